@@ -1,0 +1,79 @@
+//! How a handler is built from what the container holds.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::Path;
+
+use crate::ast::{Field, Handler};
+use crate::attr::Injection;
+
+/// Implements `Inject`: the library asks for every field before the first failure ends it, so that all are reported.
+///
+/// It is no `async fn`: in one, the compiler forgets that the `dyn Trait` of a field is `'static`.
+pub(crate) fn expand(root: &Path, handler: &Handler) -> TokenStream {
+    let ident = &handler.ident;
+    let dependencies = handler.fields.iter().filter_map(|field| dependency(root, field));
+    let asked = || handler.fields.iter().enumerate().filter(|(_, field)| field.injection.asks());
+    let names = asked().map(|(_, field)| field_name(field));
+    let pattern = asked().rev().fold(quote!(()), |rest, (index, _)| {
+        let answer = answer(index);
+        quote!((#answer, #rest))
+    });
+    let types = asked().rev().fold(quote!(()), |rest, (_, field)| {
+        let ty = injected_type(root, field);
+        quote!((#ty, #rest))
+    });
+    let filled = handler.fields.iter().enumerate().map(|(index, field)| fill(index, field));
+    quote! {
+        #[automatically_derived]
+        impl #root::__private::Inject for #ident {
+            fn dependencies() -> ::std::vec::Vec<#root::__private::Dependency> {
+                ::std::vec![#(#dependencies),*]
+            }
+            fn inject(
+                resolver: &mut #root::__private::Resolver<'_>,
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<Self, #root::__private::Unresolved>,
+            > + ::core::marker::Send {
+                resolver.build(&[#(#names),*], |#pattern: #types| Self { #(#filled),* })
+            }
+        }
+    }
+}
+
+fn dependency(root: &Path, field: &Field) -> Option<TokenStream> {
+    let question = match &field.injection {
+        Injection::Service => quote!(field),
+        Injection::Cloned => quote!(cloned),
+        Injection::Default | Injection::With(_) => return None,
+    };
+    let (ty, name) = (&field.ty, field_name(field));
+    Some(quote!(#root::__private::Dependency::#question::<#ty>(#name)))
+}
+
+fn injected_type(root: &Path, field: &Field) -> TokenStream {
+    let ty = &field.ty;
+    match &field.injection {
+        Injection::Cloned => quote!(#root::__private::Cloned<#ty>),
+        _ => quote!(#ty),
+    }
+}
+
+fn fill(index: usize, field: &Field) -> TokenStream {
+    let member = &field.member;
+    let answer = answer(index);
+    match &field.injection {
+        Injection::Service => quote!(#member: #answer),
+        Injection::Cloned => quote!(#member: #answer.0),
+        Injection::Default => quote!(#member: ::core::default::Default::default()),
+        Injection::With(value) => quote!(#member: #value),
+    }
+}
+
+fn answer(index: usize) -> Ident {
+    format_ident!("field{index}", span = Span::mixed_site())
+}
+
+fn field_name(field: &Field) -> String {
+    field.member.to_token_stream().to_string().trim_start_matches("r#").to_owned()
+}

@@ -1,0 +1,100 @@
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{DeriveInput, Generics, GenericParam, Path, parse_quote};
+
+use crate::ast::{Request, RequestKind};
+use crate::errors::Errors;
+use crate::{expand, paths, valid};
+
+/// Expands `#[derive(Command)]` and `#[derive(Query)]`.
+pub(crate) fn derive(kind: RequestKind, input: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let input: DeriveInput = match syn::parse2(input) {
+        Ok(input) => input,
+        Err(error) => return error.into_compile_error(),
+    };
+    let request = Request::read(kind, input, &mut errors);
+    valid::request(&request, &mut errors);
+    let expanded = expand(&request);
+    quote!(#errors #expanded)
+}
+
+fn expand(request: &Request) -> TokenStream {
+    let root = paths::root(request.arguments.root.as_ref());
+    let implemented = implement(&root, request);
+    let sent_from = sent_from(&root, request);
+    let ident = &request.ident;
+    let submitted = request.generics.params.is_empty().then(|| {
+        let location = expand::location(&root, ident);
+        quote! {
+            #root::__private::inventory::submit! {
+                #root::__private::RequestDescriptor::of::<#ident>(#location)
+            }
+        }
+    });
+    quote! {
+        const _: () = {
+            #implemented
+            #sent_from
+            #submitted
+        };
+    }
+}
+
+fn implement(root: &Path, request: &Request) -> TokenStream {
+    let Request { ident, arguments, .. } = request;
+    let generics = expand::owned(&request.generics, &quote!(::core::marker::Send));
+    let (parameters, types, bounds) = generics.split_for_impl();
+    let kind = request.kind.ident();
+    let name = expand::name(ident);
+    let response = arguments.response.as_ref().map_or_else(|| parse_quote!(()), |given| given.value.clone());
+    let error = arguments.error.as_ref().map_or_else(|| parse_quote!(#root::BoxError), |given| given.value.clone());
+    let idempotent = arguments.idempotent.as_ref().map(|given| {
+        let clone = quote_spanned! {paths::located(given.name.span())=> ::core::clone::Clone::clone };
+        quote! {
+            const IDEMPOTENT: bool = true;
+            fn keep(&self) -> ::core::option::Option<Self> {
+                ::core::option::Option::Some(#clone(self))
+            }
+        }
+    });
+    quote! {
+        #[automatically_derived]
+        impl #parameters #root::Request for #ident #types #bounds {
+            type Response = #response;
+            type Error = #error;
+            const KIND: #root::RequestKind = #root::RequestKind::#kind;
+            const NAME: &'static str = #name;
+            #idempotent
+        }
+        #[automatically_derived]
+        impl #parameters #root::#kind for #ident #types #bounds {}
+    }
+}
+
+/// Queries may be sent from all handlers, commands from handlers of commands.
+fn sent_from(root: &Path, request: &Request) -> TokenStream {
+    let ident = &request.ident;
+    let sender: GenericParam = match request.kind {
+        RequestKind::Command => parse_quote!(__Sender: #root::Command),
+        RequestKind::Query => parse_quote!(__Sender: #root::Request),
+    };
+    let own = expand::owned(&request.generics, &quote!(::core::marker::Send));
+    let mut all: Generics = own.clone();
+    all.params.push(sender);
+    let (parameters, _, _) = all.split_for_impl();
+    let (_, types, bounds) = own.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #parameters #root::SentFrom<__Sender> for #ident #types #bounds {}
+    }
+}
+
+impl RequestKind {
+    fn ident(self) -> TokenStream {
+        match self {
+            Self::Command => quote!(Command),
+            Self::Query => quote!(Query),
+        }
+    }
+}

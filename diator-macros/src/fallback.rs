@@ -1,0 +1,63 @@
+//! What is still generated for a faulty handler, so that one mistake does not cause ten errors more.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use syn::{Path, Type};
+
+use crate::ast::Handler;
+use crate::attr::HandlerArguments;
+use crate::expand::handler::Handling;
+use crate::paths;
+
+/// Implements all that other code may ask of the handler; nothing of it ever runs.
+pub(crate) fn handler(handler: &Handler) -> TokenStream {
+    let root = paths::root(handler.root());
+    let handled = handled(&root, &handler.ident, handler.requests());
+    if !handler.generics.params.is_empty() {
+        return handled;
+    }
+    let ident = &handler.ident;
+    quote! {
+        #handled
+        const _: () = {
+            impl #root::__private::Inject for #ident {
+                fn dependencies() -> ::std::vec::Vec<#root::__private::Dependency> {
+                    ::std::vec::Vec::new()
+                }
+                async fn inject(
+                    _: &mut #root::__private::Resolver<'_>,
+                ) -> ::core::result::Result<Self, #root::__private::Unresolved> {
+                    ::core::future::pending().await
+                }
+            }
+            impl #root::__private::Registered for #ident {
+                const DESCRIPTORS: &'static [#root::__private::HandlerDescriptor] = &[];
+            }
+        };
+    }
+}
+
+/// Lets the requests be sent that something other than a struct was to handle.
+pub(crate) fn not_a_struct(root: &Path, arguments: &HandlerArguments) -> TokenStream {
+    handled(root, &format_ident!("Nothing"), arguments.messages.iter())
+}
+
+fn handled<'a>(root: &Path, handler: &Ident, requests: impl Iterator<Item = &'a Type>) -> TokenStream {
+    let mut different: Vec<&Type> = Vec::new();
+    for request in requests.filter(|request| matches!(request, Type::Path(_))) {
+        if !different.contains(&request) {
+            different.push(request);
+        }
+    }
+    let body = quote! {
+        let _ = (self, dispatch);
+        ::core::future::pending()
+    };
+    let handlings = Handling::all(root, handler, different.into_iter());
+    let handled_by = handlings.iter().map(|handling| handling.handled_by(&body));
+    quote! {
+        const _: () = {
+            #(#handled_by)*
+        };
+    }
+}

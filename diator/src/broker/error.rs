@@ -1,0 +1,242 @@
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::BoxError;
+
+/// Why a broker did not publish a message, or is not known to have done so.
+///
+/// Branch on [`kind`](Self::kind), not on the text: the text and the [`code`](Self::code) are the broker's.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use diator::broker::{PublishError, PublishErrorKind};
+///
+/// let error = PublishError::transient("service bus is busy").with_code("503").with_retry_after(Duration::from_secs(4));
+/// assert_eq!(error.kind(), PublishErrorKind::Transient { retry_after: Some(Duration::from_secs(4)) });
+/// assert_eq!(error.to_string(), "service bus is busy (503)");
+/// ```
+#[derive(Debug)]
+pub struct PublishError {
+    kind: PublishErrorKind,
+    message: Cow<'static, str>,
+    code: Option<Cow<'static, str>>,
+    source: Option<BoxError>,
+}
+
+/// What the caller can do about a message that was not published.
+///
+/// # Units
+///
+/// `retry_after` is the time the broker asked for; `None` means that it named none, and the caller chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PublishErrorKind {
+    /// The broker has not taken it: refused for now, or never reached. Try again.
+    Transient {
+        /// How long to wait before that.
+        retry_after: Option<Duration>,
+    },
+    /// The broker may have taken it: the answer timed out or got lost. Try again with the same id.
+    Ambiguous,
+    /// The broker has not taken it, and will not: no permission, no such topic, too large.
+    Fatal,
+}
+
+impl PublishError {
+    /// An error of a kind known only at run time; the text is lower case and names the broker.
+    #[must_use]
+    pub fn new(kind: PublishErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), code: None, source: None }
+    }
+
+    /// The message was certainly not taken, and a retry can help.
+    #[must_use]
+    pub fn transient(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(PublishErrorKind::Transient { retry_after: None }, message)
+    }
+
+    /// The message may have been taken or not.
+    #[must_use]
+    pub fn ambiguous(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(PublishErrorKind::Ambiguous, message)
+    }
+
+    /// The message was certainly not taken, and a retry cannot help.
+    #[must_use]
+    pub fn fatal(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(PublishErrorKind::Fatal, message)
+    }
+
+    /// Adds the error of the layer below.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Adds the broker's own code, such as `OOM` or `503`.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// Says how long the broker asked to wait; only a transient error can say so, another stays as it is.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        if let PublishErrorKind::Transient { retry_after } = &mut self.kind {
+            *retry_after = Some(wait);
+        }
+        self
+    }
+
+    /// What the caller can do about it.
+    #[must_use]
+    pub fn kind(&self) -> PublishErrorKind {
+        self.kind
+    }
+
+    /// The broker's own code, where it gave one.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.code.as_ref().map_or(Ok(()), |code| write!(f, " ({code})"))
+    }
+}
+
+impl Error for PublishError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Why something that arrived is not a message, or not the expected event.
+///
+/// No retry helps: the same bytes fail again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The bytes are not JSON; the source names line and column.
+    #[error("message is not json")]
+    Json(#[source] serde_json::Error),
+    /// The message is JSON, but not an object.
+    #[error("message is {found}, expected an object")]
+    NotAnObject {
+        /// What it is instead.
+        found: String,
+    },
+    /// The message is an object in none of the known formats.
+    #[error("message has neither `message_type` nor `specversion`: its format is unknown")]
+    UnknownFormat,
+    /// A field that the format requires is absent or null.
+    #[error("message lacks the field `{field}`")]
+    Missing {
+        /// The field.
+        field: &'static str,
+    },
+    /// A field is there, with a value that it must not have.
+    #[error("message field `{field}` is {found}, expected {expected}")]
+    Invalid {
+        /// The field.
+        field: &'static str,
+        /// What it holds, shortened.
+        found: String,
+        /// What it should hold.
+        expected: &'static str,
+    },
+    /// The payload does not fit the event's type; the source says how.
+    #[error("message payload does not fit the event")]
+    Payload(#[source] serde_json::Error),
+}
+
+impl DecodeError {
+    pub(super) fn not_an_object(found: &Value) -> Self {
+        Self::NotAnObject { found: describe(found) }
+    }
+
+    pub(super) fn invalid(field: &'static str, found: &Value, expected: &'static str) -> Self {
+        Self::Invalid { field, found: describe(found), expected }
+    }
+}
+
+/// Names a value in an error text, at a length that does not depend on who sent it.
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::String(text) => quote(text),
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+fn quote(text: &str) -> String {
+    const SHOWN: usize = 48;
+    let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    let more = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
+    format!("`{shown}{more}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_constructor_has_its_kind() {
+        assert_eq!(PublishError::transient("busy").kind(), PublishErrorKind::Transient { retry_after: None });
+        assert_eq!(PublishError::ambiguous("no answer").kind(), PublishErrorKind::Ambiguous);
+        assert_eq!(PublishError::fatal("no such topic").kind(), PublishErrorKind::Fatal);
+    }
+
+    #[test]
+    fn only_a_transient_error_can_ask_to_wait() {
+        let wait = Duration::from_secs(3);
+        let transient = PublishError::transient("busy").with_retry_after(wait);
+        assert_eq!(transient.kind(), PublishErrorKind::Transient { retry_after: Some(wait) });
+        assert_eq!(PublishError::fatal("gone").with_retry_after(wait).kind(), PublishErrorKind::Fatal);
+    }
+
+    #[test]
+    fn the_text_has_the_code_but_not_the_source() {
+        let error =
+            PublishError::fatal("redis refused the password").with_code("WRONGPASS").with_source("bad password");
+        assert_eq!(error.to_string(), "redis refused the password (WRONGPASS)");
+        assert_eq!(error.code(), Some("WRONGPASS"));
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("bad password"));
+        let plain = PublishError::transient("redis is loading");
+        assert_eq!((plain.to_string().as_str(), plain.code()), ("redis is loading", None));
+        assert!(plain.source().is_none());
+    }
+
+    #[test]
+    fn a_value_is_named_shortly() {
+        let cases = [
+            (json!(null), "null"),
+            (json!(true), "true"),
+            (json!(1.5), "a number"),
+            (json!("a\n`b"), "`a\\n`b`"),
+            (json!([1]), "an array"),
+            (json!({}), "an object"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(describe(&value), text);
+        }
+        assert_eq!(describe(&json!("ü".repeat(48))), format!("`{}`", "ü".repeat(48)));
+        assert_eq!(describe(&json!("ü".repeat(5000))), format!("`{}…`", "ü".repeat(48)));
+    }
+}

@@ -1,0 +1,179 @@
+mod cloud_events;
+mod envelope;
+mod fields;
+mod python;
+mod timestamp;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::ser::Error as _;
+use serde_json::{Error, Value};
+use uuid::Uuid;
+
+pub use self::cloud_events::InvalidSource;
+use self::envelope::Envelope;
+use self::fields::{EVENT_ID, EVENT_TIMESTAMP, Fields};
+use super::{DecodeError, InboundMessage, MessageType, OutboundMessage};
+
+/// The form in which messages are written; what arrives is recognised whichever form it has.
+///
+/// Both forms are JSON without insignificant blanks and in a fixed order, in UTF-8 without escapes that JSON does
+/// not require. An event's own fields come as its `Serialize` writes them.
+///
+/// # Guarantees
+///
+/// - [`json`](Self::json), the default: what the Python library diator 0.1.2 writes, field by field and in its order.
+/// - [`cloud_events`](Self::cloud_events): the name of the message is `type`, its time is `time`, its key (unless
+///   empty) is `subject`; the extension attributes `messagetype`, `correlationid`, `causationid` and `traceparent`
+///   carry the rest. `data` holds the event's own fields alone, since id and time stand beside it already.
+/// - A struct's fields stand in the payload itself; a struct without fields adds none; an enum stands as serde's
+///   attributes say, by default as one field named after the variant, which is null for a variant without content.
+/// - An event that is no object (a number, a text, a sequence), or that has a field `event_id` or
+///   `event_timestamp` of its own, is an error in both forms.
+///
+/// # Units
+///
+/// Times are in UTC and cut to microseconds. A whole number beyond 64 bits is written, and cannot be read back.
+///
+/// # Example
+///
+/// ```
+/// use diator::broker::Format;
+///
+/// let format = Format::cloud_events("https://example.com/meetings")?;
+/// assert_eq!(format.content_type(), "application/cloudevents+json");
+/// assert_eq!(Format::default(), Format::json());
+/// # Ok::<(), diator::broker::InvalidSource>(())
+/// ```
+///
+/// # Source
+///
+/// `CloudEvents` 1.0.2, JSON event format, structured mode, with its extensions for correlation and distributed
+/// tracing. Structured, because not every broker can carry the attributes as headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Format(Form);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Form {
+    #[default]
+    Python,
+    CloudEvents(Arc<str>),
+}
+
+/// What stands around an event on the wire.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head<'a> {
+    pub(crate) message_type: MessageType,
+    pub(crate) name: &'static str,
+    pub(crate) id: Uuid,
+    pub(crate) timestamp: SystemTime,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) correlation_id: Option<Uuid>,
+    pub(crate) causation_id: Option<Uuid>,
+    pub(crate) traceparent: Option<&'a str>,
+}
+
+impl Format {
+    /// `{ message_type, message_name, message_id, payload }`, as the Python library writes it.
+    #[must_use]
+    pub const fn json() -> Self {
+        Self(Form::Python)
+    }
+
+    /// `CloudEvents` 1.0; `source` says where the events come from, best as an absolute URI.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSource`] if it is empty or no URI reference.
+    pub fn cloud_events(source: impl Into<Arc<str>>) -> Result<Self, InvalidSource> {
+        let source = source.into();
+        cloud_events::check_source(&source)?;
+        Ok(Self(Form::CloudEvents(source)))
+    }
+
+    /// The media type of what it writes.
+    #[must_use]
+    pub const fn content_type(&self) -> &'static str {
+        match self.0 {
+            Form::Python => python::CONTENT_TYPE,
+            Form::CloudEvents(_) => cloud_events::CONTENT_TYPE,
+        }
+    }
+
+    /// Writes an event with its envelope.
+    pub(crate) fn encode<E: Serialize + ?Sized>(&self, head: &Head<'_>, event: &E) -> Result<Arc<[u8]>, Error> {
+        let mut out = Vec::with_capacity(512);
+        let written = self.open(head, &mut out).and_then(|()| event.serialize(Fields(&mut out)));
+        close(head, written, out)
+    }
+
+    /// The message for a body that was written with this head; it names no topic.
+    pub(crate) fn message(&self, head: &Head<'_>, body: impl Into<Arc<[u8]>>) -> OutboundMessage {
+        OutboundMessage {
+            key: head.key.map(Into::into),
+            correlation_id: head.correlation_id,
+            causation_id: head.causation_id,
+            traceparent: head.traceparent.map(Into::into),
+            content_type: self.content_type(),
+            ..OutboundMessage::new(head.id, head.message_type, head.name, body)
+        }
+    }
+
+    fn open(&self, head: &Head<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+        let time = timestamp::to_text(head.timestamp)
+            .ok_or_else(|| Error::custom("its time lies outside the years 0 to 9999"))?;
+        match &self.0 {
+            Form::Python => python::open(head, &time, out),
+            Form::CloudEvents(source) => cloud_events::open(source, head, &time, out),
+        }
+    }
+}
+
+/// Both formats end in the event's fields, two objects deep.
+fn close(head: &Head<'_>, written: Result<(), Error>, mut out: Vec<u8>) -> Result<Arc<[u8]>, Error> {
+    written.map_err(|why| Error::custom(format_args!("event `{}` cannot be written: {why}", head.name)))?;
+    out.extend(b"}}");
+    Ok(out.into())
+}
+
+/// Reads a message in whichever format it has; its event stays JSON.
+pub(super) fn decode(body: &[u8]) -> Result<InboundMessage, DecodeError> {
+    let message = match serde_json::from_slice(body).map_err(DecodeError::Json)? {
+        Value::Object(fields) => Envelope(fields),
+        other => return Err(DecodeError::not_an_object(&other)),
+    };
+    if message.has(cloud_events::MARK) {
+        cloud_events::decode(message)
+    } else if message.has(python::MARK) {
+        python::decode(message)
+    } else {
+        Err(DecodeError::UnknownFormat)
+    }
+}
+
+/// Reads an event from the payload of a message in either format.
+pub(crate) fn decode_payload<E: DeserializeOwned>(mut payload: Value) -> Result<E, DecodeError> {
+    let is_empty = strip_envelope(&mut payload)?;
+    match E::deserialize(payload) {
+        // Without fields there is no telling `struct Started;` from `struct Started {}`: one of them fits.
+        Err(why) if is_empty => E::deserialize(Value::Null).map_err(|_| DecodeError::Payload(why)),
+        read => read.map_err(DecodeError::Payload),
+    }
+}
+
+/// Takes away what the envelope added, so that an event may deny unknown fields; says whether nothing is left.
+fn strip_envelope(payload: &mut Value) -> Result<bool, DecodeError> {
+    match payload {
+        Value::Object(fields) => {
+            fields.retain(|name, _| name != EVENT_ID && name != EVENT_TIMESTAMP);
+            Ok(fields.is_empty())
+        }
+        other => Err(DecodeError::invalid("payload", other, "an object")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::MessageType;
+use crate::broker::Format;
+
+/// A message on its way to the broker: encoded once, and the same at every attempt.
+///
+/// The mediator makes them from events. A driver takes `body` as it is; the other fields are for routing and for
+/// the broker's own properties. Cloning shares the body.
+///
+/// # Example
+///
+/// ```
+/// use diator::broker::{MessageType, OutboundMessage};
+/// use uuid::Uuid;
+///
+/// let message = OutboundMessage::new(Uuid::now_v7(), MessageType::Ecst, "UserChanged", *b"{}").with_topic("users");
+/// assert_eq!(message.topic.as_deref(), Some("users"));
+/// assert_eq!(message.content_type, "application/json");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutboundMessage {
+    /// Identifies the message and the event; a resend has the same one.
+    pub id: Uuid,
+    /// Which kind of event it is.
+    pub message_type: MessageType,
+    /// The event's name on the wire.
+    pub name: Cow<'static, str>,
+    /// Where the event asked to go; `None` leaves that to the driver.
+    pub topic: Option<Cow<'static, str>>,
+    /// What the message is about: messages with the same key should stay in order.
+    pub key: Option<String>,
+    /// The conversation that the message belongs to.
+    pub correlation_id: Option<Uuid>,
+    /// The message that caused this one.
+    pub causation_id: Option<Uuid>,
+    /// The trace that the message belongs to, as the W3C header of that name has it.
+    pub traceparent: Option<Arc<str>>,
+    /// The media type of `body`.
+    pub content_type: &'static str,
+    /// What goes over the wire.
+    pub body: Arc<[u8]>,
+}
+
+impl OutboundMessage {
+    /// A message with what it must have; its content type is `application/json`.
+    #[must_use]
+    pub fn new(
+        id: Uuid,
+        message_type: MessageType,
+        name: impl Into<Cow<'static, str>>,
+        body: impl Into<Arc<[u8]>>,
+    ) -> Self {
+        Self {
+            id,
+            message_type,
+            name: name.into(),
+            topic: None,
+            key: None,
+            correlation_id: None,
+            causation_id: None,
+            traceparent: None,
+            content_type: Format::json().content_type(),
+            body: body.into(),
+        }
+    }
+
+    /// Says where it should go.
+    #[must_use]
+    pub fn with_topic(mut self, topic: impl Into<Cow<'static, str>>) -> Self {
+        self.topic = Some(topic.into());
+        self
+    }
+
+    /// Says what it is about.
+    #[must_use]
+    pub fn with_key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Says which conversation it belongs to.
+    #[must_use]
+    pub fn with_correlation_id(mut self, id: Uuid) -> Self {
+        self.correlation_id = Some(id);
+        self
+    }
+
+    /// Says which message caused it.
+    #[must_use]
+    pub fn with_causation_id(mut self, id: Uuid) -> Self {
+        self.causation_id = Some(id);
+        self
+    }
+
+    /// Puts it into a trace.
+    #[must_use]
+    pub fn with_traceparent(mut self, traceparent: impl Into<Arc<str>>) -> Self {
+        self.traceparent = Some(traceparent.into());
+        self
+    }
+
+    /// Says what the body is, if not `application/json`.
+    #[must_use]
+    pub fn with_content_type(mut self, content_type: &'static str) -> Self {
+        self.content_type = content_type;
+        self
+    }
+}
+
+impl fmt::Debug for OutboundMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutboundMessage")
+            .field("id", &self.id)
+            .field("message_type", &self.message_type)
+            .field("name", &self.name)
+            .field("topic", &self.topic)
+            .field("key", &self.key)
+            .field("correlation_id", &self.correlation_id)
+            .field("causation_id", &self.causation_id)
+            .field("traceparent", &self.traceparent)
+            .field("content_type", &self.content_type)
+            .field("body", &Body(&self.body))
+            .finish()
+    }
+}
+
+/// Shows a body as the text that it is, unless that could forge a line of a log.
+struct Body<'a>(&'a [u8]);
+
+impl fmt::Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match std::str::from_utf8(self.0) {
+            Ok(text) if !text.contains(char::is_control) => f.write_str(text),
+            Ok(text) => fmt::Debug::fmt(text, f),
+            Err(_) => fmt::Debug::fmt(self.0, f),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The message-broker contract, the forms messages take on the wire, and the in-memory broker.
+
+mod error;
+mod format;
+mod guarantees;
+mod in_memory;
+mod message;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use self::error::{DecodeError, PublishError, PublishErrorKind};
+pub use self::format::{Format, InvalidSource};
+pub(crate) use self::format::{Head, decode_payload};
+pub use self::guarantees::Guarantees;
+pub use self::in_memory::InMemoryBroker;
+pub use self::message::{InboundMessage, MessageType, OutboundMessage};
+
+/// Takes messages to where other processes read them.
+///
+/// One implementation per broker. The mediator hands it the notification and ECST events of a message whose
+/// work is committed; it knows nothing of handlers. For tests, and for a program that nobody listens to, there
+/// is [`InMemoryBroker`].
+///
+/// # Guarantees
+///
+/// A caller may rely on these, and an implementation must keep them:
+///
+/// - **Identity.** `id` and the bytes of `body` travel unchanged. Publishing a message again sends the same id, so
+///   that a consumer can recognise it; it is the caller who decides to do so.
+/// - **Order.** Whoever awaits one `publish` before starting the next has them taken in that order. Calls under way
+///   at the same time have no order among them. What order a consumer sees is for [`guarantees`](Self::guarantees).
+/// - **Delivery.** `Ok` promises what its [`Receipt`] says, no more. `Err` says in its
+///   [`kind`](PublishError::kind) whether the message may have gone out all the same. Inside one call, a driver
+///   tries again only what the broker has certainly not taken.
+/// - **Time.** One deadline bounds the whole call, connecting and reconnecting included. If it passes after the
+///   first byte may have left, the error is [ambiguous](PublishErrorKind::Ambiguous); before that, transient.
+/// - **Cancellation.** Dropping the future leaves the message published or not published, never half, and the
+///   broker usable. Nobody then knows which: it is as ambiguous as a time-out.
+/// - **Threads.** Calls may come from many threads and tasks at once; one slow call does not hold up the others for
+///   longer than the broker itself does. No call blocks its thread or panics.
+///
+/// # Example
+///
+/// ```
+/// use diator::broker::{Guarantees, MessageBroker, OutboundMessage, PublishError, Receipt};
+///
+/// struct Console;
+///
+/// #[diator::async_trait]
+/// impl MessageBroker for Console {
+///     async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {
+///         println!("{}: {}", message.name, String::from_utf8_lossy(&message.body));
+///         Ok(Receipt::Sent)
+///     }
+///
+///     fn guarantees(&self) -> Guarantees {
+///         Guarantees::none().ordered()
+///     }
+/// }
+/// ```
+///
+/// # Source
+///
+/// The pattern Message Channel of G. Hohpe and B. Woolf, "Enterprise Integration Patterns", seen from the sender.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a message broker",
+    label = "does not implement `MessageBroker`",
+    note = "implement `diator::MessageBroker` for it, with `#[diator::async_trait]`, or use a broker such as `InMemoryBroker`"
+)]
+#[async_trait]
+pub trait MessageBroker: Send + Sync + 'static {
+    /// Publishes one message, and answers once the broker has done what the receipt says.
+    ///
+    /// # Errors
+    ///
+    /// By [`kind`](PublishError::kind):
+    /// - transient: not taken; try again, after `retry_after` where the broker named a time;
+    /// - ambiguous: perhaps taken; try again with the same id, and consumers may see the message twice;
+    /// - fatal: not taken, and no retry changes that.
+    async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError>;
+
+    /// Publishes several messages; the answers are as many, and in the order of the messages.
+    ///
+    /// Override it where the broker has something faster than one call per message.
+    ///
+    /// # Guarantees
+    ///
+    /// - Not atomic: any of the messages may be taken while others are not, and only the answers tell which.
+    /// - A message that fails does not keep the later ones from being tried. Who needs order across failures,
+    ///   publishes one message at a time.
+    /// - The messages are taken in their order, unless the broker is not [`ordered`](Guarantees::ordered).
+    /// - As it stands here it publishes one after the other, each with a deadline of its own. An override has one
+    ///   deadline for the whole call.
+    /// - Dropping the future: each message by itself is published or not.
+    ///
+    /// # Errors
+    ///
+    /// Per message, as of [`publish`](Self::publish).
+    async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
+        let mut answers = Vec::with_capacity(messages.len());
+        for message in messages {
+            answers.push(self.publish(message).await);
+        }
+        answers
+    }
+
+    /// What a consumer may expect of this broker; the same answer each time.
+    fn guarantees(&self) -> Guarantees;
+}
+
+#[async_trait]
+impl<B: MessageBroker + ?Sized> MessageBroker for Arc<B> {
+    async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {
+        (**self).publish(message).await
+    }
+
+    async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
+        (**self).publish_batch(messages).await
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        (**self).guarantees()
+    }
+}
+
+/// How far a broker went with a message when it answered `Ok`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Receipt {
+    /// It was sent off, and nobody said whether somebody got it.
+    Sent,
+    /// The broker confirmed that it has the message; whether it outlives the broker is not said.
+    Accepted,
+    /// The broker confirmed that it stored the message.
+    Persisted {
+        /// Where, in the broker's own terms: a stream id, an offset.
+        position: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Fails what is named `bad`, and counts the calls of both methods.
+    #[derive(Default)]
+    struct Picky {
+        single: Mutex<Vec<String>>,
+    }
+
+    #[async_trait]
+    impl MessageBroker for Picky {
+        async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {
+            self.single.lock().expect("nobody panics while holding it").push(message.name.to_string());
+            if message.name == "bad" { Err(PublishError::fatal("refused")) } else { Ok(Receipt::Sent) }
+        }
+
+        fn guarantees(&self) -> Guarantees {
+            Guarantees::none().durable()
+        }
+    }
+
+    /// Answers a batch in one go, so that a forwarded call can be told from the default.
+    struct AtOnce;
+
+    #[async_trait]
+    impl MessageBroker for AtOnce {
+        async fn publish(&self, _: &OutboundMessage) -> Result<Receipt, PublishError> {
+            Ok(Receipt::Sent)
+        }
+
+        async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
+            messages.iter().map(|_| Ok(Receipt::Accepted)).collect()
+        }
+
+        fn guarantees(&self) -> Guarantees {
+            Guarantees::none()
+        }
+    }
+
+    fn message(name: &'static str) -> OutboundMessage {
+        OutboundMessage::new(Uuid::nil(), MessageType::Notification, name, *b"{}")
+    }
+
+    #[tokio::test]
+    async fn a_batch_tries_every_message_in_order_and_answers_each() {
+        let broker = Picky::default();
+        let answers = broker.publish_batch(&[message("first"), message("bad"), message("last")]).await;
+        assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(*broker.single.lock().expect("nobody panics while holding it"), ["first", "bad", "last"]);
+        assert!(broker.publish_batch(&[]).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_shared_broker_is_the_broker() {
+        let shared: Arc<dyn MessageBroker> = Arc::new(Picky::default());
+        assert!(shared.publish(&message("bad")).await.is_err());
+        assert!(MessageBroker::guarantees(&shared).durable);
+
+        let shared = Arc::new(AtOnce);
+        let answers = MessageBroker::publish_batch(&shared, &[message("one")]).await;
+        assert_eq!(answers.into_iter().collect::<Result<Vec<_>, _>>().expect("sent"), [Receipt::Accepted]);
+    }
+
+    #[test]
+    fn futures_and_errors_may_move_between_threads() {
+        fn check<T: Send + Sync + 'static>() {}
+        check::<Arc<dyn MessageBroker>>();
+        check::<PublishError>();
+        check::<DecodeError>();
+        check::<OutboundMessage>();
+        check::<InboundMessage>();
+        check::<Format>();
+    }
+}

@@ -1,0 +1,199 @@
+//! Where handlers get their dependencies from.
+
+mod identity;
+mod key;
+mod services;
+
+use std::error::Error;
+use std::fmt;
+
+use crate::{BoxError, BoxFuture, Meta};
+
+pub(crate) use self::identity::TypeMap;
+pub use self::key::{DependencyKey, Place};
+pub use self::services::{ServiceScope, Services};
+
+/// How long a service lives, as far as its container knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Lifetime {
+    /// One for the whole program: a handler that needs only such services is built once.
+    Singleton,
+    /// One for each scope, and so for each message.
+    Scoped,
+    /// A new one each time it is asked for.
+    Transient,
+    /// The container cannot tell: treated like [`Scoped`](Self::Scoped).
+    Unknown,
+    /// The container has none: a problem that `build()` reports.
+    Missing,
+}
+
+/// How a unit of work ended: whether its scope commits or rolls back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The handler and all domain-event handlers succeeded: commit.
+    Success,
+    /// One of them failed: roll back.
+    Failure,
+}
+
+/// What is known about a commit that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CommitOutcome {
+    /// Nothing was written.
+    RolledBack,
+    /// The connection broke at the wrong moment: it may have been written or not.
+    Unknown,
+}
+
+/// A scope could not close as a success.
+///
+/// Plain errors convert into one whose outcome is [`CommitOutcome::Unknown`]: say
+/// [`CommitError::rolled_back`] only where the data base has confirmed it.
+pub struct CommitError {
+    outcome: CommitOutcome,
+    source: BoxError,
+}
+
+impl CommitError {
+    /// The data base confirmed that nothing was written.
+    pub fn rolled_back(source: impl Into<BoxError>) -> Self {
+        Self { outcome: CommitOutcome::RolledBack, source: source.into() }
+    }
+
+    /// Nobody knows whether it was written.
+    pub fn unknown(source: impl Into<BoxError>) -> Self {
+        Self { outcome: CommitOutcome::Unknown, source: source.into() }
+    }
+
+    /// What is known about it.
+    #[must_use]
+    pub fn outcome(&self) -> CommitOutcome {
+        self.outcome
+    }
+
+    /// The cause.
+    #[must_use]
+    pub fn into_source(self) -> BoxError {
+        self.source
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for CommitError {
+    fn from(source: E) -> Self {
+        Self::unknown(source)
+    }
+}
+
+impl fmt::Debug for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommitError").field("outcome", &self.outcome).field("source", &self.source).finish()
+    }
+}
+
+/// The answer to [`Scope::resolve`].
+#[must_use]
+pub enum Resolving<'a> {
+    /// The service is in its place, or cannot be had.
+    Ready(Result<(), BoxError>),
+    /// The service takes time: a connection, a transaction.
+    Pending(BoxFuture<'a, Result<(), BoxError>>),
+}
+
+/// The answer to [`Container::open`].
+#[must_use]
+pub enum Opening<'a> {
+    /// The scope is open, or cannot be opened.
+    Ready(Result<Box<dyn Scope>, BoxError>),
+    /// Opening takes time.
+    Pending(BoxFuture<'a, Result<Box<dyn Scope>, BoxError>>),
+}
+
+/// The answer to [`Scope::close`].
+#[must_use]
+pub enum Closing {
+    /// It is closed, or could not commit.
+    Ready(Result<(), CommitError>),
+    /// Closing takes time: a commit.
+    Pending(BoxFuture<'static, Result<(), CommitError>>),
+}
+
+impl fmt::Debug for Resolving<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(resolved) => f.debug_tuple("Ready").field(resolved).finish(),
+            Self::Pending(_) => f.write_str("Pending"),
+        }
+    }
+}
+
+impl fmt::Debug for Opening<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(opened) => f.debug_tuple("Ready").field(&opened.as_ref().map(drop)).finish(),
+            Self::Pending(_) => f.write_str("Pending"),
+        }
+    }
+}
+
+impl fmt::Debug for Closing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(closed) => f.debug_tuple("Ready").field(closed).finish(),
+            Self::Pending(_) => f.write_str("Pending"),
+        }
+    }
+}
+
+/// Gives handlers their dependencies.
+///
+/// [`Services`] is the built-in one. Implement this to let handlers be resolved from another.
+///
+/// # Guarantees
+///
+/// `lifetime`, `validate` and `singleton` are called while the mediator is built, never while a message runs.
+/// `open` is called at most once for a unit of work, and only if its handlers need a service that
+/// is no singleton. All of it may be called from several threads at once.
+pub trait Container: Send + Sync + 'static {
+    /// How long the service lives; [`Lifetime::Missing`] if there is none.
+    fn lifetime(&self, key: &DependencyKey) -> Lifetime;
+
+    /// Everything that is wrong with the registrations themselves, such as a cycle.
+    ///
+    /// # Errors
+    ///
+    /// One error for each problem, in a stable order; `build()` reports them all.
+    fn validate(&self) -> Result<(), Vec<BoxError>> {
+        Ok(())
+    }
+
+    /// Puts a service into its place whose lifetime is [`Lifetime::Singleton`].
+    ///
+    /// # Errors
+    ///
+    /// The service cannot be built.
+    fn singleton(&self, key: &DependencyKey, into: Place<'_>) -> Result<(), BoxError>;
+
+    /// Opens the scope of one unit of work; `meta` is what its message carries.
+    fn open<'a>(&'a self, meta: &'a Meta) -> Opening<'a>;
+}
+
+/// The services of one unit of work.
+///
+/// # Guarantees
+///
+/// Either `close` is called once, or the scope is dropped, and dropping it means failure: whatever it holds
+/// must then roll back in its synchronous `Drop`. That is how a message ends whose future was
+/// dropped or whose handler panicked.
+pub trait Scope: Send + Sync {
+    /// Puts a service into its place; the same one for a scoped service each time it is asked for.
+    fn resolve<'a>(&'a self, key: &DependencyKey, into: Place<'a>) -> Resolving<'a>;
+
+    /// Ends the unit of work.
+    ///
+    /// On [`Outcome::Success`] the implementor must make sure that the commit happened: PostgreSQL answers
+    /// the COMMIT of an aborted transaction with ROLLBACK, and its drivers report `Ok`.
+    fn close(self: Box<Self>, outcome: Outcome) -> Closing;
+}

@@ -1,0 +1,116 @@
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::event::EventKind;
+use crate::mediator::Run;
+use crate::{BoxFuture, Command, Event, HandledBy, Meta, Request, SendError, SentFrom};
+
+/// What the handler of a request can do besides answering.
+///
+/// It is borrowed for the time of one message, so that nothing happens in the message's name after it.
+pub struct RequestContext<'a, R> {
+    run: Run<'a>,
+    request: PhantomData<fn() -> R>,
+}
+
+impl<'a, R: Request> RequestContext<'a, R> {
+    pub(crate) fn new(run: Run<'a>) -> Self {
+        Self { run, request: PhantomData }
+    }
+
+    /// What travels with the message: ids, trace, values of the program's own.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        self.run.meta
+    }
+
+    /// Emits an event, to happen if the handler succeeds.
+    ///
+    /// Domain events are handled after this handler, first in first out; notification and ECST events are
+    /// published after the commit.
+    pub fn emit<E: Event>(&mut self, event: E)
+    where
+        R: Command,
+    {
+        self.run.unit.emit(E::Kind::emitted(event));
+    }
+
+    /// Sends another request, within this unit of work.
+    ///
+    /// The compiler checks that it has a handler, and that a query sends no command.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Mediator::send`](crate::Mediator::send). Its events are then dropped; if the scope is open and this
+    /// handler succeeds nevertheless, the unit of work ends as [`SendError::RolledBack`].
+    pub fn send<Q, M>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
+    where
+        Q: HandledBy<M> + SentFrom<R>,
+    {
+        self.run.reborrow().send(request)
+    }
+
+    /// Sends another request whose handler this crate cannot see.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send), and [`SendError::Unhandled`].
+    pub fn send_dyn<Q: SentFrom<R>>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
+        self.run.reborrow().send(request)
+    }
+}
+
+impl<R> fmt::Debug for RequestContext<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestContext").field("meta", self.run.meta).finish_non_exhaustive()
+    }
+}
+
+/// What the handler of an event can do besides reacting to it.
+pub struct EventContext<'a> {
+    run: Run<'a>,
+}
+
+impl<'a> EventContext<'a> {
+    pub(crate) fn new(run: Run<'a>) -> Self {
+        Self { run }
+    }
+
+    /// What travels with the message that caused the event.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        self.run.meta
+    }
+
+    /// Emits another event; a domain event is handled after those that wait already.
+    pub fn emit<E: Event>(&mut self, event: E) {
+        self.run.unit.emit(E::Kind::emitted(event));
+    }
+
+    /// Sends a request, within this unit of work.
+    ///
+    /// # Errors
+    ///
+    /// As for [`RequestContext::send`].
+    pub fn send<Q, M>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
+    where
+        Q: HandledBy<M>,
+    {
+        self.run.reborrow().send(request)
+    }
+
+    /// Sends a request whose handler this crate cannot see.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send), and [`SendError::Unhandled`].
+    pub fn send_dyn<Q: Request>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
+        self.run.reborrow().send(request)
+    }
+}
+
+impl fmt::Debug for EventContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventContext").field("meta", self.run.meta).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,199 @@
+use std::any::Any;
+use std::error::Error;
+use std::fmt::{self, Debug, Display};
+
+use crate::container::CommitOutcome;
+use crate::inject::ResolveError;
+use crate::undelivered::Undelivered;
+use crate::{BoxError, CascadeLimit};
+
+/// Why a message failed; `E` is the request's own error.
+///
+/// # Guarantees
+///
+/// For every variant but [`Undelivered`](Self::Undelivered) and [`Commit`](Self::Commit) with an unknown
+/// outcome, nothing that the message did in its scope was kept, and none of its events left the process.
+///
+/// # Example
+///
+/// ```
+/// use diator::SendError;
+///
+/// fn status<E>(error: &SendError<E>) -> u16 {
+///     match error {
+///         SendError::Handler(_) => 422,
+///         SendError::ShuttingDown => 503,
+///         error if error.is_committed() => 200,
+///         _ => 500,
+///     }
+/// }
+/// # assert_eq!(status::<std::fmt::Error>(&SendError::ShuttingDown), 503);
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SendError<E> {
+    /// The request's handler failed, with its own error.
+    Handler(E),
+    /// A handler of a domain event failed.
+    Event {
+        /// The event's name.
+        event: &'static str,
+        /// The handler's type.
+        handler: &'static str,
+        /// The handler's error.
+        source: BoxError,
+    },
+    /// Messages caused messages without end.
+    Cascade {
+        /// The event or request that was one too many.
+        message: &'static str,
+        /// The limit that was reached.
+        limit: CascadeLimit,
+    },
+    /// A dependency of a handler could not be had.
+    Resolve {
+        /// The handler's type.
+        handler: &'static str,
+        /// What was missing, and why.
+        source: ResolveError,
+    },
+    /// The container could not open a scope. A retry can help.
+    Scope(BoxError),
+    /// A notification or ECST event could not be written as a message.
+    Encode {
+        /// The event's name.
+        event: &'static str,
+        /// The serializer's error.
+        source: BoxError,
+    },
+    /// A notification or ECST event was emitted, and the mediator has no broker for it.
+    NoBroker {
+        /// The event's name.
+        event: &'static str,
+    },
+    /// The outbox did not take the events in.
+    Stage(BoxError),
+    /// A nested message failed and its failure was swallowed: its half-done work cannot be told apart, so all is undone.
+    RolledBack,
+    /// The unit of work could not commit; nothing was published.
+    Commit {
+        /// Whether it is known that nothing was written.
+        outcome: CommitOutcome,
+        /// The scope's error.
+        source: BoxError,
+    },
+    /// It is committed, but something that follows a commit failed.
+    Undelivered(Box<Undelivered>),
+    /// No handler in this process: it was left out, or is said to be remote.
+    Unhandled {
+        /// The request's type.
+        request: &'static str,
+    },
+    /// A middleware refused the message.
+    Rejected {
+        /// The middleware's type.
+        middleware: &'static str,
+        /// Its reason.
+        source: BoxError,
+    },
+    /// A middleware answered with a value of another type than the request's response.
+    WrongAnswer {
+        /// The middleware's type.
+        middleware: &'static str,
+        /// The type that the request's response has.
+        expected: &'static str,
+    },
+    /// The mediator takes no more messages.
+    ShuttingDown,
+}
+
+impl<E> SendError<E> {
+    /// Whether the unit of work is committed in spite of the error.
+    ///
+    /// A message that is committed must not be sent again; what could not be delivered can be.
+    #[must_use]
+    pub fn is_committed(&self) -> bool {
+        matches!(self, Self::Undelivered(_))
+    }
+
+    /// The handler's response, if the message is committed and `T` is the response's type.
+    ///
+    /// # Errors
+    ///
+    /// The error itself, in every other case.
+    pub fn into_response<T: Any + Send>(self) -> Result<T, Self> {
+        match self {
+            Self::Undelivered(undelivered) => {
+                undelivered.into_response().map_err(|undelivered| Self::Undelivered(undelivered))
+            }
+            other => Err(other),
+        }
+    }
+
+    /// The same error, with the handler's own error changed.
+    pub fn map_handler<F>(self, map: impl FnOnce(E) -> F) -> SendError<F> {
+        match self {
+            Self::Handler(error) => SendError::Handler(map(error)),
+            Self::Event { event, handler, source } => SendError::Event { event, handler, source },
+            Self::Cascade { message, limit } => SendError::Cascade { message, limit },
+            Self::Resolve { handler, source } => SendError::Resolve { handler, source },
+            Self::Scope(source) => SendError::Scope(source),
+            Self::Encode { event, source } => SendError::Encode { event, source },
+            Self::NoBroker { event } => SendError::NoBroker { event },
+            Self::Stage(source) => SendError::Stage(source),
+            Self::RolledBack => SendError::RolledBack,
+            Self::Commit { outcome, source } => SendError::Commit { outcome, source },
+            Self::Undelivered(undelivered) => SendError::Undelivered(undelivered),
+            Self::Unhandled { request } => SendError::Unhandled { request },
+            Self::Rejected { middleware, source } => SendError::Rejected { middleware, source },
+            Self::WrongAnswer { middleware, expected } => SendError::WrongAnswer { middleware, expected },
+            Self::ShuttingDown => SendError::ShuttingDown,
+        }
+    }
+}
+
+impl<E: Display> Display for SendError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handler(error) => Display::fmt(error, f),
+            Self::Event { event, handler, .. } => write!(f, "`{handler}` could not handle the event `{event}`"),
+            Self::Cascade { message, limit } => write!(f, "`{message}` was one too many: {limit}"),
+            Self::Resolve { handler, .. } => write!(f, "`{handler}` could not be built"),
+            Self::Scope(_) => f.write_str("the container could not open a scope"),
+            Self::Encode { event, .. } => write!(f, "the event `{event}` could not be written as a message"),
+            Self::NoBroker { event } => write!(f, "the event `{event}` was emitted, but the mediator has no broker"),
+            Self::Stage(_) => f.write_str("the outbox did not take the events in"),
+            Self::RolledBack => f.write_str("a nested message failed, so the unit of work was rolled back"),
+            Self::Commit { outcome: CommitOutcome::RolledBack, .. } => {
+                f.write_str("the unit of work could not commit and was rolled back")
+            }
+            Self::Commit { .. } => f.write_str("nobody knows whether the unit of work was committed"),
+            Self::Undelivered(undelivered) => Display::fmt(undelivered, f),
+            Self::Unhandled { request } => write!(f, "the request `{request}` has no handler in this process"),
+            Self::Rejected { middleware, .. } => write!(f, "`{middleware}` refused the message"),
+            Self::WrongAnswer { middleware, expected } => {
+                write!(f, "`{middleware}` answered with a value that is not the response `{expected}`")
+            }
+            Self::ShuttingDown => f.write_str("the mediator is shutting down"),
+        }
+    }
+}
+
+// Bound by what an error shows: a bound on `Error` would shut out `BoxError`. The handler's error shows itself as this
+// one, so its own source comes next in the chain; only a `BoxError` can be asked for it here.
+impl<E: Debug + Display + 'static> Error for SendError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Handler(error) => (error as &dyn Any).downcast_ref::<BoxError>().and_then(|error| error.source()),
+            Self::Resolve { source, .. } => Some(source),
+            Self::Event { source, .. }
+            | Self::Scope(source)
+            | Self::Encode { source, .. }
+            | Self::Stage(source)
+            | Self::Commit { source, .. }
+            | Self::Rejected { source, .. } => Some(&**source),
+            Self::Undelivered(undelivered) => undelivered.source(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+use std::any::Any;
+use std::fmt;
+
+use crate::broker::{Format, OutboundMessage};
+use crate::{BoxError, Meta};
+
+/// An event on its way to its handlers or to the broker.
+pub struct Emitted(Box<dyn Pending>);
+
+impl Emitted {
+    pub(super) fn new(pending: impl Pending + 'static) -> Self {
+        Self(Box::new(pending))
+    }
+
+    pub(crate) fn pending(&self) -> &dyn Pending {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for Emitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Emitted").field(&self.0.name()).finish()
+    }
+}
+
+/// An emitted event, its type forgotten.
+pub(crate) trait Pending: Send + Sync {
+    fn name(&self) -> &'static str;
+
+    fn event(&self) -> &(dyn Any + Send + Sync);
+
+    /// The message that the broker gets; `None` for a domain event.
+    fn message(&self, _format: &Format, _meta: &Meta) -> Option<Result<OutboundMessage, BoxError>> {
+        None
+    }
+
+    fn goes_to_the_broker(&self) -> bool {
+        false
+    }
+}

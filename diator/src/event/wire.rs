@@ -1,0 +1,62 @@
+use std::any::Any;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Event, Pending};
+use crate::broker::{DecodeError, Format, Head, MessageType, OutboundMessage, decode_payload};
+use crate::{BoxError, Meta};
+
+/// A notification or ECST event, stamped when it was emitted.
+pub(super) struct OnTheWire<E> {
+    message_type: MessageType,
+    id: Uuid,
+    timestamp: SystemTime,
+    event: E,
+}
+
+impl<E> OnTheWire<E> {
+    pub(super) fn new(message_type: MessageType, event: E) -> Self {
+        Self { message_type, id: Uuid::now_v7(), timestamp: SystemTime::now(), event }
+    }
+}
+
+impl<E: Event + Serialize> Pending for OnTheWire<E> {
+    fn name(&self) -> &'static str {
+        E::NAME
+    }
+
+    fn event(&self) -> &(dyn Any + Send + Sync) {
+        &self.event
+    }
+
+    fn goes_to_the_broker(&self) -> bool {
+        true
+    }
+
+    fn message(&self, format: &Format, meta: &Meta) -> Option<Result<OutboundMessage, BoxError>> {
+        let key = self.event.key();
+        let head = Head {
+            message_type: self.message_type,
+            name: E::NAME,
+            id: self.id,
+            timestamp: self.timestamp,
+            key: key.as_deref(),
+            correlation_id: Some(meta.correlation_id()),
+            causation_id: Some(meta.message_id()),
+            traceparent: meta.traceparent(),
+        };
+        Some(format.encode(&head, &self.event).map(|body| OutboundMessage {
+            topic: E::TOPIC.map(Into::into),
+            ..format.message(&head, body)
+        }).map_err(Into::into))
+    }
+}
+
+/// Reads an event from a payload, for the handlers of what arrives.
+pub(super) fn decode<E: Event + DeserializeOwned>(payload: Value) -> Result<Box<dyn Any + Send + Sync>, DecodeError> {
+    Ok(Box::new(decode_payload::<E>(payload)?))
+}

@@ -1,0 +1,193 @@
+//! How a handler gets its fields.
+
+use std::any::type_name;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::BoxError;
+use crate::container::{Container, DependencyKey, Lifetime, Place, Resolving, Scope};
+use crate::registry::Dependency;
+
+/// A handler whose fields the mediator can fill; the attributes implement it.
+pub trait Inject: Sized + Send + Sync + 'static {
+    /// What the fields ask of the container, in the order of the fields.
+    fn dependencies() -> Vec<Dependency>;
+
+    /// Builds the handler.
+    ///
+    /// # Errors
+    ///
+    /// Some dependency could not be had; the resolver knows which, all of them.
+    fn inject(resolver: &mut Resolver<'_>) -> impl Future<Output = Result<Self, Unresolved>> + Send;
+}
+
+/// The type of a field that can be injected: `Arc<T>` or `Option<Arc<T>>`.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` cannot be injected",
+    label = "not an `Arc<T>`",
+    note = "make it an `Arc<{Self}>` or an `Option<Arc<{Self}>>`, and register the service with the container",
+    note = "or say how to fill the field: `#[inject(clone)]` for a handle that the container holds, `#[inject(default)]`, \
+            or `#[inject(with = expression)]`"
+)]
+pub trait InjectField: Sized + Send {
+    #[doc(hidden)]
+    fn dependency(field: &'static str) -> Dependency;
+
+    #[doc(hidden)]
+    fn resolve(resolver: &mut Resolver<'_>, field: &'static str) -> impl Future<Output = Result<Self, Unresolved>> + Send;
+}
+
+impl<T: ?Sized + Send + Sync + 'static> InjectField for Arc<T> {
+    fn dependency(field: &'static str) -> Dependency {
+        Dependency::new(field, DependencyKey::of::<T>(), false)
+    }
+
+    fn resolve(
+        resolver: &mut Resolver<'_>,
+        field: &'static str,
+    ) -> impl Future<Output = Result<Self, Unresolved>> + Send {
+        resolver.service(field)
+    }
+}
+
+impl<T: ?Sized + Send + Sync + 'static> InjectField for Option<Arc<T>> {
+    fn dependency(field: &'static str) -> Dependency {
+        Dependency::new(field, DependencyKey::of::<T>(), true)
+    }
+
+    async fn resolve(resolver: &mut Resolver<'_>, field: &'static str) -> Result<Self, Unresolved> {
+        match resolver.container.lifetime(&DependencyKey::of::<T>()) {
+            Lifetime::Missing => Ok(None),
+            _ => resolver.service(field).await.map(Some),
+        }
+    }
+}
+
+/// A field marked `#[inject(clone)]`: a clone of what the container holds.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Cloned<T>(pub T);
+
+impl<T: Clone + Send + Sync + 'static> InjectField for Cloned<T> {
+    fn dependency(field: &'static str) -> Dependency {
+        Dependency::cloned::<T>(field)
+    }
+
+    async fn resolve(resolver: &mut Resolver<'_>, field: &'static str) -> Result<Self, Unresolved> {
+        resolver.service::<T>(field).await.map(|service| Self(T::clone(&service)))
+    }
+}
+
+/// The injected fields of a handler, as a list: `(A, (B, (C, ())))`.
+#[doc(hidden)]
+pub trait InjectFields: Sized + Send {
+    fn resolve(
+        resolver: &mut Resolver<'_>,
+        fields: &'static [&'static str],
+    ) -> impl Future<Output = Result<Self, Unresolved>> + Send;
+}
+
+impl InjectFields for () {
+    async fn resolve(_: &mut Resolver<'_>, _: &'static [&'static str]) -> Result<Self, Unresolved> {
+        Ok(())
+    }
+}
+
+impl<First: InjectField, Rest: InjectFields> InjectFields for (First, Rest) {
+    async fn resolve(resolver: &mut Resolver<'_>, fields: &'static [&'static str]) -> Result<Self, Unresolved> {
+        let (field, fields) = fields.split_first().unwrap_or((&"", &[]));
+        // The others are asked for even if this one fails, so that all that is missing is reported.
+        let first = First::resolve(resolver, field).await;
+        let rest = Rest::resolve(resolver, fields).await;
+        Ok((first?, rest?))
+    }
+}
+
+/// Some dependency could not be had; the [`Resolver`] knows which.
+#[derive(Debug)]
+pub struct Unresolved(());
+
+/// Asks the container for the fields of one handler, and collects what it could not get.
+pub struct Resolver<'a> {
+    container: &'a dyn Container,
+    // None while the mediator is built: then only singletons can be had.
+    scope: Option<&'a dyn Scope>,
+    missing: Vec<MissingDependency>,
+}
+
+impl<'a> Resolver<'a> {
+    pub(crate) fn new(container: &'a dyn Container, scope: Option<&'a dyn Scope>) -> Self {
+        Self { container, scope, missing: Vec::new() }
+    }
+
+    /// Builds a handler from its fields.
+    // Not left to an `async fn` in the macros' code: there the compiler forgets that a `dyn Trait` is `'static`.
+    #[doc(hidden)]
+    pub async fn build<F: InjectFields, H>(
+        &mut self,
+        fields: &'static [&'static str],
+        build: impl FnOnce(F) -> H + Send,
+    ) -> Result<H, Unresolved> {
+        F::resolve(self, fields).await.map(build)
+    }
+
+    async fn service<T: ?Sized + Send + Sync + 'static>(&mut self, field: &'static str) -> Result<Arc<T>, Unresolved> {
+        let mut slot = None;
+        let key = DependencyKey::of::<T>();
+        let resolved = match self.scope {
+            Some(scope) => match scope.resolve(&key, Place::new(&mut slot)) {
+                Resolving::Ready(resolved) => resolved,
+                Resolving::Pending(resolving) => resolving.await,
+            },
+            None => self.container.singleton(&key, Place::new(&mut slot)),
+        };
+        let source = match (resolved, slot) {
+            (Ok(()), Some(service)) => return Ok(service),
+            (Ok(()), None) => "the container answered without putting the service in its place".into(),
+            (Err(source), _) => source,
+        };
+        self.missing.push(MissingDependency { field, name: type_name::<T>(), source });
+        Err(Unresolved(()))
+    }
+
+    /// For what is never built.
+    pub(crate) fn unresolvable(&self) -> Unresolved {
+        Unresolved(())
+    }
+
+    pub(crate) fn into_error(self) -> ResolveError {
+        ResolveError { missing: self.missing }
+    }
+}
+
+impl fmt::Debug for Resolver<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver").field("missing", &self.missing).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct MissingDependency {
+    field: &'static str,
+    name: &'static str,
+    source: BoxError,
+}
+
+/// The dependencies that a container could not give, each with the reason.
+#[derive(Debug)]
+pub struct ResolveError {
+    missing: Vec<MissingDependency>,
+}
+
+impl fmt::Display for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, missing) in self.missing.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}field `{}` needs `{}`: {}", missing.field, missing.name, missing.source)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ResolveError {}

@@ -1,0 +1,171 @@
+//! What goes on after a commit: it cannot be undone, and must not depend on who waits for it.
+
+use std::panic::resume_unwind;
+
+use tokio::runtime::Handle;
+use tracing::Instrument;
+
+use super::Mediator;
+use super::dispatch::{Failure, Root, widen};
+use super::events::EventEntry;
+use super::running::{Entered, Running};
+use super::unit::Unit;
+use crate::broker::{OutboundMessage, PublishError};
+use crate::container::CommitOutcome;
+use crate::event::Emitted;
+use crate::panic::{catch_panic, panic_message};
+use crate::undelivered::Undelivered;
+use crate::{BoxError, Meta, SendError};
+
+/// The events of a unit of work that wait for its commit.
+pub(super) struct Delivery {
+    mediator: Mediator,
+    meta: Meta,
+    depth: u16,
+    events: Vec<Emitted>,
+    messages: Vec<OutboundMessage>,
+}
+
+impl Delivery {
+    /// `None` if nothing waits.
+    pub(super) fn new(
+        mediator: &Mediator,
+        meta: &Meta,
+        depth: u16,
+        mut events: Vec<Emitted>,
+        messages: Vec<OutboundMessage>,
+    ) -> Option<Self> {
+        events.retain(|event| !event.pending().goes_to_the_broker());
+        if events.is_empty() && messages.is_empty() {
+            return None;
+        }
+        Some(Self { mediator: mediator.clone(), meta: meta.clone(), depth, events, messages })
+    }
+
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let mut undelivered = Undelivered::new();
+        for event in &self.events {
+            self.handle(event, &mut undelivered).await;
+        }
+        self.publish(&mut undelivered).await;
+        match (&self.mediator.0.on_undelivered, undelivered.is_empty()) {
+            (_, true) => Ok(()),
+            (Some(hook), false) => {
+                hook(undelivered);
+                Ok(())
+            }
+            (None, false) => Err(SendError::Undelivered(Box::new(undelivered))),
+        }
+    }
+
+    async fn handle(&self, event: &Emitted, undelivered: &mut Undelivered) {
+        let pending = event.pending();
+        let Some(route) = self.mediator.0.events.get(&pending.event().type_id()) else { return };
+        for entry in &route.after_commit {
+            match self.handle_in_a_unit_of_its_own(entry, event).await {
+                Ok(()) => {}
+                Err(SendError::Undelivered(more)) => undelivered.absorb(*more),
+                Err(SendError::Handler(source)) => undelivered.add_failed(pending.name(), entry.name, source),
+                Err(other) => undelivered.add_failed(pending.name(), entry.name, other.into()),
+            }
+        }
+    }
+
+    async fn handle_in_a_unit_of_its_own(&self, entry: &EventEntry, event: &Emitted) -> Result<(), SendError<BoxError>> {
+        let handling = self.mediator.handle_apart(entry, event.pending().event(), self.meta.clone(), self.depth);
+        catch_panic(handling).await.unwrap_or_else(|panic| Err(SendError::Handler(panic_message(&*panic).into())))
+    }
+
+    async fn publish(&self, undelivered: &mut Undelivered) {
+        let (Some(broker), false) = (&self.mediator.0.broker, self.messages.is_empty()) else { return };
+        let publishing = async {
+            match &*self.messages {
+                [message] => vec![broker.publish(message).await.map(drop)],
+                messages => broker.publish_batch(messages).await.into_iter().map(|answer| answer.map(drop)).collect(),
+            }
+        };
+        let answers = catch_panic(publishing).await.unwrap_or_else(|panic| {
+            let text = panic_message(&*panic);
+            self.messages.iter().map(|_| Err(PublishError::ambiguous(text.clone()))).collect()
+        });
+        let mut answers = answers.into_iter();
+        for message in &self.messages {
+            let answer = answers.next().unwrap_or_else(|| {
+                Err(PublishError::ambiguous("the broker answered for fewer messages than it was given"))
+            });
+            if let Err(error) = answer {
+                undelivered.add_unpublished(message.clone(), error);
+            }
+        }
+    }
+}
+
+impl Mediator {
+    /// Lets one handler handle an event in a unit of work of its own.
+    pub(super) async fn handle_apart(
+        &self,
+        entry: &EventEntry,
+        event: &(dyn std::any::Any + Send + Sync),
+        meta: Meta,
+        depth: u16,
+    ) -> Result<(), SendError<BoxError>> {
+        let root = Root::go_on(self, meta);
+        let mut unit = Unit::at_depth(depth);
+        let handled = entry.handler.handle(event, root.run(&mut unit)).await;
+        root.conclude(&mut unit, handled.map_err(SendError::Handler)).await
+    }
+
+    /// Runs what must come to its end although its sender may go away, in a task that a shutdown waits for.
+    ///
+    /// Without a tokio runtime it runs in place.
+    pub(super) async fn finish_in_a_task(
+        &self,
+        rest: impl Future<Output = Result<(), Failure>> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let Ok(runtime) = Handle::try_current() else { return rest.await };
+        let running = Entered::new(Tasks(self.clone()));
+        let task = async move {
+            let _running = running;
+            Report(Some(rest.await))
+        };
+        match runtime.spawn(task.in_current_span()).await {
+            Ok(report) => report.read(),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(cancelled) => {
+                    Err(SendError::Commit { outcome: CommitOutcome::Unknown, source: Box::new(cancelled) })
+                }
+            },
+        }
+    }
+}
+
+/// Counts tasks instead of messages.
+struct Tasks(Mediator);
+
+impl AsRef<Running> for Tasks {
+    fn as_ref(&self) -> &Running {
+        &self.0.0.tasks
+    }
+}
+
+/// How a task ended; if nobody is left to read of a failure, it is logged.
+struct Report(Option<Result<(), Failure>>);
+
+impl Report {
+    fn read(mut self) -> Result<(), Failure> {
+        self.0.take().unwrap_or(Ok(()))
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if let Some(Err(failure)) = self.0.take() {
+            let failure = widen::<BoxError>(failure);
+            tracing::error!(
+                error = &failure as &dyn std::error::Error,
+                "a message failed at or after its commit, and its sender had gone"
+            );
+        }
+    }
+}

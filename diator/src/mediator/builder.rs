@@ -1,0 +1,219 @@
+use std::any::{TypeId, type_name};
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::dispatch::Replacement;
+use super::running::Running;
+use super::{Inner, Install, Mediator, check};
+use crate::broker::{Format, MessageBroker};
+use crate::container::{Container, Services};
+use crate::middleware::{Layer, Middleware};
+use crate::outbox::Outbox;
+use crate::registry::{BuildError, HandlerSet, Handlers, Problem, Registered};
+use crate::undelivered::Undelivered;
+use crate::{Request, RequestHandler};
+
+/// Collects what a mediator is made of.
+///
+/// # Example
+///
+/// ```
+/// use diator::prelude::*;
+///
+/// #[derive(Debug, NotificationEvent, serde::Serialize)]
+/// struct MeetingClosed;
+///
+/// let error = Mediator::builder().build().unwrap_err();
+/// assert!(error.to_string().contains("no handler is registered"));
+/// ```
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct MediatorBuilder {
+    pub(super) from_registry: bool,
+    pub(super) handlers: Vec<crate::registry::HandlerDescriptor>,
+    pub(super) left_out: HashSet<TypeId>,
+    pub(super) remote: Vec<String>,
+    pub(super) allowed: HashSet<TypeId>,
+    pub(super) replacements: HashMap<TypeId, Replace>,
+    pub(super) container: Arc<dyn Container>,
+    pub(super) layers: Vec<Layer>,
+    pub(super) broker: Option<Arc<dyn MessageBroker>>,
+    pub(super) without_broker: bool,
+    pub(super) outbox: Option<Arc<dyn Outbox>>,
+    pub(super) problems: Vec<Problem>,
+    format: Format,
+    on_undelivered: Option<Arc<dyn Fn(Undelivered) + Send + Sync>>,
+}
+
+/// Takes a handler in that replaces another.
+type Replace = Box<dyn FnOnce(&mut Install<'_>)>;
+
+impl MediatorBuilder {
+    pub(super) fn empty() -> Self {
+        Self {
+            from_registry: false,
+            handlers: Vec::new(),
+            left_out: HashSet::new(),
+            remote: Vec::new(),
+            allowed: HashSet::new(),
+            replacements: HashMap::new(),
+            container: Arc::new(Services::new()),
+            layers: Vec::new(),
+            broker: None,
+            without_broker: false,
+            outbox: None,
+            problems: Vec::new(),
+            format: Format::default(),
+            on_undelivered: None,
+        }
+    }
+
+    pub(super) fn from_registry() -> Self {
+        let handlers = inventory::iter::<HandlerSet>.into_iter().flat_map(|set| set.0).copied().collect();
+        Self { from_registry: true, handlers, ..Self::empty() }
+    }
+
+    /// Adds handlers by hand; one that is there already is not added twice.
+    pub fn handlers(mut self, handlers: Handlers) -> Self {
+        for handler in handlers.0 {
+            let same = |other: &crate::registry::HandlerDescriptor| {
+                (other.handler_id(), other.message_id()) == (handler.handler_id(), handler.message_id())
+            };
+            if !self.handlers.iter().any(same) {
+                self.handlers.push(handler);
+            }
+        }
+        self
+    }
+
+    /// Runs only these handlers in this process; the messages of the others may go unhandled.
+    pub fn only(mut self, handlers: Handlers) -> Self {
+        let kept: HashSet<_> = handlers.0.iter().map(|handler| handler.handler_id()).collect();
+        self.leave_out(|handler| !kept.contains(&handler));
+        self.handlers(handlers)
+    }
+
+    /// Runs all handlers but `H` in this process; what it handles may go unhandled.
+    pub fn except<H: Registered + 'static>(mut self) -> Self {
+        if !self.leave_out(|handler| handler == TypeId::of::<H>()) {
+            self.problems.push(check::except_without_effect(type_name::<H>()));
+        }
+        self
+    }
+
+    fn leave_out(&mut self, leave: impl Fn(TypeId) -> bool) -> bool {
+        let (left, kept) = std::mem::take(&mut self.handlers).into_iter().partition(|handler| leave(handler.handler_id()));
+        self.handlers = kept;
+        let left: Vec<crate::registry::HandlerDescriptor> = left;
+        self.left_out.extend(left.iter().map(crate::registry::HandlerDescriptor::message_id));
+        !left.is_empty()
+    }
+
+    /// Says that the requests of a crate, such as `"billing_contracts"`, are handled in another process.
+    pub fn remote(mut self, crate_name: impl Into<String>) -> Self {
+        self.remote.push(crate_name.into().replace('-', "_"));
+        self
+    }
+
+    /// Says that a request may have no handler in this process.
+    pub fn allow_unhandled<R: Request>(mut self) -> Self {
+        self.allowed.insert(TypeId::of::<R>());
+        self
+    }
+
+    /// Puts another handler in the place of the request's own: a fake, in a test.
+    ///
+    /// `send` and `send_dyn` alike reach it, through the middleware; what the other handler would have needed is not
+    /// asked for.
+    pub fn replace<R: Request>(mut self, handler: impl RequestHandler<R>) -> Self {
+        let replace = |install: &mut Install<'_>| install.replacement::<R, _>(Replacement(handler));
+        self.replacements.insert(TypeId::of::<R>(), Box::new(replace));
+        self
+    }
+
+    /// Gives handlers their dependencies; without it, there are none to be had.
+    pub fn container(mut self, container: impl Container) -> Self {
+        self.container = Arc::new(container);
+        self
+    }
+
+    /// Wraps the handling of every message; the first that is added sees a message first.
+    pub fn middleware<M: Middleware>(mut self, middleware: M) -> Self {
+        self.layers.push(Layer::new(middleware));
+        self
+    }
+
+    /// Publishes notification and ECST events.
+    pub fn broker(mut self, broker: impl MessageBroker) -> Self {
+        self.broker = Some(Arc::new(broker));
+        self
+    }
+
+    /// Says that this process publishes nothing, although it knows notification or ECST events.
+    ///
+    /// A message that emits one nevertheless fails.
+    pub fn without_broker(mut self) -> Self {
+        self.without_broker = true;
+        self
+    }
+
+    /// Keeps notification and ECST events in the unit of work's own transaction; then nothing is published from here.
+    pub fn outbox(mut self, outbox: impl Outbox) -> Self {
+        self.outbox = Some(Arc::new(outbox));
+        self
+    }
+
+    /// Writes messages in another format than the Python library's JSON.
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// Takes what a committed message could not deliver; `send` then answers `Ok`.
+    ///
+    /// The hook runs in the message's task: keep it short, and hand on what takes time.
+    pub fn on_undelivered(mut self, hook: impl Fn(Undelivered) + Send + Sync + 'static) -> Self {
+        self.on_undelivered = Some(Arc::new(hook));
+        self
+    }
+
+    /// Builds the mediator, and every handler and service that lives as long as it.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, in one report.
+    pub fn build(mut self) -> Result<Mediator, BuildError> {
+        let crates = self.handlers.iter().map(|handler| handler.location().crate_name()).collect();
+        let checked = check::check(&mut self);
+        let mut problems = std::mem::take(&mut self.problems);
+        let mut install = Install::new(&*self.container, &self.layers);
+        // Without its dependencies a handler could only fail again, for reasons that are reported already.
+        if problems.is_empty() {
+            self.handlers.iter().for_each(|handler| install.take_in(handler, &self.replacements));
+            self.replacements.into_values().for_each(|replace| replace(&mut install));
+        }
+        let maps = install.finish(&mut problems);
+        if !problems.is_empty() {
+            return Err(BuildError::new(problems, crates));
+        }
+        Ok(Mediator(Arc::new(Inner {
+            routes: maps.routes,
+            slots: maps.slots.into(),
+            events: maps.events,
+            names: checked.names,
+            container: self.container,
+            broker: self.broker,
+            outbox: self.outbox,
+            format: self.format,
+            on_undelivered: self.on_undelivered,
+            messages: Running::new(),
+            tasks: Running::new(),
+        })))
+    }
+}
+
+impl fmt::Debug for MediatorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediatorBuilder").field("handlers", &self.handlers).finish_non_exhaustive()
+    }
+}

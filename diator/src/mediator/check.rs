@@ -1,0 +1,232 @@
+//! What `build()` checks before it takes any handler in.
+
+use std::any::TypeId;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::MediatorBuilder;
+use crate::broker::MessageType;
+use crate::container::{Container, Lifetime};
+use crate::event::EventDescriptor;
+use crate::registry::{HandlerDescriptor, HandlerRole, LinkedCrate, Problem, ProblemKind};
+use crate::request::RequestDescriptor;
+
+/// What the checks found out on the way.
+pub(super) struct Checked {
+    /// The events that can arrive, by kind and name.
+    pub(super) names: HashMap<(MessageType, &'static str), TypeId>,
+}
+
+/// Sorts the handlers and adds a problem for everything that is wrong.
+pub(super) fn check(builder: &mut MediatorBuilder) -> Checked {
+    // The linker decides on the order of the registry; nothing else should depend on it.
+    builder.handlers.sort_by_key(|handler| (handler.message(), handler.handler(), handler.location()));
+    let mut problems = std::mem::take(&mut builder.problems);
+    empty_registry(builder, &mut problems);
+    linked_crates(builder, &mut problems);
+    unhandled_requests(builder, &mut problems);
+    several_handlers(builder, &mut problems);
+    dependencies(builder, &mut problems);
+    let events = events(builder);
+    unhandled_events(builder, &events, &mut problems);
+    no_broker(builder, &events, &mut problems);
+    let names = names(&events, &mut problems);
+    builder.problems = problems;
+    Checked { names }
+}
+
+pub(super) fn except_without_effect(handler: &str) -> Problem {
+    let text = format!("`.except::<{handler}>()` leaves nothing out: that handler is not registered");
+    Problem::new(ProblemKind::NoEffect, None, text, "link the handler's crate, or remove the line")
+}
+
+fn empty_registry(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
+    if !builder.handlers.is_empty() || !builder.replacements.is_empty() || !builder.left_out.is_empty() {
+        return;
+    }
+    let remedy = match builder.from_registry {
+        true => {
+            "put `#[request_handler(…)]` or `#[event_handler(…)]` on a handler; if the handlers are in another crate, \
+             name it once: `diator::link!(that_crate);`\n\
+             on wasm and in static libraries nothing is registered: list them with `.handlers(handlers![…])`"
+        }
+        false => "list the handlers with `.handlers(handlers![…])`, or start with `Mediator::from_registry()`",
+    };
+    problems.push(Problem::new(ProblemKind::EmptyRegistry, None, "no handler is registered", remedy));
+}
+
+fn linked_crates(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
+    if !builder.from_registry {
+        return;
+    }
+    let found: HashSet<_> = inventory::iter::<crate::registry::HandlerSet>
+        .into_iter()
+        .flat_map(|set| set.0)
+        .map(|handler| handler.location().crate_name())
+        .collect();
+    for linked in inventory::iter::<LinkedCrate>.into_iter().filter(|linked| !found.contains(linked.name)) {
+        problems.push(Problem::new(
+            ProblemKind::NothingLinked,
+            linked.location,
+            format!("`link!` names the crate `{}`, but no handler of it is registered", linked.name),
+            "name the crate that holds the handlers, not one that re-exports it; \
+             in a static library list them with `.handlers(handlers![…])`",
+        ));
+    }
+}
+
+fn unhandled_requests(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
+    if !builder.from_registry {
+        return;
+    }
+    let mut excused = handled(builder);
+    excused.extend(&builder.left_out);
+    excused.extend(&builder.allowed);
+    excused.extend(builder.replacements.keys());
+    for request in inventory::iter::<RequestDescriptor> {
+        let (id, crate_name) = ((request.id)(), request.location.crate_name());
+        if excused.contains(&id) || builder.remote.iter().any(|remote| remote == crate_name) {
+            continue;
+        }
+        let name = short((request.name)());
+        problems.push(Problem::new(
+            ProblemKind::NoHandler,
+            request.location,
+            format!("the {} `{name}` has no handler", request.kind.as_str()),
+            format!(
+                "put `#[request_handler({name})]` on a handler; if it has one in another crate, name that crate: \
+                 `diator::link!(that_crate);`\n\
+                 if another process handles it, say `.remote(\"{crate_name}\")` or `.allow_unhandled::<{name}>()`"
+            ),
+        ));
+    }
+}
+
+fn several_handlers(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
+    let mut by_request: BTreeMap<&str, Vec<&HandlerDescriptor>> = BTreeMap::new();
+    for handler in requests(builder).filter(|handler| !builder.replacements.contains_key(&handler.message_id())) {
+        by_request.entry(handler.message()).or_default().push(handler);
+    }
+    for (request, handlers) in by_request {
+        let [first, _, ..] = &*handlers else { continue };
+        let places: Vec<_> = handlers.iter().map(|h| format!("`{}` at {}", h.handler(), h.location())).collect();
+        problems.push(Problem::new(
+            ProblemKind::SeveralHandlers,
+            first.location(),
+            format!("the request `{}` has {} handlers: {}", short(request), handlers.len(), places.join(", ")),
+            "keep one; what several parts should do is a domain event's, with a handler for each part",
+        ));
+    }
+}
+
+fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
+    let container: &dyn Container = &*builder.container;
+    for error in container.validate().err().into_iter().flatten() {
+        let remedy = "mend the registration of that service";
+        problems.push(Problem::new(ProblemKind::Container, None, error.to_string(), remedy));
+    }
+    for handler in builder.handlers.iter().filter(|handler| !is_replaced(builder, handler)) {
+        for dependency in handler.dependencies() {
+            if dependency.optional || container.lifetime(&dependency.key) != Lifetime::Missing {
+                continue;
+            }
+            let (name, field, service) = (handler.handler(), dependency.field, dependency.key.name());
+            problems.push(Problem::new(
+                ProblemKind::MissingDependency,
+                handler.location(),
+                format!("the handler `{name}` needs `{service}` for its field `{field}`, and the container has none"),
+                format!("register it, for example with `Services::new().singleton::<{service}>(Arc::new(…))`"),
+            ));
+        }
+    }
+}
+
+fn unhandled_events(builder: &MediatorBuilder, events: &[EventDescriptor], problems: &mut Vec<Problem>) {
+    let mut excused = handled(builder);
+    excused.extend(&builder.left_out);
+    for event in events.iter().filter(|event| event.must_be_handled && !excused.contains(&(event.id)())) {
+        problems.push(Problem::new(
+            ProblemKind::UnhandledEvent,
+            event.location,
+            format!("the event `{}` must be handled, and has no handler", event.name),
+            format!("put `#[event_handler({})]` on a handler, or link the crate that holds it", event.name),
+        ));
+    }
+}
+
+fn no_broker(builder: &MediatorBuilder, events: &[EventDescriptor], problems: &mut Vec<Problem>) {
+    if builder.broker.is_some() || builder.outbox.is_some() || builder.without_broker {
+        return;
+    }
+    for event in events.iter().filter(|event| event.message_type.is_some()) {
+        problems.push(Problem::new(
+            ProblemKind::NoBroker,
+            event.location,
+            format!("the event `{}` goes to a message broker, and the mediator has none", event.name),
+            "add one, for example `.broker(InMemoryBroker::new())`; \
+             if this process only receives such events, say `.without_broker()`",
+        ));
+    }
+}
+
+fn names(events: &[EventDescriptor], problems: &mut Vec<Problem>) -> HashMap<(MessageType, &'static str), TypeId> {
+    let mut names: HashMap<_, &EventDescriptor> = HashMap::new();
+    for event in events {
+        let Some(message_type) = event.message_type else { continue };
+        for name in std::iter::once(&event.name).chain(event.aliases) {
+            match names.insert((message_type, *name), event) {
+                Some(other) if (other.id)() != (event.id)() => problems.push(Problem::new(
+                    ProblemKind::AmbiguousName,
+                    event.location,
+                    format!(
+                        "the events `{}` and `{}` ({}) have one name on the wire: `{name}`",
+                        (event.type_name)(),
+                        (other.type_name)(),
+                        other.location
+                    ),
+                    "give one of them another with `#[event(name = \"…\")]`",
+                )),
+                _ => {}
+            }
+        }
+    }
+    names.into_iter().map(|(name, event)| (name, (event.id)())).collect()
+}
+
+/// Every event that the registry or a handler knows, once each, in a stable order.
+fn events(builder: &MediatorBuilder) -> Vec<EventDescriptor> {
+    let linked = inventory::iter::<EventDescriptor>.into_iter().filter(|_| builder.from_registry).copied();
+    let mut events: Vec<_> = builder.handlers.iter().filter_map(|handler| handler.event).chain(linked).collect();
+    let mut seen = HashSet::new();
+    events.retain(|event| seen.insert((event.id)()));
+    events.sort_by_key(|event| (event.location, (event.type_name)()));
+    events
+}
+
+fn requests(builder: &MediatorBuilder) -> impl Iterator<Item = &HandlerDescriptor> {
+    builder.handlers.iter().filter(|handler| handler.role() == HandlerRole::Request)
+}
+
+fn is_replaced(builder: &MediatorBuilder, handler: &HandlerDescriptor) -> bool {
+    handler.role() == HandlerRole::Request && builder.replacements.contains_key(&handler.message_id())
+}
+
+fn handled(builder: &MediatorBuilder) -> HashSet<TypeId> {
+    builder.handlers.iter().map(HandlerDescriptor::message_id).collect()
+}
+
+/// A type's name without the paths in it.
+fn short(name: &str) -> String {
+    let mut short = String::new();
+    let mut rest = name;
+    while let Some(end) = rest.find(['<', '>', ',', ' ', '(', ')', '[', ']', '&']) {
+        short.push_str(last_segment(&rest[..end]));
+        short.push_str(&rest[end..=end]);
+        rest = &rest[end + 1..];
+    }
+    short.push_str(last_segment(rest));
+    short
+}
+
+fn last_segment(path: &str) -> &str {
+    path.rsplit("::").next().unwrap_or(path)
+}

@@ -1,0 +1,287 @@
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::Mediator;
+use super::running::{Entered, Running};
+use super::unit::Unit;
+use crate::inject::{Inject, Resolver, Unresolved};
+use crate::middleware::{Pipeline, send_through};
+use crate::registry::{Dependency, SlotIndex};
+use crate::{BoxFuture, Meta, Request, RequestContext, RequestHandler, SendError};
+
+/// A failure of the mediator's own: there is no handler's error in it.
+pub(crate) type Failure = SendError<Infallible>;
+
+type SendResult<R> = Result<<R as Request>::Response, SendError<<R as Request>::Error>>;
+
+/// Gives a failure of the mediator's own the type that the request's sender expects.
+pub(crate) fn widen<E>(failure: Failure) -> SendError<E> {
+    failure.map_handler(|never| match never {})
+}
+
+/// What a message from outside is sent with.
+#[derive(Debug)]
+pub struct Dispatch<'a> {
+    mediator: &'a Mediator,
+    meta: Meta,
+}
+
+impl<'a> Dispatch<'a> {
+    pub(super) fn new(mediator: &'a Mediator, meta: Meta) -> Self {
+        Self { mediator, meta }
+    }
+
+    pub(super) async fn send_dyn<R: Request>(self, request: R) -> SendResult<R> {
+        match self.mediator.route::<R>() {
+            Some(route) => {
+                let root = Root::enter(self.mediator, self.meta)?;
+                route.send(Origin::Outside(root), request).await
+            }
+            None => Err(unhandled::<R>()),
+        }
+    }
+}
+
+/// Sends a request to a handler that is known by its type: what [`Mediator::send`] comes to.
+pub fn send<'a, R, H>(
+    dispatch: Dispatch<'a>,
+    request: R,
+    slot: &'static SlotIndex,
+) -> impl Future<Output = SendResult<R>> + Send + use<'a, R, H>
+where
+    R: Request,
+    H: RequestHandler<R>,
+{
+    async move {
+        let Some(handler) = dispatch.mediator.built::<H>(slot) else {
+            return send_slowly(dispatch, request).await;
+        };
+        let root = Root::enter(dispatch.mediator, dispatch.meta)?;
+        let mut unit = Unit::default();
+        let result = handler.handle(request, &mut RequestContext::new(root.run(&mut unit))).await;
+        match result {
+            Ok(response) if unit.is_untouched() => Ok(response),
+            result => root.conclude(&mut unit, result.map_err(SendError::Handler)).await,
+        }
+    }
+}
+
+/// Boxed and out of line, so that the fast path's future stays small.
+#[cold]
+fn send_slowly<'a, R: Request>(dispatch: Dispatch<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
+    let Some(route) = dispatch.mediator.route::<R>() else {
+        return Box::pin(async { Err(unhandled::<R>()) });
+    };
+    match Root::enter(dispatch.mediator, dispatch.meta) {
+        Ok(root) => route.send(Origin::Outside(root), request),
+        Err(shutting_down) => Box::pin(async { Err(shutting_down) }),
+    }
+}
+
+fn unhandled<R: Request>() -> SendError<R::Error> {
+    SendError::Unhandled { request: std::any::type_name::<R>() }
+}
+
+impl Mediator {
+    #[inline]
+    fn built<H: 'static>(&self, slot: &SlotIndex) -> Option<&H> {
+        self.0.slots.get(slot.get())?.as_ref()?.downcast_ref()
+    }
+}
+
+impl AsRef<Running> for Mediator {
+    fn as_ref(&self) -> &Running {
+        &self.0.messages
+    }
+}
+
+/// A message from outside that is running.
+pub(crate) struct Root<'a> {
+    pub(super) mediator: &'a Mediator,
+    pub(super) meta: Meta,
+    _running: Entered<&'a Mediator>,
+}
+
+impl<'a> Root<'a> {
+    #[inline]
+    pub(super) fn enter<E>(mediator: &'a Mediator, meta: Meta) -> Result<Self, SendError<E>> {
+        match Running::enter(mediator) {
+            Some(running) => Ok(Self { mediator, meta, _running: running }),
+            None => Err(SendError::ShuttingDown),
+        }
+    }
+
+    /// For what follows from a message that was let in, also while the mediator shuts down.
+    pub(super) fn go_on(mediator: &'a Mediator, meta: Meta) -> Self {
+        Self { mediator, meta, _running: Entered::new(mediator) }
+    }
+
+    pub(super) fn run<'r>(&'r self, unit: &'r mut Unit) -> Run<'r> {
+        Run { mediator: self.mediator, meta: &self.meta, unit }
+    }
+
+    /// What follows the handler: the same for every message.
+    pub(super) async fn conclude<T: Send + 'static, E>(
+        &self,
+        unit: &mut Unit,
+        result: Result<T, SendError<E>>,
+    ) -> Result<T, SendError<E>> {
+        match result {
+            Ok(response) if unit.is_untouched() => Ok(response),
+            Ok(response) => match self.run(unit).finish().await {
+                Ok(()) => Ok(response),
+                Err(SendError::Undelivered(undelivered)) => {
+                    Err(SendError::Undelivered(undelivered.with_response(response)))
+                }
+                Err(failure) => Err(widen(failure)),
+            },
+            Err(error) => {
+                if !unit.is_untouched() {
+                    self.run(unit).fail().await;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// What a handler works with: the mediator, and what belongs to its message.
+pub(crate) struct Run<'a> {
+    pub(crate) mediator: &'a Mediator,
+    pub(crate) meta: &'a Meta,
+    pub(crate) unit: &'a mut Unit,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn reborrow(&mut self) -> Run<'_> {
+        Run { mediator: self.mediator, meta: self.meta, unit: self.unit }
+    }
+
+    /// Sends a nested request.
+    pub(crate) fn send<R: Request>(self, request: R) -> BoxFuture<'a, SendResult<R>> {
+        match self.mediator.route::<R>() {
+            Some(route) => route.send(Origin::Nested(self.meta, Mutex::new(self)), request),
+            None => Box::pin(async { Err(unhandled::<R>()) }),
+        }
+    }
+
+    /// Builds a handler whose dependencies belong to this unit of work.
+    pub(crate) async fn build<H: Inject>(&mut self) -> Result<H, Failure> {
+        let container = &*self.mediator.0.container;
+        let scope = self.unit.scope(container, self.meta).await.map_err(SendError::Scope)?;
+        let mut resolver = Resolver::new(container, Some(scope));
+        let handler = H::inject(&mut resolver).await;
+        handler.map_err(|_unresolved| SendError::Resolve {
+            handler: std::any::type_name::<H>(),
+            source: resolver.into_error(),
+        })
+    }
+}
+
+/// Where a request comes from.
+pub(crate) enum Origin<'a> {
+    Outside(Root<'a>),
+    // A mutex, because a middleware may let the request be handled several times, one after the other: each attempt
+    // borrows the unit for its time. It is never waited for.
+    Nested(&'a Meta, Mutex<Run<'a>>),
+}
+
+impl Origin<'_> {
+    fn meta(&self) -> &Meta {
+        match self {
+            Self::Outside(root) => &root.meta,
+            Self::Nested(meta, _) => meta,
+        }
+    }
+}
+
+/// The way to the handler of the request `R`.
+pub(crate) trait Route<R: Request>: Send + Sync {
+    fn send<'a>(&'a self, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>>;
+}
+
+/// A handler, and what wraps it.
+pub(crate) struct RouteTo<H> {
+    /// Built with the mediator, if all its dependencies are singletons; else it is built for each message.
+    pub(super) built: Option<Arc<H>>,
+    pub(super) pipeline: Pipeline,
+}
+
+impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<H> {
+    fn send<'a>(&'a self, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
+        Box::pin(async move {
+            if self.pipeline.layers.is_empty() {
+                return self.attempt(&origin, request).await;
+            }
+            let attempt = |request| self.attempt(&origin, request);
+            send_through(&self.pipeline, origin.meta(), request, attempt).await
+        })
+    }
+}
+
+impl<H: Inject> RouteTo<H> {
+    /// Handles a request once, with all that belongs to it: for one from outside, the events and the commit.
+    async fn attempt<R: Request>(&self, origin: &Origin<'_>, request: R) -> SendResult<R>
+    where
+        H: RequestHandler<R>,
+    {
+        match origin {
+            Origin::Outside(root) => {
+                let mut unit = Unit::default();
+                let result = self.handle(root.run(&mut unit), request).await;
+                root.conclude(&mut unit, result).await
+            }
+            Origin::Nested(_, run) => {
+                let mut run = run.lock().await;
+                let Run { mediator, meta, unit } = run.reborrow();
+                let nested = unit.nest(R::NAME).map_err(|(message, limit)| SendError::Cascade { message, limit })?;
+                let result = self.handle(Run { mediator, meta, unit: nested.unit }, request).await;
+                if result.is_ok() {
+                    nested.succeed();
+                }
+                result
+            }
+        }
+    }
+
+    async fn handle<R: Request>(&self, mut run: Run<'_>, request: R) -> SendResult<R>
+    where
+        H: RequestHandler<R>,
+    {
+        let for_this_message;
+        let handler = match &self.built {
+            Some(built) => &**built,
+            None => {
+                for_this_message = run.build::<H>().await.map_err(widen)?;
+                &for_this_message
+            }
+        };
+        handler.handle(request, &mut RequestContext::new(run)).await.map_err(SendError::Handler)
+    }
+}
+
+/// A handler that a test put in another's place: it is given as it is, and so never built.
+pub(crate) struct Replacement<H>(pub(super) H);
+
+impl<R: Request, H: RequestHandler<R>> RequestHandler<R> for Replacement<H> {
+    fn handle(
+        &self,
+        request: R,
+        cx: &mut RequestContext<'_, R>,
+    ) -> impl Future<Output = Result<R::Response, R::Error>> + Send {
+        self.0.handle(request, cx)
+    }
+}
+
+impl<H: Send + Sync + 'static> Inject for Replacement<H> {
+    fn dependencies() -> Vec<Dependency> {
+        Vec::new()
+    }
+
+    async fn inject(resolver: &mut Resolver<'_>) -> Result<Self, Unresolved> {
+        Err(resolver.unresolvable())
+    }
+}

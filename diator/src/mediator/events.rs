@@ -1,0 +1,71 @@
+use std::any::Any;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::dispatch::Run;
+use crate::event::Decode;
+use crate::inject::Inject;
+use crate::middleware::{Pipeline, handle_through};
+use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler};
+
+/// All handlers of one event.
+#[derive(Default)]
+pub(crate) struct EventRoute {
+    /// Within the unit of work, in their order.
+    pub(super) handlers: Vec<EventEntry>,
+    /// Once it is committed, in their order.
+    pub(super) after_commit: Vec<EventEntry>,
+    pub(super) decode: Option<Decode>,
+}
+
+/// One handler of one event.
+pub(crate) struct EventEntry {
+    pub(super) order: i32,
+    pub(super) name: &'static str,
+    pub(super) handler: Box<dyn HandleEvent>,
+}
+
+/// A handler of an event, their types forgotten.
+pub(crate) trait HandleEvent: Send + Sync {
+    fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, Result<(), BoxError>>;
+}
+
+/// A handler of `E`, and what wraps it.
+pub(crate) struct EventTo<E, H> {
+    /// Built with the mediator, if all its dependencies are singletons; else it is built for each event.
+    pub(super) built: Option<Arc<H>>,
+    pub(super) pipeline: Pipeline,
+    pub(super) event: std::marker::PhantomData<fn(E)>,
+}
+
+impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
+    fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move {
+            if self.pipeline.layers.is_empty() {
+                return self.attempt(event, run).await;
+            }
+            let meta = run.meta;
+            let run = Mutex::new(run);
+            let attempt = || async { self.attempt(event, run.lock().await.reborrow()).await };
+            handle_through(&self.pipeline, meta, event, attempt).await
+        })
+    }
+}
+
+impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
+    async fn attempt(&self, event: &(dyn Any + Send + Sync), mut run: Run<'_>) -> Result<(), BoxError> {
+        let Some(event) = event.downcast_ref::<E>() else {
+            return Err(format!("the mediator took another event for `{}`", E::NAME).into());
+        };
+        let for_this_event;
+        let handler = match &self.built {
+            Some(built) => &**built,
+            None => {
+                for_this_event = run.build::<H>().await?;
+                &for_this_event
+            }
+        };
+        handler.handle(event, &mut EventContext::new(run)).await
+    }
+}

@@ -1,0 +1,129 @@
+//! What follows the handler of a message from outside, in order: domain events, stage, commit, delivery.
+//!
+//! It knows no request's type, so that every way of sending comes to the same end.
+
+use super::after::Delivery;
+use super::dispatch::{Failure, Run};
+use crate::broker::OutboundMessage;
+use crate::container::{Closing, CommitError};
+use crate::event::Emitted;
+use crate::{BoxFuture, SendError};
+
+impl<'a> Run<'a> {
+    /// Carries a message on whose handler succeeded.
+    // A named type for the future: handlers of events may send, which comes here again.
+    pub(super) fn finish(mut self) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            match self.up_to_the_commit().await {
+                Ok(messages) => self.commit(messages).await,
+                Err(failure) => {
+                    self.fail().await;
+                    Err(failure)
+                }
+            }
+        })
+    }
+
+    /// Ends a message that failed: its events are dropped, its scope rolls back.
+    pub(super) fn fail(self) -> BoxFuture<'a, ()> {
+        Box::pin(async move { self.unit.fail().await })
+    }
+
+    async fn up_to_the_commit(&mut self) -> Result<Vec<OutboundMessage>, Failure> {
+        self.handle_domain_events().await?;
+        let messages = self.stage().await?;
+        match self.unit.is_rollback_only() {
+            true => Err(SendError::RolledBack),
+            false => Ok(messages),
+        }
+    }
+
+    async fn handle_domain_events(&mut self) -> Result<(), Failure> {
+        for place in 0.. {
+            if let Some((message, limit)) = self.unit.runaway() {
+                return Err(SendError::Cascade { message, limit });
+            }
+            let Some(event) = self.unit.take_event(place) else { break };
+            let Some(event) = event else { continue };
+            if self.handle_domain_event(&event).await? {
+                self.unit.put_back(place, event);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the handlers of one event; the answer is whether it still waits for the commit.
+    async fn handle_domain_event(&mut self, event: &Emitted) -> Result<bool, Failure> {
+        let pending = event.pending();
+        if pending.goes_to_the_broker() {
+            return Ok(true);
+        }
+        let mediator = self.mediator;
+        let Some(route) = mediator.0.events.get(&pending.event().type_id()) else { return Ok(false) };
+        for entry in &route.handlers {
+            let handled = entry.handler.handle(pending.event(), self.reborrow()).await;
+            handled.map_err(|source| SendError::Event { event: pending.name(), handler: entry.name, source })?;
+        }
+        Ok(!route.after_commit.is_empty())
+    }
+
+    /// Writes the broker events as messages; with an outbox they become part of the unit of work.
+    async fn stage(&mut self) -> Result<Vec<OutboundMessage>, Failure> {
+        let mut messages = self.messages()?;
+        let inner = &self.mediator.0;
+        if let (Some(outbox), false) = (&inner.outbox, messages.is_empty()) {
+            let scope = self.unit.scope(&*inner.container, self.meta).await.map_err(SendError::Scope)?;
+            outbox.stage(scope, &messages).await.map_err(SendError::Stage)?;
+            messages.clear();
+        }
+        Ok(messages)
+    }
+
+    fn messages(&self) -> Result<Vec<OutboundMessage>, Failure> {
+        let inner = &self.mediator.0;
+        let mut messages = Vec::new();
+        for event in self.unit.waiting().map(Emitted::pending).filter(|event| event.goes_to_the_broker()) {
+            if inner.outbox.is_none() && inner.broker.is_none() {
+                return Err(SendError::NoBroker { event: event.name() });
+            }
+            let message = event.message(&inner.format, self.meta).transpose();
+            messages.extend(message.map_err(|source| SendError::Encode { event: event.name(), source })?);
+        }
+        Ok(messages)
+    }
+
+    /// Closes the scope as a success and delivers what waited for that.
+    ///
+    /// There is no await between the begin of the commit and its task: from here on a caller that goes away
+    /// changes nothing.
+    async fn commit(self, messages: Vec<OutboundMessage>) -> Result<(), Failure> {
+        let closing = self.unit.commit();
+        let depth = self.unit.depth();
+        let events = self.unit.take_waiting();
+        let delivery = || Delivery::new(self.mediator, self.meta, depth, events, messages);
+        match closing {
+            Closing::Ready(closed) => {
+                closed.map_err(uncommitted)?;
+                match delivery() {
+                    Some(delivery) => self.mediator.finish_in_a_task(delivery.run()).await,
+                    None => Ok(()),
+                }
+            }
+            Closing::Pending(closing) => {
+                let delivery = delivery();
+                let rest = async move {
+                    closing.await.map_err(uncommitted)?;
+                    match delivery {
+                        Some(delivery) => delivery.run().await,
+                        None => Ok(()),
+                    }
+                };
+                self.mediator.finish_in_a_task(rest).await
+            }
+        }
+    }
+}
+
+fn uncommitted(error: CommitError) -> Failure {
+    SendError::Commit { outcome: error.outcome(), source: error.into_source() }
+}

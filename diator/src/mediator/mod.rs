@@ -1,0 +1,266 @@
+//! Delivers messages to their handlers.
+
+mod after;
+mod builder;
+mod check;
+mod dispatch;
+mod events;
+mod finish;
+mod install;
+mod receive;
+mod running;
+mod unit;
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::broker::{Format, MessageBroker, MessageType};
+use crate::container::{Container, TypeMap};
+use crate::event::EventKind;
+use crate::outbox::Outbox;
+use crate::undelivered::Undelivered;
+use crate::{Event, HandledBy, Meta, Request, SendError};
+
+pub use self::builder::MediatorBuilder;
+pub use self::dispatch::{Dispatch, send};
+pub(crate) use self::dispatch::Run;
+pub(crate) use self::install::Install;
+pub use self::receive::{HandlerFailure, ReceiveError, Received};
+pub use self::unit::CascadeLimit;
+
+use self::dispatch::Root;
+use self::events::EventRoute;
+use self::running::Running;
+use self::unit::Unit;
+
+/// Why an event that was emitted from outside a handler failed: there is no handler's own error.
+pub type EmitError = SendError<Infallible>;
+
+/// Delivers each message to its handler.
+///
+/// Build one with [`from_registry`](Self::from_registry) or [`builder`](Self::builder) when the program starts.
+///
+/// # Guarantees
+///
+/// A clone is the same mediator, and cheap. It may be used from any number of threads and tasks at once.
+///
+/// # Example
+///
+/// ```
+/// use diator::prelude::*;
+///
+/// #[derive(Debug, Query)]
+/// #[request(response = u64)]
+/// struct Double(u64);
+///
+/// #[request_handler(Double)]
+/// struct DoubleHandler;
+///
+/// impl RequestHandler<Double> for DoubleHandler {
+///     async fn handle(&self, query: Double, _: &mut RequestContext<'_, Double>) -> Result<u64, BoxError> {
+///         Ok(query.0 * 2)
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let mediator = Mediator::builder().handlers(handlers![DoubleHandler]).build()?;
+/// assert_eq!(mediator.send(Double(21)).await?, 42);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Mediator(Arc<Inner>);
+
+pub(crate) struct Inner {
+    // A `Box<dyn Route<R>>` for each request `R`.
+    routes: TypeMap<Box<dyn Any + Send + Sync>>,
+    // The handler that the fast path may call, by the number of its `SlotIndex`.
+    slots: Box<[Option<Arc<dyn Any + Send + Sync>>]>,
+    events: TypeMap<EventRoute>,
+    names: HashMap<(MessageType, &'static str), TypeId>,
+    pub(crate) container: Arc<dyn Container>,
+    broker: Option<Arc<dyn MessageBroker>>,
+    outbox: Option<Arc<dyn Outbox>>,
+    format: Format,
+    on_undelivered: Option<Arc<dyn Fn(Undelivered) + Send + Sync>>,
+    messages: Running,
+    // What goes on after the commit, although its sender may have gone.
+    tasks: Running,
+}
+
+impl Mediator {
+    /// Starts to build a mediator with every handler that is linked into the program.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # // The handlers below would join the registry of every doc test.
+    /// let problems = diator::Mediator::from_registry().build().unwrap_err();
+    /// assert!(problems.to_string().contains("no handler is registered"));
+    /// ```
+    #[must_use]
+    pub fn from_registry() -> MediatorBuilder {
+        MediatorBuilder::from_registry()
+    }
+
+    /// Starts to build a mediator with the handlers that are given by hand.
+    #[must_use]
+    pub fn builder() -> MediatorBuilder {
+        MediatorBuilder::empty()
+    }
+
+    /// Sends a request to its handler, and waits for all that it causes in this process.
+    ///
+    /// It compiles where the request has exactly one handler. Use [`send_dyn`](Self::send_dyn) in code that
+    /// must not see the handlers.
+    ///
+    /// # Guarantees
+    ///
+    /// Dropping the future before the commit begins undoes the message; once it has begun, commit and publishing go
+    /// on in a task of their own.
+    ///
+    /// # Errors
+    ///
+    /// Each variant of [`SendError`] says when it occurs.
+    pub fn send<R, M>(&self, request: R) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send
+    where
+        R: HandledBy<M>,
+    {
+        request.dispatch(Dispatch::new(self, Meta::new()))
+    }
+
+    /// Sends a request whose handler this code does not see.
+    ///
+    /// # Guarantees
+    ///
+    /// As for [`send`](Self::send). It allocates once.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send), and [`SendError::Unhandled`].
+    pub fn send_dyn<R: Request>(
+        &self,
+        request: R,
+    ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send {
+        Dispatch::new(self, Meta::new()).send_dyn(request)
+    }
+
+    /// Emits an event from outside a handler, in a unit of work of its own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send), without a handler's own error.
+    pub fn emit<E: Event>(&self, event: E) -> impl Future<Output = Result<(), EmitError>> + Send {
+        self.with(Meta::new()).emit(event)
+    }
+
+    /// Sends with what a message is to carry: ids, a trace, values of the program's own.
+    #[must_use]
+    pub fn with(&self, meta: Meta) -> MediatorWith<'_> {
+        MediatorWith { mediator: self, meta }
+    }
+
+    /// Takes no more messages, and waits for those that are running and for what follows their commits.
+    ///
+    /// It needs a tokio runtime with a timer. Calling it again waits again.
+    ///
+    /// # Units
+    ///
+    /// `deadline` is how long it waits at most; zero asks only what is left.
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        self.0.messages.close();
+        let all = async {
+            // Messages first: a message that is running can still begin a task.
+            self.0.messages.idle().await;
+            self.0.tasks.close();
+            self.0.tasks.idle().await;
+        };
+        let _in_time = tokio::time::timeout(deadline, all).await;
+        ShutdownReport { messages: self.0.messages.count(), tasks: self.0.tasks.count() }
+    }
+
+    fn route<R: Request>(&self) -> Option<&dyn dispatch::Route<R>> {
+        self.0.routes.get(&TypeId::of::<R>())?.downcast_ref::<Box<dyn dispatch::Route<R>>>().map(|route| &**route)
+    }
+}
+
+/// A mediator, and what the next message is to carry; made by [`Mediator::with`].
+#[derive(Debug)]
+pub struct MediatorWith<'a> {
+    mediator: &'a Mediator,
+    meta: Meta,
+}
+
+impl<'a> MediatorWith<'a> {
+    /// Sends a request, like [`Mediator::send`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Mediator::send`].
+    pub fn send<R, M>(
+        self,
+        request: R,
+    ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R, M>
+    where
+        R: HandledBy<M>,
+    {
+        request.dispatch(Dispatch::new(self.mediator, self.meta))
+    }
+
+    /// Sends a request, like [`Mediator::send_dyn`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Mediator::send_dyn`].
+    pub fn send_dyn<R: Request>(
+        self,
+        request: R,
+    ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R> {
+        Dispatch::new(self.mediator, self.meta).send_dyn(request)
+    }
+
+    /// Emits an event, like [`Mediator::emit`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Mediator::emit`].
+    pub async fn emit<E: Event>(self, event: E) -> Result<(), EmitError> {
+        let Self { mediator, meta } = self;
+        let root = Root::enter(mediator, meta)?;
+        let mut unit = Unit::default();
+        unit.emit(E::Kind::emitted(event));
+        root.conclude(&mut unit, Ok(())).await
+    }
+}
+
+/// What a shutdown had to leave behind when its deadline came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Messages whose senders still wait for them.
+    pub messages: usize,
+    /// Units of work that are still committing or publishing.
+    pub tasks: usize,
+}
+
+impl ShutdownReport {
+    /// Whether everything came to its end.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.messages == 0 && self.tasks == 0
+    }
+}
+
+impl fmt::Debug for Mediator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mediator")
+            .field("requests", &self.0.routes.len())
+            .field("events", &self.0.events.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+use std::any::TypeId;
+use std::error::Error;
+use std::fmt;
+
+use super::Mediator;
+use super::events::EventRoute;
+use super::dispatch::Root;
+use crate::broker::{DecodeError, InboundMessage, MessageType};
+use crate::{Meta, SendError};
+use crate::BoxError;
+
+/// What became of a message that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Every handler of the event succeeded.
+    Handled,
+    /// The event is known, but nothing here handles it.
+    Ignored,
+}
+
+/// Why a message that arrived was not handled.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// No event of that kind and name is known here. A retry does not help.
+    Unknown {
+        /// The kind that the message names.
+        message_type: MessageType,
+        /// The name that the message gives.
+        name: String,
+    },
+    /// The payload does not fit the event. A retry does not help.
+    Undecodable {
+        /// The name that the message gives.
+        name: String,
+        /// What was wrong.
+        source: DecodeError,
+    },
+    /// Some handlers failed; the others are done. A retry can help.
+    Handlers(Vec<HandlerFailure>),
+    /// The mediator takes no more messages. Another process can handle it.
+    ShuttingDown,
+}
+
+/// A handler that failed on a message that arrived.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct HandlerFailure {
+    /// The handler's type, with its path: who has to get the message again.
+    pub handler: &'static str,
+    /// Why, and whether its work is committed nevertheless.
+    pub error: SendError<BoxError>,
+}
+
+impl Mediator {
+    /// Handles a message that a broker delivered.
+    ///
+    /// The event is found by its kind and its name or an alias. Each of its handlers runs in a unit of work of its
+    /// own, through the middleware; one that fails does not stop the others. The handlers' meta carries the message's id,
+    /// correlation id and trace.
+    ///
+    /// # Errors
+    ///
+    /// Each variant of [`ReceiveError`] says when it occurs.
+    pub async fn receive(&self, message: InboundMessage) -> Result<Received, ReceiveError> {
+        let root = Root::enter::<BoxError>(self, Meta::new()).map_err(|_| ReceiveError::ShuttingDown)?;
+        let Some(event) = self.event_named(message.message_type, &message.name) else {
+            return Err(ReceiveError::Unknown { message_type: message.message_type, name: message.name });
+        };
+        let meta = meta_of(&message);
+        let answer = match self.0.events.get(&event) {
+            Some(route) => self.receive_by(route, message, &meta).await,
+            None => Ok(Received::Ignored),
+        };
+        drop(root);
+        answer
+    }
+
+    fn event_named(&self, message_type: MessageType, name: &str) -> Option<TypeId> {
+        self.0.names.get(&(message_type, name)).copied()
+    }
+
+    async fn receive_by(
+        &self,
+        route: &EventRoute,
+        message: InboundMessage,
+        meta: &Meta,
+    ) -> Result<Received, ReceiveError> {
+        let Some(decode) = route.decode else { return Ok(Received::Ignored) };
+        let event = decode(message.payload)
+            .map_err(|source| ReceiveError::Undecodable { name: message.name, source })?;
+        let mut failures = Vec::new();
+        for entry in route.handlers.iter().chain(&route.after_commit) {
+            if let Err(error) = self.handle_apart(entry, &*event, meta.clone(), 0).await {
+                failures.push(HandlerFailure { handler: entry.name, error });
+            }
+        }
+        match failures.is_empty() {
+            true => Ok(Received::Handled),
+            false => Err(ReceiveError::Handlers(failures)),
+        }
+    }
+}
+
+fn meta_of(message: &InboundMessage) -> Meta {
+    let mut meta = Meta::new()
+        .with_message_id(message.id)
+        .with_correlation_id(message.correlation_id.unwrap_or(message.id));
+    if let Some(id) = message.causation_id {
+        meta = meta.with_causation_id(id);
+    }
+    match &message.traceparent {
+        Some(traceparent) => meta.with_traceparent(&**traceparent),
+        None => meta,
+    }
+}
+
+impl fmt::Display for ReceiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { message_type, name } => write!(f, "no {message_type} named `{name}` is known here"),
+            Self::Undecodable { name, .. } => write!(f, "the payload does not fit the event `{name}`"),
+            Self::Handlers(failures) => {
+                let names: Vec<_> = failures.iter().map(|failure| failure.handler).collect();
+                write!(f, "the message arrived, but these handlers failed: {}", names.join(", "))
+            }
+            Self::ShuttingDown => f.write_str("the mediator is shutting down"),
+        }
+    }
+}
+
+impl Error for ReceiveError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Undecodable { source, .. } => Some(source),
+            Self::Handlers(failures) => failures.first().map(|failure| &failure.error as _),
+            Self::Unknown { .. } | Self::ShuttingDown => None,
+        }
+    }
+}

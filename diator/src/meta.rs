@@ -1,0 +1,134 @@
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use uuid::Uuid;
+
+/// What travels with a message: who caused it, which trace it belongs to, who asks.
+///
+/// Handlers read it as `cx.meta()`; nested sends, events and published messages inherit it. Give it to a
+/// message with [`Mediator::with`](crate::Mediator::with).
+///
+/// # Guarantees
+///
+/// An id is drawn when somebody asks for it, not before: a message that nobody asks about costs no clock and
+/// no random number.
+///
+/// # Example
+///
+/// ```
+/// use diator::Meta;
+///
+/// #[derive(Debug, PartialEq)]
+/// struct Tenant(&'static str);
+///
+/// let meta = Meta::new().with_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").with(Tenant("acme"));
+/// assert_eq!(meta.get::<Tenant>(), Some(&Tenant("acme")));
+/// assert_eq!(meta.correlation_id(), meta.message_id());
+/// ```
+#[derive(Clone, Default)]
+pub struct Meta {
+    message_id: OnceLock<Uuid>,
+    // Boxed because most messages carry nothing, and a context should not be large for the others' sake.
+    carried: Option<Box<Carried>>,
+}
+
+#[derive(Clone, Default)]
+struct Carried {
+    correlation_id: Option<Uuid>,
+    causation_id: Option<Uuid>,
+    traceparent: Option<Arc<str>>,
+    extensions: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+}
+
+impl Meta {
+    /// Carries nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { message_id: OnceLock::new(), carried: None }
+    }
+
+    /// Gives the message an id that exists already, such as the one it arrived with.
+    #[must_use]
+    pub fn with_message_id(mut self, id: Uuid) -> Self {
+        self.message_id = OnceLock::from(id);
+        self
+    }
+
+    /// Says which conversation the message belongs to.
+    #[must_use]
+    pub fn with_correlation_id(mut self, id: Uuid) -> Self {
+        self.carried_mut().correlation_id = Some(id);
+        self
+    }
+
+    /// Says which message caused this one.
+    #[must_use]
+    pub fn with_causation_id(mut self, id: Uuid) -> Self {
+        self.carried_mut().causation_id = Some(id);
+        self
+    }
+
+    /// Puts the message into a trace: the value of a W3C `traceparent` header.
+    #[must_use]
+    pub fn with_traceparent(mut self, traceparent: impl Into<Arc<str>>) -> Self {
+        self.carried_mut().traceparent = Some(traceparent.into());
+        self
+    }
+
+    /// Adds a value of the program's own, such as a tenant; it replaces an earlier one of the same type.
+    #[must_use]
+    pub fn with<T: Send + Sync + 'static>(mut self, extension: T) -> Self {
+        self.carried_mut().extensions.insert(TypeId::of::<T>(), Arc::new(extension));
+        self
+    }
+
+    /// The id of the message that was sent first: nested ones share its meta. Drawn (UUID v7) on the first call.
+    pub fn message_id(&self) -> Uuid {
+        *self.message_id.get_or_init(Uuid::now_v7)
+    }
+
+    /// The conversation's id; a message that was not given one starts its own, named after itself.
+    pub fn correlation_id(&self) -> Uuid {
+        self.carried().and_then(|carried| carried.correlation_id).unwrap_or_else(|| self.message_id())
+    }
+
+    /// The id of the message that caused this one, if there was one.
+    #[must_use]
+    pub fn causation_id(&self) -> Option<Uuid> {
+        self.carried()?.causation_id
+    }
+
+    /// The trace that the message belongs to, as W3C writes it.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<&str> {
+        self.carried()?.traceparent.as_deref()
+    }
+
+    /// A value of the program's own.
+    #[must_use]
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.carried()?.extensions.get(&TypeId::of::<T>())?.downcast_ref()
+    }
+
+    fn carried(&self) -> Option<&Carried> {
+        self.carried.as_deref()
+    }
+
+    fn carried_mut(&mut self) -> &mut Carried {
+        self.carried.get_or_insert_default()
+    }
+}
+
+impl fmt::Debug for Meta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meta")
+            .field("message_id", &self.message_id.get())
+            .field("correlation_id", &self.carried().and_then(|carried| carried.correlation_id))
+            .field("causation_id", &self.causation_id())
+            .field("traceparent", &self.traceparent())
+            .field("extensions", &self.carried().map_or(0, |carried| carried.extensions.len()))
+            .finish()
+    }
+}

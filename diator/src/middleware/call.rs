@@ -1,0 +1,94 @@
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+
+use super::MessageInfo;
+use super::exchange::Exchange;
+use crate::{BoxError, Meta, Request, SendError};
+
+/// A message on its way through the middleware, and then what came of it.
+pub struct Call<'a> {
+    pub(super) info: &'a MessageInfo,
+    pub(super) meta: &'a Meta,
+    pub(super) exchange: &'a mut (dyn Exchange + 'a),
+    // The middleware that holds the call now: whom an error has to name.
+    pub(super) middleware: &'static str,
+}
+
+/// The proof that a message was answered; only [`Next`](super::Next) and [`Call`] give it.
+#[derive(Debug)]
+#[must_use = "return it: it is the proof that the message was answered"]
+pub struct Handled(pub(super) ());
+
+/// A copy of a request, for another attempt.
+pub struct Kept(pub(super) Box<dyn Any + Send>);
+
+impl Call<'_> {
+    /// Which message it is, and who handles it.
+    #[must_use]
+    pub fn info(&self) -> &MessageInfo {
+        self.info
+    }
+
+    /// What travels with the message.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        self.meta
+    }
+
+    /// The request or event, if it is an `M`; a request is there until the handler takes it.
+    #[must_use]
+    pub fn message<M: 'static>(&self) -> Option<&M> {
+        self.exchange.message()?.downcast_ref()
+    }
+
+    /// The request, to be changed before the handler takes it; an event cannot be changed.
+    pub fn message_mut<M: 'static>(&mut self) -> Option<&mut M> {
+        self.exchange.message_mut()?.downcast_mut()
+    }
+
+    /// What came of the request, once it was answered.
+    #[must_use]
+    pub fn reply<R: Request>(&self) -> Option<&Result<R::Response, SendError<R::Error>>> {
+        self.exchange.reply()?.downcast_ref()
+    }
+
+    /// Why the message failed, once it was answered.
+    #[must_use]
+    pub fn error(&self) -> Option<&(dyn Error + 'static)> {
+        self.exchange.error()
+    }
+
+    /// Answers the message; the handler does not run, unless it has run already.
+    ///
+    /// `response` is the request's response, or `()` for an event. Another type makes the message fail with
+    /// [`SendError::WrongAnswer`], which names this middleware.
+    pub fn answer<T: Send + 'static>(&mut self, response: T) -> Handled {
+        self.exchange.answer(self.middleware, &mut Some(response));
+        Handled(())
+    }
+
+    /// Refuses the message: it fails with [`SendError::Rejected`], which names this middleware.
+    pub fn reject(&mut self, reason: impl Into<BoxError>) -> Handled {
+        self.exchange.reject(self.middleware, reason.into());
+        Handled(())
+    }
+
+    /// Keeps a copy for [`Next::again`](super::Next::again); `None` unless the request is marked idempotent.
+    #[must_use]
+    pub fn keep(&self) -> Option<Kept> {
+        self.exchange.keep().map(Kept)
+    }
+}
+
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("info", self.info).field("meta", self.meta).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,207 @@
+use std::any::{TypeId, type_name};
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::Location;
+use crate::container::DependencyKey;
+use crate::event::{EventDescriptor, Receive};
+use crate::inject::{Inject, InjectField};
+use crate::mediator::Install;
+use crate::{Event, EventHandler, Request, RequestHandler};
+
+/// One handler of one message: what it is called, what it needs, and how the mediator takes it in.
+#[derive(Clone, Copy)]
+pub struct HandlerDescriptor {
+    pub(crate) handler: TypeName,
+    pub(crate) message: TypeName,
+    pub(crate) role: HandlerRole,
+    pub(crate) location: Location,
+    pub(crate) dependencies: fn() -> Vec<Dependency>,
+    /// For a handler of an event.
+    pub(crate) event: Option<EventDescriptor>,
+    pub(crate) slot: Option<fn() -> &'static SlotIndex>,
+    pub(crate) install: fn(&HandlerDescriptor, &mut Install<'_>),
+}
+
+/// A type's identity and name. Functions, because as constants the values need newer compilers.
+#[derive(Clone, Copy)]
+pub(crate) struct TypeName {
+    pub(crate) id: fn() -> TypeId,
+    pub(crate) name: fn() -> &'static str,
+}
+
+impl TypeName {
+    const fn of<T: 'static>() -> Self {
+        Self { id: TypeId::of::<T>, name: type_name::<T> }
+    }
+}
+
+/// What a handler is to its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HandlerRole {
+    /// It answers a request.
+    Request,
+    /// It reacts to an event.
+    Event {
+        /// Lower runs first; the default is 0.
+        order: i32,
+        /// Whether it runs only once the unit of work is committed.
+        after_commit: bool,
+    },
+}
+
+impl HandlerDescriptor {
+    /// Describes `H` as the handler of the request `R`.
+    #[must_use]
+    pub const fn request<R, H>(slot: fn() -> &'static SlotIndex, location: Location) -> Self
+    where
+        R: Request,
+        H: RequestHandler<R> + Inject,
+    {
+        Self {
+            handler: TypeName::of::<H>(),
+            message: TypeName::of::<R>(),
+            role: HandlerRole::Request,
+            location,
+            dependencies: H::dependencies,
+            event: None,
+            slot: Some(slot),
+            install: Install::request::<R, H>,
+        }
+    }
+
+    /// Describes `H` as a handler of the event `E`.
+    #[must_use]
+    pub const fn event<E, H>(order: i32, after_commit: bool, location: Location) -> Self
+    where
+        E: Event,
+        E::Kind: Receive<E>,
+        H: EventHandler<E> + Inject,
+    {
+        Self {
+            handler: TypeName::of::<H>(),
+            message: TypeName::of::<E>(),
+            role: HandlerRole::Event { order, after_commit },
+            location,
+            dependencies: H::dependencies,
+            event: Some(EventDescriptor::handled::<E>(location)),
+            slot: None,
+            install: Install::event::<E, H>,
+        }
+    }
+
+    /// The handler's type, with its path.
+    #[must_use]
+    pub fn handler(&self) -> &'static str {
+        (self.handler.name)()
+    }
+
+    /// The message's type, with its path.
+    #[must_use]
+    pub fn message(&self) -> &'static str {
+        (self.message.name)()
+    }
+
+    /// What the handler is to the message.
+    #[must_use]
+    pub fn role(&self) -> HandlerRole {
+        self.role
+    }
+
+    /// Where the handler was declared.
+    #[must_use]
+    pub fn location(&self) -> Location {
+        self.location
+    }
+
+    /// What the handler gets injected.
+    #[must_use]
+    pub fn dependencies(&self) -> Vec<Dependency> {
+        (self.dependencies)()
+    }
+
+    pub(crate) fn handler_id(&self) -> TypeId {
+        (self.handler.id)()
+    }
+
+    pub(crate) fn message_id(&self) -> TypeId {
+        (self.message.id)()
+    }
+}
+
+impl fmt::Debug for HandlerDescriptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandlerDescriptor")
+            .field("handler", &self.handler())
+            .field("message", &self.message())
+            .field("role", &self.role)
+            .field("location", &self.location)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One injected field of a handler.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Dependency {
+    /// The field's name.
+    pub field: &'static str,
+    /// What is asked of the container.
+    pub key: DependencyKey,
+    /// Whether the handler also works without it: an `Option<Arc<T>>`.
+    pub optional: bool,
+}
+
+impl Dependency {
+    /// What a field of the type `F` asks for.
+    #[must_use]
+    pub fn field<F: InjectField>(field: &'static str) -> Self {
+        F::dependency(field)
+    }
+
+    /// What a field marked `#[inject(clone)]` asks for.
+    #[must_use]
+    pub fn cloned<T: Clone + Send + Sync + 'static>(field: &'static str) -> Self {
+        Self::new(field, DependencyKey::of::<T>(), false)
+    }
+
+    pub(crate) const fn new(field: &'static str, key: DependencyKey, optional: bool) -> Self {
+        Self { field, key, optional }
+    }
+}
+
+/// Where every mediator of the program keeps the built handler of one request.
+///
+/// The number is drawn when a mediator first takes the handler in, and is the same for all mediators.
+#[derive(Debug)]
+pub struct SlotIndex(AtomicUsize);
+
+impl SlotIndex {
+    const UNASSIGNED: usize = usize::MAX;
+
+    /// No number yet.
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "it is only ever a static")]
+    pub const fn new() -> Self {
+        Self(AtomicUsize::new(Self::UNASSIGNED))
+    }
+
+    /// The number; beyond every mediator's slots while none was drawn.
+    #[inline]
+    pub(crate) fn get(&self) -> usize {
+        // Relaxed is enough: a mediator's slots were made after the number was drawn, and whoever sees the mediator
+        // sees that too.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn assign(&self) -> usize {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        static DRAWING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        let _one_at_a_time = DRAWING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if self.get() == Self::UNASSIGNED {
+            self.0.store(NEXT.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        }
+        self.get()
+    }
+}

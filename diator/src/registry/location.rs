@@ -1,0 +1,47 @@
+use std::fmt;
+
+/// Where something was declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Location {
+    file: &'static str,
+    line: u32,
+    module: &'static str,
+}
+
+impl Location {
+    /// What `module_path!()`, `file!()` and `line!()` say at the place.
+    #[must_use]
+    pub const fn new(module: &'static str, file: &'static str, line: u32) -> Self {
+        Self { file, line, module }
+    }
+
+    /// The name of the crate, as `use` knows it.
+    #[must_use]
+    pub fn crate_name(&self) -> &'static str {
+        self.module.split("::").next().unwrap_or(self.module)
+    }
+
+    /// The module, with the crate's name in front.
+    #[must_use]
+    pub fn module(&self) -> &'static str {
+        self.module
+    }
+
+    /// The file, as the compiler was told of it.
+    #[must_use]
+    pub fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// The line, counted from 1.
+    #[must_use]
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}

@@ -1,0 +1,84 @@
+//! Link-time registration: what the attributes and derives put into the program, for `build()` to read.
+
+mod descriptor;
+mod location;
+mod report;
+
+pub use self::descriptor::{Dependency, HandlerDescriptor, HandlerRole, SlotIndex};
+pub use self::location::Location;
+pub use self::report::{BuildError, Problem, ProblemKind};
+
+/// A type with `#[request_handler]` or `#[event_handler]` on it, and what those said.
+///
+/// [`handlers!`](crate::handlers) reads it, so that a program can list its handlers by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler",
+    label = "neither `#[request_handler]` nor `#[event_handler]`",
+    note = "put `#[request_handler(SomeRequest)]` or `#[event_handler(SomeEvent)]` on `{Self}`"
+)]
+pub trait Registered {
+    /// One descriptor for each message that the type handles.
+    const DESCRIPTORS: &'static [HandlerDescriptor];
+}
+
+/// Handlers, listed by hand or read from the registry; made by [`handlers!`](crate::handlers).
+#[derive(Clone, Debug, Default)]
+pub struct Handlers(pub(crate) Vec<HandlerDescriptor>);
+
+impl Handlers {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of(sets: &[&[HandlerDescriptor]]) -> Self {
+        Self(sets.concat())
+    }
+}
+
+/// The descriptors of one handler type, as the attribute submits them.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct HandlerSet(pub &'static [HandlerDescriptor]);
+
+inventory::collect!(HandlerSet);
+
+/// A crate that [`link!`](crate::link) names.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct LinkedCrate {
+    pub name: &'static str,
+    pub location: Location,
+}
+
+inventory::collect!(LinkedCrate);
+
+/// Lists handler types for [`MediatorBuilder::handlers`](crate::MediatorBuilder::handlers).
+///
+/// Link-time registration finds nothing on wasm and in static libraries; there, and in tests that want only some
+/// handlers, the same descriptors are given by hand.
+#[macro_export]
+macro_rules! handlers {
+    ($($handler:ty),* $(,)?) => {
+        $crate::Handlers::of(&[$(<$handler as $crate::registry::Registered>::DESCRIPTORS),*])
+    };
+}
+
+/// Links the crates that hold handlers, so that their handlers are registered.
+///
+/// A crate that nothing names is not linked, and its handlers are silently absent. This names it, and `build()`
+/// fails if it contributed no handler after all. Write it at module level, with the names as `use` knows them.
+#[macro_export]
+macro_rules! link {
+    ($($name:ident),+ $(,)?) => {
+        $(
+            #[allow(unused_imports)]
+            use ::$name as _;
+            $crate::__private::inventory::submit! {
+                $crate::__private::LinkedCrate {
+                    name: ::core::stringify!($name),
+                    location: $crate::__private::Location::new(
+                        ::core::module_path!(), ::core::file!(), ::core::line!(),
+                    ),
+                }
+            }
+        )+
+    };
+}

@@ -1,0 +1,141 @@
+use std::error::Error;
+use std::fmt;
+
+use super::Location;
+
+/// Everything that is wrong with a mediator's configuration, in one report.
+///
+/// # Guarantees
+///
+/// The problems are sorted by place and text, so that two runs report the same. `Debug` prints the report too: it is
+/// what `main` shows when it returns the error.
+pub struct BuildError {
+    problems: Vec<Problem>,
+    crates: Vec<&'static str>,
+}
+
+/// One thing that is wrong, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    location: Option<Location>,
+    text: String,
+    remedy: String,
+    kind: ProblemKind,
+}
+
+/// The sorts of problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// No handler at all was found.
+    EmptyRegistry,
+    /// A request has no handler.
+    NoHandler,
+    /// A request has several handlers.
+    SeveralHandlers,
+    /// A domain event that must be handled is not.
+    UnhandledEvent,
+    /// The container lacks a dependency of a handler.
+    MissingDependency,
+    /// The container's own registrations are wrong, or a singleton cannot be built.
+    Container,
+    /// There are broker events, but no broker.
+    NoBroker,
+    /// Two events have one name on the wire.
+    AmbiguousName,
+    /// A crate that `link!` names contributed no handler.
+    NothingLinked,
+    /// Something that was asked of the builder names nothing that is there.
+    NoEffect,
+}
+
+impl Problem {
+    pub(crate) fn new(
+        kind: ProblemKind,
+        location: impl Into<Option<Location>>,
+        text: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { kind, location: location.into(), text: text.into(), remedy: remedy.into() }
+    }
+
+    /// What sort of problem it is.
+    #[must_use]
+    pub fn kind(&self) -> ProblemKind {
+        self.kind
+    }
+
+    /// Where to look, if it is about one place.
+    #[must_use]
+    pub fn location(&self) -> Option<Location> {
+        self.location
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(location) = self.location {
+            write!(f, "{location}: ")?;
+        }
+        f.write_str(&self.text)
+    }
+}
+
+impl BuildError {
+    pub(crate) fn new(mut problems: Vec<Problem>, mut crates: Vec<&'static str>) -> Self {
+        problems.sort();
+        problems.dedup();
+        crates.sort_unstable();
+        crates.dedup();
+        Self { problems, crates }
+    }
+
+    /// The problems, sorted by place and text.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The crates that handlers were found in.
+    #[must_use]
+    pub fn crates(&self) -> &[&'static str] {
+        &self.crates
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let problems = if self.problems.len() == 1 { "problem" } else { "problems" };
+        writeln!(f, "the mediator cannot be built: {} {problems}", self.problems.len())?;
+        for (number, problem) in (1..).zip(&self.problems) {
+            writeln!(f, "\n{number}. {problem}")?;
+            for line in problem.remedy.lines() {
+                writeln!(f, "   {line}")?;
+            }
+        }
+        match &*self.crates {
+            [] => write!(f, "\nhandlers were found in no crate"),
+            crates => write!(f, "\nhandlers were found in: {}", crates.join(", ")),
+        }
+    }
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for BuildError {}

@@ -1,0 +1,97 @@
+use std::fmt::{Debug, Display};
+
+use crate::registry::Location;
+
+/// A message that exactly one handler answers: a [`Command`] or a [`Query`].
+///
+/// Derive [`Command`](macro@crate::Command) or [`Query`](macro@crate::Query) instead of writing it by hand.
+///
+/// # Example
+///
+/// ```
+/// use diator::prelude::*;
+///
+/// #[derive(Debug, Query)]
+/// #[request(response = u32)]
+/// struct CountMeetings;
+///
+/// assert_eq!(CountMeetings::NAME, "CountMeetings");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a request",
+    label = "neither a command nor a query",
+    note = "put `#[derive(Command)]` or `#[derive(Query)]` on `{Self}`; an event is emitted, not sent"
+)]
+pub trait Request: Sized + Send + 'static {
+    /// What the handler answers.
+    type Response: Send + 'static;
+    /// How the handler fails. It may be [`BoxError`](crate::BoxError), which is why it is bound by what an error
+    /// shows and not by `std::error::Error`.
+    type Error: Debug + Display + Send + Sync + 'static;
+
+    /// Whether it changes something.
+    const KIND: RequestKind;
+    /// The type's name without its path.
+    const NAME: &'static str;
+    /// Whether handling it twice does what handling it once does: `#[request(idempotent)]`.
+    const IDEMPOTENT: bool = false;
+
+    /// A copy for another attempt, if the request is idempotent.
+    #[must_use]
+    fn keep(&self) -> Option<Self> {
+        None
+    }
+}
+
+/// A request that changes something; its handler may emit events and send other requests.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is a query, and a query may neither emit events nor send commands",
+    label = "a query only reads",
+    note = "make `{Self}` a command with `#[derive(Command)]`, or move what changes something into a command's handler"
+)]
+pub trait Command: Request {}
+
+/// A request that only reads; its handler may send other queries.
+pub trait Query: Request {}
+
+/// Says from which requests' handlers a request may be sent: queries from all, commands from commands.
+pub trait SentFrom<R>: Request {}
+
+/// Whether a request changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RequestKind {
+    /// It changes something.
+    Command,
+    /// It only reads.
+    Query,
+}
+
+impl RequestKind {
+    /// The word for it: `command` or `query`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Query => "query",
+        }
+    }
+}
+
+/// A request that the registry knows, whether or not anyone handles it.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestDescriptor {
+    pub(crate) id: fn() -> std::any::TypeId,
+    pub(crate) name: fn() -> &'static str,
+    pub(crate) kind: RequestKind,
+    pub(crate) location: Location,
+}
+
+impl RequestDescriptor {
+    /// Describes `R`, declared at `location`.
+    #[must_use]
+    pub const fn of<R: Request>(location: Location) -> Self {
+        Self { id: std::any::TypeId::of::<R>, name: std::any::type_name::<R>, kind: R::KIND, location }
+    }
+}
+
+inventory::collect!(RequestDescriptor);

@@ -1,0 +1,155 @@
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use crate::BoxError;
+use crate::broker::{OutboundMessage, PublishError, PublishErrorKind};
+
+/// What a committed message could not deliver.
+///
+/// The commit stands; what is listed here is for the caller, or the
+/// [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook, to deliver later. Publish a message again as it is:
+/// its id stays the same, so that a consumer can tell.
+pub struct Undelivered {
+    unsent: Vec<OutboundMessage>,
+    ambiguous: Vec<OutboundMessage>,
+    failures: Vec<DeliveryFailure>,
+    // A mutex only so that the error can be shared between threads: it is never locked, only opened.
+    response: Option<Mutex<Box<dyn Any + Send>>>,
+}
+
+/// One thing that failed after a commit.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DeliveryFailure {
+    /// The broker did not take a message, or nobody knows whether it did.
+    Publish {
+        /// The event's name.
+        event: String,
+        /// The broker's error.
+        source: PublishError,
+    },
+    /// An `after_commit` handler failed.
+    AfterCommit {
+        /// The event's name.
+        event: &'static str,
+        /// The handler's type.
+        handler: &'static str,
+        /// The handler's error.
+        source: BoxError,
+    },
+}
+
+impl Undelivered {
+    pub(crate) fn new() -> Self {
+        Self { unsent: Vec::new(), ambiguous: Vec::new(), failures: Vec::new(), response: None }
+    }
+
+    pub(crate) fn add_unpublished(&mut self, message: OutboundMessage, source: PublishError) {
+        let event = message.name.to_string();
+        match source.kind() {
+            PublishErrorKind::Ambiguous => self.ambiguous.push(message),
+            _ => self.unsent.push(message),
+        }
+        self.failures.push(DeliveryFailure::Publish { event, source });
+    }
+
+    pub(crate) fn add_failed(&mut self, event: &'static str, handler: &'static str, source: BoxError) {
+        self.failures.push(DeliveryFailure::AfterCommit { event, handler, source });
+    }
+
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.unsent.extend(other.unsent);
+        self.ambiguous.extend(other.ambiguous);
+        self.failures.extend(other.failures);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    pub(crate) fn with_response<T: Send + 'static>(mut self: Box<Self>, response: T) -> Box<Self> {
+        self.response = Some(Mutex::new(Box::new(response)));
+        self
+    }
+
+    pub(crate) fn into_response<T: Send + 'static>(mut self: Box<Self>) -> Result<T, Box<Self>> {
+        let Some(response) = self.response.take() else { return Err(self) };
+        match response.into_inner().unwrap_or_else(PoisonError::into_inner).downcast() {
+            Ok(response) => Ok(*response),
+            Err(other) => {
+                self.response = Some(Mutex::new(other));
+                Err(self)
+            }
+        }
+    }
+
+    /// The messages that the broker did not take, in the order of their events.
+    #[must_use]
+    pub fn unsent(&self) -> &[OutboundMessage] {
+        &self.unsent
+    }
+
+    /// The messages of which nobody knows whether the broker took them.
+    #[must_use]
+    pub fn ambiguous(&self) -> &[OutboundMessage] {
+        &self.ambiguous
+    }
+
+    /// Why, one entry for each thing that failed.
+    #[must_use]
+    pub fn failures(&self) -> &[DeliveryFailure] {
+        &self.failures
+    }
+}
+
+impl fmt::Debug for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Undelivered")
+            .field("unsent", &self.unsent)
+            .field("ambiguous", &self.ambiguous)
+            .field("failures", &self.failures)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let handlers = self.failures.len() - self.unsent.len() - self.ambiguous.len();
+        write!(
+            f,
+            "the message is committed, but {} broker messages are unsent, {} may or may not be sent, and {} \
+             after-commit handlers failed",
+            self.unsent.len(),
+            self.ambiguous.len(),
+            handlers
+        )
+    }
+}
+
+impl Error for Undelivered {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.failures.first().map(|failure| failure as _)
+    }
+}
+
+impl fmt::Display for DeliveryFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Publish { event, .. } => write!(f, "the event `{event}` could not be published"),
+            Self::AfterCommit { event, handler, .. } => {
+                write!(f, "`{handler}` could not handle the event `{event}` after the commit")
+            }
+        }
+    }
+}
+
+impl Error for DeliveryFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Publish { source, .. } => Some(source),
+            Self::AfterCommit { source, .. } => Some(&**source),
+        }
+    }
+}

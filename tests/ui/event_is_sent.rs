@@ -1,0 +1,14 @@
+//! An event is sent instead of emitted.
+
+use diator::prelude::*;
+
+#[derive(Debug, DomainEvent)]
+struct OrderPlaced;
+
+async fn place(mediator: &Mediator) {
+    let _answer = mediator.send_dyn(OrderPlaced).await;
+}
+
+fn main() {
+    let _ = place;
+}

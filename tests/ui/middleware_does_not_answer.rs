@@ -1,0 +1,14 @@
+//! A middleware lets nothing handle the message, and does not answer it either.
+
+use diator::middleware::{Call, Handled, Next};
+
+struct Drop;
+
+#[diator::async_trait]
+impl diator::Middleware for Drop {
+    async fn handle(&self, call: &mut Call<'_>, _: Next<'_>) -> Handled {
+        println!("{}", call.info().message);
+    }
+}
+
+fn main() {}
