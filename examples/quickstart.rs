@@ -89,7 +89,7 @@ struct NotifyRoom;
 
 impl EventHandler<UserJoined> for NotifyRoom {
     async fn handle(&self, event: &UserJoined, _cx: &mut EventContext<'_>) -> Result<(), BoxError> {
-        println!("  1st handler: tells the room that user {} has joined", event.user_id);
+        println!("  1st handler: tells room {} that user {} has joined", event.meeting_id, event.user_id);
         Ok(())
     }
 }

@@ -1,19 +1,35 @@
 //! How generated code names what it uses.
 
-use proc_macro2::{Ident, Span};
-use syn::{Path, parse_quote};
+use proc_macro2::Span;
+use syn::{Path, Token, parse_quote};
 
 use crate::attr::Argument;
 
 /// The path of the library: `::diator`, or what `crate = path` says.
 pub(crate) fn root(given: Option<&Argument<Path>>) -> Path {
     let Some(given) = given else { return parse_quote!(::diator) };
-    let mut path = given.value.clone();
+    let path = &given.value;
+    // `$crate` is found by its span alone.
+    let by_its_span = path.segments.first().is_some_and(|segment| segment.ident == "$crate");
+    if by_its_span { path.clone() } else { respan(path, Span::call_site()) }
+}
+
+/// The same path, for what an error shall underline at `place`.
+///
+/// What stands there counts as written by the user, so nothing is said about macros; but neither do lints overlook it.
+/// Those that object to long paths do not object to one that begins with `::`, so only such a one is moved.
+pub(crate) fn root_at(root: &Path, place: Span) -> Path {
+    match root.leading_colon {
+        Some(_) => respan(root, place),
+        None => root.clone(),
+    }
+}
+
+fn respan(path: &Path, span: Span) -> Path {
+    let mut path = path.clone();
+    path.leading_colon = path.leading_colon.map(|_| Token![::](span));
     for segment in &mut path.segments {
-        // `$crate` is found by its span alone.
-        if segment.ident != "$crate" {
-            segment.ident = Ident::new(&segment.ident.to_string(), located(segment.ident.span()));
-        }
+        segment.ident.set_span(span);
     }
     path
 }

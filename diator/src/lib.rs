@@ -1,5 +1,8 @@
 //! CQRS for Rust: annotate handlers, build the mediator from the link-time registry, send.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 // Lets the code that the macros generate name this crate from inside it too.
 extern crate self as diator;
 

@@ -1,1 +1,15 @@
-//! What the tests share.
+//! What the tests share: a journal, a container and a broker that write into it, and ways to drive a future by hand.
+//!
+//! There are no handlers here: a handler in a library would join the registry of every test program.
+
+mod broker;
+mod journal;
+mod outbox;
+mod polling;
+mod recorder;
+
+pub use self::broker::RecordingBroker;
+pub use self::journal::{Ending, Entry, Journal, ScopeId};
+pub use self::outbox::RecordingOutbox;
+pub use self::polling::{drop_after, eventually, yields};
+pub use self::recorder::{Pace, Recorder, SideLedger, Transaction};

@@ -1,5 +1,6 @@
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Ident, Path};
 
 use crate::ast::{Event, EventKind};
@@ -29,7 +30,7 @@ fn expand(event: &Event) -> TokenStream {
     let root = paths::root(arguments.root.as_ref());
     let generics = expand::owned(&event.generics, &quote!(::core::marker::Send + ::core::marker::Sync));
     let (parameters, types, bounds) = generics.split_for_impl();
-    let kind = Ident::new(event.kind.name(), paths::located(ident.span()));
+    let kind = event.kind.path(&root, ident.span());
     let name = arguments.name.as_ref().map_or_else(|| expand::name(ident), |name| name.value.value());
     let optional = optional_items(arguments);
     let key = arguments.key.as_ref().map(|key| key_method(event, key));
@@ -38,7 +39,7 @@ fn expand(event: &Event) -> TokenStream {
         const _: () = {
             #[automatically_derived]
             impl #parameters #root::Event for #ident #types #bounds {
-                type Kind = #root::event::#kind;
+                type Kind = #kind;
                 const NAME: &'static str = #name;
                 #optional
                 #key
@@ -81,17 +82,19 @@ fn optional_items(arguments: &EventArguments) -> TokenStream {
 
 fn key_method(event: &Event, argument: &Argument<Key>) -> TokenStream {
     let Key { field, path } = &argument.value;
-    // An error about a key that cannot be shown as text underlines `key`.
-    let to_string = quote_spanned!(paths::located(argument.name.span())=> ::std::string::ToString::to_string);
+    // An error about a key that cannot be shown as text underlines it.
+    let place = paths::located(field.span());
+    let to_string = |value: TokenStream| quote_spanned!(place=> ::std::string::ToString::to_string(#value));
     let text = match &event.data {
         Data::Enum(data) => {
             let arms = data.variants.iter().map(|variant| {
                 let variant = &variant.ident;
-                quote!(Self::#variant { #field: key, .. } => #to_string(&key #(.#path)*))
+                let text = to_string(quote_spanned!(place=> &key #(.#path)*));
+                quote!(Self::#variant { #field: key, .. } => #text)
             });
             quote!(match self { #(#arms,)* })
         }
-        Data::Struct(_) | Data::Union(_) => quote!(#to_string(&self.#field #(.#path)*)),
+        Data::Struct(_) | Data::Union(_) => to_string(quote_spanned!(place=> &self.#field #(.#path)*)),
     };
     quote! {
         fn key(&self) -> ::core::option::Option<::std::string::String> {
@@ -101,11 +104,13 @@ fn key_method(event: &Event, argument: &Argument<Key>) -> TokenStream {
 }
 
 impl EventKind {
-    fn name(self) -> &'static str {
+    /// Placed at the event's name: an event that its kind cannot carry is underlined there.
+    fn path(self, root: &Path, place: Span) -> TokenStream {
+        let root = paths::root_at(root, place);
         match self {
-            Self::Domain => "Domain",
-            Self::Notification => "Notification",
-            Self::Ecst => "Ecst",
+            Self::Domain => quote_spanned!(place=> #root::event::Domain),
+            Self::Notification => quote_spanned!(place=> #root::event::Notification),
+            Self::Ecst => quote_spanned!(place=> #root::event::Ecst),
         }
     }
 }

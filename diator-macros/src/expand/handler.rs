@@ -21,7 +21,7 @@ pub(crate) fn attribute(role: Role, arguments: TokenStream, item: TokenStream) -
         Ok(annotated) => annotated,
         Err(error) => {
             let error = error.into_compile_error();
-            let stub = fallback::not_a_struct(&root, &read);
+            let stub = (role == Role::Request).then(|| fallback::not_a_struct(&root, &read));
             return quote!(#error #item #stub);
         }
     };
@@ -52,12 +52,12 @@ pub(crate) fn glue(input: TokenStream) -> TokenStream {
 
 fn expand(handler: &Handler) -> TokenStream {
     let root = paths::root(handler.root());
-    let ident = located(&handler.ident);
+    let ident = &handler.ident;
     let inject = inject::expand(&root, handler);
     let handlings = Handling::all(&root, &handler.ident, handler.requests());
     let handled_by = handlings.iter().map(Handling::dispatched);
     let of_requests = handlings.iter().map(Handling::descriptor);
-    let of_events = handler.events().map(|(event, arguments)| event_descriptor(&root, event, &ident, arguments));
+    let of_events = handler.events().map(|(event, arguments)| event_descriptor(&root, event, ident, arguments));
     let location = expand::location(&root, &handler.ident);
     quote! {
         const _: () = {
@@ -79,8 +79,10 @@ fn expand(handler: &Handler) -> TokenStream {
 fn event_descriptor(root: &Path, event: &Type, handler: &Ident, arguments: &HandlerArguments) -> TokenStream {
     let order = arguments.order.as_ref().map_or(0, |order| order.value);
     let after_commit = arguments.after_commit.is_some();
-    quote! {
-        #root::__private::HandlerDescriptor::event::<#event, #handler>(#order, #after_commit, LOCATION)
+    let place = handler.span();
+    let root = paths::root_at(root, place);
+    quote_spanned! {place=>
+        #root::__private::HandlerDescriptor::event::<#event, Self>(#order, #after_commit, LOCATION)
     }
 }
 
@@ -88,7 +90,7 @@ fn event_descriptor(root: &Path, event: &Type, handler: &Ident, arguments: &Hand
 pub(crate) struct Handling<'a> {
     root: &'a Path,
     request: &'a Type,
-    handler: Ident,
+    handler: &'a Ident,
     /// What tells this handling from others of the request. Public and named after both, because the compiler names it
     /// to a user who has two handlers for one request; the handler itself may be private.
     marker: Ident,
@@ -97,7 +99,7 @@ pub(crate) struct Handling<'a> {
 
 impl<'a> Handling<'a> {
     /// One for each of the requests, if they are different ones.
-    pub(crate) fn all(root: &'a Path, handler: &Ident, requests: impl Iterator<Item = &'a Type>) -> Vec<Self> {
+    pub(crate) fn all(root: &'a Path, handler: &'a Ident, requests: impl Iterator<Item = &'a Type>) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for (index, request) in requests.enumerate() {
             let mut marker = format!("{}HandledBy{}", type_name(request), expand::name(handler));
@@ -108,7 +110,7 @@ impl<'a> Handling<'a> {
             all.push(Self {
                 root,
                 request,
-                handler: located(handler),
+                handler,
                 marker: Ident::new(&marker, paths::located(request.span())),
                 slot: format_ident!("SLOT_{index}"),
             });
@@ -118,9 +120,11 @@ impl<'a> Handling<'a> {
 
     fn dispatched(&self) -> TokenStream {
         let Self { root, handler, slot, .. } = self;
-        let handled_by = self.handled_by(
-            &quote!(#root::__private::send::<Self, #handler>(dispatch, self, &#slot)),
-        );
+        // At the handler's name: a handler that does not handle the request is underlined there.
+        let place = handler.span();
+        let root_there = paths::root_at(root, place);
+        let sent = quote_spanned!(place=> #root_there::__private::send::<Self, #handler>(dispatch, self, &#slot));
+        let handled_by = self.handled_by(&sent);
         quote! {
             static #slot: #root::__private::SlotIndex = #root::__private::SlotIndex::new();
             #handled_by
@@ -130,8 +134,10 @@ impl<'a> Handling<'a> {
     /// Implements `HandledBy` for the request; `body` finds `self` and `dispatch`.
     pub(crate) fn handled_by(&self, body: &TokenStream) -> TokenStream {
         let Self { root, request, marker, .. } = self;
-        let span = paths::located(request.span());
-        let head = quote_spanned! {span=> impl #root::__private::HandledBy<#marker> for #request };
+        // At the request: two handlers for one request are both underlined there.
+        let place = request.span();
+        let root_there = paths::root_at(root, place);
+        let head = quote_spanned!(place=> impl #root_there::__private::HandledBy<#marker> for #request);
         quote! {
             #[doc(hidden)]
             #[derive(::core::fmt::Debug)]
@@ -152,8 +158,10 @@ impl<'a> Handling<'a> {
 
     fn descriptor(&self) -> TokenStream {
         let Self { root, request, handler, slot, .. } = self;
-        quote! {
-            #root::__private::HandlerDescriptor::request::<#request, #handler>(|| &#slot, LOCATION)
+        let place = handler.span();
+        let root = paths::root_at(root, place);
+        quote_spanned! {place=>
+            #root::__private::HandlerDescriptor::request::<#request, Self>(|| &#slot, LOCATION)
         }
     }
 }
@@ -165,6 +173,3 @@ fn type_name(ty: &Type) -> String {
     }
 }
 
-fn located(ident: &Ident) -> Ident {
-    Ident::new(&ident.to_string(), paths::located(ident.span()))
-}

@@ -1,6 +1,6 @@
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{DeriveInput, Generics, GenericParam, Path, parse_quote};
+use syn::{DeriveInput, GenericParam, Path, parse_quote, parse_quote_spanned};
 
 use crate::ast::{Request, RequestKind};
 use crate::errors::Errors;
@@ -50,11 +50,11 @@ fn implement(root: &Path, request: &Request) -> TokenStream {
     let response = arguments.response.as_ref().map_or_else(|| parse_quote!(()), |given| given.value.clone());
     let error = arguments.error.as_ref().map_or_else(|| parse_quote!(#root::BoxError), |given| given.value.clone());
     let idempotent = arguments.idempotent.as_ref().map(|given| {
-        let clone = quote_spanned! {paths::located(given.name.span())=> ::core::clone::Clone::clone };
+        let copy = quote_spanned!(paths::located(given.name.span())=> ::core::clone::Clone::clone(self));
         quote! {
             const IDEMPOTENT: bool = true;
             fn keep(&self) -> ::core::option::Option<Self> {
-                ::core::option::Option::Some(#clone(self))
+                ::core::option::Option::Some(#copy)
             }
         }
     });
@@ -75,22 +75,29 @@ fn implement(root: &Path, request: &Request) -> TokenStream {
 /// Queries may be sent from all handlers, commands from handlers of commands.
 fn sent_from(root: &Path, request: &Request) -> TokenStream {
     let ident = &request.ident;
-    let sender: GenericParam = match request.kind {
-        RequestKind::Command => parse_quote!(__Sender: #root::Command),
-        RequestKind::Query => parse_quote!(__Sender: #root::Request),
-    };
     let own = expand::owned(&request.generics, &quote!(::core::marker::Send));
-    let mut all: Generics = own.clone();
-    all.params.push(sender);
-    let (parameters, _, _) = all.split_for_impl();
     let (_, types, bounds) = own.split_for_impl();
+    let mut all = own.clone();
+    all.params.push(request.kind.sender(root, ident.span()));
+    let (parameters, _, _) = all.split_for_impl();
+    // At the request's name: an error about a derive would advise to write the `impl` by hand.
+    let root = paths::root_at(root, ident.span());
+    let sent_from = quote_spanned!(ident.span()=> #root::SentFrom<__Sender>);
     quote! {
         #[automatically_derived]
-        impl #parameters #root::SentFrom<__Sender> for #ident #types #bounds {}
+        impl #parameters #sent_from for #ident #types #bounds {}
     }
 }
 
 impl RequestKind {
+    fn sender(self, root: &Path, place: Span) -> GenericParam {
+        let root = paths::root_at(root, place);
+        match self {
+            Self::Command => parse_quote_spanned!(place=> __Sender: #root::Command),
+            Self::Query => parse_quote_spanned!(place=> __Sender: #root::Request),
+        }
+    }
+
     fn ident(self) -> TokenStream {
         match self {
             Self::Command => quote!(Command),

@@ -58,6 +58,17 @@ pub trait Middleware: Send + Sync + 'static {
     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled;
 }
 
+#[async_trait]
+impl<M: Middleware + ?Sized> Middleware for Arc<M> {
+    fn applies_to(&self, info: &MessageInfo) -> bool {
+        (**self).applies_to(info)
+    }
+
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+        (**self).handle(call, next).await
+    }
+}
+
 /// What is known of a message before it is sent: its kind, its type, who handles it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -10,7 +10,7 @@ pub struct Next<'a> {
     pub(super) rest: &'a [Layer],
 }
 
-impl Next<'_> {
+impl<'n> Next<'n> {
     /// Lets the message be handled; afterwards the call knows what came of it.
     ///
     /// # Guarantees
@@ -23,9 +23,14 @@ impl Next<'_> {
     /// Lets a request be handled that was kept, and may be handled more than once.
     ///
     /// Each attempt has its own scope and its own events.
-    pub async fn again(&mut self, call: &mut Call<'_>, kept: &Kept) -> Handled {
+    // No `async fn`: its future would hold on to `kept`, which other threads must not see.
+    pub fn again<'f, 'c>(
+        &'f mut self,
+        call: &'f mut Call<'c>,
+        kept: &Kept,
+    ) -> impl Future<Output = Handled> + Send + use<'f, 'c, 'n> {
         call.exchange.restore(&*kept.0);
-        proceed(self.rest, call).await
+        proceed(self.rest, call)
     }
 }
 
