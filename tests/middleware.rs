@@ -119,13 +119,20 @@ impl Fixture {
 #[tokio::test]
 async fn the_first_that_was_added_sees_the_message_first_and_wraps_all_that_follows() {
     let fixture = Fixture::new();
-    let mediator =
-        fixture.builder().middleware(fixture.trace("a")).middleware(fixture.trace("b")).build().unwrap();
+    let mediator = fixture.builder().middleware(fixture.trace("a")).middleware(fixture.trace("b")).build().unwrap();
 
     assert_eq!(mediator.send(Add(1)).await.unwrap(), 2);
 
     let expected = [
-        "a> Add", "b> Add", "add 1", "a> Added", "b> Added", "added 1", "<b Added done", "<a Added done", "<b Add done",
+        "a> Add",
+        "b> Add",
+        "add 1",
+        "a> Added",
+        "b> Added",
+        "added 1",
+        "<b Added done",
+        "<a Added done",
+        "<b Add done",
         "<a Add done",
     ];
     assert_eq!(fixture.journal.read(), expected);
@@ -147,8 +154,20 @@ async fn a_nested_request_is_wrapped_without_the_events_that_follow_its_root() {
     assert_eq!(mediator.send(AddTwice(1)).await.unwrap(), 3);
 
     let expected = [
-        "a> AddTwice", "a> Add", "add 1", "<a Add done", "a> Add", "add 2", "<a Add done", "a> Added", "added 1",
-        "<a Added done", "a> Added", "added 2", "<a Added done", "<a AddTwice done",
+        "a> AddTwice",
+        "a> Add",
+        "add 1",
+        "<a Add done",
+        "a> Add",
+        "add 2",
+        "<a Add done",
+        "a> Added",
+        "added 1",
+        "<a Added done",
+        "a> Added",
+        "added 2",
+        "<a Added done",
+        "<a AddTwice done",
     ];
     assert_eq!(fixture.journal.read(), expected);
 }

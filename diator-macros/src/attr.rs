@@ -192,7 +192,8 @@ impl HandlerArguments {
         let flag_alone = input.peek(Ident) && input.fork().parse::<Ident>()? == "after_commit";
         let named = input.peek(Ident::peek_any) && input.peek2(Token![=]);
         if !named && !flag_alone {
-            self.messages.push(input.parse().map_err(|error| role.grammar().no_type(error.span()))?);
+            let message = input.parse().map_err(|error: syn::Error| role.grammar().no_type(error.span()))?;
+            self.messages.push(plain(message));
             return Ok(());
         }
         let grammar = role.grammar();
@@ -422,6 +423,15 @@ fn set<T>(argument: &mut Option<Argument<T>>, given: Argument<T>) -> syn::Result
     }
     *argument = Some(given);
     Ok(())
+}
+
+/// The type without the invisible brackets that a `macro_rules!` macro puts around what it was given.
+fn plain(ty: Type) -> Type {
+    match ty {
+        Type::Group(group) => plain(*group.elem),
+        Type::Paren(paren) => plain(*paren.elem),
+        ty => ty,
+    }
 }
 
 /// Goes to the comma after the argument; the commas between `<` and `>` belong to it.

@@ -14,6 +14,7 @@ pub struct RequestContext<'a, R> {
 }
 
 impl<'a, R: Request> RequestContext<'a, R> {
+    #[inline]
     pub(crate) fn new(run: Run<'a>) -> Self {
         Self { run, request: PhantomData }
     }
@@ -72,6 +73,7 @@ pub struct EventContext<'a> {
 }
 
 impl<'a> EventContext<'a> {
+    #[inline]
     pub(crate) fn new(run: Run<'a>) -> Self {
         Self { run }
     }

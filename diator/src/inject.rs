@@ -35,7 +35,10 @@ pub trait InjectField: Sized + Send {
     fn dependency(field: &'static str) -> Dependency;
 
     #[doc(hidden)]
-    fn resolve(resolver: &mut Resolver<'_>, field: &'static str) -> impl Future<Output = Result<Self, Unresolved>> + Send;
+    fn resolve(
+        resolver: &mut Resolver<'_>,
+        field: &'static str,
+    ) -> impl Future<Output = Result<Self, Unresolved>> + Send;
 }
 
 impl<T: ?Sized + Send + Sync + 'static> InjectField for Arc<T> {

@@ -1,7 +1,63 @@
 //! CQRS for Rust: annotate handlers, build the mediator from the link-time registry, send.
+//!
+//! A program declares messages with derives: a [`Command`](macro@Command) changes something, a
+//! [`Query`](macro@Query) reads, and of events there are three kinds: a [`DomainEvent`](macro@DomainEvent) is handled
+//! in the process, a [`NotificationEvent`](macro@NotificationEvent) and an [`EcstEvent`](macro@EcstEvent) go to the
+//! message broker. It puts [`#[request_handler]`](macro@request_handler) or
+//! [`#[event_handler]`](macro@event_handler) on the structs that handle them, and asks one [`Mediator`] to deliver.
+//!
+//! ```standalone_crate
+//! use diator::prelude::*;
+//!
+//! #[derive(Debug, Query)]
+//! #[request(response = String)]
+//! struct Greet { name: String }
+//!
+//! #[request_handler(Greet)]
+//! struct GreetHandler;
+//!
+//! impl RequestHandler<Greet> for GreetHandler {
+//!     async fn handle(&self, query: Greet, _: &mut RequestContext<'_, Greet>) -> Result<String, BoxError> {
+//!         Ok(format!("hello, {}", query.name))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), BoxError> {
+//! let mediator = Mediator::from_registry().build()?;
+//! let greeting = mediator.send(Greet { name: "Ada".to_owned() }).await?;
+//! assert_eq!(greeting, "hello, Ada");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The life of a message
+//!
+//! 1. [`Mediator::send`] takes the request; [`Meta`] says what travels with it.
+//! 2. [`Middleware`] wraps all that follows.
+//! 3. The [`container`]'s scope is opened when the first service is asked for that belongs to the message alone.
+//! 4. The handler runs. If it fails, its events are dropped and the scope rolls back.
+//! 5. Domain events are handled, first in, first out; the first handler that fails fails the message.
+//! 6. Notification and ECST events are written as messages; with an [`Outbox`] they join the transaction.
+//! 7. The scope commits. Before this, dropping the future undoes the message; from here on nothing does.
+//! 8. `after_commit` handlers run, and the [`broker`] gets the messages. What fails here is
+//!    [`SendError::Undelivered`]: it carries the response, and what has to be delivered again.
+//!
+//! # Handlers in other crates
+//!
+//! A crate that nothing names is not linked, and its handlers are absent. [`link!`] names it, and
+//! [`MediatorBuilder::build`] reports it if the crate contributed nothing. A test binary holds the handlers of all its
+//! modules; list those that you want with [`handlers!`] instead.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | none | the core, the built-in container, the in-memory broker |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 // Lets the code that the macros generate name this crate from inside it too.
 extern crate self as diator;
@@ -34,9 +90,7 @@ pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub use async_trait::async_trait;
-pub use diator_macros::{
-    Command, DomainEvent, EcstEvent, NotificationEvent, Query, event_handler, request_handler,
-};
+pub use diator_macros::{Command, DomainEvent, EcstEvent, NotificationEvent, Query, event_handler, request_handler};
 
 pub use self::broker::{InMemoryBroker, InboundMessage, MessageBroker, OutboundMessage, PublishError};
 pub use self::container::{Container, Scope, ServiceScope, Services};
@@ -66,7 +120,9 @@ pub mod __private {
     pub use crate::handler::HandledBy;
     pub use crate::inject::{Cloned, Inject, Resolver, Unresolved};
     pub use crate::mediator::{Dispatch, send};
-    pub use crate::registry::{Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered, SlotIndex};
+    pub use crate::registry::{
+        Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered, SlotIndex,
+    };
     pub use crate::request::RequestDescriptor;
     pub use crate::{BoxError, SendError};
 }

@@ -29,13 +29,13 @@ use uuid::Uuid;
 /// ```
 #[derive(Clone, Default)]
 pub struct Meta {
-    message_id: OnceLock<Uuid>,
-    // Boxed because most messages carry nothing, and a context should not be large for the others' sake.
-    carried: Option<Box<Carried>>,
+    // Behind one pointer, which most messages never fill: a context should not be large for the others' sake.
+    carried: OnceLock<Box<Carried>>,
 }
 
 #[derive(Clone, Default)]
 struct Carried {
+    message_id: OnceLock<Uuid>,
     correlation_id: Option<Uuid>,
     causation_id: Option<Uuid>,
     traceparent: Option<Arc<str>>,
@@ -45,14 +45,15 @@ struct Carried {
 impl Meta {
     /// Carries nothing yet.
     #[must_use]
+    #[inline]
     pub const fn new() -> Self {
-        Self { message_id: OnceLock::new(), carried: None }
+        Self { carried: OnceLock::new() }
     }
 
     /// Gives the message an id that exists already, such as the one it arrived with.
     #[must_use]
     pub fn with_message_id(mut self, id: Uuid) -> Self {
-        self.message_id = OnceLock::from(id);
+        self.carried_mut().message_id = OnceLock::from(id);
         self
     }
 
@@ -86,7 +87,7 @@ impl Meta {
 
     /// The id of the message that was sent first: nested ones share its meta. Drawn (UUID v7) on the first call.
     pub fn message_id(&self) -> Uuid {
-        *self.message_id.get_or_init(Uuid::now_v7)
+        *self.carried.get_or_init(Box::default).message_id.get_or_init(Uuid::now_v7)
     }
 
     /// The conversation's id; a message that was not given one starts its own, named after itself.
@@ -113,18 +114,19 @@ impl Meta {
     }
 
     fn carried(&self) -> Option<&Carried> {
-        self.carried.as_deref()
+        self.carried.get().map(|carried| &**carried)
     }
 
     fn carried_mut(&mut self) -> &mut Carried {
-        self.carried.get_or_insert_default()
+        self.carried.get_or_init(Box::default);
+        self.carried.get_mut().expect("the line before filled it")
     }
 }
 
 impl fmt::Debug for Meta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Meta")
-            .field("message_id", &self.message_id.get())
+            .field("message_id", &self.carried().and_then(|carried| carried.message_id.get()))
             .field("correlation_id", &self.carried().and_then(|carried| carried.correlation_id))
             .field("causation_id", &self.causation_id())
             .field("traceparent", &self.traceparent())

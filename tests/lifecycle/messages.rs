@@ -35,9 +35,12 @@ pub(crate) fn refuse<T>(reason: &str) -> Result<T, Refusal> {
 #[request(response = u32, error = Refusal)]
 pub(crate) struct Act(Script);
 
-type Script = Box<
-    dyn for<'a> FnOnce(&'a mut RequestContext<'_, Act>) -> BoxFuture<'a, Result<u32, Refusal>> + Send,
->;
+type Script = Box<dyn for<'a> FnOnce(&'a mut RequestContext<'_, Act>) -> BoxFuture<'a, Result<u32, Refusal>> + Send>;
+
+/// What a script or a reaction answers that needs no time.
+pub(crate) fn done<T: Send + 'static, E: Send + 'static>(result: Result<T, E>) -> BoxFuture<'static, Result<T, E>> {
+    Box::pin(std::future::ready(result))
+}
 
 /// A command whose handler is `script`.
 pub(crate) fn act<F>(script: F) -> Act
@@ -81,9 +84,7 @@ impl RequestHandler<Relay> for Relayer {
 
 // --- Domain events. -----------------------------------------------------------------------------
 
-type Reaction = Arc<
-    dyn for<'a> Fn(&'a mut EventContext<'_>) -> BoxFuture<'a, Result<(), BoxError>> + Send + Sync,
->;
+type Reaction = Arc<dyn for<'a> Fn(&'a mut EventContext<'_>) -> BoxFuture<'a, Result<(), BoxError>> + Send + Sync>;
 
 /// What an event is called, and what its handler does besides noting that.
 #[derive(Clone)]
@@ -210,7 +211,20 @@ impl EventHandler<Booked> for Book {
 /// A command whose handler needs a scope even where [`Actor`] needs none; it notes which.
 #[derive(Command)]
 #[request(error = Refusal)]
-pub(crate) struct Book2;
+pub(crate) struct KeepBooks;
+
+#[request_handler(KeepBooks)]
+pub(crate) struct Bookkeeper {
+    journal: Arc<Journal>,
+    ledger: Arc<SideLedger>,
+}
+
+impl RequestHandler<KeepBooks> for Bookkeeper {
+    async fn handle(&self, _: KeepBooks, _: &mut RequestContext<'_, KeepBooks>) -> Result<(), Refusal> {
+        self.journal.note(format!("kept in scope {}", self.ledger.scope));
+        Ok(())
+    }
+}
 
 // --- Events for the broker. ---------------------------------------------------------------------
 
@@ -248,5 +262,5 @@ impl Serialize for Unwritable {
 
 /// All handlers of this module.
 pub(crate) fn all_handlers() -> Handlers {
-    handlers![Actor, Relayer, React, Follow, FollowToo, Book]
+    handlers![Actor, Relayer, React, Follow, FollowToo, Book, Bookkeeper]
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use diator::broker::OutboundMessage;
 use diator::container::{DependencyKey, Place, Resolving, Scope};
 use diator::{BoxError, Outbox};
@@ -29,7 +31,7 @@ impl RecordingOutbox {
 #[diator::async_trait]
 impl Outbox for RecordingOutbox {
     async fn stage(&self, scope: &dyn Scope, messages: &[OutboundMessage]) -> Result<(), BoxError> {
-        let mut transaction = None;
+        let mut transaction: Option<Arc<Transaction>> = None;
         match scope.resolve(&DependencyKey::of::<Transaction>(), Place::new(&mut transaction)) {
             Resolving::Ready(resolved) => resolved?,
             Resolving::Pending(resolving) => resolving.await?,

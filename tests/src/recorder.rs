@@ -24,6 +24,7 @@ struct Shared {
     scoped: bool,
     next_scope: AtomicUsize,
     manner: Mutex<Manner>,
+    opened_for: Mutex<Vec<Option<String>>>,
 }
 
 /// How the container behaves.
@@ -75,7 +76,13 @@ impl Recorder {
     }
 
     fn build(journal: Journal, scoped: bool) -> Self {
-        Self(Arc::new(Shared { journal, scoped, next_scope: AtomicUsize::new(0), manner: Mutex::default() }))
+        Self(Arc::new(Shared {
+            journal,
+            scoped,
+            next_scope: AtomicUsize::new(0),
+            manner: Mutex::default(),
+            opened_for: Mutex::default(),
+        }))
     }
 
     /// Takes so long to open a scope.
@@ -114,8 +121,14 @@ impl Recorder {
         *manner = Manner { open: manner.open, resolve: manner.resolve, close: manner.close, ..Manner::default() };
     }
 
+    /// The traces of the messages for which it was asked to open a scope.
+    #[must_use]
+    pub fn opened_for(&self) -> Vec<Option<String>> {
+        lock(&self.0.opened_for).clone()
+    }
+
     fn manner(&self) -> MutexGuard<'_, Manner> {
-        self.0.manner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.manner)
     }
 
     fn open_scope(&self) -> Result<Box<dyn Scope>, BoxError> {
@@ -128,6 +141,10 @@ impl Recorder {
         let transaction = Arc::new(Transaction { scope: Some(id) });
         Ok(Box::new(RecordedScope { container, id, transaction, commit_begun: false, ended: false }))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Container for Recorder {
@@ -148,7 +165,9 @@ impl Container for Recorder {
         }
     }
 
-    fn open<'a>(&'a self, _: &'a Meta) -> Opening<'a> {
+    fn open<'a>(&'a self, meta: &'a Meta) -> Opening<'a> {
+        // The trace, and not an id: asking for an id would draw one.
+        lock(&self.0.opened_for).push(meta.traceparent().map(str::to_owned));
         let pace = self.manner().open;
         match pace {
             Pace::AtOnce => Opening::Ready(self.open_scope()),

@@ -2,7 +2,7 @@
 
 use diator::prelude::*;
 
-#[derive(Debug, Command)]
+#[derive(Clone, Debug, Command)]
 #[request(response = u64)]
 #[request(response = u32, idempotent, idempotent)]
 struct PlaceOrder;

@@ -57,7 +57,7 @@ fn expand(handler: &Handler) -> TokenStream {
     let handlings = Handling::all(&root, &handler.ident, handler.requests());
     let handled_by = handlings.iter().map(Handling::dispatched);
     let of_requests = handlings.iter().map(Handling::descriptor);
-    let of_events = handler.events().map(|(event, arguments)| event_descriptor(&root, event, ident, arguments));
+    let of_events = handler.events().map(|(event, arguments)| event_descriptor(&root, event, arguments));
     let location = expand::location(&root, &handler.ident);
     quote! {
         const _: () = {
@@ -76,10 +76,10 @@ fn expand(handler: &Handler) -> TokenStream {
     }
 }
 
-fn event_descriptor(root: &Path, event: &Type, handler: &Ident, arguments: &HandlerArguments) -> TokenStream {
+fn event_descriptor(root: &Path, event: &Type, arguments: &HandlerArguments) -> TokenStream {
     let order = arguments.order.as_ref().map_or(0, |order| order.value);
     let after_commit = arguments.after_commit.is_some();
-    let place = handler.span();
+    let place = event.span();
     let root = paths::root_at(root, place);
     quote_spanned! {place=>
         #root::__private::HandlerDescriptor::event::<#event, Self>(#order, #after_commit, LOCATION)
@@ -119,31 +119,28 @@ impl<'a> Handling<'a> {
     }
 
     fn dispatched(&self) -> TokenStream {
-        let Self { root, handler, slot, .. } = self;
-        // At the handler's name: a handler that does not handle the request is underlined there.
-        let place = handler.span();
-        let root_there = paths::root_at(root, place);
-        let sent = quote_spanned!(place=> #root_there::__private::send::<Self, #handler>(dispatch, self, &#slot));
-        let handled_by = self.handled_by(&sent);
+        let Self { root, slot, .. } = self;
+        let mut handler = self.handler.clone();
+        let handled_by = self.handled_by(|root, place| {
+            // Not at its own place: what is missing is underlined where the request is named.
+            handler.set_span(handler.span().located_at(place));
+            quote_spanned!(place=> #root::__private::send::<Self, #handler>(dispatch, self, &#slot))
+        });
         quote! {
             static #slot: #root::__private::SlotIndex = #root::__private::SlotIndex::new();
             #handled_by
         }
     }
 
-    /// Implements `HandledBy` for the request; `body` finds `self` and `dispatch`.
-    pub(crate) fn handled_by(&self, body: &TokenStream) -> TokenStream {
-        let Self { root, request, marker, .. } = self;
+    /// Implements `HandledBy` for the request. The body finds `self` and `dispatch` if it is made at the given place.
+    pub(crate) fn handled_by(&self, body: impl FnOnce(&Path, Span) -> TokenStream) -> TokenStream {
+        let Self { request, marker, .. } = self;
         // At the request: two handlers for one request are both underlined there.
         let place = request.span();
-        let root_there = paths::root_at(root, place);
-        let head = quote_spanned!(place=> impl #root_there::__private::HandledBy<#marker> for #request);
-        quote! {
-            #[doc(hidden)]
-            #[derive(::core::fmt::Debug)]
-            pub struct #marker;
-            #[automatically_derived]
-            #head {
+        let root = &paths::root_at(self.root, place);
+        let body = body(root, place);
+        let implemented = quote_spanned! {place=>
+            impl #root::__private::HandledBy<#marker> for #request {
                 fn dispatch(self, dispatch: #root::__private::Dispatch<'_>) -> impl ::core::future::Future<
                     Output = ::core::result::Result<
                         <Self as #root::Request>::Response,
@@ -153,12 +150,19 @@ impl<'a> Handling<'a> {
                     #body
                 }
             }
+        };
+        quote! {
+            #[doc(hidden)]
+            #[derive(::core::fmt::Debug)]
+            pub struct #marker;
+            #[automatically_derived]
+            #implemented
         }
     }
 
     fn descriptor(&self) -> TokenStream {
-        let Self { root, request, handler, slot, .. } = self;
-        let place = handler.span();
+        let Self { root, request, slot, .. } = self;
+        let place = request.span();
         let root = paths::root_at(root, place);
         quote_spanned! {place=>
             #root::__private::HandlerDescriptor::request::<#request, Self>(|| &#slot, LOCATION)

@@ -23,6 +23,8 @@ pub(crate) fn expand(root: &Path, handler: &Handler) -> TokenStream {
         let ty = injected_type(root, field);
         quote!((#ty, #rest))
     });
+    // The compiler would blame the whole list: let it see each field first.
+    let questions = handler.fields.iter().filter_map(|field| question(root, field));
     let filled = handler.fields.iter().enumerate().map(|(index, field)| fill(index, field));
     quote! {
         #[automatically_derived]
@@ -35,6 +37,7 @@ pub(crate) fn expand(root: &Path, handler: &Handler) -> TokenStream {
             ) -> impl ::core::future::Future<
                 Output = ::core::result::Result<Self, #root::__private::Unresolved>,
             > + ::core::marker::Send {
+                let _ = (#(#questions,)*);
                 resolver.build(&[#(#names),*], |#pattern: #types| Self { #(#filled),* })
             }
         }
@@ -42,13 +45,21 @@ pub(crate) fn expand(root: &Path, handler: &Handler) -> TokenStream {
 }
 
 fn dependency(root: &Path, field: &Field) -> Option<TokenStream> {
-    let question = match &field.injection {
-        Injection::Service => quote!(field),
-        Injection::Cloned => quote!(cloned),
-        Injection::Default | Injection::With(_) => return None,
-    };
-    let (ty, name) = (&field.ty, field_name(field));
-    Some(quote!(#root::__private::Dependency::#question::<#ty>(#name)))
+    let (question, name) = (question(root, field)?, field_name(field));
+    Some(quote!(#question(#name)))
+}
+
+/// The function that says what the field asks for.
+///
+/// Named by the trait, so that a field that cannot be injected is complained about in the same words wherever this is
+/// written, and the compiler says it once.
+fn question(root: &Path, field: &Field) -> Option<TokenStream> {
+    let ty = &field.ty;
+    match &field.injection {
+        Injection::Service => Some(quote!(<#ty as #root::InjectField>::dependency)),
+        Injection::Cloned => Some(quote!(#root::__private::Dependency::cloned::<#ty>)),
+        Injection::Default | Injection::With(_) => None,
+    }
 }
 
 fn injected_type(root: &Path, field: &Field) -> TokenStream {

@@ -125,29 +125,24 @@ impl Error for PublishError {
 /// Why something that arrived is not a message, or not the expected event.
 ///
 /// No retry helps: the same bytes fail again.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The bytes are not JSON; the source names line and column.
-    #[error("message is not json")]
-    Json(#[source] serde_json::Error),
+    Json(serde_json::Error),
     /// The message is JSON, but not an object.
-    #[error("message is {found}, expected an object")]
     NotAnObject {
         /// What it is instead.
         found: String,
     },
     /// The message is an object in none of the known formats.
-    #[error("message has neither `message_type` nor `specversion`: its format is unknown")]
     UnknownFormat,
     /// A field that the format requires is absent or null.
-    #[error("message lacks the field `{field}`")]
     Missing {
         /// The field.
         field: &'static str,
     },
     /// A field is there, with a value that it must not have.
-    #[error("message field `{field}` is {found}, expected {expected}")]
     Invalid {
         /// The field.
         field: &'static str,
@@ -157,8 +152,33 @@ pub enum DecodeError {
         expected: &'static str,
     },
     /// The payload does not fit the event's type; the source says how.
-    #[error("message payload does not fit the event")]
-    Payload(#[source] serde_json::Error),
+    Payload(serde_json::Error),
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(_) => f.write_str("message is not json"),
+            Self::NotAnObject { found } => write!(f, "message is {found}, expected an object"),
+            Self::UnknownFormat => {
+                f.write_str("message has neither `message_type` nor `specversion`: its format is unknown")
+            }
+            Self::Missing { field } => write!(f, "message lacks the field `{field}`"),
+            Self::Invalid { field, found, expected } => {
+                write!(f, "message field `{field}` is {found}, expected {expected}")
+            }
+            Self::Payload(_) => f.write_str("message payload does not fit the event"),
+        }
+    }
+}
+
+impl Error for DecodeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Json(source) | Self::Payload(source) => Some(source),
+            _ => None,
+        }
+    }
 }
 
 impl DecodeError {

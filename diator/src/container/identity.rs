@@ -1,2 +1,3 @@
-use std::any::TypeId; use std::collections::HashMap;
+use std::any::TypeId;
+use std::collections::HashMap;
 pub(crate) type TypeMap<V> = HashMap<TypeId, V>;

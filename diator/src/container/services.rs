@@ -1,8 +1,8 @@
 //! Placeholder.
+use super::*;
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
-use super::*;
 /// x
 #[derive(Debug, Clone, Default)]
 pub struct Services(HashMap<TypeId, Arc<dyn Any + Send + Sync>>, HashMap<TypeId, PutFn>);
@@ -13,7 +13,9 @@ pub struct ServiceScope;
 impl Services {
     /// x
     #[must_use]
-    pub fn new() -> Self { Self::default() }
+    pub fn new() -> Self {
+        Self::default()
+    }
     /// x
     #[must_use]
     pub fn singleton<T: ?Sized + Send + Sync + 'static>(mut self, t: Arc<T>) -> Self {
@@ -23,10 +25,18 @@ impl Services {
     }
     /// x
     #[must_use]
-    pub fn value<T: Send + Sync + 'static>(self, t: T) -> Self { self.singleton::<T>(Arc::new(t)) }
+    pub fn value<T: Send + Sync + 'static>(self, t: T) -> Self {
+        self.singleton::<T>(Arc::new(t))
+    }
 }
 impl Container for Services {
-    fn lifetime(&self, k: &DependencyKey) -> Lifetime { if self.0.contains_key(&k.id()) { Lifetime::Singleton } else { Lifetime::Missing } }
-    fn singleton(&self, k: &DependencyKey, mut into: Place<'_>) -> Result<(), BoxError> { (self.1[&k.id()])(&*self.0[&k.id()], &mut into) }
-    fn open<'a>(&'a self, _: &'a Meta) -> Opening<'a> { Opening::Ready(Err("no".into())) }
+    fn lifetime(&self, k: &DependencyKey) -> Lifetime {
+        if self.0.contains_key(&k.id()) { Lifetime::Singleton } else { Lifetime::Missing }
+    }
+    fn singleton(&self, k: &DependencyKey, mut into: Place<'_>) -> Result<(), BoxError> {
+        (self.1[&k.id()])(&*self.0[&k.id()], &mut into)
+    }
+    fn open<'a>(&'a self, _: &'a Meta) -> Opening<'a> {
+        Opening::Ready(Err("no".into()))
+    }
 }

@@ -49,10 +49,12 @@ impl<E: Event + Serialize> Pending for OnTheWire<E> {
             causation_id: Some(meta.message_id()),
             traceparent: meta.traceparent(),
         };
-        Some(format.encode(&head, &self.event).map(|body| OutboundMessage {
-            topic: E::TOPIC.map(Into::into),
-            ..format.message(&head, body)
-        }).map_err(Into::into))
+        Some(
+            format
+                .encode(&head, &self.event)
+                .map(|body| OutboundMessage { topic: E::TOPIC.map(Into::into), ..format.message(&head, body) })
+                .map_err(Into::into),
+        )
     }
 }
 

@@ -71,7 +71,11 @@ impl Delivery {
         }
     }
 
-    async fn handle_in_a_unit_of_its_own(&self, entry: &EventEntry, event: &Emitted) -> Result<(), SendError<BoxError>> {
+    async fn handle_in_a_unit_of_its_own(
+        &self,
+        entry: &EventEntry,
+        event: &Emitted,
+    ) -> Result<(), SendError<BoxError>> {
         let handling = self.mediator.handle_apart(entry, event.pending().event(), self.meta.clone(), self.depth);
         catch_panic(handling).await.unwrap_or_else(|panic| Err(SendError::Handler(panic_message(&*panic).into())))
     }

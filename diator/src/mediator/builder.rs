@@ -10,7 +10,7 @@ use crate::broker::{Format, MessageBroker};
 use crate::container::{Container, Services};
 use crate::middleware::{Layer, Middleware};
 use crate::outbox::Outbox;
-use crate::registry::{BuildError, HandlerSet, Handlers, Problem, Registered};
+use crate::registry::{BuildError, HandlerDescriptor, HandlerSet, Handlers, Problem, Registered};
 use crate::undelivered::Undelivered;
 use crate::{Request, RequestHandler};
 
@@ -30,7 +30,7 @@ use crate::{Request, RequestHandler};
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct MediatorBuilder {
     pub(super) from_registry: bool,
-    pub(super) handlers: Vec<crate::registry::HandlerDescriptor>,
+    pub(super) handlers: Vec<HandlerDescriptor>,
     pub(super) left_out: HashSet<TypeId>,
     pub(super) remote: Vec<String>,
     pub(super) allowed: HashSet<TypeId>,
@@ -76,7 +76,7 @@ impl MediatorBuilder {
     /// Adds handlers by hand; one that is there already is not added twice.
     pub fn handlers(mut self, handlers: Handlers) -> Self {
         for handler in handlers.0 {
-            let same = |other: &crate::registry::HandlerDescriptor| {
+            let same = |other: &HandlerDescriptor| {
                 (other.handler_id(), other.message_id()) == (handler.handler_id(), handler.message_id())
             };
             if !self.handlers.iter().any(same) {
@@ -88,7 +88,7 @@ impl MediatorBuilder {
 
     /// Runs only these handlers in this process; the messages of the others may go unhandled.
     pub fn only(mut self, handlers: Handlers) -> Self {
-        let kept: HashSet<_> = handlers.0.iter().map(|handler| handler.handler_id()).collect();
+        let kept: HashSet<_> = handlers.0.iter().map(HandlerDescriptor::handler_id).collect();
         self.leave_out(|handler| !kept.contains(&handler));
         self.handlers(handlers)
     }
@@ -102,10 +102,10 @@ impl MediatorBuilder {
     }
 
     fn leave_out(&mut self, leave: impl Fn(TypeId) -> bool) -> bool {
-        let (left, kept) = std::mem::take(&mut self.handlers).into_iter().partition(|handler| leave(handler.handler_id()));
+        let (left, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.handlers).into_iter().partition(|handler| leave(handler.handler_id()));
         self.handlers = kept;
-        let left: Vec<crate::registry::HandlerDescriptor> = left;
-        self.left_out.extend(left.iter().map(crate::registry::HandlerDescriptor::message_id));
+        self.left_out.extend(left.iter().map(HandlerDescriptor::message_id));
         !left.is_empty()
     }
 

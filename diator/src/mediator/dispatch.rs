@@ -62,10 +62,13 @@ where
         let root = Root::enter(dispatch.mediator, dispatch.meta)?;
         let mut unit = Unit::default();
         let result = handler.handle(request, &mut RequestContext::new(root.run(&mut unit))).await;
-        match result {
-            Ok(response) if unit.is_untouched() => Ok(response),
-            result => root.conclude(&mut unit, result.map_err(SendError::Handler)).await,
+        let result = result.map_err(SendError::Handler);
+        if unit.is_untouched() {
+            // There is nothing to drop, which the compiler cannot see.
+            std::mem::forget(unit);
+            return result;
         }
+        root.conclude(&mut unit, result).await
     }
 }
 
@@ -106,7 +109,7 @@ pub(crate) struct Root<'a> {
 }
 
 impl<'a> Root<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn enter<E>(mediator: &'a Mediator, meta: Meta) -> Result<Self, SendError<E>> {
         match Running::enter(mediator) {
             Some(running) => Ok(Self { mediator, meta, _running: running }),
@@ -119,6 +122,7 @@ impl<'a> Root<'a> {
         Self { mediator, meta, _running: Entered::new(mediator) }
     }
 
+    #[inline]
     pub(super) fn run<'r>(&'r self, unit: &'r mut Unit) -> Run<'r> {
         Run { mediator: self.mediator, meta: &self.meta, unit }
     }

@@ -54,7 +54,10 @@ impl<'b> Install<'b> {
     }
 
     /// Takes `H` in as the handler of `R`.
-    pub(crate) fn request<R: Request, H: RequestHandler<R> + Inject>(descriptor: &HandlerDescriptor, install: &mut Install<'_>) {
+    pub(crate) fn request<R: Request, H: RequestHandler<R> + Inject>(
+        descriptor: &HandlerDescriptor,
+        install: &mut Install<'_>,
+    ) {
         let built = install.built::<H>(descriptor);
         let pipeline = Pipeline::new(info_of_request::<R>(descriptor.handler(), Some(descriptor)), install.layers);
         if let (Some(built), Some(slot), true) = (&built, descriptor.slot, pipeline.layers.is_empty()) {
@@ -78,7 +81,10 @@ impl<'b> Install<'b> {
     }
 
     /// Takes `H` in as a handler of `E`.
-    pub(crate) fn event<E: Event, H: EventHandler<E> + Inject>(descriptor: &HandlerDescriptor, install: &mut Install<'_>) {
+    pub(crate) fn event<E: Event, H: EventHandler<E> + Inject>(
+        descriptor: &HandlerDescriptor,
+        install: &mut Install<'_>,
+    ) {
         let HandlerRole::Event { order, after_commit } = descriptor.role() else { return };
         let built = install.built::<H>(descriptor);
         let pipeline = Pipeline::new(info_of_event::<E>(descriptor), install.layers);

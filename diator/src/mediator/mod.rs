@@ -26,8 +26,8 @@ use crate::undelivered::Undelivered;
 use crate::{Event, HandledBy, Meta, Request, SendError};
 
 pub use self::builder::MediatorBuilder;
-pub use self::dispatch::{Dispatch, send};
 pub(crate) use self::dispatch::Run;
+pub use self::dispatch::{Dispatch, send};
 pub(crate) use self::install::Install;
 pub use self::receive::{HandlerFailure, ReceiveError, Received};
 pub use self::unit::CascadeLimit;

@@ -3,11 +3,11 @@ use std::error::Error;
 use std::fmt;
 
 use super::Mediator;
-use super::events::EventRoute;
 use super::dispatch::Root;
+use super::events::EventRoute;
+use crate::BoxError;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
 use crate::{Meta, SendError};
-use crate::BoxError;
 
 /// What became of a message that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +87,8 @@ impl Mediator {
         meta: &Meta,
     ) -> Result<Received, ReceiveError> {
         let Some(decode) = route.decode else { return Ok(Received::Ignored) };
-        let event = decode(message.payload)
-            .map_err(|source| ReceiveError::Undecodable { name: message.name, source })?;
+        let event =
+            decode(message.payload).map_err(|source| ReceiveError::Undecodable { name: message.name, source })?;
         let mut failures = Vec::new();
         for entry in route.handlers.iter().chain(&route.after_commit) {
             if let Err(error) = self.handle_apart(entry, &*event, meta.clone(), 0).await {
@@ -103,9 +103,8 @@ impl Mediator {
 }
 
 fn meta_of(message: &InboundMessage) -> Meta {
-    let mut meta = Meta::new()
-        .with_message_id(message.id)
-        .with_correlation_id(message.correlation_id.unwrap_or(message.id));
+    let mut meta =
+        Meta::new().with_message_id(message.id).with_correlation_id(message.correlation_id.unwrap_or(message.id));
     if let Some(id) = message.causation_id {
         meta = meta.with_causation_id(id);
     }

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
@@ -82,11 +83,15 @@ impl<T: AsRef<Running>> Drop for Entered<T> {
 
 #[inline]
 fn shard_of_this_thread() -> usize {
+    const UNASSIGNED: usize = usize::MAX;
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static SHARD: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        static SHARD: Cell<usize> = const { Cell::new(UNASSIGNED) };
     }
-    SHARD.with(|shard| *shard)
+    if SHARD.get() == UNASSIGNED {
+        SHARD.set(NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
+    }
+    SHARD.get()
 }
 
 impl AsRef<Self> for Running {

@@ -1,5 +1,6 @@
 //! `CloudEvents` 1.0 in structured mode: one JSON object, <https://github.com/cloudevents/spec>.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -16,11 +17,18 @@ pub(super) const MARK: &str = "specversion";
 const VERSION: &str = "1.0";
 
 /// The text given as the source of cloud events is no URI reference, as RFC 3986 has it, or is empty.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("source of cloud events is not a uri reference: `{}`", .text.escape_debug())]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidSource {
     text: String,
 }
+
+impl fmt::Display for InvalidSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "source of cloud events is not a uri reference: `{}`", self.text.escape_debug())
+    }
+}
+
+impl std::error::Error for InvalidSource {}
 
 pub(super) fn check_source(source: &str) -> Result<(), InvalidSource> {
     let fine = !source.is_empty() && has_uri_characters(source) && has_scheme_or_none(source);

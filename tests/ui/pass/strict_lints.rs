@@ -1,0 +1,127 @@
+//! Generated code passes the lints of a strict crate.
+
+#![deny(
+    warnings,
+    clippy::all,
+    clippy::nursery,
+    clippy::pedantic,
+    let_underscore_drop,
+    missing_copy_implementations,
+    missing_debug_implementations,
+    missing_docs,
+    non_local_definitions,
+    rust_2018_idioms,
+    single_use_lifetimes,
+    trivial_casts,
+    unreachable_pub,
+    unused_lifetimes,
+    unused_qualifications,
+    unused_results
+)]
+#![forbid(unsafe_code)]
+
+/// What is asked and what happens.
+pub mod messages {
+    use diator::prelude::*;
+    use serde::{Deserialize, Serialize};
+
+    /// A command.
+    #[derive(Clone, Debug, Command)]
+    #[request(response = u64, error = std::fmt::Error, idempotent)]
+    pub struct PlaceOrder {
+        /// What is ordered.
+        pub article: String,
+    }
+
+    /// A query.
+    #[derive(Clone, Copy, Debug, Query)]
+    #[request(response = usize)]
+    pub struct CountOrders;
+
+    /// An event in the process.
+    #[derive(Clone, Copy, Debug, DomainEvent)]
+    #[event(must_be_handled)]
+    pub struct OrderPlaced {
+        /// Which order.
+        pub id: u64,
+    }
+
+    /// An event on the wire.
+    #[derive(Clone, Debug, Serialize, Deserialize, EcstEvent)]
+    #[event(name = "order_changed", topic = "orders", key = article, alias = "OrderChanged")]
+    pub struct ArticleChanged {
+        /// What was ordered.
+        pub article: String,
+    }
+}
+
+mod handlers {
+    use std::sync::Arc;
+
+    use diator::prelude::*;
+
+    use crate::messages::{ArticleChanged, CountOrders, OrderPlaced, PlaceOrder};
+
+    pub(crate) trait Store: Send + Sync {
+        fn count(&self) -> usize;
+    }
+
+    #[request_handler(PlaceOrder, CountOrders)]
+    #[event_handler(OrderPlaced, order = -10)]
+    #[event_handler(ArticleChanged)]
+    #[derive(Debug)]
+    struct Orders {
+        store: Option<Arc<u64>>,
+        #[inject(clone)]
+        handle: Arc<str>,
+        #[inject(default)]
+        prefix: String,
+        #[inject(with = 3 + 4)]
+        retries: u32,
+    }
+
+    impl RequestHandler<PlaceOrder> for Orders {
+        async fn handle(
+            &self,
+            command: PlaceOrder,
+            cx: &mut RequestContext<'_, PlaceOrder>,
+        ) -> Result<u64, std::fmt::Error> {
+            let id = u64::from(self.retries) + self.store.as_deref().copied().unwrap_or_default();
+            cx.emit(OrderPlaced { id });
+            cx.emit(ArticleChanged { article: format!("{}{}{}", self.prefix, self.handle, command.article) });
+            Ok(id)
+        }
+    }
+
+    impl RequestHandler<CountOrders> for Orders {
+        async fn handle(&self, _: CountOrders, _: &mut RequestContext<'_, CountOrders>) -> Result<usize, BoxError> {
+            Ok(self.prefix.len())
+        }
+    }
+
+    impl EventHandler<OrderPlaced> for Orders {
+        async fn handle(&self, _: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+            Ok(())
+        }
+    }
+
+    impl EventHandler<ArticleChanged> for Orders {
+        async fn handle(&self, _: &ArticleChanged, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+            Ok(())
+        }
+    }
+
+    #[event_handler(OrderPlaced, after_commit)]
+    struct Count {
+        store: Arc<dyn Store>,
+    }
+
+    impl EventHandler<OrderPlaced> for Count {
+        async fn handle(&self, _: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+            assert!(self.store.count() > 0);
+            Ok(())
+        }
+    }
+}
+
+fn main() {}
