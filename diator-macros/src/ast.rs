@@ -4,8 +4,9 @@ use proc_macro2::TokenStream;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Data, DeriveInput, Fields, Generics, Ident, Member, Meta, Path, Token, Type, Visibility};
 
-use crate::attr::{Argument, EventArguments, HandlerArguments, Injection, RequestArguments, Role};
+use crate::attr::{EventArguments, HandlerArguments, Injection, RequestArguments, Role};
 use crate::errors::Errors;
+use crate::grammar::Argument;
 
 /// A type with `#[derive(Command)]` or `#[derive(Query)]`.
 pub(crate) struct Request {

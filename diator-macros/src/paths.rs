@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::{Path, Token, parse_quote};
 
-use crate::attr::Argument;
+use crate::grammar::Argument;
 
 /// The path of the library: `::diator`, or what `crate = path` says.
 pub(crate) fn root(given: Option<&Argument<Path>>) -> Path {

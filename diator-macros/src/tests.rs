@@ -1,31 +1,377 @@
+//! Expansions, pretty-printed. What the compiler makes of them, the UI tests show.
+
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::ast::{EventKind, RequestKind};
 use crate::attr::Role;
-use crate::expand;
+use crate::expand::{event, handler, request};
 
 #[test]
-fn print() {
-    show(expand::request::derive(RequestKind::Command, quote! {
-        #[request(response = MeetingLink, error = JoinError, idempotent)]
-        pub struct JoinMeeting { pub meeting_id: u64 }
-    }));
-    show(expand::event::derive(EventKind::Notification, quote! {
-        #[event(name = "moved", topic = "t", key = order.id, alias = "a")]
-        enum Moved { A { order: Order }, B { order: Order, x: u8} }
-    }));
-    let item = quote! {
-        #[derive(Debug)]
-        pub struct H { a: Arc<A>, #[inject(clone)] p: PgPool, #[inject(default)] q: u8, #[inject(with = 1 + 2)] z: u32 }
-    };
-    let once = expand::handler::attribute(Role::Request, quote!(orders::JoinMeeting, Wrapper<u32>), item);
-    let twice = expand::handler::attribute(Role::Event, quote!(E, order = -10, after_commit), once);
-    show(twice.clone());
-    show(expand::handler::glue(twice));
+fn a_command() {
+    let expanded = request::derive(
+        RequestKind::Command,
+        quote! {
+            #[request(response = u64, error = OrderError, idempotent)]
+            struct PlaceOrder;
+        },
+    );
+    assert_eq!(
+        pretty(expanded),
+        r#"const _: () = {
+    #[automatically_derived]
+    impl ::diator::Request for PlaceOrder {
+        type Response = u64;
+        type Error = OrderError;
+        const KIND: ::diator::RequestKind = ::diator::RequestKind::Command;
+        const NAME: &'static str = "PlaceOrder";
+        const IDEMPOTENT: bool = true;
+        fn keep(&self) -> ::core::option::Option<Self> {
+            ::core::option::Option::Some(::core::clone::Clone::clone(self))
+        }
+    }
+    #[automatically_derived]
+    impl ::diator::Command for PlaceOrder {}
+    #[automatically_derived]
+    impl<__Sender: ::diator::Command> ::diator::SentFrom<__Sender> for PlaceOrder {}
+    ::diator::__private::inventory::submit! {
+        ::diator::__private::RequestDescriptor::of:: < PlaceOrder >
+        (::diator::__private::Location::new(::core::module_path!(), ::core::file!(),
+        ::core::line!()))
+    }
+};
+"#
+    );
 }
 
-fn show(tokens: TokenStream) {
-    let file = syn::parse2(tokens.clone()).unwrap_or_else(|e| panic!("{e} {tokens}"));
-    println!("{}", prettyplease::unparse(&file));
+#[test]
+fn a_generic_query() {
+    let expanded = request::derive(
+        RequestKind::Query,
+        quote!(
+            struct Find<T: Clone, const N: usize = 1>(T);
+        ),
+    );
+    assert_eq!(
+        pretty(expanded),
+        r#"const _: () = {
+    #[automatically_derived]
+    impl<T: Clone, const N: usize> ::diator::Request for Find<T, N>
+    where
+        T: ::core::marker::Send + 'static,
+    {
+        type Response = ();
+        type Error = ::diator::BoxError;
+        const KIND: ::diator::RequestKind = ::diator::RequestKind::Query;
+        const NAME: &'static str = "Find";
+    }
+    #[automatically_derived]
+    impl<T: Clone, const N: usize> ::diator::Query for Find<T, N>
+    where
+        T: ::core::marker::Send + 'static,
+    {}
+    #[automatically_derived]
+    impl<
+        T: Clone,
+        const N: usize,
+        __Sender: ::diator::Request,
+    > ::diator::SentFrom<__Sender> for Find<T, N>
+    where
+        T: ::core::marker::Send + 'static,
+    {}
+};
+"#
+    );
+}
+
+#[test]
+fn an_event_on_the_wire() {
+    let expanded = event::derive(
+        EventKind::Ecst,
+        quote! {
+            #[event(name = "order_moved", topic = "orders", key = order.id, alias = "Moved")]
+            enum OrderMoved { Sent { order: Order }, Lost { order: Order, at: Place } }
+        },
+    );
+    assert_eq!(
+        pretty(expanded),
+        r#"const _: () = {
+    #[automatically_derived]
+    impl ::diator::Event for OrderMoved {
+        type Kind = ::diator::event::Ecst;
+        const NAME: &'static str = "order_moved";
+        const TOPIC: ::core::option::Option<&'static str> = ::core::option::Option::Some(
+            "orders",
+        );
+        const ALIASES: &'static [&'static str] = &["Moved"];
+        fn key(&self) -> ::core::option::Option<::std::string::String> {
+            ::core::option::Option::Some(
+                match self {
+                    Self::Sent { order: key, .. } => {
+                        ::std::string::ToString::to_string(&key.id)
+                    }
+                    Self::Lost { order: key, .. } => {
+                        ::std::string::ToString::to_string(&key.id)
+                    }
+                },
+            )
+        }
+    }
+    ::diator::__private::inventory::submit! {
+        ::diator::__private::EventDescriptor::of:: < OrderMoved >
+        (::diator::__private::Location::new(::core::module_path!(), ::core::file!(),
+        ::core::line!()))
+    }
+};
+"#
+    );
+}
+
+#[test]
+fn the_attributes_add_one_derive_and_carry_their_arguments() {
+    let item = quote! {
+        #[derive(Debug)]
+        pub(crate) struct Orders { #[cfg(test)] #[inject(default)] count: u64 }
+    };
+    let once = handler::attribute(Role::Event, &quote!(OrderPlaced, order = -1), &item);
+    let twice = handler::attribute(Role::Request, &quote!(PlaceOrder), &once);
+    assert_eq!(
+        pretty(twice),
+        r#"#[derive(Debug)]
+#[derive(::diator::__private::Glue)]
+#[diator_event_handler(OrderPlaced, order = -1)]
+#[diator_request_handler(PlaceOrder)]
+pub(crate) struct Orders {
+    #[cfg(test)]
+    #[inject(default)]
+    count: u64,
+}
+"#
+    );
+}
+
+#[test]
+fn a_handler() {
+    let expanded = handler::glue(quote! {
+        #[diator_request_handler(orders::PlaceOrder)]
+        #[diator_event_handler(OrderPlaced, order = -1, after_commit)]
+        struct Orders {
+            store: Arc<dyn Store>,
+            #[inject(clone)]
+            pool: Pool,
+            #[inject(with = 1)]
+            retries: u32,
+        }
+    });
+    assert_eq!(
+        pretty(expanded),
+        r#"const _: () = {
+    #[automatically_derived]
+    impl ::diator::__private::Inject for Orders {
+        fn dependencies() -> ::std::vec::Vec<::diator::__private::Dependency> {
+            ::std::vec![
+                < Arc < dyn Store > as ::diator::InjectField > ::dependency("store"),
+                ::diator::__private::Dependency::cloned:: < Pool > ("pool")
+            ]
+        }
+        fn inject(
+            resolver: &mut ::diator::__private::Resolver<'_>,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<Self, ::diator::__private::Unresolved>,
+        > + ::core::marker::Send {
+            let _ = (
+                <Arc<dyn Store> as ::diator::InjectField>::dependency,
+                ::diator::__private::Dependency::cloned::<Pool>,
+            );
+            resolver
+                .build(
+                    &["store", "pool"],
+                    |
+                        (
+                            field0,
+                            (field1, ()),
+                        ): (Arc<dyn Store>, (::diator::__private::Cloned<Pool>, ()))|
+                    Self {
+                        store: field0,
+                        pool: field1.0,
+                        retries: 1,
+                    },
+                )
+        }
+    }
+    static SLOT_0: ::diator::__private::SlotIndex = ::diator::__private::SlotIndex::new();
+    #[doc(hidden)]
+    #[derive(::core::fmt::Debug)]
+    pub struct PlaceOrderHandledByOrders;
+    #[automatically_derived]
+    impl ::diator::__private::HandledBy<PlaceOrderHandledByOrders>
+    for orders::PlaceOrder {
+        fn dispatch(
+            self,
+            dispatch: ::diator::__private::Dispatch<'_>,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<
+                <Self as ::diator::Request>::Response,
+                ::diator::__private::SendError<<Self as ::diator::Request>::Error>,
+            >,
+        > + ::core::marker::Send {
+            ::diator::__private::send::<Self, Orders>(dispatch, self, &SLOT_0)
+        }
+    }
+    const LOCATION: ::diator::__private::Location = ::diator::__private::Location::new(
+        ::core::module_path!(),
+        ::core::file!(),
+        ::core::line!(),
+    );
+    #[automatically_derived]
+    impl ::diator::__private::Registered for Orders {
+        const DESCRIPTORS: &'static [::diator::__private::HandlerDescriptor] = &[
+            ::diator::__private::HandlerDescriptor::request::<
+                orders::PlaceOrder,
+                Self,
+            >(|| &SLOT_0, LOCATION),
+            ::diator::__private::HandlerDescriptor::event::<
+                OrderPlaced,
+                Self,
+            >(-1i32, true, LOCATION),
+        ];
+    }
+    ::diator::__private::inventory::submit! {
+        ::diator::__private::HandlerSet(< Orders as ::diator::__private::Registered >
+        ::DESCRIPTORS)
+    }
+};
+"#
+    );
+}
+
+#[test]
+fn another_path_of_the_library_replaces_every_mention() {
+    let request = quote!(
+        #[request(idempotent, crate = my::framework)]
+        struct A;
+    );
+    let event = quote!(
+        #[event(must_be_handled, crate = my::framework)]
+        struct E;
+    );
+    let handled = quote!(A, crate = my::framework);
+    let attributed = handler::attribute(
+        Role::Request,
+        &handled,
+        &quote!(
+            struct H {
+                a: Arc<u8>,
+                #[inject(clone)]
+                b: B,
+            }
+        ),
+    );
+    let faulty = quote!(
+        #[diator_request_handler(A, A, crate = my::framework)]
+        struct H;
+    );
+    for expanded in [
+        request::derive(RequestKind::Command, request),
+        event::derive(EventKind::Domain, event),
+        handler::glue(attributed.clone()),
+        handler::glue(faulty),
+        attributed,
+    ] {
+        let text = expanded.to_string();
+        assert!(text.contains("my :: framework ::"), "{text}");
+        // The attributes that carry the arguments have one word for it all.
+        assert!(!text.replace("diator_request_handler", "").contains("diator"), "{text}");
+    }
+}
+
+#[test]
+fn instances_of_one_generic_request_have_different_markers() {
+    let expanded = handler::glue(quote! {
+        #[diator_request_handler(Find<u8>, Find<u16>)]
+        struct H;
+    });
+    let text = pretty(expanded);
+    assert!(text.contains("pub struct FindHandledByH;"), "{text}");
+    assert!(text.contains("pub struct FindHandledByH_;"), "{text}");
+}
+
+#[test]
+fn all_mistakes_are_reported_and_what_was_right_is_expanded() {
+    let expanded = request::derive(
+        RequestKind::Query,
+        quote! {
+            #[request(response = "u64", eror = Map<K, V>, error = OrderError, idempotent = 1)]
+            #[request]
+            struct Find;
+        },
+    );
+    assert_eq!(
+        errors(&expanded),
+        [
+            "expected a type without quotes, as in `response = Type`",
+            "unknown argument `eror`: did you mean `error = Type`?",
+            "`idempotent` takes no value: write `idempotent` alone",
+            "`#[request(…)]` takes `response = Type`, `error = Type`, `idempotent` and `crate = path`",
+        ]
+    );
+    assert!(pretty(expanded).contains("type Error = OrderError;"));
+}
+
+#[test]
+fn a_faulty_handler_still_handles() {
+    let expanded = handler::glue(quote! {
+        #[diator_request_handler(A, A, &'static B)]
+        #[diator_event_handler()]
+        struct H { #[inject(clone, default)] field: Field }
+    });
+    assert_eq!(
+        errors(&expanded),
+        [
+            "the field is filled by `clone` already: keep one of them",
+            "expected the type of a request, as in `#[request_handler(PlaceOrder)]`",
+            "which event does it handle? write `#[event_handler(OrderPlaced)]`",
+            "`H` is registered for `A` twice: keep one of them",
+        ]
+    );
+    let text = pretty(expanded);
+    assert_eq!(text.matches("HandledBy<AHandledByH> for A").count(), 1, "{text}");
+    assert!(text.contains("Inject for H") && text.contains("Registered for H"), "{text}");
+}
+
+#[test]
+fn numbers_that_are_no_order() {
+    for (given, valid) in [
+        (quote!(10), true),
+        (quote!(-2147483648), true),
+        (quote!(2147483647), true),
+        (quote!(2147483648), false),
+        (quote!(99999999999999999999), false),
+        (quote!(1.5), false),
+        (quote!("1"), false),
+        (quote!(FIRST), false),
+        (quote!(1 + 1), false),
+    ] {
+        let expanded = handler::glue(quote!(
+            #[diator_event_handler(E, order = #given)]
+            struct H;
+        ));
+        assert_eq!(errors(&expanded).is_empty(), valid, "{given}");
+    }
+}
+
+fn pretty(tokens: TokenStream) -> String {
+    prettyplease::unparse(&syn::parse2(tokens).expect("an expansion is a list of items"))
+}
+
+/// What is said by the `compile_error!`s.
+fn errors(tokens: &TokenStream) -> Vec<String> {
+    let file: syn::File = syn::parse2(tokens.clone()).expect("an expansion is a list of items");
+    let said = |item: &syn::Item| match item {
+        syn::Item::Macro(item) if item.mac.path.segments.last()?.ident == "compile_error" => {
+            item.mac.parse_body::<syn::LitStr>().ok().map(|text| text.value())
+        }
+        _ => None,
+    };
+    file.items.iter().filter_map(said).collect()
 }

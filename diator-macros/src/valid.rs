@@ -4,8 +4,9 @@ use quote::ToTokens;
 use syn::{Fields, GenericParam, Generics, LitStr, Member, Type};
 
 use crate::ast::{Event, Handler, Registration, Request};
-use crate::attr::{Argument, Key, Role};
+use crate::attr::{Key, Role};
 use crate::errors::Errors;
+use crate::grammar::Argument;
 
 pub(crate) fn request(request: &Request, errors: &mut Errors) {
     if request.is_union {
@@ -45,7 +46,10 @@ pub(crate) fn handler(handler: &Handler, errors: &mut Errors) {
 
 fn owns_its_data(what: &str, generics: &Generics, errors: &mut Errors) {
     for lifetime in generics.lifetimes() {
-        let message = format!("{what} outlives the place that makes it, so it owns its data: replace what borrows for `{}`", lifetime.lifetime);
+        let message = format!(
+            "{what} outlives the place that makes it, so it owns its data: replace what borrows for `{}`",
+            lifetime.lifetime
+        );
         errors.on(&lifetime.lifetime, message);
     }
 }
@@ -75,7 +79,8 @@ fn in_process(event: &Event, errors: &mut Errors) {
 
 fn on_the_wire(event: &Event, errors: &mut Errors) {
     let arguments = &event.arguments;
-    let has_parameters = event.generics.type_params().next().is_some() || event.generics.const_params().next().is_some();
+    let has_parameters =
+        event.generics.type_params().next().is_some() || event.generics.const_params().next().is_some();
     if arguments.name.is_none() && has_parameters {
         let message = "a generic event has no name of its own on the wire: give it one, `#[event(name = \"…\")]`";
         errors.at(event.ident.span(), message);
@@ -93,7 +98,8 @@ fn on_the_wire(event: &Event, errors: &mut Errors) {
 }
 
 fn envelope_fields(event: &Event, errors: &mut Errors) {
-    let named = event.shapes().into_iter().flat_map(|(_, fields)| fields.iter().filter_map(|field| field.ident.as_ref()));
+    let named =
+        event.shapes().into_iter().flat_map(|(_, fields)| fields.iter().filter_map(|field| field.ident.as_ref()));
     for field in named.filter(|field| *field == "event_id" || *field == "event_timestamp") {
         errors.at(field.span(), format!("`{field}` is written by the envelope: remove the field or rename it"));
     }
@@ -163,7 +169,8 @@ fn one_event(registration: &Registration, errors: &mut Errors) {
         [_, more @ ..] => {
             for event in more {
                 let shown = event.to_token_stream();
-                let message = format!("one event for each attribute: put `#[event_handler({shown})]` on a line of its own");
+                let message =
+                    format!("one event for each attribute: put `#[event_handler({shown})]` on a line of its own");
                 errors.on(event, message);
             }
         }

@@ -63,7 +63,8 @@ pub trait EventHandler<E: Event>: Send + Sync + 'static {
     label = "no `#[request_handler({Self})]` is visible here",
     note = "if its handler is in another crate, name that crate once: `use that_crate as _;` or `diator::link!(that_crate);`",
     note = "if there is none yet, put `#[request_handler({Self})]` on a struct that implements `RequestHandler<{Self}>`",
-    note = "in generic code, or where handlers must not be seen, bound the request with `R: HandledBy<M>` or call `send_dyn`"
+    note = "in generic code, or where handlers must not be seen, bound the request with `R: HandledBy<M>` or call `send_dyn`",
+    note = "if `{Self}` is an event, it is not sent but emitted: call `emit`"
 )]
 pub trait HandledBy<M>: Request {
     #[doc(hidden)]

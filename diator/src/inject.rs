@@ -5,9 +5,9 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::BoxError;
-use crate::container::{Container, DependencyKey, Lifetime, Place, Resolving, Scope};
+use crate::container::{Container, DependencyKey, Lifetime, Place, Scope, unanswered};
 use crate::registry::Dependency;
+use crate::{BoxError, Meta};
 
 /// A handler whose fields the mediator can fill; the attributes implement it.
 pub trait Inject: Sized + Send + Sync + 'static {
@@ -115,12 +115,12 @@ pub struct Unresolved(());
 pub struct Resolver<'a> {
     container: &'a dyn Container,
     // None while the mediator is built: then only singletons can be had.
-    scope: Option<&'a dyn Scope>,
+    scope: Option<(&'a dyn Scope, &'a Meta)>,
     missing: Vec<MissingDependency>,
 }
 
 impl<'a> Resolver<'a> {
-    pub(crate) fn new(container: &'a dyn Container, scope: Option<&'a dyn Scope>) -> Self {
+    pub(crate) fn new(container: &'a dyn Container, scope: Option<(&'a dyn Scope, &'a Meta)>) -> Self {
         Self { container, scope, missing: Vec::new() }
     }
 
@@ -136,22 +136,22 @@ impl<'a> Resolver<'a> {
     }
 
     async fn service<T: ?Sized + Send + Sync + 'static>(&mut self, field: &'static str) -> Result<Arc<T>, Unresolved> {
-        let mut slot = None;
-        let key = DependencyKey::of::<T>();
         let resolved = match self.scope {
-            Some(scope) => match scope.resolve(&key, Place::new(&mut slot)) {
-                Resolving::Ready(resolved) => resolved,
-                Resolving::Pending(resolving) => resolving.await,
-            },
-            None => self.container.singleton(&key, Place::new(&mut slot)),
+            Some((scope, meta)) => scope.get::<T>(meta).await,
+            None => self.singleton::<T>(),
         };
-        let source = match (resolved, slot) {
-            (Ok(()), Some(service)) => return Ok(service),
-            (Ok(()), None) => "the container answered without putting the service in its place".into(),
-            (Err(source), _) => source,
+        let source = match resolved {
+            Ok(service) => return Ok(service),
+            Err(source) => source,
         };
         self.missing.push(MissingDependency { field, name: type_name::<T>(), source });
         Err(Unresolved(()))
+    }
+
+    fn singleton<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, BoxError> {
+        let (key, mut slot) = (DependencyKey::of::<T>(), None);
+        self.container.singleton(&key, Place::new(&mut slot))?;
+        slot.ok_or_else(|| unanswered(&key))
     }
 
     /// For what is never built.

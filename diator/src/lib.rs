@@ -93,7 +93,7 @@ pub use async_trait::async_trait;
 pub use diator_macros::{Command, DomainEvent, EcstEvent, NotificationEvent, Query, event_handler, request_handler};
 
 pub use self::broker::{InMemoryBroker, InboundMessage, MessageBroker, OutboundMessage, PublishError};
-pub use self::container::{Container, Scope, ServiceScope, Services};
+pub use self::container::{Container, Scope, Services};
 pub use self::context::{EventContext, RequestContext};
 pub use self::error::SendError;
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};

@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// # Guarantees
 ///
 /// An id is drawn when somebody asks for it, not before: a message that nobody asks about costs no clock and
-/// no random number.
+/// no random number. A clone has the same ids, whichever of the two is asked first.
 ///
 /// # Example
 ///
@@ -27,10 +27,10 @@ use uuid::Uuid;
 /// assert_eq!(meta.get::<Tenant>(), Some(&Tenant("acme")));
 /// assert_eq!(meta.correlation_id(), meta.message_id());
 /// ```
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Meta {
     // Behind one pointer, which most messages never fill: a context should not be large for the others' sake.
-    carried: OnceLock<Box<Carried>>,
+    carried: OnceLock<Arc<Carried>>,
 }
 
 #[derive(Clone, Default)]
@@ -87,7 +87,7 @@ impl Meta {
 
     /// The id of the message that was sent first: nested ones share its meta. Drawn (UUID v7) on the first call.
     pub fn message_id(&self) -> Uuid {
-        *self.carried.get_or_init(Box::default).message_id.get_or_init(Uuid::now_v7)
+        *self.carried.get_or_init(Arc::default).message_id.get_or_init(Uuid::now_v7)
     }
 
     /// The conversation's id; a message that was not given one starts its own, named after itself.
@@ -118,8 +118,14 @@ impl Meta {
     }
 
     fn carried_mut(&mut self) -> &mut Carried {
-        self.carried.get_or_init(Box::default);
-        self.carried.get_mut().expect("the line before filled it")
+        self.carried.get_or_init(Arc::default);
+        Arc::make_mut(self.carried.get_mut().expect("the line before filled it"))
+    }
+}
+
+impl Clone for Meta {
+    fn clone(&self) -> Self {
+        Self { carried: OnceLock::from(self.carried.get_or_init(Arc::default).clone()) }
     }
 }
 

@@ -55,6 +55,13 @@ pub trait Command: Request {}
 pub trait Query: Request {}
 
 /// Says from which requests' handlers a request may be sent: queries from all, commands from commands.
+#[diagnostic::on_unimplemented(
+    message = "the handler of `{R}` cannot send `{Self}`",
+    label = "not a request that may be sent from here",
+    note = "if `{Self}` is an event, emit it: `cx.emit(…)`; if it is to be a request, put `#[derive(Command)]` or \
+            `#[derive(Query)]` on it",
+    note = "in generic code, bound it with `SentFrom<{R}>`"
+)]
 pub trait SentFrom<R>: Request {}
 
 /// Whether a request changes something.

@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use diator::broker::OutboundMessage;
-use diator::container::{DependencyKey, Place, Resolving, Scope};
-use diator::{BoxError, Outbox};
+use diator::container::Scope;
+use diator::{BoxError, Meta, Outbox};
 
 use crate::journal::{Entry, Journal, label};
 use crate::recorder::Transaction;
@@ -30,12 +28,8 @@ impl RecordingOutbox {
 
 #[diator::async_trait]
 impl Outbox for RecordingOutbox {
-    async fn stage(&self, scope: &dyn Scope, messages: &[OutboundMessage]) -> Result<(), BoxError> {
-        let mut transaction: Option<Arc<Transaction>> = None;
-        match scope.resolve(&DependencyKey::of::<Transaction>(), Place::new(&mut transaction)) {
-            Resolving::Ready(resolved) => resolved?,
-            Resolving::Pending(resolving) => resolving.await?,
-        }
+    async fn stage(&self, scope: &dyn Scope, meta: &Meta, messages: &[OutboundMessage]) -> Result<(), BoxError> {
+        scope.get::<Transaction>(meta).await?;
         if self.fails {
             return Err("the table is full".into());
         }

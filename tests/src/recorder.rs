@@ -36,6 +36,7 @@ struct Manner {
     open_fails: bool,
     resolve_fails: bool,
     commit_fails: Option<CommitOutcome>,
+    commit_panics: bool,
 }
 
 /// How long something takes.
@@ -113,6 +114,11 @@ impl Recorder {
     /// Commits nothing from now on, and says so.
     pub fn fail_to_commit(&self, outcome: CommitOutcome) {
         self.manner().commit_fails = Some(outcome);
+    }
+
+    /// Panics at every commit from now on.
+    pub fn panic_at_commit(&self) {
+        self.manner().commit_panics = true;
     }
 
     /// Fails no more; how long things take stays as it is.
@@ -214,7 +220,8 @@ impl RecordedScope {
     }
 
     fn finish(&mut self, outcome: Outcome) -> Result<(), CommitError> {
-        let commit_fails = self.container.manner().commit_fails;
+        let Manner { commit_fails, commit_panics, .. } = *self.container.manner();
+        assert!(outcome == Outcome::Failure || !commit_panics, "the commit panics");
         let (ending, result) = match (outcome, commit_fails) {
             (Outcome::Failure, _) => (Ending::RolledBack, Ok(())),
             (Outcome::Success, None) => (Ending::Committed, Ok(())),
@@ -229,7 +236,7 @@ impl RecordedScope {
 }
 
 impl Scope for RecordedScope {
-    fn resolve<'a>(&'a self, key: &DependencyKey, into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, into: Place<'a>) -> Resolving<'a> {
         let (pace, key) = (self.container.manner().resolve, *key);
         match pace {
             Pace::AtOnce => Resolving::Ready(self.put(&key, into)),

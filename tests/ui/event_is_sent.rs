@@ -6,7 +6,7 @@ use diator::prelude::*;
 struct OrderPlaced;
 
 async fn place(mediator: &Mediator) {
-    let _answer = mediator.send_dyn(OrderPlaced).await;
+    let _answer = mediator.send(OrderPlaced).await;
 }
 
 fn main() {

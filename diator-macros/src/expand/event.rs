@@ -4,8 +4,9 @@ use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Ident, Path};
 
 use crate::ast::{Event, EventKind};
-use crate::attr::{Argument, EventArguments, Key};
+use crate::attr::{EventArguments, Key};
 use crate::errors::Errors;
+use crate::grammar::Argument;
 use crate::{expand, paths, valid};
 
 /// Expands `#[derive(DomainEvent)]`, `#[derive(NotificationEvent)]` and `#[derive(EcstEvent)]`.

@@ -13,7 +13,7 @@ use crate::{expand, fallback, paths, valid};
 ///
 /// Behind, because a later attribute must find what an earlier one left, and because a helper attribute stands after
 /// its derive.
-pub(crate) fn attribute(role: Role, arguments: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn attribute(role: Role, arguments: &TokenStream, item: &TokenStream) -> TokenStream {
     // Mistakes in the arguments are for `Glue` to report.
     let read = HandlerArguments::read(role, arguments.clone(), &mut Errors::default());
     let root = paths::root(read.root.as_ref());
@@ -176,4 +176,3 @@ fn type_name(ty: &Type) -> String {
         _ => String::new(),
     }
 }
-

@@ -24,7 +24,8 @@ pub(crate) fn expand(root: &Path, handler: &Handler) -> TokenStream {
         quote!((#ty, #rest))
     });
     // The compiler would blame the whole list: let it see each field first.
-    let questions = handler.fields.iter().filter_map(|field| question(root, field));
+    let questions: Vec<_> = handler.fields.iter().filter_map(|field| question(root, field)).collect();
+    let questions = (!questions.is_empty()).then(|| quote!(let _ = (#(#questions,)*);));
     let filled = handler.fields.iter().enumerate().map(|(index, field)| fill(index, field));
     quote! {
         #[automatically_derived]
@@ -37,7 +38,7 @@ pub(crate) fn expand(root: &Path, handler: &Handler) -> TokenStream {
             ) -> impl ::core::future::Future<
                 Output = ::core::result::Result<Self, #root::__private::Unresolved>,
             > + ::core::marker::Send {
-                let _ = (#(#questions,)*);
+                #questions
                 resolver.build(&[#(#names),*], |#pattern: #types| Self { #(#filled),* })
             }
         }

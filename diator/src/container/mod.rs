@@ -6,12 +6,13 @@ mod services;
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::{BoxError, BoxFuture, Meta};
 
 pub(crate) use self::identity::TypeMap;
 pub use self::key::{DependencyKey, Place};
-pub use self::services::{ServiceScope, Services};
+pub use self::services::{OwnedServiceScope, ServiceScope, Services};
 
 /// How long a service lives, as far as its container knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -189,11 +190,35 @@ pub trait Container: Send + Sync + 'static {
 /// dropped or whose handler panicked.
 pub trait Scope: Send + Sync {
     /// Puts a service into its place; the same one for a scoped service each time it is asked for.
-    fn resolve<'a>(&'a self, key: &DependencyKey, into: Place<'a>) -> Resolving<'a>;
+    ///
+    /// `meta` is what the scope was opened for; it is given again so that a scope need not keep it.
+    fn resolve<'a>(&'a self, key: &DependencyKey, meta: &'a Meta, into: Place<'a>) -> Resolving<'a>;
 
     /// Ends the unit of work.
     ///
     /// On [`Outcome::Success`] the implementor must make sure that the commit happened: PostgreSQL answers
     /// the COMMIT of an aborted transaction with ROLLBACK, and its drivers report `Ok`.
     fn close(self: Box<Self>, outcome: Outcome) -> Closing;
+}
+
+impl dyn Scope + '_ {
+    /// The service itself, for code that has a scope and knows what it wants.
+    ///
+    /// # Errors
+    ///
+    /// The container has no such service, or cannot build it.
+    pub async fn get<T: ?Sized + Send + Sync + 'static>(&self, meta: &Meta) -> Result<Arc<T>, BoxError> {
+        let mut slot = None;
+        let key = DependencyKey::of::<T>();
+        match self.resolve(&key, meta, Place::new(&mut slot)) {
+            Resolving::Ready(resolved) => resolved?,
+            Resolving::Pending(resolving) => resolving.await?,
+        }
+        slot.ok_or_else(|| unanswered(&key))
+    }
+}
+
+/// A mistake in a container, which said that it had put a service in its place.
+pub(crate) fn unanswered(key: &DependencyKey) -> BoxError {
+    format!("the container put nothing in the place of `{}`", key.name()).into()
 }

@@ -176,7 +176,7 @@ impl<'a> Run<'a> {
     pub(crate) async fn build<H: Inject>(&mut self) -> Result<H, Failure> {
         let container = &*self.mediator.0.container;
         let scope = self.unit.scope(container, self.meta).await.map_err(SendError::Scope)?;
-        let mut resolver = Resolver::new(container, Some(scope));
+        let mut resolver = Resolver::new(container, Some((scope, self.meta)));
         let handler = H::inject(&mut resolver).await;
         handler.map_err(|_unresolved| SendError::Resolve {
             handler: std::any::type_name::<H>(),

@@ -73,7 +73,7 @@ impl<'a> Run<'a> {
         let inner = &self.mediator.0;
         if let (Some(outbox), false) = (&inner.outbox, messages.is_empty()) {
             let scope = self.unit.scope(&*inner.container, self.meta).await.map_err(SendError::Scope)?;
-            outbox.stage(scope, &messages).await.map_err(SendError::Stage)?;
+            outbox.stage(scope, self.meta, &messages).await.map_err(SendError::Stage)?;
             messages.clear();
         }
         Ok(messages)

@@ -39,5 +39,6 @@ fn main() {
     assert_eq!(OrderChanged::ByName { id: "four".into() }.key().unwrap(), "four");
     assert_eq!(OrderId(5).key().unwrap(), "5");
     assert_eq!(OrderEnded::Delivered.key(), None);
-    let _ = OrderEnded::Cancelled { reason: "lost".into() };
+    let cancelled = OrderEnded::Cancelled { reason: "lost".into() };
+    assert!(matches!(cancelled, OrderEnded::Cancelled { reason } if reason == "lost"));
 }

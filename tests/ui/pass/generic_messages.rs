@@ -61,7 +61,7 @@ impl RequestHandler<Store<u32>> for Values {
 
 impl EventHandler<Stored<u32>> for Values {
     async fn handle(&self, event: &Stored<u32>, _: &mut EventContext<'_>) -> Result<(), BoxError> {
-        println!("{}", event.0);
+        assert_eq!(event.0, 7);
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! A program may use the names that generated code uses.
 
+#![allow(dead_code, non_camel_case_types)]
+
 use diator::{BoxError, EventContext, EventHandler, RequestContext, RequestHandler};
 
 mod core {}

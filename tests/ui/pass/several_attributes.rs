@@ -29,6 +29,7 @@ struct Orders {
     #[inject(default)]
     count: u64,
 }
+const LINE_OF_THE_STRUCT: u32 = line!() - 4;
 
 impl<R: Command + Request<Response = (), Error = BoxError>> RequestHandler<R> for Orders {
     async fn handle(&self, _: R, cx: &mut RequestContext<'_, R>) -> Result<(), BoxError> {
@@ -48,12 +49,11 @@ fn main() {
     let orders = Orders { count: 1 };
     assert_eq!(orders.clone(), orders);
     let messages: Vec<_> = Orders::DESCRIPTORS.iter().map(|one| (one.message(), one.location().line())).collect();
-    let line = 30;
     let expected = ["PlaceOrder", "CancelOrder", "OrderPlaced", "OrderCancelled"];
     assert_eq!(messages.len(), expected.len());
     for ((message, at), name) in messages.into_iter().zip(expected) {
         assert!(message.ends_with(name), "{message}");
-        assert_eq!(at, line, "the struct's own line");
+        assert_eq!(at, LINE_OF_THE_STRUCT);
     }
     assert!(Orders::DESCRIPTORS.iter().all(|one| one.location().file().ends_with("several_attributes.rs")));
 }

@@ -62,7 +62,7 @@ mod handlers {
 
     use crate::messages::{ArticleChanged, CountOrders, OrderPlaced, PlaceOrder};
 
-    pub(crate) trait Store: Send + Sync {
+    trait Store: Send + Sync {
         fn count(&self) -> usize;
     }
 

@@ -1,0 +1,260 @@
+//! The built-in container.
+
+mod close;
+mod provider;
+mod scope;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use super::{CommitError, Container, DependencyKey, Lifetime, Opening, Outcome, Place, Resolving, TypeMap};
+use crate::{BoxError, Meta};
+
+pub use self::scope::{OwnedServiceScope, ServiceScope};
+
+use self::close::{Close, OnClose};
+use self::provider::{Alias, Provider, Ready, Scoped, ScopedAsync, Singleton, Transient};
+use self::scope::OpenScope;
+use self::state::State;
+
+/// The built-in container: what handlers get injected.
+///
+/// Registering a type again replaces it, so a test takes the program's services and puts a fake over one of
+/// them. A factory may ask for other services; what it returns is shared as an `Arc`.
+///
+/// # Guarantees
+///
+/// A singleton is built once, when the mediator is built; clones share it, until one of them is changed. A scoped service is built at most once for each message,
+/// also when it is asked for concurrently. A factory that fails or panics leaves nothing behind: the next who asks
+/// runs it again. Cycles are errors that show the chain.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Arc;
+/// use diator::Services;
+///
+/// trait Clock: Send + Sync {}
+/// struct SystemClock;
+/// impl Clock for SystemClock {}
+///
+/// struct Settings { url: String }
+/// struct Pool { url: String }
+/// struct SqlOrders { pool: Arc<Pool> }
+/// trait Orders: Send + Sync {}
+/// impl Orders for SqlOrders {}
+///
+/// let services = Services::new()
+///     .value(Settings { url: "sqlite::memory:".to_owned() })
+///     .singleton::<dyn Clock>(Arc::new(SystemClock))
+///     .singleton_with(|scope| Ok(Pool { url: scope.get::<Settings>()?.url.clone() }))
+///     .scoped(|scope| Ok(SqlOrders { pool: scope.get()? }))
+///     .alias::<dyn Orders, SqlOrders>(|orders| orders);
+/// # let _ = (services, |pool: Pool, orders: SqlOrders| (pool.url, orders.pool));
+/// ```
+#[derive(Clone, Default)]
+pub struct Services {
+    registry: Arc<Registry>,
+}
+
+/// What was registered.
+#[derive(Default)]
+pub(super) struct Registry {
+    providers: TypeMap<Arc<dyn Provider>>,
+    closes: TypeMap<Arc<dyn Close>>,
+    // Where singletons are built: a scope of its own, in which no other services can be had.
+    singletons: Arc<State>,
+}
+
+impl Services {
+    /// Nothing is registered yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Registers a value that is there already.
+    #[must_use]
+    pub fn value<T: Send + Sync + 'static>(self, value: T) -> Self {
+        self.singleton(Arc::new(value))
+    }
+
+    /// Registers a shared service that is there already; `T` may be a `dyn Trait`.
+    #[must_use]
+    pub fn singleton<T: ?Sized + Send + Sync + 'static>(self, service: Arc<T>) -> Self {
+        self.provide::<T>(Ready(service))
+    }
+
+    /// Registers a factory of a service that lives as long as the program; it runs when the mediator is built.
+    #[must_use]
+    pub fn singleton_with<T, F>(self, factory: F) -> Self
+    where
+        T: Send + Sync + 'static,
+        F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
+    {
+        self.provide::<T>(Singleton::new(factory))
+    }
+
+    /// Registers a factory of a service of which each message has its own.
+    #[must_use]
+    pub fn scoped<T, F>(self, factory: F) -> Self
+    where
+        T: Send + Sync + 'static,
+        F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
+    {
+        self.provide::<T>(Scoped::new(factory))
+    }
+
+    /// Registers a factory, one that takes time, of a service of which each message has its own: a transaction.
+    ///
+    /// What needs such a service is itself built by a factory of this sort: it asks with
+    /// [`resolve`](OwnedServiceScope::resolve).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use diator::Services;
+    /// # struct Transaction;
+    /// # struct Orders(Arc<Transaction>);
+    /// let services = Services::new()
+    ///     .scoped_async(|_| async { Ok(Transaction) })
+    ///     .scoped_async(|scope| async move { Ok(Orders(scope.resolve().await?)) });
+    /// # let _ = (services, |orders: Orders| orders.0);
+    /// ```
+    #[must_use]
+    pub fn scoped_async<T, F, R>(self, factory: F) -> Self
+    where
+        T: Send + Sync + 'static,
+        F: Fn(OwnedServiceScope) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<T, BoxError>> + Send + 'static,
+    {
+        self.provide::<T>(ScopedAsync::new(factory))
+    }
+
+    /// Registers a factory that makes a new service each time it is asked for.
+    #[must_use]
+    pub fn transient<T, F>(self, factory: F) -> Self
+    where
+        T: Send + Sync + 'static,
+        F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
+    {
+        self.provide::<T>(Transient::new(factory))
+    }
+
+    /// Gives a service as another type as well: `.alias::<dyn Orders, SqlOrders>(|orders| orders)`.
+    ///
+    /// It lives as long as `From` does.
+    #[must_use]
+    pub fn alias<To, From>(self, cast: impl Fn(Arc<From>) -> Arc<To> + Send + Sync + 'static) -> Self
+    where
+        To: ?Sized + Send + Sync + 'static,
+        From: ?Sized + Send + Sync + 'static,
+    {
+        self.provide::<To>(Alias::new(cast))
+    }
+
+    /// Says what becomes of a scoped service when its message ends: how a transaction commits or rolls back.
+    ///
+    /// It is called for each `T` that the message used, the last built first. If one cannot commit, those after it get
+    /// [`Outcome::Failure`]. A message that is dropped or panics calls nothing: then `T` is dropped, and must roll back.
+    #[must_use]
+    pub fn on_close<T, F, R>(mut self, close: F) -> Self
+    where
+        T: Send + Sync + 'static,
+        F: Fn(Arc<T>, Outcome) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), CommitError>> + Send + 'static,
+    {
+        let key = DependencyKey::of::<T>().id();
+        self.registry_mut().closes.insert(key, Arc::new(OnClose::new(close)));
+        self
+    }
+
+    /// Adds all of a module's services; they replace those that are registered already.
+    #[must_use]
+    pub fn extend(mut self, module: Self) -> Self {
+        let Registry { providers, closes, .. } = Arc::unwrap_or_clone(module.registry);
+        let registry = self.registry_mut();
+        registry.providers.extend(providers);
+        registry.closes.extend(closes);
+        self
+    }
+
+    fn provide<T: ?Sized + 'static>(mut self, provider: impl Provider + 'static) -> Self {
+        self.registry_mut().providers.insert(std::any::TypeId::of::<T>(), Arc::new(provider));
+        self
+    }
+
+    fn registry_mut(&mut self) -> &mut Registry {
+        Arc::make_mut(&mut self.registry)
+    }
+
+    fn singletons<'a>(&'a self, meta: &'a Meta) -> ServiceScope<'a> {
+        ServiceScope { registry: &self.registry, state: &self.registry.singletons, meta, chain: None }
+    }
+}
+
+/// For a registry that is about to differ: what its singletons would be built from may be another then.
+impl Clone for Registry {
+    fn clone(&self) -> Self {
+        let unbuilt = |provider: &Arc<dyn Provider>| provider.unbuilt().unwrap_or_else(|| provider.clone());
+        let providers = self.providers.iter().map(|(id, provider)| (*id, unbuilt(provider))).collect();
+        Self { providers, closes: self.closes.clone(), singletons: Arc::default() }
+    }
+}
+
+impl Registry {
+    pub(super) fn lifetime(&self, key: &DependencyKey) -> Lifetime {
+        let mut key = *key;
+        // An alias may stand for an alias; more steps than providers lead in a circle.
+        for _ in 0..=self.providers.len() {
+            let Some(provider) = self.providers.get(&key.id()) else {
+                return if key == DependencyKey::of::<Meta>() { Lifetime::Scoped } else { Lifetime::Missing };
+            };
+            match provider.target() {
+                Some(target) => key = target,
+                None => return provider.lifetime(),
+            }
+        }
+        Lifetime::Unknown
+    }
+}
+
+impl Container for Services {
+    fn lifetime(&self, key: &DependencyKey) -> Lifetime {
+        self.registry.lifetime(key)
+    }
+
+    fn validate(&self) -> Result<(), Vec<BoxError>> {
+        let meta = Meta::new();
+        let scope = self.singletons(&meta);
+        let mut providers: Vec<_> = self.registry.providers.values().collect();
+        providers.sort_by_key(|provider| provider.name());
+        let problems = |provider: &&Arc<dyn Provider>| provider.validate(&scope).err();
+        let problems: Vec<_> = providers.iter().copied().filter_map(|provider| problems(&provider)).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    fn singleton(&self, key: &DependencyKey, into: Place<'_>) -> Result<(), BoxError> {
+        match self.singletons(&Meta::new()).find(key, into) {
+            Resolving::Ready(resolved) => resolved,
+            Resolving::Pending(_) => Err(format!("`{}` takes time to build, and so is no singleton", key.name()).into()),
+        }
+    }
+
+    fn open<'a>(&'a self, _meta: &'a Meta) -> Opening<'a> {
+        Opening::Ready(Ok(Box::new(OpenScope { registry: self.registry.clone(), state: Arc::default() })))
+    }
+}
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names: Vec<_> = self.registry.providers.values().map(|provider| provider.name()).collect();
+        names.sort_unstable();
+        f.debug_tuple("Services").field(&names).finish()
+    }
+}

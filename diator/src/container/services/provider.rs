@@ -1,0 +1,317 @@
+use std::any::{TypeId, type_name};
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
+
+use super::super::{DependencyKey, Lifetime, Place, Resolving};
+use super::scope::{OwnedServiceScope, ServiceScope};
+use super::state::{Chain, Service};
+use crate::{BoxError, Meta};
+
+/// How one type of service is had; one implementation for each lifetime.
+pub(super) trait Provider: Send + Sync {
+    fn name(&self) -> &'static str;
+
+    fn lifetime(&self) -> Lifetime;
+
+    /// For an alias: what it stands for, which decides on the lifetime.
+    fn target(&self) -> Option<DependencyKey> {
+        None
+    }
+
+    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, into: Place<'a>) -> Resolving<'a>;
+
+    /// Builds a singleton, to see whether it can be built.
+    fn validate(&self, _scope: &ServiceScope<'_>) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    /// The same provider, with nothing built; `None` if it builds nothing to keep.
+    fn unbuilt(&self) -> Option<Arc<dyn Provider>> {
+        None
+    }
+}
+
+/// A service that is there already.
+pub(super) struct Ready<T: ?Sized>(pub(super) Arc<T>);
+
+impl<T: ?Sized + Send + Sync + 'static> Provider for Ready<T> {
+    fn name(&self) -> &'static str {
+        type_name::<T>()
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        Lifetime::Singleton
+    }
+
+    fn resolve<'a>(&'a self, _: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
+        Resolving::Ready(into.put(self.0.clone()))
+    }
+}
+
+/// Built once.
+pub(super) struct Singleton<T, F> {
+    factory: Arc<F>,
+    built: OnceLock<Arc<T>>,
+}
+
+impl<T, F> Singleton<T, F> {
+    pub(super) fn new(factory: F) -> Self {
+        Self { factory: Arc::new(factory), built: OnceLock::new() }
+    }
+}
+
+impl<T, F> Singleton<T, F>
+where
+    T: Send + Sync + 'static,
+    F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
+{
+    fn get(&self, scope: ServiceScope<'_>) -> Result<Arc<T>, BoxError> {
+        if let Some(built) = self.built.get() {
+            return Ok(built.clone());
+        }
+        // In the scope of the singletons, where nothing can be had that belongs to one message.
+        let (state, meta) = (&scope.registry.singletons, Meta::new());
+        let scope = ServiceScope { registry: scope.registry, state, meta: &meta, chain: None };
+        let build = || (self.factory)(&scope).map(|service| Arc::new(service) as Service);
+        let service = scope.state.build_once(TypeId::of::<T>(), type_name::<T>(), build)?;
+        let service = service.downcast::<T>().map_err(|_| "a singleton of another type was kept in its place")?;
+        Ok(self.built.get_or_init(|| service).clone())
+    }
+}
+
+impl<T, F> Provider for Singleton<T, F>
+where
+    T: Send + Sync + 'static,
+    F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
+{
+    fn name(&self) -> &'static str {
+        type_name::<T>()
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        Lifetime::Singleton
+    }
+
+    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
+        Resolving::Ready(self.get(scope).and_then(|service| into.put(service)))
+    }
+
+    fn validate(&self, scope: &ServiceScope<'_>) -> Result<(), BoxError> {
+        match self.get(*scope) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("the singleton `{}` cannot be built: {error}", self.name()).into()),
+        }
+    }
+
+    fn unbuilt(&self) -> Option<Arc<dyn Provider>> {
+        Some(Arc::new(Self { factory: self.factory.clone(), built: OnceLock::new() }))
+    }
+}
+
+/// Built once for each scope.
+pub(super) struct Scoped<T, F> {
+    factory: F,
+    service: PhantomData<fn() -> T>,
+}
+
+impl<T, F> Scoped<T, F> {
+    pub(super) fn new(factory: F) -> Self {
+        Self { factory, service: PhantomData }
+    }
+}
+
+impl<T, F> Provider for Scoped<T, F>
+where
+    T: Send + Sync + 'static,
+    F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
+{
+    fn name(&self) -> &'static str {
+        type_name::<T>()
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        Lifetime::Scoped
+    }
+
+    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
+        let build = || (self.factory)(&scope).map(|service| Arc::new(service) as Service);
+        let resolved = belongs_to_a_message::<T>(&scope)
+            .and_then(|()| scope.state.build_once(TypeId::of::<T>(), type_name::<T>(), build))
+            .and_then(|service| put::<T>(service, &mut into));
+        Resolving::Ready(resolved)
+    }
+}
+
+/// Built once for each scope, in its time.
+pub(super) struct ScopedAsync<T, F> {
+    factory: F,
+    service: PhantomData<fn() -> T>,
+}
+
+impl<T, F> ScopedAsync<T, F> {
+    pub(super) fn new(factory: F) -> Self {
+        Self { factory, service: PhantomData }
+    }
+}
+
+impl<T, F, R> Provider for ScopedAsync<T, F>
+where
+    T: Send + Sync + 'static,
+    F: Fn(OwnedServiceScope) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<T, BoxError>> + Send + 'static,
+{
+    fn name(&self) -> &'static str {
+        type_name::<T>()
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        Lifetime::Scoped
+    }
+
+    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
+        let id = TypeId::of::<T>();
+        if let Some(built) = scope.state.built(id) {
+            return Resolving::Ready(put::<T>(built, &mut into));
+        }
+        let chain = belongs_to_a_message::<T>(&scope).and_then(|()| Chain::with(scope.chain, id, type_name::<T>()));
+        let chain = match chain {
+            Ok(chain) => chain,
+            Err(error) => return Resolving::Ready(Err(error)),
+        };
+        Resolving::Pending(Box::pin(async move {
+            let turn = scope.state.turn(id);
+            let _turn = turn.lock().await;
+            if let Some(built) = scope.state.built(id) {
+                return put::<T>(built, &mut into);
+            }
+            let service = Arc::new((self.factory)(OwnedServiceScope::new(scope, chain)).await?);
+            scope.state.keep(id, service.clone());
+            into.put(service)
+        }))
+    }
+}
+
+/// Built each time.
+pub(super) struct Transient<T, F> {
+    factory: F,
+    service: PhantomData<fn() -> T>,
+}
+
+impl<T, F> Transient<T, F> {
+    pub(super) fn new(factory: F) -> Self {
+        Self { factory, service: PhantomData }
+    }
+}
+
+impl<T, F> Provider for Transient<T, F>
+where
+    T: Send + Sync + 'static,
+    F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
+{
+    fn name(&self) -> &'static str {
+        type_name::<T>()
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        Lifetime::Transient
+    }
+
+    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
+        let service = scope.state.build(TypeId::of::<T>(), type_name::<T>(), || (self.factory)(&scope));
+        Resolving::Ready(service.and_then(|service| into.put(Arc::new(service))))
+    }
+}
+
+/// Another service, seen as another type.
+pub(super) struct Alias<To: ?Sized, From: ?Sized, F> {
+    cast: F,
+    types: PhantomData<fn(Arc<From>) -> Arc<To>>,
+}
+
+impl<To, From, F> Alias<To, From, F>
+where
+    To: ?Sized + Send + Sync + 'static,
+    From: ?Sized + Send + Sync + 'static,
+    F: Fn(Arc<From>) -> Arc<To> + Send + Sync + 'static,
+{
+    pub(super) fn new(cast: F) -> Self {
+        Self { cast, types: PhantomData }
+    }
+
+    fn put(&self, service: Option<Arc<From>>, into: &mut Place<'_>) -> Result<(), BoxError> {
+        let service = service.ok_or_else(|| format!("nothing was put in the place of `{}`", type_name::<From>()))?;
+        into.put((self.cast)(service))
+    }
+}
+
+impl<To, From, F> Provider for Alias<To, From, F>
+where
+    To: ?Sized + Send + Sync + 'static,
+    From: ?Sized + Send + Sync + 'static,
+    F: Fn(Arc<From>) -> Arc<To> + Send + Sync + 'static,
+{
+    fn name(&self) -> &'static str {
+        type_name::<To>()
+    }
+
+    /// Asked only if the aliases lead back to themselves.
+    fn lifetime(&self) -> Lifetime {
+        Lifetime::Unknown
+    }
+
+    fn target(&self) -> Option<DependencyKey> {
+        Some(DependencyKey::of::<From>())
+    }
+
+    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
+        let mut slot = None;
+        let key = DependencyKey::of::<From>();
+        // As a factory of its own, so that aliases in a circle are seen.
+        let found = scope.state.build(TypeId::of::<To>(), type_name::<To>(), || {
+            match scope.find(&key, Place::new::<From>(&mut slot)) {
+                Resolving::Ready(resolved) => resolved.map(|()| true),
+                Resolving::Pending(_) => Ok(false),
+            }
+        });
+        match found {
+            Ok(true) => Resolving::Ready(self.put(slot, &mut into)),
+            Err(error) => Resolving::Ready(Err(error)),
+            // It takes time, and nothing has begun yet: it is asked for again, in a future that can hold the slot.
+            Ok(false) => Resolving::Pending(Box::pin(async move {
+                let mut slot = None;
+                match scope.find(&key, Place::new::<From>(&mut slot)) {
+                    Resolving::Ready(resolved) => resolved?,
+                    Resolving::Pending(resolving) => resolving.await?,
+                }
+                self.put(slot, &mut into)
+            })),
+        }
+    }
+
+    fn validate(&self, scope: &ServiceScope<'_>) -> Result<(), BoxError> {
+        let (to, from) = (type_name::<To>(), type_name::<From>());
+        match scope.registry.lifetime(&DependencyKey::of::<From>()) {
+            Lifetime::Missing => Err(format!("`{to}` is an alias of `{from}`, which is not registered").into()),
+            Lifetime::Unknown => Err(format!("`{to}` is an alias of `{from}`, which is an alias of it").into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn put<T: Send + Sync + 'static>(service: Service, into: &mut Place<'_>) -> Result<(), BoxError> {
+    let service = service.downcast::<T>().map_err(|_| "a service of another type was kept in its place")?;
+    into.put(service)
+}
+
+/// A singleton outlives every message, and so cannot have what belongs to one.
+fn belongs_to_a_message<T>(scope: &ServiceScope<'_>) -> Result<(), BoxError> {
+    if !Arc::ptr_eq(scope.state, &scope.registry.singletons) {
+        return Ok(());
+    }
+    let (asker, service) = (scope.asker().unwrap_or("the mediator"), type_name::<T>());
+    Err(format!(
+        "the singleton `{asker}` needs the scoped service `{service}`: make `{asker}` scoped too, or `{service}` a singleton"
+    )
+    .into())
+}

@@ -1,0 +1,166 @@
+use std::fmt;
+use std::sync::Arc;
+
+use super::super::{Closing, DependencyKey, Lifetime, Outcome, Place, Resolving, Scope, unanswered};
+use super::state::{Chain, State};
+use super::{Registry, close};
+use crate::{BoxError, Meta};
+
+/// What a factory asks for the services that it needs.
+#[derive(Clone, Copy)]
+pub struct ServiceScope<'a> {
+    pub(super) registry: &'a Arc<Registry>,
+    pub(super) state: &'a Arc<State>,
+    pub(super) meta: &'a Meta,
+    /// The factories that wait for what is asked for here, across their awaits.
+    pub(super) chain: Option<&'a Arc<Chain>>,
+}
+
+impl<'a> ServiceScope<'a> {
+    /// Another service of this scope.
+    ///
+    /// # Errors
+    ///
+    /// It is not registered, cannot be built, takes time to build, or needs what asks for it. A singleton cannot
+    /// have what belongs to one message.
+    pub fn get<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, BoxError> {
+        let (key, mut slot) = (DependencyKey::of::<T>(), None);
+        match self.find(&key, Place::new(&mut slot)) {
+            Resolving::Ready(resolved) => resolved?,
+            Resolving::Pending(_) => return Err(takes_time(&key)),
+        }
+        slot.ok_or_else(|| unanswered(&key))
+    }
+
+    /// Another service of this scope, if it is registered.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get), but for a service that is not registered.
+    pub fn get_if_registered<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Option<Arc<T>>, BoxError> {
+        match self.registry.lifetime(&DependencyKey::of::<T>()) {
+            Lifetime::Missing => Ok(None),
+            _ => self.get().map(Some),
+        }
+    }
+
+    /// What travels with the message; for a singleton, which belongs to none, it is empty.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        self.meta
+    }
+
+    pub(super) fn find<'p>(self, key: &DependencyKey, mut into: Place<'p>) -> Resolving<'p>
+    where
+        'a: 'p,
+    {
+        if let Some(provider) = self.registry.providers.get(&key.id()) {
+            return provider.resolve(self, into);
+        }
+        if *key == DependencyKey::of::<Meta>() {
+            return Resolving::Ready(into.put(Arc::new(self.meta.clone())));
+        }
+        let needed_by = match self.asker() {
+            Some(asker) => format!(" (needed by `{asker}`)"),
+            None => String::new(),
+        };
+        Resolving::Ready(Err(format!("`{}` is not registered{needed_by}", key.name()).into()))
+    }
+
+    /// The service whose factory is asking.
+    pub(super) fn asker(&self) -> Option<&'static str> {
+        self.state.asker().or_else(|| self.chain.map(|chain| chain.name))
+    }
+}
+
+/// What a factory that takes time asks for the services that it needs; a clone is the same scope.
+#[derive(Clone)]
+pub struct OwnedServiceScope {
+    registry: Arc<Registry>,
+    state: Arc<State>,
+    meta: Meta,
+    chain: Arc<Chain>,
+}
+
+impl OwnedServiceScope {
+    /// The scope as its factory sees it.
+    pub(super) fn new(scope: ServiceScope<'_>, chain: Arc<Chain>) -> Self {
+        Self { registry: scope.registry.clone(), state: scope.state.clone(), meta: scope.meta.clone(), chain }
+    }
+
+    fn borrowed(&self) -> ServiceScope<'_> {
+        ServiceScope { registry: &self.registry, state: &self.state, meta: &self.meta, chain: Some(&self.chain) }
+    }
+
+    /// Another service of this scope, also one that takes time.
+    ///
+    /// # Errors
+    ///
+    /// It is not registered, cannot be built, or needs what asks for it.
+    pub async fn resolve<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, BoxError> {
+        let (key, mut slot) = (DependencyKey::of::<T>(), None);
+        match self.borrowed().find(&key, Place::new(&mut slot)) {
+            Resolving::Ready(resolved) => resolved?,
+            Resolving::Pending(resolving) => resolving.await?,
+        }
+        slot.ok_or_else(|| unanswered(&key))
+    }
+
+    /// Another service of this scope, if it is registered.
+    ///
+    /// # Errors
+    ///
+    /// As for [`resolve`](Self::resolve), but for a service that is not registered.
+    pub async fn resolve_if_registered<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Option<Arc<T>>, BoxError> {
+        match self.registry.lifetime(&DependencyKey::of::<T>()) {
+            Lifetime::Missing => Ok(None),
+            _ => self.resolve().await.map(Some),
+        }
+    }
+
+    /// What travels with the message.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+}
+
+/// The scope of one unit of work, as the mediator holds it.
+pub(super) struct OpenScope {
+    pub(super) registry: Arc<Registry>,
+    pub(super) state: Arc<State>,
+}
+
+impl Scope for OpenScope {
+    fn resolve<'a>(&'a self, key: &DependencyKey, meta: &'a Meta, into: Place<'a>) -> Resolving<'a> {
+        ServiceScope { registry: &self.registry, state: &self.state, meta, chain: None }.find(key, into)
+    }
+
+    fn close(self: Box<Self>, outcome: Outcome) -> Closing {
+        close::close(&self.registry, self.state.take_built(), outcome)
+    }
+}
+
+/// Also if a factory has kept its handle: the services must go when the message does.
+impl Drop for OpenScope {
+    fn drop(&mut self) {
+        drop(self.state.take_built());
+    }
+}
+
+fn takes_time(key: &DependencyKey) -> BoxError {
+    let name = key.name();
+    format!("`{name}` takes time to build: ask for it with `resolve`, in a factory registered with `scoped_async`").into()
+}
+
+impl fmt::Debug for ServiceScope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceScope").field("meta", self.meta).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for OwnedServiceScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedServiceScope").field("meta", &self.meta).finish_non_exhaustive()
+    }
+}

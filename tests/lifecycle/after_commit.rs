@@ -1,0 +1,153 @@
+//! Step 8, handlers that run after the commit: all of them, each in a unit of work of its own.
+
+use diator::prelude::*;
+use diator::{CascadeLimit, DeliveryFailure, Undelivered};
+use diator_tests::{Ending, Entry};
+
+use super::messages::{Act, Booked, Settled, act, announced, done, happened, refuse, settled, settled_then};
+use super::world::{Sent, Way, World, every_way};
+
+every_way! {
+    they_run_after_the_commit,
+    they_do_not_run_for_a_message_that_fails,
+    all_of_them_run_although_one_fails,
+    each_runs_in_a_unit_of_work_of_its_own,
+    one_that_fails_rolls_back_its_own_work_only,
+    what_they_emit_happens_with_their_own_commit,
+    what_a_failing_one_emits_is_dropped,
+    what_they_cannot_publish_is_reported_with_the_rest,
+    an_event_that_causes_itself_after_each_commit_ends,
+}
+
+/// A command that emits these events and answers 1.
+fn settling(events: Vec<Settled>) -> Act {
+    act(move |cx| {
+        events.into_iter().for_each(|event| cx.emit(event));
+        done(Ok(1))
+    })
+}
+
+fn failing(label: &str) -> Settled {
+    settled_then(label, |cx| {
+        cx.emit(happened("never handled"));
+        cx.emit(announced("never announced"));
+        done(Err("the mail server is away".into()))
+    })
+}
+
+#[track_caller]
+fn undelivered(sent: Sent) -> Undelivered {
+    match sent {
+        Err(SendError::Undelivered(undelivered)) => *undelivered,
+        other => panic!("something is undelivered: {other:?}"),
+    }
+}
+
+async fn they_run_after_the_commit(way: Way) {
+    let world = World::new(way);
+    let sent = act(|cx| {
+        cx.emit(settled("settled"));
+        cx.emit(Booked);
+        cx.emit(happened("happened"));
+        done(Ok(1))
+    });
+    world.send(sent).await.expect("it succeeds");
+    assert_eq!(world.notes(), ["booked in scope 0", "happened", "settled", "settled too"]);
+    let committed = world.journal.position(&Entry::Ended(0, Ending::Committed));
+    assert!(committed < world.journal.position(&Entry::note("settled")));
+}
+
+async fn they_do_not_run_for_a_message_that_fails(way: Way) {
+    let world = World::new(way);
+    let sent = act(|cx| {
+        cx.emit(settled("settled"));
+        done(refuse("after all"))
+    });
+    assert!(world.send(sent).await.is_err());
+    assert_eq!(world.notes(), [""; 0]);
+}
+
+async fn all_of_them_run_although_one_fails(way: Way) {
+    let world = World::new(way);
+    let sent = world.send(settling(vec![settled("a"), failing("b"), failing("c"), settled("d")])).await;
+    assert_eq!(world.notes(), ["a", "a too", "b", "b too", "c", "c too", "d", "d too"]);
+    let undelivered = undelivered(sent);
+    assert_eq!((undelivered.unsent().len(), undelivered.ambiguous().len()), (0, 0));
+    let [first, second] = undelivered.failures() else { panic!("two of them failed: {undelivered:?}") };
+    for failure in [first, second] {
+        let DeliveryFailure::AfterCommit { event: "Settled", handler, source } = failure else {
+            panic!("it is a handler that failed: {failure:?}")
+        };
+        assert!(handler.ends_with("Follow"), "{handler}");
+        assert_eq!(source.to_string(), "the mail server is away");
+    }
+}
+
+async fn each_runs_in_a_unit_of_work_of_its_own(way: Way) {
+    let world = World::new(way);
+    world.send(settling(vec![settled("a"), settled("b")])).await.expect("it succeeds");
+    // `Follow` needs a scope, `FollowToo` does not.
+    let of_the_message = usize::from(way.scoped);
+    assert_eq!(world.endings(), vec![Ending::Committed; of_the_message + 2]);
+}
+
+async fn one_that_fails_rolls_back_its_own_work_only(way: Way) {
+    let world = World::new(way);
+    let error = world.send(settling(vec![failing("a"), settled("b")])).await.expect_err("one fails");
+    assert!(error.is_committed());
+    let own = if way.scoped { vec![Ending::Committed] } else { vec![] };
+    assert_eq!(world.endings(), [own, vec![Ending::RolledBack, Ending::Committed]].concat());
+}
+
+async fn what_they_emit_happens_with_their_own_commit(way: Way) {
+    let world = World::new(way);
+    let emitting = settled_then("a", |cx| {
+        cx.emit(happened("caused by a"));
+        cx.emit(announced("announced by a"));
+        done(Ok(()))
+    });
+    world.send(settling(vec![emitting])).await.expect("it succeeds");
+    assert_eq!(world.notes(), ["a", "caused by a", "a too"]);
+    assert_eq!(world.published(), ["announced by a"]);
+    let its_commit = Entry::Ended(usize::from(way.scoped), Ending::Committed);
+    assert!(world.journal.position(&its_commit) < world.journal.position(&Entry::Published("announced by a".into())));
+}
+
+async fn what_a_failing_one_emits_is_dropped(way: Way) {
+    let world = World::new(way);
+    assert!(world.send(settling(vec![failing("a")])).await.is_err());
+    assert_eq!(world.notes(), ["a", "a too"]);
+    assert_eq!(world.published(), [""; 0]);
+}
+
+async fn what_they_cannot_publish_is_reported_with_the_rest(way: Way) {
+    let world = World::new(way);
+    world.broker.memory().refuse(diator::broker::PublishErrorKind::Fatal);
+    let announcing = settled_then("a", |cx| {
+        cx.emit(announced("announced by a"));
+        done(Ok(()))
+    });
+    let undelivered = undelivered(world.send(settling(vec![announcing])).await);
+    let unsent: Vec<_> = undelivered.unsent().iter().filter_map(|message| message.key.as_deref()).collect();
+    assert_eq!(unsent, ["announced by a"], "nothing is lost");
+}
+
+/// An event that its handler emits again.
+fn again() -> Settled {
+    settled_then("again", |cx| {
+        cx.emit(again());
+        done(Ok(()))
+    })
+}
+
+async fn an_event_that_causes_itself_after_each_commit_ends(way: Way) {
+    let world = World::new(way);
+    let undelivered = undelivered(world.send(settling(vec![again()])).await);
+    let rounds = world.journal.count(&Entry::note("again"));
+    assert!((32..=64).contains(&rounds), "{rounds} rounds, and no more than 64 levels");
+    let [DeliveryFailure::AfterCommit { source, .. }] = undelivered.failures() else {
+        panic!("the last one is told: {undelivered:?}")
+    };
+    let cascade = source.downcast_ref::<SendError<BoxError>>();
+    assert!(matches!(cascade, Some(SendError::Cascade { limit: CascadeLimit::Depth, .. })), "{source:?}");
+}
