@@ -138,7 +138,7 @@ pub fn derive_domain_event(input: TokenStream) -> TokenStream {
 ///
 /// # Example
 ///
-/// ```ignore (it needs serde, on which this crate does not depend)
+/// ```
 /// use diator::prelude::*;
 /// use serde::{Deserialize, Serialize};
 ///
@@ -166,7 +166,7 @@ pub fn derive_notification_event(input: TokenStream) -> TokenStream {
 ///
 /// # Example
 ///
-/// ```ignore (it needs serde, on which this crate does not depend)
+/// ```
 /// use diator::prelude::*;
 /// use serde::Serialize;
 ///

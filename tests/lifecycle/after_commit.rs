@@ -17,6 +17,8 @@ every_way! {
     what_a_failing_one_emits_is_dropped,
     what_they_cannot_publish_is_reported_with_the_rest,
     an_event_that_causes_itself_after_each_commit_ends,
+    events_that_multiply_after_each_commit_end,
+    a_deep_event_does_not_count_against_a_shallow_one,
 }
 
 /// A command that emits these events and answers 1.
@@ -150,4 +152,46 @@ async fn an_event_that_causes_itself_after_each_commit_ends(way: Way) {
     };
     let cascade = source.downcast_ref::<SendError<BoxError>>();
     assert!(matches!(cascade, Some(SendError::Cascade { limit: CascadeLimit::Depth, .. })), "{source:?}");
+}
+
+/// An event that its handler emits twice.
+fn multiplying() -> Settled {
+    settled_then("again", |cx| {
+        cx.emit(multiplying());
+        cx.emit(multiplying());
+        done(Ok(()))
+    })
+}
+
+async fn events_that_multiply_after_each_commit_end(way: Way) {
+    let world = World::new(way);
+    let undelivered = undelivered(world.send(settling(vec![multiplying()])).await);
+    let rounds = world.journal.count(&Entry::note("again"));
+    assert!(rounds <= 10_000, "{rounds} rounds");
+    let limits = undelivered.failures().iter().filter(|failure| format!("{failure:?}").contains("limit: Events"));
+    assert!(limits.count() > 0, "{undelivered:?}");
+}
+
+/// A domain event at the end of a chain of so many.
+fn chain(levels: usize) -> super::messages::Happened {
+    happened_then("link", move |cx| {
+        if levels > 1 {
+            cx.emit(chain(levels - 1));
+        }
+        done(Ok(()))
+    })
+}
+
+async fn a_deep_event_does_not_count_against_a_shallow_one(way: Way) {
+    let world = World::new(way);
+    let sent = act(|cx| {
+        cx.emit(settled_then("shallow", |cx| {
+            cx.emit(happened("caused by the shallow one"));
+            done(Ok(()))
+        }));
+        cx.emit(chain(63));
+        done(Ok(1))
+    });
+    world.send(sent).await.expect("neither of them is too deep");
+    assert_eq!(world.journal.count(&Entry::note("caused by the shallow one")), 1);
 }

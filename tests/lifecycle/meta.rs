@@ -15,6 +15,7 @@ every_way! {
     nested_requests_inherit_it,
     an_id_is_the_same_when_asked_twice,
     an_id_is_not_drawn_before_it_is_asked_for,
+    an_id_is_the_same_when_first_asked_for_after_the_commit,
     every_message_has_an_id_of_its_own,
     a_message_without_a_correlation_starts_its_own,
     the_container_is_told_before_it_opens_a_scope,
@@ -155,6 +156,28 @@ async fn an_id_is_not_drawn_before_it_is_asked_for(way: Way) {
     });
     world.send(sent).await.expect("it succeeds");
     assert_eq!(world.notes(), ["event"]);
+}
+
+async fn an_id_is_the_same_when_first_asked_for_after_the_commit(way: Way) {
+    let world = World::new(way);
+    let journal = world.journal.clone();
+    let settling = act(move |cx| {
+        for label in ["a", "b"] {
+            let journal = journal.clone();
+            cx.emit(settled_then(label, move |cx| {
+                journal.note(cx.meta().message_id().to_string());
+                cx.emit(announced(label));
+                done(Ok(()))
+            }));
+        }
+        done(Ok(0))
+    });
+    world.send(settling).await.expect("it succeeds");
+    let ids: Vec<_> = world.notes().into_iter().filter(|note| note.parse::<Uuid>().is_ok()).collect();
+    assert_eq!(ids[0], ids[1], "both handlers belong to one message");
+    let published = world.broker.memory().published();
+    assert_eq!(published[0].correlation_id, published[1].correlation_id, "and so does what they publish");
+    assert_eq!(published[0].causation_id.map(|id| id.to_string()).as_ref(), Some(&ids[0]));
 }
 
 async fn every_message_has_an_id_of_its_own(way: Way) {

@@ -23,6 +23,8 @@ every_way! {
     a_nested_request_that_timed_out_has_failed,
     a_nested_request_that_was_dropped_has_failed,
     a_nested_request_that_was_never_begun_has_not_failed,
+    a_nested_request_that_a_middleware_refused_afterwards_has_failed,
+    a_nested_request_that_timed_out_in_a_middleware_has_failed,
     endless_recursion_ends_at_the_depth_limit,
     recursion_may_go_deep,
     recursion_between_events_and_requests_ends_too,
@@ -287,6 +289,29 @@ async fn a_nested_request_that_was_never_begun_has_not_failed(way: Way) {
     assert_eq!(world.send(outer).await.expect("nothing has failed"), 1);
     assert_eq!(world.notes(), ["before", "after"]);
     world.assert_committed();
+}
+
+/// Lets the nested request be handled, and then refuses it or never answers.
+struct Afterthought {
+    hangs: bool,
+}
+
+/// What tells the middleware which request is meant: only the nested one emits before it is handled.
+struct Doomed;
+
+#[diator::async_trait]
+impl Middleware for Afterthought {
+    fn applies_to(&self, info: &MessageInfo) -> bool {
+        info.message == "Doomed"
+    }
+
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+        let _handled = next.run(call).await;
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
+        call.reject("on second thoughts")
+    }
 }
 
 // --- Depth. -------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ pub(crate) fn expand(root: &Path, handler: &Handler) -> TokenStream {
     // The compiler would blame the whole list: let it see each field first.
     let questions: Vec<_> = handler.fields.iter().filter_map(|field| question(root, field)).collect();
     let questions = (!questions.is_empty()).then(|| quote!(let _ = (#(#questions,)*);));
+    // Hidden from the expressions of `#[inject(with = …)]`, which may use the name for something of the program's own.
+    let resolver = Ident::new("resolver", Span::mixed_site());
     let filled = handler.fields.iter().enumerate().map(|(index, field)| fill(index, field));
     quote! {
         #[automatically_derived]
@@ -34,12 +36,12 @@ pub(crate) fn expand(root: &Path, handler: &Handler) -> TokenStream {
                 ::std::vec![#(#dependencies),*]
             }
             fn inject(
-                resolver: &mut #root::__private::Resolver<'_>,
+                #resolver: &mut #root::__private::Resolver<'_>,
             ) -> impl ::core::future::Future<
                 Output = ::core::result::Result<Self, #root::__private::Unresolved>,
             > + ::core::marker::Send {
                 #questions
-                resolver.build(&[#(#names),*], |#pattern: #types| Self { #(#filled),* })
+                #resolver.build(&[#(#names),*], |#pattern: #types| Self { #(#filled),* })
             }
         }
     }

@@ -1,21 +1,25 @@
 //! The message-broker contract, the forms messages take on the wire, and the in-memory broker.
 
+mod accept;
 mod error;
 mod format;
 mod guarantees;
 mod in_memory;
 mod message;
+mod routing;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::accept::{EventRoute, NotAccepted};
 pub use self::error::{DecodeError, PublishError, PublishErrorKind};
 pub use self::format::{Format, InvalidSource};
 pub(crate) use self::format::{Head, decode_payload};
 pub use self::guarantees::Guarantees;
 pub use self::in_memory::InMemoryBroker;
 pub use self::message::{InboundMessage, MessageType, OutboundMessage};
+pub use self::routing::{Matcher, Route, RoutingBroker};
 
 /// Takes messages to where other processes read them.
 ///
@@ -108,6 +112,23 @@ pub trait MessageBroker: Send + Sync + 'static {
 
     /// What a consumer may expect of this broker; the same answer each time.
     fn guarantees(&self) -> Guarantees;
+
+    /// Whether this broker, as it is configured, has a place for the messages of an event.
+    ///
+    /// `build()` asks it for each notification and ECST event that the program knows, so that a missing route is a
+    /// problem in its report and not a surprise at run time. As it stands here, every event has a place.
+    ///
+    /// # Guarantees
+    ///
+    /// It looks at the configuration alone: it connects to nothing, does not block, and gives the same answer each
+    /// time. A broker that wraps others asks them.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAccepted`]: publishing a message of this event would fail for good, whatever its body.
+    fn accepts(&self, _event: &EventRoute<'_>) -> Result<(), NotAccepted> {
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -122,6 +143,10 @@ impl<B: MessageBroker + ?Sized> MessageBroker for Arc<B> {
 
     fn guarantees(&self) -> Guarantees {
         (**self).guarantees()
+    }
+
+    fn accepts(&self, event: &EventRoute<'_>) -> Result<(), NotAccepted> {
+        (**self).accepts(event)
     }
 }
 
@@ -164,6 +189,10 @@ mod tests {
         fn guarantees(&self) -> Guarantees {
             Guarantees::none().durable()
         }
+
+        fn accepts(&self, event: &EventRoute<'_>) -> Result<(), NotAccepted> {
+            if event.name == "bad" { Err(NotAccepted::new("it is bad", "rename it")) } else { Ok(()) }
+        }
     }
 
     /// Answers a batch in one go, so that a forwarded call can be told from the default.
@@ -202,6 +231,9 @@ mod tests {
         let shared: Arc<dyn MessageBroker> = Arc::new(Picky::default());
         assert!(shared.publish(&message("bad")).await.is_err());
         assert!(MessageBroker::guarantees(&shared).durable);
+        let refused = MessageBroker::accepts(&shared, &EventRoute::from(&message("bad"))).expect_err("it is bad");
+        assert_eq!((refused.to_string().as_str(), refused.remedy()), ("it is bad", "rename it"));
+        assert!(MessageBroker::accepts(&shared, &EventRoute::new(MessageType::Ecst, "good")).is_ok());
 
         let shared = Arc::new(AtOnce);
         let answers = MessageBroker::publish_batch(&shared, &[message("one")]).await;

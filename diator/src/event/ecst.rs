@@ -22,6 +22,8 @@ impl<E: Event + Serialize> EventKind<E> for Ecst {
     }
 }
 
+// So that the error speaks of the event's handler, and not of serde alone.
+#[diagnostic::do_not_recommend]
 impl<E: Event + DeserializeOwned> Receive<E> for Ecst {
     const DECODE: Option<Decode> = Some(decode::<E>);
 }

@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::MediatorBuilder;
-use crate::broker::MessageType;
+use crate::broker::{EventRoute, MessageType};
 use crate::container::{Container, Lifetime};
 use crate::event::EventDescriptor;
 use crate::registry::{HandlerDescriptor, HandlerRole, LinkedCrate, Problem, ProblemKind};
@@ -29,6 +29,7 @@ pub(super) fn check(builder: &mut MediatorBuilder) -> Checked {
     let events = events(builder);
     unhandled_events(builder, &events, &mut problems);
     no_broker(builder, &events, &mut problems);
+    not_accepted(builder, &events, &mut problems);
     let names = names(&events, &mut problems);
     builder.problems = problems;
     Checked { names }
@@ -165,6 +166,18 @@ fn no_broker(builder: &MediatorBuilder, events: &[EventDescriptor], problems: &m
             "add one, for example `.broker(InMemoryBroker::new())`; \
              if this process only receives such events, say `.without_broker()`",
         ));
+    }
+}
+
+fn not_accepted(builder: &MediatorBuilder, events: &[EventDescriptor], problems: &mut Vec<Problem>) {
+    let Some(broker) = &builder.broker else { return };
+    for event in events {
+        let Some(message_type) = event.message_type else { continue };
+        let route = EventRoute { topic: event.topic, ..EventRoute::new(message_type, event.name) };
+        if let Err(refusal) = broker.accepts(&route) {
+            let text = format!("the broker does not take the event `{}`: {refusal}", event.name);
+            problems.push(Problem::new(ProblemKind::NotAccepted, event.location, text, refusal.remedy()));
+        }
     }
 }
 

@@ -34,13 +34,10 @@ impl<'a> Dispatch<'a> {
         Self { mediator, meta }
     }
 
-    pub(super) async fn send_dyn<R: Request>(self, request: R) -> SendResult<R> {
+    pub(super) fn send_dyn<R: Request>(self, request: R) -> BoxFuture<'a, SendResult<R>> {
         match self.mediator.route::<R>() {
-            Some(route) => {
-                let root = Root::enter(self.mediator, self.meta)?;
-                route.send(Origin::Outside(root), request).await
-            }
-            None => Err(unhandled::<R>()),
+            Some(route) => route.send(self, request),
+            None => Box::pin(async { Err(unhandled::<R>()) }),
         }
     }
 }
@@ -55,9 +52,10 @@ where
     R: Request,
     H: RequestHandler<R>,
 {
+    // One body and no other future within it but the handler's: each further one would be copied to its place.
     async move {
         let Some(handler) = dispatch.mediator.built::<H>(slot) else {
-            return send_slowly(dispatch, request).await;
+            return dispatch.send_dyn(request).await;
         };
         let root = Root::enter(dispatch.mediator, dispatch.meta)?;
         let mut unit = Unit::default();
@@ -68,19 +66,8 @@ where
             std::mem::forget(unit);
             return result;
         }
-        root.conclude(&mut unit, result).await
-    }
-}
-
-/// Boxed and out of line, so that the fast path's future stays small.
-#[cold]
-fn send_slowly<'a, R: Request>(dispatch: Dispatch<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
-    let Some(route) = dispatch.mediator.route::<R>() else {
-        return Box::pin(async { Err(unhandled::<R>()) });
-    };
-    match Root::enter(dispatch.mediator, dispatch.meta) {
-        Ok(root) => route.send(Origin::Outside(root), request),
-        Err(shutting_down) => Box::pin(async { Err(shutting_down) }),
+        let ended = root.end(&mut unit, result.is_ok()).await;
+        answer(result, ended)
     }
 }
 
@@ -133,22 +120,30 @@ impl<'a> Root<'a> {
         unit: &mut Unit,
         result: Result<T, SendError<E>>,
     ) -> Result<T, SendError<E>> {
-        match result {
-            Ok(response) if unit.is_untouched() => Ok(response),
-            Ok(response) => match self.run(unit).finish().await {
-                Ok(()) => Ok(response),
-                Err(SendError::Undelivered(undelivered)) => {
-                    Err(SendError::Undelivered(undelivered.with_response(response)))
-                }
-                Err(failure) => Err(widen(failure)),
-            },
-            Err(error) => {
-                if !unit.is_untouched() {
-                    self.run(unit).fail().await;
-                }
-                Err(error)
-            }
+        if unit.is_untouched() {
+            return result;
         }
+        let ended = self.end(unit, result.is_ok()).await;
+        answer(result, ended)
+    }
+
+    fn end<'r>(&'r self, unit: &'r mut Unit, succeeded: bool) -> BoxFuture<'r, Result<(), Failure>> {
+        let run = self.run(unit);
+        if succeeded { run.finish() } else { run.fail() }
+    }
+}
+
+/// What the sender gets: the handler's result, unless what followed it went wrong.
+fn answer<T: Send + 'static, E>(
+    result: Result<T, SendError<E>>,
+    ended: Result<(), Failure>,
+) -> Result<T, SendError<E>> {
+    match (result, ended) {
+        (result, Ok(())) | (result @ Err(_), _) => result,
+        (Ok(response), Err(SendError::Undelivered(undelivered))) => {
+            Err(SendError::Undelivered(undelivered.with_response(response)))
+        }
+        (Ok(_), Err(failure)) => Err(widen(failure)),
     }
 }
 
@@ -167,7 +162,7 @@ impl<'a> Run<'a> {
     /// Sends a nested request.
     pub(crate) fn send<R: Request>(self, request: R) -> BoxFuture<'a, SendResult<R>> {
         match self.mediator.route::<R>() {
-            Some(route) => route.send(Origin::Nested(self.meta, Mutex::new(self)), request),
+            Some(route) => route.nest(self, request),
             None => Box::pin(async { Err(unhandled::<R>()) }),
         }
     }
@@ -204,7 +199,11 @@ impl Origin<'_> {
 
 /// The way to the handler of the request `R`.
 pub(crate) trait Route<R: Request>: Send + Sync {
-    fn send<'a>(&'a self, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>>;
+    /// Sends a request from outside.
+    fn send<'a>(&'a self, dispatch: Dispatch<'a>, request: R) -> BoxFuture<'a, SendResult<R>>;
+
+    /// Sends a request from within a handler.
+    fn nest<'a>(&'a self, run: Run<'a>, request: R) -> BoxFuture<'a, SendResult<R>>;
 }
 
 /// A handler, and what wraps it.
@@ -212,21 +211,39 @@ pub(crate) struct RouteTo<H> {
     /// Built with the mediator, if all its dependencies are singletons; else it is built for each message.
     pub(super) built: Option<Arc<H>>,
     pub(super) pipeline: Pipeline,
+    /// Where the built handler is, if nothing wraps it: then a boxed `send` is all there is to do.
+    pub(super) slot: Option<&'static SlotIndex>,
 }
 
 impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<H> {
-    fn send<'a>(&'a self, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
+    fn send<'a>(&'a self, dispatch: Dispatch<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
+        if let Some(slot) = self.slot {
+            return Box::pin(send::<R, H>(dispatch, request, slot));
+        }
         Box::pin(async move {
-            if self.pipeline.layers.is_empty() {
-                return self.attempt(&origin, request).await;
-            }
-            let attempt = |request| self.attempt(&origin, request);
-            send_through(&self.pipeline, origin.meta(), request, attempt).await
+            let root = Root::enter(dispatch.mediator, dispatch.meta)?;
+            self.send_from(&Origin::Outside(root), request).await
         })
+    }
+
+    fn nest<'a>(&'a self, run: Run<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
+        let origin = Origin::Nested(run.meta, Mutex::new(run));
+        Box::pin(async move { self.send_from(&origin, request).await })
     }
 }
 
 impl<H: Inject> RouteTo<H> {
+    async fn send_from<R: Request>(&self, origin: &Origin<'_>, request: R) -> SendResult<R>
+    where
+        H: RequestHandler<R>,
+    {
+        if self.pipeline.layers.is_empty() {
+            return self.attempt(origin, request).await;
+        }
+        let attempt = |request| self.attempt(origin, request);
+        send_through(&self.pipeline, origin.meta(), request, attempt).await
+    }
+
     /// Handles a request once, with all that belongs to it: for one from outside, the events and the commit.
     async fn attempt<R: Request>(&self, origin: &Origin<'_>, request: R) -> SendResult<R>
     where

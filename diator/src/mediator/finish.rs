@@ -17,7 +17,7 @@ impl<'a> Run<'a> {
             match self.up_to_the_commit().await {
                 Ok(messages) => self.commit(messages).await,
                 Err(failure) => {
-                    self.fail().await;
+                    self.unit.fail().await;
                     Err(failure)
                 }
             }
@@ -25,8 +25,11 @@ impl<'a> Run<'a> {
     }
 
     /// Ends a message that failed: its events are dropped, its scope rolls back.
-    pub(super) fn fail(self) -> BoxFuture<'a, ()> {
-        Box::pin(async move { self.unit.fail().await })
+    pub(super) fn fail(self) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            self.unit.fail().await;
+            Ok(())
+        })
     }
 
     async fn up_to_the_commit(&mut self) -> Result<Vec<OutboundMessage>, Failure> {

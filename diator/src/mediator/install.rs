@@ -60,19 +60,21 @@ impl<'b> Install<'b> {
     ) {
         let built = install.built::<H>(descriptor);
         let pipeline = Pipeline::new(info_of_request::<R>(descriptor.handler(), Some(descriptor)), install.layers);
-        if let (Some(built), Some(slot), true) = (&built, descriptor.slot, pipeline.layers.is_empty()) {
-            let slot = slot().assign();
+        let slot = descriptor.slot.filter(|_| pipeline.layers.is_empty()).map(|slot| slot());
+        if let (Some(built), Some(slot)) = (&built, slot) {
+            let number = slot.assign();
             let slots = &mut install.maps.slots;
-            slots.resize(slots.len().max(slot + 1), None);
-            slots[slot] = Some(built.clone());
+            slots.resize(slots.len().max(number + 1), None);
+            slots[number] = Some(built.clone());
         }
-        install.route::<R, H>(RouteTo { built, pipeline });
+        let slot = slot.filter(|_| built.is_some());
+        install.route::<R, H>(RouteTo { built, pipeline, slot });
     }
 
     /// Takes a handler in that is given as it is.
     pub(super) fn replacement<R: Request, H: RequestHandler<R>>(&mut self, handler: Replacement<H>) {
         let pipeline = Pipeline::new(info_of_request::<R>(type_name::<H>(), None), self.layers);
-        self.route::<R, _>(RouteTo { built: Some(Arc::new(handler)), pipeline });
+        self.route::<R, _>(RouteTo { built: Some(Arc::new(handler)), pipeline, slot: None });
     }
 
     fn route<R: Request, H: RequestHandler<R> + Inject>(&mut self, route: RouteTo<H>) {

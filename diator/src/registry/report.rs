@@ -41,6 +41,8 @@ pub enum ProblemKind {
     Container,
     /// There are broker events, but no broker.
     NoBroker,
+    /// The broker has no place for an event: no route takes it.
+    NotAccepted,
     /// Two events have one name on the wire.
     AmbiguousName,
     /// A crate that `link!` names contributed no handler.

@@ -41,13 +41,19 @@ struct H {
     resolver: ::std::sync::Arc<u8>,
     field0: ::std::sync::Arc<u16>,
     r#type: ::std::sync::Arc<u32>,
+    #[inject(with = resolver())]
+    by_function: u8,
+}
+
+fn resolver() -> u8 {
+    1
 }
 
 type Answer<T> = ::core::result::Result<T, BoxError>;
 
 impl RequestHandler<R> for H {
     async fn handle(&self, _: R, _: &mut RequestContext<'_, R>) -> Answer<()> {
-        let _ = (&self.resolver, &self.field0, &self.r#type);
+        let _ = (&self.resolver, &self.field0, &self.r#type, self.by_function);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 #![deny(warnings)]
 
-pub mod orders {
+pub mod shop {
     #[derive(Debug, diator::Command)]
     #[request(response = u64)]
     pub struct PlaceOrder;
@@ -12,13 +12,13 @@ mod handling {
     mod deep {
         use diator::prelude::*;
 
-        #[request_handler(crate::orders::PlaceOrder)]
+        #[request_handler(crate::shop::PlaceOrder)]
         struct PlaceOrderHandler;
 
-        type Context<'a> = RequestContext<'a, super::super::orders::PlaceOrder>;
+        type Context<'a> = RequestContext<'a, super::super::shop::PlaceOrder>;
 
-        impl RequestHandler<crate::orders::PlaceOrder> for PlaceOrderHandler {
-            async fn handle(&self, _: crate::orders::PlaceOrder, _: &mut Context<'_>) -> Result<u64, BoxError> {
+        impl RequestHandler<crate::shop::PlaceOrder> for PlaceOrderHandler {
+            async fn handle(&self, _: crate::shop::PlaceOrder, _: &mut Context<'_>) -> Result<u64, BoxError> {
                 Ok(7)
             }
         }
@@ -28,5 +28,5 @@ mod handling {
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mediator = diator::Mediator::from_registry().build().unwrap();
-    assert_eq!(runtime.block_on(mediator.send(orders::PlaceOrder)).unwrap(), 7);
+    assert_eq!(runtime.block_on(mediator.send(shop::PlaceOrder)).unwrap(), 7);
 }

@@ -1,7 +1,7 @@
 //! The library goes by another name.
 
 mod my {
-    pub use ::diator as framework;
+    pub(crate) use ::diator as framework;
 }
 
 use my::framework::prelude::*;

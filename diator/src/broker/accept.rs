@@ -1,0 +1,80 @@
+use std::error::Error;
+use std::fmt;
+
+use super::{MessageType, OutboundMessage};
+
+/// What is known of an event before one is emitted: enough to say where it would go.
+///
+/// `build()` makes one of each notification and ECST event that the program knows, and asks the broker whether it
+/// [accepts](super::MessageBroker::accepts) it.
+///
+/// # Example
+///
+/// ```
+/// use diator::broker::{EventRoute, MessageType};
+///
+/// let route = EventRoute::new(MessageType::Ecst, "OrderChanged").with_topic("orders");
+/// assert_eq!((route.name, route.topic), ("OrderChanged", Some("orders")));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EventRoute<'a> {
+    /// Which kind of event it is.
+    pub message_type: MessageType,
+    /// The event's name on the wire.
+    pub name: &'a str,
+    /// Where the event asks to go; `None` leaves that to the broker.
+    pub topic: Option<&'a str>,
+}
+
+impl<'a> EventRoute<'a> {
+    /// An event that asks for no topic.
+    #[must_use]
+    pub const fn new(message_type: MessageType, name: &'a str) -> Self {
+        Self { message_type, name, topic: None }
+    }
+
+    /// Says where the event asks to go.
+    #[must_use]
+    pub const fn with_topic(mut self, topic: &'a str) -> Self {
+        self.topic = Some(topic);
+        self
+    }
+}
+
+impl<'a> From<&'a OutboundMessage> for EventRoute<'a> {
+    fn from(message: &'a OutboundMessage) -> Self {
+        Self { message_type: message.message_type, name: &message.name, topic: message.topic.as_deref() }
+    }
+}
+
+/// Why a broker would not take an event, and what to do about it.
+///
+/// The report of `build()` shows both, beside the place where the event is declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotAccepted {
+    reason: String,
+    remedy: String,
+}
+
+impl NotAccepted {
+    /// Says why, as the rest of "the broker does not take the event: …", and what to change.
+    #[must_use]
+    pub fn new(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { reason: reason.into(), remedy: remedy.into() }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+}
+
+impl fmt::Display for NotAccepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl Error for NotAccepted {}

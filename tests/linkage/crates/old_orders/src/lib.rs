@@ -1,0 +1,3 @@
+//! Handles a request that `orders` handles too.
+
+mod count;

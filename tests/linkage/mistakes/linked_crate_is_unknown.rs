@@ -1,0 +1,5 @@
+//! `link!` names a crate that is not there.
+
+diator::link!(ordres);
+
+fn main() {}
