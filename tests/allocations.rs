@@ -1,1 +1,223 @@
-//! To come.
+//! How often the ways of sending allocate.
+//!
+//! What is counted is what the thread of the test allocates, in a runtime with one thread, after one message of the
+//! same sort has warmed everything up.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use diator::middleware::{Call, Handled, Next};
+use diator::prelude::*;
+use diator::{MediatorBuilder, Middleware};
+use tokio::runtime::{Builder, Runtime};
+
+// --- Messages and handlers; none of the handlers allocates. -------------------------------------
+
+#[derive(Debug, Clone, Command)]
+#[request(response = u64)]
+struct Add(u64);
+
+#[request_handler(Add)]
+struct AddHandler;
+
+impl RequestHandler<Add> for AddHandler {
+    async fn handle(&self, command: Add, _: &mut RequestContext<'_, Add>) -> Result<u64, BoxError> {
+        Ok(command.0 + 1)
+    }
+}
+
+/// Its handler has dependencies that live as long as the program.
+#[derive(Debug, Command)]
+#[request(response = u64)]
+struct AddConfigured(u64);
+
+struct Step(u64);
+struct Offset(u64);
+
+#[request_handler(AddConfigured)]
+struct AddConfiguredHandler {
+    step: Arc<Step>,
+    offset: Arc<Offset>,
+}
+
+impl RequestHandler<AddConfigured> for AddConfiguredHandler {
+    async fn handle(&self, command: AddConfigured, _: &mut RequestContext<'_, AddConfigured>) -> Result<u64, BoxError> {
+        Ok(command.0 + self.step.0 + self.offset.0)
+    }
+}
+
+/// Its handler has dependencies that live as long as the message.
+#[derive(Debug, Command)]
+#[request(response = u64)]
+struct AddInTransaction(u64);
+
+struct Transaction(u64);
+struct Audit(u64);
+
+#[request_handler(AddInTransaction)]
+struct AddInTransactionHandler {
+    transaction: Arc<Transaction>,
+    audit: Arc<Audit>,
+}
+
+impl RequestHandler<AddInTransaction> for AddInTransactionHandler {
+    async fn handle(
+        &self,
+        command: AddInTransaction,
+        _: &mut RequestContext<'_, AddInTransaction>,
+    ) -> Result<u64, BoxError> {
+        Ok(command.0 + self.transaction.0 + self.audit.0)
+    }
+}
+
+/// Its handler sends another request.
+#[derive(Debug, Command)]
+#[request(response = u64)]
+struct AddNested(u64);
+
+#[request_handler(AddNested)]
+struct AddNestedHandler;
+
+impl RequestHandler<AddNested> for AddNestedHandler {
+    async fn handle(&self, command: AddNested, cx: &mut RequestContext<'_, AddNested>) -> Result<u64, BoxError> {
+        Ok(cx.send(Add(command.0)).await?)
+    }
+}
+
+/// Its handler emits so many events, each of which has one handler.
+#[derive(Debug, Command)]
+#[request(response = u64)]
+struct Emit(u64);
+
+#[derive(Debug, DomainEvent)]
+struct Added(u64);
+
+#[request_handler(Emit)]
+struct EmitHandler;
+
+impl RequestHandler<Emit> for EmitHandler {
+    async fn handle(&self, command: Emit, cx: &mut RequestContext<'_, Emit>) -> Result<u64, BoxError> {
+        (0..command.0).for_each(|number| cx.emit(Added(number)));
+        Ok(command.0)
+    }
+}
+
+#[event_handler(Added)]
+struct NoteAdded;
+
+impl EventHandler<Added> for NoteAdded {
+    async fn handle(&self, event: &Added, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        std::hint::black_box(event.0);
+        Ok(())
+    }
+}
+
+struct Pass;
+
+#[diator::async_trait]
+impl Middleware for Pass {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+        next.run(call).await
+    }
+}
+
+// --- Counting. ----------------------------------------------------------------------------------
+
+fn builder() -> MediatorBuilder {
+    let services = Services::new()
+        .value(Step(1))
+        .value(Offset(10))
+        .scoped(|_| Ok(Transaction(1)))
+        .scoped(|scope| Ok(Audit(scope.get::<Transaction>()?.0)));
+    Mediator::from_registry().container(services)
+}
+
+fn mediator() -> Mediator {
+    builder().build().unwrap()
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().build().unwrap()
+}
+
+/// How often the future of `send` allocates, its making included.
+fn count<F: Future<Output = Result<u64, SendError<BoxError>>>>(send: impl Fn() -> F) -> u64 {
+    let runtime = runtime();
+    let run = || assert!(runtime.block_on(send()).is_ok());
+    run();
+    let info = allocation_counter::measure(run);
+    assert_eq!(info.count_current, 0, "what was allocated is still there");
+    info.count_total
+}
+
+// --- The promises. ------------------------------------------------------------------------------
+
+#[test]
+fn the_runtime_allocates_nothing_and_a_box_is_counted() {
+    assert_eq!(count(|| async { Ok(1) }), 0);
+    assert_eq!(count(|| async { Ok(*std::hint::black_box(Box::new(1))) }), 1);
+}
+
+#[test]
+fn send_allocates_nothing() {
+    let mediator = mediator();
+    assert_eq!(count(|| mediator.send(Add(1))), 0);
+}
+
+#[test]
+fn send_allocates_nothing_for_singletons() {
+    let mediator = mediator();
+    assert_eq!(count(|| mediator.send(AddConfigured(1))), 0);
+}
+
+#[test]
+fn send_with_an_empty_meta_allocates_nothing() {
+    let mediator = mediator();
+    assert_eq!(count(|| mediator.with(Meta::new()).send(Add(1))), 0);
+}
+
+#[test]
+fn send_dyn_allocates_once() {
+    let mediator = mediator();
+    assert_eq!(count(|| mediator.send_dyn(Add(1))), 1);
+    assert_eq!(count(|| mediator.send_dyn(AddConfigured(1))), 1);
+}
+
+#[test]
+fn a_domain_event() {
+    let mediator = mediator();
+    assert_eq!(count(|| mediator.send(Emit(0))), 0);
+    assert_eq!(count(|| mediator.send(Emit(1))), 3);
+}
+
+#[test]
+fn each_further_event() {
+    let mediator = mediator();
+    let events = |number| count(|| mediator.send(Emit(number)));
+    println!("{:?}", (0..10).map(events).collect::<Vec<_>>());
+}
+
+#[test]
+fn scoped_dependencies() {
+    let mediator = mediator();
+    println!("send {}", count(|| mediator.send(AddInTransaction(1))));
+    println!("send_dyn {}", count(|| mediator.send_dyn(AddInTransaction(1))));
+}
+
+#[test]
+fn middlewares() {
+    for number in 0..=3 {
+        let mediator = (0..number).fold(builder(), |builder, _| builder.middleware(Pass)).build().unwrap();
+        println!("{number}: send {}, dyn {}", count(|| mediator.send(Add(1))), count(|| mediator.send_dyn(Add(1))));
+    }
+}
+
+#[test]
+fn nested() {
+    let mediator = mediator();
+    println!(
+        "nested: send {}, dyn {}",
+        count(|| mediator.send(AddNested(1))),
+        count(|| mediator.send_dyn(AddNested(1)))
+    );
+}

@@ -16,6 +16,7 @@ mod lifecycle {
     mod meta;
     mod middleware;
     mod nested;
+    mod nested_given_up;
     mod panics;
     mod publishing;
     mod scope;

@@ -152,8 +152,7 @@ async fn only_leaves_all_other_handlers_out() {
 #[tokio::test]
 async fn except_leaves_one_handler_out() {
     let shop = Shop::from_registry();
-    let (mediator, log) =
-        shop.change(|builder| builder.except::<AuditOrder>().except::<ShipOrderHandler>()).open();
+    let (mediator, log) = shop.change(|builder| builder.except::<AuditOrder>().except::<ShipOrderHandler>()).open();
     mediator.send(place_order()).await.unwrap();
     assert_eq!(log.lines(), PLACED[..4]);
     assert_unhandled(mediator.send(ShipOrder).await, "linkage::ShipOrder");
@@ -171,8 +170,7 @@ fn except_of_a_handler_that_is_not_there_is_a_problem() {
 #[tokio::test]
 async fn what_only_leaves_out_can_be_added_again() {
     let shop = Shop::from_registry();
-    let (mediator, log) =
-        shop.change(|builder| builder.only(orders::writers()).handlers(handlers![AuditOrder])).open();
+    let (mediator, log) = shop.change(|builder| builder.only(orders::writers()).handlers(handlers![AuditOrder])).open();
     mediator.send(place_order()).await.unwrap();
     assert_eq!(log.lines(), PLACED);
 }
@@ -228,7 +226,11 @@ async fn of_two_fakes_the_last_one_stays() {
     struct NeverAsked;
 
     impl RequestHandler<ReserveStock> for NeverAsked {
-        async fn handle(&self, _: ReserveStock, _: &mut RequestContext<'_, ReserveStock>) -> Result<Reserved, BoxError> {
+        async fn handle(
+            &self,
+            _: ReserveStock,
+            _: &mut RequestContext<'_, ReserveStock>,
+        ) -> Result<Reserved, BoxError> {
             Err("the first fake was asked".into())
         }
     }

@@ -1,1 +1,8 @@
-//! To come.
+//! Shutdown: new messages are refused, running ones come to their end, and what is left at the deadline is told.
+
+mod shutdown {
+    mod load;
+    mod refusing;
+    mod waiting;
+    mod world;
+}

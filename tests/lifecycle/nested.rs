@@ -1,9 +1,7 @@
 //! Requests that a handler sends: one unit of work, one queue, and what a swallowed failure means.
 
-use std::time::Duration;
-
 use diator::{BoxError, CascadeLimit, SendError};
-use diator_tests::{Ending, Journal, drop_after, yields};
+use diator_tests::{Ending, Journal};
 
 use super::messages::{Act, KeepBooks, Refusal, act, announced, done, happened, happened_then, refuse, settled};
 use super::world::{Sent, Way, World, every_way};
@@ -20,11 +18,6 @@ every_way! {
     a_failure_that_a_nested_handler_swallowed_counts_too,
     a_failure_that_an_event_handler_swallowed_counts_too,
     events_of_a_nested_success_go_with_the_failure_around_it,
-    a_nested_request_that_timed_out_has_failed,
-    a_nested_request_that_was_dropped_has_failed,
-    a_nested_request_that_was_never_begun_has_not_failed,
-    a_nested_request_that_a_middleware_refused_afterwards_has_failed,
-    a_nested_request_that_timed_out_in_a_middleware_has_failed,
     endless_recursion_ends_at_the_depth_limit,
     recursion_may_go_deep,
     recursion_between_events_and_requests_ends_too,
@@ -108,7 +101,7 @@ async fn a_nested_failure_in_an_event_handler_fails_the_message(way: Way) {
 // --- A failure that is swallowed. ---------------------------------------------------------------
 
 /// Emits events of all kinds, and refuses.
-fn failing() -> Act {
+pub(super) fn failing() -> Act {
     act(|cx| {
         cx.emit(happened("nested, dropped"));
         cx.emit(announced("nested, dropped"));
@@ -134,7 +127,7 @@ fn swallowing(nested: impl FnOnce() -> Act + Send + 'static) -> Act {
 
 /// The unit of work was undone where it had a scope; elsewhere the outer handler has carried on.
 #[track_caller]
-fn assert_swallowed(world: &World, sent: &Sent) {
+pub(super) fn assert_swallowed(world: &World, sent: &Sent) {
     assert_eq!(world.notes().iter().filter(|note| note.contains("dropped")).count(), 0, "{:?}", world.notes());
     if world.way.scoped {
         assert!(matches!(sent, Err(SendError::RolledBack)), "{sent:?}");
@@ -222,96 +215,6 @@ async fn events_of_a_nested_success_go_with_the_failure_around_it(way: Way) {
     };
     let sent = world.send(swallowing(failing_around)).await;
     assert_swallowed(&world, &sent);
-}
-
-// --- A nested request that is given up. ---------------------------------------------------------
-
-/// Emits events of all kinds, and never answers.
-fn hanging() -> Act {
-    act(|cx| {
-        cx.emit(happened("nested, dropped"));
-        cx.emit(announced("nested, dropped"));
-        cx.emit(settled("nested, dropped"));
-        Box::pin(std::future::pending())
-    })
-}
-
-async fn a_nested_request_that_timed_out_has_failed(way: Way) {
-    let world = World::new(way);
-    let outer = act(|cx| {
-        Box::pin(async move {
-            cx.emit(happened("before"));
-            cx.emit(announced("before"));
-            let answer = tokio::time::timeout(Duration::from_secs(1), cx.send(hanging())).await;
-            assert!(answer.is_err(), "it times out");
-            cx.emit(happened("after"));
-            cx.emit(announced("after"));
-            Ok(1)
-        })
-    });
-    let sent = world.send(outer).await;
-    assert_swallowed(&world, &sent);
-}
-
-async fn a_nested_request_that_was_dropped_has_failed(way: Way) {
-    let world = World::new(way);
-    let outer = act(|cx| {
-        Box::pin(async move {
-            cx.emit(happened("before"));
-            cx.emit(announced("before"));
-            let slow = act(|cx| {
-                Box::pin(async move {
-                    cx.emit(happened("nested, dropped"));
-                    yields(10).await;
-                    Ok(1)
-                })
-            });
-            assert!(drop_after(3, cx.send_dyn(slow)).await.is_none(), "it is not done yet");
-            cx.emit(happened("after"));
-            cx.emit(announced("after"));
-            Ok(1)
-        })
-    });
-    let sent = world.send(outer).await;
-    assert_swallowed(&world, &sent);
-}
-
-async fn a_nested_request_that_was_never_begun_has_not_failed(way: Way) {
-    let world = World::new(way);
-    let outer = act(|cx| {
-        Box::pin(async move {
-            cx.emit(happened("before"));
-            drop(cx.send(failing()));
-            cx.emit(happened("after"));
-            Ok(1)
-        })
-    });
-    assert_eq!(world.send(outer).await.expect("nothing has failed"), 1);
-    assert_eq!(world.notes(), ["before", "after"]);
-    world.assert_committed();
-}
-
-/// Lets the nested request be handled, and then refuses it or never answers.
-struct Afterthought {
-    hangs: bool,
-}
-
-/// What tells the middleware which request is meant: only the nested one emits before it is handled.
-struct Doomed;
-
-#[diator::async_trait]
-impl Middleware for Afterthought {
-    fn applies_to(&self, info: &MessageInfo) -> bool {
-        info.message == "Doomed"
-    }
-
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
-        let _handled = next.run(call).await;
-        if self.hangs {
-            std::future::pending::<()>().await;
-        }
-        call.reject("on second thoughts")
-    }
 }
 
 // --- Depth. -------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ fn build_names_both_with_their_places() {
         "`old_orders::count::CountOldOrders`",
         "tests/linkage/crates/old_orders/src/count.rs:5",
         "`orders::count::CountOrdersHandler`",
-        "tests/linkage/crates/orders/src/count.rs:8",
+        "tests/linkage/crates/orders/src/count.rs:7",
     ] {
         assert!(problem.text().replace('\\', "/").contains(part), "{part} is not in: {error}");
     }

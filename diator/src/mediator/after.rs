@@ -9,7 +9,7 @@ use super::Mediator;
 use super::dispatch::{Failure, Root, widen};
 use super::events::EventEntry;
 use super::running::{Entered, Running};
-use super::unit::Unit;
+use super::unit::{Lineage, Unit};
 use crate::broker::{OutboundMessage, PublishError};
 use crate::container::CommitOutcome;
 use crate::event::Emitted;
@@ -21,8 +21,7 @@ use crate::{BoxError, Meta, SendError};
 pub(super) struct Delivery {
     mediator: Mediator,
     meta: Meta,
-    depth: u16,
-    events: Vec<Emitted>,
+    events: Vec<(Emitted, Lineage)>,
     messages: Vec<OutboundMessage>,
 }
 
@@ -31,21 +30,19 @@ impl Delivery {
     pub(super) fn new(
         mediator: &Mediator,
         meta: &Meta,
-        depth: u16,
-        mut events: Vec<Emitted>,
+        events: Vec<(Emitted, Lineage)>,
         messages: Vec<OutboundMessage>,
     ) -> Option<Self> {
-        events.retain(|event| !event.pending().goes_to_the_broker());
         if events.is_empty() && messages.is_empty() {
             return None;
         }
-        Some(Self { mediator: mediator.clone(), meta: meta.clone(), depth, events, messages })
+        Some(Self { mediator: mediator.clone(), meta: meta.clone(), events, messages })
     }
 
     pub(super) async fn run(self) -> Result<(), Failure> {
         let mut undelivered = Undelivered::new();
-        for event in &self.events {
-            self.handle(event, &mut undelivered).await;
+        for (event, lineage) in &self.events {
+            self.handle(event, lineage, &mut undelivered).await;
         }
         self.publish(&mut undelivered).await;
         match (&self.mediator.0.on_undelivered, undelivered.is_empty()) {
@@ -58,11 +55,11 @@ impl Delivery {
         }
     }
 
-    async fn handle(&self, event: &Emitted, undelivered: &mut Undelivered) {
+    async fn handle(&self, event: &Emitted, lineage: &Lineage, undelivered: &mut Undelivered) {
         let pending = event.pending();
         let Some(route) = self.mediator.0.events.get(&pending.event().type_id()) else { return };
         for entry in &route.after_commit {
-            match self.handle_in_a_unit_of_its_own(entry, event).await {
+            match self.handle_in_a_unit_of_its_own(entry, event, lineage).await {
                 Ok(()) => {}
                 Err(SendError::Undelivered(more)) => undelivered.absorb(*more),
                 Err(SendError::Handler(source)) => undelivered.add_failed(pending.name(), entry.name, source),
@@ -75,8 +72,10 @@ impl Delivery {
         &self,
         entry: &EventEntry,
         event: &Emitted,
+        lineage: &Lineage,
     ) -> Result<(), SendError<BoxError>> {
-        let handling = self.mediator.handle_apart(entry, event.pending().event(), self.meta.clone(), self.depth);
+        let (event, meta) = (event.pending().event(), self.meta.clone());
+        let handling = self.mediator.handle_apart(entry, event, meta, lineage.clone());
         catch_panic(handling).await.unwrap_or_else(|panic| Err(SendError::Handler(panic_message(&*panic).into())))
     }
 
@@ -111,12 +110,12 @@ impl Mediator {
         entry: &EventEntry,
         event: &(dyn std::any::Any + Send + Sync),
         meta: Meta,
-        depth: u16,
+        lineage: Lineage,
     ) -> Result<(), SendError<BoxError>> {
         let root = Root::go_on(self, meta);
-        let mut unit = Unit::at_depth(depth);
+        let mut unit = Unit::caused_by(lineage);
         let handled = entry.handler.handle(event, root.run(&mut unit)).await;
-        root.conclude(&mut unit, handled.map_err(SendError::Handler)).await
+        root.conclude(&mut unit, handled).await
     }
 
     /// Runs what must come to its end although its sender may go away, in a task that a shutdown waits for.

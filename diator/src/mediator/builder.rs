@@ -10,7 +10,7 @@ use crate::broker::{Format, MessageBroker};
 use crate::container::{Container, Services};
 use crate::middleware::{Layer, Middleware};
 use crate::outbox::Outbox;
-use crate::registry::{BuildError, HandlerDescriptor, HandlerSet, Handlers, Problem, Registered};
+use crate::registry::{BuildError, HandlerDescriptor, HandlerSet, Handlers, Location, Problem, Registered};
 use crate::undelivered::Undelivered;
 use crate::{Request, RequestHandler};
 
@@ -31,7 +31,7 @@ use crate::{Request, RequestHandler};
 pub struct MediatorBuilder {
     pub(super) from_registry: bool,
     pub(super) handlers: Vec<HandlerDescriptor>,
-    pub(super) left_out: HashSet<TypeId>,
+    pub(super) left_out: Vec<HandlerDescriptor>,
     pub(super) remote: Vec<String>,
     pub(super) allowed: HashSet<TypeId>,
     pub(super) replacements: HashMap<TypeId, Replace>,
@@ -53,7 +53,7 @@ impl MediatorBuilder {
         Self {
             from_registry: false,
             handlers: Vec::new(),
-            left_out: HashSet::new(),
+            left_out: Vec::new(),
             remote: Vec::new(),
             allowed: HashSet::new(),
             replacements: HashMap::new(),
@@ -94,9 +94,10 @@ impl MediatorBuilder {
     }
 
     /// Runs all handlers but `H` in this process; what it handles may go unhandled.
+    #[track_caller]
     pub fn except<H: Registered + 'static>(mut self) -> Self {
         if !self.leave_out(|handler| handler == TypeId::of::<H>()) {
-            self.problems.push(check::except_without_effect(type_name::<H>()));
+            self.problems.push(check::except_without_effect(type_name::<H>(), Location::caller()));
         }
         self
     }
@@ -105,8 +106,9 @@ impl MediatorBuilder {
         let (left, kept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.handlers).into_iter().partition(|handler| leave(handler.handler_id()));
         self.handlers = kept;
-        self.left_out.extend(left.iter().map(HandlerDescriptor::message_id));
-        !left.is_empty()
+        let any = !left.is_empty();
+        self.left_out.extend(left);
+        any
     }
 
     /// Says that the requests of a crate, such as `"billing_contracts"`, are handled in another process.

@@ -7,7 +7,7 @@ use super::MediatorBuilder;
 use crate::broker::{EventRoute, MessageType};
 use crate::container::{Container, Lifetime};
 use crate::event::EventDescriptor;
-use crate::registry::{HandlerDescriptor, HandlerRole, LinkedCrate, Problem, ProblemKind};
+use crate::registry::{HandlerDescriptor, HandlerRole, LinkedCrate, Location, Problem, ProblemKind};
 use crate::request::RequestDescriptor;
 
 /// What the checks found out on the way.
@@ -35,9 +35,10 @@ pub(super) fn check(builder: &mut MediatorBuilder) -> Checked {
     Checked { names }
 }
 
-pub(super) fn except_without_effect(handler: &str) -> Problem {
-    let text = format!("`.except::<{handler}>()` leaves nothing out: that handler is not registered");
-    Problem::new(ProblemKind::NoEffect, None, text, "link the handler's crate, or remove the line")
+pub(super) fn except_without_effect(handler: &str, location: Location) -> Problem {
+    let text = format!("`.except::<{handler}>()` leaves nothing out: this mediator has no such handler");
+    let remedy = "remove the call: the handler is not registered, or an earlier call has left it out already";
+    Problem::new(ProblemKind::NoEffect, location, text, remedy)
 }
 
 fn empty_registry(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
@@ -69,8 +70,8 @@ fn linked_crates(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
             ProblemKind::NothingLinked,
             linked.location,
             format!("`link!` names the crate `{}`, but no handler of it is registered", linked.name),
-            "name the crate that holds the handlers, not one that re-exports it; \
-             in a static library list them with `.handlers(handlers![…])`",
+            "name the crate that holds the handlers, not one that re-exports it\n\
+             on wasm and in static libraries nothing is registered: list them with `.handlers(handlers![…])`",
         ));
     }
 }
@@ -80,7 +81,7 @@ fn unhandled_requests(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
         return;
     }
     let mut excused = handled(builder);
-    excused.extend(&builder.left_out);
+    excused.extend(builder.left_out.iter().map(HandlerDescriptor::message_id));
     excused.extend(&builder.allowed);
     excused.extend(builder.replacements.keys());
     for request in inventory::iter::<RequestDescriptor> {
@@ -114,7 +115,9 @@ fn several_handlers(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
             ProblemKind::SeveralHandlers,
             first.location(),
             format!("the request `{}` has {} handlers: {}", short(request), handlers.len(), places.join(", ")),
-            "keep one; what several parts should do is a domain event's, with a handler for each part",
+            "keep one of them, or leave the others out of this process with `.except::<…>()`\n\
+             if several parts of the program are to react, let the handler emit a domain event: \
+             it may have any number of handlers",
         ));
     }
 }
@@ -122,7 +125,7 @@ fn several_handlers(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
 fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
     let container: &dyn Container = &*builder.container;
     for error in container.validate().err().into_iter().flatten() {
-        let remedy = "mend the registration of that service";
+        let remedy = "correct that service's registration, or what its factory needs";
         problems.push(Problem::new(ProblemKind::Container, None, error.to_string(), remedy));
     }
     for handler in builder.handlers.iter().filter(|handler| !is_replaced(builder, handler)) {
@@ -135,7 +138,10 @@ fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
                 ProblemKind::MissingDependency,
                 handler.location(),
                 format!("the handler `{name}` needs `{service}` for its field `{field}`, and the container has none"),
-                format!("register it, for example with `Services::new().singleton::<{service}>(Arc::new(…))`"),
+                format!(
+                    "register it as this very type, for example with `Services::new().singleton::<{}>(Arc::new(…))`",
+                    short(service)
+                ),
             ));
         }
     }
@@ -143,13 +149,17 @@ fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
 
 fn unhandled_events(builder: &MediatorBuilder, events: &[EventDescriptor], problems: &mut Vec<Problem>) {
     let mut excused = handled(builder);
-    excused.extend(&builder.left_out);
+    excused.extend(builder.left_out.iter().map(HandlerDescriptor::message_id));
     for event in events.iter().filter(|event| event.must_be_handled && !excused.contains(&(event.id)())) {
+        let name = short((event.type_name)());
         problems.push(Problem::new(
             ProblemKind::UnhandledEvent,
             event.location,
-            format!("the event `{}` must be handled, and has no handler", event.name),
-            format!("put `#[event_handler({})]` on a handler, or link the crate that holds it", event.name),
+            format!("the event `{name}` must be handled, and has no handler"),
+            format!(
+                "put `#[event_handler({name})]` on a handler; if it has one in another crate, name that crate: \
+                 `diator::link!(that_crate);`"
+            ),
         ));
     }
 }
@@ -162,8 +172,8 @@ fn no_broker(builder: &MediatorBuilder, events: &[EventDescriptor], problems: &m
         problems.push(Problem::new(
             ProblemKind::NoBroker,
             event.location,
-            format!("the event `{}` goes to a message broker, and the mediator has none", event.name),
-            "add one, for example `.broker(InMemoryBroker::new())`; \
+            format!("the event `{}` goes to a message broker, and the mediator has none", short((event.type_name)())),
+            "add one, for example `.broker(InMemoryBroker::new())`\n\
              if this process only receives such events, say `.without_broker()`",
         ));
     }
@@ -191,12 +201,12 @@ fn names(events: &[EventDescriptor], problems: &mut Vec<Problem>) -> HashMap<(Me
                     ProblemKind::AmbiguousName,
                     event.location,
                     format!(
-                        "the events `{}` and `{}` ({}) have one name on the wire: `{name}`",
+                        "the events `{}` and `{}` at {} have the same name on the wire: `{name}`",
                         (event.type_name)(),
                         (other.type_name)(),
                         other.location
                     ),
-                    "give one of them another with `#[event(name = \"…\")]`",
+                    "give one of them another name with `#[event(name = \"…\")]`, or remove the alias",
                 )),
                 _ => {}
             }
@@ -208,7 +218,9 @@ fn names(events: &[EventDescriptor], problems: &mut Vec<Problem>) -> HashMap<(Me
 /// Every event that the registry or a handler knows, once each, in a stable order.
 fn events(builder: &MediatorBuilder) -> Vec<EventDescriptor> {
     let linked = inventory::iter::<EventDescriptor>.into_iter().filter(|_| builder.from_registry).copied();
-    let mut events: Vec<_> = builder.handlers.iter().filter_map(|handler| handler.event).chain(linked).collect();
+    // The registry's come first: they know where the event was declared, the handlers' only where the handler was.
+    let handlers = builder.handlers.iter().chain(&builder.left_out);
+    let mut events: Vec<_> = linked.chain(handlers.filter_map(|handler| handler.event)).collect();
     let mut seen = HashSet::new();
     events.retain(|event| seen.insert((event.id)()));
     events.sort_by_key(|event| (event.location, (event.type_name)()));

@@ -183,16 +183,39 @@ impl<'a> Run<'a> {
 /// Where a request comes from.
 pub(crate) enum Origin<'a> {
     Outside(Root<'a>),
-    // A mutex, because a middleware may let the request be handled several times, one after the other: each attempt
-    // borrows the unit for its time. It is never waited for.
-    Nested(&'a Meta, Mutex<Run<'a>>),
+    Nested(NestedRequest<'a>),
 }
 
 impl Origin<'_> {
     fn meta(&self) -> &Meta {
         match self {
             Self::Outside(root) => &root.meta,
-            Self::Nested(meta, _) => meta,
+            Self::Nested(nested) => nested.meta,
+        }
+    }
+}
+
+/// A request that is sent from within a handler, with all its middleware and attempts; unless it succeeds, what it did
+/// is undone.
+pub(crate) struct NestedRequest<'a> {
+    meta: &'a Meta,
+    // A mutex, because a middleware may let the request be handled several times, one after the other: each attempt
+    // borrows the unit for its time. It is never waited for.
+    run: Mutex<Run<'a>>,
+    mark: usize,
+    succeeded: bool,
+}
+
+impl<'a> NestedRequest<'a> {
+    fn begin(run: Run<'a>) -> Self {
+        Self { meta: run.meta, mark: run.unit.mark(), run: Mutex::new(run), succeeded: false }
+    }
+}
+
+impl Drop for NestedRequest<'_> {
+    fn drop(&mut self) {
+        if !self.succeeded {
+            self.run.get_mut().unit.undo_from(self.mark);
         }
     }
 }
@@ -227,8 +250,14 @@ impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<H> {
     }
 
     fn nest<'a>(&'a self, run: Run<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
-        let origin = Origin::Nested(run.meta, Mutex::new(run));
-        Box::pin(async move { self.send_from(&origin, request).await })
+        Box::pin(async move {
+            let mut origin = Origin::Nested(NestedRequest::begin(run));
+            let result = self.send_from(&origin, request).await;
+            if let (Origin::Nested(nested), Ok(_)) = (&mut origin, &result) {
+                nested.succeeded = true;
+            }
+            result
+        })
     }
 }
 
@@ -255,8 +284,8 @@ impl<H: Inject> RouteTo<H> {
                 let result = self.handle(root.run(&mut unit), request).await;
                 root.conclude(&mut unit, result).await
             }
-            Origin::Nested(_, run) => {
-                let mut run = run.lock().await;
+            Origin::Nested(nested) => {
+                let mut run = nested.run.lock().await;
                 let Run { mediator, meta, unit } = run.reborrow();
                 let nested = unit.nest(R::NAME).map_err(|(message, limit)| SendError::Cascade { message, limit })?;
                 let result = self.handle(Run { mediator, meta, unit: nested.unit }, request).await;

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::dispatch::Run;
+use super::dispatch::{Run, widen};
 use crate::event::Decode;
 use crate::inject::Inject;
 use crate::middleware::{Pipeline, handle_through};
-use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler};
+use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
 
 /// All handlers of one event.
 #[derive(Default)]
@@ -26,9 +26,12 @@ pub(crate) struct EventEntry {
     pub(super) handler: Box<dyn HandleEvent>,
 }
 
+/// What came of one handler: its own error, or why it did not run.
+pub(crate) type EventResult = Result<(), SendError<BoxError>>;
+
 /// A handler of an event, their types forgotten.
 pub(crate) trait HandleEvent: Send + Sync {
-    fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, Result<(), BoxError>>;
+    fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, EventResult>;
 }
 
 /// A handler of `E`, and what wraps it.
@@ -40,7 +43,7 @@ pub(crate) struct EventTo<E, H> {
 }
 
 impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
-    fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, EventResult> {
         Box::pin(async move {
             if self.pipeline.layers.is_empty() {
                 return self.attempt(event, run).await;
@@ -54,18 +57,19 @@ impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
 }
 
 impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
-    async fn attempt(&self, event: &(dyn Any + Send + Sync), mut run: Run<'_>) -> Result<(), BoxError> {
+    async fn attempt(&self, event: &(dyn Any + Send + Sync), mut run: Run<'_>) -> EventResult {
         let Some(event) = event.downcast_ref::<E>() else {
-            return Err(format!("the mediator took another event for `{}`", E::NAME).into());
+            let error = format!("the mediator took another event for `{}`", E::NAME);
+            return Err(SendError::Handler(error.into()));
         };
         let for_this_event;
         let handler = match &self.built {
             Some(built) => &**built,
             None => {
-                for_this_event = run.build::<H>().await?;
+                for_this_event = run.build::<H>().await.map_err(widen)?;
                 &for_this_event
             }
         };
-        handler.handle(event, &mut EventContext::new(run)).await
+        handler.handle(event, &mut EventContext::new(run)).await.map_err(SendError::Handler)
     }
 }

@@ -65,7 +65,14 @@ impl<'a> Run<'a> {
         let Some(route) = mediator.0.events.get(&pending.event().type_id()) else { return Ok(false) };
         for entry in &route.handlers {
             let handled = entry.handler.handle(pending.event(), self.reborrow()).await;
-            handled.map_err(|source| SendError::Event { event: pending.name(), handler: entry.name, source })?;
+            handled.map_err(|error| SendError::Event {
+                event: pending.name(),
+                handler: entry.name,
+                source: match error {
+                    SendError::Handler(source) => source,
+                    other => other.into(),
+                },
+            })?;
         }
         Ok(!route.after_commit.is_empty())
     }
@@ -101,9 +108,8 @@ impl<'a> Run<'a> {
     /// changes nothing.
     async fn commit(self, messages: Vec<OutboundMessage>) -> Result<(), Failure> {
         let closing = self.unit.commit();
-        let depth = self.unit.depth();
         let events = self.unit.take_waiting();
-        let delivery = || Delivery::new(self.mediator, self.meta, depth, events, messages);
+        let delivery = || Delivery::new(self.mediator, self.meta, events, messages);
         match closing {
             Closing::Ready(closed) => {
                 closed.map_err(uncommitted)?;

@@ -124,7 +124,7 @@ impl<'b> Install<'b> {
             ProblemKind::Container,
             descriptor.location(),
             format!("the handler `{}` cannot be built: {why}", descriptor.handler()),
-            "mend the factory of that service; it runs when the mediator is built",
+            "correct that service: such a handler is built together with the mediator",
         ));
         None
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::Mediator;
 use super::dispatch::Root;
 use super::events::EventRoute;
+use super::unit::Lineage;
 use crate::BoxError;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
 use crate::{Meta, SendError};
@@ -91,7 +92,7 @@ impl Mediator {
             decode(message.payload).map_err(|source| ReceiveError::Undecodable { name: message.name, source })?;
         let mut failures = Vec::new();
         for entry in route.handlers.iter().chain(&route.after_commit) {
-            if let Err(error) = self.handle_apart(entry, &*event, meta.clone(), 0).await {
+            if let Err(error) = self.handle_apart(entry, &*event, meta.clone(), Lineage::default()).await {
                 failures.push(HandlerFailure { handler: entry.name, error });
             }
         }

@@ -1,5 +1,7 @@
 use std::fmt;
 use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use smallvec::SmallVec;
 
@@ -9,7 +11,7 @@ use crate::{BoxError, Meta};
 
 /// How deep events and nested sends may cause each other.
 const MAX_DEPTH: u16 = 64;
-/// How many events one unit of work may emit.
+/// How many events one message may cause.
 const MAX_EVENTS: usize = 10_000;
 
 /// The bound that a cascade of messages ran into.
@@ -18,7 +20,7 @@ const MAX_EVENTS: usize = 10_000;
 pub enum CascadeLimit {
     /// A message caused a message that caused a message, and so on: 64 levels.
     Depth,
-    /// One unit of work emitted 10,000 events.
+    /// One message caused 10,000 events, those after its commit included.
     Events,
 }
 
@@ -42,6 +44,15 @@ pub(crate) struct Unit {
     depth: u16,
     rollback_only: bool,
     runaway: Option<(&'static str, CascadeLimit)>,
+    // How many events were emitted, if this is not the only unit of work that its message caused.
+    total: Option<Arc<AtomicUsize>>,
+}
+
+/// What a unit of work inherits from the one that caused it, so that the limits hold across the commit.
+#[derive(Clone, Default)]
+pub(crate) struct Lineage {
+    depth: u16,
+    total: Option<Arc<AtomicUsize>>,
 }
 
 struct Queued {
@@ -50,13 +61,8 @@ struct Queued {
 }
 
 impl Unit {
-    /// A unit for what another one caused, so that the limits hold across the commit.
-    pub(crate) fn at_depth(depth: u16) -> Self {
-        Self { depth, ..Self::default() }
-    }
-
-    pub(crate) fn depth(&self) -> u16 {
-        self.depth
+    pub(crate) fn caused_by(Lineage { depth, total }: Lineage) -> Self {
+        Self { depth, total, ..Self::default() }
     }
 
     /// Whether nothing has to follow the handler.
@@ -69,8 +75,16 @@ impl Unit {
         let depth = self.depth + 1;
         match () {
             () if depth > MAX_DEPTH => self.run_away(&event, CascadeLimit::Depth),
-            () if self.events.len() >= MAX_EVENTS => self.run_away(&event, CascadeLimit::Events),
+            () if self.count_one() >= MAX_EVENTS => self.run_away(&event, CascadeLimit::Events),
             () => self.events.push(Queued { event: Some(event), depth }),
+        }
+    }
+
+    /// Counts an event; the answer is how many there were before.
+    fn count_one(&self) -> usize {
+        match &self.total {
+            Some(total) => total.fetch_add(1, Ordering::Relaxed),
+            None => self.events.len(),
         }
     }
 
@@ -107,8 +121,16 @@ impl Unit {
         self.events.iter().filter_map(|queued| queued.event.as_ref())
     }
 
-    pub(crate) fn take_waiting(&mut self) -> Vec<Emitted> {
-        mem::take(&mut self.events).into_iter().filter_map(|queued| queued.event).collect()
+    /// Takes those events out that have handlers which wait for the commit.
+    pub(crate) fn take_waiting(&mut self) -> Vec<(Emitted, Lineage)> {
+        let emitted = self.events.len();
+        let mut waiting = Vec::new();
+        for Queued { event, depth } in mem::take(&mut self.events) {
+            let Some(event) = event.filter(|event| !event.pending().goes_to_the_broker()) else { continue };
+            let total = self.total.get_or_insert_with(|| Arc::new(AtomicUsize::new(emitted))).clone();
+            waiting.push((event, Lineage { depth, total: Some(total) }));
+        }
+        waiting
     }
 
     /// The scope, opened when it is first asked for.
@@ -145,19 +167,31 @@ impl Unit {
         }
     }
 
+    /// How much was emitted so far: what [`undo_from`](Self::undo_from) keeps.
+    pub(crate) fn mark(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Drops what was emitted since. What was done in the scope cannot be told apart, and so must not be committed.
+    pub(crate) fn undo_from(&mut self, mark: usize) {
+        self.events.truncate(mark);
+        // Without a scope there is nothing that could be half done.
+        self.rollback_only |= self.scope.is_some();
+    }
+
     /// Begins a nested message.
     pub(crate) fn nest(&mut self, message: &'static str) -> Result<Nested<'_>, (&'static str, CascadeLimit)> {
         if self.depth >= MAX_DEPTH {
             return Err((message, CascadeLimit::Depth));
         }
         self.depth += 1;
-        Ok(Nested { mark: self.events.len(), unit: self, succeeded: false })
+        Ok(Nested { mark: self.mark(), unit: self, succeeded: false })
     }
 }
 
-/// A nested message that is running; unless it succeeds, what it did is undone.
+/// An attempt at a nested message that is running; unless it succeeds, what it did is undone.
 ///
-/// A guard, so that a nested message whose future is dropped is covered too.
+/// A guard, so that one whose future is dropped is covered too.
 pub(crate) struct Nested<'a> {
     pub(crate) unit: &'a mut Unit,
     mark: usize,
@@ -174,9 +208,7 @@ impl Drop for Nested<'_> {
     fn drop(&mut self) {
         self.unit.depth -= 1;
         if !self.succeeded {
-            self.unit.events.truncate(self.mark);
-            // Without a scope there is nothing that could be half done.
-            self.unit.rollback_only |= self.unit.scope.is_some();
+            self.unit.undo_from(self.mark);
         }
     }
 }

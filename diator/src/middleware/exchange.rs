@@ -48,15 +48,15 @@ pub(crate) async fn handle_through<A, F>(
     meta: &Meta,
     event: &(dyn Any + Send + Sync),
     attempt: A,
-) -> Result<(), BoxError>
+) -> Result<(), SendError<BoxError>>
 where
     A: Fn() -> F + Send,
-    F: Future<Output = Result<(), BoxError>> + Send,
+    F: Future<Output = Result<(), SendError<BoxError>>> + Send,
 {
     let running = pin!(None);
     let mut exchange = EventExchange { event, reply: None, attempt, running };
     run(pipeline, meta, &mut exchange).await;
-    exchange.reply.unwrap_or_else(|| Err(unanswered::<BoxError>(pipeline).into()))
+    exchange.reply.unwrap_or_else(|| Err(unanswered(pipeline)))
 }
 
 async fn run(pipeline: &Pipeline, meta: &Meta, exchange: &mut dyn Exchange) {
@@ -137,7 +137,7 @@ where
 
 struct EventExchange<'p, 'e, A, F> {
     event: &'e (dyn Any + Send + Sync),
-    reply: Option<Result<(), BoxError>>,
+    reply: Option<Result<(), SendError<BoxError>>>,
     attempt: A,
     running: Pin<&'p mut Option<F>>,
 }
@@ -145,7 +145,7 @@ struct EventExchange<'p, 'e, A, F> {
 impl<A, F> Exchange for EventExchange<'_, '_, A, F>
 where
     A: Fn() -> F + Send,
-    F: Future<Output = Result<(), BoxError>> + Send,
+    F: Future<Output = Result<(), SendError<BoxError>>> + Send,
 {
     fn message(&self) -> Option<&dyn Any> {
         Some(self.event)
@@ -160,18 +160,18 @@ where
     }
 
     fn error(&self) -> Option<&(dyn Error + 'static)> {
-        self.reply.as_ref()?.as_ref().err().map(|error| &**error as _)
+        self.reply.as_ref()?.as_ref().err().map(|error| error as _)
     }
 
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {
         self.reply = Some(match answer.is::<Option<()>>() {
             true => Ok(()),
-            false => Err(SendError::<BoxError>::WrongAnswer { middleware, expected: "()" }.into()),
+            false => Err(SendError::WrongAnswer { middleware, expected: "()" }),
         });
     }
 
     fn reject(&mut self, middleware: &'static str, source: BoxError) {
-        self.reply = Some(Err(SendError::<BoxError>::Rejected { middleware, source }.into()));
+        self.reply = Some(Err(SendError::Rejected { middleware, source }));
     }
 
     fn keep(&self) -> Option<Box<dyn Any + Send>> {

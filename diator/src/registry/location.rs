@@ -15,13 +15,20 @@ impl Location {
         Self { file, line, module }
     }
 
-    /// The name of the crate, as `use` knows it.
+    /// Where the function was called that has `#[track_caller]`; the module is not known.
+    #[track_caller]
+    pub(crate) fn caller() -> Self {
+        let caller = std::panic::Location::caller();
+        Self { file: caller.file(), line: caller.line(), module: "" }
+    }
+
+    /// The name of the crate, as `use` knows it; empty where the module is not known.
     #[must_use]
     pub fn crate_name(&self) -> &'static str {
         self.module.split("::").next().unwrap_or(self.module)
     }
 
-    /// The module, with the crate's name in front.
+    /// The module, with the crate's name in front; empty where it is not known.
     #[must_use]
     pub fn module(&self) -> &'static str {
         self.module

@@ -242,7 +242,9 @@ impl Container for Services {
     fn singleton(&self, key: &DependencyKey, into: Place<'_>) -> Result<(), BoxError> {
         match self.singletons(&Meta::new()).find(key, into) {
             Resolving::Ready(resolved) => resolved,
-            Resolving::Pending(_) => Err(format!("`{}` takes time to build, and so is no singleton", key.name()).into()),
+            Resolving::Pending(_) => {
+                Err(format!("`{}` takes time to build, and so is no singleton", key.name()).into())
+            }
         }
     }
 

@@ -150,7 +150,8 @@ impl Drop for OpenScope {
 
 fn takes_time(key: &DependencyKey) -> BoxError {
     let name = key.name();
-    format!("`{name}` takes time to build: ask for it with `resolve`, in a factory registered with `scoped_async`").into()
+    format!("`{name}` takes time to build: ask for it with `resolve`, in a factory registered with `scoped_async`")
+        .into()
 }
 
 impl fmt::Debug for ServiceScope<'_> {

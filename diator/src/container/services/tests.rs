@@ -166,7 +166,8 @@ async fn a_cycle_is_an_error_that_shows_the_chain() {
     assert_eq!(get::<X>(&*open(&scoped)).await.err().unwrap(), chain(&[x, y, x]));
     let transient = Services::new().transient(|scope| Ok(X(scope.get()?))).transient(|scope| Ok(Y(scope.get()?)));
     assert_eq!(get::<Y>(&*open(&transient)).await.err().unwrap(), chain(&[y, x, y]));
-    let singleton = Services::new().singleton_with(|scope| Ok(X(scope.get()?))).singleton_with(|scope| Ok(Y(scope.get()?)));
+    let singleton =
+        Services::new().singleton_with(|scope| Ok(X(scope.get()?))).singleton_with(|scope| Ok(Y(scope.get()?)));
     assert!(problems(&singleton)[0].ends_with(&chain(&[x, y, x])), "{:?}", problems(&singleton));
     let slow = Services::new()
         .scoped_async(|scope| async move { Ok(X(scope.resolve().await?)) })

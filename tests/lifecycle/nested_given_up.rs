@@ -1,0 +1,149 @@
+//! Nested requests that are given up, by the handler that sent them or by a middleware: they have failed.
+
+use std::time::Duration;
+
+use diator::middleware::{Call, Handled, MessageInfo, Middleware, Next};
+use diator::prelude::*;
+use diator_tests::{drop_after, yields};
+
+use super::messages::{Act, act, announced, happened, settled};
+use super::nested::{assert_swallowed, failing};
+use super::world::{Way, World, every_way};
+
+every_way! {
+    a_nested_request_that_timed_out_has_failed,
+    a_nested_request_that_was_dropped_has_failed,
+    a_nested_request_that_was_never_begun_has_not_failed,
+    a_nested_request_that_a_middleware_refused_has_failed,
+    a_nested_request_that_timed_out_in_a_middleware_has_failed,
+}
+
+/// Emits events of all kinds, and never answers.
+fn hanging() -> Act {
+    act(|cx| {
+        cx.emit(happened("nested, dropped"));
+        cx.emit(announced("nested, dropped"));
+        cx.emit(settled("nested, dropped"));
+        Box::pin(std::future::pending())
+    })
+}
+
+async fn a_nested_request_that_timed_out_has_failed(way: Way) {
+    let world = World::new(way);
+    let outer = act(|cx| {
+        Box::pin(async move {
+            cx.emit(happened("before"));
+            cx.emit(announced("before"));
+            let answer = tokio::time::timeout(Duration::from_secs(1), cx.send(hanging())).await;
+            assert!(answer.is_err(), "it times out");
+            cx.emit(happened("after"));
+            cx.emit(announced("after"));
+            Ok(1)
+        })
+    });
+    let sent = world.send(outer).await;
+    assert_swallowed(&world, &sent);
+}
+
+async fn a_nested_request_that_was_dropped_has_failed(way: Way) {
+    let world = World::new(way);
+    let outer = act(|cx| {
+        Box::pin(async move {
+            cx.emit(happened("before"));
+            cx.emit(announced("before"));
+            let slow = act(|cx| {
+                Box::pin(async move {
+                    cx.emit(happened("nested, dropped"));
+                    yields(10).await;
+                    Ok(1)
+                })
+            });
+            assert!(drop_after(3, cx.send_dyn(slow)).await.is_none(), "it is not done yet");
+            cx.emit(happened("after"));
+            cx.emit(announced("after"));
+            Ok(1)
+        })
+    });
+    let sent = world.send(outer).await;
+    assert_swallowed(&world, &sent);
+}
+
+async fn a_nested_request_that_was_never_begun_has_not_failed(way: Way) {
+    let world = World::new(way);
+    let outer = act(|cx| {
+        Box::pin(async move {
+            cx.emit(happened("before"));
+            drop(cx.send(failing()));
+            cx.emit(happened("after"));
+            Ok(1)
+        })
+    });
+    assert_eq!(world.send(outer).await.expect("nothing has failed"), 1);
+    assert_eq!(world.notes(), ["before", "after"]);
+    world.assert_committed();
+}
+
+// --- A middleware that gives it up, although its handler has succeeded. --------------------------
+
+/// Emits events of all kinds, and succeeds.
+#[derive(Command)]
+struct Hasty;
+
+#[request_handler(Hasty)]
+struct HastyHandler;
+
+impl RequestHandler<Hasty> for HastyHandler {
+    async fn handle(&self, _: Hasty, cx: &mut RequestContext<'_, Hasty>) -> Result<(), BoxError> {
+        cx.emit(happened("nested, dropped"));
+        cx.emit(announced("nested, dropped"));
+        cx.emit(settled("nested, dropped"));
+        Ok(())
+    }
+}
+
+/// Refuses the request once it is handled, or never answers.
+struct SecondThoughts {
+    hang: bool,
+}
+
+#[diator::async_trait]
+impl Middleware for SecondThoughts {
+    fn applies_to(&self, info: &MessageInfo) -> bool {
+        info.message == Hasty::NAME
+    }
+
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+        let _handled = next.run(call).await;
+        if self.hang {
+            std::future::pending::<()>().await;
+        }
+        call.reject("on second thoughts")
+    }
+}
+
+/// Sends what the middleware gives up, between events of the outer handler.
+async fn assert_failed_in_the_middleware(way: Way, hang: bool) {
+    let world =
+        World::with(way, |builder, _| builder.handlers(handlers![HastyHandler]).middleware(SecondThoughts { hang }));
+    let outer = act(|cx| {
+        Box::pin(async move {
+            cx.emit(happened("before"));
+            cx.emit(announced("before"));
+            let answer = tokio::time::timeout(Duration::from_secs(1), cx.send(Hasty)).await;
+            assert!(!matches!(answer, Ok(Ok(()))), "it fails");
+            cx.emit(happened("after"));
+            cx.emit(announced("after"));
+            Ok(1)
+        })
+    });
+    let sent = world.send(outer).await;
+    assert_swallowed(&world, &sent);
+}
+
+async fn a_nested_request_that_a_middleware_refused_has_failed(way: Way) {
+    assert_failed_in_the_middleware(way, false).await;
+}
+
+async fn a_nested_request_that_timed_out_in_a_middleware_has_failed(way: Way) {
+    assert_failed_in_the_middleware(way, true).await;
+}
