@@ -12,6 +12,7 @@ mod lifecycle {
     mod events;
     mod handler;
     mod isolation;
+    mod memory;
     mod messages;
     mod meta;
     mod middleware;

@@ -1,7 +1,8 @@
 //! Handlers in another crate, and the choice of those that a process runs.
 //!
 //! This program links the crate `orders` with `link!` and has handlers of its own. Programs with another registry are
-//! the files of `linkage/`; mistakes that the compiler finds are in `linkage/mistakes`.
+//! the files of `linkage/`. Mistakes that the compiler finds are in `linkage/mistakes`; what it says about them is
+//! written anew with `TRYBUILD=overwrite cargo test -p diator-tests --test linkage mistakes`.
 
 use std::sync::Arc;
 
@@ -203,7 +204,6 @@ async fn a_fake_in_one_mediator_is_not_seen_by_another() {
     assert_eq!(faked.send(reserve_stock()).await.unwrap(), Reserved::OnPaper);
 }
 
-/// Stands for [`AuditOrder`]'s neighbours, whose service is not there.
 struct ShipNothing;
 
 impl RequestHandler<ShipOrder> for ShipNothing {

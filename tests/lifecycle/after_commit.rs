@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diator::prelude::*;
 use diator::{CascadeLimit, DeliveryFailure, Undelivered};
-use diator_tests::{Ending, Entry};
+use diator_tests::{Ending, Entry, Journal};
 
 use super::messages::{
     Act, Booked, Happened, Settled, act, announced, done, happened, happened_then, refuse, settled, settled_then,
@@ -15,6 +15,7 @@ use super::world::{Sent, Way, World, every_way};
 every_way! {
     they_run_after_the_commit,
     they_do_not_run_for_a_message_that_fails,
+    one_event_may_have_handlers_on_both_sides_of_the_commit,
     all_of_them_run_although_one_fails,
     each_runs_in_a_unit_of_work_of_its_own,
     one_that_fails_rolls_back_its_own_work_only,
@@ -72,6 +73,31 @@ async fn they_do_not_run_for_a_message_that_fails(way: Way) {
     });
     assert!(world.send(sent).await.is_err());
     assert_eq!(world.notes(), [""; 0]);
+}
+
+/// Handles before the commit what others handle after it.
+#[event_handler(Settled)]
+struct Prepare {
+    journal: Arc<Journal>,
+}
+
+impl EventHandler<Settled> for Prepare {
+    async fn handle(&self, _: &Settled, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        self.journal.note("prepared");
+        Ok(())
+    }
+}
+
+async fn one_event_may_have_handlers_on_both_sides_of_the_commit(way: Way) {
+    let world = World::with(way, |builder, _| builder.handlers(handlers![Prepare]));
+    let sent = act(|cx| {
+        cx.emit(settled("a"));
+        cx.emit(Booked);
+        done(Ok(1))
+    });
+    world.send(sent).await.expect("it succeeds");
+    assert_eq!(world.notes(), ["prepared", "booked in scope 0", "a", "a too"]);
+    assert!(world.journal.position(&Entry::note("prepared")) < world.journal.position(&Entry::CommitBegun(0)));
 }
 
 async fn all_of_them_run_although_one_fails(way: Way) {

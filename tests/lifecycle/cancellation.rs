@@ -6,7 +6,7 @@ use diator::broker::PublishErrorKind;
 use diator::container::CommitOutcome;
 use diator_tests::{Ending, Entry, Pace, drop_after, yields};
 
-use super::messages::{Act, Booked, act, announced, happened_then, settled_then};
+use super::messages::{Act, Booked, act, announced, happened_then, refuse, settled_then};
 use super::world::{Way, World, every_way};
 
 every_way! {
@@ -16,6 +16,7 @@ every_way! {
     at_every_point_with_a_slow_broker,
     at_every_point_with_everything_slow,
     at_every_point_of_a_message_without_a_scope,
+    at_every_point_of_a_message_that_fails,
     at_every_point_of_a_message_whose_commit_fails,
     what_is_undelivered_goes_to_the_hook_although_the_sender_has_gone,
 }
@@ -186,6 +187,28 @@ async fn at_every_point_of_a_message_without_a_scope(way: Way) {
     };
     let given_up = drop_everywhere(world, without_scope, check).await;
     assert!(given_up.undone > 1 && given_up.happened > 1, "it is dropped on both sides of the commit");
+}
+
+async fn at_every_point_of_a_message_that_fails(way: Way) {
+    let failing = || {
+        act(|cx| {
+            Box::pin(async move {
+                cx.send(story()).await?;
+                yields(1).await;
+                refuse("after all")
+            })
+        })
+    };
+    for polls in 0.. {
+        let world = World::new(way);
+        slow_container(&world);
+        let answer = drop_after(polls, world.send(failing())).await;
+        world.settle().await;
+        assert_undone(&world);
+        if answer.is_some() {
+            return;
+        }
+    }
 }
 
 async fn at_every_point_of_a_message_whose_commit_fails(way: Way) {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use diator::broker::{MessageBroker, OutboundMessage, PublishError, PublishErrorKind};
 use diator::{DeliveryFailure, SendError, Undelivered};
-use diator_tests::{Ending, drop_after};
+use diator_tests::{Ending, at_once, drop_after};
 
 use super::messages::{Act, Settled, act, announced, done, refuse, replicated, settled, settled_then};
 use super::world::{Sent, Way, World, every_way};
@@ -48,10 +48,12 @@ fn keys(messages: &[OutboundMessage]) -> Vec<&str> {
 
 /// What each failed publishing was about.
 fn refused_events(undelivered: &Undelivered) -> Vec<(&str, PublishErrorKind)> {
-    let publishing = |failure| match failure {
-        &DeliveryFailure::Publish { ref event, ref source } => (event.as_str(), source.kind()),
-        other => panic!("only publishing failed: {other:?}"),
-    };
+    fn publishing(failure: &DeliveryFailure) -> (&str, PublishErrorKind) {
+        match failure {
+            DeliveryFailure::Publish { event, source } => (event, source.kind()),
+            other => panic!("only publishing failed: {other:?}"),
+        }
+    }
     undelivered.failures().iter().map(publishing).collect()
 }
 
@@ -147,6 +149,16 @@ async fn what_is_undelivered_can_be_published_later_as_it_is(way: Way) {
     world.broker.memory().accept();
     world.broker.publish(&undelivered.unsent()[0]).await.expect("it accepts again");
     assert_eq!(world.published(), ["a"]);
+}
+
+#[test]
+fn without_a_runtime_it_is_published_in_place() {
+    for way in [Way::SEND, Way::SEND_SCOPED, Way::SEND_DYN, Way::NESTED_DYN] {
+        let world = World::new(way);
+        assert_eq!(at_once(world.send(announcing_and_settling(settled("settled")))).expect("it succeeds"), 7);
+        assert_eq!(world.notes(), ["settled", "settled too"]);
+        assert_eq!(world.published(), ["a", "b"]);
+    }
 }
 
 // --- Publishing and handlers do not hinder each other. ------------------------------------------

@@ -1,9 +1,10 @@
 //! Step 3, the scope: opened when it is needed, once for all that a message causes.
 
 use std::error::Error;
+use std::sync::Arc;
 
-use diator::SendError;
-use diator_tests::{Ending, Entry, Pace};
+use diator::prelude::*;
+use diator_tests::{Ending, Entry, Pace, SideLedger};
 
 use super::messages::{Act, Booked, KeepBooks, act, announced, done, happened, refuse};
 use super::world::{Way, World, every_way};
@@ -154,4 +155,44 @@ async fn a_message_that_fails_late_rolls_back_a_late_scope(way: Way) {
     });
     assert!(matches!(world.send(late).await, Err(SendError::Handler(_))));
     assert_eq!(world.endings(), [Ending::RolledBack]);
+}
+
+// --- Queries. -----------------------------------------------------------------------------------
+
+/// Answers in which scope its handler runs.
+#[derive(Query)]
+#[request(response = usize)]
+struct WhichScope;
+
+#[request_handler(WhichScope)]
+struct WhichScopeHandler {
+    ledger: Arc<SideLedger>,
+}
+
+impl RequestHandler<WhichScope> for WhichScopeHandler {
+    async fn handle(&self, _: WhichScope, _: &mut RequestContext<'_, WhichScope>) -> Result<usize, BoxError> {
+        Ok(self.ledger.scope)
+    }
+}
+
+/// Asks twice.
+#[derive(Query)]
+#[request(response = (usize, usize))]
+struct AskTwice;
+
+#[request_handler(AskTwice)]
+struct AskTwiceHandler;
+
+impl RequestHandler<AskTwice> for AskTwiceHandler {
+    async fn handle(&self, _: AskTwice, cx: &mut RequestContext<'_, AskTwice>) -> Result<(usize, usize), BoxError> {
+        Ok((cx.send(WhichScope).await?, cx.send_dyn(WhichScope).await?))
+    }
+}
+
+#[tokio::test]
+async fn a_query_has_a_scope_like_a_command() {
+    let world = World::with(Way::SEND, |builder, _| builder.handlers(handlers![WhichScopeHandler, AskTwiceHandler]));
+    assert_eq!(world.mediator.send(AskTwice).await.expect("it succeeds"), (0, 0));
+    assert_eq!(world.mediator.send_dyn(WhichScope).await.expect("it succeeds"), 1);
+    assert_eq!(world.endings(), [Ending::Committed; 2]);
 }

@@ -4,7 +4,9 @@ use diator::SendError;
 use diator::broker::MessageType;
 use diator_tests::{Ending, Entry, RecordingOutbox};
 
-use super::messages::{Act, Unwritable, act, announced, done, happened, happened_then, replicated, settled};
+use super::messages::{
+    Act, Unwritable, act, announced, done, happened, happened_then, replicated, settled, settled_then,
+};
 use super::world::{Way, World, every_way};
 
 every_way! {
@@ -15,6 +17,7 @@ every_way! {
     without_a_broker_a_broker_event_fails_before_the_commit,
     an_outbox_takes_events_in_before_the_commit_and_nothing_is_published,
     an_outbox_that_fails_undoes_the_message,
+    an_outbox_takes_in_what_handlers_after_the_commit_emit,
     an_outbox_is_not_asked_where_there_is_nothing_to_stage,
 }
 
@@ -145,6 +148,22 @@ async fn an_outbox_that_fails_undoes_the_message(way: Way) {
     assert_eq!(world.notes(), [""; 0]);
     assert_eq!(world.published(), [""; 0]);
     assert_eq!(world.endings(), [Ending::RolledBack]);
+}
+
+async fn an_outbox_takes_in_what_handlers_after_the_commit_emit(way: Way) {
+    let world = World::with(way, |builder, journal| builder.outbox(RecordingOutbox::new(journal.clone())));
+    let settling = act(|cx| {
+        cx.emit(settled_then("settled", |cx| {
+            cx.emit(announced("late"));
+            done(Ok(()))
+        }));
+        done(Ok(1))
+    });
+    world.send(settling).await.expect("it succeeds");
+    let its_scope = usize::from(way.scoped);
+    let staged = world.journal.position(&Entry::Staged("late".into()));
+    assert!(staged < world.journal.position(&Entry::CommitBegun(its_scope)));
+    assert_eq!(world.published(), [""; 0]);
 }
 
 async fn an_outbox_is_not_asked_where_there_is_nothing_to_stage(way: Way) {

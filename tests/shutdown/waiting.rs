@@ -134,3 +134,14 @@ async fn a_deadline_of_zero_asks_only_what_is_left() {
     running.await.expect("it does not panic").expect("it comes to its end all the same");
     assert!(world.mediator.shutdown(Duration::ZERO).await.is_clean());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_after_the_commit_whose_sender_has_gone_is_a_task() {
+    let (world, settling) = (World::new(), Gate::closed());
+    let settled_late = Work { settling: settling.clone(), ..work("gone", &Gate::opened(), Conduct::Succeed) };
+    assert!(drop_after(5, world.mediator.send(settled_late)).await.is_none(), "it waits at the gate");
+    let report = world.mediator.shutdown(DEADLINE).await;
+    assert_eq!((report.messages, report.tasks), (0, 1), "no sender waits for it");
+    settling.open();
+    assert!(world.mediator.shutdown(DEADLINE).await.is_clean());
+}

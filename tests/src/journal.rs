@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diator::OutboundMessage;
@@ -119,23 +120,19 @@ impl Journal {
     #[must_use]
     #[track_caller]
     pub fn endings(&self) -> Vec<Ending> {
-        let opened = self.select(|entry| match entry {
-            Entry::Opened(id) => Some(*id),
-            _ => None,
-        });
-        opened.into_iter().map(|id| self.ending(id)).collect()
-    }
-
-    #[track_caller]
-    fn ending(&self, scope: ScopeId) -> Ending {
-        let endings = self.select(|entry| match entry {
-            Entry::Ended(id, ending) if *id == scope => Some(*ending),
-            _ => None,
-        });
-        match endings[..] {
-            [ending] => ending,
-            _ => panic!("scope {scope} ended {} times: {:#?}", endings.len(), self.entries()),
+        let mut scopes: BTreeMap<ScopeId, Vec<Ending>> = BTreeMap::new();
+        for entry in &*self.lines() {
+            match entry {
+                Entry::Opened(id) => drop(scopes.entry(*id).or_default()),
+                Entry::Ended(id, ending) => scopes.entry(*id).or_default().push(*ending),
+                _ => {}
+            }
         }
+        let one = |(id, endings): (ScopeId, Vec<Ending>)| match endings[..] {
+            [ending] => ending,
+            _ => panic!("scope {id} has not ended once, but so: {endings:?}"),
+        };
+        scopes.into_iter().map(one).collect()
     }
 
     fn select<T>(&self, choose: impl FnMut(&Entry) -> Option<T>) -> Vec<T> {

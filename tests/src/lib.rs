@@ -7,9 +7,11 @@ mod journal;
 mod outbox;
 mod polling;
 mod recorder;
+#[cfg(feature = "azure")]
+pub mod service_bus;
 
 pub use self::broker::RecordingBroker;
 pub use self::journal::{Ending, Entry, Journal, ScopeId};
 pub use self::outbox::RecordingOutbox;
-pub use self::polling::{drop_after, eventually, yields};
+pub use self::polling::{at_once, drop_after, eventually, yields};
 pub use self::recorder::{Pace, Recorder, SideLedger, Transaction};

@@ -1,11 +1,23 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 /// Is pending so many times; all other tasks of the runtime get their turn each time.
 pub async fn yields(times: usize) {
     for _ in 0..times {
         tokio::task::yield_now().await;
+    }
+}
+
+/// Runs a future that never waits, without a runtime.
+///
+/// # Panics
+///
+/// The future waits for something.
+pub fn at_once<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("something in it waits"),
     }
 }
 

@@ -1,11 +1,18 @@
 //! The message-broker contract, the forms messages take on the wire, and the in-memory broker.
 
 mod accept;
+#[cfg(feature = "azure")]
+#[cfg_attr(docsrs, doc(cfg(feature = "azure")))]
+pub mod azure;
 mod error;
 mod format;
 mod guarantees;
 mod in_memory;
 mod message;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub mod redis;
+mod retrying;
 mod routing;
 
 use std::sync::Arc;
@@ -19,6 +26,7 @@ pub(crate) use self::format::{Head, decode_payload};
 pub use self::guarantees::Guarantees;
 pub use self::in_memory::InMemoryBroker;
 pub use self::message::{InboundMessage, MessageType, OutboundMessage};
+pub use self::retrying::{InvalidRetryPolicy, RetryPolicy, RetryingBroker};
 pub use self::routing::{Matcher, Route, RoutingBroker};
 
 /// Takes messages to where other processes read them.

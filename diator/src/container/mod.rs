@@ -8,6 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::registry::Location;
 use crate::{BoxError, BoxFuture, Meta};
 
 pub(crate) use self::identity::TypeMap;
@@ -91,6 +92,25 @@ impl<E: Error + Send + Sync + 'static> From<E> for CommitError {
 impl fmt::Debug for CommitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CommitError").field("outcome", &self.outcome).field("source", &self.source).finish()
+    }
+}
+
+/// What is wrong with a registration, for those containers that know where it was made.
+#[derive(Debug)]
+pub(crate) struct Misregistered {
+    pub(crate) location: Location,
+    pub(crate) source: BoxError,
+}
+
+impl fmt::Display for Misregistered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.source, f)
+    }
+}
+
+impl Error for Misregistered {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.source()
     }
 }
 

@@ -19,13 +19,26 @@ use crate::{Request, RequestHandler};
 /// # Example
 ///
 /// ```
+/// use std::sync::Arc;
 /// use diator::prelude::*;
 ///
-/// #[derive(Debug, NotificationEvent, serde::Serialize)]
-/// struct MeetingClosed;
+/// #[derive(Debug, Query)]
+/// #[request(response = usize)]
+/// struct Count;
 ///
-/// let error = Mediator::builder().build().unwrap_err();
-/// assert!(error.to_string().contains("no handler is registered"));
+/// #[request_handler(Count)]
+/// struct CountHandler { words: Arc<Vec<&'static str>> }
+///
+/// impl RequestHandler<Count> for CountHandler {
+///     async fn handle(&self, _: Count, _: &mut RequestContext<'_, Count>) -> Result<usize, BoxError> {
+///         Ok(self.words.len())
+///     }
+/// }
+///
+/// let builder = || Mediator::builder().handlers(handlers![CountHandler]);
+/// let error = builder().build().unwrap_err();
+/// assert!(error.to_string().contains("needs `alloc::vec::Vec<&str>` for its field `words`"));
+/// assert!(builder().container(Services::new().value(vec!["one", "two"])).build().is_ok());
 /// ```
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct MediatorBuilder {

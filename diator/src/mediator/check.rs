@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::MediatorBuilder;
 use crate::broker::{EventRoute, MessageType};
-use crate::container::{Container, Lifetime};
+use crate::container::{Container, Lifetime, Misregistered};
 use crate::event::EventDescriptor;
 use crate::registry::{HandlerDescriptor, HandlerRole, LinkedCrate, Location, Problem, ProblemKind};
 use crate::request::RequestDescriptor;
@@ -126,7 +126,8 @@ fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
     let container: &dyn Container = &*builder.container;
     for error in container.validate().err().into_iter().flatten() {
         let remedy = "correct that service's registration, or what its factory needs";
-        problems.push(Problem::new(ProblemKind::Container, None, error.to_string(), remedy));
+        let location = error.downcast_ref::<Misregistered>().map(|misregistered| misregistered.location);
+        problems.push(Problem::new(ProblemKind::Container, location, error.to_string(), remedy));
     }
     for handler in builder.handlers.iter().filter(|handler| !is_replaced(builder, handler)) {
         for dependency in handler.dependencies() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::Mediator;
+use super::finish::Finishing;
 use super::running::{Entered, Running};
 use super::unit::Unit;
 use crate::inject::{Inject, Resolver, Unresolved};
@@ -60,14 +61,13 @@ where
         let root = Root::enter(dispatch.mediator, dispatch.meta)?;
         let mut unit = Unit::default();
         let result = handler.handle(request, &mut RequestContext::new(root.run(&mut unit))).await;
-        let result = result.map_err(SendError::Handler);
         if unit.is_untouched() {
             // There is nothing to drop, which the compiler cannot see.
             std::mem::forget(unit);
-            return result;
+            return result.map_err(SendError::Handler);
         }
         let ended = root.end(&mut unit, result.is_ok()).await;
-        answer(result, ended)
+        answer(result.map_err(SendError::Handler), ended)
     }
 }
 
@@ -92,21 +92,21 @@ impl AsRef<Running> for Mediator {
 pub(crate) struct Root<'a> {
     pub(super) mediator: &'a Mediator,
     pub(super) meta: Meta,
-    _running: Entered<&'a Mediator>,
+    // `None` for what runs within something that is counted.
+    _running: Option<Entered<&'a Mediator>>,
 }
 
 impl<'a> Root<'a> {
     #[inline(always)]
     pub(super) fn enter<E>(mediator: &'a Mediator, meta: Meta) -> Result<Self, SendError<E>> {
-        match Running::enter(mediator) {
-            Some(running) => Ok(Self { mediator, meta, _running: running }),
-            None => Err(SendError::ShuttingDown),
-        }
+        let running = Running::enter(mediator).ok_or(SendError::ShuttingDown)?;
+        Ok(Self { mediator, meta, _running: Some(running) })
     }
 
-    /// For what follows from a message that was let in, also while the mediator shuts down.
+    /// For what follows from a message that was let in, also while the mediator shuts down. It runs within the message or
+    /// a task, and so is counted already.
     pub(super) fn go_on(mediator: &'a Mediator, meta: Meta) -> Self {
-        Self { mediator, meta, _running: Entered::new(mediator) }
+        Self { mediator, meta, _running: None }
     }
 
     #[inline]
@@ -127,7 +127,7 @@ impl<'a> Root<'a> {
         answer(result, ended)
     }
 
-    fn end<'r>(&'r self, unit: &'r mut Unit, succeeded: bool) -> BoxFuture<'r, Result<(), Failure>> {
+    fn end<'r>(&'r self, unit: &'r mut Unit, succeeded: bool) -> Finishing<'r> {
         let run = self.run(unit);
         if succeeded { run.finish() } else { run.fail() }
     }

@@ -2,6 +2,10 @@
 //!
 //! It knows no request's type, so that every way of sending comes to the same end.
 
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use super::after::Delivery;
 use super::dispatch::{Failure, Run};
 use crate::broker::OutboundMessage;
@@ -9,27 +13,53 @@ use crate::container::{Closing, CommitError};
 use crate::event::Emitted;
 use crate::{BoxFuture, SendError};
 
+/// What follows a handler; a scope that closes at once needs no box.
+pub(super) enum Finishing<'a> {
+    Ready(Ready<Result<(), Failure>>),
+    Pending(BoxFuture<'a, Result<(), Failure>>),
+}
+
+impl Future for Finishing<'_> {
+    type Output = Result<(), Failure>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Ready(finished) => Pin::new(finished).poll(cx),
+            Self::Pending(finishing) => finishing.as_mut().poll(cx),
+        }
+    }
+}
+
 impl<'a> Run<'a> {
     /// Carries a message on whose handler succeeded.
     // A named type for the future: handlers of events may send, which comes here again.
-    pub(super) fn finish(mut self) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async move {
+    pub(super) fn finish(mut self) -> Finishing<'a> {
+        if self.unit.only_commits() {
+            return match self.unit.commit() {
+                Closing::Ready(closed) => Finishing::Ready(ready(closed.map_err(uncommitted))),
+                closing => Finishing::Pending(Box::pin(self.deliver(closing, Vec::new()))),
+            };
+        }
+        Finishing::Pending(Box::pin(async move {
             match self.up_to_the_commit().await {
-                Ok(messages) => self.commit(messages).await,
+                Ok(messages) => {
+                    let closing = self.unit.commit();
+                    self.deliver(closing, messages).await
+                }
                 Err(failure) => {
                     self.unit.fail().await;
                     Err(failure)
                 }
             }
-        })
+        }))
     }
 
     /// Ends a message that failed: its events are dropped, its scope rolls back.
-    pub(super) fn fail(self) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async move {
+    pub(super) fn fail(self) -> Finishing<'a> {
+        Finishing::Pending(Box::pin(async move {
             self.unit.fail().await;
             Ok(())
-        })
+        }))
     }
 
     async fn up_to_the_commit(&mut self) -> Result<Vec<OutboundMessage>, Failure> {
@@ -102,12 +132,11 @@ impl<'a> Run<'a> {
         Ok(messages)
     }
 
-    /// Closes the scope as a success and delivers what waited for that.
+    /// Sees the commit through, which has begun, and delivers what waited for it.
     ///
     /// There is no await between the begin of the commit and its task: from here on a caller that goes away
     /// changes nothing.
-    async fn commit(self, messages: Vec<OutboundMessage>) -> Result<(), Failure> {
-        let closing = self.unit.commit();
+    async fn deliver(self, closing: Closing, messages: Vec<OutboundMessage>) -> Result<(), Failure> {
         let events = self.unit.take_waiting();
         let delivery = || Delivery::new(self.mediator, self.meta, events, messages);
         match closing {

@@ -96,12 +96,14 @@ pub(crate) struct Inner {
 impl Mediator {
     /// Starts to build a mediator with every handler that is linked into the program.
     ///
+    /// A crate that nothing names is not linked: see [`link!`](crate::link). On wasm and in static libraries nothing is
+    /// registered at link time: see [`builder`](Self::builder).
+    ///
     /// # Example
     ///
-    /// ```
-    /// # // The handlers below would join the registry of every doc test.
-    /// let problems = diator::Mediator::from_registry().build().unwrap_err();
-    /// assert!(problems.to_string().contains("no handler is registered"));
+    /// ```standalone_crate
+    /// let error = diator::Mediator::from_registry().build().unwrap_err();
+    /// assert!(error.to_string().contains("no handler is registered"));
     /// ```
     #[must_use]
     pub fn from_registry() -> MediatorBuilder {

@@ -68,7 +68,13 @@ impl Unit {
     /// Whether nothing has to follow the handler.
     #[inline]
     pub(crate) fn is_untouched(&self) -> bool {
-        self.events.is_empty() && self.scope.is_none() && self.runaway.is_none()
+        // A queue that was cut back to nothing still has the memory that it grew into.
+        self.events.is_empty() && !self.events.spilled() && self.scope.is_none() && self.runaway.is_none()
+    }
+
+    /// Whether nothing has to follow the handler but the commit.
+    pub(crate) fn only_commits(&self) -> bool {
+        self.events.is_empty() && self.runaway.is_none() && !self.rollback_only
     }
 
     pub(crate) fn emit(&mut self, event: Emitted) {

@@ -55,10 +55,12 @@ fn values<'a>(text: &'a str, problems: &mut Vec<String>) -> [Option<&'a str>; PA
                 problems.push(format!("the connection string has `{}` twice", PARTS[known]));
             }
             Some(known) => values[known] = Some(value.trim()).filter(|value| !value.is_empty()),
-            None if name.trim().eq_ignore_ascii_case("SharedAccessSignature") => problems
-                .push("a connection string with `SharedAccessSignature` is not supported: give name and key".to_owned()),
-            None => problems
-                .push(format!("part {number} of the connection string is none of `{}`", PARTS.join("`, `"))),
+            None if name.trim().eq_ignore_ascii_case("SharedAccessSignature") => problems.push(
+                "a connection string with `SharedAccessSignature` is not supported: give name and key".to_owned(),
+            ),
+            None => {
+                problems.push(format!("part {number} of the connection string is none of `{}`", PARTS.join("`, `")))
+            }
         }
     }
     values
@@ -110,7 +112,8 @@ fn key_of(key: &str, problems: &mut Vec<String>) -> Option<Secret> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "Endpoint=sb://Shop.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=c2VjcmV0K2tleQ==";
+    const GOOD: &str =
+        "Endpoint=sb://Shop.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=c2VjcmV0K2tleQ==";
 
     fn parse(text: &str) -> (Connection, Vec<String>) {
         let mut problems = Vec::new();

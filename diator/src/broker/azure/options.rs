@@ -87,8 +87,7 @@ const LONGEST_LIFE: Duration = Duration::from_secs(10_675_199 * 24 * 60 * 60);
 pub(super) fn full_second(time: SystemTime) -> Option<Timestamp> {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     let seconds = since.as_secs().checked_add(u64::from(since.subsec_nanos() > 0))?;
-    // The last second of the year 9999.
-    Timestamp::from_second(i64::try_from(seconds).ok()?).ok().filter(|time| time.as_second() <= 253_402_207_200)
+    Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
 }
 
 pub(super) fn session_problem(id: &str) -> Option<String> {
@@ -114,9 +113,7 @@ fn property_problems(name: &str, value: &str) -> Vec<String> {
 
 fn is_property_name(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
-    (1..=128).contains(&name.len())
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(legal)
+    (1..=128).contains(&name.len()) && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(legal)
 }
 
 /// Quoted, it is a string literal that needs no escapes: Microsoft's own clients differ in how they write those.
@@ -125,7 +122,8 @@ pub(super) fn is_property_value(value: &str) -> bool {
 }
 
 fn is_reserved(name: &str) -> bool {
-    const NAMES: [&str; 25] = [
+    const NAMES: [&str; 26] = [
+        "accept",
         "authorization",
         "brokerproperties",
         "cache-control",
@@ -152,7 +150,7 @@ fn is_reserved(name: &str) -> bool {
         "via",
         "warning",
     ];
-    const PREFIXES: [&str; 7] = ["accept", "content-", "if-", "proxy-", "sec-", "transfer-", "x-ms-"];
+    const PREFIXES: [&str; 7] = ["accept-", "content-", "if-", "proxy-", "sec-", "transfer-", "x-ms-"];
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -167,8 +165,18 @@ mod tests {
     #[test]
     fn names_that_would_overwrite_headers_are_refused() {
         for name in [
-            "authorization", "content-type", "content-length", "brokerproperties", "host", "transfer-encoding", "te",
-            "user-agent", "x-ms-retrypolicy", "traceparent", "messagetype", "causationid",
+            "authorization",
+            "content-type",
+            "content-length",
+            "brokerproperties",
+            "host",
+            "transfer-encoding",
+            "te",
+            "user-agent",
+            "x-ms-retrypolicy",
+            "traceparent",
+            "messagetype",
+            "causationid",
         ] {
             let options = MessageOptions::new().property(name, "x");
             assert!(options.problems()[0].contains("would be taken for a header"), "{name}");
@@ -209,7 +217,8 @@ mod tests {
 
     #[test]
     fn a_time_is_never_early() {
-        let second = |nanos| full_second(SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos)).map(Timestamp::as_second);
+        let second =
+            |nanos| full_second(SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos)).map(Timestamp::as_second);
         assert_eq!([second(0), second(1), second(1_000_000_000)], [Some(0), Some(1), Some(1)]);
     }
 

@@ -11,7 +11,10 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use super::{CommitError, Container, DependencyKey, Lifetime, Opening, Outcome, Place, Resolving, TypeMap};
+use super::{
+    CommitError, Container, DependencyKey, Lifetime, Misregistered, Opening, Outcome, Place, Resolving, TypeMap,
+};
+use crate::registry::Location;
 use crate::{BoxError, Meta};
 
 pub use self::scope::{OwnedServiceScope, ServiceScope};
@@ -64,10 +67,17 @@ pub struct Services {
 /// What was registered.
 #[derive(Default)]
 pub(super) struct Registry {
-    providers: TypeMap<Arc<dyn Provider>>,
+    providers: TypeMap<Registration>,
     closes: TypeMap<Arc<dyn Close>>,
     // Where singletons are built: a scope of its own, in which no other services can be had.
     singletons: Arc<State>,
+}
+
+/// How a service is had, and where somebody said so.
+#[derive(Clone)]
+struct Registration {
+    provider: Arc<dyn Provider>,
+    location: Location,
 }
 
 impl Services {
@@ -79,18 +89,21 @@ impl Services {
 
     /// Registers a value that is there already.
     #[must_use]
+    #[track_caller]
     pub fn value<T: Send + Sync + 'static>(self, value: T) -> Self {
         self.singleton(Arc::new(value))
     }
 
     /// Registers a shared service that is there already; `T` may be a `dyn Trait`.
     #[must_use]
+    #[track_caller]
     pub fn singleton<T: ?Sized + Send + Sync + 'static>(self, service: Arc<T>) -> Self {
         self.provide::<T>(Ready(service))
     }
 
     /// Registers a factory of a service that lives as long as the program; it runs when the mediator is built.
     #[must_use]
+    #[track_caller]
     pub fn singleton_with<T, F>(self, factory: F) -> Self
     where
         T: Send + Sync + 'static,
@@ -101,6 +114,7 @@ impl Services {
 
     /// Registers a factory of a service of which each message has its own.
     #[must_use]
+    #[track_caller]
     pub fn scoped<T, F>(self, factory: F) -> Self
     where
         T: Send + Sync + 'static,
@@ -127,6 +141,7 @@ impl Services {
     /// # let _ = (services, |orders: Orders| orders.0);
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn scoped_async<T, F, R>(self, factory: F) -> Self
     where
         T: Send + Sync + 'static,
@@ -138,6 +153,7 @@ impl Services {
 
     /// Registers a factory that makes a new service each time it is asked for.
     #[must_use]
+    #[track_caller]
     pub fn transient<T, F>(self, factory: F) -> Self
     where
         T: Send + Sync + 'static,
@@ -150,6 +166,7 @@ impl Services {
     ///
     /// It lives as long as `From` does.
     #[must_use]
+    #[track_caller]
     pub fn alias<To, From>(self, cast: impl Fn(Arc<From>) -> Arc<To> + Send + Sync + 'static) -> Self
     where
         To: ?Sized + Send + Sync + 'static,
@@ -184,8 +201,10 @@ impl Services {
         self
     }
 
+    #[track_caller]
     fn provide<T: ?Sized + 'static>(mut self, provider: impl Provider + 'static) -> Self {
-        self.registry_mut().providers.insert(std::any::TypeId::of::<T>(), Arc::new(provider));
+        let registration = Registration { provider: Arc::new(provider), location: Location::caller() };
+        self.registry_mut().providers.insert(std::any::TypeId::of::<T>(), registration);
         self
     }
 
@@ -201,18 +220,27 @@ impl Services {
 /// For a registry that is about to differ: what its singletons would be built from may be another then.
 impl Clone for Registry {
     fn clone(&self) -> Self {
-        let unbuilt = |provider: &Arc<dyn Provider>| provider.unbuilt().unwrap_or_else(|| provider.clone());
-        let providers = self.providers.iter().map(|(id, provider)| (*id, unbuilt(provider))).collect();
+        let providers = self.providers.iter().map(|(id, registration)| (*id, registration.unbuilt())).collect();
         Self { providers, closes: self.closes.clone(), singletons: Arc::default() }
     }
 }
 
+impl Registration {
+    fn unbuilt(&self) -> Self {
+        Self { provider: self.provider.unbuilt().unwrap_or_else(|| self.provider.clone()), ..*self }
+    }
+}
+
 impl Registry {
+    fn provider(&self, key: &DependencyKey) -> Option<&dyn Provider> {
+        self.providers.get(&key.id()).map(|registration| &*registration.provider)
+    }
+
     pub(super) fn lifetime(&self, key: &DependencyKey) -> Lifetime {
         let mut key = *key;
         // An alias may stand for an alias; more steps than providers lead in a circle.
         for _ in 0..=self.providers.len() {
-            let Some(provider) = self.providers.get(&key.id()) else {
+            let Some(provider) = self.provider(&key) else {
                 return if key == DependencyKey::of::<Meta>() { Lifetime::Scoped } else { Lifetime::Missing };
             };
             match provider.target() {
@@ -232,10 +260,13 @@ impl Container for Services {
     fn validate(&self) -> Result<(), Vec<BoxError>> {
         let meta = Meta::new();
         let scope = self.singletons(&meta);
-        let mut providers: Vec<_> = self.registry.providers.values().collect();
-        providers.sort_by_key(|provider| provider.name());
-        let problems = |provider: &&Arc<dyn Provider>| provider.validate(&scope).err();
-        let problems: Vec<_> = providers.iter().copied().filter_map(|provider| problems(&provider)).collect();
+        let mut registrations: Vec<_> = self.registry.providers.values().collect();
+        registrations.sort_by_key(|registration| registration.provider.name());
+        let problem = |registration: &Registration| {
+            let source = registration.provider.validate(&scope).err()?;
+            Some(Misregistered { location: registration.location, source }.into())
+        };
+        let problems: Vec<_> = registrations.into_iter().filter_map(problem).collect();
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
@@ -255,7 +286,8 @@ impl Container for Services {
 
 impl fmt::Debug for Services {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: Vec<_> = self.registry.providers.values().map(|provider| provider.name()).collect();
+        let mut names: Vec<_> =
+            self.registry.providers.values().map(|registration| registration.provider.name()).collect();
         names.sort_unstable();
         f.debug_tuple("Services").field(&names).finish()
     }

@@ -54,7 +54,7 @@ impl<'a> ServiceScope<'a> {
     where
         'a: 'p,
     {
-        if let Some(provider) = self.registry.providers.get(&key.id()) {
+        if let Some(provider) = self.registry.provider(key) {
             return provider.resolve(self, into);
         }
         if *key == DependencyKey::of::<Meta>() {

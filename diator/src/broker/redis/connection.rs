@@ -1,0 +1,255 @@
+//! The one connection that all calls share, and how it is replaced.
+//!
+//! The `redis` crate's own `ConnectionManager` does not serve: after a failure to connect that is no I/O error, a wrong
+//! password or a server that is full, it never tries again; and its errors do not tell a message that was never sent
+//! from one whose reply was lost.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{
+    AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisError, RedisResult, Value, cmd,
+};
+use tokio::sync::OnceCell;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
+
+use super::config::Server;
+use super::error::Failure;
+
+/// How many commands may wait to be written before callers wait for room; none of them is dropped.
+const WAITING: usize = 1024;
+
+/// When a call began, and when it has to be over.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    begun: Instant,
+    end: Instant,
+}
+
+impl Span {
+    pub(super) fn new(length: Duration) -> Self {
+        let begun = Instant::now();
+        Self { begun, end: begun + length }
+    }
+
+    /// Whether nothing more may be sent.
+    pub(super) fn is_over(self) -> bool {
+        self.end <= Instant::now()
+    }
+
+    pub(super) fn length(self) -> Duration {
+        self.end - self.begun
+    }
+}
+
+pub(super) struct Link {
+    server: Server,
+    durable: bool,
+    probe_after: Duration,
+    epoch: Instant,
+    current: RwLock<Arc<Slot>>,
+}
+
+/// A place for one connection. The first call to need it makes it, others that come meanwhile wait for the same.
+#[derive(Default)]
+struct Slot {
+    connection: OnceCell<Result<MultiplexedConnection, Failure>>,
+    /// When the server was last heard, in milliseconds since the link's epoch.
+    heard: AtomicU64,
+}
+
+/// Stands for a server that did not answer in time: the next call asks it whether it still lives.
+const SUSPECT: u64 = u64::MAX;
+
+/// A connection to send over.
+pub(super) struct Ready<'a> {
+    link: &'a Link,
+    slot: Arc<Slot>,
+    connection: MultiplexedConnection,
+}
+
+impl Link {
+    pub(super) fn new(server: Server, durable: bool, probe_after: Duration) -> Self {
+        Self { server, durable, probe_after, epoch: Instant::now(), current: RwLock::default() }
+    }
+
+    /// The server's address, for error texts.
+    pub(super) fn address(&self) -> &str {
+        &self.server.address
+    }
+
+    /// Waits for a connection, no longer than the call may take.
+    pub(super) async fn ready(&self, call: Span) -> Result<Ready<'_>, Failure> {
+        if let Some(ready) = self.fresh(call) {
+            return Ok(ready);
+        }
+        let late = |_| Failure::NotSent(call.length());
+        let mut ready = timeout_at(call.end, self.connect()).await.map_err(late)??;
+        if ready.slot.silence(self.millis(call.begun)) < self.probe_after {
+            return Ok(ready);
+        }
+        // Half the time for the question leaves the other half for a new connection.
+        let now = Instant::now();
+        if ready.lives(now + call.end.saturating_duration_since(now) / 2).await {
+            return Ok(ready);
+        }
+        self.forget(&ready.slot);
+        timeout_at(call.end, self.connect()).await.map_err(late)?
+    }
+
+    /// The connection, if there is one and it was heard lately.
+    fn fresh(&self, call: Span) -> Option<Ready<'_>> {
+        let slot = self.slot();
+        let connection = slot.connection.get()?.as_ref().ok()?.clone();
+        let fresh = slot.silence(self.millis(call.begun)) < self.probe_after;
+        fresh.then_some(Ready { link: self, slot, connection })
+    }
+
+    async fn connect(&self) -> Result<Ready<'_>, Failure> {
+        let slot = self.slot();
+        let made = slot.connection.get_or_init(|| async {
+            let made = self.log_in().await;
+            slot.heard.store(self.millis(Instant::now()), Ordering::Relaxed);
+            made
+        });
+        match made.await.clone() {
+            Ok(connection) => Ok(Ready { link: self, slot, connection }),
+            Err(failure) => {
+                self.forget(&slot);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn log_in(&self) -> Result<MultiplexedConnection, Failure> {
+        // No time-outs of the client's own: the call's deadline holds for all of it.
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(WAITING);
+        let connecting = self.server.client.get_multiplexed_async_connection_with_config(&config);
+        let mut connection = connecting.await.map_err(Failure::Unreachable)?;
+        let login = login(&self.server.login, self.durable);
+        let replies = connection.send_packed_commands(&login, 0, login.len()).await.map_err(Failure::Unreachable)?;
+        check_login(replies, self.durable)?;
+        Ok(connection)
+    }
+
+    /// Lets the next call make a new connection, unless another call has seen to it.
+    fn forget(&self, slot: &Arc<Slot>) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&current, slot) {
+            *current = Arc::default();
+        }
+    }
+
+    fn slot(&self) -> Arc<Slot> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn millis(&self, time: Instant) -> u64 {
+        u64::try_from(time.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX - 1)
+    }
+}
+
+impl Slot {
+    fn silence(&self, now: u64) -> Duration {
+        match self.heard.load(Ordering::Relaxed) {
+            SUSPECT => Duration::MAX,
+            heard => Duration::from_millis(now.saturating_sub(heard)),
+        }
+    }
+
+    /// Notes that there was a reply to a call begun then; not each time, so that threads do not share the write.
+    fn heard(&self, begun: u64) {
+        const COARSE: u64 = 50;
+        let last = self.heard.load(Ordering::Relaxed);
+        if last == SUSPECT || last + COARSE <= begun {
+            self.heard.store(begun, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Ready<'_> {
+    /// Sends a command and waits for the reply, no longer than the call may take.
+    pub(super) async fn command(&mut self, call: Span, command: &Cmd) -> Result<Value, Failure> {
+        let reply = timeout_at(call.end, self.connection.send_packed_command(command)).await;
+        self.judge(call, reply)
+    }
+
+    /// The same for several commands at once; there are as many replies.
+    pub(super) async fn pipeline(&mut self, call: Span, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
+        let replies = timeout_at(call.end, self.connection.send_packed_commands(pipeline, 0, pipeline.len())).await;
+        self.judge(call, replies)
+    }
+
+    fn judge<T>(&self, call: Span, reply: Result<RedisResult<T>, Elapsed>) -> Result<T, Failure> {
+        match reply {
+            Ok(Ok(reply)) => {
+                self.slot.heard(self.link.millis(call.begun));
+                Ok(reply)
+            }
+            Ok(Err(error)) => {
+                self.link.forget(&self.slot);
+                Err(Failure::Lost(error))
+            }
+            Err(_) => {
+                self.slot.heard.store(SUSPECT, Ordering::Relaxed);
+                Err(Failure::NoReply(call.length()))
+            }
+        }
+    }
+
+    /// Asks the server; any reply is a sign of life.
+    async fn lives(&mut self, until: Instant) -> bool {
+        let question = Span { begun: Instant::now(), end: until };
+        self.command(question, &cmd("PING")).await.is_ok()
+    }
+}
+
+/// What is said first; its last command tells whether the server takes commands at all.
+fn login(info: &RedisConnectionInfo, durable: bool) -> Pipeline {
+    let mut login = Pipeline::new();
+    if let Some(password) = info.password() {
+        login.cmd("AUTH").arg(info.username()).arg(password);
+    }
+    if info.db() != 0 {
+        login.cmd("SELECT").arg(info.db());
+    }
+    login.cmd("PING");
+    if durable {
+        login.cmd("CONFIG").arg("GET").arg("appendonly");
+        login.cmd("CONFIG").arg("GET").arg("appendfsync");
+    }
+    login
+}
+
+fn check_login(mut replies: Vec<Value>, durable: bool) -> Result<(), Failure> {
+    let settings = if durable { replies.split_off(replies.len().saturating_sub(2)) } else { Vec::new() };
+    for reply in replies {
+        match reply {
+            // Who may not even say `PING` may still be allowed to publish.
+            Value::ServerError(error) if error.code() != "NOPERM" => {
+                return Err(Failure::Unreachable(RedisError::from(error)));
+            }
+            _ => {}
+        }
+    }
+    let wanted = ["yes", "always"];
+    let differs = |(reply, wanted): (&Value, &str)| setting(reply).is_some_and(|value| value != wanted.as_bytes());
+    if settings.iter().zip(wanted).any(differs) { Err(Failure::NotDurable) } else { Ok(()) }
+}
+
+/// The value that `CONFIG GET` answered; `None` where the server does not say.
+fn setting(reply: &Value) -> Option<&[u8]> {
+    match reply {
+        Value::Array(pair) => match &**pair {
+            [_, Value::BulkString(value)] => Some(value),
+            _ => None,
+        },
+        _ => None,
+    }
+}

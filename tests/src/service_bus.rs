@@ -1,0 +1,264 @@
+//! A stand-in for Azure Service Bus: TLS on a loopback port, that checks what it gets as the service documents it.
+//!
+//! It shows what a client sends. It does not show that the service would take it.
+
+mod request;
+mod sas;
+mod script;
+mod tls;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use diator::broker::azure::ServiceBusConfig;
+use diator::broker::azure::reqwest::{Certificate, ClientBuilder};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+pub use self::request::Captured;
+pub use self::sas::sas_token;
+pub use self::script::Answer;
+
+/// The name of the access policy that may send.
+pub const POLICY: &str = "send";
+/// Its key.
+pub const KEY: &str = "c2VjcmV0LWtleS1mb3ItdGVzdHMtb25seS0wMDAwMDA=";
+/// A policy that may only listen; its key is the same.
+pub const LISTENER: &str = "listen";
+
+/// A server that stands in for Service Bus; what it took outlives [`stop`](Self::stop), as what a service stored would.
+pub struct ServiceBusServer {
+    shared: Arc<Shared>,
+    certificate: Certificate,
+    acceptor: TlsAcceptor,
+    address: SocketAddr,
+    running: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    keys: Mutex<HashMap<String, String>>,
+    script: Mutex<VecDeque<Answer>>,
+    limit: AtomicUsize,
+    connections: AtomicUsize,
+    paused: watch::Sender<bool>,
+    record: watch::Sender<Record>,
+}
+
+/// What came, and what was taken of it.
+#[derive(Clone, Default)]
+struct Record {
+    requests: Vec<Captured>,
+    taken: Vec<Captured>,
+}
+
+impl ServiceBusServer {
+    /// Starts on a free port, with a certificate of its own.
+    ///
+    /// # Panics
+    ///
+    /// No port is free.
+    pub async fn start() -> Self {
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    /// Starts at an address that was another's, with a certificate that nobody has heard of.
+    ///
+    /// # Panics
+    ///
+    /// The port is taken.
+    pub async fn start_at(address: SocketAddr) -> Self {
+        let (certificate, acceptor) = tls::identity();
+        let keys = [POLICY, LISTENER].map(|policy| (policy.to_owned(), KEY.to_owned()));
+        let shared = Shared {
+            keys: Mutex::new(HashMap::from(keys)),
+            script: Mutex::default(),
+            limit: AtomicUsize::new(256 * 1024),
+            connections: AtomicUsize::new(0),
+            paused: watch::Sender::new(false),
+            record: watch::Sender::default(),
+        };
+        let listener = TcpListener::bind(address).await.expect("the port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let server = Self { shared: Arc::new(shared), certificate, acceptor, address, running: Mutex::default() };
+        server.listen(listener);
+        server
+    }
+
+    /// What a client needs to reach it under the name of a namespace; the client trusts nobody else.
+    pub fn reach(&self, namespace: &str) -> impl FnOnce(ClientBuilder) -> ClientBuilder + Send + 'static {
+        let host = format!("{namespace}.servicebus.windows.net");
+        let (certificate, address) = (self.certificate.clone(), self.address);
+        move |builder| {
+            builder.no_proxy().tls_built_in_root_certs(false).add_root_certificate(certificate).resolve(&host, address)
+        }
+    }
+
+    /// A configuration that reaches it, and has no topic or queue yet.
+    pub fn config(&self) -> ServiceBusConfig {
+        self.config_as(POLICY, KEY)
+    }
+
+    /// The same, with another name or key.
+    pub fn config_as(&self, policy: &str, key: &str) -> ServiceBusConfig {
+        ServiceBusConfig::new("shop", policy, key).http(self.reach("shop"))
+    }
+
+    /// Accepts one more policy, which may send.
+    pub fn allow(&self, policy: &str, key: &str) {
+        lock(&self.shared.keys).insert(policy.to_owned(), key.to_owned());
+    }
+
+    /// Answers the next requests like this, one after the other, and then by itself again.
+    pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
+        lock(&self.shared.script).extend(answers);
+    }
+
+    /// Refuses larger bodies from now on.
+    pub fn limit(&self, bytes: usize) {
+        self.shared.limit.store(bytes, Ordering::SeqCst);
+    }
+
+    /// Reads requests, but does nothing about them until [`resume`](Self::resume).
+    pub fn pause(&self) {
+        self.shared.paused.send_replace(true);
+    }
+
+    /// Goes on with what came during the pause, also where nobody waits any more.
+    pub fn resume(&self) {
+        self.shared.paused.send_replace(false);
+    }
+
+    /// Ends at once: connections break, the port is closed.
+    ///
+    /// # Panics
+    ///
+    /// It is not running.
+    pub async fn stop(&self) {
+        let running = lock(&self.running).take().expect("it is running");
+        running.abort();
+        // The listener is closed when the task is gone.
+        let _ = running.await;
+    }
+
+    /// Starts again, on the same port.
+    ///
+    /// # Panics
+    ///
+    /// Somebody else has taken the port.
+    pub async fn restart(&self) {
+        self.listen(TcpListener::bind(self.address).await.expect("the port is still free"));
+    }
+
+    /// Everything that came, oldest first, whatever the answer was.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Captured> {
+        self.shared.record.borrow().requests.clone()
+    }
+
+    /// What it answered with 201, oldest first.
+    #[must_use]
+    pub fn taken(&self) -> Vec<Captured> {
+        self.shared.record.borrow().taken.clone()
+    }
+
+    /// Waits until so many requests have come; for ever, if they do not.
+    pub async fn requests_at_least(&self, count: usize) -> Vec<Captured> {
+        self.wait(|record| record.requests.len() >= count).await.requests
+    }
+
+    /// Waits until so many messages are taken; for ever, if they do not come.
+    pub async fn taken_at_least(&self, count: usize) -> Vec<Captured> {
+        self.wait(|record| record.taken.len() >= count).await.taken
+    }
+
+    async fn wait(&self, enough: impl FnMut(&Record) -> bool) -> Record {
+        let mut record = self.shared.record.subscribe();
+        record.wait_for(enough).await.expect("the server is there").clone()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections were made.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    fn listen(&self, listener: TcpListener) {
+        let (shared, acceptor) = (self.shared.clone(), self.acceptor.clone());
+        let accepting = async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let number = shared.connections.fetch_add(1, Ordering::SeqCst);
+                connections.spawn(serve(shared.clone(), acceptor.clone(), stream, number));
+            }
+        };
+        *lock(&self.running) = Some(tokio::spawn(accepting));
+    }
+}
+
+impl Drop for ServiceBusServer {
+    fn drop(&mut self) {
+        if let Some(running) = lock(&self.running).take() {
+            running.abort();
+        }
+    }
+}
+
+impl std::fmt::Debug for ServiceBusServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServiceBusServer").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Answers the requests of one connection until it ends.
+async fn serve(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: TcpStream, connection: usize) {
+    let Ok(mut stream) = acceptor.accept(stream).await else { return };
+    while let Some(request) = request::read(&mut stream, connection).await {
+        shared.record.send_modify(|record| record.requests.push(request.clone()));
+        let mut paused = shared.paused.subscribe();
+        if paused.wait_for(|paused| !*paused).await.is_err() {
+            return;
+        }
+        let scripted = lock(&shared.script).pop_front();
+        let answer = scripted.unwrap_or_else(|| shared.judge(&request));
+        if answer.is_created() {
+            shared.record.send_modify(|record| record.taken.push(request));
+        }
+        if !answer.give(&mut stream).await {
+            return;
+        }
+    }
+}
+
+impl Shared {
+    /// What the service would answer, as far as its documentation says.
+    fn judge(&self, request: &Captured) -> Answer {
+        let policy = match sas::policy(request, &lock(&self.keys)) {
+            Ok(policy) => policy,
+            Err(problem) => return Answer::error(401, problem),
+        };
+        if policy == LISTENER {
+            return Answer::error(401, "Unauthorized access. 'Send' claim(s) are required to perform this operation.");
+        }
+        if let Some(problem) = request.problem() {
+            return Answer::error(400, &problem);
+        }
+        if request.body.len() > self.limit.load(Ordering::SeqCst) {
+            return Answer::error(413, "The request size exceeds the limit.");
+        }
+        Answer::created()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
