@@ -193,7 +193,13 @@ impl<B: MessageBroker> RetryingBroker<B> {
     }
 
     /// Publishes once more what gets another attempt, and says whether there was any.
-    async fn again(&self, messages: &[OutboundMessage], attempts: &mut [Attempts], number: u32, begun: Instant) -> bool {
+    async fn again(
+        &self,
+        messages: &[OutboundMessage],
+        attempts: &mut [Attempts],
+        number: u32,
+        begun: Instant,
+    ) -> bool {
         let wait = |attempts: &Attempts| self.policy.wait(attempts.error()?, number, begun);
         let chosen: Vec<_> = (0..attempts.len()).filter_map(|at| Some((at, wait(&attempts[at])?))).collect();
         let Some(longest) = chosen.iter().map(|(_, wait)| *wait).max() else { return false };
@@ -304,3 +310,42 @@ impl fmt::Display for InvalidRetryPolicy {
 }
 
 impl Error for InvalidRetryPolicy {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> RetryPolicy {
+        RetryPolicy::new().first_delay(Duration::from_secs(1)).max_delay(Duration::from_secs(10))
+    }
+
+    #[test]
+    fn delays_double_up_to_the_longest() {
+        let full = |number| policy().delay(number, 0);
+        assert_eq!([1, 2, 3, 4].map(full), [1, 2, 4, 8].map(Duration::from_secs));
+        for number in [5, 6, 32, 33, 1000] {
+            assert_eq!(full(number), Duration::from_secs(10));
+        }
+    }
+
+    #[test]
+    fn at_most_half_is_left_to_chance() {
+        assert_eq!(policy().delay(1, u64::MAX), Duration::from_millis(500));
+        let middle = policy().delay(1, u64::MAX / 2).as_millis();
+        assert!((745..=755).contains(&middle), "{middle}");
+        let delays: std::collections::HashSet<_> = (0..20).map(|_| policy().delay(1, random())).collect();
+        assert!(delays.len() > 10, "{delays:?}");
+    }
+
+    #[test]
+    fn every_problem_is_listed() {
+        let policy = RetryPolicy::new().attempts(1001).first_delay(Duration::ZERO).max_delay(Duration::from_secs(3601));
+        let policy = policy.give_up_after(Duration::MAX);
+        let error = RetryingBroker::new(super::super::InMemoryBroker::new(), policy).expect_err("it is wrong");
+        assert_eq!(error.problems().len(), 4, "{error}");
+        assert!(error.to_string().starts_with("retry policy is invalid: there must be 1 to 1,000 attempts"), "{error}");
+        assert_eq!(RetryPolicy::default().problems(), [""; 0]);
+        assert_eq!(RetryPolicy::new().max_delay(Duration::from_millis(99)).problems().len(), 1);
+        assert_eq!(RetryPolicy::new().give_up_after(Duration::from_millis(99)).problems().len(), 1);
+    }
+}

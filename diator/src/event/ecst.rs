@@ -14,6 +14,8 @@ pub trait EcstEvent: Event<Kind = Ecst> {}
 
 impl<E: Event<Kind = Ecst>> EcstEvent for E {}
 
+// So that the error speaks of the event, and not of serde alone.
+#[diagnostic::do_not_recommend]
 impl<E: Event + Serialize> EventKind<E> for Ecst {
     const MESSAGE_TYPE: Option<MessageType> = Some(MessageType::Ecst);
 
@@ -22,7 +24,7 @@ impl<E: Event + Serialize> EventKind<E> for Ecst {
     }
 }
 
-// So that the error speaks of the event's handler, and not of serde alone.
+// As above.
 #[diagnostic::do_not_recommend]
 impl<E: Event + DeserializeOwned> Receive<E> for Ecst {
     const DECODE: Option<Decode> = Some(decode::<E>);

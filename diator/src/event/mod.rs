@@ -50,6 +50,11 @@ pub trait Event: Sized + Send + Sync + 'static {
 }
 
 /// What an event's kind means for it: where it goes, and what the event must be able to do for that.
+#[diagnostic::on_unimplemented(
+    message = "`{E}` goes to the message broker, but cannot be written as a message",
+    label = "not serializable",
+    note = "put `#[derive(serde::Serialize)]` on it; `serde` has to stand in the `Cargo.toml`, with its feature `derive`"
+)]
 pub trait EventKind<E>: sealed::Sealed + 'static {
     /// How the kind is written on the wire; `None` for domain events, which stay in the process.
     const MESSAGE_TYPE: Option<MessageType>;
@@ -61,6 +66,7 @@ pub trait EventKind<E>: sealed::Sealed + 'static {
 /// What a handler of the event needs: an event that arrives must be readable.
 #[diagnostic::on_unimplemented(
     message = "`{E}` has a handler, but cannot be read when it arrives",
+    label = "not deserializable",
     note = "put `#[derive(serde::Deserialize)]` on it: handlers of notification and ECST events run for what arrives"
 )]
 pub trait Receive<E>: sealed::Sealed {

@@ -14,6 +14,8 @@ pub trait NotificationEvent: Event<Kind = Notification> {}
 
 impl<E: Event<Kind = Notification>> NotificationEvent for E {}
 
+// So that the error speaks of the event, and not of serde alone.
+#[diagnostic::do_not_recommend]
 impl<E: Event + Serialize> EventKind<E> for Notification {
     const MESSAGE_TYPE: Option<MessageType> = Some(MessageType::Notification);
 
@@ -22,7 +24,7 @@ impl<E: Event + Serialize> EventKind<E> for Notification {
     }
 }
 
-// So that the error speaks of the event's handler, and not of serde alone.
+// As above.
 #[diagnostic::do_not_recommend]
 impl<E: Event + DeserializeOwned> Receive<E> for Notification {
     const DECODE: Option<Decode> = Some(decode::<E>);

@@ -8,7 +8,7 @@ use azure_core::auth::Secret;
 use reqwest::{Client, ClientBuilder};
 
 use super::connection::Connection;
-use super::entity::Entities;
+use super::entity::{self, Entities};
 use super::options::MessageOptions;
 use super::wire::{Customise, Wire};
 use crate::broker::OutboundMessage;
@@ -182,6 +182,7 @@ impl ServiceBusConfig {
     pub(super) fn check(mut self) -> Result<Checked, InvalidServiceBusConfig> {
         let mut problems = std::mem::take(&mut self.problems);
         self.limits(&mut problems);
+        problems.extend(self.options.problems());
         self.destinations(&mut problems);
         let http = self.http.take();
         let http = http_client(http, self.connect_timeout, self.concurrency)
@@ -195,7 +196,6 @@ impl ServiceBusConfig {
             max_body: self.max_body,
             sessions: self.sessions,
         };
-        problems.extend(wire.problems());
         match (http, self.connection.namespace, self.connection.policy, self.connection.key) {
             (Ok(http), Some(namespace), Some(policy), Some(key)) if problems.is_empty() => Ok(Checked {
                 namespace,
@@ -232,9 +232,11 @@ impl ServiceBusConfig {
         if self.topic.is_some() && self.queue.is_some() {
             problems.push("messages without a topic cannot go to both a topic and a queue".to_owned());
         }
-        let named = self.topic.iter().chain(&self.queue).chain(self.mapped.values());
-        let Some(only) = &self.connection.entity else { return };
-        for other in named.filter(|name| *name != only) {
+        let named: Vec<_> = self.topic.iter().chain(&self.queue).chain(self.mapped.values()).collect();
+        let only = self.connection.entity.as_ref();
+        problems.extend(named.iter().copied().chain(only).filter_map(|name| entity::problem(name)));
+        let Some(only) = only else { return };
+        for other in named.into_iter().filter(|name| *name != only) {
             let (other, only) = (other.escape_debug(), only.escape_debug());
             problems.push(format!("the connection string is good for `{only}` alone, and not for `{other}`"));
         }

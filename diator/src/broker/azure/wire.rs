@@ -70,14 +70,6 @@ impl Wire {
             problems => Err(unsendable(message, &problems.join("; "))),
         }
     }
-
-    pub(super) fn problems(&self) -> Vec<String> {
-        let mut problems = self.options.problems();
-        problems
-            .extend(self.entities.default.iter().chain(&self.entities.only).filter_map(|n| super::entity::problem(n)));
-        problems.extend(self.entities.mapped.values().filter_map(|name| super::entity::problem(name)));
-        problems
-    }
 }
 
 fn unsendable(message: &OutboundMessage, why: &dyn std::fmt::Display) -> PublishError {

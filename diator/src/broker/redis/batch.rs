@@ -34,10 +34,7 @@ impl Batch {
         batch
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.refused.len()
-    }
-
+    /// Answers for as many messages as it took.
     pub(super) async fn publish(self, broker: &RedisBroker, call: Span) -> Vec<Result<Receipt, PublishError>> {
         let replies = if self.pipeline.is_empty() { Ok(Vec::new()) } else { self.replies(broker, call).await };
         match replies {

@@ -224,7 +224,9 @@ impl RedisServer {
 /// Reads a URL; what is said of a bad one repeats nothing of it, since parts that were mixed up may be the password.
 fn read(url: &str) -> Result<ConnectionInfo, String> {
     const SCHEMES: [&str; 7] = ["redis", "rediss", "valkey", "valkeys", "unix", "redis+unix", "valkey+unix"];
-    let Some((scheme, _)) = url.split_once("://") else { return Err("the url has no scheme: begin with `redis://`".to_owned()) };
+    let Some((scheme, _)) = url.split_once("://") else {
+        return Err("the url has no scheme: begin with `redis://`".to_owned());
+    };
     if !SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
         return Err("the scheme of the url is not supported: use `redis://`, `rediss://` or `unix://`".to_owned());
     }
@@ -295,3 +297,116 @@ impl fmt::Display for InvalidRedisConfig {
 }
 
 impl Error for InvalidRedisConfig {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::redis::RedisBroker;
+
+    fn problems(url: &str) -> Vec<String> {
+        RedisBroker::new(RedisConfig::pub_sub(url)).err().map_or_else(Vec::new, |error| error.problems)
+    }
+
+    fn login(url: &str) -> (String, Option<String>, Option<String>, i64) {
+        let server = RedisServer::from(url).check(&mut Vec::new()).expect("it is a url");
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        (server.address, owned(server.login.username()), owned(server.login.password()), server.login.db())
+    }
+
+    #[test]
+    fn urls_are_read() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(login("redis://localhost"), ("localhost:6379".to_owned(), None, None, 0));
+        let all = login("valkey://us%20er:p%40ss@[::1]:7000/3?protocol=resp3");
+        assert_eq!(all, ("::1:7000".to_owned(), text("us er"), text("p@ss"), 3));
+        assert_eq!(login("redis://:secret@10.0.0.1/0").2, text("secret"));
+        let socket = login("unix:///run/redis.sock?db=2&user=u&pass=p");
+        assert_eq!(socket, ("/run/redis.sock".to_owned(), text("u"), text("p"), 2));
+    }
+
+    #[test]
+    fn a_client_brings_its_login() {
+        let client = Client::open("redis://user:secret@localhost:7000/4").expect("it is a url");
+        let config = RedisConfig::streams(client);
+        assert!(!format!("{config:?}").contains("secret"), "{config:?}");
+        let server = config.server.check(&mut Vec::new()).expect("it is right");
+        assert_eq!((server.login.password(), server.login.db()), (Some("secret"), 4));
+        assert_eq!(server.client.get_connection_info().redis_settings().password(), None);
+    }
+
+    #[test]
+    fn bad_urls_are_told_apart() {
+        let cases = [
+            ("", "the url has no scheme"),
+            ("localhost:6379", "the url has no scheme"),
+            ("http://localhost", "the scheme of the url is not supported"),
+            ("amqp://localhost", "the scheme of the url is not supported"),
+            ("redis://", "the url cannot be used: Missing hostname"),
+            ("redis://user:pass:word@host:x", "the url cannot be read"),
+            ("redis://localhost/one", "the url cannot be used: Invalid database number"),
+            ("redis://localhost/-1", "the number of the database must not be negative"),
+            ("redis://localhost:0", "the port must not be 0"),
+            ("redis://0.0.0.0", "the url cannot be used: Cannot connect to a wildcard address"),
+            ("redis://localhost?db=1", "the url ends in something that means nothing"),
+            ("redis://localhost#insecure", "the url ends in something that means nothing"),
+            ("redis://localhost?protocol=9", "the url cannot be used: Invalid protocol version"),
+            ("unix://run/redis.sock", "the url cannot be used"),
+        ];
+        for (url, problem) in cases {
+            let found = problems(url);
+            assert!(found.len() == 1 && found[0].starts_with(problem), "{url}: {found:?}");
+        }
+        assert_eq!(problems("redis://localhost"), [""; 0]);
+    }
+
+    #[cfg(not(feature = "redis-tls"))]
+    #[test]
+    fn tls_needs_its_feature() {
+        assert!(problems("rediss://localhost")[0].contains("TLS"), "{:?}", problems("rediss://localhost"));
+    }
+
+    #[cfg(feature = "redis-tls")]
+    #[test]
+    fn tls_is_checked_and_has_a_crypto_provider() {
+        assert_eq!(problems("rediss://localhost"), [""; 0]);
+        assert!(rustls::crypto::CryptoProvider::get_default().is_some());
+        assert_eq!(problems("rediss://localhost#insecure").len(), 1);
+        let insecure = Client::open("rediss://localhost#insecure").expect("the client takes it");
+        let error = RedisBroker::new(RedisConfig::pub_sub(insecure)).expect_err("we do not");
+        assert_eq!(error.problems, ["tls without checking the server is not supported"]);
+    }
+
+    #[test]
+    fn every_problem_is_listed() {
+        let config = RedisConfig::streams("nowhere").stream("a b").max_len(0).deadline(Duration::ZERO).max_body(0);
+        let error = RedisBroker::new(config).expect_err("it is wrong throughout");
+        assert_eq!(error.problems().len(), 5, "{error}");
+        assert!(error.to_string().starts_with("redis configuration is invalid: the url has no scheme"), "{error}");
+        let long = RedisConfig::pub_sub("redis://localhost").deadline(Duration::from_secs(3601)).prefix("");
+        assert_eq!(RedisBroker::new(long).expect_err("too long").problems().len(), 2);
+    }
+
+    #[test]
+    fn no_text_repeats_a_password() {
+        for url in [
+            "sup3rsecret",
+            "sup3rsecret://host",
+            "http://user:sup3rsecret@host",
+            "redis://user:sup3rsecret",
+            "redis://user:sup3rsecret@",
+            "redis://:sup3rsecret@host:port",
+            "redis://:sup3rsecret@host/sup3rsecret",
+            "redis://host?pass=sup3rsecret",
+            "redis://host?protocol=sup3rsecret",
+            "unix://sup3rsecret",
+        ] {
+            let config = RedisConfig::pub_sub(url);
+            assert!(!format!("{config:?}").contains("sup3rsecret"), "{config:?}");
+            let error = RedisBroker::new(config).expect_err(url);
+            assert!(!format!("{error} {error:?}").contains("sup3rsecret"), "{error}");
+        }
+        let broker = RedisBroker::new(RedisConfig::pub_sub("redis://user:sup3rsecret@host")).expect("it is right");
+        let shown = format!("{broker:?}");
+        assert!(shown.contains("host:6379") && !shown.contains("sup3rsecret"), "{shown}");
+    }
+}

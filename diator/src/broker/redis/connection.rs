@@ -9,9 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{
-    AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisError, RedisResult, Value, cmd,
-};
+use ::redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisError, RedisResult, Value, cmd};
 use tokio::sync::OnceCell;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
@@ -251,5 +249,75 @@ fn setting(reply: &Value) -> Option<&[u8]> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(info: &RedisConnectionInfo, durable: bool) -> String {
+        let text = String::from_utf8(login(info, durable).get_packed_pipeline()).expect("it is text");
+        text.lines().filter(|line| !line.starts_with(['*', '$'])).collect::<Vec<_>>().join(" ")
+    }
+
+    fn bulk(text: &str) -> Value {
+        Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    fn config(name: &str, value: &str) -> Value {
+        Value::Array(vec![bulk(name), bulk(value)])
+    }
+
+    fn error(line: &str) -> Value {
+        ::redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).expect("it is a reply")
+    }
+
+    #[test]
+    fn the_login_says_what_it_must() {
+        let bare = RedisConnectionInfo::default();
+        assert_eq!(packed(&bare, false), "PING");
+        assert_eq!(packed(&bare.clone().set_password("p"), false), "AUTH p PING");
+        let all = bare.set_username("u").set_password("p").set_db(3);
+        assert_eq!(packed(&all, true), "AUTH u p SELECT 3 PING CONFIG GET appendonly CONFIG GET appendfsync");
+    }
+
+    #[test]
+    fn a_login_that_is_refused_is_no_connection() {
+        let pong = || Value::SimpleString("PONG".to_owned());
+        assert!(check_login(vec![Value::Okay, pong()], false).is_ok());
+        assert!(check_login(vec![Value::Okay, error("NOPERM no ping")], false).is_ok());
+        for line in ["WRONGPASS no", "NOAUTH no", "LOADING wait", "ERR max number of clients reached"] {
+            assert!(matches!(check_login(vec![error(line)], false), Err(Failure::Unreachable(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn durability_is_asked_for_and_silence_is_believed() {
+        let check = |replies: [Value; 2]| check_login([vec![Value::Okay], replies.to_vec()].concat(), true);
+        assert!(check([config("appendonly", "yes"), config("appendfsync", "always")]).is_ok());
+        assert!(check([error("NOPERM no config"), error("ERR unknown command")]).is_ok());
+        assert!(check([Value::Array(vec![]), Value::Array(vec![])]).is_ok());
+        for (append, sync) in [("no", "always"), ("yes", "everysec"), ("no", "no")] {
+            let replies = [config("appendonly", append), config("appendfsync", sync)];
+            assert!(matches!(check(replies), Err(Failure::NotDurable)), "{append} {sync}");
+        }
+        assert!(matches!(
+            check_login(vec![error("NOAUTH no"), Value::Nil, Value::Nil], true),
+            Err(Failure::Unreachable(_))
+        ));
+    }
+
+    #[test]
+    fn silence_is_measured() {
+        let slot = Slot::default();
+        slot.heard(100);
+        assert_eq!(slot.silence(1100), Duration::from_secs(1));
+        slot.heard(120);
+        assert_eq!(slot.silence(1100), Duration::from_secs(1));
+        slot.heard.store(SUSPECT, Ordering::Relaxed);
+        assert_eq!(slot.silence(1100), Duration::MAX);
+        slot.heard(1000);
+        assert_eq!(slot.silence(900), Duration::ZERO);
     }
 }

@@ -1,6 +1,8 @@
 //! What a reply, or the lack of one, means for the message.
 
+use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::{ErrorKind, RedisError, ServerError};
@@ -55,8 +57,10 @@ fn unreachable(error: RedisError, server: &str) -> PublishError {
 }
 
 fn is_distrust(error: &RedisError) -> bool {
-    let source = std::error::Error::source(error);
-    source.and_then(|source| source.downcast_ref::<io::Error>()).is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
+    // The client keeps its sources in an `Arc`, and shows that.
+    let source = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+    let source = source.and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
 }
 
 /// The server's own no: the command was not carried out.
@@ -75,4 +79,75 @@ pub(super) fn refused(error: ServerError) -> PublishError {
         _ => (PublishErrorKind::Fatal, "redis refused the message"),
     };
     PublishError::new(kind, text).with_code(code).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use ::redis::{Value, parse_redis_value};
+
+    use super::*;
+
+    const TRANSIENT: PublishErrorKind = PublishErrorKind::Transient { retry_after: None };
+
+    fn answer(line: &str) -> PublishError {
+        match parse_redis_value(format!("-{line}\r\n").as_bytes()) {
+            Ok(Value::ServerError(error)) => refused(error),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_code_has_its_kind() {
+        for line in [
+            "LOADING Redis is loading the dataset in memory",
+            "BUSY Redis is busy running a script.",
+            "READONLY You can't write against a read only replica.",
+            "MASTERDOWN Link with MASTER is down",
+            "CLUSTERDOWN Hash slot not served",
+            "TRYAGAIN Multiple keys request during rehashing of slot",
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "MISCONF Redis is configured to save RDB snapshots",
+            "NOREPLICAS Not enough good replicas to write.",
+            "ERR max number of clients reached",
+        ] {
+            assert_eq!(answer(line).kind(), TRANSIENT, "{line}");
+        }
+        for line in [
+            "NOAUTH Authentication required.",
+            "WRONGPASS invalid username-password pair or user is disabled.",
+            "NOPERM this user has no permissions to run the 'publish' command",
+            "WRONGTYPE Operation against a key holding the wrong kind of value",
+            "MOVED 3999 127.0.0.1:6381",
+            "ERR unknown command 'XADD'",
+            "SOMETHING new",
+        ] {
+            assert_eq!(answer(line).kind(), PublishErrorKind::Fatal, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_code_is_redis_own_and_the_source_has_its_words() {
+        let error = answer("OOM command not allowed");
+        assert_eq!(error.to_string(), "redis cannot take the message now (OOM)");
+        assert!(error.source().is_some_and(|source| source.to_string().contains("command not allowed")));
+        assert_eq!(answer("NOPERM no").to_string(), "redis does not permit the user to publish (NOPERM)");
+        assert_eq!(answer("NOAUTH no").code(), Some("NOAUTH"));
+    }
+
+    #[test]
+    fn what_was_not_sent_is_transient_and_what_was_lost_ambiguous() {
+        let second = Duration::from_secs(1);
+        let io = |kind| RedisError::from(io::Error::from(kind));
+        let kind = |failure: Failure| failure.at("host:1").kind();
+        assert_eq!(kind(Failure::NotSent(second)), TRANSIENT);
+        assert_eq!(kind(Failure::NoReply(second)), PublishErrorKind::Ambiguous);
+        for error in [io::ErrorKind::ConnectionRefused, io::ErrorKind::TimedOut, io::ErrorKind::BrokenPipe] {
+            assert_eq!(kind(Failure::Unreachable(io(error))), TRANSIENT);
+            assert_eq!(kind(Failure::Lost(io(error))), PublishErrorKind::Ambiguous);
+        }
+        assert_eq!(kind(Failure::Unreachable(io(io::ErrorKind::InvalidData))), PublishErrorKind::Fatal);
+        assert_eq!(kind(Failure::NotDurable), PublishErrorKind::Fatal);
+        let text = Failure::NoReply(second).at("host:1").to_string();
+        assert_eq!(text, "redis at host:1 did not answer within 1s");
+    }
 }
