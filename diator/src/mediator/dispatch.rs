@@ -44,31 +44,25 @@ impl<'a> Dispatch<'a> {
 }
 
 /// Sends a request to a handler that is known by its type: what [`Mediator::send`] comes to.
-pub fn send<'a, R, H>(
-    dispatch: Dispatch<'a>,
-    request: R,
-    slot: &'static SlotIndex,
-) -> impl Future<Output = SendResult<R>> + Send + use<'a, R, H>
+// One body and no other future within it but the handler's: each further one would be copied to its place.
+pub async fn send<R, H>(dispatch: Dispatch<'_>, request: R, slot: &'static SlotIndex) -> SendResult<R>
 where
     R: Request,
     H: RequestHandler<R>,
 {
-    // One body and no other future within it but the handler's: each further one would be copied to its place.
-    async move {
-        let Some(handler) = dispatch.mediator.built::<H>(slot) else {
-            return dispatch.send_dyn(request).await;
-        };
-        let root = Root::enter(dispatch.mediator, dispatch.meta)?;
-        let mut unit = Unit::default();
-        let result = handler.handle(request, &mut RequestContext::new(root.run(&mut unit))).await;
-        if unit.is_untouched() {
-            // There is nothing to drop, which the compiler cannot see.
-            std::mem::forget(unit);
-            return result.map_err(SendError::Handler);
-        }
-        let ended = root.end(&mut unit, result.is_ok()).await;
-        answer(result.map_err(SendError::Handler), ended)
+    let Some(handler) = dispatch.mediator.built::<H>(slot) else {
+        return dispatch.send_dyn(request).await;
+    };
+    let root = Root::enter(dispatch.mediator, dispatch.meta)?;
+    let mut unit = Unit::default();
+    let result = handler.handle(request, &mut RequestContext::new(root.run(&mut unit))).await;
+    if unit.is_untouched() {
+        // There is nothing to drop, which the compiler cannot see.
+        std::mem::forget(unit);
+        return result.map_err(SendError::Handler);
     }
+    let ended = root.end(&mut unit, result.is_ok()).await;
+    answer(result.map_err(SendError::Handler), ended)
 }
 
 fn unhandled<R: Request>() -> SendError<R::Error> {

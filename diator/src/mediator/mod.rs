@@ -105,13 +105,11 @@ impl Mediator {
     /// let error = diator::Mediator::from_registry().build().unwrap_err();
     /// assert!(error.to_string().contains("no handler is registered"));
     /// ```
-    #[must_use]
     pub fn from_registry() -> MediatorBuilder {
         MediatorBuilder::from_registry()
     }
 
     /// Starts to build a mediator with the handlers that are given by hand.
-    #[must_use]
     pub fn builder() -> MediatorBuilder {
         MediatorBuilder::empty()
     }

@@ -65,13 +65,17 @@ pub(super) fn publish_error(error: azure_core::Error) -> PublishError {
         Ok(refusal) => return refusal.into(),
         Err(error) => error,
     };
-    match error.downcast_ref::<reqwest::Error>() {
-        Some(cause) if cause.is_connect() => PublishError::transient("service bus could not be reached"),
-        Some(cause) if !cause.is_builder() => PublishError::ambiguous("service bus went away before it answered"),
-        _ => PublishError::fatal("service bus request could not be made"),
+    match error.into_downcast::<reqwest::Error>() {
+        Ok(cause) if cause.is_connect() => {
+            PublishError::transient("service bus could not be reached").with_source(cause)
+        }
+        Ok(cause) if cause.is_builder() => PublishError::fatal(NO_REQUEST).with_source(cause),
+        Ok(cause) => PublishError::ambiguous("service bus went away before it answered").with_source(cause),
+        Err(error) => PublishError::fatal(NO_REQUEST).with_source(error),
     }
-    .with_source(error)
 }
+
+const NO_REQUEST: &str = "service bus request could not be made";
 
 pub(super) fn timed_out(deadline: Duration) -> PublishError {
     PublishError::ambiguous(format!("service bus did not answer within {deadline:?}"))
