@@ -4,6 +4,7 @@ mod azure {
     mod answers;
     mod batches;
     mod configuration;
+    mod conformance;
     mod connections;
     mod requests;
     mod signature;

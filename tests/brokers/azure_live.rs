@@ -15,13 +15,13 @@ use uuid::Uuid;
 const NAME: &str = "a_real_queue_keeps_what_it_is_sent";
 const VARIABLES: [&str; 2] = ["DIATOR_AZURE_CONNECTION_STRING", "DIATOR_AZURE_QUEUE"];
 
-/// Test runners ask for a list first; there, a test that cannot run counts as ignored.
+/// Test runners ask for a list of all tests, and for one of the ignored: a test that cannot run is both.
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().collect();
     let asked = |argument: &str| arguments.iter().any(|other| other == argument);
     let missing: Vec<_> = VARIABLES.into_iter().filter(|variable| env::var_os(variable).is_none()).collect();
     if asked("--list") {
-        if asked("--ignored") == !missing.is_empty() || !asked("--format") {
+        if !asked("--ignored") || !missing.is_empty() {
             println!("{NAME}: test");
         }
         return ExitCode::SUCCESS;

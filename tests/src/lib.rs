@@ -2,11 +2,12 @@
 //!
 //! There are no handlers here: a handler in a library would join the registry of every test program.
 
-mod broker;
+pub mod broker;
 mod journal;
 mod outbox;
 mod polling;
 mod recorder;
+pub mod redis_server;
 #[cfg(feature = "azure")]
 pub mod service_bus;
 

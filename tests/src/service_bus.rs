@@ -7,16 +7,16 @@ mod sas;
 mod script;
 mod tls;
 
-use std::collections::{HashMap, VecDeque};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as Port};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diator::broker::azure::ServiceBusConfig;
 use diator::broker::azure::reqwest::{Certificate, ClientBuilder};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 pub use self::request::Captured;
@@ -36,16 +36,28 @@ pub struct ServiceBusServer {
     certificate: Certificate,
     acceptor: TlsAcceptor,
     address: SocketAddr,
-    running: Mutex<Option<JoinHandle<()>>>,
+    running: Mutex<Option<Runtime>>,
 }
 
 struct Shared {
     keys: Mutex<HashMap<String, String>>,
     script: Mutex<VecDeque<Answer>>,
+    denied: Mutex<HashSet<String>>,
     limit: AtomicUsize,
     connections: AtomicUsize,
-    paused: watch::Sender<bool>,
+    gate: watch::Sender<Gate>,
     record: watch::Sender<Record>,
+}
+
+/// How far the server goes with what comes.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Gate {
+    #[default]
+    Open,
+    /// It reads requests, and leaves them.
+    Held,
+    /// It does nothing at all.
+    Shut,
 }
 
 /// What came, and what was taken of it.
@@ -61,8 +73,9 @@ impl ServiceBusServer {
     /// # Panics
     ///
     /// No port is free.
-    pub async fn start() -> Self {
-        Self::start_at((Ipv4Addr::LOCALHOST, 0).into()).await
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into())
     }
 
     /// Starts at an address that was another's, with a certificate that nobody has heard of.
@@ -70,21 +83,23 @@ impl ServiceBusServer {
     /// # Panics
     ///
     /// The port is taken.
-    pub async fn start_at(address: SocketAddr) -> Self {
+    #[must_use]
+    pub fn start_at(address: SocketAddr) -> Self {
         let (certificate, acceptor) = tls::identity();
         let keys = [POLICY, LISTENER].map(|policy| (policy.to_owned(), KEY.to_owned()));
         let shared = Shared {
             keys: Mutex::new(HashMap::from(keys)),
             script: Mutex::default(),
+            denied: Mutex::new(HashSet::from([LISTENER.to_owned()])),
             limit: AtomicUsize::new(256 * 1024),
             connections: AtomicUsize::new(0),
-            paused: watch::Sender::new(false),
+            gate: watch::Sender::default(),
             record: watch::Sender::default(),
         };
-        let listener = TcpListener::bind(address).await.expect("the port is free");
-        let address = listener.local_addr().expect("it is bound");
+        let port = Port::bind(address).expect("the port is free");
+        let address = port.local_addr().expect("it is bound");
         let server = Self { shared: Arc::new(shared), certificate, acceptor, address, running: Mutex::default() };
-        server.listen(listener);
+        server.listen(port);
         server
     }
 
@@ -122,14 +137,24 @@ impl ServiceBusServer {
         self.shared.limit.store(bytes, Ordering::SeqCst);
     }
 
-    /// Reads requests, but does nothing about them until [`resume`](Self::resume).
-    pub fn pause(&self) {
-        self.shared.paused.send_replace(true);
+    /// Lets a policy send that could not, such as [`LISTENER`].
+    pub fn permit(&self, policy: &str) {
+        lock(&self.shared.denied).remove(policy);
     }
 
-    /// Goes on with what came during the pause, also where nobody waits any more.
+    /// Reads requests, but does nothing about them until [`resume`](Self::resume).
+    pub fn hold(&self) {
+        self.shared.gate.send_replace(Gate::Held);
+    }
+
+    /// Does nothing until [`resume`](Self::resume): connections are made by the system alone, without their TLS.
+    pub fn pause(&self) {
+        self.shared.gate.send_replace(Gate::Shut);
+    }
+
+    /// Goes on with what came in between, also where nobody waits any more.
     pub fn resume(&self) {
-        self.shared.paused.send_replace(false);
+        self.shared.gate.send_replace(Gate::Open);
     }
 
     /// Ends at once: connections break, the port is closed.
@@ -137,11 +162,10 @@ impl ServiceBusServer {
     /// # Panics
     ///
     /// It is not running.
-    pub async fn stop(&self) {
+    pub fn stop(&self) {
         let running = lock(&self.running).take().expect("it is running");
-        running.abort();
-        // The listener is closed when the task is gone.
-        let _ = running.await;
+        // A runtime must not be dropped where another one runs.
+        std::thread::spawn(move || drop(running)).join().expect("no task panics while it is dropped");
     }
 
     /// Starts again, on the same port.
@@ -149,8 +173,8 @@ impl ServiceBusServer {
     /// # Panics
     ///
     /// Somebody else has taken the port.
-    pub async fn restart(&self) {
-        self.listen(TcpListener::bind(self.address).await.expect("the port is still free"));
+    pub fn restart(&self) {
+        self.listen(Port::bind(self.address).expect("the port is still free"));
     }
 
     /// Everything that came, oldest first, whatever the answer was.
@@ -175,6 +199,13 @@ impl ServiceBusServer {
         self.wait(|record| record.taken.len() >= count).await.taken
     }
 
+    /// Waits for one of the messages that it took, the first of which is number 0; for ever, if it does not come.
+    pub async fn taken_number(&self, number: usize) -> Captured {
+        let mut record = self.shared.record.subscribe();
+        let record = record.wait_for(|record| record.taken.len() > number).await.expect("the server is there");
+        record.taken[number].clone()
+    }
+
     async fn wait(&self, enough: impl FnMut(&Record) -> bool) -> Record {
         let mut record = self.shared.record.subscribe();
         record.wait_for(enough).await.expect("the server is there").clone()
@@ -192,23 +223,26 @@ impl ServiceBusServer {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    fn listen(&self, listener: TcpListener) {
+    /// Serves in a runtime of its own, which can end while that of the test waits for it.
+    fn listen(&self, port: Port) {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let (shared, acceptor) = (self.shared.clone(), self.acceptor.clone());
-        let accepting = async move {
-            let mut connections = JoinSet::new();
+        port.set_nonblocking(true).expect("it is a socket");
+        runtime.spawn(async move {
+            let listener = TcpListener::from_std(port).expect("it does not block");
             while let Ok((stream, _)) = listener.accept().await {
                 let number = shared.connections.fetch_add(1, Ordering::SeqCst);
-                connections.spawn(serve(shared.clone(), acceptor.clone(), stream, number));
+                tokio::spawn(serve(shared.clone(), acceptor.clone(), stream, number));
             }
-        };
-        *lock(&self.running) = Some(tokio::spawn(accepting));
+        });
+        *lock(&self.running) = Some(runtime);
     }
 }
 
 impl Drop for ServiceBusServer {
     fn drop(&mut self) {
         if let Some(running) = lock(&self.running).take() {
-            running.abort();
+            running.shutdown_background();
         }
     }
 }
@@ -221,13 +255,13 @@ impl std::fmt::Debug for ServiceBusServer {
 
 /// Answers the requests of one connection until it ends.
 async fn serve(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: TcpStream, connection: usize) {
+    shared.passes(|gate| gate != Gate::Shut).await;
     let Ok(mut stream) = acceptor.accept(stream).await else { return };
-    while let Some(request) = request::read(&mut stream, connection).await {
+    loop {
+        shared.passes(|gate| gate != Gate::Shut).await;
+        let Some(request) = request::read(&mut stream, connection).await else { return };
         shared.record.send_modify(|record| record.requests.push(request.clone()));
-        let mut paused = shared.paused.subscribe();
-        if paused.wait_for(|paused| !*paused).await.is_err() {
-            return;
-        }
+        shared.passes(|gate| gate == Gate::Open).await;
         let scripted = lock(&shared.script).pop_front();
         let answer = scripted.unwrap_or_else(|| shared.judge(&request));
         if answer.is_created() {
@@ -240,13 +274,18 @@ async fn serve(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: TcpStream, co
 }
 
 impl Shared {
+    async fn passes(&self, through: impl Fn(Gate) -> bool) {
+        let mut gate = self.gate.subscribe();
+        gate.wait_for(|gate| through(*gate)).await.expect("the server is there");
+    }
+
     /// What the service would answer, as far as its documentation says.
     fn judge(&self, request: &Captured) -> Answer {
         let policy = match sas::policy(request, &lock(&self.keys)) {
             Ok(policy) => policy,
             Err(problem) => return Answer::error(401, problem),
         };
-        if policy == LISTENER {
+        if lock(&self.denied).contains(&policy) {
             return Answer::error(401, "Unauthorized access. 'Send' claim(s) are required to perform this operation.");
         }
         if let Some(problem) = request.problem() {

@@ -13,7 +13,7 @@ const BUSY: PublishErrorKind = PublishErrorKind::Transient { retry_after: None }
 
 /// The error of a message that the server answers as told.
 async fn refused(answer: Answer) -> PublishError {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let broker = broker(server.config().queue("work"));
     server.script([answer]);
     let error = timeout(PATIENCE, broker.publish(&message("{}"))).await.expect("it answers").unwrap_err();
@@ -78,7 +78,7 @@ async fn the_time_to_wait_is_kept() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let broker = broker(server.config().queue("work"));
     for status in [301, 302, 307, 308] {
         let elsewhere = "https://shop.servicebus.windows.net/other/messages";
@@ -111,7 +111,7 @@ async fn an_answer_whose_body_breaks_off_counts() {
     let cut = b"HTTP/1.1 401 X\r\ncontent-length: 1000\r\n\r\n<Error><Code>401</Code>".to_vec();
     let error = refused(Answer::Raw(cut)).await;
     assert_eq!((error.kind(), error.code()), (PublishErrorKind::Fatal, Some("401")));
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let broker = broker(server.config().queue("work"));
     server.script([Answer::Raw(b"HTTP/1.1 201 Created\r\ncontent-length: 1000\r\n\r\nshort".to_vec())]);
     broker.publish(&message("{}")).await.expect("the status says that it is taken");
@@ -126,7 +126,7 @@ async fn a_body_of_any_length_is_shortened() {
 
 #[tokio::test]
 async fn no_answer_by_the_deadline_is_ambiguous() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let deadline = Duration::from_secs(2);
     let config = server.config().queue("work").deadline(deadline).connect_timeout(Duration::from_millis(1999));
     let broker = broker(config);
@@ -141,11 +141,11 @@ async fn no_answer_by_the_deadline_is_ambiguous() {
 }
 
 #[tokio::test]
-async fn the_message_of_a_paused_server_arrives_after_all() {
-    let server = ServiceBusServer::start().await;
+async fn a_message_that_was_held_up_arrives_after_all() {
+    let server = ServiceBusServer::start();
     let config = server.config().queue("work");
     let broker = broker(config.deadline(Duration::from_secs(2)).connect_timeout(Duration::from_millis(1900)));
-    server.pause();
+    server.hold();
     let message = message("{}");
     let error = timeout(PATIENCE, broker.publish(&message)).await.expect("the deadline holds").unwrap_err();
     assert_eq!(error.kind(), PublishErrorKind::Ambiguous);
@@ -158,9 +158,9 @@ async fn the_message_of_a_paused_server_arrives_after_all() {
 
 #[tokio::test]
 async fn who_is_not_connected_has_sent_nothing() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let broker = broker(server.config().queue("work"));
-    server.stop().await;
+    server.stop();
     let error = broker.publish(&message("{}")).await.unwrap_err();
     assert_eq!(error.kind(), BUSY, "{}", chain(&error));
     assert_eq!(error.to_string(), "service bus could not be reached");
@@ -172,7 +172,7 @@ async fn a_connection_that_is_never_made_is_transient_and_in_time() {
     // It accepts, and says nothing: the TLS handshake hangs.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let config = server.config().http(move |http| http.no_proxy().resolve("shop.servicebus.windows.net", address));
     let broker = broker(config.queue("work").connect_timeout(Duration::from_millis(300)));
     let error = timeout(PATIENCE, broker.publish(&message("{}"))).await.expect("the time-out holds").unwrap_err();
@@ -182,11 +182,11 @@ async fn a_connection_that_is_never_made_is_transient_and_in_time() {
 
 #[tokio::test]
 async fn a_server_whose_certificate_nobody_vouches_for_gets_nothing() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let reach = server.reach("shop");
     // The stranger answers under the name and at the place of the server, with a certificate of its own.
-    server.stop().await;
-    let stranger = ServiceBusServer::start_at(server.address()).await;
+    server.stop();
+    let stranger = ServiceBusServer::start_at(server.address());
     let broker = broker(server.config().http(reach).queue("work"));
     let error = broker.publish(&message("{}")).await.unwrap_err();
     assert_eq!(error.kind(), BUSY, "{}", chain(&error));
@@ -196,7 +196,7 @@ async fn a_server_whose_certificate_nobody_vouches_for_gets_nothing() {
 
 #[tokio::test]
 async fn a_wrong_key_and_a_missing_permission_are_fatal_and_show_no_secret() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let wrong = "d3Jvbmcta2V5LXdyb25nLWtleS13cm9uZy1rZXktMDA=";
     for (policy, key, words) in [
         (POLICY, wrong, "Invalid authorization token signature"),
@@ -215,7 +215,7 @@ async fn a_wrong_key_and_a_missing_permission_are_fatal_and_show_no_secret() {
 
 #[tokio::test]
 async fn a_service_that_echoes_the_token_does_not_bring_it_into_the_error() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let broker = broker(server.config().queue("work"));
     broker.publish(&message("{}")).await.unwrap();
     let token = server.taken()[0].header("authorization").unwrap().to_owned();

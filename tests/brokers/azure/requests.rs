@@ -15,7 +15,7 @@ use super::{broker, message};
 
 #[tokio::test]
 async fn a_message_is_posted_with_all_its_properties() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let options = MessageOptions::new()
         .time_to_live(Duration::from_secs(90))
         .scheduled_for(SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777))
@@ -27,7 +27,8 @@ async fn a_message_is_posted_with_all_its_properties() {
         .with_correlation_id(Uuid::from_u128(1))
         .with_causation_id(Uuid::from_u128(2))
         .with_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-    assert_eq!(broker.publish(&message).await.unwrap(), Receipt::Accepted);
+    let stored = Receipt::Persisted { position: "orders".to_owned() };
+    assert_eq!(broker.publish(&message).await.unwrap(), stored);
 
     let [request] = &server.taken()[..] else { panic!("one message is taken") };
     assert_eq!((&*request.method, &*request.path), ("POST", "/orders/messages"));
@@ -70,7 +71,7 @@ async fn a_message_is_posted_with_all_its_properties() {
 
 #[tokio::test]
 async fn text_beyond_ascii_arrives_byte_for_byte_and_its_headers_are_ascii() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let broker = broker(server.config().queue("work"));
     let mut message = message("{\"text\":\"Zoë 🦀 \\u0000 \n\"}").with_key("ключ \"🦀\"");
     message.name = "Zoë\nПривет".into();
@@ -84,7 +85,7 @@ async fn text_beyond_ascii_arrives_byte_for_byte_and_its_headers_are_ascii() {
 
 #[tokio::test]
 async fn bodies_of_every_size_arrive_and_a_larger_one_is_not_sent() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let broker = broker(server.config().queue("work"));
     let limit = 256 * 1024;
     for length in [0, 1, 200 * 1024, limit] {
@@ -99,7 +100,7 @@ async fn bodies_of_every_size_arrive_and_a_larger_one_is_not_sent() {
 
 #[tokio::test]
 async fn messages_go_where_their_topic_says() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let broker = broker(server.config().queue("rest").map_topic("audit log", "shop/audit"));
     for topic in [None, Some("orders"), Some("audit log"), Some("eu/users.v2")] {
         let mut message = message("{}");
@@ -112,7 +113,7 @@ async fn messages_go_where_their_topic_says() {
 
 #[tokio::test]
 async fn nothing_that_a_message_holds_can_add_a_header() {
-    let server = ServiceBusServer::start().await;
+    let server = ServiceBusServer::start();
     let config = server.config().queue("work").customise(|message, options| match &*message.name {
         "UserJoined" => options,
         name => options.property(name, "x\r\nauthorization: none"),
@@ -151,7 +152,7 @@ async fn an_event_of_the_mediator_arrives_in_both_formats() {
     for (format, content_type) in
         [(Format::json(), "application/json"), (Format::cloud_events("/shop").unwrap(), "application/cloudevents+json")]
     {
-        let server = ServiceBusServer::start().await;
+        let server = ServiceBusServer::start();
         let mediator = Mediator::builder().handlers(handlers![Readable]).format(format);
         let mediator = mediator.broker(broker(server.config())).build().unwrap();
         mediator.emit(UserChanged { user_id: 7 }).await.unwrap();

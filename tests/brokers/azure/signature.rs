@@ -43,7 +43,7 @@ fn the_reference_signs_as_the_python_package_does() {
 #[tokio::test]
 async fn the_driver_signs_the_same_inputs_as_the_reference_does() {
     for vector in vectors() {
-        let server = ServiceBusServer::start().await;
+        let server = ServiceBusServer::start();
         server.allow(&vector.policy, &vector.key);
         let config = ServiceBusConfig::new(&vector.namespace, &vector.policy, &vector.key);
         let broker = broker(config.topic(&vector.entity).http(server.reach(&vector.namespace)));

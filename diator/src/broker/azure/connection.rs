@@ -55,11 +55,13 @@ fn values<'a>(text: &'a str, problems: &mut Vec<String>) -> [Option<&'a str>; PA
                 problems.push(format!("the connection string has `{}` twice", PARTS[known]));
             }
             Some(known) => values[known] = Some(value.trim()).filter(|value| !value.is_empty()),
-            None if name.trim().eq_ignore_ascii_case("SharedAccessSignature") => problems.push(
-                "a connection string with `SharedAccessSignature` is not supported: give name and key".to_owned(),
-            ),
+            None if name.trim().eq_ignore_ascii_case("SharedAccessSignature") => {
+                problems
+                    .push("`SharedAccessSignature` is not supported: give the name of a policy and its key".to_owned());
+            }
             None => {
-                problems.push(format!("part {number} of the connection string is none of `{}`", PARTS.join("`, `")))
+                let known = PARTS.join("`, `");
+                problems.push(format!("part {number} of the connection string is none of `{known}`"));
             }
         }
     }

@@ -47,8 +47,9 @@ use crate::BoxFuture;
 ///
 /// # Guarantees
 ///
-/// - `Ok` means that the service answered 201: it has stored the message. A queue keeps it, a topic keeps it for each
-///   subscription that exists by then; with none, it is gone, and nobody says so.
+/// - `Ok` means that the service answered 201: it has stored the message. The receipt's position is the name of the
+///   topic or queue; the service tells no other. A queue keeps the message, a topic keeps it for each subscription that
+///   exists by then; with none, it is gone, and nobody says so.
 /// - The messages of a batch go out side by side, those with one topic and key one after the other.
 /// - With [`sessions`](ServiceBusConfig::sessions), consumers see messages with one key in order; without, no order
 ///   is promised.
@@ -60,7 +61,8 @@ use crate::BoxFuture;
 /// The [`code`](PublishError::code) is the HTTP status, the source has the service's words.
 /// - Transient: no connection was made; 408, 429, 500, 503, with the service's Retry-After; 403 where the topic or
 ///   queue is full.
-/// - Ambiguous: no answer by the deadline, or none that can be read; any other 5xx, and a 2xx that is not 201.
+/// - Ambiguous: no answer by the deadline, or none that can be read; any other 5xx, and a 2xx that is not 201. So is a
+///   message that began so late in a batch that the deadline met it while its connection was being made.
 /// - Fatal: any other status; a body that is too large or no UTF-8; a topic, key or option that Service Bus does not
 ///   take.
 ///
@@ -107,10 +109,11 @@ impl ServiceBusBroker {
         }
         let Checked { namespace, policy, key, .. } = &self.checked;
         // A topic's client, also for queues: they differ in what they receive, not in how they send.
-        let client = TopicClient::new(self.transport.clone(), namespace, request.entity, policy, key.clone());
+        let entity = request.entity;
+        let client = TopicClient::new(self.transport.clone(), namespace, entity, policy, key.clone());
         let sender = client.map_err(publish_error)?.topic_sender();
         match timeout_at(deadline, sender.send_message(request.body, Some(request.options))).await {
-            Ok(Ok(())) => Ok(Receipt::Accepted),
+            Ok(Ok(())) => Ok(Receipt::Persisted { position: entity.to_owned() }),
             Ok(Err(error)) => Err(publish_error(error)),
             Err(_) => Err(timed_out(self.checked.deadline)),
         }
@@ -136,7 +139,7 @@ fn lanes(requests: Vec<(usize, Request<'_>)>) -> Vec<Lane<'_>> {
     for (number, request) in requests {
         let key = request.session.clone().map(|session| (request.entity, session));
         let next = lanes.len();
-        let lane = key.map_or(next, |key| *keyed.entry(key).or_insert(next));
+        let lane = key.map_or(next, |key| { let _ = keyed.insert(key, next); next });
         if lane == next {
             lanes.push(Vec::new());
         }
@@ -194,3 +197,8 @@ impl fmt::Debug for ServiceBusBroker {
             .finish_non_exhaustive()
     }
 }
+
+/// The page about this driver, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/azure.md")]
+struct Page;

@@ -1,0 +1,85 @@
+use std::sync::Arc;
+
+use diator::MessageBroker;
+use diator::broker::Guarantees;
+use uuid::Uuid;
+
+/// A driver under test, with a server of its own if it has one.
+#[diator::async_trait]
+pub trait Driver: Send + Sync + Sized + 'static {
+    /// What the driver promises; the cases check no more, and no less.
+    const GUARANTEES: Guarantees;
+
+    /// Starts the server, empty.
+    async fn start() -> Self;
+
+    /// A broker that shares no connection with others.
+    fn connect(&self, login: Login) -> Arc<dyn MessageBroker>;
+
+    /// Hears what is published from now on, and what was published before if that is kept.
+    ///
+    /// It reads with another client than the driver's.
+    async fn listen(&self) -> Box<dyn Listener>;
+
+    /// The server, for the cases in which it misbehaves.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    fn server(&self) -> &dyn Server {
+        panic!("it has no server")
+    }
+}
+
+/// As whom to connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// As a user who may publish.
+    Right,
+    /// With a password that is not that user's: [`Login::WRONG`].
+    WrongPassword,
+    /// As a user who may not publish.
+    NotPermitted,
+}
+
+impl Login {
+    /// What a wrong password is; no text may repeat it.
+    pub const WRONG: &'static str = "wr0ng-s3cret";
+}
+
+/// One who hears messages, in the order in which they arrive.
+#[diator::async_trait]
+pub trait Listener: Send {
+    /// Waits for the next one; `None` once the server is gone.
+    async fn next(&mut self) -> Option<Arrived>;
+}
+
+/// A message as a consumer sees it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Arrived {
+    /// Its id, from wherever the driver puts it.
+    pub id: Uuid,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Arrived {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = String::from_utf8_lossy(&self.body[..self.body.len().min(64)]);
+        write!(f, "{} ({} bytes: {shown:?})", self.id, self.body.len())
+    }
+}
+
+/// A server that can be made to misbehave.
+pub trait Server: Send + Sync {
+    /// Ends it at once, without a chance to save anything.
+    fn kill(&self);
+    /// Starts it again, with what it saved.
+    fn restart(&self);
+    /// Stops it in the middle of whatever it does; its connections stay open.
+    fn pause(&self);
+    /// Lets it go on.
+    fn resume(&self);
+    /// Permits [`Login::NotPermitted`] to publish.
+    fn permit(&self);
+}
