@@ -66,11 +66,11 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// The attribute, as a user writes it.
+    /// The attribute, as a user writes it. The name is nobody's, so that it is not taken for one of the user's.
     pub(crate) fn example(self) -> &'static str {
         match self {
-            Self::Request => "#[request_handler(PlaceOrder)]",
-            Self::Event => "#[event_handler(OrderPlaced)]",
+            Self::Request => "#[request_handler(SomeRequest)]",
+            Self::Event => "#[event_handler(SomeEvent)]",
         }
     }
 

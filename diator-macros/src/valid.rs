@@ -169,8 +169,17 @@ fn one_event(registration: &Registration, errors: &mut Errors) {
         [_, more @ ..] => {
             for event in more {
                 let shown = event.to_token_stream();
-                let message =
-                    format!("one event for each attribute: put `#[event_handler({shown})]` on a line of its own");
+                let shown = shown.to_string();
+                // No type begins like that: it is a slip of the pen.
+                let message = match shown.starts_with(char::is_lowercase) && !shown.contains("::") {
+                    true => format!(
+                        "unknown argument `{shown}`: after the event, `#[event_handler(…)]` takes `order = 10` and \
+                         `after_commit`"
+                    ),
+                    false => {
+                        format!("one event for each attribute: put `#[event_handler({shown})]` on a line of its own")
+                    }
+                };
                 errors.on(event, message);
             }
         }

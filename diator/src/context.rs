@@ -44,9 +44,9 @@ impl<'a, R: Request> RequestContext<'a, R> {
     ///
     /// As for [`Mediator::send`](crate::Mediator::send). Its events are then dropped; if the scope is open and this
     /// handler succeeds nevertheless, the unit of work ends as [`SendError::RolledBack`].
-    pub fn send<Q, M>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
+    pub fn send<Q, OneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
-        Q: HandledBy<M> + SentFrom<R>,
+        Q: HandledBy<OneHandler> + SentFrom<R>,
     {
         self.run.reborrow().send(request)
     }
@@ -94,9 +94,9 @@ impl<'a> EventContext<'a> {
     /// # Errors
     ///
     /// As for [`RequestContext::send`].
-    pub fn send<Q, M>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
+    pub fn send<Q, OneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
-        Q: HandledBy<M>,
+        Q: HandledBy<OneHandler>,
     {
         self.run.reborrow().send(request)
     }

@@ -14,6 +14,12 @@ use crate::{BoxError, CascadeLimit};
 /// For every variant but [`Undelivered`](Self::Undelivered) and [`Commit`](Self::Commit) with an unknown
 /// outcome, nothing that the message did in its scope was kept, and none of its events left the process.
 ///
+/// # Source
+///
+/// [`Handler`](Self::Handler) shows itself as the handler's error does, and so is not its source: behind a boxed error
+/// it is found with `error.downcast_ref::<SendError<JoinError>>()`. Where a function returns an error of its own, give
+/// that a variant `#[from] SendError<JoinError>`, or match.
+///
 /// # Example
 ///
 /// ```

@@ -56,14 +56,14 @@ pub trait EventHandler<E: Event>: Send + Sync + 'static {
 /// The proof that a request has a handler: what lets [`Mediator::send`](crate::Mediator::send) compile.
 ///
 /// [`#[request_handler(R)]`](macro@crate::request_handler) implements it for the request, with a marker `M` whose
-/// name tells which handler it is. In generic code ask for `R: HandledBy<M>`, or use
+/// name tells which handler it is. In generic code declare the marker too, `fn f<R: HandledBy<M>, M>(…)`, or use
 /// [`send_dyn`](crate::Mediator::send_dyn).
 #[diagnostic::on_unimplemented(
     message = "no handler for request `{Self}`",
     label = "no `#[request_handler({Self})]` is visible here",
     note = "if its handler is in another crate, name that crate once: `use that_crate as _;` or `diator::link!(that_crate);`",
     note = "if there is none yet, put `#[request_handler({Self})]` on a struct that implements `RequestHandler<{Self}>`",
-    note = "in generic code, or where handlers must not be seen, bound the request with `R: HandledBy<M>` or call `send_dyn`",
+    note = "in generic code, or where handlers must not be seen, declare `<R: diator::HandledBy<M>, M>` or call `send_dyn`",
     note = "if `{Self}` is an event, it is not sent but emitted: call `emit`"
 )]
 pub trait HandledBy<M>: Request {

@@ -54,6 +54,9 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | none | the core, the built-in container, the in-memory broker |
+//! | `redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
+//! | `redis-tls` | `redis` over TLS |
+//! | `azure` | Azure Service Bus topics and queues |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]

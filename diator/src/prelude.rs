@@ -3,7 +3,7 @@
 //! It holds no derive of serde's: those need serde in the program's own `Cargo.toml`.
 
 pub use crate::{
-    BoxError, Command, DomainEvent, EcstEvent, Event, EventContext, EventHandler, InMemoryBroker, Mediator, Meta,
-    NotificationEvent, Query, Request, RequestContext, RequestHandler, SendError, Services, event_handler, handlers,
-    request_handler,
+    BoxError, Command, DomainEvent, EcstEvent, Event, EventContext, EventHandler, HandledBy, InMemoryBroker, Mediator,
+    Meta, NotificationEvent, Query, Request, RequestContext, RequestHandler, SendError, Services, event_handler,
+    handlers, request_handler,
 };

@@ -116,15 +116,11 @@ impl fmt::Debug for Undelivered {
 
 impl fmt::Display for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let handlers = self.failures.len() - self.unsent.len() - self.ambiguous.len();
-        write!(
-            f,
-            "the message is committed, but {} broker messages are unsent, {} may or may not be sent, and {} \
-             after-commit handlers failed",
-            self.unsent.len(),
-            self.ambiguous.len(),
-            handlers
-        )
+        f.write_str("the message is committed")?;
+        for (index, failure) in self.failures.iter().enumerate() {
+            write!(f, "{}{failure}", if index == 0 { ", but " } else { "; " })?;
+        }
+        Ok(())
     }
 }
 
@@ -137,7 +133,10 @@ impl Error for Undelivered {
 impl fmt::Display for DeliveryFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Publish { event, .. } => write!(f, "the event `{event}` could not be published"),
+            Self::Publish { event, source } if source.kind() == PublishErrorKind::Ambiguous => {
+                write!(f, "nobody knows whether the event `{event}` was published")
+            }
+            Self::Publish { event, .. } => write!(f, "the event `{event}` was not published"),
             Self::AfterCommit { event, handler, .. } => {
                 write!(f, "`{handler}` could not handle the event `{event}` after the commit")
             }

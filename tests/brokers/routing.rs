@@ -79,6 +79,17 @@ async fn a_batch_reaches_its_targets_in_order_and_answers_per_message() {
 }
 
 #[tokio::test]
+async fn a_batch_for_one_target_arrives_whole() {
+    let (orders, rest) = (memory(), memory());
+    let broker = RoutingBroker::new().route(Route::name("Order*").to(orders.clone())).otherwise(rest.clone());
+    let messages = ["Order1", "Order2", "Order3"].map(message);
+    assert_eq!(kinds(broker.publish_batch(&messages).await), [None; 3]);
+    assert_eq!((orders.published(), rest.len()), (messages.to_vec(), 0));
+    orders.refuse_next(2, BUSY);
+    assert_eq!(kinds(broker.publish_batch(&messages).await), [Some(BUSY), Some(BUSY), None]);
+}
+
+#[tokio::test]
 async fn a_message_that_no_route_takes_is_a_fatal_error_and_the_others_go_out() {
     let orders = memory();
     let broker = RoutingBroker::new()

@@ -139,12 +139,21 @@ fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
                 ProblemKind::MissingDependency,
                 handler.location(),
                 format!("the handler `{name}` needs `{service}` for its field `{field}`, and the container has none"),
-                format!(
-                    "register it as this very type, for example with `Services::new().singleton::<{}>(Arc::new(…))`",
-                    short(service)
-                ),
+                how_to_register(&short(service)),
             ));
         }
+    }
+}
+
+fn how_to_register(service: &str) -> String {
+    let example = format!(
+        "register it as this very type, for example with `Services::new().singleton::<{service}>(Arc::new(…))`"
+    );
+    match service.starts_with("dyn ") {
+        true => format!(
+            "{example}\nif it is registered as the concrete type, add `.alias::<{service}, ThatType>(|service| service)`"
+        ),
+        false => example,
     }
 }
 

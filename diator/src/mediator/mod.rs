@@ -127,9 +127,12 @@ impl Mediator {
     /// # Errors
     ///
     /// Each variant of [`SendError`] says when it occurs.
-    pub fn send<R, M>(&self, request: R) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send
+    pub fn send<R, OneHandler>(
+        &self,
+        request: R,
+    ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send
     where
-        R: HandledBy<M>,
+        R: HandledBy<OneHandler>,
     {
         request.dispatch(Dispatch::new(self, Meta::new()))
     }
@@ -202,12 +205,12 @@ impl<'a> MediatorWith<'a> {
     /// # Errors
     ///
     /// As for [`Mediator::send`].
-    pub fn send<R, M>(
+    pub fn send<R, OneHandler>(
         self,
         request: R,
-    ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R, M>
+    ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R, OneHandler>
     where
-        R: HandledBy<M>,
+        R: HandledBy<OneHandler>,
     {
         request.dispatch(Dispatch::new(self.mediator, self.meta))
     }

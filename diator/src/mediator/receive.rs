@@ -119,7 +119,7 @@ impl fmt::Display for ReceiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown { message_type, name } => write!(f, "no {message_type} named `{name}` is known here"),
-            Self::Undecodable { name, .. } => write!(f, "the payload does not fit the event `{name}`"),
+            Self::Undecodable { name, .. } => write!(f, "the message `{name}` cannot be read"),
             Self::Handlers(failures) => {
                 let names: Vec<_> = failures.iter().map(|failure| failure.handler).collect();
                 write!(f, "the message arrived, but these handlers failed: {}", names.join(", "))

@@ -139,7 +139,7 @@ fn lanes(requests: Vec<(usize, Request<'_>)>) -> Vec<Lane<'_>> {
     for (number, request) in requests {
         let key = request.session.clone().map(|session| (request.entity, session));
         let next = lanes.len();
-        let lane = key.map_or(next, |key| { let _ = keyed.insert(key, next); next });
+        let lane = key.map_or(next, |key| *keyed.entry(key).or_insert(next));
         if lane == next {
             lanes.push(Vec::new());
         }

@@ -241,7 +241,7 @@ fn read(url: &str) -> Result<ConnectionInfo, String> {
         let text = error.to_string();
         format!("the url cannot be used: {}", text.split(" - ").next().unwrap_or_default())
     })?;
-    Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+    Ok(info)
 }
 
 fn problem_of_address(address: &ConnectionAddr) -> Option<&'static str> {
