@@ -16,6 +16,7 @@ every_way! {
     they_run_after_the_commit,
     they_do_not_run_for_a_message_that_fails,
     one_event_may_have_handlers_on_both_sides_of_the_commit,
+    they_run_in_order,
     all_of_them_run_although_one_fails,
     each_runs_in_a_unit_of_work_of_its_own,
     one_that_fails_rolls_back_its_own_work_only,
@@ -98,6 +99,25 @@ async fn one_event_may_have_handlers_on_both_sides_of_the_commit(way: Way) {
     world.send(sent).await.expect("it succeeds");
     assert_eq!(world.notes(), ["prepared", "booked in scope 0", "a", "a too"]);
     assert!(world.journal.position(&Entry::note("prepared")) < world.journal.position(&Entry::CommitBegun(0)));
+}
+
+/// Comes last by its `order`, although its path comes before that of the other handlers.
+#[event_handler(Settled, after_commit, order = 3)]
+struct FollowLast {
+    journal: Arc<Journal>,
+}
+
+impl EventHandler<Settled> for FollowLast {
+    async fn handle(&self, _: &Settled, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        self.journal.note("last of all");
+        Ok(())
+    }
+}
+
+async fn they_run_in_order(way: Way) {
+    let world = World::with(way, |builder, _| builder.handlers(handlers![FollowLast]));
+    world.send(settling(vec![settled("a"), settled("b")])).await.expect("it succeeds");
+    assert_eq!(world.notes(), ["a", "a too", "last of all", "b", "b too", "last of all"]);
 }
 
 async fn all_of_them_run_although_one_fails(way: Way) {

@@ -146,7 +146,7 @@ async fn it_sees_the_real_outcome(way: Way) {
     let commit = seen(|world| world.container.fail_to_commit(CommitOutcome::RolledBack)).await;
     assert!(commit.contains("commit"), "{commit}");
     let publishing = seen(|world| world.broker.memory().refuse(PublishErrorKind::Fatal)).await;
-    assert!(publishing.contains("unsent"), "{publishing}");
+    assert!(publishing.contains("was not published"), "{publishing}");
 }
 
 // --- A middleware that gives up. ----------------------------------------------------------------

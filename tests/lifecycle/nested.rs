@@ -20,6 +20,7 @@ every_way! {
     events_of_a_nested_success_go_with_the_failure_around_it,
     endless_recursion_ends_at_the_depth_limit,
     recursion_may_go_deep,
+    many_requests_one_after_the_other_are_not_deep,
     recursion_between_events_and_requests_ends_too,
 }
 
@@ -258,6 +259,21 @@ async fn recursion_may_go_deep(way: Way) {
     for _ in 0..3 {
         assert_eq!(world.send(counting_down(60)).await.expect("it is within the limit"), 60);
     }
+}
+
+async fn many_requests_one_after_the_other_are_not_deep(way: Way) {
+    let world = World::new(way);
+    let busy = act(|cx| {
+        Box::pin(async move {
+            for _ in 0..100 {
+                cx.send(nested("nested")).await?;
+            }
+            cx.emit(happened("outer"));
+            Ok(1)
+        })
+    });
+    assert_eq!(world.send(busy).await.expect("they are all on one level"), 1);
+    assert_eq!(world.notes().len(), 101);
 }
 
 async fn recursion_between_events_and_requests_ends_too(way: Way) {

@@ -217,7 +217,7 @@ pub async fn a_batch_to_a_paused_server_keeps_its_one_deadline<D: Driver>() {
     let broker = driver.connect(Login::Right);
     broker.publish(&message(0)).await.expect("the server is well");
     driver.server().pause();
-    let messages: Vec<_> = (0..5000).map(message).collect();
+    let messages: Vec<_> = (0..10_000).map(message).collect();
     let begun = Instant::now();
     let answers = broker.publish_batch(&messages).await;
     assert!(begun.elapsed() < SOON, "it took {:?}", begun.elapsed());

@@ -2,7 +2,6 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use ::redis::io::tcp::TcpSettings;
 use ::redis::{Client, ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
 use super::wire::{PubSub, Streams, Wire};
@@ -237,11 +236,10 @@ fn read(url: &str) -> Result<ConnectionInfo, String> {
     if names.any(|name| name != "protocol" && !known.contains(&&*name)) || parsed.fragment().is_some() {
         return Err("the url ends in something that means nothing here: only a socket has parameters".to_owned());
     }
-    let info = url.parse::<ConnectionInfo>().map_err(|error| {
+    url.parse::<ConnectionInfo>().map_err(|error| {
         let text = error.to_string();
         format!("the url cannot be used: {}", text.split(" - ").next().unwrap_or_default())
-    })?;
-    Ok(info)
+    })
 }
 
 fn problem_of_address(address: &ConnectionAddr) -> Option<&'static str> {

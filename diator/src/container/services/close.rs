@@ -3,14 +3,23 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::super::{Closing, CommitError, Outcome};
+use super::super::{Closing, CommitError, DependencyKey, Outcome};
 use super::Registry;
 use super::state::{Built, Service};
 use crate::BoxFuture;
+use crate::registry::Location;
 
 /// What becomes of one type of service when its scope closes.
 pub(super) trait Close: Send + Sync {
     fn close(&self, service: Service, outcome: Outcome) -> BoxFuture<'static, Result<(), CommitError>>;
+}
+
+/// What was said to become of one type of service, and where.
+#[derive(Clone)]
+pub(super) struct CloseRegistration {
+    pub(super) close: Arc<dyn Close>,
+    pub(super) service: DependencyKey,
+    pub(super) location: Location,
 }
 
 pub(super) struct OnClose<T, F> {
@@ -52,11 +61,11 @@ pub(super) fn close(registry: &Registry, built: Built, outcome: Outcome) -> Clos
     }
 }
 
-async fn close_all(closes: Vec<(Arc<dyn Close>, Service)>, mut outcome: Outcome) -> Result<(), CommitError> {
+async fn close_all(closes: Vec<(CloseRegistration, Service)>, mut outcome: Outcome) -> Result<(), CommitError> {
     let mut result = Ok(());
     let mut committed = false;
-    for (close, service) in closes {
-        match close.close(service, outcome).await {
+    for (closes, service) in closes {
+        match closes.close.close(service, outcome).await {
             Ok(()) => committed |= outcome == Outcome::Success,
             Err(error) if result.is_ok() => {
                 outcome = Outcome::Failure;
@@ -65,7 +74,12 @@ async fn close_all(closes: Vec<(Arc<dyn Close>, Service)>, mut outcome: Outcome)
             }
             Err(error) => {
                 let error = error.into_source();
-                tracing::warn!(error = &*error as &dyn Error, "another service of the scope could not close either");
+                let service = closes.service.name();
+                tracing::warn!(
+                    service,
+                    error = &*error as &dyn Error,
+                    "another service of the scope could not close either"
+                );
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The built-in container.
 
+mod attempts;
 mod close;
 mod provider;
 mod scope;
@@ -19,8 +20,9 @@ use crate::{BoxError, Meta};
 
 pub use self::scope::{OwnedServiceScope, ServiceScope};
 
-use self::close::{Close, OnClose};
-use self::provider::{Alias, Provider, Ready, Scoped, ScopedAsync, Singleton, Transient};
+use self::attempts::AttemptId;
+use self::close::{CloseRegistration, OnClose};
+use self::provider::{Alias, META, Provider, Ready, Scoped, ScopedAsync, Singleton, Transient};
 use self::scope::OpenScope;
 use self::state::State;
 
@@ -31,9 +33,10 @@ use self::state::State;
 ///
 /// # Guarantees
 ///
-/// A singleton is built once, when the mediator is built; clones share it, until one of them is changed. A scoped service is built at most once for each message,
-/// also when it is asked for concurrently. A factory that fails or panics leaves nothing behind: the next who asks
-/// runs it again. Cycles are errors that show the chain.
+/// A singleton is built once, when the mediator is built; clones share it, until one of them is changed, which builds
+/// its singletons anew. A scoped service is built at most once for each message, also when it is asked for
+/// concurrently, and none after its message has ended. A factory that fails or panics leaves nothing behind: the next
+/// who asks runs it again. Cycles are errors that show the chain, also if several tasks close them together.
 ///
 /// # Example
 ///
@@ -68,7 +71,7 @@ pub struct Services {
 #[derive(Default)]
 pub(super) struct Registry {
     providers: TypeMap<Registration>,
-    closes: TypeMap<Arc<dyn Close>>,
+    closes: TypeMap<CloseRegistration>,
     // Where singletons are built: a scope of its own, in which no other services can be had.
     singletons: Arc<State>,
 }
@@ -179,21 +182,25 @@ impl Services {
     ///
     /// It is called for each `T` that the message used, the last built first. If one cannot commit, those after it get
     /// [`Outcome::Failure`]. A message that is dropped or panics calls nothing: then `T` is dropped, and must roll back.
+    /// To say it of a `T` that is not registered as scoped is a problem that `build()` reports.
     #[must_use]
+    #[track_caller]
     pub fn on_close<T, F, R>(mut self, close: F) -> Self
     where
         T: Send + Sync + 'static,
         F: Fn(Arc<T>, Outcome) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), CommitError>> + Send + 'static,
     {
-        let key = DependencyKey::of::<T>().id();
-        self.registry_mut().closes.insert(key, Arc::new(OnClose::new(close)));
+        let (service, location) = (DependencyKey::of::<T>(), Location::caller());
+        let registration = CloseRegistration { close: Arc::new(OnClose::new(close)), service, location };
+        self.registry_mut().closes.insert(service.id(), registration);
         self
     }
 
     /// Adds all of a module's services; they replace those that are registered already.
     #[must_use]
-    pub fn extend(mut self, module: Self) -> Self {
+    pub fn extend(mut self, mut module: Self) -> Self {
+        module.forget_singletons();
         let Registry { providers, closes, .. } = Arc::unwrap_or_clone(module.registry);
         let registry = self.registry_mut();
         registry.providers.extend(providers);
@@ -209,11 +216,20 @@ impl Services {
     }
 
     fn registry_mut(&mut self) -> &mut Registry {
+        self.forget_singletons();
         Arc::make_mut(&mut self.registry)
     }
 
+    /// Those that are built may hold what is about to be replaced.
+    fn forget_singletons(&mut self) {
+        if self.registry.singletons.has_built() {
+            self.registry = Arc::new(Registry::clone(&self.registry));
+        }
+    }
+
     fn singletons<'a>(&'a self, meta: &'a Meta) -> ServiceScope<'a> {
-        ServiceScope { registry: &self.registry, state: &self.registry.singletons, meta, chain: None }
+        let (registry, state) = (&self.registry, &self.registry.singletons);
+        ServiceScope { registry, state, meta, asker: AttemptId::default(), blocks: true }
     }
 }
 
@@ -233,22 +249,38 @@ impl Registration {
 
 impl Registry {
     fn provider(&self, key: &DependencyKey) -> Option<&dyn Provider> {
-        self.providers.get(&key.id()).map(|registration| &*registration.provider)
+        match self.providers.get(&key.id()) {
+            Some(registration) => Some(&*registration.provider),
+            None if *key == DependencyKey::of::<Meta>() => Some(&META),
+            None => None,
+        }
     }
 
     pub(super) fn lifetime(&self, key: &DependencyKey) -> Lifetime {
         let mut key = *key;
         // An alias may stand for an alias; more steps than providers lead in a circle.
         for _ in 0..=self.providers.len() {
-            let Some(provider) = self.provider(&key) else {
-                return if key == DependencyKey::of::<Meta>() { Lifetime::Scoped } else { Lifetime::Missing };
-            };
+            let Some(provider) = self.provider(&key) else { return Lifetime::Missing };
             match provider.target() {
                 Some(target) => key = target,
                 None => return provider.lifetime(),
             }
         }
         Lifetime::Unknown
+    }
+
+    /// What will never be closed, because no scope keeps it.
+    fn unclosable(&self) -> impl Iterator<Item = Misregistered> {
+        let kept = |provider: &dyn Provider| provider.target().is_none() && provider.lifetime() == Lifetime::Scoped;
+        let mut closes: Vec<_> =
+            self.closes.values().filter(|closes| !self.provider(&closes.service).is_some_and(kept)).collect();
+        closes.sort_by_key(|closes| closes.service.name());
+        closes.into_iter().map(|closes| {
+            let name = closes.service.name();
+            let source =
+                format!("`on_close` of `{name}` is never called: register `{name}` with `scoped` or `scoped_async`");
+            Misregistered { location: closes.location, source: source.into() }
+        })
     }
 }
 
@@ -266,7 +298,8 @@ impl Container for Services {
             let source = registration.provider.validate(&scope).err()?;
             Some(Misregistered { location: registration.location, source }.into())
         };
-        let problems: Vec<_> = registrations.into_iter().filter_map(problem).collect();
+        let mut problems: Vec<_> = registrations.into_iter().filter_map(problem).collect();
+        problems.extend(self.registry.unclosable().map(BoxError::from));
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 

@@ -1,11 +1,12 @@
-use std::any::{TypeId, type_name};
+use std::any::type_name;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
 use super::super::{DependencyKey, Lifetime, Place, Resolving};
+use super::attempts::AttemptId;
 use super::scope::{OwnedServiceScope, ServiceScope};
-use super::state::{Chain, Service};
+use super::state::{Claim, Service, Waiting};
 use crate::{BoxError, Meta};
 
 /// How one type of service is had; one implementation for each lifetime.
@@ -70,13 +71,26 @@ where
         if let Some(built) = self.built.get() {
             return Ok(built.clone());
         }
-        // In the scope of the singletons, where nothing can be had that belongs to one message.
-        let (state, meta) = (&scope.registry.singletons, Meta::new());
-        let scope = ServiceScope { registry: scope.registry, state, meta: &meta, chain: None };
-        let build = || (self.factory)(&scope).map(|service| Arc::new(service) as Service);
-        let service = scope.state.build_once(TypeId::of::<T>(), type_name::<T>(), build)?;
+        let service = self.build(scope)?;
         let service = service.downcast::<T>().map_err(|_| "a singleton of another type was kept in its place")?;
         Ok(self.built.get_or_init(|| service).clone())
+    }
+
+    /// In the scope of the singletons, where nothing can be had that belongs to one message.
+    fn build(&self, scope: ServiceScope<'_>) -> Result<Service, BoxError> {
+        let (state, meta) = (&scope.registry.singletons, Meta::new());
+        let asker = if scope.is_of_singletons() { scope.asker } else { AttemptId::default() };
+        loop {
+            match state.claim(&DependencyKey::of::<T>(), asker, false)? {
+                Claim::Built(service) => return Ok(service),
+                Claim::Busy(waiting) => waiting.block(),
+                Claim::Mine(running) => {
+                    let asker = running.id();
+                    let service = Arc::new((self.factory)(&ServiceScope { state, meta: &meta, asker, ..scope })?);
+                    return running.keep(service.clone()).map(|()| service as Service);
+                }
+            }
+        }
     }
 }
 
@@ -109,6 +123,12 @@ where
     }
 }
 
+type MetaFactory = fn(&ServiceScope<'_>) -> Result<Meta, BoxError>;
+
+/// What the mediator gives, registered or not.
+pub(super) static META: Scoped<Meta, MetaFactory> =
+    Scoped { factory: |scope| Ok(scope.meta().clone()), service: PhantomData };
+
 /// Built once for each scope.
 pub(super) struct Scoped<T, F> {
     factory: F,
@@ -118,6 +138,24 @@ pub(super) struct Scoped<T, F> {
 impl<T, F> Scoped<T, F> {
     pub(super) fn new(factory: F) -> Self {
         Self { factory, service: PhantomData }
+    }
+}
+
+impl<T, F> Scoped<T, F>
+where
+    T: Send + Sync + 'static,
+    F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
+{
+    /// The service, or somebody to wait for.
+    fn get<'a>(&self, scope: ServiceScope<'a>) -> Result<Result<Service, Waiting<'a>>, BoxError> {
+        match scope.state.claim(&DependencyKey::of::<T>(), scope.asker, false)? {
+            Claim::Built(service) => Ok(Ok(service)),
+            Claim::Busy(waiting) => Ok(Err(waiting)),
+            Claim::Mine(running) => {
+                let service = Arc::new((self.factory)(&ServiceScope { asker: running.id(), ..scope })?);
+                running.keep(service.clone()).map(|()| Ok(service as Service))
+            }
+        }
     }
 }
 
@@ -135,11 +173,29 @@ where
     }
 
     fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
-        let build = || (self.factory)(&scope).map(|service| Arc::new(service) as Service);
-        let resolved = belongs_to_a_message::<T>(&scope)
-            .and_then(|()| scope.state.build_once(TypeId::of::<T>(), type_name::<T>(), build))
-            .and_then(|service| put::<T>(service, &mut into));
-        Resolving::Ready(resolved)
+        if let Err(error) = scope.must_be_of_a_message(&DependencyKey::of::<T>()) {
+            return Resolving::Ready(Err(error));
+        }
+        loop {
+            match self.get(scope) {
+                Ok(Ok(service)) => return Resolving::Ready(put::<T>(service, &mut into)),
+                Err(error) => return Resolving::Ready(Err(error)),
+                Ok(Err(waiting)) if scope.blocks => waiting.block(),
+                // A worker of the runtime that waited here would be missed by the factory that it waits for.
+                Ok(Err(waiting)) => {
+                    return Resolving::Pending(Box::pin(async move {
+                        let mut waiting = waiting;
+                        loop {
+                            waiting.ended().await;
+                            match self.get(scope)? {
+                                Ok(service) => return put::<T>(service, &mut into),
+                                Err(again) => waiting = again,
+                            }
+                        }
+                    }));
+                }
+            }
+        }
     }
 }
 
@@ -170,24 +226,26 @@ where
     }
 
     fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
-        let id = TypeId::of::<T>();
-        if let Some(built) = scope.state.built(id) {
-            return Resolving::Ready(put::<T>(built, &mut into));
-        }
-        let chain = belongs_to_a_message::<T>(&scope).and_then(|()| Chain::with(scope.chain, id, type_name::<T>()));
-        let chain = match chain {
-            Ok(chain) => chain,
+        let key = DependencyKey::of::<T>();
+        let built = scope.must_be_of_a_message(&key).and_then(|()| scope.state.look(&key, scope.asker));
+        match built {
+            Ok(Some(built)) => return Resolving::Ready(put::<T>(built, &mut into)),
             Err(error) => return Resolving::Ready(Err(error)),
-        };
+            Ok(None) => {}
+        }
+        // Claimed by who awaits it: one that is never polled must not keep the others waiting.
         Resolving::Pending(Box::pin(async move {
-            let turn = scope.state.turn(id);
-            let _turn = turn.lock().await;
-            if let Some(built) = scope.state.built(id) {
-                return put::<T>(built, &mut into);
+            loop {
+                match scope.state.claim(&key, scope.asker, true)? {
+                    Claim::Built(built) => return put::<T>(built, &mut into),
+                    Claim::Busy(waiting) => waiting.ended().await,
+                    Claim::Mine(running) => {
+                        let service = Arc::new((self.factory)(OwnedServiceScope::new(scope, running.id())).await?);
+                        running.keep(service.clone())?;
+                        return into.put(service);
+                    }
+                }
             }
-            let service = Arc::new((self.factory)(OwnedServiceScope::new(scope, chain)).await?);
-            scope.state.keep(id, service.clone());
-            into.put(service)
         }))
     }
 }
@@ -218,8 +276,11 @@ where
     }
 
     fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
-        let service = scope.state.build(TypeId::of::<T>(), type_name::<T>(), || (self.factory)(&scope));
-        Resolving::Ready(service.and_then(|service| into.put(Arc::new(service))))
+        let resolved = scope.state.begin(&DependencyKey::of::<T>(), scope.asker).and_then(|running| {
+            let service = (self.factory)(&ServiceScope { asker: running.id(), ..scope })?;
+            into.put(Arc::new(service))
+        });
+        Resolving::Ready(resolved)
     }
 }
 
@@ -268,12 +329,13 @@ where
         let mut slot = None;
         let key = DependencyKey::of::<From>();
         // As a factory of its own, so that aliases in a circle are seen.
-        let found = scope.state.build(TypeId::of::<To>(), type_name::<To>(), || {
-            match scope.find(&key, Place::new::<From>(&mut slot)) {
-                Resolving::Ready(resolved) => resolved.map(|()| true),
-                Resolving::Pending(_) => Ok(false),
-            }
-        });
+        let found =
+            scope.state.begin(&DependencyKey::of::<To>(), scope.asker).and_then(|running| {
+                match (ServiceScope { asker: running.id(), ..scope }).find(&key, Place::new::<From>(&mut slot)) {
+                    Resolving::Ready(resolved) => resolved.map(|()| true),
+                    Resolving::Pending(_) => Ok(false),
+                }
+            });
         match found {
             Ok(true) => Resolving::Ready(self.put(slot, &mut into)),
             Err(error) => Resolving::Ready(Err(error)),
@@ -302,16 +364,4 @@ where
 fn put<T: Send + Sync + 'static>(service: Service, into: &mut Place<'_>) -> Result<(), BoxError> {
     let service = service.downcast::<T>().map_err(|_| "a service of another type was kept in its place")?;
     into.put(service)
-}
-
-/// A singleton outlives every message, and so cannot have what belongs to one.
-fn belongs_to_a_message<T>(scope: &ServiceScope<'_>) -> Result<(), BoxError> {
-    if !Arc::ptr_eq(scope.state, &scope.registry.singletons) {
-        return Ok(());
-    }
-    let (asker, service) = (scope.asker().unwrap_or("the mediator"), type_name::<T>());
-    Err(format!(
-        "the singleton `{asker}` needs the scoped service `{service}`: make `{asker}` scoped too, or `{service}` a singleton"
-    )
-    .into())
 }

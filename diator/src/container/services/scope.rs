@@ -2,7 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::super::{Closing, DependencyKey, Lifetime, Outcome, Place, Resolving, Scope, unanswered};
-use super::state::{Chain, State};
+use super::attempts::AttemptId;
+use super::state::State;
 use super::{Registry, close};
 use crate::{BoxError, Meta};
 
@@ -12,8 +13,10 @@ pub struct ServiceScope<'a> {
     pub(super) registry: &'a Arc<Registry>,
     pub(super) state: &'a Arc<State>,
     pub(super) meta: &'a Meta,
-    /// The factories that wait for what is asked for here, across their awaits.
-    pub(super) chain: Option<&'a Arc<Chain>>,
+    /// The factory that asks.
+    pub(super) asker: AttemptId,
+    /// Whether who asks blocks its thread while somebody else builds the service; otherwise it is to await that.
+    pub(super) blocks: bool,
 }
 
 impl<'a> ServiceScope<'a> {
@@ -25,7 +28,7 @@ impl<'a> ServiceScope<'a> {
     /// have what belongs to one message.
     pub fn get<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, BoxError> {
         let (key, mut slot) = (DependencyKey::of::<T>(), None);
-        match self.find(&key, Place::new(&mut slot)) {
+        match (Self { blocks: true, ..*self }).find(&key, Place::new(&mut slot)) {
             Resolving::Ready(resolved) => resolved?,
             Resolving::Pending(_) => return Err(takes_time(&key)),
         }
@@ -50,26 +53,41 @@ impl<'a> ServiceScope<'a> {
         self.meta
     }
 
-    pub(super) fn find<'p>(self, key: &DependencyKey, mut into: Place<'p>) -> Resolving<'p>
+    pub(super) fn find<'p>(self, key: &DependencyKey, into: Place<'p>) -> Resolving<'p>
     where
         'a: 'p,
     {
         if let Some(provider) = self.registry.provider(key) {
             return provider.resolve(self, into);
         }
-        if *key == DependencyKey::of::<Meta>() {
-            return Resolving::Ready(into.put(Arc::new(self.meta.clone())));
-        }
-        let needed_by = match self.asker() {
-            Some(asker) => format!(" (needed by `{asker}`)"),
+        let needed_by = match self.state.askers(self.asker).first() {
+            Some(asker) => format!(" (needed by `{}`)", asker.name()),
             None => String::new(),
         };
         Resolving::Ready(Err(format!("`{}` is not registered{needed_by}", key.name()).into()))
     }
 
-    /// The service whose factory is asking.
-    pub(super) fn asker(&self) -> Option<&'static str> {
-        self.state.asker().or_else(|| self.chain.map(|chain| chain.name))
+    pub(super) fn is_of_singletons(&self) -> bool {
+        Arc::ptr_eq(self.state, &self.registry.singletons)
+    }
+
+    /// A singleton outlives every message, and so cannot have what belongs to one.
+    pub(super) fn must_be_of_a_message(&self, service: &DependencyKey) -> Result<(), BoxError> {
+        if !self.is_of_singletons() {
+            return Ok(());
+        }
+        let askers = self.state.askers(self.asker);
+        let singleton = askers.iter().find(|asker| self.registry.lifetime(asker) == Lifetime::Singleton);
+        let (singleton, service) = (singleton.map_or("the mediator", DependencyKey::name), service.name());
+        let by_way_of = match askers.first() {
+            Some(asker) if asker.name() != singleton => format!(" (by way of `{}`)", asker.name()),
+            _ => String::new(),
+        };
+        Err(format!(
+            "the singleton `{singleton}` needs the scoped service `{service}`{by_way_of}: make `{singleton}` scoped too, \
+             or `{service}` a singleton"
+        )
+        .into())
     }
 }
 
@@ -79,24 +97,25 @@ pub struct OwnedServiceScope {
     registry: Arc<Registry>,
     state: Arc<State>,
     meta: Meta,
-    chain: Arc<Chain>,
+    asker: AttemptId,
 }
 
 impl OwnedServiceScope {
     /// The scope as its factory sees it.
-    pub(super) fn new(scope: ServiceScope<'_>, chain: Arc<Chain>) -> Self {
-        Self { registry: scope.registry.clone(), state: scope.state.clone(), meta: scope.meta.clone(), chain }
+    pub(super) fn new(scope: ServiceScope<'_>, asker: AttemptId) -> Self {
+        Self { registry: scope.registry.clone(), state: scope.state.clone(), meta: scope.meta.clone(), asker }
     }
 
     fn borrowed(&self) -> ServiceScope<'_> {
-        ServiceScope { registry: &self.registry, state: &self.state, meta: &self.meta, chain: Some(&self.chain) }
+        let Self { registry, state, meta, asker } = self;
+        ServiceScope { registry, state, meta, asker: *asker, blocks: false }
     }
 
     /// Another service of this scope, also one that takes time.
     ///
     /// # Errors
     ///
-    /// It is not registered, cannot be built, or needs what asks for it.
+    /// It is not registered, cannot be built, or needs what asks for it; or the message has ended.
     pub async fn resolve<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, BoxError> {
         let (key, mut slot) = (DependencyKey::of::<T>(), None);
         match self.borrowed().find(&key, Place::new(&mut slot)) {
@@ -133,18 +152,19 @@ pub(super) struct OpenScope {
 
 impl Scope for OpenScope {
     fn resolve<'a>(&'a self, key: &DependencyKey, meta: &'a Meta, into: Place<'a>) -> Resolving<'a> {
-        ServiceScope { registry: &self.registry, state: &self.state, meta, chain: None }.find(key, into)
+        let (registry, state) = (&self.registry, &self.state);
+        ServiceScope { registry, state, meta, asker: AttemptId::default(), blocks: false }.find(key, into)
     }
 
     fn close(self: Box<Self>, outcome: Outcome) -> Closing {
-        close::close(&self.registry, self.state.take_built(), outcome)
+        close::close(&self.registry, self.state.close(), outcome)
     }
 }
 
 /// Also if a factory has kept its handle: the services must go when the message does.
 impl Drop for OpenScope {
     fn drop(&mut self) {
-        drop(self.state.take_built());
+        drop(self.state.close());
     }
 }
 

@@ -1,9 +1,12 @@
 use std::any::{Any, TypeId};
+use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
 
 use smallvec::SmallVec;
+use tokio::sync::Notify;
 
+use super::super::DependencyKey;
+use super::attempts::{AttemptId, Attempts};
 use crate::BoxError;
 
 /// A service whose type is known to who asks for it.
@@ -13,106 +16,92 @@ pub(super) type Service = Arc<dyn Any + Send + Sync>;
 #[derive(Default)]
 pub(super) struct State {
     cells: Mutex<Cells>,
-    // Told when a factory ends.
+    // Both are told when a factory ends: the one for threads that wait, the other for tasks.
     ended: Condvar,
+    ended_for_tasks: Notify,
 }
 
 #[derive(Default)]
 struct Cells {
     built: Built,
-    building: SmallVec<[Building; 2]>,
-    // One lock for each service that takes time to build, held while it is built.
-    turns: Vec<(TypeId, Arc<tokio::sync::Mutex<()>>)>,
+    attempts: Attempts,
+    // To tell them costs a system call, which nearly always would be for nobody.
+    blocked_threads: usize,
+    closed: bool,
 }
 
 /// In the order in which they were built.
 pub(super) type Built = SmallVec<[(TypeId, Service); 4]>;
 
-/// A factory that is running.
-struct Building {
-    thread: ThreadId,
-    id: TypeId,
-    name: &'static str,
-}
-
-/// A factory that takes time, and those that wait for it.
-pub(super) struct Chain {
-    pub(super) id: TypeId,
-    pub(super) name: &'static str,
-    pub(super) waiting: Option<Arc<Self>>,
+/// What somebody gets who asks for a service of which there is one.
+pub(super) enum Claim<'a> {
+    Built(Service),
+    /// It is the asker's to build.
+    Mine(Running<'a>),
+    /// Somebody else is building it.
+    Busy(Waiting<'a>),
 }
 
 impl State {
-    pub(super) fn built(&self, id: TypeId) -> Option<Service> {
-        self.lock().built(id)
-    }
-
-    /// The service, built now unless it is there: only one thread builds it, and others wait.
-    pub(super) fn build_once(
-        &self,
-        id: TypeId,
-        name: &'static str,
-        factory: impl FnOnce() -> Result<Service, BoxError>,
-    ) -> Result<Service, BoxError> {
-        let mut cells = self.lock();
-        loop {
-            if let Some(built) = cells.built(id) {
-                return Ok(built);
-            }
-            if !cells.building.iter().any(|building| building.id == id) {
-                break;
-            }
-            cells.no_cycle(id, name)?;
-            cells = self.ended.wait(cells).unwrap_or_else(PoisonError::into_inner);
-        }
-        let running = self.begin(cells, id, name);
-        let service = factory()?;
-        self.lock().built.push((id, service.clone()));
-        drop(running);
-        Ok(service)
-    }
-
-    /// Runs a factory whose service is not kept here.
-    pub(super) fn build<T>(
-        &self,
-        id: TypeId,
-        name: &'static str,
-        factory: impl FnOnce() -> Result<T, BoxError>,
-    ) -> Result<T, BoxError> {
+    /// The service, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// It never will be: the scope is closed, or who asks is what the service waits for.
+    pub(super) fn look(&self, service: &DependencyKey, asker: AttemptId) -> Result<Option<Service>, BoxError> {
         let cells = self.lock();
-        cells.no_cycle(id, name)?;
-        let _running = self.begin(cells, id, name);
-        factory()
-    }
-
-    fn begin(&self, mut cells: MutexGuard<'_, Cells>, id: TypeId, name: &'static str) -> Running<'_> {
-        let thread = thread::current().id();
-        cells.building.push(Building { thread, id, name });
-        Running { state: self, thread, id }
-    }
-
-    pub(super) fn keep(&self, id: TypeId, service: Service) {
-        self.lock().built.push((id, service));
-    }
-
-    /// Whose turn it is to build a service that takes time.
-    pub(super) fn turn(&self, id: TypeId) -> Arc<tokio::sync::Mutex<()>> {
-        let turns = &mut self.lock().turns;
-        if let Some((_, turn)) = turns.iter().find(|(other, _)| *other == id) {
-            return turn.clone();
+        if let Some(built) = cells.built(service.id()) {
+            return Ok(Some(built));
         }
-        let turn = Arc::new(tokio::sync::Mutex::new(()));
-        turns.push((id, turn.clone()));
-        turn
+        cells.not_closed(service)?;
+        cells.attempts.builder(service, asker).map(|_| None)
     }
 
-    /// The service whose factory runs on this thread, if one does.
-    pub(super) fn asker(&self) -> Option<&'static str> {
-        self.lock().on_this_thread().last().map(|building| building.name)
+    /// The service, or the right to build it, or somebody to wait for.
+    pub(super) fn claim(
+        &self,
+        service: &DependencyKey,
+        asker: AttemptId,
+        takes_time: bool,
+    ) -> Result<Claim<'_>, BoxError> {
+        let mut cells = self.lock();
+        if let Some(built) = cells.built(service.id()) {
+            return Ok(Claim::Built(built));
+        }
+        cells.not_closed(service)?;
+        Ok(match cells.attempts.builder(service, asker)? {
+            Some(awaited) => {
+                cells.attempts.wait(asker, awaited);
+                Claim::Busy(Waiting { state: self, asker, awaited })
+            }
+            None => {
+                let id = cells.attempts.begin(*service, asker, takes_time);
+                Claim::Mine(Running { state: self, id, service: *service })
+            }
+        })
     }
 
-    pub(super) fn take_built(&self) -> Built {
-        std::mem::take(&mut self.lock().built)
+    /// Begins to build a service that is not kept, of which several may be built at once.
+    pub(super) fn begin(&self, service: &DependencyKey, asker: AttemptId) -> Result<Running<'_>, BoxError> {
+        let mut cells = self.lock();
+        cells.attempts.builder(service, asker)?;
+        Ok(Running { state: self, id: cells.attempts.begin(*service, asker, false), service: *service })
+    }
+
+    /// The services whose factories wait for the asker, that one first.
+    pub(super) fn askers(&self, asker: AttemptId) -> Vec<DependencyKey> {
+        self.lock().attempts.askers(asker).collect()
+    }
+
+    pub(super) fn has_built(&self) -> bool {
+        !self.lock().built.is_empty()
+    }
+
+    /// Takes the services out; from now on there are none to be had.
+    pub(super) fn close(&self) -> Built {
+        let mut cells = self.lock();
+        cells.closed = true;
+        mem::take(&mut cells.built)
     }
 
     fn lock(&self) -> MutexGuard<'_, Cells> {
@@ -126,56 +115,85 @@ impl Cells {
         self.built.iter().find(|(other, _)| *other == id).map(|(_, service)| service.clone())
     }
 
-    /// Factories run to their end on one thread, so one that is asked for again on it is waiting for itself.
-    fn no_cycle(&self, id: TypeId, name: &'static str) -> Result<(), BoxError> {
-        let mut chain: Vec<_> = self.on_this_thread().skip_while(|building| building.id != id).collect();
-        match chain.is_empty() {
-            true => Ok(()),
-            false => Err(cycle(chain.drain(..).map(|building| building.name), name)),
+    fn not_closed(&self, service: &DependencyKey) -> Result<(), BoxError> {
+        match self.closed {
+            true => Err(format!(
+                "the scoped service `{}` is asked for after its message has ended: ask for it earlier",
+                service.name()
+            )
+            .into()),
+            false => Ok(()),
         }
     }
-
-    fn on_this_thread(&self) -> impl DoubleEndedIterator<Item = &Building> {
-        let thread = thread::current().id();
-        self.building.iter().filter(move |building| building.thread == thread)
-    }
 }
 
-impl Chain {
-    /// The chain with one more factory in front, unless that waits for itself.
-    pub(super) fn with(waiting: Option<&Arc<Self>>, id: TypeId, name: &'static str) -> Result<Arc<Self>, BoxError> {
-        let mut names = Vec::new();
-        let mut next = waiting;
-        while let Some(chain) = next {
-            names.push(chain.name);
-            if chain.id == id {
-                return Err(cycle(names.into_iter().rev(), name));
-            }
-            next = chain.waiting.as_ref();
-        }
-        Ok(Arc::new(Self { id, name, waiting: waiting.cloned() }))
-    }
-}
-
-fn cycle(names: impl Iterator<Item = &'static str>, again: &'static str) -> BoxError {
-    let chain: String = names.map(|name| format!("{name} -> ")).collect();
-    format!("a cycle of services: {chain}{again}; let one of them do without the next").into()
-}
-
-/// Ends the building of a service, also if its factory panics.
-struct Running<'a> {
+/// A factory that is running; it ends when this is dropped, so also if it fails, panics or is cancelled.
+pub(super) struct Running<'a> {
     state: &'a State,
-    thread: ThreadId,
-    id: TypeId,
+    id: AttemptId,
+    service: DependencyKey,
+}
+
+impl Running<'_> {
+    pub(super) fn id(&self) -> AttemptId {
+        self.id
+    }
+
+    /// Keeps what the factory built.
+    ///
+    /// # Errors
+    ///
+    /// The scope was closed meanwhile: nobody would close the service.
+    pub(super) fn keep(self, service: Service) -> Result<(), BoxError> {
+        let mut cells = self.state.lock();
+        let open = cells.not_closed(&self.service);
+        if open.is_ok() {
+            cells.built.push((self.service.id(), service));
+        }
+        open
+    }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let ended = |building: &Building| (building.thread, building.id) == (self.thread, self.id);
-        let building = &mut self.state.lock().building;
-        if let Some(place) = building.iter().rposition(ended) {
-            building.remove(place);
+        let mut cells = self.state.lock();
+        cells.attempts.end(self.id);
+        if cells.blocked_threads > 0 {
+            self.state.ended.notify_all();
         }
-        self.state.ended.notify_all();
+        drop(cells);
+        self.state.ended_for_tasks.notify_waiters();
+    }
+}
+
+/// Somebody who waits for a factory to end; then the service is there, or is to be claimed again.
+pub(super) struct Waiting<'a> {
+    state: &'a State,
+    asker: AttemptId,
+    awaited: AttemptId,
+}
+
+impl Waiting<'_> {
+    pub(super) fn block(self) {
+        let mut cells = self.state.lock();
+        cells.blocked_threads += 1;
+        let running = |cells: &mut Cells| cells.attempts.is_running(self.awaited);
+        let mut cells = self.state.ended.wait_while(cells, running).unwrap_or_else(PoisonError::into_inner);
+        cells.blocked_threads -= 1;
+    }
+
+    pub(super) async fn ended(self) {
+        // What is told after this line is heard, also before the first poll.
+        let ended = self.state.ended_for_tasks.notified();
+        let running = self.state.lock().attempts.is_running(self.awaited);
+        if running {
+            ended.await;
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.state.lock().attempts.end_wait(self.asker, self.awaited);
     }
 }

@@ -1,3 +1,7 @@
+mod ending;
+mod replacing;
+mod waiting;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -236,11 +240,12 @@ fn several_threads_that_ask_at_once_get_one_service() {
         count.store(0, Ordering::SeqCst);
         let (scope, meta) = (open(&services), Meta::new());
         let ask = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let mut slot = None;
-            let Resolving::Ready(Ok(())) = scope.resolve(&DependencyKey::of::<A>(), &meta, Place::new::<A>(&mut slot))
-            else {
-                panic!("it is built on the spot")
-            };
+            match scope.resolve(&DependencyKey::of::<A>(), &meta, Place::new::<A>(&mut slot)) {
+                Resolving::Ready(resolved) => resolved.unwrap(),
+                Resolving::Pending(resolving) => runtime.block_on(resolving).unwrap(),
+            }
             slot.unwrap()
         };
         let got: Vec<_> = thread::scope(|threads| {

@@ -1,15 +1,16 @@
+mod combine;
+mod route;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{
-    EventRoute, Guarantees, MessageBroker, MessageType, NotAccepted, OutboundMessage, PublishError, PublishErrorKind,
-    Receipt,
-};
+use self::combine::{combine, weakest};
+pub use self::route::{Matcher, Route};
+use super::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
 use crate::BoxFuture;
 
 type Answer = Result<Receipt, PublishError>;
@@ -67,72 +68,6 @@ pub struct RoutingBroker {
     targets: Vec<Arc<dyn MessageBroker>>,
     routes: Vec<(Matcher, Vec<usize>)>,
     otherwise: Vec<usize>,
-}
-
-/// Which messages a route takes; [`to`](Self::to) makes a route of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "a matcher is no route until it is told where to"]
-pub struct Matcher(By);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum By {
-    Topic(String),
-    Name(String),
-    Type(MessageType),
-}
-
-/// Which messages go where; give it to [`RoutingBroker::route`].
-#[must_use = "a route does nothing until a broker has it"]
-pub struct Route {
-    matcher: Matcher,
-    targets: Vec<Arc<dyn MessageBroker>>,
-}
-
-impl Route {
-    /// Messages whose event asked for exactly this topic.
-    #[allow(clippy::new_ret_no_self, reason = "a route starts with what it takes")]
-    pub fn topic(topic: impl Into<String>) -> Matcher {
-        Matcher(By::Topic(topic.into()))
-    }
-
-    /// Messages whose name fits a pattern.
-    ///
-    /// `*` stands for any characters, also for none; everything else stands for itself, upper and lower case apart.
-    pub fn name(pattern: impl Into<String>) -> Matcher {
-        Matcher(By::Name(pattern.into()))
-    }
-
-    /// All messages of one kind.
-    pub fn message_type(message_type: MessageType) -> Matcher {
-        Matcher(By::Type(message_type))
-    }
-
-    /// Sends the messages to one more broker; one that the route has already does not get them twice.
-    pub fn to(mut self, broker: Arc<dyn MessageBroker>) -> Self {
-        self.targets.push(broker);
-        self
-    }
-}
-
-impl Matcher {
-    /// Sends the messages to a broker.
-    pub fn to(self, broker: Arc<dyn MessageBroker>) -> Route {
-        Route { matcher: self, targets: vec![broker] }
-    }
-
-    /// Says that this process only receives such events: `build()` misses no route for them, and publishing one is a
-    /// fatal error.
-    pub fn not_published(self) -> Route {
-        Route { matcher: self, targets: Vec::new() }
-    }
-
-    fn takes(&self, event: &EventRoute<'_>) -> bool {
-        match &self.0 {
-            By::Topic(topic) => event.topic == Some(topic),
-            By::Name(pattern) => fits(pattern, event.name),
-            By::Type(message_type) => event.message_type == *message_type,
-        }
-    }
 }
 
 impl RoutingBroker {
@@ -273,12 +208,6 @@ impl fmt::Debug for RoutingBroker {
     }
 }
 
-impl fmt::Debug for Route {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Route").field("matcher", &self.matcher).field("targets", &self.targets.len()).finish()
-    }
-}
-
 fn no_route(event: &EventRoute<'_>) -> NotAccepted {
     let topic = event.topic.map_or_else(|| "no topic".to_owned(), |topic| format!("the topic `{topic}`"));
     NotAccepted::new(
@@ -289,82 +218,6 @@ fn no_route(event: &EventRoute<'_>) -> NotAccepted {
             name = event.name
         ),
     )
-}
-
-/// One answer for a message that went to several targets.
-fn combine(mut answers: Vec<Answer>) -> Answer {
-    if let [_] = *answers {
-        return answers.remove(0);
-    }
-    let total = answers.len();
-    let (taken, failed): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
-    let taken: Vec<_> = taken.into_iter().filter_map(Result::ok).collect();
-    let failed = failed.into_iter().filter_map(Result::err).collect::<Vec<_>>();
-    let kind = kind_of(&failed, taken.len());
-    let Some(worst) = failed.into_iter().max_by_key(|error| severity(error.kind())) else {
-        return Ok(weakest_receipt(taken));
-    };
-    let error = PublishError::new(kind, format!("only {} of {total} brokers took the message", taken.len()));
-    let code = worst.code().map(str::to_owned);
-    let error = code.into_iter().fold(error, PublishError::with_code);
-    Err(error.with_source(worst))
-}
-
-fn kind_of(failed: &[PublishError], taken: usize) -> PublishErrorKind {
-    let mut longest: Option<Duration> = None;
-    let mut worst = if taken > 0 { 1 } else { 0 };
-    for error in failed {
-        worst = worst.max(severity(error.kind()));
-        if let PublishErrorKind::Transient { retry_after } = error.kind() {
-            longest = longest.max(retry_after);
-        }
-    }
-    match worst {
-        0 => PublishErrorKind::Transient { retry_after: longest },
-        1 => PublishErrorKind::Ambiguous,
-        _ => PublishErrorKind::Fatal,
-    }
-}
-
-fn severity(kind: PublishErrorKind) -> u8 {
-    match kind {
-        PublishErrorKind::Transient { .. } => 0,
-        PublishErrorKind::Ambiguous => 1,
-        PublishErrorKind::Fatal => 2,
-    }
-}
-
-fn weakest_receipt(receipts: Vec<Receipt>) -> Receipt {
-    let strength = |receipt: &Receipt| match receipt {
-        Receipt::Sent => 0,
-        Receipt::Accepted => 1,
-        Receipt::Persisted { .. } => 2,
-    };
-    receipts.into_iter().min_by_key(strength).unwrap_or(Receipt::Sent)
-}
-
-fn weakest(one: Guarantees, other: Guarantees) -> Guarantees {
-    Guarantees {
-        durable: one.durable && other.durable,
-        ordered: one.ordered && other.ordered,
-        ordered_by_key: one.ordered_by_key && other.ordered_by_key,
-        confirmed: one.confirmed && other.confirmed,
-        retained: one.retained && other.retained,
-        deduplicated: one.deduplicated && other.deduplicated,
-        max_body: [one.max_body, other.max_body].into_iter().flatten().min(),
-    }
-}
-
-/// Whether a name fits a pattern in which `*` stands for any characters.
-fn fits(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
-    let Some(last) = parts.next_back() else { return rest.is_empty() };
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
 }
 
 /// Runs futures at the same time; the results come in the order of the futures.
@@ -380,53 +233,4 @@ async fn join_all<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     })
     .await;
     results.into_iter().flatten().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_any_characters() {
-        let fitting = [
-            ("Order", "Order"),
-            ("*", ""),
-            ("*", "Order"),
-            ("Order*", "Order"),
-            ("Order*", "OrderPlaced"),
-            ("*Placed", "OrderPlaced"),
-            ("O*r*d", "OrderPlaced"),
-            ("**d", "OrderPlaced"),
-            ("a*a", "aa"),
-            ("*ü*", "grün"),
-            ("Order?", "Order?"),
-        ];
-        for (pattern, name) in fitting {
-            assert!(fits(pattern, name), "`{pattern}` should take `{name}`");
-        }
-        let unfitting = [
-            ("Order", "Orders"),
-            ("Order", "order"),
-            ("Order*", "AnOrder"),
-            ("*Order", "OrderPlaced"),
-            ("a*a", "a"),
-            ("a*b*b", "ab"),
-            ("Order?", "OrderX"),
-            ("", "Order"),
-            ("O*x*d", "OrderPlaced"),
-        ];
-        for (pattern, name) in unfitting {
-            assert!(!fits(pattern, name), "`{pattern}` should not take `{name}`");
-        }
-    }
-
-    #[test]
-    fn the_weakest_guarantee_counts() {
-        let all = Guarantees::none().durable().ordered().confirmed().retained().deduplicated();
-        assert_eq!(weakest(all, all), all);
-        assert_eq!(weakest(all, Guarantees::none()), Guarantees::none());
-        assert_eq!(weakest(all, Guarantees::none().ordered_by_key()), Guarantees::none().ordered_by_key());
-        assert_eq!(weakest(all.max_body(9), all).max_body, Some(9));
-        assert_eq!(weakest(all.max_body(9), all.max_body(7)).max_body, Some(7));
-    }
 }
