@@ -203,7 +203,12 @@ async fn a_body_that_only_the_server_finds_too_large_does_no_lasting_harm() {
     let (server, broker) = with_streams(&["proto-max-bulk-len 1mb"]);
     let error = refusal(&broker, &message_of(vec![b'x'; 3 * 1024 * 1024])).await;
     assert!(!matches!(error.kind(), PublishErrorKind::Transient { .. }), "{error:?}");
-    within_patience(async { while broker.publish(&message(1)).await.is_err() {} }).await;
+    within_patience(async {
+        while broker.publish(&message(1)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     assert_eq!(server.cli().run(&["XLEN", "diator:events"]), ["1"]);
 }
 
@@ -309,7 +314,12 @@ async fn many_callers_share_one_connection_also_when_it_is_made() {
         assert!(down.iter().all(|error| error.kind() != PublishErrorKind::Fatal), "{down:?}");
         server.restart();
         // Whoever came too late for the last failure makes the next connection.
-        within_patience(async { while broker.ping().await.is_err() {} }).await;
+        within_patience(async {
+            while broker.ping().await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 }
 

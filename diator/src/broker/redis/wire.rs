@@ -265,7 +265,7 @@ mod tests {
             assert!(
                 wire.accepts(&event).is_err_and(|refusal| refusal.to_string().contains("its topic must have none"))
             );
-            let error = wire.command(&message().with_topic("a*")).err().expect("it is refused");
+            let error = wire.command(&message().with_topic("a*")).expect_err("it is refused");
             assert_eq!(error.kind(), PublishErrorKind::Fatal);
         }
     }
