@@ -329,8 +329,8 @@ fn a_faulty_handler_still_handles() {
         errors(&expanded),
         [
             "the field is filled by `clone` already: keep one of them",
-            "expected the type of a request, as in `#[request_handler(PlaceOrder)]`",
-            "which event does it handle? write `#[event_handler(OrderPlaced)]`",
+            "expected the type of a request, as in `#[request_handler(SomeRequest)]`",
+            "which event does it handle? write `#[event_handler(SomeEvent)]`",
             "`H` is registered for `A` twice: keep one of them",
         ]
     );

@@ -1,10 +1,11 @@
 //! Nested requests that are given up, by the handler that sent them or by a middleware: they have failed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diator::middleware::{Call, Handled, MessageInfo, Middleware, Next};
 use diator::prelude::*;
-use diator_tests::{drop_after, yields};
+use diator_tests::{Entry, Journal, drop_after, yields};
 
 use super::messages::{Act, act, announced, happened, settled};
 use super::nested::{assert_swallowed, failing};
@@ -16,6 +17,7 @@ every_way! {
     a_nested_request_that_was_never_begun_has_not_failed,
     a_nested_request_that_a_middleware_refused_has_failed,
     a_nested_request_that_timed_out_in_a_middleware_has_failed,
+    an_attempt_that_is_tried_again_has_failed,
 }
 
 /// Emits events of all kinds, and never answers.
@@ -146,4 +148,65 @@ async fn a_nested_request_that_a_middleware_refused_has_failed(way: Way) {
 
 async fn a_nested_request_that_timed_out_in_a_middleware_has_failed(way: Way) {
     assert_failed_in_the_middleware(way, true).await;
+}
+
+// --- A middleware that tries again. -------------------------------------------------------------
+
+/// Emits an event in each attempt, and fails in the first.
+#[derive(Clone, Command)]
+#[request(idempotent)]
+struct Clumsy;
+
+#[request_handler(Clumsy)]
+struct ClumsyHandler {
+    journal: Arc<Journal>,
+}
+
+impl RequestHandler<Clumsy> for ClumsyHandler {
+    async fn handle(&self, _: Clumsy, cx: &mut RequestContext<'_, Clumsy>) -> Result<(), BoxError> {
+        let first = self.journal.count(&Entry::note("attempt")) == 0;
+        self.journal.note("attempt");
+        let label = if first { "first attempt, dropped" } else { "second attempt" };
+        cx.emit(happened(label));
+        cx.emit(announced(label));
+        if first { Err("not yet".into()) } else { Ok(()) }
+    }
+}
+
+/// Tries once more.
+struct TryAgain;
+
+#[diator::async_trait]
+impl Middleware for TryAgain {
+    fn applies_to(&self, info: &MessageInfo) -> bool {
+        info.idempotent
+    }
+
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
+        let kept = call.keep().expect("it is idempotent");
+        let handled = next.again(call, &kept).await;
+        match call.error() {
+            Some(_) => next.again(call, &kept).await,
+            None => handled,
+        }
+    }
+}
+
+async fn an_attempt_that_is_tried_again_has_failed(way: Way) {
+    let world = World::with(way, |builder, _| builder.handlers(handlers![ClumsyHandler]).middleware(TryAgain));
+    let outer = act(|cx| {
+        Box::pin(async move {
+            cx.send(Clumsy).await.expect("the second attempt succeeds");
+            Ok(1)
+        })
+    });
+    let sent = world.send(outer).await;
+    if way.scoped {
+        assert!(matches!(sent, Err(SendError::RolledBack)), "what the first attempt wrote must not stay: {sent:?}");
+        world.assert_rolled_back();
+    } else {
+        assert_eq!(sent.expect("there is nothing half done"), 1);
+        assert_eq!(world.notes(), ["attempt", "attempt", "second attempt"]);
+        assert_eq!(world.published(), ["second attempt"]);
+    }
 }
