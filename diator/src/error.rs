@@ -13,6 +13,8 @@ use crate::{BoxError, CascadeLimit};
 ///
 /// For every variant but [`Undelivered`](Self::Undelivered) and [`Commit`](Self::Commit) with an unknown
 /// outcome, nothing that the message did in its scope was kept, and none of its events left the process.
+/// The exception is a middleware that gives up while the message is committing already, such as a time-out around all
+/// of it: what it makes of that, [`Rejected`](Self::Rejected) say, is its own answer, and the commit goes on.
 ///
 /// # Source
 ///

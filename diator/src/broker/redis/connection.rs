@@ -9,8 +9,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisError, RedisResult, Value, cmd};
-use tokio::sync::OnceCell;
+use ::redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, RedisConnectionInfo, RedisError, RedisResult, Value, cmd};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
@@ -48,13 +49,13 @@ pub(super) struct Link {
     durable: bool,
     probe_after: Duration,
     epoch: Instant,
-    current: RwLock<Arc<Slot>>,
+    current: RwLock<Option<Arc<Slot>>>,
 }
 
-/// A place for one connection. The first call to need it makes it, others that come meanwhile wait for the same.
-#[derive(Default)]
+/// A connection, or the making of it.
 struct Slot {
-    connection: OnceCell<Result<MultiplexedConnection, Failure>>,
+    /// Every call that waits for it drives it: one that is held and not polled keeps no other from connecting.
+    connection: Shared<BoxFuture<'static, Result<MultiplexedConnection, Failure>>>,
     /// When the server was last heard, in milliseconds since the link's epoch.
     heard: AtomicU64,
 }
@@ -71,7 +72,7 @@ pub(super) struct Ready<'a> {
 
 impl Link {
     pub(super) fn new(server: Server, durable: bool, probe_after: Duration) -> Self {
-        Self { server, durable, probe_after, epoch: Instant::now(), current: RwLock::default() }
+        Self { server, durable, probe_after, epoch: Instant::now(), current: RwLock::new(None) }
     }
 
     /// The server's address, for error texts.
@@ -81,12 +82,17 @@ impl Link {
 
     /// Waits for a connection, no longer than the call may take.
     pub(super) async fn ready(&self, call: Span) -> Result<Ready<'_>, Failure> {
-        if let Some(ready) = self.fresh(call) {
-            return Ok(ready);
+        let slot = self.slot();
+        let silent = slot.silence(self.millis(call.begun)) >= self.probe_after;
+        if let Some(Ok(connection)) = slot.connection.peek()
+            && !silent
+        {
+            let connection = connection.clone();
+            return Ok(Ready { link: self, slot, connection });
         }
-        let late = |_| Failure::NotSent(call.length());
-        let mut ready = timeout_at(call.end, self.connect()).await.map_err(late)??;
-        if ready.slot.silence(self.millis(call.begun)) < self.probe_after {
+        let made_before = slot.connection.peek().is_some();
+        let mut ready = self.connect(slot, call).await?;
+        if !(made_before && silent) {
             return Ok(ready);
         }
         // Half the time for the question leaves the other half for a new connection.
@@ -95,25 +101,12 @@ impl Link {
             return Ok(ready);
         }
         self.forget(&ready.slot);
-        timeout_at(call.end, self.connect()).await.map_err(late)?
+        self.connect(self.slot(), call).await
     }
 
-    /// The connection, if there is one and it was heard lately.
-    fn fresh(&self, call: Span) -> Option<Ready<'_>> {
-        let slot = self.slot();
-        let connection = slot.connection.get()?.as_ref().ok()?.clone();
-        let fresh = slot.silence(self.millis(call.begun)) < self.probe_after;
-        fresh.then_some(Ready { link: self, slot, connection })
-    }
-
-    async fn connect(&self) -> Result<Ready<'_>, Failure> {
-        let slot = self.slot();
-        let made = slot.connection.get_or_init(|| async {
-            let made = self.log_in().await;
-            slot.heard.store(self.millis(Instant::now()), Ordering::Relaxed);
-            made
-        });
-        match made.await.clone() {
+    async fn connect(&self, slot: Arc<Slot>, call: Span) -> Result<Ready<'_>, Failure> {
+        let made = timeout_at(call.end, slot.connection.clone()).await;
+        match made.unwrap_or(Err(Failure::NotSent(call.length()))) {
             Ok(connection) => Ok(Ready { link: self, slot, connection }),
             Err(failure) => {
                 self.forget(&slot);
@@ -122,30 +115,26 @@ impl Link {
         }
     }
 
-    async fn log_in(&self) -> Result<MultiplexedConnection, Failure> {
-        // No time-outs of the client's own: the call's deadline holds for all of it.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None)
-            .set_pipeline_buffer_size(WAITING);
-        let connecting = self.server.client.get_multiplexed_async_connection_with_config(&config);
-        let mut connection = connecting.await.map_err(Failure::Unreachable)?;
-        let login = login(&self.server.login, self.durable);
-        let replies = connection.send_packed_commands(&login, 0, login.len()).await.map_err(Failure::Unreachable)?;
-        check_login(replies, self.durable)?;
-        Ok(connection)
+    /// The present connection; if there is none, the making of one, which the caller has to drive.
+    fn slot(&self) -> Arc<Slot> {
+        if let Some(slot) = &*self.current.read().unwrap_or_else(PoisonError::into_inner) {
+            return slot.clone();
+        }
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.get_or_insert_with(|| Arc::new(self.new_slot())).clone()
+    }
+
+    fn new_slot(&self) -> Slot {
+        let connection = log_in(self.server.client.clone(), login(&self.server.login, self.durable), self.durable);
+        Slot { connection: connection.boxed().shared(), heard: AtomicU64::new(self.millis(Instant::now())) }
     }
 
     /// Lets the next call make a new connection, unless another call has seen to it.
     fn forget(&self, slot: &Arc<Slot>) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if Arc::ptr_eq(&current, slot) {
-            *current = Arc::default();
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, slot)) {
+            *current = None;
         }
-    }
-
-    fn slot(&self) -> Arc<Slot> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn millis(&self, time: Instant) -> u64 {
@@ -208,6 +197,19 @@ impl Ready<'_> {
     }
 }
 
+async fn log_in(client: Client, login: Pipeline, durable: bool) -> Result<MultiplexedConnection, Failure> {
+    // No time-outs of the client's own: the call's deadline holds for all of it.
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None)
+        .set_pipeline_buffer_size(WAITING);
+    let connecting = client.get_multiplexed_async_connection_with_config(&config);
+    let mut connection = connecting.await.map_err(Failure::Unreachable)?;
+    let replies = connection.send_packed_commands(&login, 0, login.len()).await.map_err(Failure::Unreachable)?;
+    check_login(replies, durable)?;
+    Ok(connection)
+}
+
 /// What is said first; its last command tells whether the server takes commands at all.
 fn login(info: &RedisConnectionInfo, durable: bool) -> Pipeline {
     let mut login = Pipeline::new();
@@ -254,6 +256,8 @@ fn setting(reply: &Value) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use super::*;
 
     fn packed(info: &RedisConnectionInfo, durable: bool) -> String {
@@ -310,7 +314,7 @@ mod tests {
 
     #[test]
     fn silence_is_measured() {
-        let slot = Slot::default();
+        let slot = Slot { connection: pending().boxed().shared(), heard: AtomicU64::new(0) };
         slot.heard(100);
         assert_eq!(slot.silence(1100), Duration::from_secs(1));
         slot.heard(120);
