@@ -1,6 +1,7 @@
 //! What is Redis' own: places, fields, trimming, codes, and what becomes of the connection.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use diator::broker::redis::{RedisBroker, RedisConfig};
 use diator::broker::{MessageType, PublishErrorKind, Receipt};
 use diator::{MessageBroker, OutboundMessage, PublishError};
 use diator_tests::broker::{Login, Server, message, message_of, within_patience};
+use diator_tests::drop_after;
 use diator_tests::redis_server::RedisServer;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -321,6 +323,29 @@ async fn many_callers_share_one_connection_also_when_it_is_made() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_polls_keeps_no_other_from_connecting() {
+    let (_server, broker) = with_channels();
+    let (held, other) = (message(0), message(1));
+    let mut holding = pin!(broker.publish(&held));
+    assert!(drop_after(1, holding.as_mut()).await.is_none(), "it is connecting");
+    within_patience(broker.publish(&other)).await.unwrap();
+    within_patience(holding).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_whose_maker_went_away_is_made_by_another() {
+    let server = RedisServer::start(&[]);
+    let config = RedisConfig::pub_sub(server.url()).deadline(Duration::from_millis(500));
+    let broker = RedisBroker::new(config).unwrap();
+    drop_after(1, broker.publish(&message(0))).await;
+    // What was begun is of no use any more, and too old to be waited for.
+    server.kill();
+    server.restart();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    broker.publish(&message(1)).await.unwrap();
 }
 
 #[tokio::test]

@@ -42,6 +42,12 @@ impl Span {
     pub(super) fn length(self) -> Duration {
         self.end - self.begun
     }
+
+    /// A call within this one, which leaves as much time again.
+    fn half_of_the_rest(self) -> Self {
+        let begun = Instant::now();
+        Self { begun, end: begun + self.end.saturating_duration_since(begun) / 2 }
+    }
 }
 
 pub(super) struct Link {
@@ -83,21 +89,16 @@ impl Link {
     /// Waits for a connection, no longer than the call may take.
     pub(super) async fn ready(&self, call: Span) -> Result<Ready<'_>, Failure> {
         let slot = self.slot();
-        let silent = slot.silence(self.millis(call.begun)) >= self.probe_after;
-        if let Some(Ok(connection)) = slot.connection.peek()
-            && !silent
-        {
-            let connection = connection.clone();
-            return Ok(Ready { link: self, slot, connection });
-        }
-        let made_before = slot.connection.peek().is_some();
-        let mut ready = self.connect(slot, call).await?;
-        if !(made_before && silent) {
-            return Ok(ready);
-        }
-        // Half the time for the question leaves the other half for a new connection.
-        let now = Instant::now();
-        if ready.lives(now + call.end.saturating_duration_since(now) / 2).await {
+        let silence = slot.silence(self.millis(call.begun));
+        let Some(Ok(connection)) = slot.connection.peek().cloned() else {
+            if silence > call.length() {
+                // Those who began to make it have gone away.
+                self.forget(&slot);
+            }
+            return self.connect(self.slot(), call).await;
+        };
+        let mut ready = Ready { link: self, slot, connection };
+        if silence < self.probe_after || ready.lives(call.half_of_the_rest()).await {
             return Ok(ready);
         }
         self.forget(&ready.slot);
@@ -191,8 +192,7 @@ impl Ready<'_> {
     }
 
     /// Asks the server; any reply is a sign of life.
-    async fn lives(&mut self, until: Instant) -> bool {
-        let question = Span { begun: Instant::now(), end: until };
+    async fn lives(&mut self, question: Span) -> bool {
         self.command(question, &cmd("PING")).await.is_ok()
     }
 }
