@@ -279,7 +279,7 @@ async fn main() {
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let turns = match (bench, quick) {
         (false, _) => 1,
-        (true, true) => 41,
+        (true, true) => 11,
         (true, false) => 101,
     };
     let server = Server::start();
