@@ -114,6 +114,12 @@ pub async fn a_kill_in_mid_stream_loses_nothing_that_was_acknowledged<D: Driver>
         told.clone().wait_for(|told| told.taken.len() >= before + 40).await.expect("it publishes");
     }
     stop.send_replace(true);
+    // Only when the last answer is there, it is known what must have arrived.
+    let mut told = Vec::new();
+    for (publisher, telling) in publishers {
+        publisher.await.expect("it does not panic");
+        told.push(telling);
+    }
 
     let kept = D::GUARANTEES.durable && D::GUARANTEES.retained;
     let arrived: Vec<_> = if kept {
@@ -128,8 +134,7 @@ pub async fn a_kill_in_mid_stream_loses_nothing_that_was_acknowledged<D: Driver>
     };
     let heard: HashSet<_> = arrived.iter().copied().collect();
     assert_eq!(heard.len(), arrived.len(), "something arrived twice");
-    for (publisher, told) in publishers {
-        publisher.await.expect("it does not panic");
+    for told in &told {
         let told = told.borrow();
         assert_eq!(told.fatal, [""; 0]);
         assert!(!told.transient.iter().any(|id| heard.contains(id)), "a message arrived that was said not to be taken");
