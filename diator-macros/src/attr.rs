@@ -25,6 +25,7 @@ pub(crate) struct EventArguments {
     pub(crate) key: Option<Argument<Key>>,
     pub(crate) aliases: Vec<Argument<LitStr>>,
     pub(crate) must_be_handled: Option<Argument<()>>,
+    pub(crate) schema: Option<Argument<()>>,
     pub(crate) root: Option<Argument<Path>>,
 }
 
@@ -107,7 +108,15 @@ const REQUEST: Grammar =
 
 const EVENT: Grammar = Grammar {
     attribute: "event",
-    usages: &["name = \"…\"", "topic = \"…\"", "key = field", "alias = \"…\"", "must_be_handled", "crate = path"],
+    usages: &[
+        "name = \"…\"",
+        "topic = \"…\"",
+        "key = field",
+        "alias = \"…\"",
+        "must_be_handled",
+        "schema",
+        "crate = path",
+    ],
 };
 
 const REQUEST_HANDLER: Grammar =
@@ -157,6 +166,7 @@ impl EventArguments {
                 Ok(())
             }
             "must_be_handled" => set(&mut self.must_be_handled, flag(name, input)?),
+            "schema" => set(&mut self.schema, flag(name, input)?),
             "crate" => set(&mut self.root, EVENT.value(name, input)?),
             _ => Err(EVENT.unknown(&name)),
         }

@@ -68,7 +68,8 @@ fn in_process(event: &Event, errors: &mut Errors) {
     let named = |argument: &Argument<LitStr>| argument.name.clone();
     let aliases = arguments.aliases.iter().map(named);
     let key = arguments.key.iter().map(|argument| argument.name.clone());
-    for name in arguments.topic.iter().map(named).chain(key).chain(aliases) {
+    let schema = arguments.schema.iter().map(|argument| argument.name.clone());
+    for name in arguments.topic.iter().map(named).chain(key).chain(aliases).chain(schema) {
         let message = format!(
             "a domain event stays in the process, where `{name}` means nothing: leave it out, or derive \
              `NotificationEvent` or `EcstEvent`"

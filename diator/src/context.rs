@@ -1,3 +1,4 @@
+use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -33,6 +34,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     where
         R: Command,
     {
+        self.run.observe(type_name::<R>, type_name::<E>);
         self.run.unit.emit(E::Kind::emitted(event));
     }
 
@@ -48,6 +50,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     where
         Q: HandledBy<OneHandler> + SentFrom<R>,
     {
+        self.run.observe(type_name::<R>, type_name::<Q>);
         self.run.reborrow().send(request)
     }
 
@@ -57,6 +60,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     ///
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: SentFrom<R>>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
+        self.run.observe(type_name::<R>, type_name::<Q>);
         self.run.reborrow().send(request)
     }
 }
@@ -70,12 +74,14 @@ impl<R> fmt::Debug for RequestContext<'_, R> {
 /// What the handler of an event can do besides reacting to it.
 pub struct EventContext<'a> {
     run: Run<'a>,
+    // The handler's name, as a function: `type_name` of its type.
+    handler: fn() -> &'static str,
 }
 
 impl<'a> EventContext<'a> {
     #[inline]
-    pub(crate) fn new(run: Run<'a>) -> Self {
-        Self { run }
+    pub(crate) fn new(run: Run<'a>, handler: fn() -> &'static str) -> Self {
+        Self { run, handler }
     }
 
     /// What travels with the message that caused the event.
@@ -86,6 +92,7 @@ impl<'a> EventContext<'a> {
 
     /// Emits another event; a domain event is handled after those that wait already.
     pub fn emit<E: Event>(&mut self, event: E) {
+        self.run.observe(self.handler, type_name::<E>);
         self.run.unit.emit(E::Kind::emitted(event));
     }
 
@@ -98,6 +105,7 @@ impl<'a> EventContext<'a> {
     where
         Q: HandledBy<OneHandler>,
     {
+        self.run.observe(self.handler, type_name::<Q>);
         self.run.reborrow().send(request)
     }
 
@@ -107,6 +115,7 @@ impl<'a> EventContext<'a> {
     ///
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: Request>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
+        self.run.observe(self.handler, type_name::<Q>);
         self.run.reborrow().send(request)
     }
 }

@@ -57,6 +57,8 @@
 //! | `redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
 //! | `redis-tls` | `redis` over TLS |
 //! | `azure` | Azure Service Bus topics and queues |
+//! | `asyncapi` | AsyncAPI 3.0 from the [`catalog`], with the events' JSON Schemas |
+//! | `cli` | the [`catalog`] on the command line |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -66,6 +68,9 @@
 extern crate self as diator;
 
 pub mod broker;
+pub mod catalog;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod container;
 mod context;
 mod error;
@@ -96,6 +101,7 @@ pub use async_trait::async_trait;
 pub use diator_macros::{Command, DomainEvent, EcstEvent, NotificationEvent, Query, event_handler, request_handler};
 
 pub use self::broker::{InMemoryBroker, InboundMessage, MessageBroker, OutboundMessage, PublishError};
+pub use self::catalog::Catalog;
 pub use self::container::{Container, Scope, Services};
 pub use self::context::{EventContext, RequestContext};
 pub use self::error::SendError;

@@ -1,3 +1,4 @@
+use std::any::{TypeId, type_name};
 use std::fmt::{Debug, Display};
 
 use crate::registry::Location;
@@ -87,9 +88,13 @@ impl RequestKind {
 /// A request that the registry knows, whether or not anyone handles it.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestDescriptor {
-    pub(crate) id: fn() -> std::any::TypeId,
+    pub(crate) id: fn() -> TypeId,
     pub(crate) name: fn() -> &'static str,
+    pub(crate) message: &'static str,
     pub(crate) kind: RequestKind,
+    pub(crate) idempotent: bool,
+    pub(crate) response: fn() -> &'static str,
+    pub(crate) error: fn() -> &'static str,
     pub(crate) location: Location,
 }
 
@@ -97,7 +102,16 @@ impl RequestDescriptor {
     /// Describes `R`, declared at `location`.
     #[must_use]
     pub const fn of<R: Request>(location: Location) -> Self {
-        Self { id: std::any::TypeId::of::<R>, name: std::any::type_name::<R>, kind: R::KIND, location }
+        Self {
+            id: TypeId::of::<R>,
+            name: type_name::<R>,
+            message: R::NAME,
+            kind: R::KIND,
+            idempotent: R::IDEMPOTENT,
+            response: type_name::<R::Response>,
+            error: type_name::<R::Error>,
+            location,
+        }
     }
 }
 

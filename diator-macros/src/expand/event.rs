@@ -33,7 +33,7 @@ fn expand(event: &Event) -> TokenStream {
     let (parameters, types, bounds) = generics.split_for_impl();
     let kind = event.kind.path(&root, ident.span());
     let name = arguments.name.as_ref().map_or_else(|| expand::name(ident), |name| name.value.value());
-    let optional = optional_items(arguments);
+    let optional = optional_items(&root, arguments);
     let key = arguments.key.as_ref().map(|key| key_method(event, key));
     let submitted = event.generics.params.is_empty().then(|| submit(&root, ident));
     quote! {
@@ -60,7 +60,7 @@ fn submit(root: &Path, ident: &Ident) -> TokenStream {
 }
 
 /// What has a default in the trait is written only if it was given.
-fn optional_items(arguments: &EventArguments) -> TokenStream {
+fn optional_items(root: &Path, arguments: &EventArguments) -> TokenStream {
     let topic = arguments.topic.as_ref().map(|topic| {
         let topic = &topic.value;
         quote! {
@@ -78,7 +78,15 @@ fn optional_items(arguments: &EventArguments) -> TokenStream {
             const MUST_BE_HANDLED: bool = true;
         }
     });
-    quote!(#topic #aliases #must_be_handled)
+    let schema = arguments.schema.as_ref().map(|schema| {
+        // At the argument, because that is where a missing `JsonSchema` has to be shown.
+        let place = paths::located(schema.name.span());
+        let own = quote_spanned!(place=> #root::event::EventSchema::of::<Self>());
+        quote! {
+            const SCHEMA: ::core::option::Option<#root::event::EventSchema> = ::core::option::Option::Some(#own);
+        }
+    });
+    quote!(#topic #aliases #must_be_handled #schema)
 }
 
 fn key_method(event: &Event, argument: &Argument<Key>) -> TokenStream {

@@ -4,6 +4,7 @@ mod domain;
 mod ecst;
 mod emitted;
 mod notification;
+mod schema;
 mod wire;
 
 use std::any::{Any, TypeId, type_name};
@@ -11,6 +12,7 @@ use std::any::{Any, TypeId, type_name};
 use serde_json::Value;
 
 use crate::broker::{DecodeError, MessageType};
+use crate::middleware::MessageKind;
 use crate::registry::Location;
 
 pub use self::domain::{Domain, DomainEvent};
@@ -18,6 +20,7 @@ pub use self::ecst::{Ecst, EcstEvent};
 pub use self::emitted::Emitted;
 pub(crate) use self::emitted::Pending;
 pub use self::notification::{Notification, NotificationEvent};
+pub use self::schema::EventSchema;
 
 /// Something that happened.
 ///
@@ -41,6 +44,8 @@ pub trait Event: Sized + Send + Sync + 'static {
     const ALIASES: &'static [&'static str] = &[];
     /// Whether `build()` insists on a handler for this domain event.
     const MUST_BE_HANDLED: bool = false;
+    /// The form of its fields, for the [catalog](crate::catalog): `#[event(schema)]`.
+    const SCHEMA: Option<EventSchema> = None;
 
     /// What the event is about: brokers that can, keep events with one key in order.
     #[must_use]
@@ -95,6 +100,8 @@ pub struct EventDescriptor {
     pub(crate) topic: Option<&'static str>,
     pub(crate) message_type: Option<MessageType>,
     pub(crate) must_be_handled: bool,
+    #[cfg_attr(not(feature = "asyncapi"), expect(dead_code, reason = "only the feature `asyncapi` reads it"))]
+    pub(crate) schema: Option<EventSchema>,
     pub(crate) location: Location,
     /// How it is read when it arrives; only handlers know that it can be.
     pub(crate) decode: Option<Decode>,
@@ -112,8 +119,18 @@ impl EventDescriptor {
             topic: E::TOPIC,
             message_type: <E::Kind as EventKind<E>>::MESSAGE_TYPE,
             must_be_handled: E::MUST_BE_HANDLED,
+            schema: E::SCHEMA,
             location,
             decode: None,
+        }
+    }
+
+    /// What sort of message it is.
+    pub(crate) fn kind(&self) -> MessageKind {
+        match self.message_type {
+            None => MessageKind::DomainEvent,
+            Some(MessageType::Notification) => MessageKind::NotificationEvent,
+            Some(MessageType::Ecst) => MessageKind::EcstEvent,
         }
     }
 

@@ -7,10 +7,12 @@ use super::dispatch::Replacement;
 use super::running::Running;
 use super::{Inner, Install, Mediator, check};
 use crate::broker::{Format, MessageBroker};
+use crate::catalog::{Catalog, Edges, Replaced, Wiring};
 use crate::container::{Container, Services};
 use crate::middleware::{Layer, Middleware};
 use crate::outbox::Outbox;
 use crate::registry::{BuildError, HandlerDescriptor, HandlerSet, Handlers, Location, Problem, Registered};
+use crate::request::RequestDescriptor;
 use crate::undelivered::Undelivered;
 use crate::{Request, RequestHandler};
 
@@ -51,15 +53,20 @@ pub struct MediatorBuilder {
     pub(super) container: Arc<dyn Container>,
     pub(super) layers: Vec<Layer>,
     pub(super) broker: Option<Arc<dyn MessageBroker>>,
+    broker_type: &'static str,
     pub(super) without_broker: bool,
     pub(super) outbox: Option<Arc<dyn Outbox>>,
     pub(super) problems: Vec<Problem>,
     format: Format,
     on_undelivered: Option<Arc<dyn Fn(Undelivered) + Send + Sync>>,
+    edges: Option<Edges>,
 }
 
-/// Takes a handler in that replaces another.
-type Replace = Box<dyn FnOnce(&mut Install<'_>)>;
+/// A handler that replaces another, and how it is taken in.
+pub(super) struct Replace {
+    replaced: Replaced,
+    take_in: Box<dyn FnOnce(&mut Install<'_>)>,
+}
 
 impl MediatorBuilder {
     pub(super) fn empty() -> Self {
@@ -73,11 +80,13 @@ impl MediatorBuilder {
             container: Arc::new(Services::new()),
             layers: Vec::new(),
             broker: None,
+            broker_type: "",
             without_broker: false,
             outbox: None,
             problems: Vec::new(),
             format: Format::default(),
             on_undelivered: None,
+            edges: None,
         }
     }
 
@@ -140,9 +149,15 @@ impl MediatorBuilder {
     ///
     /// `send` and `send_dyn` alike reach it, through the middleware; what the other handler would have needed is not
     /// asked for.
-    pub fn replace<R: Request>(mut self, handler: impl RequestHandler<R>) -> Self {
-        let replace = |install: &mut Install<'_>| install.replacement::<R, _>(Replacement(handler));
-        self.replacements.insert(TypeId::of::<R>(), Box::new(replace));
+    #[track_caller]
+    pub fn replace<R: Request>(self, handler: impl RequestHandler<R>) -> Self {
+        self.replace_at::<R, _>(handler, Location::caller())
+    }
+
+    fn replace_at<R: Request, H: RequestHandler<R>>(mut self, handler: H, at: Location) -> Self {
+        let replaced = Replaced { request: RequestDescriptor::of::<R>(at), handler: type_name::<H>() };
+        let take_in = Box::new(move |install: &mut Install<'_>| install.replacement::<R, _>(Replacement(handler), at));
+        self.replacements.insert(TypeId::of::<R>(), Replace { replaced, take_in });
         self
     }
 
@@ -159,8 +174,9 @@ impl MediatorBuilder {
     }
 
     /// Publishes notification and ECST events.
-    pub fn broker(mut self, broker: impl MessageBroker) -> Self {
+    pub fn broker<B: MessageBroker>(mut self, broker: B) -> Self {
         self.broker = Some(Arc::new(broker));
+        self.broker_type = type_name::<B>();
         self
     }
 
@@ -192,6 +208,29 @@ impl MediatorBuilder {
         self
     }
 
+    /// Notes down which message causes which, for the [catalog](crate::catalog): for test runs.
+    pub fn observe(mut self, edges: &Edges) -> Self {
+        self.edges = Some(edges.clone());
+        self
+    }
+
+    /// What the mediator will consist of; nothing is built or checked for it.
+    #[must_use]
+    pub fn catalog(&self) -> Catalog {
+        self.wiring().catalog(&*self.container, self.broker.as_deref(), &self.format, self.outbox.is_some())
+    }
+
+    fn wiring(&self) -> Wiring {
+        Wiring {
+            from_registry: self.from_registry,
+            handlers: self.handlers.clone(),
+            replaced: self.replacements.values().map(|replace| replace.replaced).collect(),
+            remote: self.remote.clone(),
+            layers: self.layers.clone(),
+            broker_type: self.broker_type,
+        }
+    }
+
     /// Builds the mediator, and every handler and service that lives as long as it.
     ///
     /// # Errors
@@ -201,11 +240,12 @@ impl MediatorBuilder {
         let crates = self.handlers.iter().map(|handler| handler.location().crate_name()).collect();
         let checked = check::check(&mut self);
         let mut problems = std::mem::take(&mut self.problems);
+        let wiring = self.wiring();
         let mut install = Install::new(&*self.container, &self.layers);
         // Without its dependencies a handler could only fail again, for reasons that are reported already.
         if problems.is_empty() {
             self.handlers.iter().for_each(|handler| install.take_in(handler, &self.replacements));
-            self.replacements.into_values().for_each(|replace| replace(&mut install));
+            self.replacements.into_values().for_each(|replace| (replace.take_in)(&mut install));
         }
         let maps = install.finish(&mut problems);
         if !problems.is_empty() {
@@ -221,6 +261,8 @@ impl MediatorBuilder {
             outbox: self.outbox,
             format: self.format,
             on_undelivered: self.on_undelivered,
+            edges: self.edges,
+            wiring,
             messages: Running::new(),
             tasks: Running::new(),
         })))

@@ -7,7 +7,7 @@ use super::MediatorBuilder;
 use crate::broker::{EventRoute, MessageType};
 use crate::container::{Container, Lifetime, Misregistered};
 use crate::event::EventDescriptor;
-use crate::registry::{HandlerDescriptor, HandlerRole, LinkedCrate, Location, Problem, ProblemKind};
+use crate::registry::{HandlerDescriptor, HandlerRole, LinkedCrate, Location, Problem, ProblemKind, short};
 use crate::request::RequestDescriptor;
 
 /// What the checks found out on the way.
@@ -247,21 +247,4 @@ fn is_replaced(builder: &MediatorBuilder, handler: &HandlerDescriptor) -> bool {
 
 fn handled(builder: &MediatorBuilder) -> HashSet<TypeId> {
     builder.handlers.iter().map(HandlerDescriptor::message_id).collect()
-}
-
-/// A type's name without the paths in it.
-fn short(name: &str) -> String {
-    let mut short = String::new();
-    let mut rest = name;
-    while let Some(end) = rest.find(['<', '>', ',', ' ', '(', ')', '[', ']', '&']) {
-        short.push_str(last_segment(&rest[..end]));
-        short.push_str(&rest[end..=end]);
-        rest = &rest[end + 1..];
-    }
-    short.push_str(last_segment(rest));
-    short
-}
-
-fn last_segment(path: &str) -> &str {
-    path.rsplit("::").next().unwrap_or(path)
 }

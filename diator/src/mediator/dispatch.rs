@@ -153,6 +153,14 @@ impl<'a> Run<'a> {
         Run { mediator: self.mediator, meta: self.meta, unit: self.unit }
     }
 
+    /// Notes down that one message causes another, if somebody wants to know.
+    #[inline]
+    pub(crate) fn observe(&self, from: fn() -> &'static str, to: fn() -> &'static str) {
+        if let Some(edges) = &self.mediator.0.edges {
+            edges.add(from(), to());
+        }
+    }
+
     /// Sends a nested request.
     pub(crate) fn send<R: Request>(self, request: R) -> BoxFuture<'a, SendResult<R>> {
         match self.mediator.route::<R>() {

@@ -1,4 +1,4 @@
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -70,6 +70,6 @@ impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
                 &for_this_event
             }
         };
-        handler.handle(event, &mut EventContext::new(run)).await.map_err(SendError::Handler)
+        handler.handle(event, &mut EventContext::new(run, type_name::<H>)).await.map_err(SendError::Handler)
     }
 }

@@ -9,9 +9,11 @@ use std::task::{Context, Poll, Waker};
 use super::dispatch::{Replacement, Route, RouteTo};
 use super::events::{EventEntry, EventRoute, EventTo};
 use crate::container::{Container, Lifetime, TypeMap};
+use crate::event::EventDescriptor;
 use crate::inject::{Inject, Resolver};
 use crate::middleware::{Layer, MessageInfo, MessageKind, Pipeline};
-use crate::registry::{HandlerDescriptor, HandlerRole, Problem, ProblemKind};
+use crate::registry::{HandlerDescriptor, HandlerRole, Location, Problem, ProblemKind};
+use crate::request::RequestDescriptor;
 use crate::{Event, EventHandler, Request, RequestHandler, RequestKind};
 
 /// Takes handlers into the maps of a mediator that is being built.
@@ -59,7 +61,9 @@ impl<'b> Install<'b> {
         install: &mut Install<'_>,
     ) {
         let built = install.built::<H>(descriptor);
-        let pipeline = Pipeline::new(info_of_request::<R>(descriptor.handler(), Some(descriptor)), install.layers);
+        let request = RequestDescriptor::of::<R>(descriptor.location());
+        let info = info_of_request(&request, descriptor.handler(), Some(descriptor.location()));
+        let pipeline = Pipeline::new(info, install.layers);
         let slot = descriptor.slot.filter(|_| pipeline.layers.is_empty()).map(|slot| slot());
         if let (Some(built), Some(slot)) = (&built, slot) {
             let number = slot.assign();
@@ -72,8 +76,9 @@ impl<'b> Install<'b> {
     }
 
     /// Takes a handler in that is given as it is.
-    pub(super) fn replacement<R: Request, H: RequestHandler<R>>(&mut self, handler: Replacement<H>) {
-        let pipeline = Pipeline::new(info_of_request::<R>(type_name::<H>(), None), self.layers);
+    pub(super) fn replacement<R: Request, H: RequestHandler<R>>(&mut self, handler: Replacement<H>, at: Location) {
+        let info = info_of_request(&RequestDescriptor::of::<R>(at), type_name::<H>(), None);
+        let pipeline = Pipeline::new(info, self.layers);
         self.route::<R, _>(RouteTo { built: Some(Arc::new(handler)), pipeline, slot: None });
     }
 
@@ -89,7 +94,9 @@ impl<'b> Install<'b> {
     ) {
         let HandlerRole::Event { order, after_commit } = descriptor.role() else { return };
         let built = install.built::<H>(descriptor);
-        let pipeline = Pipeline::new(info_of_event::<E>(descriptor), install.layers);
+        let event = EventDescriptor::of::<E>(descriptor.location());
+        let info = info_of_event(&event, descriptor.handler(), descriptor.location());
+        let pipeline = Pipeline::new(info, install.layers);
         let handler = Box::new(EventTo { built, pipeline, event: PhantomData::<fn(E)> });
         let entry = EventEntry { order, name: descriptor.handler(), handler };
         let route = install.maps.events.entry(TypeId::of::<E>()).or_default();
@@ -146,33 +153,33 @@ fn at_once<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-fn info_of_request<R: Request>(handler: &'static str, descriptor: Option<&HandlerDescriptor>) -> MessageInfo {
+/// What middleware gets to know of a request and its handler.
+pub(crate) fn info_of_request(
+    request: &RequestDescriptor,
+    handler: &'static str,
+    location: Option<Location>,
+) -> MessageInfo {
     MessageInfo {
-        kind: match R::KIND {
+        kind: match request.kind {
             RequestKind::Command => MessageKind::Command,
             RequestKind::Query => MessageKind::Query,
         },
-        message: R::NAME,
-        message_type: type_name::<R>(),
+        message: request.message,
+        message_type: (request.name)(),
         handler,
-        location: descriptor.map(HandlerDescriptor::location),
-        idempotent: R::IDEMPOTENT,
+        location,
+        idempotent: request.idempotent,
     }
 }
 
-fn info_of_event<E: Event>(descriptor: &HandlerDescriptor) -> MessageInfo {
-    use crate::broker::MessageType;
-    use crate::event::EventKind;
+/// What middleware gets to know of an event and one of its handlers.
+pub(crate) fn info_of_event(event: &EventDescriptor, handler: &'static str, location: Location) -> MessageInfo {
     MessageInfo {
-        kind: match <E::Kind as EventKind<E>>::MESSAGE_TYPE {
-            None => MessageKind::DomainEvent,
-            Some(MessageType::Notification) => MessageKind::NotificationEvent,
-            Some(MessageType::Ecst) => MessageKind::EcstEvent,
-        },
-        message: E::NAME,
-        message_type: type_name::<E>(),
-        handler: descriptor.handler(),
-        location: Some(descriptor.location()),
+        kind: event.kind(),
+        message: event.name,
+        message_type: (event.type_name)(),
+        handler,
+        location: Some(location),
         idempotent: false,
     }
 }

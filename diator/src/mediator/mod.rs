@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::{Format, MessageBroker, MessageType};
+use crate::catalog::{Catalog, Edges, Wiring};
 use crate::container::{Container, TypeMap};
 use crate::event::EventKind;
 use crate::outbox::Outbox;
@@ -28,7 +29,7 @@ use crate::{Event, HandledBy, Meta, Request, SendError};
 pub use self::builder::MediatorBuilder;
 pub(crate) use self::dispatch::Run;
 pub use self::dispatch::{Dispatch, send};
-pub(crate) use self::install::Install;
+pub(crate) use self::install::{Install, info_of_event, info_of_request};
 pub use self::receive::{HandlerFailure, ReceiveError, Received};
 pub use self::unit::CascadeLimit;
 
@@ -88,6 +89,9 @@ pub(crate) struct Inner {
     outbox: Option<Arc<dyn Outbox>>,
     format: Format,
     on_undelivered: Option<Arc<dyn Fn(Undelivered) + Send + Sync>>,
+    pub(crate) edges: Option<Edges>,
+    // What the mediator was built from, for the catalog.
+    wiring: Wiring,
     messages: Running,
     // What goes on after the commit, although its sender may have gone.
     tasks: Running,
@@ -166,6 +170,13 @@ impl Mediator {
     #[must_use]
     pub fn with(&self, meta: Meta) -> MediatorWith<'_> {
         MediatorWith { mediator: self, meta }
+    }
+
+    /// What the mediator consists of: messages, handlers, dependencies, middleware, broker.
+    #[must_use]
+    pub fn catalog(&self) -> Catalog {
+        let Inner { wiring, container, broker, format, outbox, .. } = &*self.0;
+        wiring.catalog(&**container, broker.as_deref(), format, outbox.is_some())
     }
 
     /// Takes no more messages, and waits for those that are running and for what follows their commits.

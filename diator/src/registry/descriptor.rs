@@ -7,6 +7,7 @@ use crate::container::DependencyKey;
 use crate::event::{EventDescriptor, Receive};
 use crate::inject::{Inject, InjectField};
 use crate::mediator::Install;
+use crate::request::RequestDescriptor;
 use crate::{Event, EventHandler, Request, RequestHandler};
 
 /// One handler of one message: what it is called, what it needs, and how the mediator takes it in.
@@ -17,6 +18,8 @@ pub struct HandlerDescriptor {
     pub(crate) role: HandlerRole,
     pub(crate) location: Location,
     pub(crate) dependencies: fn() -> Vec<Dependency>,
+    /// For a handler of a request.
+    pub(crate) request: Option<RequestDescriptor>,
     /// For a handler of an event.
     pub(crate) event: Option<EventDescriptor>,
     pub(crate) slot: Option<fn() -> &'static SlotIndex>,
@@ -65,6 +68,7 @@ impl HandlerDescriptor {
             role: HandlerRole::Request,
             location,
             dependencies: H::dependencies,
+            request: Some(RequestDescriptor::of::<R>(location)),
             event: None,
             slot: Some(slot),
             install: Install::request::<R, H>,
@@ -85,6 +89,7 @@ impl HandlerDescriptor {
             role: HandlerRole::Event { order, after_commit },
             location,
             dependencies: H::dependencies,
+            request: None,
             event: Some(EventDescriptor::handled::<E>(location)),
             slot: None,
             install: Install::event::<E, H>,

@@ -3,10 +3,12 @@
 mod descriptor;
 mod location;
 mod report;
+mod short;
 
 pub use self::descriptor::{Dependency, HandlerDescriptor, HandlerRole, SlotIndex};
 pub use self::location::Location;
 pub use self::report::{BuildError, Problem, ProblemKind};
+pub(crate) use self::short::short;
 
 /// A type with `#[request_handler]` or `#[event_handler]` on it, and what those said.
 ///

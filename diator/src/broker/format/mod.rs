@@ -94,6 +94,14 @@ impl Format {
         Ok(Self(Form::CloudEvents(source)))
     }
 
+    /// What cloud events name as their source.
+    pub(crate) fn source(&self) -> Option<&str> {
+        match &self.0 {
+            Form::Python => None,
+            Form::CloudEvents(source) => Some(source),
+        }
+    }
+
     /// The media type of what it writes.
     #[must_use]
     pub const fn content_type(&self) -> &'static str {

@@ -1,0 +1,136 @@
+mod compare;
+mod schema;
+
+use std::fmt;
+use std::path::Path;
+
+use super::Catalog;
+use crate::BoxError;
+
+/// What [`Catalog::assert_matches`] looks for in the environment.
+pub(super) const BLESS: &str = "DIATOR_BLESS";
+
+/// How a catalog differs from an earlier one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes(Vec<Change>);
+
+/// One difference between two catalogs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Change {
+    /// Whom it breaks.
+    pub impact: Impact,
+    /// What it is.
+    pub text: String,
+}
+
+/// Whom a change breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Impact {
+    /// Other processes that read the program's notification and ECST events.
+    Consumers,
+    /// Whoever sends the message, in this program or to it.
+    Senders,
+    /// Nobody that the catalog knows of.
+    Nobody,
+}
+
+impl Changes {
+    /// The differences; those that break something come first.
+    #[must_use]
+    pub fn all(&self) -> &[Change] {
+        &self.0
+    }
+
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether something breaks consumers or senders.
+    #[must_use]
+    pub fn is_breaking(&self) -> bool {
+        self.0.iter().any(|change| change.impact != Impact::Nobody)
+    }
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut heading = None;
+        for change in &self.0 {
+            if heading != Some(change.impact) {
+                heading = Some(change.impact);
+                writeln!(f, "{}:", change.impact.heading())?;
+            }
+            writeln!(f, "  - {}", change.text)?;
+        }
+        Ok(())
+    }
+}
+
+impl Impact {
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Consumers => "breaks consumers of the events",
+            Self::Senders => "breaks who sends the messages",
+            Self::Nobody => "other changes",
+        }
+    }
+}
+
+impl Catalog {
+    /// What changed since [`to_json`](Self::to_json) wrote the text; places in files do not count.
+    ///
+    /// # Errors
+    ///
+    /// The text is no catalog.
+    pub fn changes_since(&self, json: &str) -> Result<Changes, BoxError> {
+        let old: serde_json::Value = serde_json::from_str(json)?;
+        if !old["requests"].is_array() || !old["events"].is_array() {
+            return Err("it holds no catalog: `requests` and `events` are missing".into());
+        }
+        let mut changes = compare::catalogs(&old, &self.to_value());
+        changes.sort();
+        changes.dedup();
+        Ok(Changes(changes))
+    }
+
+    /// Compares with the catalog in a file, for a test: what is lost, renamed or reshaped fails it.
+    ///
+    /// If the environment variable `DIATOR_BLESS` is set, the file is written instead. Places in files do not count,
+    /// so that an edit further up does not fail the test. Schemas are compared if the feature `asyncapi` is on.
+    ///
+    /// # Panics
+    ///
+    /// Something differs, or the file cannot be read or written; the message lists the differences, says which break
+    /// consumers, and what to do.
+    #[track_caller]
+    pub fn assert_matches(&self, path: impl AsRef<Path>) {
+        let path = path.as_ref();
+        bless_or(path, &self.to_json(), |kept| {
+            let changes = self.changes_since(kept).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            assert!(
+                changes.is_empty(),
+                "the catalog differs from {}\n\n{changes}\nif this is meant, set {BLESS}=1 and run the test again",
+                path.display()
+            );
+        });
+    }
+}
+
+/// Writes the file if the environment says so; else reads it and compares.
+#[track_caller]
+pub(super) fn bless_or(path: &Path, text: &str, compare: impl FnOnce(&str)) {
+    if std::env::var_os(BLESS).is_some_and(|value| !value.is_empty() && value != "0") {
+        if let Err(error) = std::fs::write(path, text) {
+            panic!("{} cannot be written: {error}", path.display());
+        }
+        return;
+    }
+    match std::fs::read_to_string(path) {
+        Ok(kept) => compare(&kept),
+        Err(error) => panic!("{} cannot be read: {error}\nset {BLESS}=1 to have it written", path.display()),
+    }
+}

@@ -1,0 +1,204 @@
+use std::any::TypeId;
+use std::collections::HashMap;
+
+use super::{BrokerEntry, Catalog, DependencyEntry, EventEntry, HandlerEntry, RequestEntry, Source};
+use crate::broker::{Format, MessageBroker};
+use crate::container::{Container, Lifetime};
+use crate::event::EventDescriptor;
+use crate::mediator::{info_of_event, info_of_request};
+use crate::middleware::{Layer, MessageInfo, MessageKind};
+use crate::registry::{HandlerDescriptor, HandlerRole, HandlerSet};
+use crate::request::{RequestDescriptor, RequestKind};
+
+/// What a mediator is built from, as far as the catalog tells of it.
+pub(crate) struct Wiring {
+    pub(crate) from_registry: bool,
+    pub(crate) handlers: Vec<HandlerDescriptor>,
+    pub(crate) replaced: Vec<Replaced>,
+    pub(crate) remote: Vec<String>,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) broker_type: &'static str,
+}
+
+/// A request whose own handler another one replaces.
+#[derive(Clone, Copy)]
+pub(crate) struct Replaced {
+    pub(crate) request: RequestDescriptor,
+    pub(crate) handler: &'static str,
+}
+
+impl Wiring {
+    pub(super) fn linked() -> Self {
+        Self {
+            from_registry: true,
+            handlers: inventory::iter::<HandlerSet>.into_iter().flat_map(|set| set.0).copied().collect(),
+            replaced: Vec::new(),
+            remote: Vec::new(),
+            layers: Vec::new(),
+            broker_type: "",
+        }
+    }
+
+    pub(super) fn catalog_of_registry(&self) -> Catalog {
+        self.messages(None)
+    }
+
+    pub(crate) fn catalog(
+        &self,
+        container: &dyn Container,
+        broker: Option<&dyn MessageBroker>,
+        format: &Format,
+        outbox: bool,
+    ) -> Catalog {
+        let entry = || BrokerEntry {
+            type_name: broker.map(|_| self.broker_type),
+            guarantees: broker.map(MessageBroker::guarantees).unwrap_or_default(),
+            content_type: format.content_type(),
+            cloud_events_source: format.source().map(str::to_owned),
+            outbox,
+        };
+        let broker = (broker.is_some() || outbox).then(entry);
+        Catalog { broker, ..self.messages(Some(container)) }
+    }
+
+    fn messages(&self, container: Option<&dyn Container>) -> Catalog {
+        let mut requests = self.requests();
+        let mut events = self.events();
+        for handler in &self.handlers {
+            let entry = self.handler(handler, container);
+            match handler.role() {
+                HandlerRole::Request if self.replaces(handler.message_id()) => {}
+                HandlerRole::Request => push(requests.get_mut(&handler.message_id()).map(|r| &mut r.handlers), entry),
+                HandlerRole::Event { .. } => {
+                    push(events.get_mut(&handler.message_id()).map(|e| &mut e.handlers), entry)
+                }
+            }
+        }
+        for replaced in &self.replaced {
+            push(requests.get_mut(&(replaced.request.id)()).map(|r| &mut r.handlers), self.replacement(replaced));
+        }
+        let mut requests: Vec<_> = requests.into_values().collect();
+        requests
+            .sort_by(|a, b| (a.kind, a.name, a.type_name, &a.source).cmp(&(b.kind, b.name, b.type_name, &b.source)));
+        let mut events: Vec<_> = events.into_values().collect();
+        events.sort_by(|a, b| (a.kind, a.name, a.type_name, &a.source).cmp(&(b.kind, b.name, b.type_name, &b.source)));
+        for handlers in requests.iter_mut().map(|r| &mut r.handlers).chain(events.iter_mut().map(|e| &mut e.handlers)) {
+            handlers.sort_by_key(|h| (h.after_commit, h.order, h.type_name, h.source.clone()));
+        }
+        Catalog { requests, events, broker: None }
+    }
+
+    /// The requests that the registry, a handler or a replacement knows.
+    fn requests(&self) -> HashMap<TypeId, RequestEntry> {
+        let linked = inventory::iter::<RequestDescriptor>.into_iter().filter(|_| self.from_registry);
+        let declared = linked.map(|request| (request, Source::of(request.location)));
+        // Handlers and replacements know only their own place.
+        let handled = self.handlers.iter().filter_map(|handler| handler.request.as_ref());
+        let known =
+            handled.chain(self.replaced.iter().map(|replaced| &replaced.request)).map(|request| (request, None));
+        let mut requests = HashMap::new();
+        for (request, source) in declared.chain(known) {
+            requests.entry((request.id)()).or_insert_with(|| self.request(request, source));
+        }
+        requests
+    }
+
+    fn request(&self, request: &RequestDescriptor, source: Option<Source>) -> RequestEntry {
+        RequestEntry {
+            name: request.message,
+            type_name: (request.name)(),
+            kind: match request.kind {
+                RequestKind::Command => MessageKind::Command,
+                RequestKind::Query => MessageKind::Query,
+            },
+            response: (request.response)(),
+            error: (request.error)(),
+            idempotent: request.idempotent,
+            marks: Vec::new(),
+            remote: source.as_ref().is_some_and(|source| self.remote.iter().any(|name| name == source.crate_name)),
+            source,
+            handlers: Vec::new(),
+        }
+    }
+
+    /// The events that the registry or a handler knows.
+    fn events(&self) -> HashMap<TypeId, EventEntry> {
+        let linked = inventory::iter::<EventDescriptor>.into_iter().filter(|_| self.from_registry);
+        let declared = linked.map(|event| (event, Source::of(event.location)));
+        let handled = self.handlers.iter().filter_map(|handler| handler.event.as_ref()).map(|event| (event, None));
+        let mut events = HashMap::new();
+        for (event, source) in declared.chain(handled) {
+            events.entry((event.id)()).or_insert_with(|| entry_of(event, source));
+        }
+        events
+    }
+
+    fn handler(&self, handler: &HandlerDescriptor, container: Option<&dyn Container>) -> HandlerEntry {
+        let (order, after_commit) = match handler.role() {
+            HandlerRole::Request => (0, false),
+            HandlerRole::Event { order, after_commit } => (order, after_commit),
+        };
+        let dependencies = handler.dependencies().into_iter().map(|dependency| DependencyEntry {
+            field: dependency.field,
+            type_name: dependency.key.name(),
+            lifetime: container.map_or(Lifetime::Unknown, |container| container.lifetime(&dependency.key)),
+            optional: dependency.optional,
+        });
+        HandlerEntry {
+            type_name: handler.handler(),
+            order,
+            after_commit,
+            dependencies: dependencies.collect(),
+            middleware: info_of(handler).map_or_else(Vec::new, |info| self.applying(&info)),
+            causes: Vec::new(),
+            source: Source::of(handler.location()),
+        }
+    }
+
+    fn replacement(&self, replaced: &Replaced) -> HandlerEntry {
+        HandlerEntry {
+            type_name: replaced.handler,
+            order: 0,
+            after_commit: false,
+            dependencies: Vec::new(),
+            middleware: self.applying(&info_of_request(&replaced.request, replaced.handler, None)),
+            causes: Vec::new(),
+            source: None,
+        }
+    }
+
+    fn replaces(&self, request: TypeId) -> bool {
+        self.replaced.iter().any(|replaced| (replaced.request.id)() == request)
+    }
+
+    fn applying(&self, info: &MessageInfo) -> Vec<&'static str> {
+        self.layers.iter().filter(|layer| layer.middleware.applies_to(info)).map(|layer| layer.name).collect()
+    }
+}
+
+fn info_of(handler: &HandlerDescriptor) -> Option<MessageInfo> {
+    let (name, location) = (handler.handler(), handler.location());
+    let request = handler.request.as_ref().map(|request| info_of_request(request, name, Some(location)));
+    request.or_else(|| handler.event.as_ref().map(|event| info_of_event(event, name, location)))
+}
+
+fn entry_of(event: &EventDescriptor, source: Option<Source>) -> EventEntry {
+    EventEntry {
+        name: event.name,
+        type_name: (event.type_name)(),
+        kind: event.kind(),
+        topic: event.topic,
+        aliases: event.aliases,
+        must_be_handled: event.must_be_handled,
+        #[cfg(feature = "asyncapi")]
+        schema: event.schema.map(super::schema::of),
+        #[cfg(not(feature = "asyncapi"))]
+        schema: None,
+        source,
+        handlers: Vec::new(),
+    }
+}
+
+fn push(handlers: Option<&mut Vec<HandlerEntry>>, handler: HandlerEntry) {
+    handlers.into_iter().for_each(|handlers| handlers.push(handler.clone()));
+}

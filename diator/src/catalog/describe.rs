@@ -1,0 +1,215 @@
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::json::lifetime;
+use super::labels::{Labels, clean, words};
+use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source};
+use crate::broker;
+
+/// One message in full: who handles it, with what, and what happens then; made by [`Catalog::describe`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description(String);
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Catalog {
+    /// Describes what is called so: a message, by its type with or without the path or by its name on the wire, or
+    /// the message of a handler.
+    ///
+    /// Several that share the name are all described. `None` if nothing is called so.
+    #[must_use]
+    pub fn describe(&self, name: &str) -> Option<Description> {
+        let writer = Writer { catalog: self, labels: Labels::of(self) };
+        let called = |type_name: &str| type_name == name || writer.is_short(type_name, name);
+        let handles = |handlers: &[HandlerEntry]| handlers.iter().any(|handler| called(handler.type_name));
+        let requests = self.requests.iter().filter(|r| called(r.type_name)).map(|r| writer.request(r));
+        let events = self.events.iter().filter(|e| e.name == name || called(e.type_name)).map(|e| writer.event(e));
+        let mut found: Vec<_> = requests.chain(events).collect();
+        if found.is_empty() {
+            let requests = self.requests.iter().filter(|r| handles(&r.handlers)).map(|r| writer.request(r));
+            found.extend(requests.chain(self.events.iter().filter(|e| handles(&e.handlers)).map(|e| writer.event(e))));
+        }
+        (!found.is_empty()).then(|| Description(found.join("\n")))
+    }
+
+    /// Every name that [`describe`](Self::describe) knows, sorted.
+    pub fn names(&self) -> impl Iterator<Item = String> + use<> {
+        let types = self.requests.iter().map(|r| r.type_name).chain(self.events.iter().map(|e| e.type_name));
+        let types = types.chain(self.handlers().map(|handler| handler.type_name));
+        let short = types.map(crate::registry::short);
+        let names: BTreeSet<_> = short.chain(self.events.iter().map(|event| event.name.to_owned())).collect();
+        names.into_iter()
+    }
+}
+
+struct Writer<'a> {
+    catalog: &'a Catalog,
+    labels: Labels,
+}
+
+impl Writer<'_> {
+    fn is_short(&self, type_name: &str, name: &str) -> bool {
+        crate::registry::short(type_name) == name || self.labels.label(type_name) == name
+    }
+
+    fn request(&self, request: &RequestEntry) -> String {
+        let mut text = self.title(words(request.kind)[0], request.type_name, request.source.as_ref());
+        let short = |name| clean(&crate::registry::short(name));
+        text += &format!("  answers      {}\n", short(request.response));
+        text += &format!("  fails with   {}\n", short(request.error));
+        if request.idempotent {
+            text += "  idempotent   it may be handled twice\n";
+        }
+        if !request.marks.is_empty() {
+            text += &format!("  marks        {}\n", clean(&request.marks.join(", ")));
+        }
+        match &*request.handlers {
+            [] if request.remote => text += "  handled by   another process\n",
+            [] => text += "  handled by   nobody in this process\n",
+            handlers => handlers.iter().for_each(|handler| text += &self.handler("handled by", handler)),
+        }
+        text + &self.consequences(&request.handlers)
+    }
+
+    fn event(&self, event: &EventEntry) -> String {
+        let mut text = self.title(words(event.kind)[0], event.type_name, event.source.as_ref());
+        if event.is_on_the_wire() {
+            text += &self.wire(event);
+        }
+        for handler in &event.handlers {
+            text += &self.handler(if event.is_on_the_wire() { "on arrival" } else { "handled by" }, handler);
+        }
+        if event.handlers.is_empty() {
+            text += "  handled by   nobody in this process\n";
+        }
+        let by = self.causers(event.type_name);
+        if !by.is_empty() {
+            text += &format!("  caused by    {}\n", by.join(", "));
+        }
+        text + &self.consequences(&event.handlers)
+    }
+
+    fn title(&self, kind: &str, type_name: &str, source: Option<&Source>) -> String {
+        let place = source.map(|source| format!("  {source}")).unwrap_or_default();
+        format!("{kind} {}{place}\n  type         {}\n", self.labels.label(type_name), clean(type_name))
+    }
+
+    fn wire(&self, event: &EventEntry) -> String {
+        let mut text = format!("  on the wire  \"{}\"", clean(event.name));
+        if let Some(topic) = event.topic {
+            text += &format!(", topic \"{}\"", clean(topic));
+        }
+        if !event.aliases.is_empty() {
+            text += &format!(", also read as {}", clean(&event.aliases.join(", ")));
+        }
+        if let Some(broker) = &self.catalog.broker {
+            let name = broker.type_name.map_or_else(|| "an outbox".to_owned(), crate::registry::short);
+            text += &format!("\n  goes to      {} as {}", clean(&name), broker.content_type);
+            text += &format!("\n               {}", Guarantees(&broker.guarantees));
+        }
+        text.push('\n');
+        if let Some(schema) = &event.schema {
+            text += "  its shape    ";
+            text += &clean_lines(&super::json::pretty(schema)).replace('\n', "\n               ");
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+        }
+        text
+    }
+
+    fn handler(&self, heading: &str, handler: &HandlerEntry) -> String {
+        let place = handler.source.as_ref().map(|source| format!("  {source}")).unwrap_or_default();
+        let when = if handler.after_commit { ", after the commit" } else { "" };
+        let order = if handler.order == 0 { String::new() } else { format!(", order {}", handler.order) };
+        let mut text = format!("  {heading:<10}   {}{order}{when}{place}\n", self.labels.label(handler.type_name));
+        for dependency in &handler.dependencies {
+            let optional = if dependency.optional { ", optional" } else { "" };
+            let service = clean(&crate::registry::short(dependency.type_name));
+            text += &format!(
+                "    needs      {service} as `{}`, {}{optional}\n",
+                dependency.field,
+                lifetime(dependency.lifetime)
+            );
+        }
+        if !handler.middleware.is_empty() {
+            let names: Vec<_> = handler.middleware.iter().map(|name| clean(&crate::registry::short(name))).collect();
+            text += &format!("    within     {}\n", names.join(", "));
+        }
+        text
+    }
+
+    /// What the handlers cause, and what that causes, as a tree.
+    fn consequences(&self, handlers: &[HandlerEntry]) -> String {
+        let mut text = String::new();
+        self.branch(handlers, 1, &mut Vec::new(), &mut text);
+        if text.is_empty() { text } else { format!("  what happens then\n{text}") }
+    }
+
+    fn branch(&self, handlers: &[HandlerEntry], depth: usize, above: &mut Vec<&'static str>, text: &mut String) {
+        let causes: BTreeSet<_> = handlers.iter().flat_map(|handler| handler.causes.iter().copied()).collect();
+        for cause in causes {
+            let indent = "  ".repeat(depth + 1);
+            let (kind, handlers) = self.message(cause);
+            let names: Vec<_> = handlers.iter().map(|handler| self.labels.label(handler.type_name)).collect();
+            let by = match (kind, names.is_empty()) {
+                ("notification event" | "ECST event", _) => " -> the broker".to_owned(),
+                (_, true) => String::new(),
+                (_, false) => format!(" -> {}", names.join(", ")),
+            };
+            *text += &format!("{indent}{kind} {}{by}\n", self.labels.label(cause));
+            // What arrives from the broker is another message's story; and a circle is told once.
+            if above.contains(&cause) || by.ends_with("the broker") {
+                continue;
+            }
+            above.push(cause);
+            self.branch(handlers, depth + 1, above, text);
+            above.pop();
+        }
+    }
+
+    fn message(&self, type_name: &str) -> (&'static str, &[HandlerEntry]) {
+        let request = self.catalog.requests.iter().find(|request| request.type_name == type_name);
+        let request = request.map(|request| (words(request.kind)[0], &*request.handlers));
+        let event = || self.catalog.events.iter().find(|event| event.type_name == type_name);
+        request.or_else(|| event().map(|event| (words(event.kind)[0], &*event.handlers))).unwrap_or(("message", &[]))
+    }
+
+    fn causers(&self, type_name: &str) -> Vec<String> {
+        let causes = |handler: &&HandlerEntry| handler.causes.contains(&type_name);
+        self.catalog.handlers().filter(causes).map(|handler| self.labels.label(handler.type_name)).collect()
+    }
+}
+
+/// JSON escapes what a terminal would obey, but for a few characters beyond ASCII.
+fn clean_lines(text: &str) -> String {
+    text.lines().map(clean).collect::<Vec<_>>().join("\n")
+}
+
+/// The guarantees in words.
+pub(super) struct Guarantees<'a>(pub(super) &'a broker::Guarantees);
+
+impl fmt::Display for Guarantees<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let broker::Guarantees { durable, ordered, ordered_by_key, confirmed, retained, deduplicated, max_body } =
+            self.0;
+        let words = [
+            (*durable, "durable"),
+            (*ordered, "ordered"),
+            (*ordered_by_key && !*ordered, "ordered by key"),
+            (*confirmed, "confirmed"),
+            (*retained, "retained"),
+            (*deduplicated, "deduplicated"),
+        ];
+        let mut words: Vec<_> =
+            words.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word.to_owned()).collect();
+        words.extend(max_body.map(|bytes| format!("at most {bytes} bytes")));
+        match words.is_empty() {
+            true => f.write_str("promises nothing beyond the contract"),
+            false => f.write_str(&words.join(", ")),
+        }
+    }
+}

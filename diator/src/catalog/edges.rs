@@ -1,0 +1,190 @@
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::changes::{BLESS, bless_or};
+use super::{Catalog, json};
+use crate::BoxError;
+
+/// Which handlers cause which messages: noted down while tests run, kept in a file.
+///
+/// A mediator that [observes](crate::MediatorBuilder::observe) notes each emitted event and each nested request; one that
+/// does not pays nothing for it. Let the tests that go through the program's use cases share one, and end them
+/// with [`assert_matches`](Self::assert_matches): the file then cannot tell what is no longer so.
+///
+/// # Guarantees
+///
+/// A clone is the same set. It may be used from any number of threads.
+///
+/// # Example
+///
+/// ```
+/// # use diator::prelude::*;
+/// # use diator::catalog::Edges;
+/// # #[derive(Debug, Command)]
+/// # struct PlaceOrder;
+/// # #[derive(Debug, DomainEvent)]
+/// # struct OrderPlaced;
+/// # #[request_handler(PlaceOrder)]
+/// # struct PlaceOrderHandler;
+/// # impl RequestHandler<PlaceOrder> for PlaceOrderHandler {
+/// #     async fn handle(&self, _: PlaceOrder, cx: &mut RequestContext<'_, PlaceOrder>) -> Result<(), BoxError> {
+/// #         cx.emit(OrderPlaced);
+/// #         Ok(())
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let edges = Edges::new();
+/// let mediator = Mediator::builder().handlers(handlers![PlaceOrderHandler]).observe(&edges).build()?;
+/// mediator.send(PlaceOrder).await?;
+/// assert!(edges.to_json().contains("OrderPlaced"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Edges(Arc<Mutex<BTreeSet<Edge>>>);
+
+/// From a request, or from a handler of an event, to what it emits or sends: types, with their paths.
+type Edge = (String, String);
+
+impl Edges {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote.
+    ///
+    /// # Errors
+    ///
+    /// The text is not what `to_json` writes.
+    pub fn from_json(text: &str) -> Result<Self, BoxError> {
+        let edges: Vec<Value> = serde_json::from_str(text)?;
+        let edge = |edge: &Value| Some((edge["from"].as_str()?.to_owned(), edge["to"].as_str()?.to_owned()));
+        let edges: Option<BTreeSet<Edge>> = edges.iter().map(edge).collect();
+        let edges = edges.ok_or("an edge is an object with two texts, `from` and `to`")?;
+        Ok(Self(Arc::new(Mutex::new(edges))))
+    }
+
+    /// Reads a file that [`assert_matches`](Self::assert_matches) wrote.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or holds something else.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, BoxError> {
+        let path = path.as_ref();
+        let named = |error: BoxError| format!("the edges in `{}` cannot be read: {error}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| named(error.into()))?;
+        Ok(Self::from_json(&text).map_err(named)?)
+    }
+
+    /// All edges, sorted, as a JSON array of objects with `from` and `to`.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        json::pretty(&self.all().iter().map(|(from, to)| json!({ "from": from, "to": to })).collect())
+    }
+
+    /// Compares with the edges in a file, and writes the file if the environment variable `DIATOR_BLESS` is set.
+    ///
+    /// # Panics
+    ///
+    /// The edges differ, or the file cannot be read or written; the message says what to do.
+    #[track_caller]
+    pub fn assert_matches(&self, path: impl AsRef<Path>) {
+        bless_or(path.as_ref(), &self.to_json(), |kept| {
+            let kept = Self::from_json(kept).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()));
+            let (kept, seen) = (kept.all(), self.all());
+            let lost = kept.difference(&seen).map(|(from, to)| format!("  no longer seen: {from} -> {to}\n"));
+            let new = seen.difference(&kept).map(|(from, to)| format!("  new: {from} -> {to}\n"));
+            let differences: String = lost.chain(new).collect();
+            assert!(
+                differences.is_empty(),
+                "what causes what differs from {}:\n{differences}if this is meant, set {BLESS}=1 and run the test again",
+                path.as_ref().display()
+            );
+        });
+    }
+
+    #[cold]
+    pub(crate) fn add(&self, from: &str, to: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((from.to_owned(), to.to_owned()));
+    }
+
+    fn all(&self) -> BTreeSet<Edge> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Catalog {
+    /// The catalog with what each handler causes.
+    ///
+    /// # Errors
+    ///
+    /// [`StaleEdges`] if an edge begins or ends at something that the catalog does not have: then the edges were
+    /// noted down for another program.
+    pub fn with_edges(mut self, edges: &Edges) -> Result<Self, StaleEdges> {
+        let mut stale = Vec::new();
+        for (from, to) in edges.all() {
+            if !self.add_edge(&from, &to) {
+                stale.push(StaleEdge { from, to });
+            }
+        }
+        if stale.is_empty() { Ok(self) } else { Err(StaleEdges(stale)) }
+    }
+
+    fn add_edge(&mut self, from: &str, to: &str) -> bool {
+        let Some(to) = self.message_types().find(|name| *name == to) else { return false };
+        let of_requests = self.requests.iter_mut().filter(|request| request.type_name == from);
+        let of_events = self.events.iter_mut().flat_map(|event| &mut event.handlers);
+        let handlers = of_requests
+            .flat_map(|request| &mut request.handlers)
+            .chain(of_events.filter(|handler| handler.type_name == from));
+        let mut found = false;
+        for handler in handlers {
+            handler.causes.push(to);
+            found = true;
+        }
+        found
+    }
+
+    fn message_types(&self) -> impl Iterator<Item = &'static str> {
+        let requests = self.requests.iter().map(|request| request.type_name);
+        requests.chain(self.events.iter().map(|event| event.type_name))
+    }
+}
+
+/// Edges that do not belong to the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaleEdges(Vec<StaleEdge>);
+
+/// An edge that does not belong to the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StaleEdge {
+    /// The request, or the handler of an event, that it begins at.
+    pub from: String,
+    /// The message that it ends at.
+    pub to: String,
+}
+
+impl StaleEdges {
+    /// The edges in question.
+    #[must_use]
+    pub fn edges(&self) -> &[StaleEdge] {
+        &self.0
+    }
+}
+
+impl fmt::Display for StaleEdges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the edges do not fit the catalog; note them down again:")?;
+        self.0.iter().try_for_each(|StaleEdge { from, to }| write!(f, "\n  {from} -> {to}"))
+    }
+}
+
+impl std::error::Error for StaleEdges {}

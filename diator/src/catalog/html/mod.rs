@@ -1,0 +1,249 @@
+mod escape;
+mod layout;
+mod svg;
+
+use std::fmt::{self, Write};
+
+use self::escape::{Text, url};
+use super::json::{lifetime, pretty};
+use super::labels::{KINDS, Labels, clean, words};
+use super::mermaid::Message;
+use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source};
+use crate::registry::short;
+
+/// The catalog as one page; made by [`Catalog::html`].
+///
+/// It holds all that it needs and asks no network for anything: the graph is drawn, there is a search, and light and
+/// dark follow the reader's settings.
+#[derive(Clone, Debug)]
+pub struct Html<'a> {
+    catalog: &'a Catalog,
+    title: String,
+    sources: String,
+}
+
+impl Catalog {
+    /// The catalog as one page for a browser.
+    #[must_use]
+    pub fn html(&self) -> Html<'_> {
+        Html { catalog: self, title: "Catalog".to_owned(), sources: "{file}#L{line}".to_owned() }
+    }
+}
+
+impl Html<'_> {
+    /// Another title than `Catalog`.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// Where the sources are, such as `https://git.example/orders/blob/main/{file}#L{line}`.
+    ///
+    /// Without it links are relative to the page, as if that lay in the directory that the compiler was run in.
+    #[must_use]
+    pub fn sources(mut self, template: impl Into<String>) -> Self {
+        self.sources = template.into();
+        self
+    }
+}
+
+/// What the page is written from.
+struct Page<'a> {
+    catalog: &'a Catalog,
+    messages: Vec<Message<'a>>,
+    labels: Labels,
+    sources: &'a str,
+}
+
+impl Page<'_> {
+    fn counts(&self) -> String {
+        let count = |kind| {
+            let requests = self.catalog.requests.iter().filter(|request| request.kind == kind).count();
+            (kind, requests + self.catalog.events.iter().filter(|event| event.kind == kind).count())
+        };
+        let counted = KINDS.into_iter().map(count).filter(|(_, number)| *number > 0);
+        let counts = counted.map(|(kind, number)| format!("{number} {}", words(kind)[usize::from(number != 1)]));
+        counts.collect::<Vec<_>>().join(", ")
+    }
+
+    fn source(&self, source: Option<&Source>) -> String {
+        let Some(Source { file, line, .. }) = source else { return String::new() };
+        let link = self.sources.replace("{line}", &line.to_string()).replace("{file}", &url(file));
+        format!("<a class=source href=\"{}\">{}:{line}</a>", Text(&link), Text(file))
+    }
+
+    fn request(&self, id: usize, request: &RequestEntry) -> String {
+        let mut rows = String::new();
+        row(&mut rows, "answers", &code(&short(request.response)));
+        row(&mut rows, "fails with", &code(&short(request.error)));
+        if request.idempotent {
+            row(&mut rows, "idempotent", "it may be handled twice");
+        }
+        if !request.marks.is_empty() {
+            row(&mut rows, "marks", &Text(&request.marks.join(", ")).to_string());
+        }
+        if request.handlers.is_empty() {
+            row(
+                &mut rows,
+                "handled by",
+                if request.remote { "another process" } else { "<em>nobody in this process</em>" },
+            );
+        }
+        self.handlers("handled by", &request.handlers, &mut rows);
+        self.entry(id, words(request.kind)[0], request.type_name, request.source.as_ref(), "", &rows)
+    }
+
+    fn event(&self, id: usize, event: &EventEntry) -> String {
+        let mut rows = String::new();
+        if event.is_on_the_wire() {
+            self.wire(event, &mut rows);
+        }
+        let by = self.causers(event.type_name);
+        if !by.is_empty() {
+            row(&mut rows, "caused by", &by.join(", "));
+        }
+        if event.handlers.is_empty() && !event.is_on_the_wire() {
+            row(&mut rows, "handled by", "<em>nobody in this process</em>");
+        }
+        self.handlers(if event.is_on_the_wire() { "on arrival" } else { "handled by" }, &event.handlers, &mut rows);
+        self.entry(id, words(event.kind)[0], event.type_name, event.source.as_ref(), event.name, &rows)
+    }
+
+    fn wire(&self, event: &EventEntry, rows: &mut String) {
+        row(rows, "on the wire", &code(event.name));
+        if let Some(topic) = event.topic {
+            row(rows, "topic", &code(topic));
+        }
+        if !event.aliases.is_empty() {
+            row(rows, "also read as", &code(&event.aliases.join(", ")));
+        }
+        if let Some(broker) = &self.catalog.broker {
+            let name = broker.type_name.map_or_else(|| "an outbox".to_owned(), short);
+            row(rows, "goes to", &format!("{} as {}", code(&name), code(broker.content_type)));
+        }
+        if let Some(schema) = &event.schema {
+            let text = format!("<details><summary>JSON Schema</summary><pre>{}</pre></details>", Text(&pretty(schema)));
+            row(rows, "its shape", &text);
+        }
+    }
+
+    fn handlers(&self, heading: &str, handlers: &[HandlerEntry], rows: &mut String) {
+        for handler in handlers {
+            let mut text =
+                format!("{} {}", code(&self.labels.label(handler.type_name)), self.source(handler.source.as_ref()));
+            if handler.order != 0 {
+                _ = write!(text, "<div>order {}</div>", handler.order);
+            }
+            if handler.after_commit {
+                text += "<div>after the commit</div>";
+            }
+            for dependency in &handler.dependencies {
+                let optional = if dependency.optional { ", optional" } else { "" };
+                let (service, lifetime) = (code(&short(dependency.type_name)), lifetime(dependency.lifetime));
+                _ = write!(text, "<div>needs {service} <small>{lifetime}{optional}</small></div>");
+            }
+            if !handler.middleware.is_empty() {
+                let names: Vec<_> = handler.middleware.iter().map(|name| code(&short(name))).collect();
+                _ = write!(text, "<div>within {}</div>", names.join(", "));
+            }
+            if !handler.causes.is_empty() {
+                let causes: Vec<_> = handler.causes.iter().map(|cause| self.link(cause)).collect();
+                _ = write!(text, "<div>causes {}</div>", causes.join(", "));
+            }
+            row(rows, heading, &text);
+        }
+    }
+
+    fn causers(&self, type_name: &str) -> Vec<String> {
+        let causing = self.messages.iter().filter(|message| message.causes().any(|cause| cause == type_name));
+        causing.map(|message| self.link(message.type_name)).collect()
+    }
+
+    fn link(&self, type_name: &str) -> String {
+        let label = code(&self.labels.label(type_name));
+        match self.messages.iter().position(|message| message.type_name == type_name) {
+            Some(id) => format!("<a href=\"#m{id}\">{label}</a>"),
+            None => label,
+        }
+    }
+
+    fn entry(&self, id: usize, kind: &str, type_name: &str, source: Option<&Source>, also: &str, rows: &str) -> String {
+        let label = self.labels.label(type_name);
+        let handlers = self.messages[id].handlers.iter().map(|handler| handler.type_name);
+        let words: Vec<_> = [kind, type_name, also].into_iter().chain(handlers).map(str::to_lowercase).collect();
+        format!(
+            "<article id=m{id} class=\"{}\" data-words=\"{}\"><h2><a href=\"#m{id}\">{}</a> <small>{kind}</small> {}</h2>\
+             <p class=path>{}</p><dl>{rows}</dl></article>\n",
+            class(kind),
+            Text(&words.join(" ")),
+            Text(&label),
+            self.source(source),
+            Text(&clean(type_name)),
+        )
+    }
+
+    fn entries(&self) -> String {
+        let requests = self.catalog.requests.iter().enumerate().map(|(id, request)| self.request(id, request));
+        let first = self.catalog.requests.len();
+        let events = self.catalog.events.iter().enumerate().map(|(number, event)| self.event(first + number, event));
+        requests.chain(events).collect()
+    }
+}
+
+impl fmt::Display for Html<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { catalog, sources, .. } = self;
+        let page = Page { catalog, messages: catalog.messages(), labels: Labels::of(catalog), sources };
+        let graph = svg::Graph::of(&page.messages, &page.labels);
+        let (title, counts, entries) = (Text(&self.title), page.counts(), page.entries());
+        let (style, script) = (include_str!("page.css"), include_str!("page.js"));
+        write!(
+            f,
+            r#"<!doctype html>
+<html lang=en>
+<head>
+<meta charset=utf-8>
+<meta http-equiv=Content-Security-Policy content="{POLICY}">
+<meta name=viewport content="width=device-width">
+<meta name=color-scheme content="light dark">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<header>
+<h1>{title}</h1><p>{counts}</p>
+<input id=search type=search placeholder="Search: message, handler, kind" aria-label=Search>
+<output id=found></output>
+</header>
+<main>
+<section id=graph aria-label="What causes what">
+{graph}</section>
+<section id=entries>
+{entries}</section>
+</main>
+<script>
+{script}</script>
+</body>
+</html>
+"#
+        )
+    }
+}
+
+/// Nothing is fetched from anywhere.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'";
+
+fn row(rows: &mut String, name: &str, html: &str) {
+    _ = write!(rows, "<dt>{name}</dt><dd>{html}</dd>");
+}
+
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", Text(&clean(text)))
+}
+
+/// The kind as a class of the style sheet.
+fn class(kind: &str) -> String {
+    kind.to_lowercase().replace(' ', "-")
+}

@@ -1,0 +1,140 @@
+use std::collections::HashMap;
+use std::fmt;
+
+use super::class;
+use super::escape::Text;
+use super::layout::{self, Node, Place};
+use crate::catalog::labels::{Labels, words};
+use crate::catalog::mermaid::Message;
+
+/// The graph of what causes what, as inline SVG.
+pub(super) struct Graph {
+    boxes: Vec<Drawn>,
+    nodes: Vec<Node>,
+}
+
+struct Drawn {
+    class: String,
+    title: String,
+    handlers: Vec<String>,
+}
+
+// Units of the drawing; the letters are those of a monospaced font of 13 and 11 units.
+const TITLE_LETTER: f64 = 7.9;
+const HANDLER_LETTER: f64 = 6.7;
+const PADDING: f64 = 12.0;
+const LINE: f64 = 16.0;
+const TITLE: f64 = 30.0;
+const MARGIN: f64 = 16.0;
+const LONGEST: usize = 44;
+
+impl Graph {
+    pub(super) fn of(messages: &[Message<'_>], labels: &Labels) -> Self {
+        let ids: HashMap<_, _> = messages.iter().enumerate().map(|(id, message)| (message.type_name, id)).collect();
+        let boxes: Vec<Drawn> = messages.iter().map(|message| Drawn::of(message, labels)).collect();
+        let node = |(message, drawn): (&Message<'_>, &Drawn)| Node {
+            width: drawn.width(),
+            height: drawn.height(),
+            targets: message.causes().filter_map(|cause| ids.get(cause).copied()).collect(),
+        };
+        let nodes = messages.iter().zip(&boxes).map(node).collect();
+        Self { boxes, nodes }
+    }
+
+    fn edge(&self, places: &[Place], from: usize, to: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (start, end) = (places[from], places[to]);
+        let (x1, y1) = (start.x + self.nodes[from].width, start.y + self.nodes[from].height / 2.0);
+        let (x2, y2) = (end.x, end.y + self.nodes[to].height / 2.0);
+        let bend = ((x2 - x1) / 2.0).abs().max(36.0);
+        writeln!(
+            f,
+            "<path data-from={from} data-to={to} marker-end=\"url(#arrow)\" d=\"M{x1:.1} {y1:.1}C{:.1} {y1:.1} {:.1} {y2:.1} {:.1} {y2:.1}\"/>",
+            x1 + bend,
+            x2 - bend,
+            x2 - 3.0
+        )
+    }
+}
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (places, whole) = layout::place(&self.nodes);
+        let (width, height) = (whole.x + 2.0 * MARGIN, whole.y + 2.0 * MARGIN);
+        writeln!(
+            f,
+            "<svg width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"-{MARGIN} -{MARGIN} {width:.0} {height:.0}\">"
+        )?;
+        writeln!(
+            f,
+            "<defs><marker id=arrow viewBox=\"0 0 8 8\" refX=6 refY=4 markerWidth=8 markerHeight=8 orient=auto>\
+             <path d=\"M0 0L8 4L0 8z\"/></marker></defs>"
+        )?;
+        for (from, node) in self.nodes.iter().enumerate() {
+            node.targets.iter().try_for_each(|to| self.edge(&places, from, *to, f))?;
+        }
+        for (id, ((drawn, node), place)) in self.boxes.iter().zip(&self.nodes).zip(&places).enumerate() {
+            drawn.draw(id, node, *place, f)?;
+        }
+        writeln!(f, "</svg>")
+    }
+}
+
+impl Drawn {
+    fn of(message: &Message<'_>, labels: &Labels) -> Self {
+        let nobody = match message.kind {
+            crate::middleware::MessageKind::NotificationEvent | crate::middleware::MessageKind::EcstEvent => {
+                "to the broker"
+            }
+            _ => "nobody",
+        };
+        let mut handlers: Vec<_> =
+            message.handlers.iter().map(|handler| cut(&labels.label(handler.type_name))).collect();
+        if handlers.is_empty() {
+            handlers.push(format!("({nobody})"));
+        }
+        Self { class: class(words(message.kind)[0]), title: cut(&labels.label(message.type_name)), handlers }
+    }
+
+    fn width(&self) -> f64 {
+        let handlers = self.handlers.iter().map(|handler| letters(handler) * HANDLER_LETTER);
+        handlers.fold(letters(&self.title) * TITLE_LETTER, f64::max) + 2.0 * PADDING
+    }
+
+    fn height(&self) -> f64 {
+        TITLE + LINE * f64::from(u16::try_from(self.handlers.len()).unwrap_or(u16::MAX))
+    }
+
+    fn draw(
+        &self,
+        id: usize,
+        Node { width, height, .. }: &Node,
+        Place { x, y }: Place,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        write!(
+            f,
+            "<a href=\"#m{id}\" data-node={id} class=\"{}\" transform=\"translate({x:.1} {y:.1})\">",
+            self.class
+        )?;
+        write!(f, "<rect width=\"{width:.1}\" height=\"{height:.1}\" rx=6 />")?;
+        write!(f, "<text class=title x={PADDING} y=20>{}</text>", Text(&self.title))?;
+        let mut y = 37.0;
+        for handler in &self.handlers {
+            write!(f, "<text x={PADDING} y={y}>{}</text>", Text(handler))?;
+            y += LINE;
+        }
+        writeln!(f, "</a>")
+    }
+}
+
+fn letters(text: &str) -> f64 {
+    f64::from(u16::try_from(text.chars().count()).unwrap_or(u16::MAX))
+}
+
+/// The beginning of a long name.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

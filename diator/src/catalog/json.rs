@@ -1,0 +1,134 @@
+use serde_json::{Map, Value, json};
+
+use super::{BrokerEntry, Catalog, DependencyEntry, EventEntry, HandlerEntry, RequestEntry, Source};
+use crate::container::Lifetime;
+use crate::middleware::MessageKind;
+
+impl Catalog {
+    /// The whole catalog as JSON, its keys sorted.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        pretty(&self.to_value())
+    }
+
+    pub(super) fn to_value(&self) -> Value {
+        json!({
+            "requests": self.requests.iter().map(request).collect::<Vec<_>>(),
+            "events": self.events.iter().map(event).collect::<Vec<_>>(),
+            "broker": self.broker.as_ref().map(broker),
+        })
+    }
+}
+
+fn request(request: &RequestEntry) -> Value {
+    json!({
+        "name": request.name,
+        "type": request.type_name,
+        "kind": kind(request.kind),
+        "response": request.response,
+        "error": request.error,
+        "idempotent": request.idempotent,
+        "marks": request.marks,
+        "remote": request.remote,
+        "source": source(request.source.as_ref()),
+        "handlers": request.handlers.iter().map(handler).collect::<Vec<_>>(),
+    })
+}
+
+fn event(event: &EventEntry) -> Value {
+    json!({
+        "name": event.name,
+        "type": event.type_name,
+        "kind": kind(event.kind),
+        "topic": event.topic,
+        "aliases": event.aliases,
+        "must_be_handled": event.must_be_handled,
+        "schema": event.schema,
+        "source": source(event.source.as_ref()),
+        "handlers": event.handlers.iter().map(handler).collect::<Vec<_>>(),
+    })
+}
+
+fn handler(handler: &HandlerEntry) -> Value {
+    json!({
+        "type": handler.type_name,
+        "order": handler.order,
+        "after_commit": handler.after_commit,
+        "dependencies": handler.dependencies.iter().map(dependency).collect::<Vec<_>>(),
+        "middleware": handler.middleware,
+        "causes": handler.causes,
+        "source": source(handler.source.as_ref()),
+    })
+}
+
+fn dependency(dependency: &DependencyEntry) -> Value {
+    json!({
+        "field": dependency.field,
+        "type": dependency.type_name,
+        "lifetime": lifetime(dependency.lifetime),
+        "optional": dependency.optional,
+    })
+}
+
+fn broker(broker: &BrokerEntry) -> Value {
+    let guarantees = &broker.guarantees;
+    json!({
+        "type": broker.type_name,
+        "content_type": broker.content_type,
+        "cloud_events_source": broker.cloud_events_source,
+        "outbox": broker.outbox,
+        "guarantees": {
+            "durable": guarantees.durable,
+            "ordered": guarantees.ordered,
+            "ordered_by_key": guarantees.ordered_by_key,
+            "confirmed": guarantees.confirmed,
+            "retained": guarantees.retained,
+            "deduplicated": guarantees.deduplicated,
+            "max_body": guarantees.max_body,
+        },
+    })
+}
+
+fn source(source: Option<&Source>) -> Value {
+    source.map_or(
+        Value::Null,
+        |Source { crate_name, file, line }| json!({ "crate": crate_name, "file": file, "line": line }),
+    )
+}
+
+pub(super) fn kind(kind: MessageKind) -> &'static str {
+    match kind {
+        MessageKind::Command => "command",
+        MessageKind::Query => "query",
+        MessageKind::DomainEvent => "domain_event",
+        MessageKind::NotificationEvent => "notification_event",
+        MessageKind::EcstEvent => "ecst_event",
+    }
+}
+
+pub(super) fn lifetime(lifetime: Lifetime) -> &'static str {
+    match lifetime {
+        Lifetime::Singleton => "singleton",
+        Lifetime::Scoped => "scoped",
+        Lifetime::Transient => "transient",
+        Lifetime::Unknown => "unknown",
+        Lifetime::Missing => "missing",
+    }
+}
+
+/// Indented, with sorted keys and a line end: the same whether or not some crate lets serde_json keep the order.
+pub(super) fn pretty(value: &Value) -> String {
+    format!("{:#}\n", sorted(value))
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().map(|(name, value)| (name.clone(), sorted(value))).collect();
+            fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+            Value::Object(Map::from_iter(fields))
+        }
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}

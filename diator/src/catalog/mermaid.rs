@@ -1,0 +1,82 @@
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use super::labels::{Labels, words};
+use super::{Catalog, HandlerEntry};
+use crate::middleware::MessageKind;
+
+impl Catalog {
+    /// A Mermaid flow chart: each message with its handlers, and what they cause.
+    ///
+    /// Put it into a fenced block with the language `mermaid`.
+    #[must_use]
+    pub fn mermaid(&self) -> String {
+        let labels = Labels::of(self);
+        let mut chart = "flowchart LR\n".to_owned();
+        let messages = self.messages();
+        let ids: HashMap<_, _> = messages.iter().enumerate().map(|(id, message)| (message.type_name, id)).collect();
+        for (id, message) in messages.iter().enumerate() {
+            let [open, close] = shape(message.kind);
+            let title = format!("{} {}", words(message.kind)[0], labels.label(message.type_name));
+            let handlers = message.handlers.iter().map(|handler| labels.label(handler.type_name));
+            let lines: Vec<_> = std::iter::once(title).chain(handlers).map(|line| escape(&line)).collect();
+            _ = writeln!(chart, "    m{id}{open}\"{}\"{close}", lines.join("<br>"));
+        }
+        if self.events.iter().any(super::EventEntry::is_on_the_wire) {
+            _ = writeln!(chart, "    broker[(\"message broker\")]");
+        }
+        for (id, message) in messages.iter().enumerate() {
+            for target in message.causes().filter_map(|cause| ids.get(cause)) {
+                _ = writeln!(chart, "    m{id} --> m{target}");
+            }
+            if matches!(message.kind, MessageKind::NotificationEvent | MessageKind::EcstEvent) {
+                _ = writeln!(chart, "    m{id} -.-> broker");
+            }
+        }
+        chart
+    }
+
+    /// Requests and events alike, in their order.
+    pub(super) fn messages(&self) -> Vec<Message<'_>> {
+        let requests =
+            self.requests.iter().map(|r| Message { kind: r.kind, type_name: r.type_name, handlers: &r.handlers });
+        let events =
+            self.events.iter().map(|e| Message { kind: e.kind, type_name: e.type_name, handlers: &e.handlers });
+        requests.chain(events).collect()
+    }
+}
+
+/// A node of the graph.
+pub(super) struct Message<'a> {
+    pub(super) kind: MessageKind,
+    pub(super) type_name: &'static str,
+    pub(super) handlers: &'a [HandlerEntry],
+}
+
+impl Message<'_> {
+    /// What its handlers cause, each once, sorted.
+    pub(super) fn causes(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let causes = self.handlers.iter().flat_map(|handler| handler.causes.iter().copied());
+        causes.collect::<std::collections::BTreeSet<_>>().into_iter()
+    }
+}
+
+fn shape(kind: MessageKind) -> [&'static str; 2] {
+    match kind {
+        MessageKind::Command => ["[", "]"],
+        MessageKind::Query => ["([", "])"],
+        MessageKind::DomainEvent => ["{{", "}}"],
+        MessageKind::NotificationEvent | MessageKind::EcstEvent => ["[/", "/]"],
+    }
+}
+
+/// Mermaid knows no escapes but its entity codes: everything that could mean something becomes one.
+fn escape(text: &str) -> String {
+    text.chars().fold(String::new(), |mut escaped, c| {
+        match c.is_alphanumeric() || matches!(c, ' ' | '_' | ':' | '.' | '-' | '(' | ')' | ',') {
+            true => escaped.push(c),
+            false => _ = write!(escaped, "#{};", u32::from(c)),
+        }
+        escaped
+    })
+}

@@ -1,0 +1,103 @@
+//! What is registered, before anything runs: for people and for tools to read.
+//!
+//! Registration at link time hides the wiring; the catalog shows it. [`Catalog::linked`] reads the registry alone,
+//! [`MediatorBuilder::catalog`](crate::MediatorBuilder::catalog) and [`Mediator::catalog`](crate::Mediator::catalog)
+//! also know lifetimes, middleware and broker. Nothing is computed for it until somebody asks.
+//!
+//! | rendering | for |
+//! |---|---|
+//! | `to_string()`, a table | the terminal |
+//! | [`Catalog::describe`] | one message, and what it causes |
+//! | [`Catalog::mermaid`] | a diagram in a Markdown file |
+//! | [`Catalog::to_json`] | tools |
+//! | [`Catalog::html`] | one page to open in a browser |
+//! | `Catalog::asyncapi` | other services; feature `asyncapi` |
+//! | [`Catalog::assert_matches`] | a test that sees what changed |
+//!
+//! Each is the same, byte for byte, as long as the program is: it can be committed and read in a review.
+//!
+//! # What causes what
+//!
+//! Which events a handler emits stands in its code alone. [`Edges`] notes it down while the program's own tests run,
+//! and [`Catalog::with_edges`] puts it into the catalog.
+
+#[cfg(feature = "asyncapi")]
+mod asyncapi;
+mod changes;
+mod collect;
+mod describe;
+mod edges;
+mod entry;
+mod html;
+mod json;
+mod labels;
+mod mermaid;
+#[cfg(feature = "asyncapi")]
+mod schema;
+mod table;
+
+pub use self::changes::{Change, Changes, Impact};
+pub(crate) use self::collect::{Replaced, Wiring};
+pub use self::describe::Description;
+pub use self::edges::{Edges, StaleEdge, StaleEdges};
+pub use self::entry::{BrokerEntry, DependencyEntry, EventEntry, HandlerEntry, RequestEntry, Source};
+pub use self::html::Html;
+
+/// The messages of a program, who handles them, and what that takes.
+///
+/// # Guarantees
+///
+/// Requests and events are sorted by kind, name and type; handlers of an event stand in the order in which they run.
+///
+/// # Example
+///
+/// ```standalone_crate
+/// use diator::prelude::*;
+/// use diator::Catalog;
+///
+/// #[derive(Debug, Query)]
+/// #[request(response = u64)]
+/// struct Double(u64);
+///
+/// #[request_handler(Double)]
+/// struct DoubleHandler;
+///
+/// impl RequestHandler<Double> for DoubleHandler {
+///     async fn handle(&self, query: Double, _: &mut RequestContext<'_, Double>) -> Result<u64, BoxError> {
+///         Ok(query.0 * 2)
+///     }
+/// }
+///
+/// # fn main() {
+/// let catalog = Catalog::linked();
+/// assert_eq!(catalog.requests[0].name, "Double");
+/// assert!(catalog.requests[0].handlers[0].type_name.ends_with("::DoubleHandler"));
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Catalog {
+    /// The commands, then the queries.
+    pub requests: Vec<RequestEntry>,
+    /// The domain events, then the notification events, then the ECST events.
+    pub events: Vec<EventEntry>,
+    /// Where broker events go; `None` if that is not known or nowhere.
+    pub broker: Option<BrokerEntry>,
+}
+
+impl Catalog {
+    /// What is linked into this program, without a mediator.
+    ///
+    /// The lifetimes of dependencies, the middleware and the broker are not known then.
+    #[must_use]
+    pub fn linked() -> Self {
+        Wiring::linked().catalog_of_registry()
+    }
+}
+
+impl Catalog {
+    fn handlers(&self) -> impl Iterator<Item = &HandlerEntry> {
+        let requests = self.requests.iter().flat_map(|request| &request.handlers);
+        requests.chain(self.events.iter().flat_map(|event| &event.handlers))
+    }
+}

@@ -1,0 +1,100 @@
+use std::fmt;
+
+use super::describe::Guarantees;
+use super::labels::{KINDS, Labels, clean, words};
+use super::{Catalog, HandlerEntry, Source};
+use crate::middleware::MessageKind;
+
+/// A line of the table; only the first line of a message names it.
+struct Row {
+    message: String,
+    handler: String,
+    causes: String,
+    source: String,
+}
+
+/// The catalog as a table: one line for each handler, and for each message that has none.
+impl fmt::Display for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels = Labels::of(self);
+        let sections = KINDS.map(|kind| (kind, self.rows(kind, &labels)));
+        let heading = Row::of(["MESSAGE", "HANDLED BY", "CAUSES", "WHERE"]);
+        let rows = || sections.iter().flat_map(|(_, rows)| rows).chain([&heading]);
+        let widths = [
+            rows().map(|row| row.message.chars().count()).max().unwrap_or_default() + 2,
+            rows().map(|row| row.handler.chars().count()).max().unwrap_or_default(),
+            rows().map(|row| row.causes.chars().count()).max().unwrap_or_default(),
+        ];
+        heading.write("", widths, f)?;
+        for (kind, rows) in sections.iter().filter(|(_, rows)| !rows.is_empty()) {
+            writeln!(f, "\n{}", words(*kind)[1])?;
+            rows.iter().try_for_each(|row| row.write("  ", widths, f))?;
+        }
+        self.write_broker(f)
+    }
+}
+
+impl Catalog {
+    fn rows(&self, kind: MessageKind, labels: &Labels) -> Vec<Row> {
+        let requests = self.requests.iter().filter(|request| request.kind == kind).flat_map(|request| {
+            let nobody = if request.remote { "(another process)" } else { "- nobody -" };
+            rows_of(labels.label(request.type_name), &request.handlers, nobody, request.source.as_ref(), labels)
+        });
+        let events = self.events.iter().filter(|event| event.kind == kind).flat_map(|event| {
+            let label = labels.label(event.type_name);
+            let renamed = event.is_on_the_wire() && label != event.name;
+            let message = if renamed { format!("{label} as \"{}\"", clean(event.name)) } else { label };
+            let nobody = match (event.is_on_the_wire(), event.topic) {
+                (false, _) => "- nobody -".to_owned(),
+                (true, None) => "(to the broker)".to_owned(),
+                (true, Some(topic)) => format!("(to the broker, topic \"{}\")", clean(topic)),
+            };
+            rows_of(message, &event.handlers, &nobody, event.source.as_ref(), labels)
+        });
+        requests.chain(events).collect()
+    }
+
+    fn write_broker(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(broker) = &self.broker else { return Ok(()) };
+        let name = broker.type_name.map_or_else(|| "none".to_owned(), |name| clean(&crate::registry::short(name)));
+        let outbox = if broker.outbox { ", through an outbox" } else { "" };
+        writeln!(f, "\nbroker\n  {name}{outbox}: {}; writes {}", Guarantees(&broker.guarantees), broker.content_type)
+    }
+}
+
+fn rows_of(
+    message: String,
+    handlers: &[HandlerEntry],
+    nobody: &str,
+    source: Option<&Source>,
+    labels: &Labels,
+) -> Vec<Row> {
+    if handlers.is_empty() {
+        return vec![Row { message, handler: nobody.to_owned(), causes: String::new(), source: place(source) }];
+    }
+    let names = std::iter::once(message).chain(std::iter::repeat(String::new()));
+    let row = |(message, handler): (String, &HandlerEntry)| Row {
+        message,
+        handler: labels.label(handler.type_name) + if handler.after_commit { " (after commit)" } else { "" },
+        causes: handler.causes.iter().map(|name| labels.label(name)).collect::<Vec<_>>().join(", "),
+        source: place(handler.source.as_ref()),
+    };
+    names.zip(handlers).map(row).collect()
+}
+
+fn place(source: Option<&Source>) -> String {
+    source.map(Source::to_string).unwrap_or_default()
+}
+
+impl Row {
+    fn of([message, handler, causes, source]: [&str; 4]) -> Self {
+        let [message, handler, causes, source] = [message, handler, causes, source].map(str::to_owned);
+        Self { message, handler, causes, source }
+    }
+
+    fn write(&self, indent: &str, [message, handler, causes]: [usize; 3], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = format!("{indent}{}", self.message);
+        let line = format!("{first:message$}  {:handler$}  {:causes$}  {}", self.handler, self.causes, self.source);
+        writeln!(f, "{}", line.trim_end())
+    }
+}
