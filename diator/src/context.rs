@@ -2,6 +2,7 @@ use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::catalog::Cause;
 use crate::event::EventKind;
 use crate::mediator::Run;
 use crate::{BoxFuture, Command, Event, HandledBy, Meta, Request, SendError, SentFrom};
@@ -34,7 +35,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     where
         R: Command,
     {
-        self.run.observe(type_name::<R>, type_name::<E>);
+        self.run.observe(cause::<R>, type_name::<E>);
         self.run.unit.emit(E::Kind::emitted(event));
     }
 
@@ -50,7 +51,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     where
         Q: HandledBy<OneHandler> + SentFrom<R>,
     {
-        self.run.observe(type_name::<R>, type_name::<Q>);
+        self.run.observe(cause::<R>, type_name::<Q>);
         self.run.reborrow().send(request)
     }
 
@@ -60,7 +61,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     ///
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: SentFrom<R>>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
-        self.run.observe(type_name::<R>, type_name::<Q>);
+        self.run.observe(cause::<R>, type_name::<Q>);
         self.run.reborrow().send(request)
     }
 }
@@ -71,17 +72,21 @@ impl<R> fmt::Debug for RequestContext<'_, R> {
     }
 }
 
+fn cause<R>() -> Cause {
+    Cause { message: type_name::<R>(), handler: None }
+}
+
 /// What the handler of an event can do besides reacting to it.
 pub struct EventContext<'a> {
     run: Run<'a>,
-    // The handler's name, as a function: `type_name` of its type.
-    handler: fn() -> &'static str,
+    // Who emits and sends, for those who observe it.
+    cause: fn() -> Cause,
 }
 
 impl<'a> EventContext<'a> {
     #[inline]
-    pub(crate) fn new(run: Run<'a>, handler: fn() -> &'static str) -> Self {
-        Self { run, handler }
+    pub(crate) fn new(run: Run<'a>, cause: fn() -> Cause) -> Self {
+        Self { run, cause }
     }
 
     /// What travels with the message that caused the event.
@@ -92,7 +97,7 @@ impl<'a> EventContext<'a> {
 
     /// Emits another event; a domain event is handled after those that wait already.
     pub fn emit<E: Event>(&mut self, event: E) {
-        self.run.observe(self.handler, type_name::<E>);
+        self.run.observe(self.cause, type_name::<E>);
         self.run.unit.emit(E::Kind::emitted(event));
     }
 
@@ -105,7 +110,7 @@ impl<'a> EventContext<'a> {
     where
         Q: HandledBy<OneHandler>,
     {
-        self.run.observe(self.handler, type_name::<Q>);
+        self.run.observe(self.cause, type_name::<Q>);
         self.run.reborrow().send(request)
     }
 
@@ -115,7 +120,7 @@ impl<'a> EventContext<'a> {
     ///
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: Request>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
-        self.run.observe(self.handler, type_name::<Q>);
+        self.run.observe(self.cause, type_name::<Q>);
         self.run.reborrow().send(request)
     }
 }

@@ -30,10 +30,6 @@ impl Catalog {
             "components": { "messages": document.messages, "schemas": document.schemas },
         }))
     }
-
-    fn is_emitted(&self, event: &EventEntry) -> bool {
-        self.handlers().any(|handler| handler.causes.contains(&event.type_name))
-    }
 }
 
 #[derive(Default)]
@@ -60,7 +56,7 @@ impl Document {
             });
             self.operations.insert(format!("{action}.{key}"), operation);
         };
-        if event.handlers.is_empty() || catalog.is_emitted(event) {
+        if catalog.is_sent(event) {
             operation("send");
         }
         if !event.handlers.is_empty() {

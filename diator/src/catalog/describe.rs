@@ -83,7 +83,7 @@ impl Writer<'_> {
         for handler in &event.handlers {
             text += &self.handler(if event.is_on_the_wire() { "on arrival" } else { "handled by" }, handler);
         }
-        if event.handlers.is_empty() {
+        if event.handlers.is_empty() && !event.is_on_the_wire() {
             text += "  handled by   nobody in this process\n";
         }
         let by = self.causers(event.type_name);
@@ -106,7 +106,7 @@ impl Writer<'_> {
         if !event.aliases.is_empty() {
             text += &format!(", also read as {}", clean(&event.aliases.join(", ")));
         }
-        if let Some(broker) = &self.catalog.broker {
+        if let Some(broker) = self.catalog.broker.as_ref().filter(|_| self.catalog.is_sent(event)) {
             let name = broker.type_name.map_or_else(|| "an outbox".to_owned(), crate::registry::short);
             text += &format!("\n  goes to      {} as {}", clean(&name), broker.content_type);
             text += &format!("\n               {}", Guarantees(&broker.guarantees));
@@ -179,8 +179,9 @@ impl Writer<'_> {
     }
 
     fn causers(&self, type_name: &str) -> Vec<String> {
-        let causes = |handler: &&HandlerEntry| handler.causes.contains(&type_name);
-        self.catalog.handlers().filter(causes).map(|handler| self.labels.label(handler.type_name)).collect()
+        let messages = self.catalog.messages();
+        let causing = messages.iter().filter(|message| message.causes().any(|cause| cause == type_name));
+        causing.map(|message| self.labels.label(message.type_name)).collect()
     }
 }
 

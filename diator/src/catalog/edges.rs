@@ -48,8 +48,16 @@ use crate::BoxError;
 #[derive(Clone, Debug, Default)]
 pub struct Edges(Arc<Mutex<BTreeSet<Edge>>>);
 
-/// From a request, or from a handler of an event, to what it emits or sends: types, with their paths.
-type Edge = (String, String);
+/// Something that causes a message: a handler at work. Types, with their paths.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cause {
+    pub(crate) message: &'static str,
+    /// Which of an event's handlers; a request has but one.
+    pub(crate) handler: Option<&'static str>,
+}
+
+/// A message, its handler if the message is an event, and what that emits or sends.
+type Edge = (String, Option<String>, String);
 
 impl Edges {
     /// None yet.
@@ -65,9 +73,8 @@ impl Edges {
     /// The text is not what `to_json` writes.
     pub fn from_json(text: &str) -> Result<Self, BoxError> {
         let edges: Vec<Value> = serde_json::from_str(text)?;
-        let edge = |edge: &Value| Some((edge["from"].as_str()?.to_owned(), edge["to"].as_str()?.to_owned()));
-        let edges: Option<BTreeSet<Edge>> = edges.iter().map(edge).collect();
-        let edges = edges.ok_or("an edge is an object with two texts, `from` and `to`")?;
+        let edges: Option<BTreeSet<Edge>> = edges.iter().map(read).collect();
+        let edges = edges.ok_or("an edge is an object with the texts `message`, `causes` and perhaps `handler`")?;
         Ok(Self(Arc::new(Mutex::new(edges))))
     }
 
@@ -83,10 +90,10 @@ impl Edges {
         Ok(Self::from_json(&text).map_err(named)?)
     }
 
-    /// All edges, sorted, as a JSON array of objects with `from` and `to`.
+    /// All edges, sorted, as a JSON array of objects with `message`, `causes`, and for an event its `handler`.
     #[must_use]
     pub fn to_json(&self) -> String {
-        json::pretty(&self.all().iter().map(|(from, to)| json!({ "from": from, "to": to })).collect())
+        json::pretty(&self.all().iter().map(write).collect())
     }
 
     /// Compares with the edges in a file, and writes the file if the environment variable `DIATOR_BLESS` is set.
@@ -99,8 +106,8 @@ impl Edges {
         bless_or(path.as_ref(), &self.to_json(), |kept| {
             let kept = Self::from_json(kept).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()));
             let (kept, seen) = (kept.all(), self.all());
-            let lost = kept.difference(&seen).map(|(from, to)| format!("  no longer seen: {from} -> {to}\n"));
-            let new = seen.difference(&kept).map(|(from, to)| format!("  new: {from} -> {to}\n"));
+            let lost = kept.difference(&seen).map(|edge| format!("  no longer seen: {}\n", show(edge)));
+            let new = seen.difference(&kept).map(|edge| format!("  new: {}\n", show(edge)));
             let differences: String = lost.chain(new).collect();
             assert!(
                 differences.is_empty(),
@@ -111,8 +118,9 @@ impl Edges {
     }
 
     #[cold]
-    pub(crate) fn add(&self, from: &str, to: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((from.to_owned(), to.to_owned()));
+    pub(crate) fn add(&self, Cause { message, handler }: Cause, to: &str) {
+        let edge = (message.to_owned(), handler.map(str::to_owned), to.to_owned());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(edge);
     }
 
     fn all(&self) -> BTreeSet<Edge> {
@@ -128,25 +136,22 @@ impl Catalog {
     /// [`StaleEdges`] if an edge begins or ends at something that the catalog does not have: then the edges were
     /// noted down for another program.
     pub fn with_edges(mut self, edges: &Edges) -> Result<Self, StaleEdges> {
-        let mut stale = Vec::new();
-        for (from, to) in edges.all() {
-            if !self.add_edge(&from, &to) {
-                stale.push(StaleEdge { from, to });
-            }
-        }
+        let stale: Vec<_> =
+            edges.all().into_iter().filter(|edge| !self.add_edge(edge)).map(|edge| show(&edge)).collect();
         if stale.is_empty() { Ok(self) } else { Err(StaleEdges(stale)) }
     }
 
-    fn add_edge(&mut self, from: &str, to: &str) -> bool {
-        let Some(to) = self.message_types().find(|name| *name == to) else { return false };
-        let of_requests = self.requests.iter_mut().filter(|request| request.type_name == from);
-        let of_events = self.events.iter_mut().flat_map(|event| &mut event.handlers);
-        let handlers = of_requests
-            .flat_map(|request| &mut request.handlers)
-            .chain(of_events.filter(|handler| handler.type_name == from));
+    /// Whether the edge fits.
+    fn add_edge(&mut self, (message, handler, to): &Edge) -> bool {
+        let Some(to) = self.message_types().find(|name| name == to) else { return false };
+        let requests = self.requests.iter_mut().map(|request| (request.type_name, &mut request.handlers));
+        let events = self.events.iter_mut().map(|event| (event.type_name, &mut event.handlers));
+        let handlers = requests.chain(events).filter(|(name, _)| name == message).flat_map(|(_, handlers)| handlers);
         let mut found = false;
-        for handler in handlers {
-            handler.causes.push(to);
+        for entry in handlers.filter(|entry| handler.as_ref().is_none_or(|name| name == entry.type_name)) {
+            entry.causes.push(to);
+            entry.causes.sort_unstable();
+            entry.causes.dedup();
             found = true;
         }
         found
@@ -158,32 +163,31 @@ impl Catalog {
     }
 }
 
-/// Edges that do not belong to the program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StaleEdges(Vec<StaleEdge>);
-
-/// An edge that does not belong to the program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StaleEdge {
-    /// The request, or the handler of an event, that it begins at.
-    pub from: String,
-    /// The message that it ends at.
-    pub to: String,
-}
-
-impl StaleEdges {
-    /// The edges in question.
-    #[must_use]
-    pub fn edges(&self) -> &[StaleEdge] {
-        &self.0
+fn write((message, handler, causes): &Edge) -> Value {
+    match handler {
+        Some(handler) => json!({ "message": message, "handler": handler, "causes": causes }),
+        None => json!({ "message": message, "causes": causes }),
     }
 }
+
+fn read(edge: &Value) -> Option<Edge> {
+    let text = |field: &str| edge.get(field)?.as_str().map(str::to_owned);
+    Some((text("message")?, text("handler"), text("causes")?))
+}
+
+fn show((message, handler, causes): &Edge) -> String {
+    let handler = handler.as_ref().map(|handler| format!(" (handled by {handler})")).unwrap_or_default();
+    format!("{message}{handler} -> {causes}")
+}
+
+/// Edges that do not belong to the program: they begin or end at something that it does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaleEdges(Vec<String>);
 
 impl fmt::Display for StaleEdges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the edges do not fit the catalog; note them down again:")?;
-        self.0.iter().try_for_each(|StaleEdge { from, to }| write!(f, "\n  {from} -> {to}"))
+        self.0.iter().try_for_each(|edge| write!(f, "\n  {edge}"))
     }
 }
 

@@ -29,8 +29,11 @@ impl Catalog {
             for target in message.causes().filter_map(|cause| ids.get(cause)) {
                 _ = writeln!(chart, "    m{id} --> m{target}");
             }
-            if matches!(message.kind, MessageKind::NotificationEvent | MessageKind::EcstEvent) {
+            if message.sent {
                 _ = writeln!(chart, "    m{id} -.-> broker");
+            }
+            if message.arrives() {
+                _ = writeln!(chart, "    broker -.-> m{id}");
             }
         }
         chart
@@ -38,10 +41,18 @@ impl Catalog {
 
     /// Requests and events alike, in their order.
     pub(super) fn messages(&self) -> Vec<Message<'_>> {
-        let requests =
-            self.requests.iter().map(|r| Message { kind: r.kind, type_name: r.type_name, handlers: &r.handlers });
-        let events =
-            self.events.iter().map(|e| Message { kind: e.kind, type_name: e.type_name, handlers: &e.handlers });
+        let requests = self.requests.iter().map(|request| Message {
+            kind: request.kind,
+            type_name: request.type_name,
+            handlers: &request.handlers,
+            sent: false,
+        });
+        let events = self.events.iter().map(|event| Message {
+            kind: event.kind,
+            type_name: event.type_name,
+            handlers: &event.handlers,
+            sent: self.is_sent(event),
+        });
         requests.chain(events).collect()
     }
 }
@@ -51,9 +62,16 @@ pub(super) struct Message<'a> {
     pub(super) kind: MessageKind,
     pub(super) type_name: &'static str,
     pub(super) handlers: &'a [HandlerEntry],
+    /// Whether it leaves for the broker.
+    pub(super) sent: bool,
 }
 
 impl Message<'_> {
+    /// Whether it comes from the broker.
+    pub(super) fn arrives(&self) -> bool {
+        matches!(self.kind, MessageKind::NotificationEvent | MessageKind::EcstEvent) && !self.handlers.is_empty()
+    }
+
     /// What its handlers cause, each once, sorted.
     pub(super) fn causes(&self) -> impl Iterator<Item = &'static str> + use<> {
         let causes = self.handlers.iter().flat_map(|handler| handler.causes.iter().copied());

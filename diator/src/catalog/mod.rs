@@ -39,7 +39,8 @@ mod table;
 pub use self::changes::{Change, Changes, Impact};
 pub(crate) use self::collect::{Replaced, Wiring};
 pub use self::describe::Description;
-pub use self::edges::{Edges, StaleEdge, StaleEdges};
+pub(crate) use self::edges::Cause;
+pub use self::edges::{Edges, StaleEdges};
 pub use self::entry::{BrokerEntry, DependencyEntry, EventEntry, HandlerEntry, RequestEntry, Source};
 pub use self::html::Html;
 
@@ -99,5 +100,12 @@ impl Catalog {
     fn handlers(&self) -> impl Iterator<Item = &HandlerEntry> {
         let requests = self.requests.iter().flat_map(|request| &request.handlers);
         requests.chain(self.events.iter().flat_map(|event| &event.handlers))
+    }
+
+    /// Whether the event leaves for the broker. One that is handled here arrives from there; whether it is also sent is
+    /// known only if that was observed.
+    fn is_sent(&self, event: &EventEntry) -> bool {
+        let is_caused = || self.handlers().any(|handler| handler.causes.contains(&event.type_name));
+        event.is_on_the_wire() && (event.handlers.is_empty() || is_caused())
     }
 }

@@ -8,6 +8,7 @@ use super::Mediator;
 use super::finish::Finishing;
 use super::running::{Entered, Running};
 use super::unit::Unit;
+use crate::catalog::Cause;
 use crate::inject::{Inject, Resolver, Unresolved};
 use crate::middleware::{Pipeline, send_through};
 use crate::registry::{Dependency, SlotIndex};
@@ -155,9 +156,9 @@ impl<'a> Run<'a> {
 
     /// Notes down that one message causes another, if somebody wants to know.
     #[inline]
-    pub(crate) fn observe(&self, from: fn() -> &'static str, to: fn() -> &'static str) {
+    pub(crate) fn observe(&self, cause: fn() -> Cause, message: fn() -> &'static str) {
         if let Some(edges) = &self.mediator.0.edges {
-            edges.add(from(), to());
+            edges.add(cause(), message());
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::dispatch::{Run, widen};
+use crate::catalog::Cause;
 use crate::event::Decode;
 use crate::inject::Inject;
 use crate::middleware::{Pipeline, handle_through};
@@ -57,6 +58,10 @@ impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
 }
 
 impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
+    fn cause() -> Cause {
+        Cause { message: type_name::<E>(), handler: Some(type_name::<H>()) }
+    }
+
     async fn attempt(&self, event: &(dyn Any + Send + Sync), mut run: Run<'_>) -> EventResult {
         let Some(event) = event.downcast_ref::<E>() else {
             let error = format!("the mediator took another event for `{}`", E::NAME);
@@ -70,6 +75,6 @@ impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
                 &for_this_event
             }
         };
-        handler.handle(event, &mut EventContext::new(run, type_name::<H>)).await.map_err(SendError::Handler)
+        handler.handle(event, &mut EventContext::new(run, Self::cause)).await.map_err(SendError::Handler)
     }
 }

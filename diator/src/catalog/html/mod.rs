@@ -118,7 +118,7 @@ impl Page<'_> {
         if !event.aliases.is_empty() {
             row(rows, "also read as", &code(&event.aliases.join(", ")));
         }
-        if let Some(broker) = &self.catalog.broker {
+        if let Some(broker) = self.catalog.broker.as_ref().filter(|_| self.catalog.is_sent(event)) {
             let name = broker.type_name.map_or_else(|| "an outbox".to_owned(), short);
             row(rows, "goes to", &format!("{} as {}", code(&name), code(broker.content_type)));
         }

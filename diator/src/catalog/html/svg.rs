@@ -16,12 +16,12 @@ pub(super) struct Graph {
 struct Drawn {
     class: String,
     title: String,
-    handlers: Vec<String>,
+    lines: Vec<String>,
 }
 
 // Units of the drawing; the letters are those of a monospaced font of 13 and 11 units.
 const TITLE_LETTER: f64 = 7.9;
-const HANDLER_LETTER: f64 = 6.7;
+const LINE_LETTER: f64 = 6.7;
 const PADDING: f64 = 12.0;
 const LINE: f64 = 16.0;
 const TITLE: f64 = 30.0;
@@ -81,27 +81,24 @@ impl fmt::Display for Graph {
 
 impl Drawn {
     fn of(message: &Message<'_>, labels: &Labels) -> Self {
-        let nobody = match message.kind {
-            crate::middleware::MessageKind::NotificationEvent | crate::middleware::MessageKind::EcstEvent => {
-                "to the broker"
-            }
-            _ => "nobody",
-        };
-        let mut handlers: Vec<_> =
-            message.handlers.iter().map(|handler| cut(&labels.label(handler.type_name))).collect();
-        if handlers.is_empty() {
-            handlers.push(format!("({nobody})"));
+        let mut lines: Vec<_> = message.handlers.iter().map(|handler| cut(&labels.label(handler.type_name))).collect();
+        if message.sent {
+            lines.push("(to the broker)".to_owned());
         }
-        Self { class: class(words(message.kind)[0]), title: cut(&labels.label(message.type_name)), handlers }
+        if lines.is_empty() {
+            lines.push("(nobody)".to_owned());
+        }
+        let title = cut(&labels.label(message.type_name));
+        Self { class: class(words(message.kind)[0]), title, lines }
     }
 
     fn width(&self) -> f64 {
-        let handlers = self.handlers.iter().map(|handler| letters(handler) * HANDLER_LETTER);
-        handlers.fold(letters(&self.title) * TITLE_LETTER, f64::max) + 2.0 * PADDING
+        let lines = self.lines.iter().map(|line| letters(line) * LINE_LETTER);
+        lines.fold(letters(&self.title) * TITLE_LETTER, f64::max) + 2.0 * PADDING
     }
 
     fn height(&self) -> f64 {
-        TITLE + LINE * f64::from(u16::try_from(self.handlers.len()).unwrap_or(u16::MAX))
+        TITLE + LINE * f64::from(u16::try_from(self.lines.len()).unwrap_or(u16::MAX))
     }
 
     fn draw(
@@ -119,8 +116,8 @@ impl Drawn {
         write!(f, "<rect width=\"{width:.1}\" height=\"{height:.1}\" rx=6 />")?;
         write!(f, "<text class=title x={PADDING} y=20>{}</text>", Text(&self.title))?;
         let mut y = 37.0;
-        for handler in &self.handlers {
-            write!(f, "<text x={PADDING} y={y}>{}</text>", Text(handler))?;
+        for line in &self.lines {
+            write!(f, "<text x={PADDING} y={y}>{}</text>", Text(line))?;
             y += LINE;
         }
         writeln!(f, "</a>")

@@ -1,0 +1,50 @@
+use clap::{Arg, Command};
+
+const ABOUT: &str = "Shows what messages this program knows, who handles them, and what happens then";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it did what was asked
+  1  `check` found problems
+  2  the command line is wrong, a name is unknown, or a file cannot be read or does not fit
+  3  the output cannot be written";
+
+/// The command line, as clap reads it.
+pub(super) fn command() -> Command {
+    Command::new("catalog")
+        .about(ABOUT)
+        .after_help(EXIT_CODES)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(rendering("describe", "Lists all messages, or describes one").arg(name()))
+        .subcommand(Command::new("check").about("Builds the mediator, and reports everything that is wrong"))
+        .subcommand(rendering("mermaid", "Writes the graph of messages as a Mermaid flow chart"))
+        .subcommand(
+            rendering("asyncapi", "Writes the notification and ECST events as AsyncAPI 3.0, in JSON")
+                .arg(title("Messages"))
+                .arg(Arg::new("api-version").long("api-version").default_value("1.0.0").help("The document's version")),
+        )
+        .subcommand(rendering("json", "Writes everything as JSON"))
+        .subcommand(rendering("html", "Writes one page for a browser").arg(title("Catalog")).arg(sources()))
+}
+
+fn rendering(name: &'static str, about: &'static str) -> Command {
+    let edges = Arg::new("edges").long("edges").value_name("FILE");
+    Command::new(name).about(about).arg(edges.help("What causes what, as the program's tests have noted it down"))
+}
+
+fn name() -> Arg {
+    Arg::new("name").value_name("NAME").help("A message or a handler, with or without its path, or a name on the wire")
+}
+
+fn title(default: &'static str) -> Arg {
+    Arg::new("title").long("title").default_value(default).help("What is written above it all")
+}
+
+fn sources() -> Arg {
+    Arg::new("sources")
+        .long("sources")
+        .value_name("TEMPLATE")
+        .default_value("{file}#L{line}")
+        .help("Where the sources are: a URL with {file} and {line} in it")
+}
