@@ -3,7 +3,7 @@ use std::fmt;
 
 use super::json::lifetime;
 use super::labels::{Labels, clean, words};
-use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source};
+use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source, shape};
 use crate::broker;
 
 /// One message in full: who handles it, with what, and what happens then; made by [`Catalog::describe`].
@@ -112,11 +112,9 @@ impl Writer<'_> {
             text += &format!("\n               {}", Guarantees(&broker.guarantees));
         }
         text.push('\n');
-        if let Some(schema) = &event.schema {
-            text += "  its shape    ";
-            text += &clean_lines(&super::json::pretty(schema)).replace('\n', "\n               ");
-            text.truncate(text.trim_end().len());
-            text.push('\n');
+        for (number, line) in event.schema.iter().flat_map(shape::lines).enumerate() {
+            let heading = if number == 0 { "its shape" } else { "" };
+            text += &format!("  {heading:<11}  {}\n", clean(&line));
         }
         text
     }
@@ -183,11 +181,6 @@ impl Writer<'_> {
         let causing = messages.iter().filter(|message| message.causes().any(|cause| cause == type_name));
         causing.map(|message| self.labels.label(message.type_name)).collect()
     }
-}
-
-/// JSON escapes what a terminal would obey, but for a few characters beyond ASCII.
-fn clean_lines(text: &str) -> String {
-    text.lines().map(clean).collect::<Vec<_>>().join("\n")
 }
 
 /// The guarantees in words.

@@ -1,3 +1,4 @@
+use super::labels::clean;
 use crate::broker::Guarantees;
 use crate::container::Lifetime;
 use crate::middleware::MessageKind;
@@ -132,7 +133,7 @@ impl Source {
 
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
+        write!(f, "{}:{}", clean(&self.file), self.line)
     }
 }
 

@@ -34,6 +34,7 @@ mod labels;
 mod mermaid;
 #[cfg(feature = "asyncapi")]
 mod schema;
+mod shape;
 mod table;
 
 pub use self::changes::{Change, Changes, Impact};

@@ -5,12 +5,15 @@ use serde_json::{Map, Value, json};
 
 use crate::event::EventSchema;
 
+/// How many definitions and alternatives are looked through: a type may refer to itself.
+const DEEPEST: usize = 8;
+
 /// The schema of an event's own fields, with all definitions that it needs.
 pub(super) fn of(schema: EventSchema) -> Value {
     let mut generator = SchemaSettings::draft07().for_serialize().into_generator();
     let own = (schema.fields)(&mut generator).to_value();
     let definitions = generator.take_definitions(true);
-    let mut own = on_the_wire(own);
+    let mut own = on_the_wire(own, &definitions, DEEPEST);
     if let (Value::Object(own), false) = (&mut own, definitions.is_empty()) {
         own.insert("definitions".to_owned(), Value::Object(definitions));
     }
@@ -19,8 +22,13 @@ pub(super) fn of(schema: EventSchema) -> Value {
 
 /// The schema as the envelope changes it: an event stands in an object that has other fields too, an event without
 /// fields adds none, and a variant without content is a field that is null.
-fn on_the_wire(schema: Value) -> Value {
+fn on_the_wire(schema: Value, definitions: &Map<String, Value>, depth: usize) -> Value {
     let Value::Object(mut schema) = schema else { return json!({ "type": "object" }) };
+    let referred = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next());
+    if let (Some(definition), true) = (referred.and_then(|name| definitions.get(name)), depth > 0) {
+        // A copy, because what stands deeper within the event is not changed.
+        return on_the_wire(definition.clone(), definitions, depth - 1);
+    }
     if let Some(variants) = unit_variants(&schema) {
         let variants: Vec<_> = variants.iter().map(|name| unit_variant(name, &schema)).collect();
         return if let [one] = &*variants { one.clone() } else { json!({ "oneOf": variants }) };
@@ -34,7 +42,9 @@ fn on_the_wire(schema: Value) -> Value {
         .map(|more| schema.insert("additionalProperties".to_owned(), more));
     for several in ["oneOf", "anyOf", "allOf"] {
         if let Some(Value::Array(branches)) = schema.get_mut(several) {
-            branches.iter_mut().for_each(|branch| *branch = on_the_wire(branch.take()));
+            branches
+                .iter_mut()
+                .for_each(|branch| *branch = on_the_wire(branch.take(), definitions, depth.saturating_sub(1)));
         }
     }
     Value::Object(schema)

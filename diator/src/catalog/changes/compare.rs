@@ -42,8 +42,7 @@ fn is_on_the_wire(message: &Value) -> bool {
 }
 
 fn title(message: &Value) -> String {
-    let kind = message["kind"].as_str().unwrap_or_default().replace('_', " ");
-    format!("the {kind} `{}`", message["type"].as_str().unwrap_or_default().escape_debug())
+    format!("the {} `{}`", text(message, "kind").replace('_', " "), text(message, "type"))
 }
 
 fn message(old: &Value, new: &Value, changes: &mut Vec<Change>) {
@@ -90,26 +89,31 @@ fn handlers(title: &str, old: &Value, new: &Value, changes: &mut Vec<Change>) {
     let (was, mut is) = (list_of(&old["handlers"]), list_of(&new["handlers"]));
     let impact = if is_request && is.is_empty() && new["remote"] != true { Impact::Senders } else { Impact::Nobody };
     for handler in was {
-        let name = handler["type"].as_str().unwrap_or_default().escape_debug();
+        let name = text(handler, "type");
         match is.iter().position(|other| other["type"] == handler["type"]) {
             Some(place) => {
-                for (field, was, is) in
-                    differing(handler, is.remove(place)).filter(|(field, ..)| *field != "dependencies")
-                {
-                    note(
-                        changes,
-                        Impact::Nobody,
-                        format!("{title}: its handler `{name}`: {}", changed(field, was, is)),
-                    );
+                for (field, was, is) in differing(handler, is.remove(place)) {
+                    let change = if field == "dependencies" { needs(was, is) } else { changed(field, was, is) };
+                    note(changes, Impact::Nobody, format!("{title}: its handler `{name}`: {change}"));
                 }
             }
             None => note(changes, impact, format!("{title}: it has lost its handler `{name}`")),
         }
     }
     for handler in is {
-        let name = handler["type"].as_str().unwrap_or_default().escape_debug();
+        let name = text(handler, "type");
         note(changes, Impact::Nobody, format!("{title}: its handler `{name}` is new"));
     }
+}
+
+fn needs(was: &Value, is: &Value) -> String {
+    let one = |need: &Value| format!("{} ({})", text(need, "type"), text(need, "lifetime"));
+    let all = |needs: &Value| list_of(needs).into_iter().map(one).collect::<Vec<_>>().join(", ");
+    format!("it needed {}, now {}", all(was), all(is))
+}
+
+fn text(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap_or_default().escape_debug().to_string()
 }
 
 fn broker(old: &Value, new: &Value, changes: &mut Vec<Change>) {

@@ -1,0 +1,160 @@
+//! The page, in a real browser: it is opened, searched, followed and looked at.
+//!
+//! The pictures are left in the build directory, as `tmp/catalog-light.png` and `tmp/catalog-dark.png`.
+
+#[path = "browser/driver.rs"]
+mod driver;
+#[path = "browser/site.rs"]
+mod site;
+#[allow(dead_code, reason = "it is only shown, and never sent")]
+mod world;
+
+use diator::Catalog;
+use diator::catalog::Edges;
+use fantoccini::{Client, Locator};
+use serde_json::{Value, json};
+
+use self::driver::{Driver, Scheme};
+use self::site::Site;
+use self::world::builder;
+
+fn catalog() -> Catalog {
+    let edge = |message: &str, causes: &str| json!({ "message": message, "causes": causes });
+    let path = |name: &str| format!("{}::world::{name}", module_path!());
+    let edges = json!([
+        edge(&path("PlaceOrder"), &path("OrderPlaced")),
+        edge(&path("PlaceOrder"), &path("OrderPlacedNotification")),
+        edge(&path("second::Cancel"), &path("first::Cancel")),
+        { "message": path("OrderPlaced"), "handler": path("Ship"), "causes": path("ShipOrder") },
+    ]);
+    let edges = Edges::from_json(&edges.to_string()).expect("it has the form");
+    builder().catalog().with_edges(&edges).expect("they fit")
+}
+
+fn page(catalog: &Catalog) -> String {
+    catalog.html().title("Shop").sources("/source/{file}#L{line}").to_string()
+}
+
+async fn run(client: &Client, script: &str) -> Value {
+    client.execute(script, Vec::new()).await.expect(script)
+}
+
+const SHOWN: &str = "return [...document.querySelectorAll('article')].filter((a) => a.checkVisibility())\
+                     .map((a) => a.querySelector('h2 a').textContent)";
+
+#[tokio::test]
+async fn the_page_can_be_opened_searched_and_followed() {
+    let (driver, site) = (Driver::start(), Site::serve(page(&catalog())));
+    let client = driver.open(Scheme::Light, &site.url("/")).await;
+    assert_eq!(client.title().await.expect("it has one"), "Shop");
+    let all = run(&client, SHOWN).await;
+    assert_eq!(all.as_array().expect("a list").len(), 16, "{all}");
+
+    let search = client.find(Locator::Id("search")).await.expect("it is there");
+    search.send_keys("ShipOrder").await.expect("it takes text");
+    assert_eq!(run(&client, SHOWN).await, json!(["ShipOrder"]));
+    assert_eq!(run(&client, "return document.getElementById('found').textContent").await, json!("1 of 16"));
+    search.clear().await.expect("it can be cleared");
+    search.send_keys("domain mail").await.expect("it takes text");
+    assert_eq!(run(&client, SHOWN).await, json!(["OrderPlaced"]), "a kind, and a handler");
+
+    let link = client.find(Locator::LinkText("ShipOrder")).await.expect("what it causes is linked");
+    link.click().await.expect("it can be followed");
+    let target = run(&client, "return document.querySelector('article:target h2 a').textContent").await;
+    assert_eq!(target, json!("ShipOrder"));
+    assert_eq!(run(&client, SHOWN).await, all, "what was searched for no longer hides it");
+    let lit = "return [...document.querySelectorAll('[data-node]:not(.dim) .title')].map((t) => t.textContent)";
+    assert_eq!(run(&client, lit).await, json!(["PlaceOrder", "ShipOrder", "OrderPlaced"]));
+
+    let source = client.find(Locator::Css("article:target .source")).await.expect("it has a place");
+    source.click().await.expect("it can be followed");
+    let url = client.current_url().await.expect("it is somewhere");
+    assert_eq!(url.path(), "/source/tests/catalog/world.rs");
+    let line: usize =
+        url.fragment().and_then(|line| line.strip_prefix('L')).expect("a line").parse().expect("a number");
+    let text = client.find(Locator::Css("body")).await.expect("a text").text().await.expect("a text");
+    assert!(text.lines().nth(line - 1).expect("it is that long").contains("struct ShipOrder"), "{line}");
+
+    client.close().await.expect("it can be closed");
+    assert_eq!(site.requests(), ["/", "/source/tests/catalog/world.rs"], "the page asks for nothing else");
+}
+
+#[tokio::test]
+async fn the_graph_is_drawn_and_no_two_boxes_overlap() {
+    let (driver, site) = (Driver::start(), Site::serve(page(&catalog())));
+    let client = driver.open(Scheme::Light, &site.url("/")).await;
+    let overlaps = "
+        const boxes = [...document.querySelectorAll('[data-node] rect')].map((r) => r.getBoundingClientRect());
+        const clash = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+        return [boxes.length, boxes.filter((a, i) => boxes.some((b, j) => i < j && clash(a, b))).length,
+            boxes.filter((a) => a.width < 20 || a.height < 20).length,
+            [...document.querySelectorAll('[data-node]')].filter((n) => [...n.querySelectorAll('text')].some((t) =>
+                t.getBoundingClientRect().right > n.querySelector('rect').getBoundingClientRect().right)).length]";
+    assert_eq!(
+        run(&client, overlaps).await,
+        json!([16, 0, 0, 0]),
+        "boxes, those that overlap, tiny ones, too long texts"
+    );
+    assert_eq!(run(&client, "return document.querySelectorAll('[data-from]').length").await, json!(4));
+    client.close().await.expect("it can be closed");
+}
+
+#[tokio::test]
+async fn light_and_dark_follow_the_reader() {
+    let (driver, site) = (Driver::start(), Site::serve(page(&catalog())));
+    let mut backgrounds = Vec::new();
+    for scheme in [Scheme::Light, Scheme::Dark] {
+        let client = driver.open(scheme, &site.url("/")).await;
+        let colours = "const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]";
+        backgrounds.push(run(&client, colours).await);
+        let picture = client.screenshot().await.expect("it can be taken");
+        assert!(picture.len() > 20_000, "{} bytes are an empty page", picture.len());
+        std::fs::write(scheme.picture(), picture).expect("it can be written");
+        client.close().await.expect("it can be closed");
+    }
+    assert_eq!(
+        backgrounds,
+        [json!(["rgb(246, 247, 249)", "rgb(29, 36, 51)"]), json!(["rgb(17, 21, 28)", "rgb(230, 233, 239)"]),]
+    );
+}
+
+#[tokio::test]
+async fn hostile_names_are_shown_and_do_nothing() {
+    let mut catalog = builder().catalog();
+    let hostile = [
+        "</script><script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "\"><b>'&amp;\u{1b}[1m",
+        "a\nb ${x} {file}",
+    ];
+    for (request, name) in catalog.requests.iter_mut().zip(hostile.into_iter().cycle()) {
+        (request.name, request.type_name, request.response) = (name, name, name);
+        request
+            .source
+            .iter_mut()
+            .for_each(|source| source.file = "javascript:alert(1)//\" onclick=\"alert(1)".to_owned());
+        request.handlers.iter_mut().for_each(|handler| handler.type_name = name);
+    }
+    let page = catalog.html().title(hostile[0]).sources("{file}#L{line}").to_string();
+    let (driver, site) = (Driver::start(), Site::serve(page));
+    let client = driver.open(Scheme::Light, &site.url("/")).await;
+    let elements =
+        "return ['script', 'img', 'b', '[onclick]', '[onerror]'].map((s) => document.querySelectorAll(s).length)";
+    assert_eq!(run(&client, elements).await, json!([1, 0, 0, 0, 0]));
+    assert_eq!(client.title().await.expect("it has one"), hostile[0]);
+    let shown = run(&client, SHOWN).await;
+    assert_eq!(shown.as_array().expect("a list").len(), 16);
+    for name in [
+        "</script><script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "\"><b>'&amp;\\u{1b}[1m",
+        "a\\nb ${x} {file}",
+    ] {
+        assert!(shown.as_array().expect("a list").contains(&json!(name)), "{name}: {shown}");
+    }
+    let schemes = "return [...document.querySelectorAll('a[href]')].map((a) => new URL(a.href, location).protocol)";
+    let schemes = run(&client, schemes).await;
+    assert!(schemes.as_array().expect("a list").iter().all(|scheme| scheme == "http:"), "{schemes}");
+    client.close().await.expect("it can be closed");
+    assert_eq!(site.requests(), ["/"]);
+}

@@ -1,0 +1,130 @@
+//! The command line, as a user's program has it.
+
+#![cfg(test)]
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn catalog(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_catalog"));
+    command.args(arguments).env_remove("NO_COLOR").output().expect("the program can be run")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("it is utf-8")
+}
+
+/// What a command printed that did what was asked.
+#[track_caller]
+fn printed(arguments: &[&str]) -> String {
+    let output = catalog(arguments);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "{arguments:?}");
+    text(&output.stdout).to_owned()
+}
+
+/// What a command complained of that could not do what was asked.
+#[track_caller]
+fn refused(arguments: &[&str], code: i32) -> String {
+    let output = catalog(arguments);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(code), ""), "{arguments:?}");
+    text(&output.stderr).to_owned()
+}
+
+#[test]
+fn describe_lists_everything_without_colours_in_a_pipe() {
+    let table = printed(&["describe"]);
+    assert!(table.contains("\ncommands\n") && table.contains("PlaceOrderHandler"), "{table}");
+    assert!(!table.contains('\u{1b}'), "{table}");
+}
+
+#[test]
+fn describe_tells_of_one_message() {
+    let text = printed(&["describe", "PlaceOrder"]);
+    assert!(text.starts_with("command PlaceOrder  tests/catalog/world.rs:"), "{text}");
+    assert!(text.contains("needs      Transaction as `_transaction`, scoped"), "{text}");
+}
+
+#[test]
+fn an_unknown_name_is_answered_with_the_nearest() {
+    let near = refused(&["describe", "PlaceOder"], 2);
+    assert_eq!(near, "error: nothing is called `PlaceOder`: did you mean `PlaceOrder`?\n");
+    let far = refused(&["describe", "\u{1b}[31mZebra"], 2);
+    assert_eq!(far, "error: nothing is called `\\u{1b}[31mZebra`: `describe` without a name lists what there is\n");
+}
+
+#[test]
+fn check_reports_problems_with_an_exit_code() {
+    assert_eq!(printed(&["check"]), "the mediator can be built: 6 requests, 10 events\n");
+    let mut faulty = Command::new(env!("CARGO_BIN_EXE_catalog"));
+    let output = faulty.arg("check").env("FAULTY", "1").output().expect("the program can be run");
+    assert_eq!(output.status.code(), Some(1));
+    let report = text(&output.stderr);
+    assert!(report.starts_with("the mediator cannot be built: 2 problems"), "{report}");
+    assert!(report.contains("needs `dyn catalog::world::Stock`"), "{report}");
+}
+
+#[test]
+fn a_faulty_program_can_be_described() {
+    let mut faulty = Command::new(env!("CARGO_BIN_EXE_catalog"));
+    let output = faulty.args(["describe", "PlaceOrder"]).env("FAULTY", "1").output().expect("the program can be run");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("dyn Stock as `_stock`, missing"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn each_rendering_is_written_to_the_output() {
+    assert!(printed(&["mermaid"]).starts_with("flowchart LR\n"));
+    let json: Value = serde_json::from_str(&printed(&["json"])).expect("it is json");
+    assert_eq!(json["requests"][0]["kind"], "command");
+    let arguments = ["asyncapi", "--title", "Shop", "--api-version", "2.0.0"];
+    let asyncapi: Value = serde_json::from_str(&printed(&arguments)).expect("it is json");
+    assert_eq!((&asyncapi["asyncapi"], &asyncapi["info"]["version"]), (&"3.0.0".into(), &"2.0.0".into()));
+    let page = printed(&["html", "--title", "Shop <1>", "--sources", "https://git.example/{file}?at={line}"]);
+    assert!(page.contains("<title>Shop &lt;1&gt;</title>"), "{page}");
+    assert!(page.contains("href=\"https://git.example/tests/catalog/world.rs?at="), "{page}");
+}
+
+#[test]
+fn edges_come_from_a_file() {
+    let file = std::env::temp_dir().join(format!("diator-cli-edges-{}.json", std::process::id()));
+    let path = file.to_str().expect("it is utf-8");
+    let edge = r#"[{"message": "catalog::world::PlaceOrder", "causes": "catalog::world::OrderPlaced"}]"#;
+    std::fs::write(&file, edge).expect("it can be written");
+    let description = printed(&["describe", "PlaceOrder", "--edges", path]);
+    assert!(description.contains("domain event OrderPlaced -> Note, Ship, Mail"), "{description}");
+    std::fs::write(&file, edge.replace("OrderPlaced", "Gone")).expect("it can be written");
+    let stale = refused(&["mermaid", "--edges", path], 2);
+    assert!(stale.contains("note them down again"), "{stale}");
+    std::fs::write(&file, "{}").expect("it can be written");
+    assert!(refused(&["json", "--edges", path], 2).contains(path));
+    std::fs::remove_file(&file).expect("it was written");
+    assert!(refused(&["json", "--edges", path], 2).contains("cannot be read"));
+}
+
+#[test]
+fn help_explains_and_names_the_exit_codes() {
+    let help = printed(&["--help"]);
+    for part in ["describe", "check", "mermaid", "asyncapi", "json", "html", "Exit codes:", "1  `check` found problems"]
+    {
+        assert!(help.contains(part), "{part} is not in {help}");
+    }
+    assert!(printed(&["html", "--help"]).contains("{file} and {line}"));
+}
+
+#[test]
+fn a_wrong_command_line_is_refused() {
+    let near = refused(&["descrbe"], 2);
+    assert!(near.contains("describe"), "{near}");
+    refused(&["json", "--colour"], 2);
+    refused(&[], 2);
+}
+
+/// As in `… | head`.
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_catalog"));
+    let mut child = command.arg("html").stdout(std::process::Stdio::piped()).spawn().expect("the program can be run");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}

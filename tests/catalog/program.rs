@@ -1,0 +1,14 @@
+//! A user's program with the catalog's command line.
+
+#[allow(dead_code, reason = "it is only shown, and never sent")]
+mod world;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let builder = world::builder();
+    match std::env::var_os("FAULTY") {
+        Some(_) => diator::cli::run(builder.container(diator::Services::new())),
+        None => diator::cli::run(builder),
+    }
+}

@@ -1,0 +1,147 @@
+//! What people and tools get to see.
+
+use diator::Catalog;
+use diator::catalog::Edges;
+
+use super::world::builder;
+
+fn catalog() -> Catalog {
+    let edges = r#"[
+        {"message": "catalog::world::PlaceOrder", "causes": "catalog::world::OrderPlaced"},
+        {"message": "catalog::world::PlaceOrder", "causes": "catalog::world::OrderPlacedNotification"},
+        {"message": "catalog::world::OrderPlaced", "handler": "catalog::world::Ship", "causes": "catalog::world::ShipOrder"}
+    ]"#;
+    let edges = Edges::from_json(edges).expect("it has the form");
+    builder().catalog().with_edges(&edges).expect("they fit")
+}
+
+#[track_caller]
+fn shows(text: &str, parts: &[&str]) {
+    let line = text
+        .lines()
+        .find(|line| line.trim_start().starts_with(parts[0]))
+        .unwrap_or_else(|| panic!("{parts:?}:\n{text}"));
+    parts.iter().for_each(|part| assert!(line.contains(part), "{part} is not in `{line}`"));
+}
+
+#[test]
+fn the_table_has_a_line_for_each_message_and_handler() {
+    let table = catalog().to_string();
+    shows(&table, &["PlaceOrder ", "PlaceOrderHandler", "OrderPlaced, OrderPlacedNotification", "world.rs:"]);
+    shows(&table, &["CountOrders", "- nobody -"]);
+    shows(&table, &["OrderPlaced ", "Note"]);
+    shows(&table, &["Mail (after commit)"]);
+    shows(&table, &["OrderPlacedNotification", "(to the broker, topic \"orders\")"]);
+    shows(&table, &["OrderState as \"OrderChanged\""]);
+    // Two with one name are told apart.
+    shows(&table, &["catalog::world::first::Cancel", "Warehouse"]);
+    shows(&table, &["catalog::world::second::Cancel", "Warehouse"]);
+    shows(&table, &["Unreachable: durable, ordered by key, at most 1024 bytes; writes application/json"]);
+    assert!(table.lines().all(|line| line == line.trim_end()), "{table}");
+}
+
+#[test]
+fn a_description_tells_who_handles_it_and_what_happens_then() {
+    let text = catalog().describe("PlaceOrder").expect("it is known").to_string();
+    shows(&text, &["command PlaceOrder", "world.rs:"]);
+    shows(&text, &["fails with", "OutOfStock"]);
+    shows(&text, &["needs", "dyn Stock as `_stock`, singleton"]);
+    shows(&text, &["within", "Audit"]);
+    let then = text.split_once("what happens then\n").expect("much happens").1;
+    assert_eq!(
+        then,
+        "    domain event OrderPlaced -> Note, Ship, Mail\n      command ShipOrder -> Warehouse\n    \
+         notification event OrderPlacedNotification -> the broker\n"
+    );
+}
+
+#[test]
+fn an_event_for_the_broker_says_in_which_shape_it_goes() {
+    let text = catalog().describe("OrderChanged").expect("it is known by its name on the wire").to_string();
+    shows(&text, &["on the wire", "\"OrderChanged\", topic \"orders\""]);
+    shows(&text, &["goes to", "Unreachable as application/json"]);
+    let shape = text.split_once("its shape    ").expect("it is known").1.split("  handled").next().expect("it begins");
+    let shape: Vec<_> = shape.lines().map(|line| line.strip_prefix("               ").unwrap_or(line)).collect();
+    assert_eq!(
+        shape,
+        [
+            "discount?: number or null",
+            "lines: array of Line",
+            "note: string or null",
+            "order_id: integer (uint64)",
+            "Line: object",
+            "  article: string",
+            "  parts: array of Line",
+        ]
+    );
+}
+
+#[test]
+fn a_name_may_be_a_path_a_handler_or_several_messages() {
+    let catalog = catalog();
+    let both = catalog.describe("Cancel").expect("there are two").to_string();
+    assert!(both.contains("first::Cancel") && both.contains("second::Cancel"), "{both}");
+    let one = catalog.describe("catalog::world::first::Cancel").expect("it is a path").to_string();
+    assert!(!one.contains("second::Cancel"), "{one}");
+    let of_handler = catalog.describe("Ship").expect("it is a handler").to_string();
+    assert!(of_handler.contains("domain event OrderPlaced"), "{of_handler}");
+    assert_eq!(catalog.describe("Nothing"), None);
+    assert!(catalog.names().any(|name| name == "OrderChanged"));
+}
+
+#[test]
+fn the_chart_has_each_message_once_and_each_edge() {
+    let chart = catalog().mermaid();
+    assert!(chart.starts_with("flowchart LR\n"), "{chart}");
+    let node = |label: &str| {
+        let line = chart.lines().find(|line| line.contains(label)).unwrap_or_else(|| panic!("{label}: {chart}"));
+        let id = line.trim_start().split(['[', '{', '(']).next().expect("it has an id").to_owned();
+        assert_eq!(chart.matches(label).count(), 1, "{label}");
+        id
+    };
+    let (place, placed) =
+        (node("command PlaceOrder<br>PlaceOrderHandler"), node("OrderPlaced<br>Note<br>Ship<br>Mail"));
+    let (ship, noted) = (node("ShipOrder<br>Warehouse"), node("event OrderPlacedNotification"));
+    let arrived = node("event PaymentArrived<br>Note");
+    for edge in [
+        format!("{place} --> {placed}"),
+        format!("{placed} --> {ship}"),
+        format!("{noted} -.-> broker"),
+        format!("broker -.-> {arrived}"),
+    ] {
+        assert!(chart.lines().any(|line| line.trim() == edge), "{edge}: {chart}");
+    }
+    assert!(!chart.contains(&format!("{arrived} -.-> broker")), "{chart}");
+}
+
+#[test]
+fn json_holds_it_all_with_sorted_keys() {
+    let text = catalog().to_json();
+    let value: serde_json::Value = serde_json::from_str(&text).expect("it is json");
+    let place =
+        value["requests"].as_array().expect("a list").iter().find(|r| r["name"] == "PlaceOrder").expect("it is known");
+    assert_eq!(place["handlers"][0]["dependencies"][1]["lifetime"], "scoped");
+    assert_eq!(place["handlers"][0]["causes"][1], "catalog::world::OrderPlacedNotification");
+    assert_eq!(value["broker"]["guarantees"]["max_body"], 1024);
+    let keys: Vec<_> = text.lines().filter(|line| line.starts_with("  \"")).collect();
+    assert!(keys.is_sorted() && keys.len() == 3, "{keys:?}");
+}
+
+#[test]
+fn each_rendering_is_the_same_each_time() {
+    let (one, other) = (catalog(), catalog());
+    assert_eq!(one.to_string(), other.to_string());
+    assert_eq!(one.to_json(), other.to_json());
+    assert_eq!(one.mermaid(), other.mermaid());
+    assert_eq!(one.html().to_string(), other.html().to_string());
+    assert_eq!(one.asyncapi("Shop", "1.0.0"), other.asyncapi("Shop", "1.0.0"));
+}
+
+#[test]
+fn an_empty_catalog_can_be_rendered() {
+    let empty = diator::Mediator::builder().catalog();
+    assert!(empty.requests.is_empty() && empty.events.is_empty());
+    assert!(empty.to_string().starts_with("MESSAGE"));
+    assert_eq!(empty.mermaid(), "flowchart LR\n");
+    assert!(empty.html().to_string().contains("</html>"));
+}
