@@ -17,22 +17,56 @@ pub(super) struct Node {
 const BETWEEN_COLUMNS: f64 = 72.0;
 const BETWEEN_ROWS: f64 = 14.0;
 
+/// How wide the rows are at least of those nodes that have no edge.
+const WIDTH: f64 = 1100.0;
+
 /// A place for each node, and the size of it all.
 pub(super) fn place(nodes: &[Node]) -> (Vec<Place>, Place) {
-    let columns = order(nodes, columns(nodes));
     let mut places = vec![Place::default(); nodes.len()];
-    let mut whole = Place::default();
-    let tallest = columns.iter().map(|column| height(nodes, column)).fold(0.0, f64::max);
-    for column in &columns {
+    let (linked, alone) = (0..nodes.len()).partition::<Vec<_>, _>(|node| is_linked(nodes, *node));
+    let linked = place_columns(nodes, &linked, &mut places);
+    let whole = place_rows(nodes, &alone, linked, &mut places);
+    (places, whole)
+}
+
+fn is_linked(nodes: &[Node], node: usize) -> bool {
+    !nodes[node].targets.is_empty() || nodes.iter().any(|other| other.targets.contains(&node))
+}
+
+fn place_columns(nodes: &[Node], linked: &[usize], places: &mut [Place]) -> Place {
+    let mut columns = columns(nodes);
+    columns.iter_mut().for_each(|column| column.retain(|node| linked.contains(node)));
+    let columns = order(nodes, columns);
+    let mut whole = Place { x: 0.0, y: columns.iter().map(|column| height(nodes, column)).fold(0.0, f64::max) };
+    for column in columns.iter().filter(|column| !column.is_empty()) {
+        let left = if whole.x > 0.0 { whole.x + BETWEEN_COLUMNS } else { 0.0 };
         let widest = column.iter().map(|node| nodes[*node].width).fold(0.0, f64::max);
-        let mut y = (tallest - height(nodes, column)) / 2.0;
+        let mut y = (whole.y - height(nodes, column)) / 2.0;
         for node in column {
-            places[*node] = Place { x: whole.x, y };
+            places[*node] = Place { x: left, y };
             y += nodes[*node].height + BETWEEN_ROWS;
         }
-        whole = Place { x: whole.x + widest + BETWEEN_COLUMNS, y: tallest };
+        whole.x = left + widest;
     }
-    (places, Place { x: (whole.x - BETWEEN_COLUMNS).max(0.0), y: whole.y })
+    whole
+}
+
+/// Puts those that have no edge below the others, from left to right.
+fn place_rows(nodes: &[Node], alone: &[usize], linked: Place, places: &mut [Place]) -> Place {
+    let (mut whole, mut x, mut tallest) = (linked, 0.0, 0.0);
+    let mut y = if linked.y > 0.0 { linked.y + 2.0 * BETWEEN_ROWS } else { 0.0 };
+    for node in alone {
+        let Node { width, height, .. } = nodes[*node];
+        if x > 0.0 && x + width > linked.x.max(WIDTH) {
+            y += tallest + BETWEEN_ROWS;
+            (x, tallest) = (0.0, 0.0);
+        }
+        places[*node] = Place { x, y };
+        whole = Place { x: whole.x.max(x + width), y: whole.y.max(y + height) };
+        tallest = f64::max(tallest, height);
+        x += width + BETWEEN_ROWS;
+    }
+    whole
 }
 
 fn height(nodes: &[Node], column: &[usize]) -> f64 {
@@ -86,10 +120,6 @@ fn forward_order(nodes: &[Node]) -> Vec<(usize, Vec<usize>)> {
 
 /// Sorts each column by the middle of what leads to it, so that fewer edges cross.
 fn order(nodes: &[Node], mut columns: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
-    // First those that take part, then the bystanders.
-    if let Some(first) = columns.first_mut() {
-        first.sort_by_key(|node| nodes[*node].targets.is_empty());
-    }
     for column in 1..columns.len() {
         let rows: Vec<(usize, usize)> = columns[..column]
             .iter()
@@ -98,8 +128,8 @@ fn order(nodes: &[Node], mut columns: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
         let middle = |node: usize| {
             let rows: Vec<_> =
                 rows.iter().filter(|(from, _)| nodes[*from].targets.contains(&node)).map(|(_, row)| *row).collect();
-            // Sums of whole numbers, so that the order is exact; no node here is without a cause.
-            (rows.iter().sum::<usize>() * 1000).checked_div(rows.len()).unwrap_or(usize::MAX)
+            // In thousandths, because places between two rows have to be told apart.
+            (rows.iter().sum::<usize>() * 1000).checked_div(rows.len()).unwrap_or_default()
         };
         columns[column].sort_by_key(|node| (middle(*node), *node));
     }
@@ -144,6 +174,16 @@ mod tests {
                 assert!((a.x - b.x).abs() >= 100.0 || (a.y - b.y).abs() >= 20.0, "{a:?} {b:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_has_no_edge_stands_in_rows_below() {
+        let mut edges: Vec<&[usize]> = vec![&[]; 30];
+        edges[3] = &[4];
+        let (places, whole) = place(&graph(&edges));
+        let below = places.iter().filter(|place| place.y > 20.0).count();
+        assert_eq!((below, places[3].y), (28, places[4].y));
+        assert!(whole.x <= WIDTH && whole.y > 100.0, "{whole:?}");
     }
 
     #[test]
