@@ -58,7 +58,7 @@ fn a_message_that_is_gone_breaks_those_who_had_it() {
     );
     assert_eq!(gone("requests", "command"), [(Impact::Senders, "the command `shop::Old` is gone".to_owned())]);
     let new = changes(|was| {
-        was["requests"].as_array_mut().expect("a list").retain(|request| request["name"] != "PlaceOrder")
+        was["requests"].as_array_mut().expect("a list").retain(|request| request["name"] != "PlaceOrder");
     });
     assert_eq!(new, [(Impact::Nobody, "the command `PlaceOrder` is new".to_owned())]);
 }

@@ -62,30 +62,22 @@ impl Wiring {
     }
 
     fn messages(&self, container: Option<&dyn Container>) -> Catalog {
-        let mut requests = self.requests();
-        let mut events = self.events();
+        let (mut requests, mut events) = (self.requests(), self.events());
         for handler in &self.handlers {
-            let entry = self.handler(handler, container);
-            match handler.role() {
-                HandlerRole::Request if self.replaces(handler.message_id()) => {}
-                HandlerRole::Request => push(requests.get_mut(&handler.message_id()).map(|r| &mut r.handlers), entry),
-                HandlerRole::Event { .. } => {
-                    push(events.get_mut(&handler.message_id()).map(|e| &mut e.handlers), entry)
-                }
-            }
+            let id = handler.message_id();
+            let handlers = match handler.role() {
+                HandlerRole::Request if self.replaces(id) => continue,
+                HandlerRole::Request => requests.get_mut(&id).map(|request| &mut request.handlers),
+                HandlerRole::Event { .. } => events.get_mut(&id).map(|event| &mut event.handlers),
+            };
+            handlers.into_iter().for_each(|handlers| handlers.push(self.handler(handler, container)));
         }
         for replaced in &self.replaced {
-            push(requests.get_mut(&(replaced.request.id)()).map(|r| &mut r.handlers), self.replacement(replaced));
+            if let Some(request) = requests.get_mut(&(replaced.request.id)()) {
+                request.handlers.push(self.replacement(replaced));
+            }
         }
-        let mut requests: Vec<_> = requests.into_values().collect();
-        requests
-            .sort_by(|a, b| (a.kind, a.name, a.type_name, &a.source).cmp(&(b.kind, b.name, b.type_name, &b.source)));
-        let mut events: Vec<_> = events.into_values().collect();
-        events.sort_by(|a, b| (a.kind, a.name, a.type_name, &a.source).cmp(&(b.kind, b.name, b.type_name, &b.source)));
-        for handlers in requests.iter_mut().map(|r| &mut r.handlers).chain(events.iter_mut().map(|e| &mut e.handlers)) {
-            handlers.sort_by_key(|h| (h.after_commit, h.order, h.type_name, h.source.clone()));
-        }
-        Catalog { requests, events, broker: None }
+        sorted(requests.into_values().collect(), events.into_values().collect())
     }
 
     /// The requests that the registry, a handler or a replacement knows.
@@ -199,6 +191,14 @@ fn entry_of(event: &EventDescriptor, source: Option<Source>) -> EventEntry {
     }
 }
 
-fn push(handlers: Option<&mut Vec<HandlerEntry>>, handler: HandlerEntry) {
-    handlers.into_iter().for_each(|handlers| handlers.push(handler.clone()));
+/// The linker decides on the order of the registry; nothing that is shown may depend on it.
+fn sorted(mut requests: Vec<RequestEntry>, mut events: Vec<EventEntry>) -> Catalog {
+    requests.sort_by_key(|request| (request.kind, request.name, request.type_name, request.source.clone()));
+    events.sort_by_key(|event| (event.kind, event.name, event.type_name, event.source.clone()));
+    let of_requests = requests.iter_mut().map(|request| &mut request.handlers);
+    for handlers in of_requests.chain(events.iter_mut().map(|event| &mut event.handlers)) {
+        handlers
+            .sort_by_key(|handler| (handler.after_commit, handler.order, handler.type_name, handler.source.clone()));
+    }
+    Catalog { requests, events, broker: None }
 }

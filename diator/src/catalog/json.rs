@@ -116,7 +116,7 @@ pub(super) fn lifetime(lifetime: Lifetime) -> &'static str {
     }
 }
 
-/// Indented, with sorted keys and a line end: the same whether or not some crate lets serde_json keep the order.
+/// Indented, with sorted keys and a line end: the same whether or not some crate lets `serde_json` keep the order.
 pub(super) fn pretty(value: &Value) -> String {
     format!("{:#}\n", sorted(value))
 }
