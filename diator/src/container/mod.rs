@@ -3,6 +3,7 @@
 mod identity;
 mod key;
 mod services;
+mod unit_of_work;
 
 use std::error::Error;
 use std::fmt;
@@ -14,6 +15,7 @@ use crate::{BoxError, BoxFuture, Meta};
 pub(crate) use self::identity::TypeMap;
 pub use self::key::{DependencyKey, Place};
 pub use self::services::{OwnedServiceScope, ServiceScope, Services};
+pub use self::unit_of_work::{Enlistment, Savepoint, Savepoints, UnitOfWork};
 
 /// How long a service lives, as far as its container knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -175,8 +177,9 @@ impl fmt::Debug for Closing {
 /// # Guarantees
 ///
 /// `lifetime`, `validate` and `singleton` are called while the mediator is built, never while a message runs.
-/// `open` is called at most once for a unit of work, and only if its handlers need a service that
-/// is no singleton. All of it may be called from several threads at once.
+/// `open` is called only if the handlers of a unit of work need a service that is no singleton, and then once; again
+/// only where a nested request opened the scope, failed, and was undone with it. All of it may be called from several
+/// threads at once.
 pub trait Container: Send + Sync + 'static {
     /// How long the service lives; [`Lifetime::Missing`] if there is none.
     fn lifetime(&self, key: &DependencyKey) -> Lifetime;
@@ -213,6 +216,15 @@ pub trait Scope: Send + Sync {
     ///
     /// `meta` is what the scope was opened for; it is given again so that a scope need not keep it.
     fn resolve<'a>(&'a self, key: &DependencyKey, meta: &'a Meta, into: Place<'a>) -> Resolving<'a>;
+
+    /// Marks the place to which a nested request that fails is undone.
+    ///
+    /// `None` says that the scope can only be undone as a whole: then a nested request that fails leaves nothing but
+    /// [`SendError::RolledBack`](crate::SendError::RolledBack) for the message that it belongs to. Nothing must happen
+    /// before the future is polled: it is also asked for to see whether there is one.
+    fn savepoint(&self) -> Option<BoxFuture<'_, Result<Box<dyn Savepoint>, BoxError>>> {
+        None
+    }
 
     /// Ends the unit of work.
     ///

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use super::Mediator;
 use super::finish::Finishing;
 use super::running::{Entered, Running};
-use super::unit::Unit;
+use super::unit::{Mark, Unit};
 use crate::inject::{Inject, Resolver, Unresolved};
 use crate::middleware::{Pipeline, send_through};
 use crate::registry::{Dependency, SlotIndex};
@@ -189,27 +189,63 @@ impl Origin<'_> {
     }
 }
 
-/// A request that is sent from within a handler, with all its middleware and attempts; unless it succeeds, what it did
-/// is undone.
+/// A request that is sent from within a handler, with all its middleware and attempts.
 pub(crate) struct NestedRequest<'a> {
     meta: &'a Meta,
     // A mutex, because a middleware may let the request be handled several times, one after the other: each attempt
     // borrows the unit for its time. It is never waited for.
-    run: Mutex<Run<'a>>,
-    mark: usize,
-    succeeded: bool,
+    attempts: Mutex<Attempts<'a>>,
+}
+
+struct Attempts<'a> {
+    run: Run<'a>,
+    mark: Mark,
+    last: LastAttempt,
+}
+
+/// What came of the attempt before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LastAttempt {
+    /// There is nothing that it left behind: it was undone, or there was none.
+    Undone,
+    /// It is running, or its future was dropped.
+    Unfinished,
+    Succeeded,
 }
 
 impl<'a> NestedRequest<'a> {
-    fn begin(run: Run<'a>) -> Self {
-        Self { meta: run.meta, mark: run.unit.mark(), run: Mutex::new(run), succeeded: false }
+    async fn begin(run: Run<'a>) -> Result<Self, Failure> {
+        let mark = run.unit.mark().await.map_err(SendError::Scope)?;
+        Ok(Self { meta: run.meta, attempts: Mutex::new(Attempts { run, mark, last: LastAttempt::Undone }) })
+    }
+
+    /// Keeps what a request did that succeeded, and undoes the rest.
+    async fn end(mut self, succeeded: bool) -> Result<(), Failure> {
+        let attempts = self.attempts.get_mut();
+        // A middleware may have answered in the place of an attempt that failed.
+        if !succeeded || attempts.last == LastAttempt::Unfinished {
+            attempts.undo().await;
+        }
+        let kept = attempts.run.unit.keep(&mut attempts.mark).await;
+        attempts.last = LastAttempt::Undone;
+        kept.map_err(SendError::Scope)
     }
 }
 
-impl Drop for NestedRequest<'_> {
+impl Attempts<'_> {
+    async fn undo(&mut self) {
+        if self.last != LastAttempt::Undone {
+            self.run.unit.undo(&mut self.mark).await;
+            self.last = LastAttempt::Undone;
+        }
+    }
+}
+
+impl Drop for Attempts<'_> {
+    /// For a request whose future is dropped.
     fn drop(&mut self) {
-        if !self.succeeded {
-            self.run.get_mut().unit.undo_from(self.mark);
+        if self.last != LastAttempt::Undone {
+            self.run.unit.undo_at_once(&self.mark);
         }
     }
 }
@@ -245,12 +281,13 @@ impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<H> {
 
     fn nest<'a>(&'a self, run: Run<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
         Box::pin(async move {
-            let mut origin = Origin::Nested(NestedRequest::begin(run));
+            let origin = Origin::Nested(NestedRequest::begin(run).await.map_err(widen)?);
             let result = self.send_from(&origin, request).await;
-            if let (Origin::Nested(nested), Ok(_)) = (&mut origin, &result) {
-                nested.succeeded = true;
+            let Origin::Nested(nested) = origin else { return result };
+            match nested.end(result.is_ok()).await {
+                Err(failure) if result.is_ok() => Err(widen(failure)),
+                _ => result,
             }
-            result
         })
     }
 }
@@ -279,16 +316,26 @@ impl<H: Inject> RouteTo<H> {
                 root.conclude(&mut unit, result).await
             }
             Origin::Nested(nested) => {
-                let mut run = nested.run.lock().await;
-                let Run { mediator, meta, unit } = run.reborrow();
-                let nested = unit.nest(R::NAME).map_err(|(message, limit)| SendError::Cascade { message, limit })?;
-                let result = self.handle(Run { mediator, meta, unit: nested.unit }, request).await;
-                if result.is_ok() {
-                    nested.succeed();
+                let mut attempts = nested.attempts.lock().await;
+                attempts.undo().await;
+                attempts.last = LastAttempt::Unfinished;
+                let result = self.nested_attempt(attempts.run.reborrow(), request).await;
+                match result {
+                    Ok(_) => attempts.last = LastAttempt::Succeeded,
+                    Err(_) => attempts.undo().await,
                 }
                 result
             }
         }
+    }
+
+    async fn nested_attempt<R: Request>(&self, run: Run<'_>, request: R) -> SendResult<R>
+    where
+        H: RequestHandler<R>,
+    {
+        let Run { mediator, meta, unit } = run;
+        let nested = unit.nest(R::NAME).map_err(|(message, limit)| SendError::Cascade { message, limit })?;
+        self.handle(Run { mediator, meta, unit: nested.unit }, request).await
     }
 
     async fn handle<R: Request>(&self, mut run: Run<'_>, request: R) -> SendResult<R>
