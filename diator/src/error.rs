@@ -65,7 +65,7 @@ pub enum SendError<E> {
         /// What was missing, and why.
         source: ResolveError,
     },
-    /// The container could not open a scope. A retry can help.
+    /// The container could not open a scope, or set or release a savepoint for a nested request. A retry can help.
     Scope(BoxError),
     /// A notification or ECST event could not be written as a message.
     Encode {
@@ -167,7 +167,7 @@ impl<E: Display> Display for SendError<E> {
             Self::Event { event, handler, .. } => write!(f, "`{handler}` could not handle the event `{event}`"),
             Self::Cascade { message, limit } => write!(f, "`{message}` was one too many: {limit}"),
             Self::Resolve { handler, .. } => write!(f, "`{handler}` could not be built"),
-            Self::Scope(_) => f.write_str("the container could not open a scope"),
+            Self::Scope(_) => f.write_str("the container could not open a scope or keep a savepoint"),
             Self::Encode { event, .. } => write!(f, "the event `{event}` could not be written as a message"),
             Self::NoBroker { event } => write!(f, "the event `{event}` was emitted, but the mediator has no broker"),
             Self::Stage(_) => f.write_str("the outbox did not take the events in"),
