@@ -48,7 +48,10 @@ impl<'a> Dispatch<'a> {
 
 /// Sends a request to a handler that is known by its type: what [`Mediator::send`] comes to.
 // One body and no other future within it but the handler's: each further one would be copied to its place.
-// No `async fn`: what it says of its future, the compiler need not find out anew for each handler.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "that the future is `Send`, the compiler would find out anew for each handler"
+)]
 pub fn send<R, H>(
     dispatch: Dispatch<'_>,
     request: R,
