@@ -176,15 +176,22 @@ impl<'a> Run<'a> {
 
     /// Builds a handler whose dependencies belong to this unit of work.
     pub(crate) async fn build<H: Inject>(&mut self) -> Result<H, Failure> {
+        let mut resolver = self.resolver().await?;
+        match H::inject(&mut resolver).await {
+            Ok(handler) => Ok(handler),
+            Err(_unresolved) => Err(unresolved(std::any::type_name::<H>(), resolver)),
+        }
+    }
+
+    async fn resolver(&mut self) -> Result<Resolver<'_>, Failure> {
         let container = &*self.mediator.0.container;
         let scope = self.unit.scope(container, self.meta).await.map_err(SendError::Scope)?;
-        let mut resolver = Resolver::new(container, Some((scope, self.meta)));
-        let handler = H::inject(&mut resolver).await;
-        handler.map_err(|_unresolved| SendError::Resolve {
-            handler: std::any::type_name::<H>(),
-            source: resolver.into_error(),
-        })
+        Ok(Resolver::new(container, Some((scope, self.meta))))
     }
+}
+
+fn unresolved(handler: &'static str, resolver: Resolver<'_>) -> Failure {
+    SendError::Resolve { handler, source: resolver.into_error() }
 }
 
 /// The way to the handler of the request `R`.
@@ -204,9 +211,15 @@ impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<R, H> {
     // What is written here is compiled again for each handler: all that does not need the types is called.
     fn send<'a>(&'a self, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
         Box::pin(async move {
-            let journey = origin.begin().await.map_err(widen)?;
+            let journey = match origin.begin().await {
+                Ok(journey) => journey,
+                Err(failure) => return Err(widen(failure)),
+            };
             let attempt = |request| async {
-                let mut attempt = journey.attempt(R::NAME).await.map_err(widen)?;
+                let mut attempt = match journey.attempt(R::NAME).await {
+                    Ok(attempt) => attempt,
+                    Err(failure) => return Err(widen(failure)),
+                };
                 let result = self.handle(attempt.run(), request).await;
                 let ended = attempt.end(result.is_ok()).await;
                 answer(result, ended)
@@ -224,14 +237,20 @@ impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<R, H> {
 impl<R: Request, H: RequestHandler<R> + Inject> RouteTo<R, H> {
     async fn handle(&self, mut run: Run<'_>, request: R) -> SendResult<R> {
         let for_this_message;
-        let handler = match self.built.as_deref().and_then(|built| built.downcast_ref::<H>()) {
-            Some(built) => built,
-            None => {
-                for_this_message = run.build::<H>().await.map_err(widen)?;
-                &for_this_message
-            }
+        let handler = match &self.built {
+            Some(built) => built.downcast_ref::<H>().expect("the route to a handler holds that handler"),
+            None => match run.build::<H>().await {
+                Ok(handler) => {
+                    for_this_message = handler;
+                    &for_this_message
+                }
+                Err(failure) => return Err(widen(failure)),
+            },
         };
-        handler.handle(request, &mut RequestContext::new(run)).await.map_err(SendError::Handler)
+        match handler.handle(request, &mut RequestContext::new(run)).await {
+            Ok(response) => Ok(response),
+            Err(error) => Err(SendError::Handler(error)),
+        }
     }
 }
 

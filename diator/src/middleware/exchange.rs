@@ -56,7 +56,10 @@ impl<'p, R: Request, A, F> RequestExchange<'p, R, A, F> {
     }
 
     pub(crate) fn into_reply(self) -> Result<R::Response, SendError<R::Error>> {
-        self.reply.unwrap_or_else(|| Err(unanswered()))
+        match self.reply {
+            Some(reply) => reply,
+            None => Err(unanswered()),
+        }
     }
 }
 
@@ -66,20 +69,33 @@ where
     A: Fn(R) -> F,
     F: Future<Output = Result<R::Response, SendError<R::Error>>>,
 {
+    // Matches instead of closures, because this is compiled again for each handler.
     fn message(&self) -> Option<&dyn Any> {
-        self.request.as_ref().map(|request| request as _)
+        match &self.request {
+            Some(request) => Some(request),
+            None => None,
+        }
     }
 
     fn message_mut(&mut self) -> Option<&mut dyn Any> {
-        self.request.as_mut().map(|request| request as _)
+        match &mut self.request {
+            Some(request) => Some(request),
+            None => None,
+        }
     }
 
     fn reply(&self) -> Option<&dyn Any> {
-        self.reply.as_ref().map(|reply| reply as _)
+        match &self.reply {
+            Some(reply) => Some(reply),
+            None => None,
+        }
     }
 
     fn error(&self) -> Option<&(dyn Error + 'static)> {
-        self.reply.as_ref()?.as_ref().err().map(|error| error as _)
+        match &self.reply {
+            Some(Err(error)) => Some(error),
+            _ => None,
+        }
     }
 
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {
@@ -98,7 +114,10 @@ where
     fn restore(&mut self, kept: &(dyn Any + Send)) {
         self.reply = None;
         // Something of another type was kept from another message: then there is nothing to run.
-        self.request = kept.downcast_ref::<R>().and_then(Request::keep);
+        self.request = match kept.downcast_ref::<R>() {
+            Some(kept) => kept.keep(),
+            None => None,
+        };
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
