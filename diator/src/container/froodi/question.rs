@@ -55,7 +55,7 @@ fn held_in_arc<T: ?Sized + Send + Sync + 'static>(
     mut into: Place<'_>,
 ) -> Result<(), BoxError> {
     match service {
-        Ok(service) => into.put(Arc::clone(&service)),
+        Ok(service) => into.put::<T>(Arc::clone(&service)),
         Err(ResolveErrorKind::NoInstantiator { .. }) => Err(NotRegistered::new(*key).into()),
         Err(error) => Err(error.into()),
     }
