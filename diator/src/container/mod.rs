@@ -1,7 +1,13 @@
 //! Where handlers get their dependencies from.
 
+#[cfg(feature = "dill")]
+mod dill;
+#[cfg(feature = "froodi")]
+mod froodi;
 mod identity;
 mod key;
+#[cfg(feature = "more-di")]
+mod more_di;
 mod services;
 mod unit_of_work;
 
@@ -14,6 +20,8 @@ use crate::{BoxError, BoxFuture, Meta};
 
 pub(crate) use self::identity::TypeMap;
 pub use self::key::{DependencyKey, Place};
+#[cfg(feature = "more-di")]
+pub use self::more_di::MoreDi;
 pub use self::services::{OwnedServiceScope, ServiceScope, Services};
 pub use self::unit_of_work::{Enlistment, Savepoint, Savepoints, UnitOfWork};
 
@@ -29,6 +37,8 @@ pub enum Lifetime {
     Transient,
     /// The container cannot tell: treated like [`Scoped`](Self::Scoped).
     Unknown,
+    /// The container has several and no rule which of them is meant: a problem that `build()` reports.
+    Ambiguous,
     /// The container has none: a problem that `build()` reports.
     Missing,
 }
@@ -115,6 +125,30 @@ impl Error for Misregistered {
         self.source.source()
     }
 }
+
+/// The container has no such service.
+///
+/// A container that cannot tell [`Lifetime::Missing`] answers with it, so that an `Option<Arc<T>>` is `None`.
+#[derive(Debug)]
+pub struct NotRegistered {
+    key: DependencyKey,
+}
+
+impl NotRegistered {
+    /// There is nothing under this key.
+    #[must_use]
+    pub fn new(key: DependencyKey) -> Self {
+        Self { key }
+    }
+}
+
+impl fmt::Display for NotRegistered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the container has no `{}`", self.key.name())
+    }
+}
+
+impl Error for NotRegistered {}
 
 /// The answer to [`Scope::resolve`].
 #[must_use]
@@ -240,13 +274,19 @@ impl dyn Scope + '_ {
     ///
     /// The container has no such service, or cannot build it.
     pub async fn get<T: ?Sized + Send + Sync + 'static>(&self, meta: &Meta) -> Result<Arc<T>, BoxError> {
+        self.find(&DependencyKey::of::<T>(), meta).await
+    }
+
+    pub(crate) async fn find<T>(&self, key: &DependencyKey, meta: &Meta) -> Result<Arc<T>, BoxError>
+    where
+        T: ?Sized + Send + Sync + 'static,
+    {
         let mut slot = None;
-        let key = DependencyKey::of::<T>();
-        match self.resolve(&key, meta, Place::new(&mut slot)) {
+        match self.resolve(key, meta, Place::new(&mut slot)) {
             Resolving::Ready(resolved) => resolved?,
             Resolving::Pending(resolving) => resolving.await?,
         }
-        slot.ok_or_else(|| unanswered(&key))
+        slot.ok_or_else(|| unanswered(key))
     }
 }
 

@@ -268,9 +268,7 @@ impl<R: Request, H: RequestHandler<R>> RequestHandler<R> for Replacement<H> {
 }
 
 impl<H: Send + Sync + 'static> Inject for Replacement<H> {
-    fn dependencies() -> Vec<Dependency> {
-        Vec::new()
-    }
+    const DEPENDENCIES: &'static [Dependency] = &[];
 
     async fn inject(resolver: &mut Resolver<'_>) -> Result<Self, Unresolved> {
         Err(resolver.unresolvable())
