@@ -10,6 +10,9 @@ mod suite;
 #[path = "container/dill.rs"]
 mod dill;
 #[cfg(feature = "froodi")]
+#[path = "container/finalizers.rs"]
+mod finalizers;
+#[cfg(feature = "froodi")]
 #[path = "container/froodi.rs"]
 mod froodi;
 #[cfg(feature = "froodi")]
