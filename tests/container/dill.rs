@@ -77,7 +77,7 @@ impl Work {
 
 #[component(pub(crate))]
 impl Chicken {
-    fn new(egg: Arc<Egg>) -> Self {
+    fn new(egg: &Egg) -> Self {
         let _ = egg;
         Self
     }
@@ -85,7 +85,7 @@ impl Chicken {
 
 #[component(pub(crate))]
 impl Egg {
-    fn new(chicken: Arc<Chicken>) -> Self {
+    fn new(chicken: &Chicken) -> Self {
         let _ = chicken;
         Self
     }

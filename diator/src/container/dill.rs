@@ -77,7 +77,8 @@ fn reachable(from: usize, needed: &[Vec<usize>]) -> HashSet<usize> {
 ///
 /// Each message has a chained catalog of its own: what has dill's scope `Transaction` is scoped, what has `Singleton` is
 /// built once, anything else for each handler. Every component may ask for an `Arc<Meta>`, the message's own data, and
-/// for an `Arc<Enlistment>`, where it says that it commits or rolls back with the message.
+/// for an `Arc<Enlistment>`, where it says that it commits or rolls back with the message. A singleton must not: it would
+/// keep those of the first message.
 ///
 /// `build()` reports a handler's dependency that the catalog lacks, or has several of, and components that need
 /// themselves. What else the components need of each other dill checks, before the catalog is built: `builder.validate().ignore::<Meta>().ignore::<Enlistment>()`.

@@ -53,7 +53,7 @@ impl Ledger {
         Self { books: books.clone(), lines: Arc::default(), meta }
     }
 
-    fn write(&self, line: String) {
+    fn write(&self, line: &str) {
         let traceparent = self.meta.traceparent().unwrap_or("untraced");
         self.lines.lock().unwrap().push(format!("{line} ({traceparent})"));
     }
@@ -83,7 +83,7 @@ pub(crate) struct Warehouse {
 
 impl Stock for Warehouse {
     fn reserve(&self, product: &str, pieces: u64) {
-        self.ledger.write(format!("reserve {pieces} {product}"));
+        self.ledger.write(&format!("reserve {pieces} {product}"));
     }
 }
 
@@ -122,7 +122,7 @@ struct Bill {
 
 impl EventHandler<OrderPlaced> for Bill {
     async fn handle(&self, event: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> {
-        self.ledger.write(format!("bill {}", event.total));
+        self.ledger.write(&format!("bill {}", event.total));
         if event.total > 1000 { Err("nobody has that much".into()) } else { Ok(()) }
     }
 }

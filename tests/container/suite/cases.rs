@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use diator::container::{DependencyKey, Lifetime, Opening};
-use diator::registry::ProblemKind;
+use diator::registry::{Problem, ProblemKind};
 use diator::{BuildError, Container, Mediator, Meta, SendError};
 use diator_tests::drop_after;
 use tokio::task::JoinSet;
@@ -135,7 +135,7 @@ pub(crate) async fn what_needs_itself_is_refused_before_the_first_message<D: Dri
 }
 
 fn kinds(error: &BuildError) -> Vec<ProblemKind> {
-    error.problems().iter().map(|problem| problem.kind()).collect()
+    error.problems().iter().map(Problem::kind).collect()
 }
 
 pub(crate) async fn a_factory_that_fails_or_panics_leaves_the_mediator_usable<D: Driver>() {
