@@ -14,7 +14,7 @@ use crate::{BoxError, BoxFuture, Meta};
 
 pub(crate) use self::identity::TypeMap;
 pub use self::key::{DependencyKey, Place};
-pub use self::services::{OwnedServiceScope, ServiceScope, Services};
+pub use self::services::{OwnedServiceScope, ProvidedFrom, ServiceScope, Services};
 pub use self::unit_of_work::{Enlistment, Savepoint, Savepoints, UnitOfWork};
 
 /// How long a service lives, as far as its container knows.

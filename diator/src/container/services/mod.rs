@@ -5,6 +5,7 @@ mod close;
 mod provider;
 mod savepoint;
 mod scope;
+mod source;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::registry::Location;
 use crate::{BoxError, Meta};
 
 pub use self::scope::{OwnedServiceScope, ServiceScope};
+pub use self::source::ProvidedFrom;
 
 use self::attempts::AttemptId;
 use self::close::{Close, CloseRegistration, CloseUnit, OnClose};
