@@ -7,8 +7,10 @@ mod unit_of_work {
     mod commit;
     mod concurrent;
     mod database;
+    mod guide;
     mod nested;
     mod script;
     #[path = "../../examples/unit_of_work/transaction.rs"]
     mod transaction;
+    mod waking;
 }

@@ -7,10 +7,10 @@ use diator::container::CommitOutcome;
 use diator::middleware::{Call, Handled, Middleware, Next};
 use diator::prelude::*;
 use sqlx::sqlite::{SqliteJournalMode, SqlitePoolOptions};
-use sqlx::{Connection, Sqlite, SqliteConnection};
+use tokio::sync::Barrier;
 
-use super::database::Database;
-use super::script::{Emit, Fail, FailOnce, See, Sql, TrySql, Write, Writing, configured, mediator};
+use super::database::{Database, hold};
+use super::script::{Emit, Fail, FailOnce, Meet, See, Sql, TrySql, Write, Writing, configured, mediator};
 
 type Sent = Result<(), SendError<BoxError>>;
 
@@ -74,13 +74,6 @@ async fn impatient(journal_mode: SqliteJournalMode) -> Database {
     Database::with(journal_mode, pool).await
 }
 
-/// Keeps others from something until it is dropped.
-async fn hold<'a>(other: &'a mut SqliteConnection, begin: &'static str) -> sqlx::Transaction<'a, Sqlite> {
-    let mut transaction = other.begin_with(begin).await.unwrap();
-    sqlx::query("SELECT * FROM entries").fetch_all(&mut *transaction).await.unwrap();
-    transaction
-}
-
 #[tokio::test]
 async fn a_reader_keeps_a_rollback_journal_from_committing() {
     let database = impatient(SqliteJournalMode::Delete).await;
@@ -104,6 +97,24 @@ async fn another_writer_is_found_at_the_first_write() {
     writing.rollback().await.unwrap();
     mediator.send(Writing(vec![Write(2)])).await.unwrap();
     assert_eq!(database.entries().await, [2]);
+}
+
+#[tokio::test]
+async fn what_was_read_before_another_wrote_cannot_be_followed_by_a_write() {
+    let database = Database::new().await;
+    let mediator = mediator(&database);
+    let barrier = Arc::new(Barrier::new(2));
+    let meet = Meet(barrier.clone());
+    let writing_between = async {
+        barrier.wait().await;
+        let mut other = database.other().await;
+        sqlx::query("INSERT INTO entries VALUES (1)").execute(&mut other).await.unwrap();
+        barrier.wait().await;
+    };
+    let message = Writing(vec![See(&[]), meet.clone(), meet, Write(2)]);
+    let (sent, ()) = tokio::join!(mediator.send(message), writing_between);
+    assert_eq!(handler_error(sent), "517");
+    assert_eq!(database.entries().await, [1]);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs, process};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
-use sqlx::{Connection, SqliteConnection, SqlitePool};
+use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
 
 use super::transaction::closing_what_is_left_open;
 
@@ -48,6 +48,13 @@ impl Database {
         let entries = sqlx::query_scalar("SELECT number FROM entries ORDER BY number");
         entries.fetch_all(&mut self.other().await).await.unwrap()
     }
+}
+
+/// Keeps others from something until it is dropped.
+pub(crate) async fn hold<'a>(other: &'a mut SqliteConnection, begin: &'static str) -> sqlx::Transaction<'a, Sqlite> {
+    let mut transaction = other.begin_with(begin).await.unwrap();
+    sqlx::query("SELECT * FROM entries").fetch_all(&mut *transaction).await.unwrap();
+    transaction
 }
 
 impl Drop for Database {

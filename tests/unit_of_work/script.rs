@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use diator::MediatorBuilder;
 use diator::prelude::*;
-use diator_tests::drop_after;
 use sqlx::SqlitePool;
 use tokio::sync::{Barrier, Notify};
 
 use super::database::Database;
 use super::transaction::Transaction;
+use super::waking::drop_after_wakes;
 
 /// What a handler does, one step after the other.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ macro_rules! play {
                     _ = $cx.send(Writing(steps)) => panic!("it was to hang"),
                     () = hangs.notified() => {}
                 },
-                GiveUpAfter(polls, steps) => drop(drop_after(polls, $cx.send(Writing(steps))).await),
+                GiveUpAfter(polls, steps) => drop(drop_after_wakes(polls, $cx.send(Writing(steps))).await),
                 step => take(step, transaction).await?,
             }
         }
