@@ -11,7 +11,7 @@ use super::{Counter, Visit};
 pub(super) fn services() -> Services {
     let module = Arc::new(Application::builder().build());
     Services::new().provide_from(module, |from| {
-        from.singleton::<dyn Counter>(|module| module.resolve()).scoped::<dyn Visit>(|module| module.provide())
+        from.singleton::<dyn Counter>(HasComponent::resolve).scoped::<dyn Visit>(HasProvider::provide)
     })
 }
 

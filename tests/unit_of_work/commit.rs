@@ -17,7 +17,7 @@ type Sent = Result<(), SendError<BoxError>>;
 /// What SQLite says to it: the code and the text.
 fn code(error: &(dyn std::error::Error + 'static)) -> String {
     let error = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
-    error.and_then(|error| error.code()).unwrap_or_default().into_owned()
+    error.and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned()
 }
 
 fn commit_error(sent: Sent) -> (CommitOutcome, String) {

@@ -76,19 +76,25 @@ macro_rules! play {
 }
 
 async fn take(step: Step, transaction: Option<&Transaction>) -> Result<(), BoxError> {
-    let transaction = transaction.ok_or("there is no transaction");
+    let connection = async || transaction.ok_or("there is no transaction")?.connection().await;
     match step {
         Write(number) => {
             let insert = sqlx::query("INSERT INTO entries VALUES (?)").bind(number);
-            insert.execute(&mut *transaction?.connection().await?).await?;
+            insert.execute(&mut *connection().await?).await?;
         }
-        Sql(statement) => drop(sqlx::raw_sql(statement).execute(&mut *transaction?.connection().await?).await?),
-        TrySql(statement) => drop(sqlx::raw_sql(statement).execute(&mut *transaction?.connection().await?).await),
+        Sql(statement) => {
+            sqlx::raw_sql(statement).execute(&mut *connection().await?).await?;
+        }
+        TrySql(statement) => {
+            let _tried = sqlx::raw_sql(statement).execute(&mut *connection().await?).await;
+        }
         See(expected) => {
             let entries = sqlx::query_scalar::<_, i64>("SELECT number FROM entries ORDER BY number");
-            assert_eq!(entries.fetch_all(&mut *transaction?.connection().await?).await?, expected);
+            assert_eq!(entries.fetch_all(&mut *connection().await?).await?, expected);
         }
-        Meet(barrier) => drop(barrier.wait().await),
+        Meet(barrier) => {
+            barrier.wait().await;
+        }
         Hang(hangs) => {
             hangs.notify_one();
             pending::<()>().await;
