@@ -32,7 +32,7 @@ const ENDED: &str = "the transaction has ended";
 #[async_trait]
 impl UnitOfWork for Transaction {
     async fn commit(&self) -> Result<(), CommitError> {
-        let transaction = self.0.lock().await.take().ok_or(CommitError::unknown(ENDED))?;
+        let transaction = self.0.lock().await.take().ok_or_else(|| CommitError::unknown(ENDED))?;
         // If it fails, sqlx drops the transaction, and so rolls back what is still open.
         transaction.commit().await.map_err(|error| match is_still_open(&error) {
             true => CommitError::rolled_back(error),

@@ -121,14 +121,14 @@ async fn what_was_read_before_another_wrote_cannot_be_followed_by_a_write() {
 async fn what_a_trigger_rolled_back_does_not_commit() {
     let database = Database::new().await;
     let mediator = mediator(&database);
-    let sent = mediator.send(Writing(vec![Write(1), TrySql("INSERT INTO entries VALUES (-1)")])).await;
-    // What is written after that is written at once: nobody can say that nothing was.
+    let sent = mediator.send(Writing(vec![Write(1), TrySql("INSERT INTO entries VALUES (-1)"), Write(2)])).await;
     assert_eq!(commit_error(sent), (CommitOutcome::Unknown, "1".to_owned()));
-    assert_eq!(database.entries().await, [0_i64; 0]);
-
-    mediator.send(Writing(vec![Write(2)])).await.unwrap();
-    mediator.send(Writing(vec![Write(3), Fail])).await.unwrap_err();
+    // What is written after that is written at once.
     assert_eq!(database.entries().await, [2]);
+
+    mediator.send(Writing(vec![Write(3)])).await.unwrap();
+    mediator.send(Writing(vec![Write(4), Fail])).await.unwrap_err();
+    assert_eq!(database.entries().await, [2, 3]);
     // No lock is left.
     hold(&mut database.other().await, "BEGIN IMMEDIATE").await.rollback().await.unwrap();
 }

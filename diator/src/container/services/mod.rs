@@ -201,6 +201,8 @@ impl Services {
     /// Says that a scoped service commits or rolls back with its message; it is an [`on_close`](Self::on_close) that also
     /// knows savepoints.
     ///
+    /// Without it the service is only dropped, and so rolls back: nothing is ever committed.
+    ///
     /// If all that closes in this container does so by savepoints, a nested request that fails is undone alone: what it
     /// had built is rolled back, the rest is rolled back to where it began.
     #[must_use]
