@@ -168,24 +168,22 @@ fn a_handler() {
         r#"const _: () = {
     #[automatically_derived]
     impl ::diator::__private::Inject for Orders {
-        fn dependencies() -> ::std::vec::Vec<::diator::__private::Dependency> {
-            ::std::vec![
-                < Arc < dyn Store > as ::diator::InjectField > ::dependency("store"),
-                ::diator::__private::Dependency::cloned:: < Pool > ("pool")
-            ]
-        }
+        const DEPENDENCIES: &'static [::diator::__private::Dependency] = &[
+            ::diator::__private::dependency!("store" : Arc < dyn Store >),
+            ::diator::__private::Dependency::cloned::<Pool>("pool"),
+        ];
         fn inject(
             resolver: &mut ::diator::__private::Resolver<'_>,
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<Self, ::diator::__private::Unresolved>,
         > + ::core::marker::Send {
             let _ = (
-                <Arc<dyn Store> as ::diator::InjectField>::dependency,
+                <Arc<dyn Store> as ::diator::InjectField>::KEY,
                 ::diator::__private::Dependency::cloned::<Pool>,
             );
             resolver
                 .build(
-                    &["store", "pool"],
+                    <Self as ::diator::__private::Inject>::DEPENDENCIES,
                     |
                         (
                             field0,

@@ -57,6 +57,9 @@
 //! | `redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
 //! | `redis-tls` | `redis` over TLS |
 //! | `azure` | Azure Service Bus topics and queues |
+//! | `dill` | handlers resolved from a `dill::Catalog` |
+//! | `froodi` | handlers resolved from a `froodi` container; unstable, as that crate is |
+//! | `more-di` | handlers resolved from a `di::ServiceCollection` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -119,9 +122,12 @@ pub mod __private {
     pub use diator_macros::Glue;
     pub use inventory;
 
+    pub use crate::__dependency as dependency;
     pub use crate::event::EventDescriptor;
     pub use crate::handler::HandledBy;
     pub use crate::inject::{Cloned, Inject, Resolver, Unresolved};
+    #[cfg(feature = "froodi")]
+    pub use crate::inject::{PerhapsSized, Sizing, sized_or};
     pub use crate::mediator::{Dispatch, send};
     pub use crate::registry::{
         Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered, SlotIndex,

@@ -2,33 +2,16 @@
 //!
 //! It knows no request's type, so that every way of sending comes to the same end.
 
-use std::future::{Future, Ready, ready};
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
 use super::after::Delivery;
 use super::dispatch::{Failure, Run};
+use super::soon::Soon;
+use crate::SendError;
 use crate::broker::OutboundMessage;
 use crate::container::{Closing, CommitError};
 use crate::event::Emitted;
-use crate::{BoxFuture, SendError};
 
 /// What follows a handler; a scope that closes at once needs no box.
-pub(super) enum Finishing<'a> {
-    Ready(Ready<Result<(), Failure>>),
-    Pending(BoxFuture<'a, Result<(), Failure>>),
-}
-
-impl Future for Finishing<'_> {
-    type Output = Result<(), Failure>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Self::Ready(finished) => Pin::new(finished).poll(cx),
-            Self::Pending(finishing) => finishing.as_mut().poll(cx),
-        }
-    }
-}
+pub(super) type Finishing<'a> = Soon<'a, Result<(), Failure>>;
 
 impl<'a> Run<'a> {
     /// Carries a message on whose handler succeeded.
@@ -36,11 +19,11 @@ impl<'a> Run<'a> {
     pub(super) fn finish(mut self) -> Finishing<'a> {
         if self.unit.only_commits() {
             return match self.unit.commit() {
-                Closing::Ready(closed) => Finishing::Ready(ready(closed.map_err(uncommitted))),
-                closing => Finishing::Pending(Box::pin(self.deliver(closing, Vec::new()))),
+                Closing::Ready(closed) => Soon::now(closed.map_err(uncommitted)),
+                closing => Soon::Pending(Box::pin(self.deliver(closing, Vec::new()))),
             };
         }
-        Finishing::Pending(Box::pin(async move {
+        Soon::Pending(Box::pin(async move {
             match self.up_to_the_commit().await {
                 Ok(messages) => {
                     let closing = self.unit.commit();
@@ -56,7 +39,7 @@ impl<'a> Run<'a> {
 
     /// Ends a message that failed: its events are dropped, its scope rolls back.
     pub(super) fn fail(self) -> Finishing<'a> {
-        Finishing::Pending(Box::pin(async move {
+        Soon::Pending(Box::pin(async move {
             self.unit.fail().await;
             Ok(())
         }))

@@ -7,8 +7,10 @@ mod dispatch;
 mod events;
 mod finish;
 mod install;
+mod journey;
 mod receive;
 mod running;
+mod soon;
 mod unit;
 
 use std::any::{Any, TypeId};

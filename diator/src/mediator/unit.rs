@@ -177,13 +177,18 @@ impl Unit {
     }
 
     /// Marks the place to which a nested message is undone if it fails.
-    pub(crate) async fn mark(&self) -> Result<Mark, BoxError> {
+    pub(super) async fn mark(&self) -> Result<Mark, BoxError> {
         let began = match self.scope.as_ref().map(|scope| scope.savepoint()) {
             None => Began::WithoutScope,
             Some(None) => Began::WithScope(None),
             Some(Some(saving)) => Began::WithScope(Some(saving.await?)),
         };
         Ok(Mark { events: self.events.len(), began })
+    }
+
+    /// The same, if there is nothing to wait for.
+    pub(super) fn mark_at_once(&self) -> Option<Mark> {
+        self.scope.is_none().then(|| Mark { events: self.events.len(), began: Began::WithoutScope })
     }
 
     /// Undoes what was done since: what cannot be undone alone must not be committed.
@@ -212,7 +217,7 @@ impl Unit {
     }
 
     /// Keeps what was done since.
-    pub(crate) async fn keep(&mut self, mark: &mut Mark) -> Result<(), BoxError> {
+    pub(super) async fn keep(&mut self, mark: &mut Mark) -> Result<(), BoxError> {
         let Began::WithScope(savepoint) = &mut mark.began else { return Ok(()) };
         let Some(savepoint) = savepoint.take() else { return Ok(()) };
         let released = savepoint.release().await;
@@ -224,13 +229,17 @@ impl Unit {
         self.scope.as_ref().is_some_and(|scope| scope.savepoint().is_some())
     }
 
-    /// Begins an attempt at a nested message.
-    pub(crate) fn nest(&mut self, message: &'static str) -> Result<Nested<'_>, (&'static str, CascadeLimit)> {
+    /// Goes one level deeper, for a nested message.
+    pub(crate) fn deeper(&mut self, message: &'static str) -> Result<(), (&'static str, CascadeLimit)> {
         if self.depth >= MAX_DEPTH {
             return Err((message, CascadeLimit::Depth));
         }
         self.depth += 1;
-        Ok(Nested { unit: self })
+        Ok(())
+    }
+
+    pub(crate) fn shallower(&mut self) {
+        self.depth -= 1;
     }
 }
 
@@ -240,24 +249,17 @@ pub(crate) struct Mark {
     began: Began,
 }
 
+impl Mark {
+    pub(super) fn has_savepoint(&self) -> bool {
+        matches!(self.began, Began::WithScope(Some(_)))
+    }
+}
+
 enum Began {
     /// The scope may have been opened since, and then it is the nested message's own.
     WithoutScope,
     /// With its savepoint, if it offers them.
     WithScope(Option<Box<dyn Savepoint>>),
-}
-
-/// A nested message that is running, one level deeper.
-///
-/// A guard, so that one whose future is dropped is covered too.
-pub(crate) struct Nested<'a> {
-    pub(crate) unit: &'a mut Unit,
-}
-
-impl Drop for Nested<'_> {
-    fn drop(&mut self) {
-        self.unit.depth -= 1;
-    }
 }
 
 fn warn(error: &BoxError, what: &'static str) {

@@ -10,7 +10,7 @@ use crate::{BoxError, Meta, Request, SendError};
 pub struct Call<'a> {
     pub(super) info: &'a MessageInfo,
     pub(super) meta: &'a Meta,
-    pub(super) exchange: &'a mut (dyn Exchange + 'a),
+    pub(super) exchange: &'a mut (dyn Exchange + Send + 'a),
     // The middleware that holds the call now: whom an error has to name.
     pub(super) middleware: &'static str,
 }

@@ -1,7 +1,7 @@
 //! What wraps the handling of every message.
 
 mod call;
-mod exchange;
+pub(crate) mod exchange;
 mod next;
 
 use std::any::type_name;
@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use crate::registry::Location;
 
 pub use self::call::{Call, Handled, Kept};
-pub(crate) use self::exchange::{handle_through, send_through};
+pub(crate) use self::exchange::{EventExchange, RequestExchange};
 pub use self::next::Next;
 
 /// Wraps the handling of messages: requests, nested requests, each event handler, arriving messages.

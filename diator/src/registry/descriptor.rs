@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::Location;
 use crate::container::DependencyKey;
 use crate::event::{EventDescriptor, Receive};
-use crate::inject::{Inject, InjectField};
+use crate::inject::Inject;
 use crate::mediator::Install;
 use crate::{Event, EventHandler, Request, RequestHandler};
 
@@ -16,7 +16,7 @@ pub struct HandlerDescriptor {
     pub(crate) message: TypeName,
     pub(crate) role: HandlerRole,
     pub(crate) location: Location,
-    pub(crate) dependencies: fn() -> Vec<Dependency>,
+    pub(crate) dependencies: &'static [Dependency],
     /// For a handler of an event.
     pub(crate) event: Option<EventDescriptor>,
     pub(crate) slot: Option<fn() -> &'static SlotIndex>,
@@ -64,7 +64,7 @@ impl HandlerDescriptor {
             message: TypeName::of::<R>(),
             role: HandlerRole::Request,
             location,
-            dependencies: H::dependencies,
+            dependencies: H::DEPENDENCIES,
             event: None,
             slot: Some(slot),
             install: Install::request::<R, H>,
@@ -84,7 +84,7 @@ impl HandlerDescriptor {
             message: TypeName::of::<E>(),
             role: HandlerRole::Event { order, after_commit },
             location,
-            dependencies: H::dependencies,
+            dependencies: H::DEPENDENCIES,
             event: Some(EventDescriptor::handled::<E>(location)),
             slot: None,
             install: Install::event::<E, H>,
@@ -117,8 +117,8 @@ impl HandlerDescriptor {
 
     /// What the handler gets injected.
     #[must_use]
-    pub fn dependencies(&self) -> Vec<Dependency> {
-        (self.dependencies)()
+    pub fn dependencies(&self) -> &'static [Dependency] {
+        self.dependencies
     }
 
     pub(crate) fn handler_id(&self) -> TypeId {
@@ -154,20 +154,16 @@ pub struct Dependency {
 }
 
 impl Dependency {
-    /// What a field of the type `F` asks for.
+    /// What a field asks for.
     #[must_use]
-    pub fn field<F: InjectField>(field: &'static str) -> Self {
-        F::dependency(field)
+    pub const fn new(field: &'static str, key: DependencyKey, optional: bool) -> Self {
+        Self { field, key, optional }
     }
 
     /// What a field marked `#[inject(clone)]` asks for.
     #[must_use]
-    pub fn cloned<T: Clone + Send + Sync + 'static>(field: &'static str) -> Self {
-        Self::new(field, DependencyKey::of::<T>(), false)
-    }
-
-    pub(crate) const fn new(field: &'static str, key: DependencyKey, optional: bool) -> Self {
-        Self { field, key, optional }
+    pub const fn cloned<T: Clone + Send + Sync + 'static>(field: &'static str) -> Self {
+        Self::new(field, DependencyKey::of_sized::<T>(), false)
     }
 }
 
