@@ -94,7 +94,7 @@ struct Made<T: ?Sized>(Arc<T>);
 
 impl<T: ?Sized> Made<T> {
     fn new(made: Result<Box<T>, Box<dyn Error>>) -> Result<Self, BoxError> {
-        // The error stays behind, because other threads must not see it.
+        // Only its words go on: the error itself may be bound to this thread.
         made.map(|made| Self(made.into())).map_err(|error| error.to_string().into())
     }
 }
