@@ -57,6 +57,9 @@
 //! | `redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
 //! | `redis-tls` | `redis` over TLS |
 //! | `azure` | Azure Service Bus topics and queues |
+//! | `http` | [`Meta`] from and to the headers of HTTP |
+//! | `metrics` | counters and durations through the `metrics` facade |
+//! | `tower` | [`Mediator::send`] as a `tower_service::Service` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -102,6 +105,9 @@ pub use self::error::SendError;
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
 pub use self::inject::{Inject, InjectField, ResolveError, Resolver, Unresolved};
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use self::mediator::RequestService;
 pub use self::mediator::{
     CascadeLimit, EmitError, HandlerFailure, Mediator, MediatorBuilder, MediatorWith, ReceiveError, Received,
     ShutdownReport,

@@ -9,6 +9,8 @@ mod finish;
 mod install;
 mod receive;
 mod running;
+#[cfg(feature = "tower")]
+mod service;
 mod unit;
 
 use std::any::{Any, TypeId};
@@ -30,6 +32,8 @@ pub(crate) use self::dispatch::Run;
 pub use self::dispatch::{Dispatch, send};
 pub(crate) use self::install::Install;
 pub use self::receive::{HandlerFailure, ReceiveError, Received};
+#[cfg(feature = "tower")]
+pub use self::service::RequestService;
 pub use self::unit::CascadeLimit;
 
 use self::dispatch::Root;
