@@ -58,7 +58,7 @@
 //! | `redis-tls` | `redis` over TLS |
 //! | `azure` | Azure Service Bus topics and queues |
 //! | `http` | [`Meta`] from and to the headers of HTTP |
-//! | `metrics` | counters and durations through the `metrics` facade |
+//! | `metrics` | counters and durations, through the facade of that name |
 //! | `tower` | [`Mediator::send`] as a `tower_service::Service` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -77,6 +77,9 @@ mod handler;
 mod inject;
 mod mediator;
 mod meta;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
 pub mod middleware;
 mod outbox;
 mod panic;

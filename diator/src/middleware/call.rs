@@ -59,6 +59,13 @@ impl Call<'_> {
         self.exchange.error()
     }
 
+    /// Which sort of failure it was, once the message was answered: the variant of its [`SendError`], such as
+    /// `rejected`.
+    #[must_use]
+    pub fn error_kind(&self) -> Option<&'static str> {
+        self.exchange.error_kind()
+    }
+
     /// Answers the message; the handler does not run, unless it has run already.
     ///
     /// `response` is the request's response, or `()` for an event. Another type makes the message fail with

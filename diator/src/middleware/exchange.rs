@@ -15,6 +15,7 @@ pub(super) trait Exchange: Send {
     fn message_mut(&mut self) -> Option<&mut dyn Any>;
     fn reply(&self) -> Option<&dyn Any>;
     fn error(&self) -> Option<&(dyn Error + 'static)>;
+    fn error_kind(&self) -> Option<&'static str>;
     /// `answer` is an `Option` of the response.
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any);
     fn reject(&mut self, middleware: &'static str, source: BoxError);
@@ -99,6 +100,10 @@ where
         self.reply.as_ref()?.as_ref().err().map(|error| error as _)
     }
 
+    fn error_kind(&self) -> Option<&'static str> {
+        self.reply.as_ref()?.as_ref().err().map(SendError::kind)
+    }
+
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {
         let answer = answer.downcast_mut::<Option<R::Response>>().and_then(Option::take);
         self.reply = Some(answer.ok_or(SendError::WrongAnswer { middleware, expected: type_name::<R::Response>() }));
@@ -161,6 +166,10 @@ where
 
     fn error(&self) -> Option<&(dyn Error + 'static)> {
         self.reply.as_ref()?.as_ref().err().map(|error| error as _)
+    }
+
+    fn error_kind(&self) -> Option<&'static str> {
+        self.reply.as_ref()?.as_ref().err().map(SendError::kind)
     }
 
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {
