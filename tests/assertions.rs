@@ -82,7 +82,7 @@ async fn who_expected_something_else_reads_what_there_was() {
              1. users.joined {\"user_id\":7}\n  \
              2. UserChanged {\"name\":\"Ada\",\"user_id\":7}\n  \
              3. users.joined {\"user_id\":8}\n  \
-             4. UserChanged {\"name\":\"Ada\",\"user_id\":8}\n"
+             4. UserChanged {\"name\":\"Ada\",\"user_id\":8}"
         );
         assert!(panic_of(|| broker.assert_published::<JoinedWithState>(|_| true)).contains("\n  1. users.joined {"));
         assert!(
@@ -100,7 +100,7 @@ fn an_empty_broker_says_so() {
     assert_eq!(broker.published_events::<UserJoined>(), []);
     assert_eq!(
         panic_of(|| broker.assert_published::<UserJoined>(|_| true)),
-        "no published `users.joined` is as expected\nnothing was published\n"
+        "no published `users.joined` is as expected\nnothing was published"
     );
 }
 

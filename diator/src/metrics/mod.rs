@@ -1,4 +1,4 @@
-//! Counters and durations of messages, through the [`metrics`](::metrics) facade.
+//! Counters and durations of messages, through the facade of the crate `metrics`.
 //!
 //! [`MetricsMiddleware`] sees each message that is handled, [`MetricsBroker`] each that is published. Install the recorder
 //! first: they describe their metrics to it when they are made.
@@ -19,9 +19,10 @@
 //! - `kind`: `command`, `query`, `domain_event`, `notification_event` or `ecst_event`.
 //! - `message`: the message's name; for an event, the one on the wire.
 //! - `handler`: the handler's type with its path. An event is counted once for each of its handlers.
-//! - `outcome` of a handled message: `ok`, the [kind of its error](crate::middleware::Call::error_kind), or `cancelled`
-//!   or `panicked` if it came to no answer. A request that is refused before any middleware sees it, since the mediator
-//!   shuts down or nobody handles it, is not counted.
+//! - `outcome` of a handled message: `ok`, the variant of its error (see
+//!   [`Call::error_kind`](crate::middleware::Call::error_kind)), or `cancelled` or `panicked` if it came to no answer. A
+//!   request that is refused before any middleware sees it, since the mediator shuts down or nobody handles it, is not
+//!   counted.
 //! - `outcome` of a published message: `ok`, `transient`, `ambiguous` or `fatal`. All but `ok` were not delivered, or nobody
 //!   knows, whether or not an [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook took them.
 

@@ -59,8 +59,9 @@ impl Call<'_> {
         self.exchange.error()
     }
 
-    /// Which sort of failure it was, once the message was answered: the variant of its [`SendError`], such as
-    /// `rejected`.
+    /// Which variant of [`SendError`] the message failed with, once it was answered, such as `handler` or `rolled_back`.
+    ///
+    /// It is one of a list, and so fit for a metric's label.
     #[must_use]
     pub fn error_kind(&self) -> Option<&'static str> {
         self.exchange.error_kind()

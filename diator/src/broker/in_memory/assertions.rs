@@ -1,4 +1,4 @@
-use std::fmt::{self, Write};
+use std::fmt;
 
 use serde::de::DeserializeOwned;
 
@@ -113,6 +113,6 @@ impl fmt::Display for Listing<'_> {
                 Err(error) => write!(f, "(unreadable: {error})")?,
             }
         }
-        f.write_char('\n')
+        Ok(())
     }
 }
