@@ -138,6 +138,27 @@ impl<E> SendError<E> {
         }
     }
 
+    /// The variant's name, for labels and fields that many errors share.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Handler(_) => "handler",
+            Self::Event { .. } => "event",
+            Self::Cascade { .. } => "cascade",
+            Self::Resolve { .. } => "resolve",
+            Self::Scope(_) => "scope",
+            Self::Encode { .. } => "encode",
+            Self::NoBroker { .. } => "no_broker",
+            Self::Stage(_) => "stage",
+            Self::RolledBack => "rolled_back",
+            Self::Commit { .. } => "commit",
+            Self::Undelivered(_) => "undelivered",
+            Self::Unhandled { .. } => "unhandled",
+            Self::Rejected { .. } => "rejected",
+            Self::WrongAnswer { .. } => "wrong_answer",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+
     /// The same error, with the handler's own error changed.
     pub fn map_handler<F>(self, map: impl FnOnce(E) -> F) -> SendError<F> {
         match self {

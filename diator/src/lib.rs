@@ -60,6 +60,9 @@
 //! | `dill` | handlers resolved from a `dill::Catalog` |
 //! | `froodi` | handlers resolved from a `froodi` container; unstable, as that crate is |
 //! | `more-di` | handlers resolved from a `di::ServiceCollection` |
+//! | `http` | [`Meta`] from and to the headers of HTTP |
+//! | `metrics` | counters and durations, through the facade of that name |
+//! | `tower` | [`Mediator::send`] as a `tower_service::Service` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -77,6 +80,9 @@ mod handler;
 mod inject;
 mod mediator;
 mod meta;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
 pub mod middleware;
 mod outbox;
 mod panic;
@@ -105,6 +111,9 @@ pub use self::error::SendError;
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
 pub use self::inject::{Inject, InjectField, ResolveError, Resolver, Unresolved};
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use self::mediator::RequestService;
 pub use self::mediator::{
     CascadeLimit, EmitError, HandlerFailure, Mediator, MediatorBuilder, MediatorWith, ReceiveError, Received,
     ShutdownReport,

@@ -10,6 +10,8 @@ mod install;
 mod journey;
 mod receive;
 mod running;
+#[cfg(feature = "tower")]
+mod service;
 mod soon;
 mod unit;
 
@@ -32,6 +34,8 @@ pub(crate) use self::dispatch::Run;
 pub use self::dispatch::{Dispatch, send};
 pub(crate) use self::install::Install;
 pub use self::receive::{HandlerFailure, ReceiveError, Received};
+#[cfg(feature = "tower")]
+pub use self::service::RequestService;
 pub use self::unit::CascadeLimit;
 
 use self::dispatch::Root;

@@ -59,6 +59,14 @@ impl Call<'_> {
         self.exchange.error()
     }
 
+    /// Which variant of [`SendError`] the message failed with, once it was answered, such as `handler` or `rolled_back`.
+    ///
+    /// It is one of a list, and so fit for a metric's label.
+    #[must_use]
+    pub fn error_kind(&self) -> Option<&'static str> {
+        self.exchange.error_kind()
+    }
+
     /// Answers the message; the handler does not run, unless it has run already.
     ///
     /// `response` is the request's response, or `()` for an event. Another type makes the message fail with

@@ -17,6 +17,7 @@ pub(crate) trait Exchange {
     fn message_mut(&mut self) -> Option<&mut dyn Any>;
     fn reply(&self) -> Option<&dyn Any>;
     fn error(&self) -> Option<&(dyn Error + 'static)>;
+    fn error_kind(&self) -> Option<&'static str>;
     /// `answer` is an `Option` of the response.
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any);
     fn reject(&mut self, middleware: &'static str, source: BoxError);
@@ -100,6 +101,10 @@ where
         }
     }
 
+    fn error_kind(&self) -> Option<&'static str> {
+        self.reply.as_ref()?.as_ref().err().map(SendError::kind)
+    }
+
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {
         let answer = answer.downcast_mut::<Option<R::Response>>().and_then(Option::take);
         self.reply = Some(answer.ok_or(SendError::WrongAnswer { middleware, expected: type_name::<R::Response>() }));
@@ -176,6 +181,10 @@ where
 
     fn error(&self) -> Option<&(dyn Error + 'static)> {
         self.reply.as_ref()?.as_ref().err().map(|error| error as _)
+    }
+
+    fn error_kind(&self) -> Option<&'static str> {
+        self.reply.as_ref()?.as_ref().err().map(SendError::kind)
     }
 
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {

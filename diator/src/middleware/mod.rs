@@ -103,6 +103,20 @@ pub enum MessageKind {
     EcstEvent,
 }
 
+impl MessageKind {
+    /// The word for it, such as `domain_event`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Query => "query",
+            Self::DomainEvent => "domain_event",
+            Self::NotificationEvent => "notification_event",
+            Self::EcstEvent => "ecst_event",
+        }
+    }
+}
+
 /// A middleware and its name.
 #[derive(Clone)]
 pub(crate) struct Layer {
