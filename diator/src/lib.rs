@@ -80,6 +80,7 @@ mod panic;
 pub mod prelude;
 pub mod registry;
 mod request;
+mod retry;
 mod undelivered;
 
 use std::error::Error;
@@ -98,7 +99,7 @@ pub use diator_macros::{Command, DomainEvent, EcstEvent, NotificationEvent, Quer
 pub use self::broker::{InMemoryBroker, InboundMessage, MessageBroker, OutboundMessage, PublishError};
 pub use self::container::{Container, Scope, Services};
 pub use self::context::{EventContext, RequestContext};
-pub use self::error::SendError;
+pub use self::error::{SendError, SendErrorKind};
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
 pub use self::inject::{Inject, InjectField, ResolveError, Resolver, Unresolved};
@@ -110,7 +111,7 @@ pub use self::meta::Meta;
 pub use self::middleware::Middleware;
 pub use self::outbox::Outbox;
 pub use self::registry::{BuildError, Handlers};
-pub use self::request::{Command, Query, Request, RequestKind, SentFrom};
+pub use self::request::{Command, Mark, Query, Request, RequestKind, SentFrom};
 pub use self::undelivered::{DeliveryFailure, Undelivered};
 
 /// What the macros' code calls. It may change with every version: write nothing against it.

@@ -9,7 +9,7 @@ use super::finish::Finishing;
 use super::running::{Entered, Running};
 use super::unit::Unit;
 use crate::inject::{Inject, Resolver, Unresolved};
-use crate::middleware::{Pipeline, send_through};
+use crate::middleware::{Committing, Pipeline, send_through};
 use crate::registry::{Dependency, SlotIndex};
 use crate::{BoxFuture, Meta, Request, RequestContext, RequestHandler, SendError};
 
@@ -61,7 +61,7 @@ where
         std::mem::forget(unit);
         return result.map_err(SendError::Handler);
     }
-    let ended = root.end(&mut unit, result.is_ok()).await;
+    let ended = root.end(&mut unit, result.is_ok(), None).await;
     answer(result.map_err(SendError::Handler), ended)
 }
 
@@ -108,22 +108,23 @@ impl<'a> Root<'a> {
         Run { mediator: self.mediator, meta: &self.meta, unit }
     }
 
-    /// What follows the handler: the same for every message.
+    /// What follows the handler: the same for every message. `committing` is told when the commit begins.
     pub(super) async fn conclude<T: Send + 'static, E>(
         &self,
         unit: &mut Unit,
         result: Result<T, SendError<E>>,
+        committing: Option<&Committing>,
     ) -> Result<T, SendError<E>> {
         if unit.is_untouched() {
             return result;
         }
-        let ended = self.end(unit, result.is_ok()).await;
+        let ended = self.end(unit, result.is_ok(), committing).await;
         answer(result, ended)
     }
 
-    fn end<'r>(&'r self, unit: &'r mut Unit, succeeded: bool) -> Finishing<'r> {
+    fn end<'r>(&'r self, unit: &'r mut Unit, succeeded: bool, committing: Option<&'r Committing>) -> Finishing<'r> {
         let run = self.run(unit);
-        if succeeded { run.finish() } else { run.fail() }
+        if succeeded { run.finish(committing) } else { run.fail() }
     }
 }
 
@@ -176,15 +177,22 @@ impl<'a> Run<'a> {
 
 /// Where a request comes from.
 pub(crate) enum Origin<'a> {
-    Outside(Root<'a>),
+    Outside(Root<'a>, Committing),
     Nested(NestedRequest<'a>),
 }
 
 impl Origin<'_> {
     fn meta(&self) -> &Meta {
         match self {
-            Self::Outside(root) => &root.meta,
+            Self::Outside(root, _) => &root.meta,
             Self::Nested(nested) => nested.meta,
+        }
+    }
+
+    fn committing(&self) -> Option<&Committing> {
+        match self {
+            Self::Outside(_, committing) => Some(committing),
+            Self::Nested(_) => None,
         }
     }
 }
@@ -239,7 +247,7 @@ impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<H> {
         }
         Box::pin(async move {
             let root = Root::enter(dispatch.mediator, dispatch.meta)?;
-            self.send_from(&Origin::Outside(root), request).await
+            self.send_from(&Origin::Outside(root, Committing::default()), request).await
         })
     }
 
@@ -264,7 +272,7 @@ impl<H: Inject> RouteTo<H> {
             return self.attempt(origin, request).await;
         }
         let attempt = |request| self.attempt(origin, request);
-        send_through(&self.pipeline, origin.meta(), request, attempt).await
+        send_through(&self.pipeline, origin.meta(), origin.committing(), request, attempt).await
     }
 
     /// Handles a request once, with all that belongs to it: for one from outside, the events and the commit.
@@ -273,10 +281,15 @@ impl<H: Inject> RouteTo<H> {
         H: RequestHandler<R>,
     {
         match origin {
-            Origin::Outside(root) => {
+            Origin::Outside(root, committing) => {
+                committing.reset();
                 let mut unit = Unit::default();
                 let result = self.handle(root.run(&mut unit), request).await;
-                root.conclude(&mut unit, result).await
+                let result = root.conclude(&mut unit, result, Some(committing)).await;
+                if result.as_ref().is_err_and(|error| !error.is_committed()) {
+                    committing.reset();
+                }
+                result
             }
             Origin::Nested(nested) => {
                 let mut run = nested.run.lock().await;

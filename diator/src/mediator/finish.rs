@@ -11,6 +11,7 @@ use super::dispatch::{Failure, Run};
 use crate::broker::OutboundMessage;
 use crate::container::{Closing, CommitError};
 use crate::event::Emitted;
+use crate::middleware::Committing;
 use crate::{BoxFuture, SendError};
 
 /// What follows a handler; a scope that closes at once needs no box.
@@ -33,8 +34,10 @@ impl Future for Finishing<'_> {
 impl<'a> Run<'a> {
     /// Carries a message on whose handler succeeded.
     // A named type for the future: handlers of events may send, which comes here again.
-    pub(super) fn finish(mut self) -> Finishing<'a> {
+    pub(super) fn finish(mut self, committing: Option<&'a Committing>) -> Finishing<'a> {
+        let begin = move || committing.into_iter().for_each(Committing::begin);
         if self.unit.only_commits() {
+            begin();
             return match self.unit.commit() {
                 Closing::Ready(closed) => Finishing::Ready(ready(closed.map_err(uncommitted))),
                 closing => Finishing::Pending(Box::pin(self.deliver(closing, Vec::new()))),
@@ -43,6 +46,7 @@ impl<'a> Run<'a> {
         Finishing::Pending(Box::pin(async move {
             match self.up_to_the_commit().await {
                 Ok(messages) => {
+                    begin();
                     let closing = self.unit.commit();
                     self.deliver(closing, messages).await
                 }

@@ -154,7 +154,10 @@ impl Unit {
     /// Begins to close the scope as a success, if there is one.
     pub(crate) fn commit(&mut self) -> Closing {
         match self.scope.take() {
-            Some(scope) => scope.close(Outcome::Success),
+            Some(scope) => {
+                tracing::debug!(target: "diator", "commit");
+                scope.close(Outcome::Success)
+            }
             None => Closing::Ready(Ok(())),
         }
     }
@@ -163,6 +166,7 @@ impl Unit {
     pub(crate) async fn fail(&mut self) {
         self.events.clear();
         let Some(scope) = self.scope.take() else { return };
+        tracing::debug!(target: "diator", "rollback");
         let closed = match scope.close(Outcome::Failure) {
             Closing::Ready(closed) => closed,
             Closing::Pending(closing) => closing.await,

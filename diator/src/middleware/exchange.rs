@@ -4,8 +4,8 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use super::{Call, Next, Pipeline};
-use crate::{BoxError, Meta, Request, SendError};
+use super::{Call, Committing, Next, Pipeline};
+use crate::{BoxError, Meta, Request, SendError, SendErrorKind};
 
 /// A message, its handling and its reply, with their types forgotten.
 ///
@@ -15,6 +15,7 @@ pub(super) trait Exchange: Send {
     fn message_mut(&mut self) -> Option<&mut dyn Any>;
     fn reply(&self) -> Option<&dyn Any>;
     fn error(&self) -> Option<&(dyn Error + 'static)>;
+    fn error_kind(&self) -> Option<SendErrorKind>;
     /// `answer` is an `Option` of the response.
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any);
     fn reject(&mut self, middleware: &'static str, source: BoxError);
@@ -24,10 +25,12 @@ pub(super) trait Exchange: Send {
     fn cancel(&mut self);
 }
 
-/// Sends a request through the pipeline; `attempt` is what the innermost `next` runs.
+/// Sends a request through the pipeline; `attempt` is what the innermost `next` runs, and `committing` says how far it got,
+/// if a commit belongs to it.
 pub(crate) async fn send_through<R, A, F>(
     pipeline: &Pipeline,
     meta: &Meta,
+    committing: Option<&Committing>,
     request: R,
     attempt: A,
 ) -> Result<R::Response, SendError<R::Error>>
@@ -38,7 +41,7 @@ where
 {
     let running = pin!(None);
     let mut exchange = RequestExchange { request: Some(request), reply: None, attempt, running };
-    run(pipeline, meta, &mut exchange).await;
+    run(pipeline, meta, committing, &mut exchange).await;
     exchange.reply.unwrap_or_else(|| Err(unanswered(pipeline)))
 }
 
@@ -55,12 +58,12 @@ where
 {
     let running = pin!(None);
     let mut exchange = EventExchange { event, reply: None, attempt, running };
-    run(pipeline, meta, &mut exchange).await;
+    run(pipeline, meta, None, &mut exchange).await;
     exchange.reply.unwrap_or_else(|| Err(unanswered(pipeline)))
 }
 
-async fn run(pipeline: &Pipeline, meta: &Meta, exchange: &mut dyn Exchange) {
-    let mut call = Call { info: &pipeline.info, meta, exchange, middleware: "" };
+async fn run(pipeline: &Pipeline, meta: &Meta, committing: Option<&Committing>, exchange: &mut dyn Exchange) {
+    let mut call = Call { info: &pipeline.info, meta, committing, exchange, middleware: "" };
     let _handled = Next { rest: &pipeline.layers }.run(&mut call).await;
 }
 
@@ -97,6 +100,10 @@ where
 
     fn error(&self) -> Option<&(dyn Error + 'static)> {
         self.reply.as_ref()?.as_ref().err().map(|error| error as _)
+    }
+
+    fn error_kind(&self) -> Option<SendErrorKind> {
+        self.reply.as_ref()?.as_ref().err().map(SendError::kind)
     }
 
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {
@@ -161,6 +168,10 @@ where
 
     fn error(&self) -> Option<&(dyn Error + 'static)> {
         self.reply.as_ref()?.as_ref().err().map(|error| error as _)
+    }
+
+    fn error_kind(&self) -> Option<SendErrorKind> {
+        self.reply.as_ref()?.as_ref().err().map(SendError::kind)
     }
 
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {
