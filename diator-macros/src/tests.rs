@@ -313,7 +313,7 @@ fn all_mistakes_are_reported_and_what_was_right_is_expanded() {
             "expected a type without quotes, as in `response = Type`",
             "unknown argument `eror`: did you mean `error = Type`?",
             "`idempotent` takes no value: write `idempotent` alone",
-            "`#[request(…)]` takes `response = Type`, `error = Type`, `idempotent` and `crate = path`",
+            "`#[request(…)]` takes `response = Type`, `error = Type`, `idempotent`, `mark = CONSTANT` and `crate = path`",
         ]
     );
     assert!(pretty(expanded).contains("type Error = OrderError;"));
