@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use diator::middleware::{Call, Handled, Next};
+use diator::middleware::{Call, Handled, Next, TracingMiddleware, middleware_fn};
 use diator::prelude::*;
 use diator::{MediatorBuilder, Middleware};
 use tokio::runtime::Builder;
@@ -220,6 +220,24 @@ fn three_middlewares_cost_four() {
     let mediator = wrapped(3);
     assert!(count(|| mediator.send(Add(1))) <= 4);
     assert!(count(|| mediator.send_dyn(Add(1))) <= 4);
+}
+
+/// The future of the slow path, which a message with middleware takes.
+#[test]
+fn tracing_without_a_subscriber_costs_nothing_of_its_own() {
+    let mediator = builder().middleware(TracingMiddleware::new()).build().unwrap();
+    assert_eq!(count(|| mediator.send(Add(1))), 1);
+    let (with, without) = (builder().middleware(Pass).middleware(TracingMiddleware::new()), wrapped(1));
+    let with = with.build().unwrap();
+    assert_eq!(count(|| with.send(Add(1))), count(|| without.send(Add(1))));
+}
+
+/// The function's own future is the middleware's.
+#[test]
+fn a_function_costs_what_a_middleware_costs() {
+    let function = middleware_fn(|call, next| Box::pin(next.run(call)));
+    let (function, pass) = (builder().middleware(function.only(|_| true)).build().unwrap(), wrapped(1));
+    assert_eq!(count(|| function.send(Add(1))), count(|| pass.send(Add(1))));
 }
 
 #[test]

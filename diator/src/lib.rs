@@ -89,6 +89,7 @@ mod panic;
 pub mod prelude;
 pub mod registry;
 mod request;
+mod retry;
 mod undelivered;
 
 use std::error::Error;
@@ -107,7 +108,7 @@ pub use diator_macros::{Command, DomainEvent, EcstEvent, NotificationEvent, Quer
 pub use self::broker::{InMemoryBroker, InboundMessage, MessageBroker, OutboundMessage, PublishError};
 pub use self::container::{Container, Scope, Services};
 pub use self::context::{EventContext, RequestContext};
-pub use self::error::SendError;
+pub use self::error::{SendError, SendErrorKind};
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
 pub use self::inject::{Inject, InjectField, ResolveError, Resolver, Unresolved};
@@ -122,7 +123,7 @@ pub use self::meta::Meta;
 pub use self::middleware::Middleware;
 pub use self::outbox::Outbox;
 pub use self::registry::{BuildError, Handlers};
-pub use self::request::{Command, Query, Request, RequestKind, SentFrom};
+pub use self::request::{Command, Mark, Query, Request, RequestKind, SentFrom};
 pub use self::undelivered::{DeliveryFailure, Undelivered};
 
 /// What the macros' code calls. It may change with every version: write nothing against it.

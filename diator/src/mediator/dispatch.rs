@@ -11,7 +11,7 @@ use super::journey::Origin;
 use super::running::{Entered, Running};
 use super::unit::Unit;
 use crate::inject::{Inject, Resolver, Unresolved};
-use crate::middleware::{Pipeline, RequestExchange, exchange};
+use crate::middleware::{Committing, Pipeline, RequestExchange, exchange};
 use crate::registry::{Dependency, SlotIndex};
 use crate::{BoxFuture, Meta, Request, RequestContext, RequestHandler, SendError};
 
@@ -73,7 +73,7 @@ where
             std::mem::forget(unit);
             return result.map_err(SendError::Handler);
         }
-        let ended = root.end(&mut unit, result.is_ok()).await;
+        let ended = root.end(&mut unit, result.is_ok(), None).await;
         answer(result.map_err(SendError::Handler), ended)
     }
 }
@@ -124,22 +124,28 @@ impl<'a> Root<'a> {
         Run { mediator: self.mediator, meta: &self.meta, unit }
     }
 
-    /// What follows the handler: the same for every message.
+    /// What follows the handler: the same for every message. `committing` is told when the commit begins.
     pub(super) async fn conclude<T: Send + 'static, E>(
         &self,
         unit: &mut Unit,
         result: Result<T, SendError<E>>,
+        committing: Option<&Committing>,
     ) -> Result<T, SendError<E>> {
         if unit.is_untouched() {
             return result;
         }
-        let ended = self.end(unit, result.is_ok()).await;
+        let ended = self.end(unit, result.is_ok(), committing).await;
         answer(result, ended)
     }
 
-    pub(super) fn end<'r>(&'r self, unit: &'r mut Unit, succeeded: bool) -> Finishing<'r> {
+    pub(super) fn end<'r>(
+        &'r self,
+        unit: &'r mut Unit,
+        succeeded: bool,
+        committing: Option<&'r Committing>,
+    ) -> Finishing<'r> {
         let run = self.run(unit);
-        if succeeded { run.finish() } else { run.fail() }
+        if succeeded { run.finish(committing) } else { run.fail() }
     }
 }
 
@@ -235,7 +241,7 @@ impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<R, H> {
             } else {
                 let running = pin!(None);
                 let mut exchange = RequestExchange::new(request, attempt, running);
-                exchange::run(&self.pipeline, journey.meta(), &mut exchange).await;
+                exchange::run(&self.pipeline, journey.meta(), journey.committing(), &mut exchange).await;
                 exchange.into_reply()
             };
             let ended = journey.end(result.is_ok()).await;

@@ -55,7 +55,7 @@ impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
             let attempt = || async { self.attempt(event, run.lock().await.reborrow()).await };
             let running = pin!(None);
             let mut exchange = EventExchange::new(event, attempt, running);
-            exchange::run(&self.pipeline, meta, &mut exchange).await;
+            exchange::run(&self.pipeline, meta, None, &mut exchange).await;
             exchange.into_reply()
         })
     }

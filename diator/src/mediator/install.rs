@@ -175,6 +175,7 @@ fn info_of_request<R: Request>(handler: &'static str, descriptor: Option<&Handle
         handler,
         location: descriptor.map(HandlerDescriptor::location),
         idempotent: R::IDEMPOTENT,
+        marks: R::MARKS,
     }
 }
 
@@ -192,5 +193,6 @@ fn info_of_event<E: Event>(descriptor: &HandlerDescriptor) -> MessageInfo {
         handler: descriptor.handler(),
         location: Some(descriptor.location()),
         idempotent: false,
+        marks: E::MARKS,
     }
 }

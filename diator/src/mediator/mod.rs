@@ -22,6 +22,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use crate::broker::{Format, MessageBroker, MessageType};
 use crate::container::{Container, TypeMap};
 use crate::event::EventKind;
@@ -243,7 +245,8 @@ impl<'a> MediatorWith<'a> {
         let root = Root::enter(mediator, meta)?;
         let mut unit = Unit::default();
         unit.emit(E::Kind::emitted(event));
-        root.conclude(&mut unit, Ok(())).await
+        let span = tracing::info_span!(target: "diator", "emit", diator.message = E::NAME);
+        root.conclude(&mut unit, Ok(()), None).instrument(span).await
     }
 }
 

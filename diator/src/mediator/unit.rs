@@ -154,7 +154,10 @@ impl Unit {
     /// Begins to close the scope as a success, if there is one.
     pub(crate) fn commit(&mut self) -> Closing {
         match self.scope.take() {
-            Some(scope) => scope.close(Outcome::Success),
+            Some(scope) => {
+                tracing::debug!(target: "diator", "commit");
+                scope.close(Outcome::Success)
+            }
             None => Closing::Ready(Ok(())),
         }
     }
@@ -167,6 +170,7 @@ impl Unit {
 
     async fn close_as_failure(&mut self) {
         let Some(scope) = self.scope.take() else { return };
+        tracing::debug!(target: "diator", "rollback");
         let closed = match scope.close(Outcome::Failure) {
             Closing::Ready(closed) => closed,
             Closing::Pending(closing) => closing.await,

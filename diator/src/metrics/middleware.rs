@@ -5,6 +5,7 @@ use ::metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 use async_trait::async_trait;
 
 use super::{MESSAGE_DURATION, MESSAGES, OK};
+use crate::SendErrorKind;
 use crate::middleware::{Call, Handled, MessageInfo, Middleware, Next};
 
 /// Counts the messages that are handled, by outcome, and measures how long that takes.
@@ -53,7 +54,7 @@ impl Middleware for MetricsMiddleware {
     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
         let mut measured = Measured::begin(call.info());
         let handled = next.run(call).await;
-        measured.outcome = call.error_kind().unwrap_or(OK);
+        measured.outcome = call.error_kind().map_or(OK, SendErrorKind::as_str);
         handled
     }
 }

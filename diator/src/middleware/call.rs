@@ -2,14 +2,16 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
-use super::MessageInfo;
 use super::exchange::Exchange;
-use crate::{BoxError, Meta, Request, SendError};
+use super::{Committing, MessageInfo};
+use crate::{BoxError, Meta, Request, SendError, SendErrorKind};
 
 /// A message on its way through the middleware, and then what came of it.
 pub struct Call<'a> {
     pub(super) info: &'a MessageInfo,
     pub(super) meta: &'a Meta,
+    // `None` if no commit belongs to it: it is nested, or an event.
+    pub(super) committing: Option<&'a Committing>,
     pub(super) exchange: &'a mut (dyn Exchange + Send + 'a),
     // The middleware that holds the call now: whom an error has to name.
     pub(super) middleware: &'static str,
@@ -59,11 +61,9 @@ impl Call<'_> {
         self.exchange.error()
     }
 
-    /// Which variant of [`SendError`] the message failed with, once it was answered, such as `handler` or `rolled_back`.
-    ///
-    /// It is one of a list, and so fit for a metric's label.
+    /// Which sort of failure it is, once the message was answered.
     #[must_use]
-    pub fn error_kind(&self) -> Option<&'static str> {
+    pub fn error_kind(&self) -> Option<SendErrorKind> {
         self.exchange.error_kind()
     }
 
