@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use super::finish::Finishing;
 use super::running::{Entered, Running};
 use super::unit::Unit;
 use crate::inject::{Inject, Resolver, Unresolved};
-use crate::middleware::{Committing, Pipeline, send_through};
+use crate::middleware::{Committing, Layer, Pipeline, all_idle, send_through};
 use crate::registry::{Dependency, SlotIndex};
 use crate::{BoxFuture, Meta, Request, RequestContext, RequestHandler, SendError};
 
@@ -72,7 +73,8 @@ fn unhandled<R: Request>() -> SendError<R::Error> {
 impl Mediator {
     #[inline]
     fn built<H: 'static>(&self, slot: &SlotIndex) -> Option<&H> {
-        self.0.slots.get(slot.get())?.as_ref()?.downcast_ref()
+        let Slot { handler, layers } = self.0.slots.get(slot.get())?.as_ref()?;
+        handler.downcast_ref().filter(|_| all_idle(layers))
     }
 }
 
@@ -231,6 +233,12 @@ pub(crate) trait Route<R: Request>: Send + Sync {
     fn nest<'a>(&'a self, run: Run<'a>, request: R) -> BoxFuture<'a, SendResult<R>>;
 }
 
+/// A handler that the fast path may call while none of its middleware has anything to do.
+pub(super) struct Slot {
+    pub(super) handler: Arc<dyn Any + Send + Sync>,
+    pub(super) layers: Arc<[Layer]>,
+}
+
 /// A handler, and what wraps it.
 pub(crate) struct RouteTo<H> {
     /// Built with the mediator, if all its dependencies are singletons; else it is built for each message.
@@ -268,7 +276,7 @@ impl<H: Inject> RouteTo<H> {
     where
         H: RequestHandler<R>,
     {
-        if self.pipeline.layers.is_empty() {
+        if self.pipeline.is_idle() {
             return self.attempt(origin, request).await;
         }
         let attempt = |request| self.attempt(origin, request);

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::dispatch::{Replacement, Route, RouteTo};
+use super::dispatch::{Replacement, Route, RouteTo, Slot};
 use super::events::{EventEntry, EventRoute, EventTo};
 use crate::container::{Container, Lifetime, TypeMap};
 use crate::inject::{Inject, Resolver};
@@ -28,7 +28,7 @@ pub(crate) struct Install<'b> {
 #[derive(Default)]
 pub(super) struct Maps {
     pub(super) routes: TypeMap<Box<dyn Any + Send + Sync>>,
-    pub(super) slots: Vec<Option<Arc<dyn Any + Send + Sync>>>,
+    pub(super) slots: Vec<Option<Slot>>,
     pub(super) events: TypeMap<EventRoute>,
 }
 
@@ -60,14 +60,14 @@ impl<'b> Install<'b> {
     ) {
         let built = install.built::<H>(descriptor);
         let pipeline = Pipeline::new(info_of_request::<R>(descriptor.handler(), Some(descriptor)), install.layers);
-        let slot = descriptor.slot.filter(|_| pipeline.layers.is_empty()).map(|slot| slot());
+        let slot = descriptor.slot.map(|slot| slot());
         if let (Some(built), Some(slot)) = (&built, slot) {
             let number = slot.assign();
             let slots = &mut install.maps.slots;
-            slots.resize(slots.len().max(number + 1), None);
-            slots[number] = Some(built.clone());
+            slots.resize_with(slots.len().max(number + 1), || None);
+            slots[number] = Some(Slot { handler: built.clone(), layers: pipeline.layers.clone() });
         }
-        let slot = slot.filter(|_| built.is_some());
+        let slot = slot.filter(|_| built.is_some() && pipeline.layers.is_empty());
         install.route::<R, H>(RouteTo { built, pipeline, slot });
     }
 
