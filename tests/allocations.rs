@@ -222,11 +222,11 @@ fn three_middlewares_cost_four() {
     assert!(count(|| mediator.send_dyn(Add(1))) <= 4);
 }
 
-/// The future of the slow path, which a message with middleware takes.
+/// Where nobody listens, the message goes past it, on the fast path too.
 #[test]
 fn tracing_without_a_subscriber_costs_nothing_of_its_own() {
     let mediator = builder().middleware(TracingMiddleware::new()).build().unwrap();
-    assert_eq!(count(|| mediator.send(Add(1))), 1);
+    assert_eq!(count(|| mediator.send(Add(1))), 0);
     let (with, without) = (builder().middleware(Pass).middleware(TracingMiddleware::new()), wrapped(1));
     let with = with.build().unwrap();
     assert_eq!(count(|| with.send(Add(1))), count(|| without.send(Add(1))));

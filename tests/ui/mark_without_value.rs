@@ -3,7 +3,7 @@
 use diator::prelude::*;
 
 #[derive(Debug, Command)]
-#[request(mark, idempotent)]
+#[request(mark, response = u64)]
 struct PlaceOrder;
 
 #[derive(Debug, DomainEvent)]

@@ -171,6 +171,8 @@ impl MediatorBuilder {
     /// #     }
     /// # }
     /// static SEEN: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
     /// let note = |text| SEEN.lock().unwrap().push(text);
     ///
     /// let first = middleware_fn(move |call, next| {
@@ -181,8 +183,6 @@ impl MediatorBuilder {
     ///     note("second");
     ///     Box::pin(next.run(call))
     /// });
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), BoxError> {
     /// let builder = Mediator::builder().handlers(handlers![PingHandler]);
     /// builder.middleware(first).middleware(second).build()?.send(Ping).await?;
     /// assert_eq!(*SEEN.lock().unwrap(), ["first", "second"]);

@@ -11,7 +11,7 @@ use super::journey::Origin;
 use super::running::{Entered, Running};
 use super::unit::Unit;
 use crate::inject::{Inject, Resolver, Unresolved};
-use crate::middleware::{Committing, Pipeline, RequestExchange, exchange};
+use crate::middleware::{Committing, Layer, Pipeline, RequestExchange, all_idle, exchange};
 use crate::registry::{Dependency, SlotIndex};
 use crate::{BoxFuture, Meta, Request, RequestContext, RequestHandler, SendError};
 
@@ -88,7 +88,8 @@ fn send_from<'a, R: Request>(mediator: &'a Mediator, origin: Origin<'a>, request
 impl Mediator {
     #[inline]
     fn built<H: 'static>(&self, slot: &SlotIndex) -> Option<&H> {
-        self.0.slots.get(slot.get())?.as_ref()?.downcast_ref()
+        let Slot { handler, layers } = self.0.slots.get(slot.get())?.as_ref()?;
+        handler.downcast_ref().filter(|_| all_idle(layers))
     }
 }
 
@@ -205,6 +206,12 @@ pub(crate) trait Route<R: Request>: Send + Sync {
     fn send<'a>(&'a self, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>>;
 }
 
+/// A handler that the fast path may call while none of its middleware has anything to do.
+pub(super) struct Slot {
+    pub(super) handler: Arc<dyn Any + Send + Sync>,
+    pub(super) layers: Arc<[Layer]>,
+}
+
 /// A handler of `R`, and what wraps it.
 pub(crate) struct RouteTo<R, H> {
     /// An `H`, built with the mediator, if all its dependencies are singletons; else it is built for each message.
@@ -236,7 +243,7 @@ impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<R, H> {
                 let ended = attempt.end(result.is_ok()).await;
                 answer(result, ended)
             };
-            let result = if self.pipeline.layers.is_empty() {
+            let result = if self.pipeline.is_idle() {
                 attempt(request).await
             } else {
                 let running = pin!(None);

@@ -47,7 +47,7 @@ pub(crate) struct EventTo<E, H> {
 impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
     fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, EventResult> {
         Box::pin(async move {
-            if self.pipeline.layers.is_empty() {
+            if self.pipeline.is_idle() {
                 return self.attempt(event, run).await;
             }
             let meta = run.meta;

@@ -40,7 +40,7 @@ pub use self::receive::{HandlerFailure, ReceiveError, Received};
 pub use self::service::RequestService;
 pub use self::unit::CascadeLimit;
 
-use self::dispatch::Root;
+use self::dispatch::{Root, Slot};
 use self::events::EventRoute;
 use self::running::Running;
 use self::unit::Unit;
@@ -87,8 +87,8 @@ pub struct Mediator(Arc<Inner>);
 pub(crate) struct Inner {
     // A `Box<dyn Route<R>>` for each request `R`.
     routes: TypeMap<Box<dyn Any + Send + Sync>>,
-    // The handler that the fast path may call, by the number of its `SlotIndex`.
-    slots: Box<[Option<Arc<dyn Any + Send + Sync>>]>,
+    // By the numbers of their `SlotIndex`.
+    slots: Box<[Option<Slot>]>,
     events: TypeMap<EventRoute>,
     names: HashMap<(MessageType, &'static str), TypeId>,
     pub(crate) container: Arc<dyn Container>,

@@ -232,7 +232,7 @@ impl Layer {
 /// The middlewares that apply to one handler of one message.
 pub(crate) struct Pipeline {
     pub(crate) info: MessageInfo,
-    pub(crate) layers: Box<[Layer]>,
+    pub(crate) layers: Arc<[Layer]>,
 }
 
 impl Pipeline {
@@ -240,4 +240,15 @@ impl Pipeline {
         let layers = layers.iter().filter(|layer| layer.middleware.applies_to(&info)).cloned().collect();
         Self { info, layers }
     }
+
+    /// Whether nothing wraps the handler at present.
+    pub(crate) fn is_idle(&self) -> bool {
+        all_idle(&self.layers)
+    }
+}
+
+/// Whether no middleware has anything to do at present.
+#[inline]
+pub(crate) fn all_idle(layers: &[Layer]) -> bool {
+    !layers.iter().any(|layer| layer.middleware.is_active())
 }
