@@ -172,12 +172,12 @@ async fn what_is_no_command_does_not_reach_the_handler() {
 async fn the_trace_of_the_request_is_on_the_published_event() {
     let mut program = Program::start().await;
     assert_eq!(program.order("table", 1).await.status(), StatusCode::CREATED);
-    assert_eq!(program.line_with("published").await, format!("published OrderPlaced in the trace {TRACE}"));
+    assert_eq!(program.line_with("in the trace").await, format!("published OrderPlaced in the trace {TRACE}"));
 
     let request = program.client.post(format!("{}/orders", program.url)).header("traceparent", "hostile");
     let request = request.json(&json!({"article": "table", "pieces": 1}));
     assert_eq!(request.send().await.expect("it answers").status(), StatusCode::CREATED);
-    assert_eq!(program.line_with("published").await, "published OrderPlaced in the trace none");
+    assert_eq!(program.line_with("in the trace").await, "published OrderPlaced in the trace none");
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn a_signal_lets_a_running_request_finish() {
     program.terminate();
     let answer = running.await.expect("it does not panic").expect("it is answered");
     assert_eq!(answer.status(), StatusCode::CREATED);
-    program.line_with("published OrderPlaced").await;
+    program.line_with("published OrderPlaced in the trace").await;
     assert_eq!(program.line_with("stopped").await, "stopped, with 0 messages and 0 tasks left");
     let (client, url) = (program.client.clone(), program.url.clone());
     assert!(program.ended().await.success());
