@@ -84,6 +84,27 @@ impl RequestHandler<AddNested> for AddNestedHandler {
     }
 }
 
+/// Its handler sends another request, with two services of the message at hand.
+#[derive(Debug, Command)]
+#[request(response = u64)]
+struct AddNestedInTransaction(u64);
+
+#[request_handler(AddNestedInTransaction)]
+struct AddNestedInTransactionHandler {
+    transaction: Arc<Transaction>,
+    audit: Arc<Audit>,
+}
+
+impl RequestHandler<AddNestedInTransaction> for AddNestedInTransactionHandler {
+    async fn handle(
+        &self,
+        command: AddNestedInTransaction,
+        cx: &mut RequestContext<'_, AddNestedInTransaction>,
+    ) -> Result<u64, BoxError> {
+        Ok(cx.send(Add(command.0)).await? + self.transaction.0 + self.audit.0)
+    }
+}
+
 /// Its handler emits so many events, each of which has one handler.
 #[derive(Debug, Command)]
 #[request(response = u64)]
@@ -188,6 +209,12 @@ fn a_nested_request_costs_one_on_top_of_its_parent() {
     let mediator = mediator();
     assert_eq!(count(|| mediator.send(AddNested(1))), 1);
     assert_eq!(count(|| mediator.send_dyn(AddNested(1))), 2);
+}
+
+#[test]
+fn so_it_does_in_a_scope_that_offers_no_savepoints() {
+    let mediator = mediator();
+    assert_eq!(count(|| mediator.send(AddNestedInTransaction(1))), count(|| mediator.send(AddInTransaction(1))) + 1);
 }
 
 // --- Events. ------------------------------------------------------------------------------------

@@ -180,19 +180,23 @@ impl Unit {
         }
     }
 
-    /// Marks the place to which a nested message is undone if it fails.
+    /// Marks the place to which a nested message is undone if it fails, by a savepoint.
     pub(super) async fn mark(&self) -> Result<Mark, BoxError> {
-        let began = match self.scope.as_ref().map(|scope| scope.savepoint()) {
-            None => Began::WithoutScope,
-            Some(None) => Began::WithScope(None),
-            Some(Some(saving)) => Began::WithScope(Some(saving.await?)),
+        let savepoint = match self.scope.as_ref().and_then(|scope| scope.savepoint()) {
+            Some(saving) => Some(saving.await?),
+            None => None,
         };
-        Ok(Mark { events: self.events.len(), began })
+        Ok(Mark { events: self.events.len(), began: Began::WithScope(savepoint) })
     }
 
-    /// The same, if there is nothing to wait for.
+    /// The same, if there is no savepoint to wait for.
     pub(super) fn mark_at_once(&self) -> Option<Mark> {
-        self.scope.is_none().then(|| Mark { events: self.events.len(), began: Began::WithoutScope })
+        let began = match &self.scope {
+            None => Began::WithoutScope,
+            Some(scope) if scope.savepoint().is_none() => Began::WithScope(None),
+            Some(_) => return None,
+        };
+        Some(Mark { events: self.events.len(), began })
     }
 
     /// Undoes what was done since: what cannot be undone alone must not be committed.
