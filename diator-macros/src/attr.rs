@@ -14,6 +14,7 @@ pub(crate) struct RequestArguments {
     pub(crate) response: Option<Argument<Type>>,
     pub(crate) error: Option<Argument<Type>>,
     pub(crate) idempotent: Option<Argument<()>>,
+    pub(crate) marks: Vec<Expr>,
     pub(crate) root: Option<Argument<Path>>,
 }
 
@@ -26,6 +27,7 @@ pub(crate) struct EventArguments {
     pub(crate) aliases: Vec<Argument<LitStr>>,
     pub(crate) must_be_handled: Option<Argument<()>>,
     pub(crate) schema: Option<Argument<()>>,
+    pub(crate) marks: Vec<Expr>,
     pub(crate) root: Option<Argument<Path>>,
 }
 
@@ -103,8 +105,10 @@ impl Role {
     }
 }
 
-const REQUEST: Grammar =
-    Grammar { attribute: "request", usages: &["response = Type", "error = Type", "idempotent", "crate = path"] };
+const REQUEST: Grammar = Grammar {
+    attribute: "request",
+    usages: &["response = Type", "error = Type", "idempotent", "mark = CONSTANT", "crate = path"],
+};
 
 const EVENT: Grammar = Grammar {
     attribute: "event",
@@ -114,6 +118,7 @@ const EVENT: Grammar = Grammar {
         "key = field",
         "alias = \"…\"",
         "must_be_handled",
+        "mark = CONSTANT",
         "schema",
         "crate = path",
     ],
@@ -142,6 +147,10 @@ impl RequestArguments {
             "response" => set(&mut self.response, REQUEST.value(name, input)?),
             "error" => set(&mut self.error, REQUEST.value(name, input)?),
             "idempotent" => set(&mut self.idempotent, flag(name, input)?),
+            "mark" => {
+                self.marks.push(REQUEST.value(name, input)?.value);
+                Ok(())
+            }
             "crate" => set(&mut self.root, REQUEST.value(name, input)?),
             _ => Err(REQUEST.unknown(&name)),
         }
@@ -167,6 +176,10 @@ impl EventArguments {
             }
             "must_be_handled" => set(&mut self.must_be_handled, flag(name, input)?),
             "schema" => set(&mut self.schema, flag(name, input)?),
+            "mark" => {
+                self.marks.push(EVENT.value(name, input)?.value);
+                Ok(())
+            }
             "crate" => set(&mut self.root, EVENT.value(name, input)?),
             _ => Err(EVENT.unknown(&name)),
         }

@@ -21,9 +21,7 @@ pub(crate) fn handler(handler: &Handler) -> TokenStream {
         #handled
         const _: () = {
             impl #root::__private::Inject for #ident {
-                fn dependencies() -> ::std::vec::Vec<#root::__private::Dependency> {
-                    ::std::vec::Vec::new()
-                }
+                const DEPENDENCIES: &'static [#root::__private::Dependency] = &[];
                 async fn inject(
                     _: &mut #root::__private::Resolver<'_>,
                 ) -> ::core::result::Result<Self, #root::__private::Unresolved> {

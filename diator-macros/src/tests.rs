@@ -12,7 +12,7 @@ fn a_command() {
     let expanded = request::derive(
         RequestKind::Command,
         quote! {
-            #[request(response = u64, error = OrderError, idempotent)]
+            #[request(response = u64, error = OrderError, idempotent, mark = Audited, mark = RateLimit(5))]
             struct PlaceOrder;
         },
     );
@@ -29,6 +29,16 @@ fn a_command() {
         fn keep(&self) -> ::core::option::Option<Self> {
             ::core::option::Option::Some(::core::clone::Clone::clone(self))
         }
+        const MARKS: &'static [::diator::Mark] = &[
+            ::diator::Mark {
+                value: &Audited,
+                text: ::core::stringify!(Audited),
+            },
+            ::diator::Mark {
+                value: &RateLimit(5),
+                text: ::core::stringify!(RateLimit(5)),
+            },
+        ];
     }
     #[automatically_derived]
     impl ::diator::Command for PlaceOrder {}
@@ -168,24 +178,22 @@ fn a_handler() {
         r#"const _: () = {
     #[automatically_derived]
     impl ::diator::__private::Inject for Orders {
-        fn dependencies() -> ::std::vec::Vec<::diator::__private::Dependency> {
-            ::std::vec![
-                < Arc < dyn Store > as ::diator::InjectField > ::dependency("store"),
-                ::diator::__private::Dependency::cloned:: < Pool > ("pool")
-            ]
-        }
+        const DEPENDENCIES: &'static [::diator::__private::Dependency] = &[
+            ::diator::__private::dependency!("store" : Arc < dyn Store >),
+            ::diator::__private::Dependency::cloned::<Pool>("pool"),
+        ];
         fn inject(
             resolver: &mut ::diator::__private::Resolver<'_>,
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<Self, ::diator::__private::Unresolved>,
         > + ::core::marker::Send {
             let _ = (
-                <Arc<dyn Store> as ::diator::InjectField>::dependency,
+                <Arc<dyn Store> as ::diator::InjectField>::KEY,
                 ::diator::__private::Dependency::cloned::<Pool>,
             );
             resolver
                 .build(
-                    &["store", "pool"],
+                    <Self as ::diator::__private::Inject>::DEPENDENCIES,
                     |
                         (
                             field0,
@@ -312,7 +320,7 @@ fn all_mistakes_are_reported_and_what_was_right_is_expanded() {
             "expected a type without quotes, as in `response = Type`",
             "unknown argument `eror`: did you mean `error = Type`?",
             "`idempotent` takes no value: write `idempotent` alone",
-            "`#[request(…)]` takes `response = Type`, `error = Type`, `idempotent` and `crate = path`",
+            "`#[request(…)]` takes `response = Type`, `error = Type`, `idempotent`, `mark = CONSTANT` and `crate = path`",
         ]
     );
     assert!(pretty(expanded).contains("type Error = OrderError;"));

@@ -45,8 +45,9 @@ impl<'a, R: Request> RequestContext<'a, R> {
     ///
     /// # Errors
     ///
-    /// As for [`Mediator::send`](crate::Mediator::send). Its events are then dropped; if the scope is open and this
-    /// handler succeeds nevertheless, the unit of work ends as [`SendError::RolledBack`].
+    /// As for [`Mediator::send`](crate::Mediator::send). Its events are then dropped. If this handler succeeds
+    /// nevertheless, what was written in an open scope is undone by a savepoint, where the container offers them; else
+    /// the unit of work ends as [`SendError::RolledBack`], and so it does if the future is dropped.
     pub fn send<Q, OneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
         Q: HandledBy<OneHandler> + SentFrom<R>,

@@ -1,18 +1,22 @@
 //! How a handler gets its fields.
 
-use std::any::type_name;
+mod dependency;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::container::{Container, DependencyKey, Lifetime, Place, Scope, unanswered};
+use crate::container::{Container, DependencyKey, Lifetime, NotRegistered, Place, Scope, unanswered};
 use crate::registry::Dependency;
 use crate::{BoxError, Meta};
+
+#[cfg(feature = "froodi")]
+pub use self::dependency::{PerhapsSized, Sizing, sized_or};
 
 /// A handler whose fields the mediator can fill; the attributes implement it.
 pub trait Inject: Sized + Send + Sync + 'static {
     /// What the fields ask of the container, in the order of the fields.
-    fn dependencies() -> Vec<Dependency>;
+    const DEPENDENCIES: &'static [Dependency];
 
     /// Builds the handler.
     ///
@@ -26,43 +30,44 @@ pub trait Inject: Sized + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "a field of type `{Self}` cannot be injected",
     label = "not an `Arc<T>`",
-    note = "make it an `Arc<{Self}>` or an `Option<Arc<{Self}>>`, and register the service with the container",
+    note = "make it an `Arc<T>`, for a trait an `Arc<dyn Trait>`, or an `Option` of that, and register the service with \
+            the container",
     note = "or say how to fill the field: `#[inject(clone)]` for a handle that the container holds, `#[inject(default)]`, \
             or `#[inject(with = expression)]`"
 )]
 pub trait InjectField: Sized + Send {
     #[doc(hidden)]
-    fn dependency(field: &'static str) -> Dependency;
+    const KEY: DependencyKey;
+    #[doc(hidden)]
+    const OPTIONAL: bool;
 
     #[doc(hidden)]
     fn resolve(
         resolver: &mut Resolver<'_>,
-        field: &'static str,
+        dependency: &'static Dependency,
     ) -> impl Future<Output = Result<Self, Unresolved>> + Send;
 }
 
 impl<T: ?Sized + Send + Sync + 'static> InjectField for Arc<T> {
-    fn dependency(field: &'static str) -> Dependency {
-        Dependency::new(field, DependencyKey::of::<T>(), false)
-    }
+    const KEY: DependencyKey = DependencyKey::of::<T>();
+    const OPTIONAL: bool = false;
 
     fn resolve(
         resolver: &mut Resolver<'_>,
-        field: &'static str,
+        dependency: &'static Dependency,
     ) -> impl Future<Output = Result<Self, Unresolved>> + Send {
-        resolver.service(field)
+        resolver.service(dependency)
     }
 }
 
 impl<T: ?Sized + Send + Sync + 'static> InjectField for Option<Arc<T>> {
-    fn dependency(field: &'static str) -> Dependency {
-        Dependency::new(field, DependencyKey::of::<T>(), true)
-    }
+    const KEY: DependencyKey = DependencyKey::of::<T>();
+    const OPTIONAL: bool = true;
 
-    async fn resolve(resolver: &mut Resolver<'_>, field: &'static str) -> Result<Self, Unresolved> {
-        match resolver.container.lifetime(&DependencyKey::of::<T>()) {
+    async fn resolve(resolver: &mut Resolver<'_>, dependency: &'static Dependency) -> Result<Self, Unresolved> {
+        match resolver.container.lifetime(&dependency.key) {
             Lifetime::Missing => Ok(None),
-            _ => resolver.service(field).await.map(Some),
+            _ => resolver.optional(dependency).await,
         }
     }
 }
@@ -73,12 +78,11 @@ impl<T: ?Sized + Send + Sync + 'static> InjectField for Option<Arc<T>> {
 pub struct Cloned<T>(pub T);
 
 impl<T: Clone + Send + Sync + 'static> InjectField for Cloned<T> {
-    fn dependency(field: &'static str) -> Dependency {
-        Dependency::cloned::<T>(field)
-    }
+    const KEY: DependencyKey = DependencyKey::of_sized::<T>();
+    const OPTIONAL: bool = false;
 
-    async fn resolve(resolver: &mut Resolver<'_>, field: &'static str) -> Result<Self, Unresolved> {
-        resolver.service::<T>(field).await.map(|service| Self(T::clone(&service)))
+    async fn resolve(resolver: &mut Resolver<'_>, dependency: &'static Dependency) -> Result<Self, Unresolved> {
+        resolver.service::<T>(dependency).await.map(|service| Self(T::clone(&service)))
     }
 }
 
@@ -87,22 +91,22 @@ impl<T: Clone + Send + Sync + 'static> InjectField for Cloned<T> {
 pub trait InjectFields: Sized + Send {
     fn resolve(
         resolver: &mut Resolver<'_>,
-        fields: &'static [&'static str],
+        dependencies: &'static [Dependency],
     ) -> impl Future<Output = Result<Self, Unresolved>> + Send;
 }
 
 impl InjectFields for () {
-    async fn resolve(_: &mut Resolver<'_>, _: &'static [&'static str]) -> Result<Self, Unresolved> {
+    async fn resolve(_: &mut Resolver<'_>, _: &'static [Dependency]) -> Result<Self, Unresolved> {
         Ok(())
     }
 }
 
 impl<First: InjectField, Rest: InjectFields> InjectFields for (First, Rest) {
-    async fn resolve(resolver: &mut Resolver<'_>, fields: &'static [&'static str]) -> Result<Self, Unresolved> {
-        let (field, fields) = fields.split_first().unwrap_or((&"", &[]));
+    async fn resolve(resolver: &mut Resolver<'_>, dependencies: &'static [Dependency]) -> Result<Self, Unresolved> {
+        let Some((dependency, dependencies)) = dependencies.split_first() else { return Err(Unresolved(())) };
         // The others are asked for even if this one fails, so that all that is missing is reported.
-        let first = First::resolve(resolver, field).await;
-        let rest = Rest::resolve(resolver, fields).await;
+        let first = First::resolve(resolver, dependency).await;
+        let rest = Rest::resolve(resolver, dependencies).await;
         Ok((first?, rest?))
     }
 }
@@ -129,29 +133,49 @@ impl<'a> Resolver<'a> {
     #[doc(hidden)]
     pub async fn build<F: InjectFields, H>(
         &mut self,
-        fields: &'static [&'static str],
+        dependencies: &'static [Dependency],
         build: impl FnOnce(F) -> H + Send,
     ) -> Result<H, Unresolved> {
-        F::resolve(self, fields).await.map(build)
+        F::resolve(self, dependencies).await.map(build)
     }
 
-    async fn service<T: ?Sized + Send + Sync + 'static>(&mut self, field: &'static str) -> Result<Arc<T>, Unresolved> {
-        let resolved = match self.scope {
-            Some((scope, meta)) => scope.get::<T>(meta).await,
-            None => self.singleton::<T>(),
-        };
-        let source = match resolved {
-            Ok(service) => return Ok(service),
-            Err(source) => source,
-        };
-        self.missing.push(MissingDependency { field, name: type_name::<T>(), source });
-        Err(Unresolved(()))
+    async fn service<T>(&mut self, dependency: &'static Dependency) -> Result<Arc<T>, Unresolved>
+    where
+        T: ?Sized + Send + Sync + 'static,
+    {
+        self.get(dependency).await.map_err(|source| self.miss(dependency, source))
     }
 
-    fn singleton<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, BoxError> {
-        let (key, mut slot) = (DependencyKey::of::<T>(), None);
-        self.container.singleton(&key, Place::new(&mut slot))?;
-        slot.ok_or_else(|| unanswered(&key))
+    async fn optional<T>(&mut self, dependency: &'static Dependency) -> Result<Option<Arc<T>>, Unresolved>
+    where
+        T: ?Sized + Send + Sync + 'static,
+    {
+        match self.get(dependency).await {
+            Ok(service) => Ok(Some(service)),
+            Err(source) if NotRegistered::is(&source, &dependency.key) => Ok(None),
+            Err(source) => Err(self.miss(dependency, source)),
+        }
+    }
+
+    async fn get<T>(&self, dependency: &'static Dependency) -> Result<Arc<T>, BoxError>
+    where
+        T: ?Sized + Send + Sync + 'static,
+    {
+        match self.scope {
+            Some((scope, meta)) => scope.find(&dependency.key, meta).await,
+            None => self.singleton(&dependency.key),
+        }
+    }
+
+    fn singleton<T: ?Sized + Send + Sync + 'static>(&self, key: &DependencyKey) -> Result<Arc<T>, BoxError> {
+        let mut slot = None;
+        self.container.singleton(key, Place::new(&mut slot))?;
+        slot.ok_or_else(|| unanswered(key))
+    }
+
+    fn miss(&mut self, dependency: &'static Dependency, source: BoxError) -> Unresolved {
+        self.missing.push(MissingDependency { field: dependency.field, name: dependency.key.name(), source });
+        Unresolved(())
     }
 
     /// For what is never built.

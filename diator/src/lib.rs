@@ -59,6 +59,12 @@
 //! | `azure` | Azure Service Bus topics and queues |
 //! | `asyncapi` | AsyncAPI 3.0 from the [`catalog`], with the events' JSON Schemas |
 //! | `cli` | the [`catalog`] on the command line |
+//! | `dill` | handlers resolved from a `dill::Catalog` |
+//! | `froodi` | handlers resolved from a `froodi` container; unstable, as that crate is |
+//! | `more-di` | handlers resolved from a `di::ServiceCollection` |
+//! | `http` | [`Meta`] from and to the headers of HTTP |
+//! | `metrics` | counters and durations, through the facade of that name |
+//! | `tower` | [`Mediator::send`] as a `tower_service::Service` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -79,12 +85,16 @@ mod handler;
 mod inject;
 mod mediator;
 mod meta;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
 pub mod middleware;
 mod outbox;
 mod panic;
 pub mod prelude;
 pub mod registry;
 mod request;
+mod retry;
 mod undelivered;
 
 use std::error::Error;
@@ -104,10 +114,13 @@ pub use self::broker::{InMemoryBroker, InboundMessage, MessageBroker, OutboundMe
 pub use self::catalog::Catalog;
 pub use self::container::{Container, Scope, Services};
 pub use self::context::{EventContext, RequestContext};
-pub use self::error::SendError;
+pub use self::error::{SendError, SendErrorKind};
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
 pub use self::inject::{Inject, InjectField, ResolveError, Resolver, Unresolved};
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use self::mediator::RequestService;
 pub use self::mediator::{
     CascadeLimit, EmitError, HandlerFailure, Mediator, MediatorBuilder, MediatorWith, ReceiveError, Received,
     ShutdownReport,
@@ -116,7 +129,7 @@ pub use self::meta::Meta;
 pub use self::middleware::Middleware;
 pub use self::outbox::Outbox;
 pub use self::registry::{BuildError, Handlers};
-pub use self::request::{Command, Query, Request, RequestKind, SentFrom};
+pub use self::request::{Command, Mark, Query, Request, RequestKind, SentFrom};
 pub use self::undelivered::{DeliveryFailure, Undelivered};
 
 /// What the macros' code calls. It may change with every version: write nothing against it.
@@ -125,9 +138,12 @@ pub mod __private {
     pub use diator_macros::Glue;
     pub use inventory;
 
+    pub use crate::__dependency as dependency;
     pub use crate::event::EventDescriptor;
     pub use crate::handler::HandledBy;
     pub use crate::inject::{Cloned, Inject, Resolver, Unresolved};
+    #[cfg(feature = "froodi")]
+    pub use crate::inject::{PerhapsSized, Sizing, sized_or};
     pub use crate::mediator::{Dispatch, send};
     pub use crate::registry::{
         Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered, SlotIndex,

@@ -1,5 +1,5 @@
-use std::any::{TypeId, type_name};
-use std::fmt::{Debug, Display};
+use std::any::{Any, TypeId, type_name};
+use std::fmt::{self, Debug, Display};
 
 use crate::registry::Location;
 
@@ -36,11 +36,31 @@ pub trait Request: Sized + Send + 'static {
     const NAME: &'static str;
     /// Whether handling it twice does what handling it once does: `#[request(idempotent)]`.
     const IDEMPOTENT: bool = false;
+    /// What it tells middleware: `#[request(mark = …)]`.
+    const MARKS: &'static [Mark] = &[];
 
     /// A copy for another attempt, if the request is idempotent.
     #[must_use]
     fn keep(&self) -> Option<Self> {
         None
+    }
+}
+
+/// A constant that a message carries for middleware.
+///
+/// Given as `#[request(mark = Audited)]` or `#[event(mark = RateLimit(5))]`, read in `build()` as
+/// [`MessageInfo::mark`](crate::middleware::MessageInfo::mark).
+#[derive(Clone, Copy)]
+pub struct Mark {
+    /// Any value of a type of the program's own.
+    pub value: &'static (dyn Any + Send + Sync),
+    /// How the [catalog](crate::catalog) writes it: as it was given, such as `RateLimit(5)`.
+    pub text: &'static str,
+}
+
+impl Debug for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
     }
 }
 
@@ -93,6 +113,7 @@ pub struct RequestDescriptor {
     pub(crate) message: &'static str,
     pub(crate) kind: RequestKind,
     pub(crate) idempotent: bool,
+    pub(crate) marks: &'static [Mark],
     pub(crate) response: fn() -> &'static str,
     pub(crate) error: fn() -> &'static str,
     pub(crate) location: Location,
@@ -108,6 +129,7 @@ impl RequestDescriptor {
             message: R::NAME,
             kind: R::KIND,
             idempotent: R::IDEMPOTENT,
+            marks: R::MARKS,
             response: type_name::<R::Response>,
             error: type_name::<R::Error>,
             location,

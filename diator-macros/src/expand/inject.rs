@@ -14,7 +14,6 @@ pub(crate) fn expand(root: &Path, handler: &Handler) -> TokenStream {
     let ident = &handler.ident;
     let dependencies = handler.fields.iter().filter_map(|field| dependency(root, field));
     let asked = || handler.fields.iter().enumerate().filter(|(_, field)| field.injection.asks());
-    let names = asked().map(|(_, field)| field_name(field));
     let pattern = asked().rev().fold(quote!(()), |rest, (index, _)| {
         let answer = answer(index);
         quote!((#answer, #rest))
@@ -32,34 +31,36 @@ pub(crate) fn expand(root: &Path, handler: &Handler) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #root::__private::Inject for #ident {
-            fn dependencies() -> ::std::vec::Vec<#root::__private::Dependency> {
-                ::std::vec![#(#dependencies),*]
-            }
+            const DEPENDENCIES: &'static [#root::__private::Dependency] = &[#(#dependencies),*];
             fn inject(
                 #resolver: &mut #root::__private::Resolver<'_>,
             ) -> impl ::core::future::Future<
                 Output = ::core::result::Result<Self, #root::__private::Unresolved>,
             > + ::core::marker::Send {
                 #questions
-                #resolver.build(&[#(#names),*], |#pattern: #types| Self { #(#filled),* })
+                #resolver.build(<Self as #root::__private::Inject>::DEPENDENCIES, |#pattern: #types| Self { #(#filled),* })
             }
         }
     }
 }
 
 fn dependency(root: &Path, field: &Field) -> Option<TokenStream> {
-    let (question, name) = (question(root, field)?, field_name(field));
-    Some(quote!(#question(#name)))
+    let (ty, name) = (&field.ty, field_name(field));
+    match &field.injection {
+        Injection::Service => Some(quote!(#root::__private::dependency!(#name: #ty))),
+        Injection::Cloned => Some(quote!(#root::__private::Dependency::cloned::<#ty>(#name))),
+        Injection::Default | Injection::With(_) => None,
+    }
 }
 
-/// The function that says what the field asks for.
+/// What says that the field can be injected.
 ///
-/// Named by the trait, so that a field that cannot be injected is complained about in the same words wherever this is
-/// written, and the compiler says it once.
+/// Named by the trait, so that a field that cannot be is complained about in the same words wherever this is written, and
+/// the compiler says it once.
 fn question(root: &Path, field: &Field) -> Option<TokenStream> {
     let ty = &field.ty;
     match &field.injection {
-        Injection::Service => Some(quote!(<#ty as #root::InjectField>::dependency)),
+        Injection::Service => Some(quote!(<#ty as #root::InjectField>::KEY)),
         Injection::Cloned => Some(quote!(#root::__private::Dependency::cloned::<#ty>)),
         Injection::Default | Injection::With(_) => None,
     }

@@ -141,7 +141,7 @@ fn python(event: &EventEntry, fields: &Value) -> Value {
     json!({
         "type": "object",
         "properties": {
-            "message_type": { "const": super::json::kind(event.kind) },
+            "message_type": { "const": event.kind.as_str() },
             "message_name": { "const": event.name },
             "message_id": { "type": "string", "format": "uuid" },
             "payload": { "allOf": [stamp, fields] },
@@ -163,7 +163,7 @@ fn cloud_event(event: &EventEntry, fields: &Value, source: &str) -> Value {
             "time": { "type": "string", "format": "date-time" },
             "datacontenttype": { "const": "application/json" },
             "subject": { "type": "string", "minLength": 1, "description": "the event's key" },
-            "messagetype": { "const": super::json::kind(event.kind) },
+            "messagetype": { "const": event.kind.as_str() },
             "correlationid": id,
             "causationid": id,
             "traceparent": { "type": "string" },

@@ -5,10 +5,9 @@ use super::{BrokerEntry, Catalog, DependencyEntry, EventEntry, HandlerEntry, Req
 use crate::broker::{Format, MessageBroker};
 use crate::container::{Container, Lifetime};
 use crate::event::EventDescriptor;
-use crate::mediator::{info_of_event, info_of_request};
 use crate::middleware::{Layer, MessageInfo, MessageKind};
-use crate::registry::{HandlerDescriptor, HandlerRole, HandlerSet};
-use crate::request::{RequestDescriptor, RequestKind};
+use crate::registry::{HandlerDescriptor, HandlerRole, HandlerSet, MessageDescriptor};
+use crate::request::{Mark, RequestDescriptor};
 
 /// What a mediator is built from, as far as the catalog tells of it.
 pub(crate) struct Wiring {
@@ -85,7 +84,10 @@ impl Wiring {
         let linked = inventory::iter::<RequestDescriptor>.into_iter().filter(|_| self.from_registry);
         let declared = linked.map(|request| (request, Source::of(request.location)));
         // Handlers and replacements know only their own place.
-        let handled = self.handlers.iter().filter_map(|handler| handler.request.as_ref());
+        let handled = self.handlers.iter().filter_map(|handler| match &handler.message {
+            MessageDescriptor::Request(request) => Some(request),
+            MessageDescriptor::Event(_) => None,
+        });
         let known =
             handled.chain(self.replaced.iter().map(|replaced| &replaced.request)).map(|request| (request, None));
         let mut requests = HashMap::new();
@@ -99,14 +101,11 @@ impl Wiring {
         RequestEntry {
             name: request.message,
             type_name: (request.name)(),
-            kind: match request.kind {
-                RequestKind::Command => MessageKind::Command,
-                RequestKind::Query => MessageKind::Query,
-            },
+            kind: request.kind.into(),
             response: (request.response)(),
             error: (request.error)(),
             idempotent: request.idempotent,
-            marks: Vec::new(),
+            marks: texts(request.marks),
             remote: source.as_ref().is_some_and(|source| self.remote.iter().any(|name| name == source.crate_name)),
             source,
             handlers: Vec::new(),
@@ -117,7 +116,7 @@ impl Wiring {
     fn events(&self) -> HashMap<TypeId, EventEntry> {
         let linked = inventory::iter::<EventDescriptor>.into_iter().filter(|_| self.from_registry);
         let declared = linked.map(|event| (event, Source::of(event.location)));
-        let handled = self.handlers.iter().filter_map(|handler| handler.event.as_ref()).map(|event| (event, None));
+        let handled = self.handlers.iter().filter_map(HandlerDescriptor::handled_event).map(|event| (event, None));
         let mut events = HashMap::new();
         for (event, source) in declared.chain(handled) {
             events.entry((event.id)()).or_insert_with(|| entry_of(event, source));
@@ -130,7 +129,7 @@ impl Wiring {
             HandlerRole::Request => (0, false),
             HandlerRole::Event { order, after_commit } => (order, after_commit),
         };
-        let dependencies = handler.dependencies().into_iter().map(|dependency| DependencyEntry {
+        let dependencies = handler.dependencies().iter().map(|dependency| DependencyEntry {
             field: dependency.field,
             type_name: dependency.key.name(),
             lifetime: container.map_or(Lifetime::Unknown, |container| container.lifetime(&dependency.key)),
@@ -141,7 +140,7 @@ impl Wiring {
             order,
             after_commit,
             dependencies: dependencies.collect(),
-            middleware: info_of(handler).map_or_else(Vec::new, |info| self.applying(&info)),
+            middleware: self.applying(&MessageInfo::of(handler)),
             causes: Vec::new(),
             source: Source::of(handler.location()),
         }
@@ -153,7 +152,7 @@ impl Wiring {
             order: 0,
             after_commit: false,
             dependencies: Vec::new(),
-            middleware: self.applying(&info_of_request(&replaced.request, replaced.handler, None)),
+            middleware: self.applying(&MessageInfo::of_request(&replaced.request, replaced.handler, None)),
             causes: Vec::new(),
             source: None,
         }
@@ -168,20 +167,19 @@ impl Wiring {
     }
 }
 
-fn info_of(handler: &HandlerDescriptor) -> Option<MessageInfo> {
-    let (name, location) = (handler.handler(), handler.location());
-    let request = handler.request.as_ref().map(|request| info_of_request(request, name, Some(location)));
-    request.or_else(|| handler.event.as_ref().map(|event| info_of_event(event, name, location)))
+fn texts(marks: &[Mark]) -> Vec<&'static str> {
+    marks.iter().map(|mark| mark.text).collect()
 }
 
 fn entry_of(event: &EventDescriptor, source: Option<Source>) -> EventEntry {
     EventEntry {
         name: event.name,
         type_name: (event.type_name)(),
-        kind: event.kind(),
+        kind: MessageKind::of_event(event),
         topic: event.topic,
         aliases: event.aliases,
         must_be_handled: event.must_be_handled,
+        marks: texts(event.marks),
         #[cfg(feature = "asyncapi")]
         schema: event.schema.map(super::schema::of),
         #[cfg(not(feature = "asyncapi"))]

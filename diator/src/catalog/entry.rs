@@ -20,7 +20,7 @@ pub struct RequestEntry {
     pub error: &'static str,
     /// Whether it may be handled twice.
     pub idempotent: bool,
-    /// What `#[request(mark = …)]` says of it.
+    /// What `#[request(mark = …)]` says of it, in the order given.
     pub marks: Vec<&'static str>,
     /// Whether `.remote(…)` names its crate: another process handles it.
     pub remote: bool,
@@ -46,6 +46,8 @@ pub struct EventEntry {
     pub aliases: &'static [&'static str],
     /// Whether `build()` insists on a handler.
     pub must_be_handled: bool,
+    /// What `#[event(mark = …)]` says of it, in the order given.
+    pub marks: Vec<&'static str>,
     /// Its own fields on the wire as JSON Schema, draft 7; `None` without `#[event(schema)]`.
     pub schema: Option<serde_json::Value>,
     /// Where it was declared, if that is known: not for an instance of a generic type.

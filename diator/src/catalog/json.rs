@@ -2,7 +2,6 @@ use serde_json::{Map, Value, json};
 
 use super::{BrokerEntry, Catalog, DependencyEntry, EventEntry, HandlerEntry, RequestEntry, Source};
 use crate::container::Lifetime;
-use crate::middleware::MessageKind;
 
 impl Catalog {
     /// The whole catalog as JSON, its keys sorted.
@@ -24,7 +23,7 @@ fn request(request: &RequestEntry) -> Value {
     json!({
         "name": request.name,
         "type": request.type_name,
-        "kind": kind(request.kind),
+        "kind": request.kind.as_str(),
         "response": request.response,
         "error": request.error,
         "idempotent": request.idempotent,
@@ -39,10 +38,11 @@ fn event(event: &EventEntry) -> Value {
     json!({
         "name": event.name,
         "type": event.type_name,
-        "kind": kind(event.kind),
+        "kind": event.kind.as_str(),
         "topic": event.topic,
         "aliases": event.aliases,
         "must_be_handled": event.must_be_handled,
+        "marks": event.marks,
         "schema": event.schema,
         "source": source(event.source.as_ref()),
         "handlers": event.handlers.iter().map(handler).collect::<Vec<_>>(),
@@ -96,16 +96,6 @@ fn source(source: Option<&Source>) -> Value {
     )
 }
 
-pub(super) fn kind(kind: MessageKind) -> &'static str {
-    match kind {
-        MessageKind::Command => "command",
-        MessageKind::Query => "query",
-        MessageKind::DomainEvent => "domain_event",
-        MessageKind::NotificationEvent => "notification_event",
-        MessageKind::EcstEvent => "ecst_event",
-    }
-}
-
 pub(super) fn lifetime(lifetime: Lifetime) -> &'static str {
     match lifetime {
         Lifetime::Singleton => "singleton",
@@ -113,6 +103,7 @@ pub(super) fn lifetime(lifetime: Lifetime) -> &'static str {
         Lifetime::Transient => "transient",
         Lifetime::Unknown => "unknown",
         Lifetime::Missing => "missing",
+        Lifetime::Ambiguous => "ambiguous",
     }
 }
 

@@ -1,8 +1,15 @@
 //! Where handlers get their dependencies from.
 
+#[cfg(feature = "dill")]
+mod dill;
+#[cfg(feature = "froodi")]
+mod froodi;
 mod identity;
 mod key;
+#[cfg(feature = "more-di")]
+mod more_di;
 mod services;
+mod unit_of_work;
 
 use std::error::Error;
 use std::fmt;
@@ -13,7 +20,10 @@ use crate::{BoxError, BoxFuture, Meta};
 
 pub(crate) use self::identity::TypeMap;
 pub use self::key::{DependencyKey, Place};
-pub use self::services::{OwnedServiceScope, ServiceScope, Services};
+#[cfg(feature = "more-di")]
+pub use self::more_di::MoreDi;
+pub use self::services::{OwnedServiceScope, ProvidedFrom, ServiceScope, Services};
+pub use self::unit_of_work::{Enlistment, Savepoint, Savepoints, UnitOfWork};
 
 /// How long a service lives, as far as its container knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +37,8 @@ pub enum Lifetime {
     Transient,
     /// The container cannot tell: treated like [`Scoped`](Self::Scoped).
     Unknown,
+    /// The container has several and no rule which of them is meant: a problem that `build()` reports.
+    Ambiguous,
     /// The container has none: a problem that `build()` reports.
     Missing,
 }
@@ -114,6 +126,35 @@ impl Error for Misregistered {
     }
 }
 
+/// The container has no such service.
+///
+/// A container that cannot tell [`Lifetime::Missing`] answers with it, so that an `Option<Arc<T>>` is `None`.
+#[derive(Debug)]
+pub struct NotRegistered {
+    key: DependencyKey,
+}
+
+impl NotRegistered {
+    /// There is nothing under this key.
+    #[must_use]
+    pub fn new(key: DependencyKey) -> Self {
+        Self { key }
+    }
+
+    /// Whether the error says so of this key, and not of something that the service needs.
+    pub(crate) fn is(error: &BoxError, key: &DependencyKey) -> bool {
+        error.downcast_ref::<Self>().is_some_and(|missing| missing.key == *key)
+    }
+}
+
+impl fmt::Display for NotRegistered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the container has no `{}`", self.key.name())
+    }
+}
+
+impl Error for NotRegistered {}
+
 /// The answer to [`Scope::resolve`].
 #[must_use]
 pub enum Resolving<'a> {
@@ -174,9 +215,11 @@ impl fmt::Debug for Closing {
 ///
 /// # Guarantees
 ///
-/// `lifetime`, `validate` and `singleton` are called while the mediator is built, never while a message runs.
-/// `open` is called at most once for a unit of work, and only if its handlers need a service that
-/// is no singleton. All of it may be called from several threads at once.
+/// `validate` and `singleton` are called while the mediator is built, never while a message runs; `lifetime` too, except
+/// for the `Option<Arc<T>>` of a handler that is built for each message.
+/// `open` is called only if the handlers of a unit of work need a service that is no singleton, and then once; again
+/// only where a nested request opened the scope, failed, and was undone with it. All of it may be called from several
+/// threads at once.
 pub trait Container: Send + Sync + 'static {
     /// How long the service lives; [`Lifetime::Missing`] if there is none.
     fn lifetime(&self, key: &DependencyKey) -> Lifetime;
@@ -214,6 +257,15 @@ pub trait Scope: Send + Sync {
     /// `meta` is what the scope was opened for; it is given again so that a scope need not keep it.
     fn resolve<'a>(&'a self, key: &DependencyKey, meta: &'a Meta, into: Place<'a>) -> Resolving<'a>;
 
+    /// Marks the place to which a nested request that fails is undone.
+    ///
+    /// `None` says that the scope can only be undone as a whole: then a nested request that fails leaves nothing but
+    /// [`SendError::RolledBack`](crate::SendError::RolledBack) for the message that it belongs to. Nothing must happen
+    /// before the future is polled: it is also asked for to see whether there is one.
+    fn savepoint(&self) -> Option<BoxFuture<'_, Result<Box<dyn Savepoint>, BoxError>>> {
+        None
+    }
+
     /// Ends the unit of work.
     ///
     /// On [`Outcome::Success`] the implementor must make sure that the commit happened: PostgreSQL answers
@@ -228,13 +280,19 @@ impl dyn Scope + '_ {
     ///
     /// The container has no such service, or cannot build it.
     pub async fn get<T: ?Sized + Send + Sync + 'static>(&self, meta: &Meta) -> Result<Arc<T>, BoxError> {
+        self.find(&DependencyKey::of::<T>(), meta).await
+    }
+
+    pub(crate) async fn find<T>(&self, key: &DependencyKey, meta: &Meta) -> Result<Arc<T>, BoxError>
+    where
+        T: ?Sized + Send + Sync + 'static,
+    {
         let mut slot = None;
-        let key = DependencyKey::of::<T>();
-        match self.resolve(&key, meta, Place::new(&mut slot)) {
+        match self.resolve(key, meta, Place::new(&mut slot)) {
             Resolving::Ready(resolved) => resolved?,
             Resolving::Pending(resolving) => resolving.await?,
         }
-        slot.ok_or_else(|| unanswered(&key))
+        slot.ok_or_else(|| unanswered(key))
     }
 }
 

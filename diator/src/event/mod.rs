@@ -11,8 +11,8 @@ use std::any::{Any, TypeId, type_name};
 
 use serde_json::Value;
 
+use crate::Mark;
 use crate::broker::{DecodeError, MessageType};
-use crate::middleware::MessageKind;
 use crate::registry::Location;
 
 pub use self::domain::{Domain, DomainEvent};
@@ -46,6 +46,8 @@ pub trait Event: Sized + Send + Sync + 'static {
     const MUST_BE_HANDLED: bool = false;
     /// The form of its fields, for the [catalog](crate::catalog): `#[event(schema)]`.
     const SCHEMA: Option<EventSchema> = None;
+    /// What it tells middleware: `#[event(mark = …)]`.
+    const MARKS: &'static [Mark] = &[];
 
     /// What the event is about: brokers that can, keep events with one key in order.
     #[must_use]
@@ -100,6 +102,7 @@ pub struct EventDescriptor {
     pub(crate) topic: Option<&'static str>,
     pub(crate) message_type: Option<MessageType>,
     pub(crate) must_be_handled: bool,
+    pub(crate) marks: &'static [Mark],
     #[cfg_attr(not(feature = "asyncapi"), expect(dead_code, reason = "only the feature `asyncapi` reads it"))]
     pub(crate) schema: Option<EventSchema>,
     pub(crate) location: Location,
@@ -119,18 +122,10 @@ impl EventDescriptor {
             topic: E::TOPIC,
             message_type: <E::Kind as EventKind<E>>::MESSAGE_TYPE,
             must_be_handled: E::MUST_BE_HANDLED,
+            marks: E::MARKS,
             schema: E::SCHEMA,
             location,
             decode: None,
-        }
-    }
-
-    /// What sort of message it is.
-    pub(crate) fn kind(&self) -> MessageKind {
-        match self.message_type {
-            None => MessageKind::DomainEvent,
-            Some(MessageType::Notification) => MessageKind::NotificationEvent,
-            Some(MessageType::Ecst) => MessageKind::EcstEvent,
         }
     }
 

@@ -131,15 +131,17 @@ fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
     }
     for handler in builder.handlers.iter().filter(|handler| !is_replaced(builder, handler)) {
         for dependency in handler.dependencies() {
-            if dependency.optional || container.lifetime(&dependency.key) != Lifetime::Missing {
-                continue;
-            }
             let (name, field, service) = (handler.handler(), dependency.field, dependency.key.name());
+            let (has, remedy) = match container.lifetime(&dependency.key) {
+                Lifetime::Missing if !dependency.optional => ("none", how_to_register(&short(service))),
+                Lifetime::Ambiguous => ("several", format!("register one `{}` only", short(service))),
+                _ => continue,
+            };
             problems.push(Problem::new(
                 ProblemKind::MissingDependency,
                 handler.location(),
-                format!("the handler `{name}` needs `{service}` for its field `{field}`, and the container has none"),
-                how_to_register(&short(service)),
+                format!("the handler `{name}` needs `{service}` for its field `{field}`, and the container has {has}"),
+                remedy,
             ));
         }
     }
@@ -230,7 +232,7 @@ fn events(builder: &MediatorBuilder) -> Vec<EventDescriptor> {
     let linked = inventory::iter::<EventDescriptor>.into_iter().filter(|_| builder.from_registry).copied();
     // The registry's come first: they know where the event was declared, the handlers' only where the handler was.
     let handlers = builder.handlers.iter().chain(&builder.left_out);
-    let mut events: Vec<_> = linked.chain(handlers.filter_map(|handler| handler.event)).collect();
+    let mut events: Vec<_> = linked.chain(handlers.filter_map(|handler| handler.handled_event().copied())).collect();
     let mut seen = HashSet::new();
     events.retain(|event| seen.insert((event.id)()));
     events.sort_by_key(|event| (event.location, (event.type_name)()));

@@ -1,16 +1,18 @@
+use std::any::Any;
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, ready};
+use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::Arc;
-
-use tokio::sync::Mutex;
 
 use super::Mediator;
 use super::finish::Finishing;
+use super::journey::Origin;
 use super::running::{Entered, Running};
 use super::unit::Unit;
 use crate::catalog::Cause;
 use crate::inject::{Inject, Resolver, Unresolved};
-use crate::middleware::{Pipeline, send_through};
+use crate::middleware::{Committing, Layer, Pipeline, RequestExchange, all_idle, exchange};
 use crate::registry::{Dependency, SlotIndex};
 use crate::{BoxFuture, Meta, Request, RequestContext, RequestHandler, SendError};
 
@@ -36,44 +38,59 @@ impl<'a> Dispatch<'a> {
         Self { mediator, meta }
     }
 
+    pub(super) fn enter(self) -> Result<Root<'a>, Failure> {
+        Root::enter(self.mediator, self.meta)
+    }
+
     pub(super) fn send_dyn<R: Request>(self, request: R) -> BoxFuture<'a, SendResult<R>> {
-        match self.mediator.route::<R>() {
-            Some(route) => route.send(self, request),
-            None => Box::pin(async { Err(unhandled::<R>()) }),
-        }
+        send_from(self.mediator, Origin::Outside(self), request)
     }
 }
 
 /// Sends a request to a handler that is known by its type: what [`Mediator::send`] comes to.
 // One body and no other future within it but the handler's: each further one would be copied to its place.
-pub async fn send<R, H>(dispatch: Dispatch<'_>, request: R, slot: &'static SlotIndex) -> SendResult<R>
+#[expect(
+    clippy::manual_async_fn,
+    reason = "that the future is `Send`, the compiler would find out anew for each handler"
+)]
+pub fn send<R, H>(
+    dispatch: Dispatch<'_>,
+    request: R,
+    slot: &'static SlotIndex,
+) -> impl Future<Output = SendResult<R>> + Send
 where
     R: Request,
     H: RequestHandler<R>,
 {
-    let Some(handler) = dispatch.mediator.built::<H>(slot) else {
-        return dispatch.send_dyn(request).await;
-    };
-    let root = Root::enter(dispatch.mediator, dispatch.meta)?;
-    let mut unit = Unit::default();
-    let result = handler.handle(request, &mut RequestContext::new(root.run(&mut unit))).await;
-    if unit.is_untouched() {
-        // There is nothing to drop, which the compiler cannot see.
-        std::mem::forget(unit);
-        return result.map_err(SendError::Handler);
+    async move {
+        let Some(handler) = dispatch.mediator.built::<H>(slot) else {
+            return dispatch.send_dyn(request).await;
+        };
+        let root = Root::enter(dispatch.mediator, dispatch.meta)?;
+        let mut unit = Unit::default();
+        let result = handler.handle(request, &mut RequestContext::new(root.run(&mut unit))).await;
+        if unit.is_untouched() {
+            // There is nothing to drop, which the compiler cannot see.
+            std::mem::forget(unit);
+            return result.map_err(SendError::Handler);
+        }
+        let ended = root.end(&mut unit, result.is_ok(), None).await;
+        answer(result.map_err(SendError::Handler), ended)
     }
-    let ended = root.end(&mut unit, result.is_ok()).await;
-    answer(result.map_err(SendError::Handler), ended)
 }
 
-fn unhandled<R: Request>() -> SendError<R::Error> {
-    SendError::Unhandled { request: std::any::type_name::<R>() }
+fn send_from<'a, R: Request>(mediator: &'a Mediator, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
+    match mediator.route::<R>() {
+        Some(route) => route.send(origin, request),
+        None => Box::pin(ready(Err(SendError::Unhandled { request: std::any::type_name::<R>() }))),
+    }
 }
 
 impl Mediator {
     #[inline]
     fn built<H: 'static>(&self, slot: &SlotIndex) -> Option<&H> {
-        self.0.slots.get(slot.get())?.as_ref()?.downcast_ref()
+        let Slot { handler, layers } = self.0.slots.get(slot.get())?.as_ref()?;
+        handler.downcast_ref().filter(|_| all_idle(layers))
     }
 }
 
@@ -109,22 +126,28 @@ impl<'a> Root<'a> {
         Run { mediator: self.mediator, meta: &self.meta, unit }
     }
 
-    /// What follows the handler: the same for every message.
+    /// What follows the handler: the same for every message. `committing` is told when the commit begins.
     pub(super) async fn conclude<T: Send + 'static, E>(
         &self,
         unit: &mut Unit,
         result: Result<T, SendError<E>>,
+        committing: Option<&Committing>,
     ) -> Result<T, SendError<E>> {
         if unit.is_untouched() {
             return result;
         }
-        let ended = self.end(unit, result.is_ok()).await;
+        let ended = self.end(unit, result.is_ok(), committing).await;
         answer(result, ended)
     }
 
-    fn end<'r>(&'r self, unit: &'r mut Unit, succeeded: bool) -> Finishing<'r> {
+    pub(super) fn end<'r>(
+        &'r self,
+        unit: &'r mut Unit,
+        succeeded: bool,
+        committing: Option<&'r Committing>,
+    ) -> Finishing<'r> {
         let run = self.run(unit);
-        if succeeded { run.finish() } else { run.fail() }
+        if succeeded { run.finish(committing) } else { run.fail() }
     }
 }
 
@@ -164,155 +187,102 @@ impl<'a> Run<'a> {
 
     /// Sends a nested request.
     pub(crate) fn send<R: Request>(self, request: R) -> BoxFuture<'a, SendResult<R>> {
-        match self.mediator.route::<R>() {
-            Some(route) => route.nest(self, request),
-            None => Box::pin(async { Err(unhandled::<R>()) }),
-        }
+        send_from(self.mediator, Origin::Nested(self), request)
     }
 
     /// Builds a handler whose dependencies belong to this unit of work.
     pub(crate) async fn build<H: Inject>(&mut self) -> Result<H, Failure> {
+        let mut resolver = self.resolver().await?;
+        match H::inject(&mut resolver).await {
+            Ok(handler) => Ok(handler),
+            Err(_unresolved) => Err(unresolved(std::any::type_name::<H>(), resolver)),
+        }
+    }
+
+    async fn resolver(&mut self) -> Result<Resolver<'_>, Failure> {
         let container = &*self.mediator.0.container;
         let scope = self.unit.scope(container, self.meta).await.map_err(SendError::Scope)?;
-        let mut resolver = Resolver::new(container, Some((scope, self.meta)));
-        let handler = H::inject(&mut resolver).await;
-        handler.map_err(|_unresolved| SendError::Resolve {
-            handler: std::any::type_name::<H>(),
-            source: resolver.into_error(),
-        })
+        Ok(Resolver::new(container, Some((scope, self.meta))))
     }
 }
 
-/// Where a request comes from.
-pub(crate) enum Origin<'a> {
-    Outside(Root<'a>),
-    Nested(NestedRequest<'a>),
-}
-
-impl Origin<'_> {
-    fn meta(&self) -> &Meta {
-        match self {
-            Self::Outside(root) => &root.meta,
-            Self::Nested(nested) => nested.meta,
-        }
-    }
-}
-
-/// A request that is sent from within a handler, with all its middleware and attempts; unless it succeeds, what it did
-/// is undone.
-pub(crate) struct NestedRequest<'a> {
-    meta: &'a Meta,
-    // A mutex, because a middleware may let the request be handled several times, one after the other: each attempt
-    // borrows the unit for its time. It is never waited for.
-    run: Mutex<Run<'a>>,
-    mark: usize,
-    succeeded: bool,
-}
-
-impl<'a> NestedRequest<'a> {
-    fn begin(run: Run<'a>) -> Self {
-        Self { meta: run.meta, mark: run.unit.mark(), run: Mutex::new(run), succeeded: false }
-    }
-}
-
-impl Drop for NestedRequest<'_> {
-    fn drop(&mut self) {
-        if !self.succeeded {
-            self.run.get_mut().unit.undo_from(self.mark);
-        }
-    }
+fn unresolved(handler: &'static str, resolver: Resolver<'_>) -> Failure {
+    SendError::Resolve { handler, source: resolver.into_error() }
 }
 
 /// The way to the handler of the request `R`.
 pub(crate) trait Route<R: Request>: Send + Sync {
-    /// Sends a request from outside.
-    fn send<'a>(&'a self, dispatch: Dispatch<'a>, request: R) -> BoxFuture<'a, SendResult<R>>;
-
-    /// Sends a request from within a handler.
-    fn nest<'a>(&'a self, run: Run<'a>, request: R) -> BoxFuture<'a, SendResult<R>>;
+    fn send<'a>(&'a self, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>>;
 }
 
-/// A handler, and what wraps it.
-pub(crate) struct RouteTo<H> {
-    /// Built with the mediator, if all its dependencies are singletons; else it is built for each message.
-    pub(super) built: Option<Arc<H>>,
+/// A handler that the fast path may call while none of its middleware has anything to do.
+pub(super) struct Slot {
+    pub(super) handler: Arc<dyn Any + Send + Sync>,
+    pub(super) layers: Arc<[Layer]>,
+}
+
+/// A handler of `R`, and what wraps it.
+pub(crate) struct RouteTo<R, H> {
+    /// An `H`, built with the mediator, if all its dependencies are singletons; else it is built for each message.
+    pub(super) built: Option<Arc<dyn Any + Send + Sync>>,
     pub(super) pipeline: Pipeline,
-    /// Where the built handler is, if nothing wraps it: then a boxed `send` is all there is to do.
+    /// Where the built handler is, if nothing wraps it: then a boxed [`send`] is all there is to do.
     pub(super) slot: Option<&'static SlotIndex>,
+    pub(super) types: PhantomData<fn(R) -> H>,
 }
 
-impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<H> {
-    fn send<'a>(&'a self, dispatch: Dispatch<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
-        if let Some(slot) = self.slot {
-            return Box::pin(send::<R, H>(dispatch, request, slot));
-        }
+impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<R, H> {
+    // What is written here is compiled again for each handler: all that does not need the types is called.
+    fn send<'a>(&'a self, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
+        let origin = match (origin, self.slot) {
+            (Origin::Outside(dispatch), Some(slot)) => return Box::pin(send::<R, H>(dispatch, request, slot)),
+            (origin, _) => origin,
+        };
         Box::pin(async move {
-            let root = Root::enter(dispatch.mediator, dispatch.meta)?;
-            self.send_from(&Origin::Outside(root), request).await
-        })
-    }
-
-    fn nest<'a>(&'a self, run: Run<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
-        Box::pin(async move {
-            let mut origin = Origin::Nested(NestedRequest::begin(run));
-            let result = self.send_from(&origin, request).await;
-            if let (Origin::Nested(nested), Ok(_)) = (&mut origin, &result) {
-                nested.succeeded = true;
-            }
-            result
+            let journey = match origin.begin().await {
+                Ok(journey) => journey,
+                Err(failure) => return Err(widen(failure)),
+            };
+            let attempt = |request| async {
+                let mut attempt = match journey.attempt(R::NAME).await {
+                    Ok(attempt) => attempt,
+                    Err(failure) => return Err(widen(failure)),
+                };
+                let result = self.handle(attempt.run(), request).await;
+                let ended = attempt.end(result.is_ok()).await;
+                answer(result, ended)
+            };
+            let result = if self.pipeline.is_idle() {
+                attempt(request).await
+            } else {
+                let running = pin!(None);
+                let mut exchange = RequestExchange::new(request, attempt, running);
+                exchange::run(&self.pipeline, journey.meta(), journey.committing(), &mut exchange).await;
+                exchange.into_reply()
+            };
+            let ended = journey.end(result.is_ok()).await;
+            answer(result, ended)
         })
     }
 }
 
-impl<H: Inject> RouteTo<H> {
-    async fn send_from<R: Request>(&self, origin: &Origin<'_>, request: R) -> SendResult<R>
-    where
-        H: RequestHandler<R>,
-    {
-        if self.pipeline.layers.is_empty() {
-            return self.attempt(origin, request).await;
-        }
-        let attempt = |request| self.attempt(origin, request);
-        send_through(&self.pipeline, origin.meta(), request, attempt).await
-    }
-
-    /// Handles a request once, with all that belongs to it: for one from outside, the events and the commit.
-    async fn attempt<R: Request>(&self, origin: &Origin<'_>, request: R) -> SendResult<R>
-    where
-        H: RequestHandler<R>,
-    {
-        match origin {
-            Origin::Outside(root) => {
-                let mut unit = Unit::default();
-                let result = self.handle(root.run(&mut unit), request).await;
-                root.conclude(&mut unit, result).await
-            }
-            Origin::Nested(nested) => {
-                let mut run = nested.run.lock().await;
-                let Run { mediator, meta, unit } = run.reborrow();
-                let nested = unit.nest(R::NAME).map_err(|(message, limit)| SendError::Cascade { message, limit })?;
-                let result = self.handle(Run { mediator, meta, unit: nested.unit }, request).await;
-                if result.is_ok() {
-                    nested.succeed();
-                }
-                result
-            }
-        }
-    }
-
-    async fn handle<R: Request>(&self, mut run: Run<'_>, request: R) -> SendResult<R>
-    where
-        H: RequestHandler<R>,
-    {
+impl<R: Request, H: RequestHandler<R> + Inject> RouteTo<R, H> {
+    async fn handle(&self, mut run: Run<'_>, request: R) -> SendResult<R> {
         let for_this_message;
         let handler = match &self.built {
-            Some(built) => &**built,
-            None => {
-                for_this_message = run.build::<H>().await.map_err(widen)?;
-                &for_this_message
-            }
+            Some(built) => built.downcast_ref::<H>().expect("the route to a handler holds that handler"),
+            None => match run.build::<H>().await {
+                Ok(handler) => {
+                    for_this_message = handler;
+                    &for_this_message
+                }
+                Err(failure) => return Err(widen(failure)),
+            },
         };
-        handler.handle(request, &mut RequestContext::new(run)).await.map_err(SendError::Handler)
+        match handler.handle(request, &mut RequestContext::new(run)).await {
+            Ok(response) => Ok(response),
+            Err(error) => Err(SendError::Handler(error)),
+        }
     }
 }
 
@@ -330,9 +300,7 @@ impl<R: Request, H: RequestHandler<R>> RequestHandler<R> for Replacement<H> {
 }
 
 impl<H: Send + Sync + 'static> Inject for Replacement<H> {
-    fn dependencies() -> Vec<Dependency> {
-        Vec::new()
-    }
+    const DEPENDENCIES: &'static [Dependency] = &[];
 
     async fn inject(resolver: &mut Resolver<'_>) -> Result<Self, Unresolved> {
         Err(resolver.unresolvable())

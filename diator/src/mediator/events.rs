@@ -1,4 +1,6 @@
 use std::any::{Any, type_name};
+use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -7,7 +9,7 @@ use super::dispatch::{Run, widen};
 use crate::catalog::Cause;
 use crate::event::Decode;
 use crate::inject::Inject;
-use crate::middleware::{Pipeline, handle_through};
+use crate::middleware::{EventExchange, Pipeline, exchange};
 use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
 
 /// All handlers of one event.
@@ -37,22 +39,25 @@ pub(crate) trait HandleEvent: Send + Sync {
 
 /// A handler of `E`, and what wraps it.
 pub(crate) struct EventTo<E, H> {
-    /// Built with the mediator, if all its dependencies are singletons; else it is built for each event.
-    pub(super) built: Option<Arc<H>>,
+    /// An `H`, built with the mediator, if all its dependencies are singletons; else it is built for each event.
+    pub(super) built: Option<Arc<dyn Any + Send + Sync>>,
     pub(super) pipeline: Pipeline,
-    pub(super) event: std::marker::PhantomData<fn(E)>,
+    pub(super) types: PhantomData<fn(E) -> H>,
 }
 
 impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
     fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, EventResult> {
         Box::pin(async move {
-            if self.pipeline.layers.is_empty() {
+            if self.pipeline.is_idle() {
                 return self.attempt(event, run).await;
             }
             let meta = run.meta;
             let run = Mutex::new(run);
             let attempt = || async { self.attempt(event, run.lock().await.reborrow()).await };
-            handle_through(&self.pipeline, meta, event, attempt).await
+            let running = pin!(None);
+            let mut exchange = EventExchange::new(event, attempt, running);
+            exchange::run(&self.pipeline, meta, None, &mut exchange).await;
+            exchange.into_reply()
         })
     }
 }
@@ -68,8 +73,8 @@ impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
             return Err(SendError::Handler(error.into()));
         };
         let for_this_event;
-        let handler = match &self.built {
-            Some(built) => &**built,
+        let handler = match self.built.as_deref().and_then(|built| built.downcast_ref::<H>()) {
+            Some(built) => built,
             None => {
                 for_this_event = run.build::<H>().await.map_err(widen)?;
                 &for_this_event

@@ -2,49 +2,37 @@
 //!
 //! It knows no request's type, so that every way of sending comes to the same end.
 
-use std::future::{Future, Ready, ready};
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
 use super::after::Delivery;
 use super::dispatch::{Failure, Run};
+use super::soon::Soon;
+use crate::SendError;
 use crate::broker::OutboundMessage;
 use crate::container::{Closing, CommitError};
 use crate::event::Emitted;
-use crate::{BoxFuture, SendError};
+use crate::middleware::Committing;
 
 /// What follows a handler; a scope that closes at once needs no box.
-pub(super) enum Finishing<'a> {
-    Ready(Ready<Result<(), Failure>>),
-    Pending(BoxFuture<'a, Result<(), Failure>>),
-}
-
-impl Future for Finishing<'_> {
-    type Output = Result<(), Failure>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Self::Ready(finished) => Pin::new(finished).poll(cx),
-            Self::Pending(finishing) => finishing.as_mut().poll(cx),
-        }
-    }
-}
+pub(super) type Finishing<'a> = Soon<'a, Result<(), Failure>>;
 
 impl<'a> Run<'a> {
     /// Carries a message on whose handler succeeded.
     // A named type for the future: handlers of events may send, which comes here again.
-    pub(super) fn finish(mut self) -> Finishing<'a> {
+    pub(super) fn finish(mut self, committing: Option<&'a Committing>) -> Finishing<'a> {
         if self.unit.only_commits() {
+            begin(committing);
             return match self.unit.commit() {
-                Closing::Ready(closed) => Finishing::Ready(ready(closed.map_err(uncommitted))),
-                closing => Finishing::Pending(Box::pin(self.deliver(closing, Vec::new()))),
+                Closing::Ready(closed) => Soon::now(settle(committing, closed.map_err(uncommitted))),
+                closing => {
+                    Soon::Pending(Box::pin(async move { settle(committing, self.deliver(closing, Vec::new()).await) }))
+                }
             };
         }
-        Finishing::Pending(Box::pin(async move {
+        Soon::Pending(Box::pin(async move {
             match self.up_to_the_commit().await {
                 Ok(messages) => {
+                    begin(committing);
                     let closing = self.unit.commit();
-                    self.deliver(closing, messages).await
+                    settle(committing, self.deliver(closing, messages).await)
                 }
                 Err(failure) => {
                     self.unit.fail().await;
@@ -56,7 +44,7 @@ impl<'a> Run<'a> {
 
     /// Ends a message that failed: its events are dropped, its scope rolls back.
     pub(super) fn fail(self) -> Finishing<'a> {
-        Finishing::Pending(Box::pin(async move {
+        Soon::Pending(Box::pin(async move {
             self.unit.fail().await;
             Ok(())
         }))
@@ -160,6 +148,22 @@ impl<'a> Run<'a> {
             }
         }
     }
+}
+
+fn begin(committing: Option<&Committing>) {
+    if let Some(committing) = committing {
+        committing.begin();
+    }
+}
+
+/// After a commit that failed, another attempt may follow, which can be given up.
+fn settle(committing: Option<&Committing>, delivered: Result<(), Failure>) -> Result<(), Failure> {
+    if let (Some(committing), Err(failure)) = (committing, &delivered)
+        && !failure.is_committed()
+    {
+        committing.reset();
+    }
+    delivered
 }
 
 fn uncommitted(error: CommitError) -> Failure {

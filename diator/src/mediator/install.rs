@@ -1,20 +1,17 @@
-use std::any::{Any, TypeId, type_name};
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::dispatch::{Replacement, Route, RouteTo};
+use super::dispatch::{Replacement, Route, RouteTo, Slot};
 use super::events::{EventEntry, EventRoute, EventTo};
+use crate::catalog::Replaced;
 use crate::container::{Container, Lifetime, TypeMap};
-use crate::event::EventDescriptor;
-use crate::inject::{Inject, Resolver};
-use crate::middleware::{Layer, MessageInfo, MessageKind, Pipeline};
-use crate::registry::{HandlerDescriptor, HandlerRole, Location, Problem, ProblemKind};
-use crate::request::RequestDescriptor;
-use crate::{Event, EventHandler, Request, RequestHandler, RequestKind};
+use crate::inject::{Inject, Resolver, Unresolved};
+use crate::middleware::{Layer, MessageInfo, Pipeline};
+use crate::registry::{HandlerDescriptor, HandlerRole, Problem, ProblemKind, SlotIndex};
+use crate::{BoxFuture, Event, EventHandler, Request, RequestHandler};
 
 /// Takes handlers into the maps of a mediator that is being built.
 pub(crate) struct Install<'b> {
@@ -22,7 +19,7 @@ pub(crate) struct Install<'b> {
     layers: &'b [Layer],
     maps: Maps,
     // One handler type may handle several messages, and is built once for them all.
-    built: HashMap<TypeId, Option<Arc<dyn Any + Send + Sync>>>,
+    built: HashMap<TypeId, Option<Built>>,
     problems: Vec<Problem>,
 }
 
@@ -30,7 +27,7 @@ pub(crate) struct Install<'b> {
 #[derive(Default)]
 pub(super) struct Maps {
     pub(super) routes: TypeMap<Box<dyn Any + Send + Sync>>,
-    pub(super) slots: Vec<Option<Arc<dyn Any + Send + Sync>>>,
+    pub(super) slots: Vec<Option<Slot>>,
     pub(super) events: TypeMap<EventRoute>,
 }
 
@@ -61,28 +58,34 @@ impl<'b> Install<'b> {
         install: &mut Install<'_>,
     ) {
         let built = install.built::<H>(descriptor);
-        let request = RequestDescriptor::of::<R>(descriptor.location());
-        let info = info_of_request(&request, descriptor.handler(), Some(descriptor.location()));
-        let pipeline = Pipeline::new(info, install.layers);
-        let slot = descriptor.slot.filter(|_| pipeline.layers.is_empty()).map(|slot| slot());
-        if let (Some(built), Some(slot)) = (&built, slot) {
-            let number = slot.assign();
-            let slots = &mut install.maps.slots;
-            slots.resize(slots.len().max(number + 1), None);
-            slots[number] = Some(built.clone());
-        }
-        let slot = slot.filter(|_| built.is_some());
-        install.route::<R, H>(RouteTo { built, pipeline, slot });
+        let pipeline = Pipeline::new(MessageInfo::of(descriptor), install.layers);
+        let slot = install.fast_path(descriptor, &pipeline, built.as_ref());
+        install.route(RouteTo::<R, H> { built, pipeline, slot, types: PhantomData });
+    }
+
+    /// Lets `send` find the handler; the answer is where it is, if nothing wraps it.
+    fn fast_path(
+        &mut self,
+        descriptor: &HandlerDescriptor,
+        pipeline: &Pipeline,
+        built: Option<&Built>,
+    ) -> Option<&'static SlotIndex> {
+        let (built, slot) = (built?, descriptor.slot?());
+        let (number, slots) = (slot.assign(), &mut self.maps.slots);
+        slots.resize_with(slots.len().max(number + 1), || None);
+        slots[number] = Some(Slot { handler: built.clone(), layers: pipeline.layers.clone() });
+        pipeline.layers.is_empty().then_some(slot)
     }
 
     /// Takes a handler in that is given as it is.
-    pub(super) fn replacement<R: Request, H: RequestHandler<R>>(&mut self, handler: Replacement<H>, at: Location) {
-        let info = info_of_request(&RequestDescriptor::of::<R>(at), type_name::<H>(), None);
+    pub(super) fn replacement<R: Request, H: RequestHandler<R>>(&mut self, replaced: &Replaced, handler: H) {
+        let info = MessageInfo::of_request(&replaced.request, replaced.handler, None);
         let pipeline = Pipeline::new(info, self.layers);
-        self.route::<R, _>(RouteTo { built: Some(Arc::new(handler)), pipeline, slot: None });
+        let built: Option<Built> = Some(Arc::new(Replacement(handler)));
+        self.route(RouteTo::<R, Replacement<H>> { built, pipeline, slot: None, types: PhantomData });
     }
 
-    fn route<R: Request, H: RequestHandler<R> + Inject>(&mut self, route: RouteTo<H>) {
+    fn route<R: Request, H: RequestHandler<R> + Inject>(&mut self, route: RouteTo<R, H>) {
         let route: Box<dyn Route<R>> = Box::new(route);
         self.maps.routes.insert(TypeId::of::<R>(), Box::new(route));
     }
@@ -94,13 +97,11 @@ impl<'b> Install<'b> {
     ) {
         let HandlerRole::Event { order, after_commit } = descriptor.role() else { return };
         let built = install.built::<H>(descriptor);
-        let event = EventDescriptor::of::<E>(descriptor.location());
-        let info = info_of_event(&event, descriptor.handler(), descriptor.location());
-        let pipeline = Pipeline::new(info, install.layers);
-        let handler = Box::new(EventTo { built, pipeline, event: PhantomData::<fn(E)> });
+        let pipeline = Pipeline::new(MessageInfo::of(descriptor), install.layers);
+        let handler = Box::new(EventTo::<E, H> { built, pipeline, types: PhantomData });
         let entry = EventEntry { order, name: descriptor.handler(), handler };
         let route = install.maps.events.entry(TypeId::of::<E>()).or_default();
-        route.decode = descriptor.event.and_then(|event| event.decode);
+        route.decode = descriptor.handled_event().and_then(|event| event.decode);
         match after_commit {
             true => route.after_commit.push(entry),
             false => route.handlers.push(entry),
@@ -108,20 +109,26 @@ impl<'b> Install<'b> {
     }
 
     /// The handler, if it needs nothing but singletons; what goes wrong becomes a problem.
-    fn built<H: Inject>(&mut self, descriptor: &HandlerDescriptor) -> Option<Arc<H>> {
-        if let Some(built) = self.built.get(&TypeId::of::<H>()) {
-            return built.clone()?.downcast().ok();
+    fn built<H: Inject>(&mut self, descriptor: &HandlerDescriptor) -> Option<Built> {
+        self.built_once(descriptor, |resolver| {
+            Box::pin(async move { H::inject(resolver).await.map(|handler| Arc::new(handler) as Built) })
+        })
+    }
+
+    fn built_once(&mut self, descriptor: &HandlerDescriptor, build: Build) -> Option<Built> {
+        if let Some(built) = self.built.get(&descriptor.handler_id()) {
+            return built.clone();
         }
-        let built = needs_only_singletons(self.container, descriptor).then(|| self.build::<H>(descriptor)).flatten();
-        self.built.insert(TypeId::of::<H>(), built.clone().map(|handler| handler as _));
+        let built = needs_only_singletons(self.container, descriptor).then(|| self.build(descriptor, build)).flatten();
+        self.built.insert(descriptor.handler_id(), built.clone());
         built
     }
 
-    fn build<H: Inject>(&mut self, descriptor: &HandlerDescriptor) -> Option<Arc<H>> {
+    fn build(&mut self, descriptor: &HandlerDescriptor, build: Build) -> Option<Built> {
         let mut resolver = Resolver::new(self.container, None);
-        let handler = at_once(H::inject(&mut resolver));
+        let handler = at_once(build(&mut resolver));
         if let Some(Ok(handler)) = handler {
-            return Some(Arc::new(handler));
+            return Some(handler);
         }
         let why = match handler {
             Some(_) => resolver.into_error().to_string(),
@@ -137,6 +144,12 @@ impl<'b> Install<'b> {
     }
 }
 
+/// A handler, its type forgotten.
+type Built = Arc<dyn Any + Send + Sync>;
+
+/// Builds a handler, its type forgotten: what depends on the type is compiled again for each handler.
+type Build = for<'r> fn(&'r mut Resolver<'_>) -> BoxFuture<'r, Result<Built, Unresolved>>;
+
 fn needs_only_singletons(container: &dyn Container, descriptor: &HandlerDescriptor) -> bool {
     descriptor.dependencies().iter().all(|dependency| match container.lifetime(&dependency.key) {
         Lifetime::Singleton => true,
@@ -146,40 +159,9 @@ fn needs_only_singletons(container: &dyn Container, descriptor: &HandlerDescript
 }
 
 /// The output of a future that never waits: singletons are there, or are built on the spot.
-fn at_once<F: Future>(future: F) -> Option<F::Output> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+fn at_once<T>(mut future: BoxFuture<'_, T>) -> Option<T> {
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,
-    }
-}
-
-/// What middleware gets to know of a request and its handler.
-pub(crate) fn info_of_request(
-    request: &RequestDescriptor,
-    handler: &'static str,
-    location: Option<Location>,
-) -> MessageInfo {
-    MessageInfo {
-        kind: match request.kind {
-            RequestKind::Command => MessageKind::Command,
-            RequestKind::Query => MessageKind::Query,
-        },
-        message: request.message,
-        message_type: (request.name)(),
-        handler,
-        location,
-        idempotent: request.idempotent,
-    }
-}
-
-/// What middleware gets to know of an event and one of its handlers.
-pub(crate) fn info_of_event(event: &EventDescriptor, handler: &'static str, location: Location) -> MessageInfo {
-    MessageInfo {
-        kind: event.kind(),
-        message: event.name,
-        message_type: (event.type_name)(),
-        handler,
-        location: Some(location),
-        idempotent: false,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use smallvec::SmallVec;
 
-use crate::container::{Closing, Container, Opening, Outcome, Scope};
+use crate::container::{Closing, Container, Opening, Outcome, Savepoint, Scope};
 use crate::event::Emitted;
 use crate::{BoxError, Meta};
 
@@ -154,7 +154,10 @@ impl Unit {
     /// Begins to close the scope as a success, if there is one.
     pub(crate) fn commit(&mut self) -> Closing {
         match self.scope.take() {
-            Some(scope) => scope.close(Outcome::Success),
+            Some(scope) => {
+                tracing::debug!(target: "diator", "commit");
+                scope.close(Outcome::Success)
+            }
             None => Closing::Ready(Ok(())),
         }
     }
@@ -162,59 +165,111 @@ impl Unit {
     /// Drops the events and closes the scope as a failure.
     pub(crate) async fn fail(&mut self) {
         self.events.clear();
+        self.close_as_failure().await;
+    }
+
+    async fn close_as_failure(&mut self) {
         let Some(scope) = self.scope.take() else { return };
+        tracing::debug!(target: "diator", "rollback");
         let closed = match scope.close(Outcome::Failure) {
             Closing::Ready(closed) => closed,
             Closing::Pending(closing) => closing.await,
         };
         if let Err(error) = closed {
-            let error = error.into_source();
-            tracing::warn!(error = &*error as &dyn std::error::Error, "a scope could not roll back");
+            warn(&error.into_source(), "a scope could not roll back");
         }
     }
 
-    /// How much was emitted so far: what [`undo_from`](Self::undo_from) keeps.
-    pub(crate) fn mark(&self) -> usize {
-        self.events.len()
+    /// Marks the place to which a nested message is undone if it fails, by a savepoint.
+    pub(super) async fn mark(&self) -> Result<Mark, BoxError> {
+        let savepoint = match self.scope.as_ref().and_then(|scope| scope.savepoint()) {
+            Some(saving) => Some(saving.await?),
+            None => None,
+        };
+        Ok(Mark { events: self.events.len(), began: Began::WithScope(savepoint) })
     }
 
-    /// Drops what was emitted since. What was done in the scope cannot be told apart, and so must not be committed.
-    pub(crate) fn undo_from(&mut self, mark: usize) {
-        self.events.truncate(mark);
-        // Without a scope there is nothing that could be half done.
-        self.rollback_only |= self.scope.is_some();
+    /// The same, if there is no savepoint to wait for.
+    pub(super) fn mark_at_once(&self) -> Option<Mark> {
+        let began = match &self.scope {
+            None => Began::WithoutScope,
+            Some(scope) if scope.savepoint().is_none() => Began::WithScope(None),
+            Some(_) => return None,
+        };
+        Some(Mark { events: self.events.len(), began })
     }
 
-    /// Begins a nested message.
-    pub(crate) fn nest(&mut self, message: &'static str) -> Result<Nested<'_>, (&'static str, CascadeLimit)> {
+    /// Undoes what was done since: what cannot be undone alone must not be committed.
+    pub(crate) async fn undo(&mut self, mark: &mut Mark) {
+        self.events.truncate(mark.events);
+        match &mut mark.began {
+            Began::WithoutScope if self.offers_savepoints() => self.close_as_failure().await,
+            Began::WithScope(Some(savepoint)) => {
+                if let Err(error) = savepoint.undo().await {
+                    self.rollback_only = true;
+                    warn(&error, "a nested request could not be undone alone");
+                }
+            }
+            // Without a scope there is nothing that could be half done.
+            _ => self.rollback_only |= self.scope.is_some(),
+        }
+    }
+
+    /// The same, where nothing can be awaited.
+    pub(crate) fn undo_at_once(&mut self, mark: &Mark) {
+        self.events.truncate(mark.events);
+        match mark.began {
+            Began::WithoutScope if self.offers_savepoints() => self.scope = None,
+            _ => self.rollback_only |= self.scope.is_some(),
+        }
+    }
+
+    /// Keeps what was done since.
+    pub(super) async fn keep(&mut self, mark: &mut Mark) -> Result<(), BoxError> {
+        let Began::WithScope(savepoint) = &mut mark.began else { return Ok(()) };
+        let Some(savepoint) = savepoint.take() else { return Ok(()) };
+        let released = savepoint.release().await;
+        self.rollback_only |= released.is_err();
+        released
+    }
+
+    fn offers_savepoints(&self) -> bool {
+        self.scope.as_ref().is_some_and(|scope| scope.savepoint().is_some())
+    }
+
+    /// Goes one level deeper, for a nested message.
+    pub(crate) fn deeper(&mut self, message: &'static str) -> Result<(), (&'static str, CascadeLimit)> {
         if self.depth >= MAX_DEPTH {
             return Err((message, CascadeLimit::Depth));
         }
         self.depth += 1;
-        Ok(Nested { mark: self.mark(), unit: self, succeeded: false })
+        Ok(())
+    }
+
+    pub(crate) fn shallower(&mut self) {
+        self.depth -= 1;
     }
 }
 
-/// An attempt at a nested message that is running; unless it succeeds, what it did is undone.
-///
-/// A guard, so that one whose future is dropped is covered too.
-pub(crate) struct Nested<'a> {
-    pub(crate) unit: &'a mut Unit,
-    mark: usize,
-    succeeded: bool,
+/// Where a nested message began.
+pub(crate) struct Mark {
+    events: usize,
+    began: Began,
 }
 
-impl Nested<'_> {
-    pub(crate) fn succeed(mut self) {
-        self.succeeded = true;
+impl Mark {
+    pub(super) fn has_savepoint(&self) -> bool {
+        matches!(self.began, Began::WithScope(Some(_)))
     }
 }
 
-impl Drop for Nested<'_> {
-    fn drop(&mut self) {
-        self.unit.depth -= 1;
-        if !self.succeeded {
-            self.unit.undo_from(self.mark);
-        }
-    }
+enum Began {
+    /// The scope may have been opened since, and then it is the nested message's own.
+    WithoutScope,
+    /// With its savepoint, if it offers them.
+    WithScope(Option<Box<dyn Savepoint>>),
+}
+
+fn warn(error: &BoxError, what: &'static str) {
+    tracing::warn!(error = &**error as &dyn std::error::Error, "{what}");
 }

@@ -1,20 +1,23 @@
 use std::any::{Any, type_name};
 use std::error::Error;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::{Call, Next, Pipeline};
-use crate::{BoxError, Meta, Request, SendError};
+use super::{Call, Committing, Next, Pipeline};
+use crate::{BoxError, Meta, Request, SendError, SendErrorKind};
 
 /// A message, its handling and its reply, with their types forgotten.
 ///
 /// All of it lives in one frame, so that a pipeline allocates nothing but its middlewares' futures.
-pub(super) trait Exchange: Send {
+// Not `Send` itself: where it must be, `dyn Exchange + Send` says so. To prove it of an exchange whose handling is a
+// future costs the compiler much, and it would do so for each handler.
+pub(crate) trait Exchange {
     fn message(&self) -> Option<&dyn Any>;
     fn message_mut(&mut self) -> Option<&mut dyn Any>;
     fn reply(&self) -> Option<&dyn Any>;
     fn error(&self) -> Option<&(dyn Error + 'static)>;
+    fn error_kind(&self) -> Option<SendErrorKind>;
     /// `answer` is an `Option` of the response.
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any);
     fn reject(&mut self, middleware: &'static str, source: BoxError);
@@ -24,79 +27,87 @@ pub(super) trait Exchange: Send {
     fn cancel(&mut self);
 }
 
-/// Sends a request through the pipeline; `attempt` is what the innermost `next` runs.
-pub(crate) async fn send_through<R, A, F>(
+/// Sends a message through the pipeline; `committing` says how far it got, if a commit belongs to it.
+pub(crate) async fn run(
     pipeline: &Pipeline,
     meta: &Meta,
-    request: R,
-    attempt: A,
-) -> Result<R::Response, SendError<R::Error>>
-where
-    R: Request,
-    A: Fn(R) -> F + Send,
-    F: Future<Output = Result<R::Response, SendError<R::Error>>> + Send,
-{
-    let running = pin!(None);
-    let mut exchange = RequestExchange { request: Some(request), reply: None, attempt, running };
-    run(pipeline, meta, &mut exchange).await;
-    exchange.reply.unwrap_or_else(|| Err(unanswered(pipeline)))
-}
-
-/// Lets an event be handled through the pipeline; `attempt` is what the innermost `next` runs.
-pub(crate) async fn handle_through<A, F>(
-    pipeline: &Pipeline,
-    meta: &Meta,
-    event: &(dyn Any + Send + Sync),
-    attempt: A,
-) -> Result<(), SendError<BoxError>>
-where
-    A: Fn() -> F + Send,
-    F: Future<Output = Result<(), SendError<BoxError>>> + Send,
-{
-    let running = pin!(None);
-    let mut exchange = EventExchange { event, reply: None, attempt, running };
-    run(pipeline, meta, &mut exchange).await;
-    exchange.reply.unwrap_or_else(|| Err(unanswered(pipeline)))
-}
-
-async fn run(pipeline: &Pipeline, meta: &Meta, exchange: &mut dyn Exchange) {
-    let mut call = Call { info: &pipeline.info, meta, exchange, middleware: "" };
+    committing: Option<&Committing>,
+    exchange: &mut (dyn Exchange + Send),
+) {
+    let mut call = Call { info: &pipeline.info, meta, committing, exchange, middleware: "" };
     let _handled = Next { rest: &pipeline.layers }.run(&mut call).await;
+    // Unless a middleware has forgotten the future of `next`, this has happened.
+    exchange.cancel();
+    // A middleware that hands out the proof of another message has not answered this one.
+    if exchange.reply().is_none() {
+        let middleware = pipeline.layers.first().map_or("", |layer| layer.name);
+        exchange.reject(middleware, "the message came back without an answer".into());
+    }
 }
 
-/// A middleware that hands out the proof of another message has not answered this one.
-fn unanswered<E>(pipeline: &Pipeline) -> SendError<E> {
-    let middleware = pipeline.layers.first().map_or("", |layer| layer.name);
-    SendError::Rejected { middleware, source: "the message came back without an answer".into() }
+/// What cannot be: whatever comes out of a pipeline was answered.
+fn unanswered<E>() -> SendError<E> {
+    SendError::Rejected { middleware: "", source: "the message was not sent".into() }
 }
 
-struct RequestExchange<'p, R: Request, A, F> {
+/// A request; `attempt` is what the innermost `next` runs.
+pub(crate) struct RequestExchange<'p, R: Request, A, F> {
     request: Option<R>,
     reply: Option<Result<R::Response, SendError<R::Error>>>,
     attempt: A,
     running: Pin<&'p mut Option<F>>,
 }
 
+impl<'p, R: Request, A, F> RequestExchange<'p, R, A, F> {
+    pub(crate) fn new(request: R, attempt: A, running: Pin<&'p mut Option<F>>) -> Self {
+        Self { request: Some(request), reply: None, attempt, running }
+    }
+
+    pub(crate) fn into_reply(self) -> Result<R::Response, SendError<R::Error>> {
+        match self.reply {
+            Some(reply) => reply,
+            None => Err(unanswered()),
+        }
+    }
+}
+
 impl<R, A, F> Exchange for RequestExchange<'_, R, A, F>
 where
     R: Request,
-    A: Fn(R) -> F + Send,
-    F: Future<Output = Result<R::Response, SendError<R::Error>>> + Send,
+    A: Fn(R) -> F,
+    F: Future<Output = Result<R::Response, SendError<R::Error>>>,
 {
+    // Matches instead of closures, because this is compiled again for each handler.
     fn message(&self) -> Option<&dyn Any> {
-        self.request.as_ref().map(|request| request as _)
+        match &self.request {
+            Some(request) => Some(request),
+            None => None,
+        }
     }
 
     fn message_mut(&mut self) -> Option<&mut dyn Any> {
-        self.request.as_mut().map(|request| request as _)
+        match &mut self.request {
+            Some(request) => Some(request),
+            None => None,
+        }
     }
 
     fn reply(&self) -> Option<&dyn Any> {
-        self.reply.as_ref().map(|reply| reply as _)
+        match &self.reply {
+            Some(reply) => Some(reply),
+            None => None,
+        }
     }
 
     fn error(&self) -> Option<&(dyn Error + 'static)> {
-        self.reply.as_ref()?.as_ref().err().map(|error| error as _)
+        match &self.reply {
+            Some(Err(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn error_kind(&self) -> Option<SendErrorKind> {
+        self.reply.as_ref()?.as_ref().err().map(SendError::kind)
     }
 
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {
@@ -115,7 +126,10 @@ where
     fn restore(&mut self, kept: &(dyn Any + Send)) {
         self.reply = None;
         // Something of another type was kept from another message: then there is nothing to run.
-        self.request = kept.downcast_ref::<R>().and_then(Request::keep);
+        self.request = match kept.downcast_ref::<R>() {
+            Some(kept) => kept.keep(),
+            None => None,
+        };
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -135,17 +149,28 @@ where
     }
 }
 
-struct EventExchange<'p, 'e, A, F> {
+/// An event; `attempt` is what the innermost `next` runs.
+pub(crate) struct EventExchange<'p, 'e, A, F> {
     event: &'e (dyn Any + Send + Sync),
     reply: Option<Result<(), SendError<BoxError>>>,
     attempt: A,
     running: Pin<&'p mut Option<F>>,
 }
 
+impl<'p, 'e, A, F> EventExchange<'p, 'e, A, F> {
+    pub(crate) fn new(event: &'e (dyn Any + Send + Sync), attempt: A, running: Pin<&'p mut Option<F>>) -> Self {
+        Self { event, reply: None, attempt, running }
+    }
+
+    pub(crate) fn into_reply(self) -> Result<(), SendError<BoxError>> {
+        self.reply.unwrap_or_else(|| Err(unanswered()))
+    }
+}
+
 impl<A, F> Exchange for EventExchange<'_, '_, A, F>
 where
-    A: Fn() -> F + Send,
-    F: Future<Output = Result<(), SendError<BoxError>>> + Send,
+    A: Fn() -> F,
+    F: Future<Output = Result<(), SendError<BoxError>>>,
 {
     fn message(&self) -> Option<&dyn Any> {
         Some(self.event)
@@ -161,6 +186,10 @@ where
 
     fn error(&self) -> Option<&(dyn Error + 'static)> {
         self.reply.as_ref()?.as_ref().err().map(|error| error as _)
+    }
+
+    fn error_kind(&self) -> Option<SendErrorKind> {
+        self.reply.as_ref()?.as_ref().err().map(SendError::kind)
     }
 
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {

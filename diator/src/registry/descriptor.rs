@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::Location;
 use crate::container::DependencyKey;
 use crate::event::{EventDescriptor, Receive};
-use crate::inject::{Inject, InjectField};
+use crate::inject::Inject;
 use crate::mediator::Install;
 use crate::request::RequestDescriptor;
 use crate::{Event, EventHandler, Request, RequestHandler};
@@ -14,14 +14,10 @@ use crate::{Event, EventHandler, Request, RequestHandler};
 #[derive(Clone, Copy)]
 pub struct HandlerDescriptor {
     pub(crate) handler: TypeName,
-    pub(crate) message: TypeName,
+    pub(crate) message: MessageDescriptor,
     pub(crate) role: HandlerRole,
     pub(crate) location: Location,
-    pub(crate) dependencies: fn() -> Vec<Dependency>,
-    /// For a handler of a request.
-    pub(crate) request: Option<RequestDescriptor>,
-    /// For a handler of an event.
-    pub(crate) event: Option<EventDescriptor>,
+    pub(crate) dependencies: &'static [Dependency],
     pub(crate) slot: Option<fn() -> &'static SlotIndex>,
     pub(crate) install: fn(&HandlerDescriptor, &mut Install<'_>),
 }
@@ -37,6 +33,13 @@ impl TypeName {
     const fn of<T: 'static>() -> Self {
         Self { id: TypeId::of::<T>, name: type_name::<T> }
     }
+}
+
+/// What a handler handles. Where it was declared it cannot know: the location is the handler's.
+#[derive(Clone, Copy)]
+pub(crate) enum MessageDescriptor {
+    Request(RequestDescriptor),
+    Event(EventDescriptor),
 }
 
 /// What a handler is to its message.
@@ -64,12 +67,10 @@ impl HandlerDescriptor {
     {
         Self {
             handler: TypeName::of::<H>(),
-            message: TypeName::of::<R>(),
+            message: MessageDescriptor::Request(RequestDescriptor::of::<R>(location)),
             role: HandlerRole::Request,
             location,
-            dependencies: H::dependencies,
-            request: Some(RequestDescriptor::of::<R>(location)),
-            event: None,
+            dependencies: H::DEPENDENCIES,
             slot: Some(slot),
             install: Install::request::<R, H>,
         }
@@ -85,12 +86,10 @@ impl HandlerDescriptor {
     {
         Self {
             handler: TypeName::of::<H>(),
-            message: TypeName::of::<E>(),
+            message: MessageDescriptor::Event(EventDescriptor::handled::<E>(location)),
             role: HandlerRole::Event { order, after_commit },
             location,
-            dependencies: H::dependencies,
-            request: None,
-            event: Some(EventDescriptor::handled::<E>(location)),
+            dependencies: H::DEPENDENCIES,
             slot: None,
             install: Install::event::<E, H>,
         }
@@ -105,7 +104,10 @@ impl HandlerDescriptor {
     /// The message's type, with its path.
     #[must_use]
     pub fn message(&self) -> &'static str {
-        (self.message.name)()
+        match &self.message {
+            MessageDescriptor::Request(request) => (request.name)(),
+            MessageDescriptor::Event(event) => (event.type_name)(),
+        }
     }
 
     /// What the handler is to the message.
@@ -122,8 +124,8 @@ impl HandlerDescriptor {
 
     /// What the handler gets injected.
     #[must_use]
-    pub fn dependencies(&self) -> Vec<Dependency> {
-        (self.dependencies)()
+    pub fn dependencies(&self) -> &'static [Dependency] {
+        self.dependencies
     }
 
     pub(crate) fn handler_id(&self) -> TypeId {
@@ -131,7 +133,18 @@ impl HandlerDescriptor {
     }
 
     pub(crate) fn message_id(&self) -> TypeId {
-        (self.message.id)()
+        match &self.message {
+            MessageDescriptor::Request(request) => (request.id)(),
+            MessageDescriptor::Event(event) => (event.id)(),
+        }
+    }
+
+    /// The event, if it handles one.
+    pub(crate) fn handled_event(&self) -> Option<&EventDescriptor> {
+        match &self.message {
+            MessageDescriptor::Request(_) => None,
+            MessageDescriptor::Event(event) => Some(event),
+        }
     }
 }
 
@@ -159,20 +172,16 @@ pub struct Dependency {
 }
 
 impl Dependency {
-    /// What a field of the type `F` asks for.
+    /// What a field asks for.
     #[must_use]
-    pub fn field<F: InjectField>(field: &'static str) -> Self {
-        F::dependency(field)
+    pub const fn new(field: &'static str, key: DependencyKey, optional: bool) -> Self {
+        Self { field, key, optional }
     }
 
     /// What a field marked `#[inject(clone)]` asks for.
     #[must_use]
-    pub fn cloned<T: Clone + Send + Sync + 'static>(field: &'static str) -> Self {
-        Self::new(field, DependencyKey::of::<T>(), false)
-    }
-
-    pub(crate) const fn new(field: &'static str, key: DependencyKey, optional: bool) -> Self {
-        Self { field, key, optional }
+    pub const fn cloned<T: Clone + Send + Sync + 'static>(field: &'static str) -> Self {
+        Self::new(field, DependencyKey::of_sized::<T>(), false)
     }
 }
 

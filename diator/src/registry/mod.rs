@@ -5,6 +5,7 @@ mod location;
 mod report;
 mod short;
 
+pub(crate) use self::descriptor::MessageDescriptor;
 pub use self::descriptor::{Dependency, HandlerDescriptor, HandlerRole, SlotIndex};
 pub use self::location::Location;
 pub use self::report::{BuildError, Problem, ProblemKind};

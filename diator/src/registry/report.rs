@@ -35,7 +35,7 @@ pub enum ProblemKind {
     SeveralHandlers,
     /// A domain event that must be handled is not.
     UnhandledEvent,
-    /// The container lacks a dependency of a handler.
+    /// The container lacks a dependency of a handler, or has several.
     MissingDependency,
     /// The container's own registrations are wrong, or a singleton cannot be built.
     Container,

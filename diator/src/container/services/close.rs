@@ -1,9 +1,9 @@
-use std::error::Error;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::super::{Closing, CommitError, DependencyKey, Outcome};
+use super::super::unit_of_work::{Ending, end};
+use super::super::{Closing, CommitError, DependencyKey, Outcome, UnitOfWork};
 use super::Registry;
 use super::state::{Built, Service};
 use crate::BoxFuture;
@@ -12,7 +12,18 @@ use crate::registry::Location;
 /// What becomes of one type of service when its scope closes.
 pub(super) trait Close: Send + Sync {
     fn close(&self, service: Service, outcome: Outcome) -> BoxFuture<'static, Result<(), CommitError>>;
+
+    /// The service as a unit of work, if it is one.
+    fn unit(&self, _service: Service) -> Option<Arc<dyn UnitOfWork>> {
+        None
+    }
+
+    fn is_unit(&self) -> bool {
+        false
+    }
 }
+
+const MIXED_UP: &str = "a service of another type was kept in its place";
 
 /// What was said to become of one type of service, and where.
 #[derive(Clone)]
@@ -42,8 +53,37 @@ where
     fn close(&self, service: Service, outcome: Outcome) -> BoxFuture<'static, Result<(), CommitError>> {
         match service.downcast::<T>() {
             Ok(service) => Box::pin((self.close)(service, outcome)),
-            Err(_) => Box::pin(async { Err(CommitError::unknown("a service of another type was kept in its place")) }),
+            Err(_) => Box::pin(async { Err(CommitError::unknown(MIXED_UP)) }),
         }
+    }
+}
+
+/// A service that is a unit of work.
+pub(super) struct CloseUnit<T>(PhantomData<fn(T)>);
+
+impl<T> CloseUnit<T> {
+    pub(super) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: UnitOfWork> Close for CloseUnit<T> {
+    fn close(&self, service: Service, outcome: Outcome) -> BoxFuture<'static, Result<(), CommitError>> {
+        let unit = self.unit(service);
+        Box::pin(async move {
+            match unit {
+                Some(unit) => end(&*unit, outcome).await,
+                None => Err(CommitError::unknown(MIXED_UP)),
+            }
+        })
+    }
+
+    fn unit(&self, service: Service) -> Option<Arc<dyn UnitOfWork>> {
+        Some(service.downcast::<T>().ok()?)
+    }
+
+    fn is_unit(&self) -> bool {
+        true
     }
 }
 
@@ -61,27 +101,10 @@ pub(super) fn close(registry: &Registry, built: Built, outcome: Outcome) -> Clos
     }
 }
 
-async fn close_all(closes: Vec<(CloseRegistration, Service)>, mut outcome: Outcome) -> Result<(), CommitError> {
-    let mut result = Ok(());
-    let mut committed = false;
+async fn close_all(closes: Vec<(CloseRegistration, Service)>, outcome: Outcome) -> Result<(), CommitError> {
+    let mut ending = Ending::new(outcome);
     for (closes, service) in closes {
-        match closes.close.close(service, outcome).await {
-            Ok(()) => committed |= outcome == Outcome::Success,
-            Err(error) if result.is_ok() => {
-                outcome = Outcome::Failure;
-                // What another service has committed before stays committed.
-                result = Err(if committed { CommitError::unknown(error.into_source()) } else { error });
-            }
-            Err(error) => {
-                let error = error.into_source();
-                let service = closes.service.name();
-                tracing::warn!(
-                    service,
-                    error = &*error as &dyn Error,
-                    "another service of the scope could not close either"
-                );
-            }
-        }
+        ending.note(closes.service.name(), closes.close.close(service, ending.outcome()).await);
     }
-    result
+    ending.result()
 }

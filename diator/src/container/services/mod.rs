@@ -3,7 +3,9 @@
 mod attempts;
 mod close;
 mod provider;
+mod savepoint;
 mod scope;
+mod source;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -14,14 +16,16 @@ use std::sync::Arc;
 
 use super::{
     CommitError, Container, DependencyKey, Lifetime, Misregistered, Opening, Outcome, Place, Resolving, TypeMap,
+    UnitOfWork,
 };
 use crate::registry::Location;
 use crate::{BoxError, Meta};
 
 pub use self::scope::{OwnedServiceScope, ServiceScope};
+pub use self::source::ProvidedFrom;
 
 use self::attempts::AttemptId;
-use self::close::{CloseRegistration, OnClose};
+use self::close::{Close, CloseRegistration, CloseUnit, OnClose};
 use self::provider::{Alias, META, Provider, Ready, Scoped, ScopedAsync, Singleton, Transient};
 use self::scope::OpenScope;
 use self::state::State;
@@ -185,16 +189,26 @@ impl Services {
     /// To say it of a `T` that is not registered as scoped is a problem that `build()` reports.
     #[must_use]
     #[track_caller]
-    pub fn on_close<T, F, R>(mut self, close: F) -> Self
+    pub fn on_close<T, F, R>(self, close: F) -> Self
     where
         T: Send + Sync + 'static,
         F: Fn(Arc<T>, Outcome) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), CommitError>> + Send + 'static,
     {
-        let (service, location) = (DependencyKey::of::<T>(), Location::caller());
-        let registration = CloseRegistration { close: Arc::new(OnClose::new(close)), service, location };
-        self.registry_mut().closes.insert(service.id(), registration);
-        self
+        self.closed_by::<T>(Arc::new(OnClose::new(close)))
+    }
+
+    /// Says that a scoped service commits or rolls back with its message; it is an [`on_close`](Self::on_close) that also
+    /// knows savepoints.
+    ///
+    /// Without it the service is only dropped, and so rolls back: nothing is ever committed.
+    ///
+    /// If all that closes in this container does so by savepoints, a nested request that fails is undone alone: what it
+    /// had built is rolled back, the rest is rolled back to where it began.
+    #[must_use]
+    #[track_caller]
+    pub fn unit_of_work<T: UnitOfWork>(self) -> Self {
+        self.closed_by::<T>(Arc::new(CloseUnit::<T>::new()))
     }
 
     /// Adds all of a module's services; they replace those that are registered already.
@@ -205,6 +219,13 @@ impl Services {
         let registry = self.registry_mut();
         registry.providers.extend(providers);
         registry.closes.extend(closes);
+        self
+    }
+
+    #[track_caller]
+    fn closed_by<T: Send + Sync + 'static>(mut self, close: Arc<dyn Close>) -> Self {
+        let (service, location) = (DependencyKey::of::<T>(), Location::caller());
+        self.registry_mut().closes.insert(service.id(), CloseRegistration { close, service, location });
         self
     }
 
@@ -277,8 +298,7 @@ impl Registry {
         closes.sort_by_key(|closes| closes.service.name());
         closes.into_iter().map(|closes| {
             let name = closes.service.name();
-            let source =
-                format!("`on_close` of `{name}` is never called: register `{name}` with `scoped` or `scoped_async`");
+            let source = format!("`{name}` never closes: register `{name}` with `scoped` or `scoped_async`");
             Misregistered { location: closes.location, source: source.into() }
         })
     }

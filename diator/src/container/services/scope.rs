@@ -1,11 +1,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::super::{Closing, DependencyKey, Lifetime, Outcome, Place, Resolving, Scope, unanswered};
+use super::super::{Closing, DependencyKey, Lifetime, Outcome, Place, Resolving, Savepoint, Scope, unanswered};
 use super::attempts::AttemptId;
 use super::state::State;
-use super::{Registry, close};
-use crate::{BoxError, Meta};
+use super::{Registry, close, savepoint};
+use crate::{BoxError, BoxFuture, Meta};
 
 /// What a factory asks for the services that it needs.
 #[derive(Clone, Copy)]
@@ -154,6 +154,10 @@ impl Scope for OpenScope {
     fn resolve<'a>(&'a self, key: &DependencyKey, meta: &'a Meta, into: Place<'a>) -> Resolving<'a> {
         let (registry, state) = (&self.registry, &self.state);
         ServiceScope { registry, state, meta, asker: AttemptId::default(), blocks: false }.find(key, into)
+    }
+
+    fn savepoint(&self) -> Option<BoxFuture<'_, Result<Box<dyn Savepoint>, BoxError>>> {
+        savepoint::savepoint(self)
     }
 
     fn close(self: Box<Self>, outcome: Outcome) -> Closing {

@@ -27,6 +27,7 @@ struct Cells {
     attempts: Attempts,
     // To tell them costs a system call, which nearly always would be for nobody.
     blocked_threads: usize,
+    savepoints: usize,
     closed: bool,
 }
 
@@ -95,6 +96,25 @@ impl State {
 
     pub(super) fn has_built(&self) -> bool {
         !self.lock().built.is_empty()
+    }
+
+    /// How many services are built, and what `pick` makes of each.
+    pub(super) fn mark<T>(&self, pick: impl Fn(TypeId, &Service) -> Option<T>) -> (usize, Vec<T>) {
+        let cells = self.lock();
+        (cells.built.len(), cells.built.iter().filter_map(|(id, service)| pick(*id, service)).collect())
+    }
+
+    pub(super) fn next_savepoint(&self) -> usize {
+        let mut cells = self.lock();
+        cells.savepoints += 1;
+        cells.savepoints
+    }
+
+    /// Takes those services out that were built after the first so many; who asks again gets new ones.
+    pub(super) fn forget_from(&self, built: usize) -> Built {
+        let mut cells = self.lock();
+        let built = built.min(cells.built.len());
+        cells.built.drain(built..).collect()
     }
 
     /// Takes the services out; from now on there are none to be had.

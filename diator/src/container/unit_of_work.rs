@@ -1,0 +1,277 @@
+use std::error::Error;
+use std::fmt;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{Closing, CommitError, Outcome};
+use crate::{BoxError, BoxFuture};
+
+/// A scoped service that commits or rolls back with its message: mostly a transaction of a data base.
+///
+/// [`Services::unit_of_work`](super::Services::unit_of_work) says that a service is one. In another container the
+/// service enlists itself with an [`Enlistment`].
+///
+/// # Guarantees
+///
+/// Either `commit` or `roll_back` is called, once, or the service is dropped. Dropping it must roll back as well: that
+/// is how a message ends whose future was dropped or whose handler panicked.
+///
+/// # Source
+///
+/// The pattern Unit of Work (Fowler, Patterns of Enterprise Application Architecture).
+#[async_trait]
+pub trait UnitOfWork: Send + Sync + 'static {
+    /// Makes what was done permanent.
+    ///
+    /// # Errors
+    ///
+    /// Say [`CommitError::rolled_back`] only where it is certain. PostgreSQL answers the COMMIT of an aborted
+    /// transaction with ROLLBACK, and its drivers report `Ok`: make sure that the commit happened.
+    async fn commit(&self) -> Result<(), CommitError>;
+
+    /// Undoes what was done.
+    ///
+    /// # Errors
+    ///
+    /// They are logged: the message fails for another reason already.
+    async fn roll_back(&self) -> Result<(), BoxError>;
+
+    /// What undoes a part of it; `None` if it can only be undone as a whole.
+    fn savepoints(&self) -> Option<&dyn Savepoints> {
+        None
+    }
+}
+
+/// A unit of work that can be undone in part, so that a nested request can fail alone.
+///
+/// # Guarantees
+///
+/// Savepoints are a stack: the last that was set is the first to be released. After `roll_back_to` the savepoint is
+/// still there.
+#[async_trait]
+pub trait Savepoints: Send + Sync {
+    /// Marks a place; SQL says `SAVEPOINT name`.
+    ///
+    /// # Errors
+    ///
+    /// The nested request fails before it begins.
+    async fn set(&self, name: &str) -> Result<(), BoxError>;
+
+    /// Undoes what was done since the place was marked; SQL says `ROLLBACK TO name`.
+    ///
+    /// # Errors
+    ///
+    /// The whole unit of work will roll back.
+    async fn roll_back_to(&self, name: &str) -> Result<(), BoxError>;
+
+    /// Forgets the place, and keeps what was done; SQL says `RELEASE name`.
+    ///
+    /// # Errors
+    ///
+    /// The nested request fails, and the whole unit of work will roll back.
+    async fn release(&self, name: &str) -> Result<(), BoxError>;
+}
+
+/// A place in a unit of work to which a nested request that failed is undone; made by
+/// [`Scope::savepoint`](super::Scope::savepoint).
+#[async_trait]
+pub trait Savepoint: Send + Sync {
+    /// Undoes what was done in the scope since; it may be called again.
+    ///
+    /// # Errors
+    ///
+    /// The whole unit of work will roll back.
+    async fn undo(&mut self) -> Result<(), BoxError>;
+
+    /// Keeps what was done in the scope since, or what was not undone of it.
+    ///
+    /// # Errors
+    ///
+    /// The whole unit of work will roll back.
+    async fn release(self: Box<Self>) -> Result<(), BoxError>;
+}
+
+/// Where the scoped services of another container say that they commit or roll back with their message.
+///
+/// Every scope of such a container holds one. A service that is a unit of work asks for an `Arc<Enlistment>` when it is
+/// built. With [`Services`](super::Services) there is no need of it: say `unit_of_work`.
+///
+/// # Guarantees
+///
+/// What was enlisted last is closed first. If one cannot commit, those after it roll back.
+#[derive(Default)]
+pub struct Enlistment {
+    enlisted: Mutex<Enlisted>,
+}
+
+#[derive(Default)]
+struct Enlisted {
+    units: Vec<Arc<dyn UnitOfWork>>,
+    savepoints: usize,
+}
+
+impl Enlistment {
+    /// Nothing is enlisted yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets the unit of work end with the message.
+    pub fn enlist(&self, unit: Arc<dyn UnitOfWork>) {
+        self.lock().units.push(unit);
+    }
+
+    /// What [`Scope::close`](super::Scope::close) answers.
+    pub fn close(&self, outcome: Outcome) -> Closing {
+        let units = mem::take(&mut self.lock().units);
+        if units.is_empty() {
+            return Closing::Ready(Ok(()));
+        }
+        Closing::Pending(Box::pin(async move {
+            let mut ended = Ending::new(outcome);
+            for unit in units.into_iter().rev() {
+                ended.note("enlisted", end(&*unit, ended.outcome()).await);
+            }
+            ended.result()
+        }))
+    }
+
+    /// What [`Scope::savepoint`](super::Scope::savepoint) answers.
+    ///
+    /// What is enlisted later cannot be undone alone: its container keeps it for the rest of the message.
+    pub fn savepoint(self: &Arc<Self>) -> Option<BoxFuture<'static, Result<Box<dyn Savepoint>, BoxError>>> {
+        let units = self.lock().units.clone();
+        if !units.iter().all(|unit| unit.savepoints().is_some()) {
+            return None;
+        }
+        let enlistment = self.clone();
+        Some(Box::pin(async move {
+            let savepoint = UnitSavepoint { name: enlistment.lock().next_savepoint(), units };
+            savepoint.set().await?;
+            Ok(Box::new(EnlistedSavepoint { enlistment, savepoint }) as Box<dyn Savepoint>)
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Enlisted> {
+        // Nothing can panic while it is locked.
+        self.enlisted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Enlisted {
+    fn next_savepoint(&mut self) -> String {
+        self.savepoints += 1;
+        savepoint_name(self.savepoints)
+    }
+}
+
+impl fmt::Debug for Enlistment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Enlistment").field("units", &self.lock().units.len()).finish_non_exhaustive()
+    }
+}
+
+struct EnlistedSavepoint {
+    enlistment: Arc<Enlistment>,
+    savepoint: UnitSavepoint,
+}
+
+#[async_trait]
+impl Savepoint for EnlistedSavepoint {
+    async fn undo(&mut self) -> Result<(), BoxError> {
+        if self.enlistment.lock().units.len() > self.savepoint.units.len() {
+            return Err("a unit of work was enlisted after the savepoint".into());
+        }
+        self.savepoint.undo().await
+    }
+
+    async fn release(self: Box<Self>) -> Result<(), BoxError> {
+        self.savepoint.release().await
+    }
+}
+
+/// One savepoint in each of several units of work.
+pub(super) struct UnitSavepoint {
+    pub(super) name: String,
+    pub(super) units: Vec<Arc<dyn UnitOfWork>>,
+}
+
+impl UnitSavepoint {
+    pub(super) async fn set(&self) -> Result<(), BoxError> {
+        for savepoints in self.savepoints() {
+            savepoints.set(&self.name).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn undo(&self) -> Result<(), BoxError> {
+        for savepoints in self.savepoints() {
+            savepoints.roll_back_to(&self.name).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn release(&self) -> Result<(), BoxError> {
+        for savepoints in self.savepoints() {
+            savepoints.release(&self.name).await?;
+        }
+        Ok(())
+    }
+
+    fn savepoints(&self) -> impl Iterator<Item = &dyn Savepoints> {
+        self.units.iter().filter_map(|unit| unit.savepoints())
+    }
+}
+
+/// No two alike in one scope: some data bases forget a savepoint when another gets its name.
+pub(super) fn savepoint_name(number: usize) -> String {
+    format!("diator_{number}")
+}
+
+/// Commits or rolls back.
+pub(super) async fn end(unit: &dyn UnitOfWork, outcome: Outcome) -> Result<(), CommitError> {
+    match outcome {
+        Outcome::Success => unit.commit().await,
+        Outcome::Failure => unit.roll_back().await.map_err(CommitError::unknown),
+    }
+}
+
+/// What came of closing several services, one after the other.
+pub(super) struct Ending {
+    outcome: Outcome,
+    committed: bool,
+    result: Result<(), CommitError>,
+}
+
+impl Ending {
+    pub(super) fn new(outcome: Outcome) -> Self {
+        Self { outcome, committed: false, result: Ok(()) }
+    }
+
+    /// How the next one is to end.
+    pub(super) fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    pub(super) fn note(&mut self, service: &'static str, closed: Result<(), CommitError>) {
+        let Err(error) = closed else {
+            self.committed |= self.outcome == Outcome::Success;
+            return;
+        };
+        if self.result.is_ok() {
+            self.outcome = Outcome::Failure;
+            // What another service has committed before stays committed.
+            self.result = Err(if self.committed { CommitError::unknown(error.into_source()) } else { error });
+            return;
+        }
+        let error = error.into_source();
+        tracing::warn!(service, error = &*error as &dyn Error, "another service of the scope could not close either");
+    }
+
+    pub(super) fn result(self) -> Result<(), CommitError> {
+        self.result
+    }
+}

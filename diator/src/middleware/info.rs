@@ -1,0 +1,146 @@
+use crate::broker::MessageType;
+use crate::event::EventDescriptor;
+use crate::registry::{HandlerDescriptor, Location, MessageDescriptor};
+use crate::request::{Mark, RequestDescriptor, RequestKind};
+
+/// What is known of a message before it is sent: its kind, its type, who handles it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MessageInfo {
+    /// What sort of message it is.
+    pub kind: MessageKind,
+    /// The message's name: for an event, the name on the wire.
+    pub message: &'static str,
+    /// The message's type, with its path.
+    pub message_type: &'static str,
+    /// The handler's type, with its path.
+    pub handler: &'static str,
+    /// Where the handler was declared; `None` for one that replaces another.
+    pub location: Option<Location>,
+    /// Whether the request may be handled twice.
+    pub idempotent: bool,
+    pub(super) marks: &'static [Mark],
+}
+
+impl MessageInfo {
+    /// What is known of the message of a handler.
+    pub(crate) fn of(handler: &HandlerDescriptor) -> Self {
+        let (name, location) = (handler.handler(), Some(handler.location()));
+        match &handler.message {
+            MessageDescriptor::Request(request) => Self::of_request(request, name, location),
+            MessageDescriptor::Event(event) => Self::of_event(event, name, location),
+        }
+    }
+
+    pub(crate) fn of_request(request: &RequestDescriptor, handler: &'static str, location: Option<Location>) -> Self {
+        Self {
+            kind: request.kind.into(),
+            message: request.message,
+            message_type: (request.name)(),
+            handler,
+            location,
+            idempotent: request.idempotent,
+            marks: request.marks,
+        }
+    }
+
+    fn of_event(event: &EventDescriptor, handler: &'static str, location: Option<Location>) -> Self {
+        Self {
+            kind: MessageKind::of_event(event),
+            message: event.name,
+            message_type: (event.type_name)(),
+            handler,
+            location,
+            idempotent: false,
+            marks: event.marks,
+        }
+    }
+
+    /// Whether the message carries a mark of this type: `#[request(mark = Audited)]`.
+    #[must_use]
+    pub fn is_marked<M: 'static>(&self) -> bool {
+        self.mark::<M>().is_some()
+    }
+
+    /// The message's mark of this type, with its value; the first, if it was given several.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use diator::middleware::{Middleware, middleware_fn};
+    /// use diator::prelude::*;
+    ///
+    /// /// How often a user may send it in a minute.
+    /// struct RateLimit(u32);
+    ///
+    /// #[derive(Debug, Command)]
+    /// #[request(mark = RateLimit(5))]
+    /// struct SendInvitation;
+    ///
+    /// let limited = middleware_fn(|call, next| {
+    ///     let limit = call.info().mark::<RateLimit>().map_or(u32::MAX, |limit| limit.0);
+    ///     Box::pin(async move {
+    ///         println!("at most {limit} of them");
+    ///         next.run(call).await
+    ///     })
+    /// });
+    /// let limited = limited.only(|info| info.is_marked::<RateLimit>());
+    /// # let _ = limited;
+    /// ```
+    #[must_use]
+    pub fn mark<M: 'static>(&self) -> Option<&'static M> {
+        self.marks().next()
+    }
+
+    /// All of the message's marks of this type, in the order in which they were given.
+    pub fn marks<M: 'static>(&self) -> impl Iterator<Item = &'static M> + use<M> {
+        self.marks.iter().filter_map(|mark| mark.value.downcast_ref())
+    }
+}
+
+/// The sorts of message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum MessageKind {
+    /// A request that changes something.
+    Command,
+    /// A request that reads.
+    Query,
+    /// An event within the process.
+    DomainEvent,
+    /// An event that arrived, with identifications only.
+    NotificationEvent,
+    /// An event that arrived, with its state.
+    EcstEvent,
+}
+
+impl MessageKind {
+    pub(crate) fn of_event(event: &EventDescriptor) -> Self {
+        match event.message_type {
+            None => Self::DomainEvent,
+            Some(MessageType::Notification) => Self::NotificationEvent,
+            Some(MessageType::Ecst) => Self::EcstEvent,
+        }
+    }
+
+    /// The word for it, such as `command` or `domain_event`; it does not change.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Query => "query",
+            Self::DomainEvent => "domain_event",
+            Self::NotificationEvent => "notification_event",
+            Self::EcstEvent => "ecst_event",
+        }
+    }
+}
+
+impl From<RequestKind> for MessageKind {
+    fn from(kind: RequestKind) -> Self {
+        match kind {
+            RequestKind::Command => Self::Command,
+            RequestKind::Query => Self::Query,
+        }
+    }
+}

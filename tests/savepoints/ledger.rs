@@ -1,0 +1,195 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use diator::container::{
+    Closing, CommitError, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Place, Resolving, Savepoint,
+    Savepoints, UnitOfWork,
+};
+use diator::{BoxError, BoxFuture, Container, Meta, Scope, Services};
+
+/// What the ledgers of all messages did, and what they left.
+#[derive(Default)]
+pub(crate) struct Bank {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    log: Vec<String>,
+    committed: Vec<&'static str>,
+    faults: VecDeque<&'static str>,
+    without_savepoints: bool,
+}
+
+impl Bank {
+    pub(crate) fn committed(&self) -> Vec<&'static str> {
+        self.state().committed.clone()
+    }
+
+    /// What the ledgers were told, without the writes.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.state().log.clone()
+    }
+
+    /// The next time that a ledger is told this, it fails.
+    pub(crate) fn fail_at(&self, what: &'static str) {
+        self.state().faults.push_back(what);
+    }
+
+    /// From now on a ledger can only be undone as a whole.
+    pub(crate) fn forget_savepoints(&self) {
+        self.state().without_savepoints = true;
+    }
+
+    fn told(&self, what: &str, name: &str) -> Result<(), BoxError> {
+        let mut state = self.state();
+        state.log.push(format!("{what} {name}").trim_end().to_owned());
+        if state.faults.front() == Some(&what) {
+            state.faults.pop_front();
+            return Err(format!("the ledger cannot {what}").into());
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it is locked")
+    }
+}
+
+/// The writes of one message.
+pub(crate) struct Ledger {
+    bank: Arc<Bank>,
+    writes: Mutex<Writes>,
+}
+
+#[derive(Default)]
+struct Writes {
+    made: Vec<&'static str>,
+    places: Vec<(String, usize)>,
+    ended: bool,
+}
+
+impl Ledger {
+    pub(crate) fn new(bank: Arc<Bank>) -> Self {
+        Self { bank, writes: Mutex::default() }
+    }
+
+    pub(crate) fn write(&self, entry: &'static str) {
+        let mut writes = self.writes();
+        assert!(!writes.ended, "`{entry}` is written into a ledger that has ended");
+        writes.made.push(entry);
+    }
+
+    fn writes(&self) -> MutexGuard<'_, Writes> {
+        self.writes.lock().expect("no test panics while it is locked")
+    }
+
+    /// The place of that name, which must be the last that was set.
+    fn last_place(&self, name: &str) -> usize {
+        let writes = self.writes();
+        let (last, place) = writes.places.last().expect("a place was set");
+        assert_eq!(last, name);
+        *place
+    }
+}
+
+#[diator::async_trait]
+impl UnitOfWork for Ledger {
+    async fn commit(&self) -> Result<(), CommitError> {
+        self.bank.told("commit", "").map_err(CommitError::rolled_back)?;
+        let mut writes = self.writes();
+        writes.ended = true;
+        self.bank.state().committed.append(&mut writes.made);
+        Ok(())
+    }
+
+    async fn roll_back(&self) -> Result<(), BoxError> {
+        self.writes().ended = true;
+        self.bank.told("roll back", "")
+    }
+
+    fn savepoints(&self) -> Option<&dyn Savepoints> {
+        (!self.bank.state().without_savepoints).then_some(self)
+    }
+}
+
+#[diator::async_trait]
+impl Savepoints for Ledger {
+    async fn set(&self, name: &str) -> Result<(), BoxError> {
+        self.bank.told("set", name)?;
+        let mut writes = self.writes();
+        let place = (name.to_owned(), writes.made.len());
+        writes.places.push(place);
+        Ok(())
+    }
+
+    async fn roll_back_to(&self, name: &str) -> Result<(), BoxError> {
+        let place = self.last_place(name);
+        self.bank.told("roll back to", name)?;
+        self.writes().made.truncate(place);
+        Ok(())
+    }
+
+    async fn release(&self, name: &str) -> Result<(), BoxError> {
+        self.last_place(name);
+        self.writes().places.pop();
+        self.bank.told("release", name)
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if !self.writes().ended {
+            self.bank.state().log.push("dropped".to_owned());
+        }
+    }
+}
+
+/// The built-in container.
+pub(crate) fn services(bank: &Arc<Bank>) -> Services {
+    Services::new().singleton(bank.clone()).scoped(|scope| Ok(Ledger::new(scope.get()?))).unit_of_work::<Ledger>()
+}
+
+/// A container whose services enlist themselves, as those of other crates do.
+pub(crate) struct Enlisting(pub(crate) Arc<Bank>);
+
+struct EnlistingScope {
+    bank: Arc<Bank>,
+    ledger: Mutex<Option<Arc<Ledger>>>,
+    enlistment: Arc<Enlistment>,
+}
+
+impl Container for Enlisting {
+    fn lifetime(&self, key: &DependencyKey) -> Lifetime {
+        if *key == DependencyKey::of::<Ledger>() { Lifetime::Scoped } else { Lifetime::Missing }
+    }
+
+    fn singleton(&self, _: &DependencyKey, _: Place<'_>) -> Result<(), BoxError> {
+        Err("there is none".into())
+    }
+
+    fn open<'a>(&'a self, _: &'a Meta) -> Opening<'a> {
+        let (bank, ledger, enlistment) = (self.0.clone(), Mutex::default(), Arc::default());
+        Opening::Ready(Ok(Box::new(EnlistingScope { bank, ledger, enlistment })))
+    }
+}
+
+impl Scope for EnlistingScope {
+    fn resolve<'a>(&'a self, _: &DependencyKey, _: &'a Meta, mut into: Place<'a>) -> Resolving<'a> {
+        let mut ledger = self.ledger.lock().expect("nothing panics while it is locked");
+        let ledger = ledger.get_or_insert_with(|| {
+            let ledger = Arc::new(Ledger::new(self.bank.clone()));
+            self.enlistment.enlist(ledger.clone());
+            ledger
+        });
+        Resolving::Ready(into.put(ledger.clone()))
+    }
+
+    fn savepoint(&self) -> Option<BoxFuture<'_, Result<Box<dyn Savepoint>, BoxError>>> {
+        self.enlistment.savepoint()
+    }
+
+    fn close(self: Box<Self>, outcome: Outcome) -> Closing {
+        self.enlistment.close(outcome)
+    }
+}
