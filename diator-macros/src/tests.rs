@@ -32,11 +32,11 @@ fn a_command() {
         const MARKS: &'static [::diator::Mark] = &[
             ::diator::Mark {
                 value: &Audited,
-                text: ::core::stringify!(Audited),
+                text: "Audited",
             },
             ::diator::Mark {
                 value: &RateLimit(5),
-                text: ::core::stringify!(RateLimit(5)),
+                text: "RateLimit(5)",
             },
         ];
     }

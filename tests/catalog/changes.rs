@@ -78,6 +78,15 @@ fn a_lost_handler_is_told_and_breaks_senders_if_it_was_the_last() {
 }
 
 #[test]
+fn marks_that_come_or_go_are_told() {
+    let lost = changes(|was| message(was, "PlaceOrder")["marks"] = json!(["Audited", "Public"]));
+    let told = |mark| (Impact::Nobody, format!("the command `PlaceOrder`: it has lost its mark \"{mark}\""));
+    assert_eq!(lost, ["Audited", "Public"].map(told));
+    let new = changes(|was| message(was, "OrderPlaced")["marks"] = json!([]));
+    assert_eq!(new, [(Impact::Nobody, "the domain event `OrderPlaced`: its mark \"Audited\" is new".to_owned())]);
+}
+
+#[test]
 fn names_that_are_no_longer_read_break_senders() {
     let lost = changes(|was| message(was, "PaymentArrived")["aliases"] = json!(["MoneyCame", "Paid"]));
     let text = "the notification event `PaymentArrived`: it is no longer read under the name \"Paid\"";

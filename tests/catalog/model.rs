@@ -1,9 +1,11 @@
 //! What the catalog knows.
 
+use std::time::Duration;
+
 use diator::Catalog;
-use diator::catalog::{EventEntry, HandlerEntry, RequestEntry};
+use diator::catalog::{EventEntry, HandlerEntry, RequestEntry, Source};
 use diator::container::Lifetime;
-use diator::middleware::MessageKind;
+use diator::middleware::{MessageKind, Middleware, TimeoutMiddleware, TracingMiddleware, middleware_fn};
 use diator::prelude::*;
 
 use super::world::*;
@@ -87,11 +89,55 @@ fn a_mediator_also_knows_lifetimes_middleware_and_broker() {
 }
 
 #[test]
+fn marks_stand_there_in_the_words_they_were_given_in() {
+    let catalog = Catalog::linked();
+    assert_eq!(request(&catalog, "ShipOrder").marks, ["Audited", "RateLimit { per_minute: 2*30 }"]);
+    assert_eq!(event(&catalog, "OrderPlaced").marks, ["Audited"]);
+    assert!(event(&catalog, "OrderPlaced").must_be_handled && request(&catalog, "PlaceOrder").marks.is_empty());
+    let by_hand = Mediator::builder().handlers(handlers![Warehouse, Note]).catalog();
+    assert_eq!(request(&by_hand, "ShipOrder").marks, request(&catalog, "ShipOrder").marks);
+    assert_eq!(event(&by_hand, "OrderPlaced").marks, ["Audited"]);
+}
+
+#[test]
+fn middleware_stands_there_by_name_and_in_order_where_it_applies() {
+    let named = middleware_fn(|call, next| Box::pin(next.run(call))).named("idempotency");
+    let timeout = TimeoutMiddleware::new(Duration::from_secs(1)).expect("a second is a time");
+    let catalog = builder()
+        .middleware(TracingMiddleware::new())
+        .middleware(timeout.only(|info| info.kind == MessageKind::Command && info.is_marked::<Audited>()))
+        .middleware(named.only(|info| info.idempotent))
+        .catalog();
+    let all = ["catalog::world::Audit", TRACING, TIMEOUT, "idempotency"];
+    assert_eq!(catalog.middleware.iter().map(|middleware| middleware.name).collect::<Vec<_>>(), all);
+    assert_eq!(request(&catalog, "ShipOrder").handlers[0].middleware, all);
+    assert_eq!(request(&catalog, "PlaceOrder").handlers[0].middleware, all[..2]);
+    assert_eq!(request(&catalog, "Find").handlers[0].middleware, all[1..2]);
+    // Nobody listens to the traces: that may change while the program runs, and does not count.
+    assert!(!TracingMiddleware::new().is_active());
+    assert_eq!(event(&catalog, "OrderPlaced").handlers[0].middleware, all[1..2]);
+}
+
+const TRACING: &str = "diator::middleware::tracing::TracingMiddleware";
+const TIMEOUT: &str = "diator::middleware::timeout::TimeoutMiddleware";
+
+#[test]
+fn middleware_and_broker_say_where_they_were_added() {
+    let added = line!() + 1;
+    let catalog = builder().middleware(TracingMiddleware::new()).broker(InMemoryBroker::new()).catalog();
+    let place = |source: &Option<Source>| source.as_ref().map(ToString::to_string).expect("it was added");
+    let here = format!("{}:{added}", file!());
+    assert_eq!(place(&catalog.middleware[1].source), here);
+    assert_eq!(place(&catalog.broker.as_ref().expect("it has one").source), here);
+    assert!(place(&catalog.middleware[0].source).starts_with("tests/catalog/world.rs:"));
+}
+
+#[test]
 fn the_registry_alone_knows_none_of_these() {
     let catalog = Catalog::linked();
     let handler = &request(&catalog, "PlaceOrder").handlers[0];
     assert!(handler.dependencies.iter().all(|dependency| dependency.lifetime == Lifetime::Unknown));
-    assert!(handler.middleware.is_empty() && catalog.broker.is_none());
+    assert!(handler.middleware.is_empty() && catalog.middleware.is_empty() && catalog.broker.is_none());
 }
 
 struct Fake;

@@ -36,7 +36,8 @@ fn the_table_has_a_line_for_each_message_and_handler() {
     // Two with one name are told apart.
     shows(&table, &["catalog::world::first::Cancel", "Warehouse"]);
     shows(&table, &["catalog::world::second::Cancel", "Warehouse"]);
-    shows(&table, &["Unreachable: durable, ordered by key, at most 1024 bytes; writes application/json"]);
+    shows(&table, &["Unreachable: durable, ordered by key, at most 1024 bytes; writes application/json", "world.rs:"]);
+    shows(&table, &["Audit", "world.rs:"]);
     assert!(table.lines().all(|line| line == line.trim_end()), "{table}");
 }
 
@@ -47,6 +48,12 @@ fn a_description_tells_who_handles_it_and_what_happens_then() {
     shows(&text, &["fails with", "OutOfStock"]);
     shows(&text, &["needs", "dyn Stock as `_stock`, singleton"]);
     shows(&text, &["within", "Audit"]);
+    let ship = catalog().describe("ShipOrder").expect("it is known").to_string();
+    shows(&ship, &["marks", "Audited, RateLimit { per_minute: 2*30 }"]);
+    shows(&ship, &["idempotent"]);
+    let placed = catalog().describe("OrderPlaced").expect("it is known").to_string();
+    shows(&placed, &["marks", "Audited"]);
+    shows(&placed, &["required"]);
     let then = text.split_once("what happens then\n").expect("much happens").1;
     assert_eq!(
         then,
@@ -124,7 +131,7 @@ fn json_holds_it_all_with_sorted_keys() {
     assert_eq!(place["handlers"][0]["causes"][1], "catalog::world::OrderPlacedNotification");
     assert_eq!(value["broker"]["guarantees"]["max_body"], 1024);
     let keys: Vec<_> = text.lines().filter(|line| line.starts_with("  \"")).collect();
-    assert!(keys.is_sorted() && keys.len() == 3, "{keys:?}");
+    assert!(keys.is_sorted() && keys.len() == 4, "{keys:?}");
 }
 
 #[test]

@@ -26,8 +26,17 @@ impl std::fmt::Display for OutOfStock {
 
 impl std::error::Error for OutOfStock {}
 
+/// A mark: who may send it is written down.
+pub(crate) struct Audited;
+
+/// A mark: how many may be sent in a minute.
+#[expect(dead_code, reason = "the catalog shows the words, not the value")]
+pub(crate) struct RateLimit {
+    pub(crate) per_minute: u32,
+}
+
 #[derive(Clone, Debug, Command)]
-#[request(idempotent)]
+#[request(idempotent, mark = Audited, mark = RateLimit { per_minute: 2 * 30 })]
 pub(crate) struct ShipOrder;
 
 /// Nobody handles it.
@@ -49,6 +58,7 @@ pub(crate) mod second {
 }
 
 #[derive(Debug, DomainEvent)]
+#[event(must_be_handled, mark = Audited)]
 pub(crate) struct OrderPlaced;
 
 /// Nobody handles it.

@@ -6,6 +6,7 @@ use syn::{Data, DeriveInput, Ident, Path};
 use crate::ast::{Event, EventKind};
 use crate::attr::{EventArguments, Key};
 use crate::errors::Errors;
+use crate::expand::mark;
 use crate::grammar::Argument;
 use crate::{expand, paths, valid};
 
@@ -34,7 +35,7 @@ fn expand(event: &Event) -> TokenStream {
     let kind = event.kind.path(&root, ident.span());
     let name = arguments.name.as_ref().map_or_else(|| expand::name(ident), |name| name.value.value());
     let optional = optional_items(&root, arguments);
-    let marks = expand::marks(&root, &arguments.marks);
+    let marks = mark::marks(&root, &arguments.marks);
     let key = arguments.key.as_ref().map(|key| key_method(event, key));
     let submitted = event.generics.params.is_empty().then(|| submit(&root, ident));
     quote! {

@@ -4,6 +4,7 @@ use syn::{DeriveInput, GenericParam, Path, parse_quote, parse_quote_spanned};
 
 use crate::ast::{Request, RequestKind};
 use crate::errors::Errors;
+use crate::expand::mark;
 use crate::{expand, paths, valid};
 
 /// Expands `#[derive(Command)]` and `#[derive(Query)]`.
@@ -58,7 +59,7 @@ fn implement(root: &Path, request: &Request) -> TokenStream {
             }
         }
     });
-    let marks = expand::marks(root, &arguments.marks);
+    let marks = mark::marks(root, &arguments.marks);
     quote! {
         #[automatically_derived]
         impl #parameters #root::Request for #ident #types #bounds {

@@ -1,12 +1,12 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 
-use super::{BrokerEntry, Catalog, DependencyEntry, EventEntry, HandlerEntry, RequestEntry, Source};
+use super::{BrokerEntry, Catalog, DependencyEntry, EventEntry, HandlerEntry, MiddlewareEntry, RequestEntry, Source};
 use crate::broker::{Format, MessageBroker};
 use crate::container::{Container, Lifetime};
 use crate::event::EventDescriptor;
 use crate::middleware::{Layer, MessageInfo, MessageKind};
-use crate::registry::{HandlerDescriptor, HandlerRole, HandlerSet, MessageDescriptor};
+use crate::registry::{HandlerDescriptor, HandlerRole, HandlerSet, Location, MessageDescriptor};
 use crate::request::{Mark, RequestDescriptor};
 
 /// What a mediator is built from, as far as the catalog tells of it.
@@ -16,7 +16,14 @@ pub(crate) struct Wiring {
     pub(crate) replaced: Vec<Replaced>,
     pub(crate) remote: Vec<String>,
     pub(crate) layers: Vec<Layer>,
-    pub(crate) broker_type: &'static str,
+    pub(crate) broker: Option<Added>,
+}
+
+/// What was given to the builder, and where.
+#[derive(Clone, Copy)]
+pub(crate) struct Added {
+    pub(crate) type_name: &'static str,
+    pub(crate) location: Location,
 }
 
 /// A request whose own handler another one replaces.
@@ -34,7 +41,7 @@ impl Wiring {
             replaced: Vec::new(),
             remote: Vec::new(),
             layers: Vec::new(),
-            broker_type: "",
+            broker: None,
         }
     }
 
@@ -50,11 +57,12 @@ impl Wiring {
         outbox: bool,
     ) -> Catalog {
         let entry = || BrokerEntry {
-            type_name: broker.map(|_| self.broker_type),
+            type_name: self.broker.map(|broker| broker.type_name),
             guarantees: broker.map(MessageBroker::guarantees).unwrap_or_default(),
             content_type: format.content_type(),
             cloud_events_source: format.source().map(str::to_owned),
             outbox,
+            source: self.broker.and_then(|broker| Source::of(broker.location)),
         };
         let broker = (broker.is_some() || outbox).then(entry);
         Catalog { broker, ..self.messages(Some(container)) }
@@ -76,7 +84,10 @@ impl Wiring {
                 request.handlers.push(self.replacement(replaced));
             }
         }
-        sorted(requests.into_values().collect(), events.into_values().collect())
+        let middleware =
+            self.layers.iter().map(|layer| MiddlewareEntry { name: layer.name, source: Source::of(layer.location) });
+        let catalog = sorted(requests.into_values().collect(), events.into_values().collect());
+        Catalog { middleware: middleware.collect(), ..catalog }
     }
 
     /// The requests that the registry, a handler or a replacement knows.
@@ -198,5 +209,5 @@ fn sorted(mut requests: Vec<RequestEntry>, mut events: Vec<EventEntry>) -> Catal
         handlers
             .sort_by_key(|handler| (handler.after_commit, handler.order, handler.type_name, handler.source.clone()));
     }
-    Catalog { requests, events, broker: None }
+    Catalog { requests, events, middleware: Vec::new(), broker: None }
 }

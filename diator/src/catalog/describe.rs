@@ -64,9 +64,7 @@ impl Writer<'_> {
         if request.idempotent {
             text += "  idempotent   it may be handled twice\n";
         }
-        if !request.marks.is_empty() {
-            text += &format!("  marks        {}\n", clean(&request.marks.join(", ")));
-        }
+        text += &marks(&request.marks);
         match &*request.handlers {
             [] if request.remote => text += "  handled by   another process\n",
             [] => text += "  handled by   nobody in this process\n",
@@ -80,6 +78,10 @@ impl Writer<'_> {
         if event.is_on_the_wire() {
             text += &self.wire(event);
         }
+        if event.must_be_handled {
+            text += "  required     a handler: `build()` insists on it\n";
+        }
+        text += &marks(&event.marks);
         for handler in &event.handlers {
             text += &self.handler(if event.is_on_the_wire() { "on arrival" } else { "handled by" }, handler);
         }
@@ -94,8 +96,7 @@ impl Writer<'_> {
     }
 
     fn title(&self, kind: &str, type_name: &str, source: Option<&Source>) -> String {
-        let place = source.map(|source| format!("  {source}")).unwrap_or_default();
-        format!("{kind} {}{place}\n  type         {}\n", self.labels.label(type_name), clean(type_name))
+        format!("{kind} {}{}\n  type         {}\n", self.labels.label(type_name), Place(source), clean(type_name))
     }
 
     fn wire(&self, event: &EventEntry) -> String {
@@ -120,7 +121,7 @@ impl Writer<'_> {
     }
 
     fn handler(&self, heading: &str, handler: &HandlerEntry) -> String {
-        let place = handler.source.as_ref().map(|source| format!("  {source}")).unwrap_or_default();
+        let place = Place(handler.source.as_ref());
         let when = if handler.after_commit { ", after the commit" } else { "" };
         let order = if handler.order == 0 { String::new() } else { format!(", order {}", handler.order) };
         let mut text = format!("  {heading:<10}   {}{order}{when}{place}\n", self.labels.label(handler.type_name));
@@ -180,6 +181,19 @@ impl Writer<'_> {
         let messages = self.catalog.messages();
         let causing = messages.iter().filter(|message| message.causes().any(|cause| cause == type_name));
         causing.map(|message| self.labels.label(message.type_name)).collect()
+    }
+}
+
+fn marks(marks: &[&str]) -> String {
+    if marks.is_empty() { String::new() } else { format!("  marks        {}\n", clean(&marks.join(", "))) }
+}
+
+/// A place behind what stands there, if it is known.
+pub(super) struct Place<'a>(pub(super) Option<&'a Source>);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |source| write!(f, "  {source}"))
     }
 }
 

@@ -76,7 +76,8 @@ pub struct HandlerEntry {
     pub after_commit: bool,
     /// What it gets injected.
     pub dependencies: Vec<DependencyEntry>,
-    /// The middleware that wraps it, outermost first: types, with their paths.
+    /// The middleware that wraps it, outermost first, by [name](MiddlewareEntry::name), whether or not it is
+    /// [active](crate::middleware::Middleware::is_active) at present.
     pub middleware: Vec<&'static str>,
     /// What it emits and sends, as far as it was [observed](super::Edges): types, with their paths.
     pub causes: Vec<&'static str>,
@@ -98,6 +99,16 @@ pub struct DependencyEntry {
     pub optional: bool,
 }
 
+/// A middleware, whichever messages it applies to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MiddlewareEntry {
+    /// What it calls itself: its type, with the path, unless it was given another name.
+    pub name: &'static str,
+    /// Where it was added.
+    pub source: Option<Source>,
+}
+
 /// Where broker events go, and what is promised for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -112,13 +123,15 @@ pub struct BrokerEntry {
     pub cloud_events_source: Option<String>,
     /// Whether messages join the transaction first.
     pub outbox: bool,
+    /// Where the broker was added.
+    pub source: Option<Source>,
 }
 
 /// Where something was declared, in words that are the same on every machine.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Source {
-    /// The crate, as `use` knows it.
+    /// The crate, as `use` knows it; empty for what a program adds to its builder: that knows only file and line.
     pub crate_name: &'static str,
     /// The file, with `/` between its parts; that of a downloaded crate begins with the crate's name.
     pub file: String,

@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-use super::{BrokerEntry, Catalog, DependencyEntry, EventEntry, HandlerEntry, RequestEntry, Source};
+use super::{BrokerEntry, Catalog, DependencyEntry, EventEntry, HandlerEntry, MiddlewareEntry, RequestEntry, Source};
 use crate::container::Lifetime;
 
 impl Catalog {
@@ -14,6 +14,7 @@ impl Catalog {
         json!({
             "requests": self.requests.iter().map(request).collect::<Vec<_>>(),
             "events": self.events.iter().map(event).collect::<Vec<_>>(),
+            "middleware": self.middleware.iter().map(middleware).collect::<Vec<_>>(),
             "broker": self.broker.as_ref().map(broker),
         })
     }
@@ -70,6 +71,10 @@ fn dependency(dependency: &DependencyEntry) -> Value {
     })
 }
 
+fn middleware(middleware: &MiddlewareEntry) -> Value {
+    json!({ "name": middleware.name, "source": source(middleware.source.as_ref()) })
+}
+
 fn broker(broker: &BrokerEntry) -> Value {
     let guarantees = &broker.guarantees;
     json!({
@@ -77,6 +82,7 @@ fn broker(broker: &BrokerEntry) -> Value {
         "content_type": broker.content_type,
         "cloud_events_source": broker.cloud_events_source,
         "outbox": broker.outbox,
+        "source": source(broker.source.as_ref()),
         "guarantees": {
             "durable": guarantees.durable,
             "ordered": guarantees.ordered,

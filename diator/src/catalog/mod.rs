@@ -38,11 +38,11 @@ mod shape;
 mod table;
 
 pub use self::changes::{Change, Changes, Impact};
-pub(crate) use self::collect::{Replaced, Wiring};
+pub(crate) use self::collect::{Added, Replaced, Wiring};
 pub use self::describe::Description;
 pub(crate) use self::edges::Cause;
 pub use self::edges::{Edges, StaleEdges};
-pub use self::entry::{BrokerEntry, DependencyEntry, EventEntry, HandlerEntry, RequestEntry, Source};
+pub use self::entry::{BrokerEntry, DependencyEntry, EventEntry, HandlerEntry, MiddlewareEntry, RequestEntry, Source};
 pub use self::html::Html;
 
 /// The messages of a program, who handles them, and what that takes.
@@ -83,6 +83,8 @@ pub struct Catalog {
     pub requests: Vec<RequestEntry>,
     /// The domain events, then the notification events, then the ECST events.
     pub events: Vec<EventEntry>,
+    /// All middleware, outermost first; handlers name those that apply to them.
+    pub middleware: Vec<MiddlewareEntry>,
     /// Where broker events go; `None` if that is not known or nowhere.
     pub broker: Option<BrokerEntry>,
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::describe::Guarantees;
+use super::describe::{Guarantees, Place};
 use super::labels::{KINDS, Labels, clean, words};
 use super::{Catalog, HandlerEntry, Source};
 use crate::middleware::MessageKind;
@@ -18,7 +18,7 @@ impl fmt::Display for Catalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let labels = Labels::of(self);
         let sections = KINDS.map(|kind| (kind, self.rows(kind, &labels)));
-        let heading = Row::of(["MESSAGE", "HANDLED BY", "CAUSES", "WHERE"]);
+        let heading = Row::of(["MESSAGE", "HANDLED BY", "CAUSES", "  WHERE"]);
         let rows = || sections.iter().flat_map(|(_, rows)| rows).chain([&heading]);
         let widths = [
             rows().map(|row| row.message.chars().count()).max().unwrap_or_default() + 2,
@@ -30,6 +30,7 @@ impl fmt::Display for Catalog {
             writeln!(f, "\n{}", words(*kind)[1])?;
             rows.iter().try_for_each(|row| row.write("  ", widths, f))?;
         }
+        self.write_middleware(f)?;
         self.write_broker(f)
     }
 }
@@ -54,11 +55,22 @@ impl Catalog {
         requests.chain(events).collect()
     }
 
+    fn write_middleware(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.middleware.is_empty() {
+            writeln!(f, "\nmiddleware, outermost first")?;
+        }
+        self.middleware.iter().try_for_each(|middleware| {
+            let name = clean(&crate::registry::short(middleware.name));
+            writeln!(f, "  {name}{}", Place(middleware.source.as_ref()))
+        })
+    }
+
     fn write_broker(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(broker) = &self.broker else { return Ok(()) };
         let name = broker.type_name.map_or_else(|| "none".to_owned(), |name| clean(&crate::registry::short(name)));
         let outbox = if broker.outbox { ", through an outbox" } else { "" };
-        writeln!(f, "\nbroker\n  {name}{outbox}: {}; writes {}", Guarantees(&broker.guarantees), broker.content_type)
+        let (guarantees, place) = (Guarantees(&broker.guarantees), Place(broker.source.as_ref()));
+        writeln!(f, "\nbroker\n  {name}{outbox}: {guarantees}; writes {}{place}", broker.content_type)
     }
 }
 
@@ -70,20 +82,21 @@ fn rows_of(
     labels: &Labels,
 ) -> Vec<Row> {
     if handlers.is_empty() {
-        return vec![Row { message, handler: nobody.to_owned(), causes: String::new(), source: place(source) }];
+        return vec![Row {
+            message,
+            handler: nobody.to_owned(),
+            causes: String::new(),
+            source: Place(source).to_string(),
+        }];
     }
     let names = std::iter::once(message).chain(std::iter::repeat(String::new()));
     let row = |(message, handler): (String, &HandlerEntry)| Row {
         message,
         handler: labels.label(handler.type_name) + if handler.after_commit { " (after commit)" } else { "" },
         causes: handler.causes.iter().map(|name| labels.label(name)).collect::<Vec<_>>().join(", "),
-        source: place(handler.source.as_ref()),
+        source: Place(handler.source.as_ref()).to_string(),
     };
     names.zip(handlers).map(row).collect()
-}
-
-fn place(source: Option<&Source>) -> String {
-    source.map(Source::to_string).unwrap_or_default()
 }
 
 impl Row {
@@ -94,7 +107,7 @@ impl Row {
 
     fn write(&self, indent: &str, [message, handler, causes]: [usize; 3], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let first = format!("{indent}{}", self.message);
-        let line = format!("{first:message$}  {:handler$}  {:causes$}  {}", self.handler, self.causes, self.source);
+        let line = format!("{first:message$}  {:handler$}  {:causes$}{}", self.handler, self.causes, self.source);
         writeln!(f, "{}", line.trim_end())
     }
 }

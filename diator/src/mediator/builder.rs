@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::running::Running;
 use super::{Inner, Install, Mediator, check};
 use crate::broker::{Format, MessageBroker};
-use crate::catalog::{Catalog, Edges, Replaced, Wiring};
+use crate::catalog::{Added, Catalog, Edges, Replaced, Wiring};
 use crate::container::{Container, Services};
 use crate::middleware::{Layer, Middleware};
 use crate::outbox::Outbox;
@@ -52,7 +52,7 @@ pub struct MediatorBuilder {
     pub(super) container: Arc<dyn Container>,
     pub(super) layers: Vec<Layer>,
     pub(super) broker: Option<Arc<dyn MessageBroker>>,
-    broker_type: &'static str,
+    broker_added: Option<Added>,
     pub(super) without_broker: bool,
     pub(super) outbox: Option<Arc<dyn Outbox>>,
     pub(super) problems: Vec<Problem>,
@@ -79,7 +79,7 @@ impl MediatorBuilder {
             container: Arc::new(Services::new()),
             layers: Vec::new(),
             broker: None,
-            broker_type: "",
+            broker_added: None,
             without_broker: false,
             outbox: None,
             problems: Vec::new(),
@@ -203,15 +203,17 @@ impl MediatorBuilder {
     /// # Ok(())
     /// # }
     /// ```
+    #[track_caller]
     pub fn middleware<M: Middleware>(mut self, middleware: M) -> Self {
         self.layers.push(Layer::new(middleware));
         self
     }
 
     /// Publishes notification and ECST events.
+    #[track_caller]
     pub fn broker<B: MessageBroker>(mut self, broker: B) -> Self {
         self.broker = Some(Arc::new(broker));
-        self.broker_type = type_name::<B>();
+        self.broker_added = Some(Added { type_name: type_name::<B>(), location: Location::caller() });
         self
     }
 
@@ -262,7 +264,7 @@ impl MediatorBuilder {
             replaced: self.replacements.values().map(|replace| replace.replaced).collect(),
             remote: self.remote.clone(),
             layers: self.layers.clone(),
-            broker_type: self.broker_type,
+            broker: self.broker_added,
         }
     }
 

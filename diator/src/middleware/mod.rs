@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::registry::Location;
+
 pub use self::call::{Call, Handled, Kept};
 pub(crate) use self::committing::Committing;
 pub(crate) use self::exchange::{EventExchange, RequestExchange};
@@ -123,16 +125,18 @@ impl<M: Middleware + ?Sized> Middleware for Arc<M> {
     }
 }
 
-/// A middleware and its name.
+/// A middleware, its name, and where it was added.
 #[derive(Clone)]
 pub(crate) struct Layer {
     pub(crate) name: &'static str,
+    pub(crate) location: Location,
     pub(crate) middleware: Arc<dyn Middleware>,
 }
 
 impl Layer {
+    #[track_caller]
     pub(crate) fn new<M: Middleware>(middleware: M) -> Self {
-        Self { name: middleware.name(), middleware: Arc::new(middleware) }
+        Self { name: middleware.name(), location: Location::caller(), middleware: Arc::new(middleware) }
     }
 }
 

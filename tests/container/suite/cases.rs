@@ -41,6 +41,27 @@ pub(crate) async fn the_lifetimes_are_those_that_were_registered<D: Driver>() {
     }
 }
 
+pub(crate) async fn the_catalog_tells_the_lifetimes_that_the_container_knows<D: Driver>() {
+    let (mediator, _) = mediator::<D>();
+    let catalog = mediator.catalog();
+    let look = catalog.requests.iter().find(|request| request.name == "Look").unwrap();
+    let told = look.handlers[0].dependencies.iter().map(|dependency| (dependency.field, dependency.lifetime));
+    let known = [
+        ("config", Lifetime::Singleton),
+        ("clock", Lifetime::Singleton),
+        ("session", Lifetime::Scoped),
+        ("repository", Lifetime::Scoped),
+        ("optional_session", Lifetime::Scoped),
+        ("stamp", Lifetime::Transient),
+        ("other_stamp", Lifetime::Transient),
+        ("absent", Lifetime::Missing),
+        ("probe", Lifetime::Singleton),
+        ("meta", Lifetime::Scoped),
+    ];
+    let unknown = known.map(|(field, _)| (field, Lifetime::Unknown));
+    assert_eq!(told.collect::<Vec<_>>(), if D::GUARANTEES.knows_lifetimes { known } else { unknown });
+}
+
 pub(crate) async fn a_message_gets_all_that_it_asks_for<D: Driver>() {
     let (mediator, probe) = mediator::<D>();
     let meta = Meta::new().with_traceparent("00-1-2-01");

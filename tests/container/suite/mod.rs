@@ -18,6 +18,7 @@ macro_rules! container_conformance {
     ($driver:ty) => {
         $crate::suite::container_cases! { $driver:
             the_lifetimes_are_those_that_were_registered,
+            the_catalog_tells_the_lifetimes_that_the_container_knows,
             a_message_gets_all_that_it_asks_for,
             singletons_are_shared_by_all_messages,
             scoped_services_are_shared_by_all_handlers_of_one_message,

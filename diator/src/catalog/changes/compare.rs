@@ -53,6 +53,7 @@ fn message(old: &Value, new: &Value, changes: &mut Vec<Change>) {
             "handlers" => handlers(&title, old, new, changes),
             "schema" if was.is_object() && is.is_object() => schema::compare(&title, was, is, changes),
             "aliases" => aliases(&title, was, is, changes),
+            "marks" => marks(&title, was, is, changes),
             "name" | "kind" | "topic" if is_on_the_wire(old) || is_on_the_wire(new) => {
                 note(changes, Impact::Consumers, change);
             }
@@ -82,6 +83,13 @@ fn aliases(title: &str, was: &Value, is: &Value, changes: &mut Vec<Change>) {
     for new in is.iter().filter(|alias| !was.contains(alias)) {
         note(changes, Impact::Nobody, format!("{title}: it is now also read under the name {new}"));
     }
+}
+
+fn marks(title: &str, was: &Value, is: &Value, changes: &mut Vec<Change>) {
+    let (was, is) = (list_of(was), list_of(is));
+    let lost = was.iter().filter(|mark| !is.contains(mark)).map(|mark| format!("it has lost its mark {mark}"));
+    let new = is.iter().filter(|mark| !was.contains(mark)).map(|mark| format!("its mark {mark} is new"));
+    lost.chain(new).for_each(|change| note(changes, Impact::Nobody, format!("{title}: {change}")));
 }
 
 fn handlers(title: &str, old: &Value, new: &Value, changes: &mut Vec<Change>) {

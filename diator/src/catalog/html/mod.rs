@@ -5,6 +5,7 @@ mod svg;
 use std::fmt::{self, Write};
 
 use self::escape::{Text, url};
+use super::describe::Guarantees;
 use super::json::{lifetime, pretty};
 use super::labels::{KINDS, Labels, clean, words};
 use super::mermaid::Message;
@@ -80,9 +81,7 @@ impl Page<'_> {
         if request.idempotent {
             row(&mut rows, "idempotent", "it may be handled twice");
         }
-        if !request.marks.is_empty() {
-            row(&mut rows, "marks", &Text(&request.marks.join(", ")).to_string());
-        }
+        marks(&mut rows, &request.marks);
         if request.handlers.is_empty() {
             row(
                 &mut rows,
@@ -91,7 +90,14 @@ impl Page<'_> {
             );
         }
         self.handlers("handled by", &request.handlers, &mut rows);
-        self.entry(id, words(request.kind)[0], request.type_name, request.source.as_ref(), "", &rows)
+        self.entry(
+            id,
+            words(request.kind)[0],
+            request.type_name,
+            request.source.as_ref(),
+            &request.marks.join(" "),
+            &rows,
+        )
     }
 
     fn event(&self, id: usize, event: &EventEntry) -> String {
@@ -99,15 +105,20 @@ impl Page<'_> {
         if event.is_on_the_wire() {
             self.wire(event, &mut rows);
         }
+        marks(&mut rows, &event.marks);
         let by = self.causers(event.type_name);
         if !by.is_empty() {
             row(&mut rows, "caused by", &by.join(", "));
+        }
+        if event.must_be_handled {
+            row(&mut rows, "required", "a handler: <code>build()</code> insists on it");
         }
         if event.handlers.is_empty() && !event.is_on_the_wire() {
             row(&mut rows, "handled by", "<em>nobody in this process</em>");
         }
         self.handlers(if event.is_on_the_wire() { "on arrival" } else { "handled by" }, &event.handlers, &mut rows);
-        self.entry(id, words(event.kind)[0], event.type_name, event.source.as_ref(), event.name, &rows)
+        let also = format!("{} {}", event.name, event.marks.join(" "));
+        self.entry(id, words(event.kind)[0], event.type_name, event.source.as_ref(), &also, &rows)
     }
 
     fn wire(&self, event: &EventEntry, rows: &mut String) {
@@ -183,6 +194,25 @@ impl Page<'_> {
         )
     }
 
+    /// What is around the messages: middleware and broker.
+    fn around(&self) -> String {
+        let mut rows = String::new();
+        for middleware in &self.catalog.middleware {
+            let text = format!("{} {}", code(&short(middleware.name)), self.source(middleware.source.as_ref()));
+            row(&mut rows, "middleware", &text);
+        }
+        if let Some(broker) = &self.catalog.broker {
+            let name = broker.type_name.map_or_else(|| "an outbox".to_owned(), short);
+            let guarantees = Guarantees(&broker.guarantees);
+            row(
+                &mut rows,
+                "broker",
+                &format!("{} {} <div>{guarantees}</div>", code(&name), self.source(broker.source.as_ref())),
+            );
+        }
+        if rows.is_empty() { rows } else { format!("<dl>{rows}</dl>\n") }
+    }
+
     fn entries(&self) -> String {
         let requests = self.catalog.requests.iter().enumerate().map(|(id, request)| self.request(id, request));
         let first = self.catalog.requests.len();
@@ -196,7 +226,7 @@ impl fmt::Display for Html<'_> {
         let Self { catalog, sources, .. } = self;
         let page = Page { catalog, messages: catalog.messages(), labels: Labels::of(catalog), sources };
         let graph = svg::Graph::of(&page.messages, &page.labels);
-        let (title, counts, entries) = (Text(&self.title), page.counts(), page.entries());
+        let (title, counts, entries, around) = (Text(&self.title), page.counts(), page.entries(), page.around());
         let (style, script) = (include_str!("page.css"), include_str!("page.js"));
         write!(
             f,
@@ -222,6 +252,8 @@ impl fmt::Display for Html<'_> {
 {graph}</section>
 <section id=entries>
 {entries}</section>
+<section id=around>
+{around}</section>
 </main>
 <script>
 {script}</script>
@@ -237,6 +269,12 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 
 fn row(rows: &mut String, name: &str, html: &str) {
     _ = write!(rows, "<dt>{name}</dt><dd>{html}</dd>");
+}
+
+fn marks(rows: &mut String, marks: &[&str]) {
+    if !marks.is_empty() {
+        row(rows, "marks", &marks.iter().map(|mark| code(mark)).collect::<Vec<_>>().join(", "));
+    }
 }
 
 fn code(text: &str) -> String {
