@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use diator::middleware::{Call, Handled, MessageInfo, MessageKind, Middleware, Next};
+use diator::middleware::{Call, Handled, Middleware, Next, TracingMiddleware};
 use diator::prelude::*;
 use diator::{MediatorBuilder, cli};
 use schemars::JsonSchema;
@@ -23,7 +23,11 @@ fn main() -> ExitCode {
 fn builder() -> MediatorBuilder {
     let services =
         Services::new().singleton::<dyn Meetings>(Arc::new(InMemory::default())).scoped(|_| Ok(Minutes::default()));
-    Mediator::from_registry().container(services).middleware(Audit).broker(InMemoryBroker::new())
+    Mediator::from_registry()
+        .container(services)
+        .middleware(TracingMiddleware::new())
+        .middleware(Audit.only(|info| info.is_marked::<Audited>()))
+        .broker(InMemoryBroker::new())
 }
 
 // --- Commands and queries. ----------------------------------------------------------------------
@@ -42,13 +46,14 @@ struct JoinMeeting {
 }
 
 #[derive(Clone, Debug, Command)]
-#[request(idempotent)]
+#[request(idempotent, mark = Audited)]
 struct LeaveMeeting {
     meeting_id: u64,
     user_id: u64,
 }
 
 #[derive(Debug, Command)]
+#[request(mark = Audited)]
 struct CloseMeeting {
     meeting_id: u64,
 }
@@ -64,6 +69,9 @@ struct FindMeeting {
 struct ListParticipants {
     meeting_id: u64,
 }
+
+/// Marks a command that leaves a trace for the auditors.
+struct Audited;
 
 #[derive(Debug, PartialEq)]
 struct MeetingLink(String);
@@ -290,10 +298,6 @@ struct Audit;
 
 #[diator::async_trait]
 impl Middleware for Audit {
-    fn applies_to(&self, info: &MessageInfo) -> bool {
-        info.kind == MessageKind::Command
-    }
-
     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
         let handled = next.run(call).await;
         eprintln!("{} was handled", call.info().message);
