@@ -1,23 +1,24 @@
 //! The catalog of a program that grew: what there is, who handles it, what happens then.
 //!
-//! Try `cargo run --example catalog -- describe`, `… -- describe CloseMeeting`, or `… -- html >page.html`. What the
-//! commands write is kept in `docs/catalog`. Nothing has to be up.
+//! Try `cargo run -p diator-examples --features catalog --example catalog -- describe`, `… -- describe CloseMeeting`, or
+//! `… -- html >page.html`. What the commands write is kept in `docs/catalog`. Nothing has to be up.
 //!
 //! The test at the end notes down what causes what, and compares the catalog with the one that is kept:
-//! `cargo test --example catalog`.
+//! `cargo test -p diator-examples --features catalog --example catalog`.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use diator::MediatorBuilder;
+use diator::cli::Cli;
 use diator::middleware::{Call, Handled, Middleware, Next, TracingMiddleware};
 use diator::prelude::*;
-use diator::{MediatorBuilder, cli};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 fn main() -> ExitCode {
-    cli::run(builder())
+    Cli::new(builder()).edges(include_str!("../docs/catalog/edges.json")).run()
 }
 
 fn builder() -> MediatorBuilder {

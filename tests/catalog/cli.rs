@@ -103,6 +103,24 @@ fn edges_come_from_a_file() {
 }
 
 #[test]
+fn a_program_may_bring_its_edges() {
+    let with = |edges: &str, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_catalog"));
+        command.args(arguments).env("EDGES", edges).output().expect("the program can be run")
+    };
+    let edge = r#"[{"message": "catalog::world::PlaceOrder", "causes": "catalog::world::OrderPlaced"}]"#;
+    let known = with(edge, &["describe", "PlaceOrder"]);
+    assert!(text(&known.stdout).contains("domain event OrderPlaced -> Note, Ship, Mail"), "{known:?}");
+    let named = with(edge, &["describe", "PlaceOrder", "--edges", "/dev/null"]);
+    assert_eq!(named.status.code(), Some(2), "what the command line names goes before: {named:?}");
+    for edges in ["", "{}", &edge.replace("OrderPlaced", "Gone")] {
+        let output = with(edges, &["json"]);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""), "{edges}");
+        assert!(text(&output.stderr).starts_with("error: "), "{output:?}");
+    }
+}
+
+#[test]
 fn help_explains_and_names_the_exit_codes() {
     let help = printed(&["--help"]);
     for part in ["describe", "check", "mermaid", "asyncapi", "json", "html", "Exit codes:", "1  `check` found problems"]

@@ -7,6 +7,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let builder = world::builder();
+    if let Ok(edges) = std::env::var("EDGES") {
+        return diator::cli::Cli::new(builder).edges(edges).run();
+    }
     match std::env::var_os("FAULTY") {
         Some(_) => diator::cli::run(builder.container(diator::Services::new())),
         None => diator::cli::run(builder),

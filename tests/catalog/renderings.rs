@@ -54,12 +54,47 @@ fn a_description_tells_who_handles_it_and_what_happens_then() {
     let placed = catalog().describe("OrderPlaced").expect("it is known").to_string();
     shows(&placed, &["marks", "Audited"]);
     shows(&placed, &["required"]);
+    assert!(!text.contains("nothing was observed"), "{text}");
     let then = text.split_once("what happens then\n").expect("much happens").1;
     assert_eq!(
         then,
         "    domain event OrderPlaced -> Note, Ship, Mail\n      command ShipOrder -> Warehouse\n    \
-         notification event OrderPlacedNotification -> the broker\n"
+         notification event OrderPlacedNotification -> the broker, topic \"orders\"\n"
     );
+}
+
+#[test]
+fn circles_and_many_ways_to_one_message_are_told_once() {
+    let edge =
+        |from: &str, to: &str| format!(r#"{{"message": "catalog::world::{from}", "causes": "catalog::world::{to}"}}"#);
+    let edges = [
+        edge("PlaceOrder", "ShipOrder"),
+        edge("PlaceOrder", "first::Cancel"),
+        edge("ShipOrder", "OrderPlaced"),
+        edge("first::Cancel", "ShipOrder"),
+        edge("OrderPlaced", "PlaceOrder"),
+        edge("OrderPlaced", "OrderState"),
+    ];
+    let edges = Edges::from_json(&format!("[{}]", edges.join(", "))).expect("it has the form");
+    let catalog = builder().catalog().with_edges(&edges).expect("they fit");
+    let text = catalog.describe("PlaceOrder").expect("it is known").to_string();
+    assert_eq!(
+        text.split_once("what happens then\n").expect("much happens").1,
+        "    command ShipOrder -> Warehouse\n      \
+               domain event OrderPlaced -> Note, Ship, Mail\n        \
+                 ECST event OrderState -> the broker as \"OrderChanged\", topic \"orders\"\n        \
+                 command PlaceOrder -> PlaceOrderHandler (see above)\n    \
+             command catalog::world::first::Cancel -> Warehouse\n      \
+               command ShipOrder -> Warehouse (see above)\n"
+    );
+}
+
+#[test]
+fn without_edges_nothing_is_claimed_of_what_happens_then() {
+    let catalog = builder().catalog();
+    assert!(catalog.to_string().contains("what causes what was not observed"));
+    let text = catalog.describe("PlaceOrder").expect("it is known").to_string();
+    assert!(text.contains("what happens then is not known"), "{text}");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::consequences::consequences;
 use super::json::lifetime;
 use super::labels::{Labels, clean, words};
+use super::phrases::{Guarantees, Place};
 use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source, shape};
-use crate::broker;
 
 /// One message in full: who handles it, with what, and what happens then; made by [`Catalog::describe`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +71,7 @@ impl Writer<'_> {
             [] => text += "  handled by   nobody in this process\n",
             handlers => handlers.iter().for_each(|handler| text += &self.handler("handled by", handler)),
         }
-        text + &self.consequences(&request.handlers)
+        text + &self.consequences(request.type_name, &request.handlers)
     }
 
     fn event(&self, event: &EventEntry) -> String {
@@ -92,7 +93,7 @@ impl Writer<'_> {
         if !by.is_empty() {
             text += &format!("  caused by    {}\n", by.join(", "));
         }
-        text + &self.consequences(&event.handlers)
+        text + &self.consequences(event.type_name, &event.handlers)
     }
 
     fn title(&self, kind: &str, type_name: &str, source: Option<&Source>) -> String {
@@ -141,40 +142,13 @@ impl Writer<'_> {
         text
     }
 
-    /// What the handlers cause, and what that causes, as a tree.
-    fn consequences(&self, handlers: &[HandlerEntry]) -> String {
-        let mut text = String::new();
-        self.branch(handlers, 1, &mut Vec::new(), &mut text);
-        if text.is_empty() { text } else { format!("  what happens then\n{text}") }
-    }
-
-    fn branch(&self, handlers: &[HandlerEntry], depth: usize, above: &mut Vec<&'static str>, text: &mut String) {
-        let causes: BTreeSet<_> = handlers.iter().flat_map(|handler| handler.causes.iter().copied()).collect();
-        for cause in causes {
-            let indent = "  ".repeat(depth + 1);
-            let (kind, handlers) = self.message(cause);
-            let names: Vec<_> = handlers.iter().map(|handler| self.labels.label(handler.type_name)).collect();
-            let by = match (kind, names.is_empty()) {
-                ("notification event" | "ECST event", _) => " -> the broker".to_owned(),
-                (_, true) => String::new(),
-                (_, false) => format!(" -> {}", names.join(", ")),
-            };
-            *text += &format!("{indent}{kind} {}{by}\n", self.labels.label(cause));
-            // What arrives from the broker is another message's story; and a circle is told once.
-            if above.contains(&cause) || by.ends_with("the broker") {
-                continue;
-            }
-            above.push(cause);
-            self.branch(handlers, depth + 1, above, text);
-            above.pop();
+    fn consequences(&self, message: &str, handlers: &[HandlerEntry]) -> String {
+        let tree = consequences(self.catalog, &self.labels, message, handlers);
+        match (tree.is_empty(), handlers.is_empty() || self.catalog.is_observed()) {
+            (false, _) => format!("  what happens then\n{tree}"),
+            (true, true) => tree,
+            (true, false) => "  what happens then is not known: nothing was observed\n".to_owned(),
         }
-    }
-
-    fn message(&self, type_name: &str) -> (&'static str, &[HandlerEntry]) {
-        let request = self.catalog.requests.iter().find(|request| request.type_name == type_name);
-        let request = request.map(|request| (words(request.kind)[0], &*request.handlers));
-        let event = || self.catalog.events.iter().find(|event| event.type_name == type_name);
-        request.or_else(|| event().map(|event| (words(event.kind)[0], &*event.handlers))).unwrap_or(("message", &[]))
     }
 
     fn causers(&self, type_name: &str) -> Vec<String> {
@@ -186,38 +160,4 @@ impl Writer<'_> {
 
 fn marks(marks: &[&str]) -> String {
     if marks.is_empty() { String::new() } else { format!("  marks        {}\n", clean(&marks.join(", "))) }
-}
-
-/// A place behind what stands there, if it is known.
-pub(super) struct Place<'a>(pub(super) Option<&'a Source>);
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |source| write!(f, "  {source}"))
-    }
-}
-
-/// The guarantees in words.
-pub(super) struct Guarantees<'a>(pub(super) &'a broker::Guarantees);
-
-impl fmt::Display for Guarantees<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let broker::Guarantees { durable, ordered, ordered_by_key, confirmed, retained, deduplicated, max_body } =
-            self.0;
-        let words = [
-            (*durable, "durable"),
-            (*ordered, "ordered"),
-            (*ordered_by_key && !*ordered, "ordered by key"),
-            (*confirmed, "confirmed"),
-            (*retained, "retained"),
-            (*deduplicated, "deduplicated"),
-        ];
-        let mut words: Vec<_> =
-            words.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word.to_owned()).collect();
-        words.extend(max_body.map(|bytes| format!("at most {bytes} bytes")));
-        match words.is_empty() {
-            true => f.write_str("promises nothing beyond the contract"),
-            false => f.write_str(&words.join(", ")),
-        }
-    }
 }

@@ -25,6 +25,7 @@
 mod asyncapi;
 mod changes;
 mod collect;
+mod consequences;
 mod describe;
 mod edges;
 mod entry;
@@ -32,6 +33,7 @@ mod html;
 mod json;
 mod labels;
 mod mermaid;
+mod phrases;
 #[cfg(feature = "asyncapi")]
 mod schema;
 mod shape;
@@ -103,6 +105,11 @@ impl Catalog {
     fn handlers(&self) -> impl Iterator<Item = &HandlerEntry> {
         let requests = self.requests.iter().flat_map(|request| &request.handlers);
         requests.chain(self.events.iter().flat_map(|event| &event.handlers))
+    }
+
+    /// Whether it is known what causes what; without handlers there is nothing to know.
+    fn is_observed(&self) -> bool {
+        self.handlers().next().is_none() || self.handlers().any(|handler| !handler.causes.is_empty())
     }
 
     /// Whether the event leaves for the broker. One that is handled here arrives from there; whether it is also sent is

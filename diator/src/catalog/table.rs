@@ -1,7 +1,7 @@
 use std::fmt;
 
-use super::describe::{Guarantees, Place};
 use super::labels::{KINDS, Labels, clean, words};
+use super::phrases::{Guarantees, Place};
 use super::{Catalog, HandlerEntry, Source};
 use crate::middleware::MessageKind;
 
@@ -29,6 +29,9 @@ impl fmt::Display for Catalog {
         for (kind, rows) in sections.iter().filter(|(_, rows)| !rows.is_empty()) {
             writeln!(f, "\n{}", words(*kind)[1])?;
             rows.iter().try_for_each(|row| row.write("  ", widths, f))?;
+        }
+        if !self.is_observed() {
+            writeln!(f, "\nwhat causes what was not observed")?;
         }
         self.write_middleware(f)?;
         self.write_broker(f)
@@ -59,10 +62,10 @@ impl Catalog {
         if !self.middleware.is_empty() {
             writeln!(f, "\nmiddleware, outermost first")?;
         }
-        self.middleware.iter().try_for_each(|middleware| {
-            let name = clean(&crate::registry::short(middleware.name));
-            writeln!(f, "  {name}{}", Place(middleware.source.as_ref()))
-        })
+        let names: Vec<_> = self.middleware.iter().map(|one| clean(&crate::registry::short(one.name))).collect();
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+        let mut middleware = self.middleware.iter().zip(names);
+        middleware.try_for_each(|(one, name)| writeln!(f, "  {name:width$}{}", Place(one.source.as_ref())))
     }
 
     fn write_broker(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

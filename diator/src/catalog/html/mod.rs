@@ -5,10 +5,10 @@ mod svg;
 use std::fmt::{self, Write};
 
 use self::escape::{Text, url};
-use super::describe::Guarantees;
 use super::json::{lifetime, pretty};
 use super::labels::{KINDS, Labels, clean, words};
 use super::mermaid::Message;
+use super::phrases::Guarantees;
 use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source};
 use crate::registry::short;
 

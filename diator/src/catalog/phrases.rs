@@ -1,0 +1,38 @@
+use std::fmt;
+
+use super::Source;
+use crate::broker;
+
+/// A place behind what stands there, if it is known.
+pub(super) struct Place<'a>(pub(super) Option<&'a Source>);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |source| write!(f, "  {source}"))
+    }
+}
+
+/// The guarantees in words.
+pub(super) struct Guarantees<'a>(pub(super) &'a broker::Guarantees);
+
+impl fmt::Display for Guarantees<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let broker::Guarantees { durable, ordered, ordered_by_key, confirmed, retained, deduplicated, max_body } =
+            self.0;
+        let words = [
+            (*durable, "durable"),
+            (*ordered, "ordered"),
+            (*ordered_by_key && !*ordered, "ordered by key"),
+            (*confirmed, "confirmed"),
+            (*retained, "retained"),
+            (*deduplicated, "deduplicated"),
+        ];
+        let mut words: Vec<_> =
+            words.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word.to_owned()).collect();
+        words.extend(max_body.map(|bytes| format!("at most {bytes} bytes")));
+        match words.is_empty() {
+            true => f.write_str("promises nothing beyond the contract"),
+            false => f.write_str(&words.join(", ")),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+
+use super::nearest::nearest;
+use super::style::Style;
+use super::{Cli, arguments};
+use crate::catalog::{Catalog, Edges};
+use crate::{BoxError, MediatorBuilder};
+
+pub(super) fn run(cli: Cli, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match arguments::command().try_get_matches_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let printed = error.print();
+            return ended(printed.map(|()| if error.use_stderr() { Answer::Wrong } else { Answer::Done }));
+        }
+    };
+    let Some((command, arguments)) = arguments.subcommand() else { return ExitCode::from(2) };
+    ended(match command {
+        "check" => check(cli.builder),
+        command => render(command, arguments, &cli),
+    })
+}
+
+/// What the exit code tells.
+enum Answer {
+    Done,
+    Problems,
+    Wrong,
+}
+
+fn ended(answer: io::Result<Answer>) -> ExitCode {
+    match answer {
+        Ok(Answer::Done) => ExitCode::SUCCESS,
+        Ok(Answer::Problems) => ExitCode::from(1),
+        Ok(Answer::Wrong) => ExitCode::from(2),
+        // The reader has seen enough: `… | head`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            _ = writeln!(io::stderr(), "error: the output cannot be written: {error}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn check(builder: MediatorBuilder) -> io::Result<Answer> {
+    match builder.build() {
+        Ok(mediator) => {
+            let catalog = mediator.catalog();
+            let (requests, events) = (catalog.requests.len(), catalog.events.len());
+            writeln!(io::stdout(), "the mediator can be built: {requests} requests, {events} events")?;
+            Ok(Answer::Done)
+        }
+        Err(problems) => {
+            writeln!(io::stderr(), "{problems}")?;
+            Ok(Answer::Problems)
+        }
+    }
+}
+
+fn render(command: &str, arguments: &ArgMatches, cli: &Cli) -> io::Result<Answer> {
+    let catalog = match catalog(cli, arguments) {
+        Ok(catalog) => catalog,
+        Err(error) => return wrong(&error.to_string()),
+    };
+    let text = |name: &str| arguments.try_get_one::<String>(name).ok().flatten().map_or("", String::as_str);
+    let rendered = match command {
+        "describe" => return describe(&catalog, arguments.get_one::<String>("name").map(String::as_str)),
+        "mermaid" => catalog.mermaid(),
+        #[cfg(feature = "asyncapi")]
+        "asyncapi" => catalog.asyncapi(text("title"), text("api-version")),
+        #[cfg(not(feature = "asyncapi"))]
+        "asyncapi" => return wrong("this program was built without diator's feature `asyncapi`"),
+        "html" => catalog.html().title(text("title")).sources(text("sources")).to_string(),
+        _ => catalog.to_json(),
+    };
+    io::stdout().write_all(rendered.as_bytes())?;
+    Ok(Answer::Done)
+}
+
+fn catalog(cli: &Cli, arguments: &ArgMatches) -> Result<Catalog, BoxError> {
+    let edges = match (arguments.get_one::<String>("edges"), &cli.edges) {
+        (Some(path), _) => Edges::load(path)?,
+        (None, Some(json)) => Edges::from_json(json)?,
+        (None, None) => Edges::new(),
+    };
+    Ok(cli.builder.catalog().with_edges(&edges)?)
+}
+
+fn describe(catalog: &Catalog, name: Option<&str>) -> io::Result<Answer> {
+    let style = Style::for_terminal(io::stdout().is_terminal());
+    let text = match name.map(|name| (name, catalog.describe(name))) {
+        None => catalog.to_string(),
+        Some((_, Some(description))) => description.to_string(),
+        Some((name, None)) => return unknown(catalog, name),
+    };
+    io::stdout().write_all(style.paint(&text).as_bytes())?;
+    Ok(Answer::Done)
+}
+
+fn unknown(catalog: &Catalog, name: &str) -> io::Result<Answer> {
+    let name = name.escape_debug();
+    match nearest(&name.to_string(), catalog.names()) {
+        Some(nearest) => wrong(&format!("nothing is called `{name}`: did you mean `{}`?", nearest.escape_debug())),
+        None => wrong(&format!("nothing is called `{name}`: `describe` without a name lists what there is")),
+    }
+}
+
+fn wrong(text: &str) -> io::Result<Answer> {
+    writeln!(io::stderr(), "error: {text}")?;
+    Ok(Answer::Wrong)
+}
