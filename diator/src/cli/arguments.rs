@@ -22,7 +22,13 @@ pub(super) fn command() -> Command {
         .subcommand(
             rendering("asyncapi", "Writes the notification and ECST events as AsyncAPI 3.0, in JSON")
                 .arg(title("Messages"))
-                .arg(Arg::new("api-version").long("api-version").default_value("1.0.0").help("The document's version")),
+                .arg(
+                    Arg::new("api-version")
+                        .long("api-version")
+                        .value_name("VERSION")
+                        .default_value("1.0.0")
+                        .help("The document's version"),
+                ),
         )
         .subcommand(rendering("json", "Writes everything as JSON"))
         .subcommand(rendering("html", "Writes one page for a browser").arg(title("Catalog")).arg(sources()))
@@ -38,7 +44,7 @@ fn name() -> Arg {
 }
 
 fn title(default: &'static str) -> Arg {
-    Arg::new("title").long("title").default_value(default).help("What is written above it all")
+    Arg::new("title").long("title").value_name("TEXT").default_value(default).help("What is written above it all")
 }
 
 fn sources() -> Arg {

@@ -1,5 +1,7 @@
 //! Places the nodes of a graph in columns, so that most edges point to the right.
 
+use super::columns::Columns;
+
 /// A node's place, in units of the drawing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Place {
@@ -20,125 +22,101 @@ const BETWEEN_ROWS: f64 = 14.0;
 /// How wide the rows are at least of those nodes that have no edge.
 const WIDTH: f64 = 1100.0;
 
-/// A place for each node, and the size of it all.
-pub(super) fn place(nodes: &[Node]) -> (Vec<Place>, Place) {
-    let mut places = vec![Place::default(); nodes.len()];
-    let (linked, alone) = (0..nodes.len()).partition::<Vec<_>, _>(|node| is_linked(nodes, *node));
-    let linked = place_columns(nodes, &linked, &mut places);
-    let whole = place_rows(nodes, &alone, linked, &mut places);
-    (places, whole)
+/// Where everything is.
+pub(super) struct Layout {
+    pub(super) places: Vec<Place>,
+    pub(super) size: Place,
+    columns: Columns,
+    lanes: Vec<Span>,
+    /// Where each column ends.
+    rights: Vec<f64>,
+}
+
+/// A level piece of an edge.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Span {
+    pub(super) left: f64,
+    pub(super) right: f64,
+    pub(super) y: f64,
+}
+
+impl Layout {
+    pub(super) fn of(nodes: &[Node]) -> Self {
+        let (linked, alone) = (0..nodes.len()).partition::<Vec<_>, _>(|node| is_linked(nodes, *node));
+        let columns = Columns::of(nodes, &linked);
+        let lanes = vec![Span::default(); columns.lanes.len()];
+        let places = vec![Place::default(); nodes.len()];
+        let mut layout = Self { places, size: Place::default(), columns, lanes, rights: Vec::new() };
+        layout.place_columns(nodes);
+        layout.place_rows(nodes, &alone);
+        layout
+    }
+
+    /// The level pieces of an edge: to the end of its column, and past the nodes of those between.
+    pub(super) fn way(&self, nodes: &[Node], from: usize, to: usize) -> Vec<Span> {
+        let Node { width, height, .. } = nodes[from];
+        let (left, y) = (self.places[from].x + width, self.places[from].y + height / 2.0);
+        let (first, last) = (self.columns.of[from], self.columns.of[to]);
+        let right = if last > first { self.rights[first] } else { left };
+        let lanes = (first + 1..last).filter_map(|column| self.columns.lanes.get(&(to, column)));
+        let lanes = lanes.map(|lane| self.lanes[lane - nodes.len()]);
+        std::iter::once(Span { left, right, y }).chain(lanes).collect()
+    }
+
+    fn place_columns(&mut self, nodes: &[Node]) {
+        let height_of = |member: &usize| nodes.get(*member).map_or(0.0, |node| node.height) + BETWEEN_ROWS;
+        let height = |column: &Vec<usize>| column.iter().map(height_of).sum::<f64>() - BETWEEN_ROWS;
+        let columns = &self.columns.members;
+        self.size.y = columns.iter().map(height).fold(0.0, f64::max);
+        let mut left = 0.0;
+        for column in columns {
+            let right =
+                left + column.iter().filter_map(|node| nodes.get(*node)).map(|node| node.width).fold(0.0, f64::max);
+            let mut y = (self.size.y - height(column)) / 2.0;
+            for member in column {
+                match self.places.get_mut(*member) {
+                    Some(place) => *place = Place { x: left, y },
+                    None => self.lanes[member - nodes.len()] = Span { left, right, y },
+                }
+                y += height_of(member);
+            }
+            self.rights.push(right);
+            self.size.x = right;
+            left = right + BETWEEN_COLUMNS;
+        }
+    }
+
+    /// Puts those that have no edge below the others, from left to right.
+    fn place_rows(&mut self, nodes: &[Node], alone: &[usize]) {
+        let linked = self.size;
+        let (mut x, mut tallest) = (0.0, 0.0);
+        let mut y = if linked.y > 0.0 { linked.y + 2.0 * BETWEEN_ROWS } else { 0.0 };
+        for node in alone {
+            let Node { width, height, .. } = nodes[*node];
+            if x > 0.0 && x + width > linked.x.max(WIDTH) {
+                y += tallest + BETWEEN_ROWS;
+                (x, tallest) = (0.0, 0.0);
+            }
+            self.places[*node] = Place { x, y };
+            self.size = Place { x: self.size.x.max(x + width), y: self.size.y.max(y + height) };
+            tallest = f64::max(tallest, height);
+            x += width + BETWEEN_ROWS;
+        }
+    }
 }
 
 fn is_linked(nodes: &[Node], node: usize) -> bool {
     !nodes[node].targets.is_empty() || nodes.iter().any(|other| other.targets.contains(&node))
 }
 
-fn place_columns(nodes: &[Node], linked: &[usize], places: &mut [Place]) -> Place {
-    let mut columns = columns(nodes);
-    columns.iter_mut().for_each(|column| column.retain(|node| linked.contains(node)));
-    let columns = order(nodes, columns);
-    let mut whole = Place { x: 0.0, y: columns.iter().map(|column| height(nodes, column)).fold(0.0, f64::max) };
-    for column in columns.iter().filter(|column| !column.is_empty()) {
-        let left = if whole.x > 0.0 { whole.x + BETWEEN_COLUMNS } else { 0.0 };
-        let widest = column.iter().map(|node| nodes[*node].width).fold(0.0, f64::max);
-        let mut y = (whole.y - height(nodes, column)) / 2.0;
-        for node in column {
-            places[*node] = Place { x: left, y };
-            y += nodes[*node].height + BETWEEN_ROWS;
-        }
-        whole.x = left + widest;
-    }
-    whole
-}
-
-/// Puts those that have no edge below the others, from left to right.
-fn place_rows(nodes: &[Node], alone: &[usize], linked: Place, places: &mut [Place]) -> Place {
-    let (mut whole, mut x, mut tallest) = (linked, 0.0, 0.0);
-    let mut y = if linked.y > 0.0 { linked.y + 2.0 * BETWEEN_ROWS } else { 0.0 };
-    for node in alone {
-        let Node { width, height, .. } = nodes[*node];
-        if x > 0.0 && x + width > linked.x.max(WIDTH) {
-            y += tallest + BETWEEN_ROWS;
-            (x, tallest) = (0.0, 0.0);
-        }
-        places[*node] = Place { x, y };
-        whole = Place { x: whole.x.max(x + width), y: whole.y.max(y + height) };
-        tallest = f64::max(tallest, height);
-        x += width + BETWEEN_ROWS;
-    }
-    whole
-}
-
-fn height(nodes: &[Node], column: &[usize]) -> f64 {
-    column.iter().map(|node| nodes[*node].height + BETWEEN_ROWS).sum::<f64>() - BETWEEN_ROWS
-}
-
-/// The nodes by column: each right of all that lead to it, but for edges that close a circle.
-fn columns(nodes: &[Node]) -> Vec<Vec<usize>> {
-    let mut depth = vec![0; nodes.len()];
-    for node in forward_order(nodes) {
-        for target in nodes[node.0].targets.iter().filter(|target| node.1.contains(target)) {
-            depth[*target] = depth[*target].max(depth[node.0] + 1);
-        }
-    }
-    let mut columns = vec![Vec::new(); depth.iter().max().map_or(0, |deepest| deepest + 1)];
-    depth.iter().enumerate().for_each(|(node, depth)| columns[*depth].push(node));
-    columns
-}
-
-/// The nodes so that each comes before its targets, with those targets that close no circle.
-fn forward_order(nodes: &[Node]) -> Vec<(usize, Vec<usize>)> {
-    enum Step {
-        Enter(usize),
-        Leave(usize),
-    }
-    let (mut begun, mut done) = (vec![false; nodes.len()], vec![false; nodes.len()]);
-    let mut order = Vec::new();
-    for start in 0..nodes.len() {
-        let mut steps = vec![Step::Enter(start)];
-        // Its own stack instead of recursion: a chain of messages may be long.
-        while let Some(step) = steps.pop() {
-            match step {
-                Step::Enter(node) if begun[node] => {}
-                Step::Enter(node) => {
-                    begun[node] = true;
-                    steps.push(Step::Leave(node));
-                    steps.extend(nodes[node].targets.iter().rev().map(|target| Step::Enter(*target)));
-                }
-                Step::Leave(node) => {
-                    // What is begun and not done leads here: an edge back.
-                    let forward = nodes[node].targets.iter().copied().filter(|target| done[*target]).collect();
-                    done[node] = true;
-                    order.push((node, forward));
-                }
-            }
-        }
-    }
-    order.reverse();
-    order
-}
-
-/// Sorts each column by the middle of what leads to it, so that fewer edges cross.
-fn order(nodes: &[Node], mut columns: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
-    for column in 1..columns.len() {
-        let rows: Vec<(usize, usize)> = columns[..column]
-            .iter()
-            .flat_map(|column| column.iter().enumerate().map(|(row, node)| (*node, row)))
-            .collect();
-        let middle = |node: usize| {
-            let rows: Vec<_> =
-                rows.iter().filter(|(from, _)| nodes[*from].targets.contains(&node)).map(|(_, row)| *row).collect();
-            // In thousandths, because places between two rows have to be told apart.
-            (rows.iter().sum::<usize>() * 1000).checked_div(rows.len()).unwrap_or_default()
-        };
-        columns[column].sort_by_key(|node| (middle(*node), *node));
-    }
-    columns
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn place(nodes: &[Node]) -> (Vec<Place>, Place) {
+        let layout = Layout::of(nodes);
+        (layout.places, layout.size)
+    }
 
     fn graph(edges: &[&[usize]]) -> Vec<Node> {
         edges.iter().map(|targets| Node { width: 100.0, height: 20.0, targets: targets.to_vec() }).collect()
@@ -155,6 +133,30 @@ mod tests {
     fn the_longest_way_decides() {
         let (places, _) = place(&graph(&[&[1, 2], &[2], &[]]));
         assert!(places[1].x < places[2].x);
+    }
+
+    #[test]
+    fn an_edge_passes_by_the_nodes_between() {
+        // Three ways from 0 to 4: past 1, past 2 and 3, and by itself.
+        let nodes = graph(&[&[1, 2, 4], &[4], &[3], &[4], &[]]);
+        let layout = Layout::of(&nodes);
+        let way = layout.way(&nodes, 0, 4);
+        assert_eq!(way.len(), 3, "out of its column, and across two: {way:?}");
+        for lane in &way[1..] {
+            let boxes = layout.places.iter().filter(|place| place.x == lane.left);
+            assert!(boxes.clone().count() > 0);
+            for place in boxes {
+                assert!(lane.y < place.y || lane.y > place.y + 20.0, "{lane:?} {place:?}");
+            }
+        }
+        assert_eq!(layout.way(&nodes, 3, 4).len(), 1);
+    }
+
+    #[test]
+    fn neighbours_stand_side_by_side() {
+        // Listed crosswise.
+        let (places, _) = place(&graph(&[&[3], &[4], &[3], &[], &[]]));
+        assert!((places[0].y - places[2].y).abs() < 40.0, "both lead to the same: {places:?}");
     }
 
     #[test]
@@ -196,6 +198,6 @@ mod tests {
         let nodes: Vec<Node> = (0..3000)
             .map(|node| Node { width: 1.0, height: 1.0, targets: if node < 2999 { vec![node + 1] } else { vec![] } })
             .collect();
-        assert_eq!(columns(&nodes).len(), 3000);
+        assert_eq!(Layout::of(&nodes).rights.len(), 3000);
     }
 }

@@ -1,3 +1,4 @@
+mod columns;
 mod escape;
 mod layout;
 mod svg;

@@ -3,7 +3,7 @@ use std::fmt;
 
 use super::class;
 use super::escape::Text;
-use super::layout::{self, Node, Place};
+use super::layout::{Layout, Node, Place};
 use crate::catalog::labels::{Labels, words};
 use crate::catalog::mermaid::Message;
 
@@ -41,25 +41,33 @@ impl Graph {
         Self { boxes, nodes }
     }
 
-    fn edge(&self, places: &[Place], from: usize, to: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (start, end) = (places[from], places[to]);
-        let (x1, y1) = (start.x + self.nodes[from].width, start.y + self.nodes[from].height / 2.0);
-        let (x2, y2) = (end.x, end.y + self.nodes[to].height / 2.0);
-        let bend = ((x2 - x1) / 2.0).abs().max(36.0);
-        writeln!(
+    fn edge(&self, layout: &Layout, from: usize, to: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let way = layout.way(&self.nodes, from, to);
+        let end = layout.places[to];
+        write!(
             f,
-            "<path data-from={from} data-to={to} marker-end=\"url(#arrow)\" d=\"M{x1:.1} {y1:.1}C{:.1} {y1:.1} {:.1} {y2:.1} {:.1} {y2:.1}\"/>",
-            x1 + bend,
-            x2 - bend,
-            x2 - 3.0
-        )
+            "<path data-from={from} data-to={to} marker-end=\"url(#arrow)\" d=\"M{:.1} {:.1}",
+            way[0].left, way[0].y
+        )?;
+        for (number, span) in way.iter().enumerate() {
+            let next =
+                way.get(number + 1).map_or((end.x - 3.0, end.y + self.nodes[to].height / 2.0), |to| (to.left, to.y));
+            write!(f, "H{:.1}", span.right)?;
+            curve((span.right, span.y), next, f)?;
+        }
+        writeln!(f, "\"/>")
     }
+}
+
+fn curve((x1, y1): (f64, f64), (x2, y2): (f64, f64), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let bend = ((x2 - x1) / 2.0).abs().max(36.0);
+    write!(f, "C{:.1} {y1:.1} {:.1} {y2:.1} {x2:.1} {y2:.1}", x1 + bend, x2 - bend)
 }
 
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (places, whole) = layout::place(&self.nodes);
-        let (width, height) = (whole.x + 2.0 * MARGIN, whole.y + 2.0 * MARGIN);
+        let layout = Layout::of(&self.nodes);
+        let (width, height) = (layout.size.x + 2.0 * MARGIN, layout.size.y + 2.0 * MARGIN);
         writeln!(
             f,
             "<svg width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"-{MARGIN} -{MARGIN} {width:.0} {height:.0}\">"
@@ -70,9 +78,9 @@ impl fmt::Display for Graph {
              <path d=\"M0 0L8 4L0 8z\"/></marker></defs>"
         )?;
         for (from, node) in self.nodes.iter().enumerate() {
-            node.targets.iter().try_for_each(|to| self.edge(&places, from, *to, f))?;
+            node.targets.iter().try_for_each(|to| self.edge(&layout, from, *to, f))?;
         }
-        for (id, ((drawn, node), place)) in self.boxes.iter().zip(&self.nodes).zip(&places).enumerate() {
+        for (id, ((drawn, node), place)) in self.boxes.iter().zip(&self.nodes).zip(&layout.places).enumerate() {
             drawn.draw(id, node, *place, f)?;
         }
         writeln!(f, "</svg>")
