@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diator::MediatorBuilder;
 use diator::cli::Cli;
-use diator::middleware::{Call, Handled, Middleware, Next, TracingMiddleware};
+use diator::middleware::{Call, Handled, MessageInfo, Middleware, Next, TracingMiddleware};
 use diator::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ fn builder() -> MediatorBuilder {
     Mediator::from_registry()
         .container(services)
         .middleware(TracingMiddleware::new())
-        .middleware(Audit.only(|info| info.is_marked::<Audited>()))
+        .middleware(Audit.only(MessageInfo::is_marked::<Audited>))
         .broker(InMemoryBroker::new())
 }
 
