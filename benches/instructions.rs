@@ -189,7 +189,8 @@ fn differences(known: &str, now: &str) -> Vec<String> {
 }
 
 fn check(now: &str) {
-    let known = std::fs::read_to_string(COUNTS).expect("benches/instructions.txt is missing, run scripts/instructions --bless");
+    let known =
+        std::fs::read_to_string(COUNTS).expect("benches/instructions.txt is missing, run scripts/instructions --bless");
     let differences = differences(&known, now);
     if !differences.is_empty() {
         eprintln!("instructions of one message:\n  {}", differences.join("\n  "));

@@ -1,7 +1,7 @@
-//! What the benchmarks share: contenders, measured turn by turn.
+//! What the benchmarks share: pairs of contenders, measured turn by turn.
 
+mod contest;
 mod pairs;
-mod table;
 
+pub use self::contest::Contest;
 pub use self::pairs::{Figures, Pair, median, time};
-pub use self::table::{Table, handled};

@@ -151,7 +151,7 @@ impl<'a> Resolver<'a> {
     {
         match self.get(dependency).await {
             Ok(service) => Ok(Some(service)),
-            Err(source) if source.is::<NotRegistered>() => Ok(None),
+            Err(source) if NotRegistered::is(&source, &dependency.key) => Ok(None),
             Err(source) => Err(self.miss(dependency, source)),
         }
     }

@@ -6,8 +6,8 @@ use dill::scopes::{Singleton, Transaction};
 use dill::{Catalog, component, interface, scope};
 
 use crate::suite::{
-    Clock, Config, Driver, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp, SystemClock,
-    Work,
+    Chicken, Clock, Config, Driver, Egg, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp,
+    SystemClock, Work,
 };
 
 #[component(pub(crate))]
@@ -75,6 +75,22 @@ impl Work {
     }
 }
 
+#[component(pub(crate))]
+impl Chicken {
+    fn new(egg: &Egg) -> Self {
+        let _ = egg;
+        Self
+    }
+}
+
+#[component(pub(crate))]
+impl Egg {
+    fn new(chicken: &Chicken) -> Self {
+        let _ = chicken;
+        Self
+    }
+}
+
 struct Dill;
 
 impl Driver for Dill {
@@ -89,8 +105,8 @@ impl Driver for Dill {
         catalog.build()
     }
 
-    fn cyclic() -> Option<Catalog> {
-        None
+    fn cyclic() -> Catalog {
+        Catalog::builder().add::<Chicken>().add::<Egg>().build()
     }
 }
 

@@ -7,8 +7,8 @@ use froodi::DefaultScope::{App, Request};
 use froodi::{Config as Caching, Container, Inject, InstantiateErrorKind, declare, instance, registry};
 
 use crate::suite::{
-    Clock, Config, Driver, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp, SystemClock,
-    Work,
+    Chicken, Clock, Config, Driver, Egg, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp,
+    SystemClock, Work,
 };
 
 struct Froodi;
@@ -42,8 +42,17 @@ impl Driver for Froodi {
         })
     }
 
-    fn cyclic() -> Option<Container> {
-        None
+    fn cyclic() -> Container {
+        // A registry that is whole does not even compile with a cycle.
+        let chicken = registry! {
+            provide(App, declare::<Egg>()),
+            provide(App, |Inject(_): Inject<Egg>| Ok(Chicken)),
+        };
+        let egg = registry! {
+            provide(App, declare::<Chicken>()),
+            provide(App, |Inject(_): Inject<Chicken>| Ok(Egg)),
+        };
+        Container::new(registry! { extend(chicken.into_registry(), egg.into_registry()) })
     }
 }
 

@@ -4,8 +4,8 @@ use di::{ServiceCollection, existing_as_self, scoped_factory, singleton_factory,
 use diator::container::MoreDi;
 
 use crate::suite::{
-    Clock, Config, Driver, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp, SystemClock,
-    Work,
+    Chicken, Clock, Config, Driver, Egg, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp,
+    SystemClock, Work,
 };
 
 struct MoreDiDriver;
@@ -30,14 +30,12 @@ impl Driver for MoreDiDriver {
         MoreDi::new(&services)
     }
 
-    fn cyclic() -> Option<MoreDi> {
-        struct Chicken;
-        struct Egg;
+    fn cyclic() -> MoreDi {
         let mut services = ServiceCollection::new();
         let chicken = di::singleton_as_self::<Chicken>().depends_on(di::exactly_one::<Egg>());
         let egg = di::singleton_as_self::<Egg>().depends_on(di::exactly_one::<Chicken>());
         services.add(chicken.from(|_| Arc::new(Chicken))).add(egg.from(|_| Arc::new(Egg)));
-        Some(MoreDi::new(&services))
+        MoreDi::new(&services)
     }
 }
 

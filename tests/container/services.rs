@@ -3,8 +3,8 @@ use std::sync::Arc;
 use diator::Services;
 
 use crate::suite::{
-    Clock, Config, Driver, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp, SystemClock,
-    Work,
+    Chicken, Clock, Config, Driver, Egg, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp,
+    SystemClock, Work,
 };
 
 struct BuiltIn;
@@ -30,13 +30,10 @@ impl Driver for BuiltIn {
             .unit_of_work::<Work>()
     }
 
-    fn cyclic() -> Option<Services> {
-        struct Chicken;
-        struct Egg;
-        let services = Services::new()
+    fn cyclic() -> Services {
+        Services::new()
             .singleton_with(|services| services.get::<Egg>().map(|_: Arc<Egg>| Chicken))
-            .singleton_with(|services| services.get::<Chicken>().map(|_: Arc<Chicken>| Egg));
-        Some(services)
+            .singleton_with(|services| services.get::<Chicken>().map(|_: Arc<Chicken>| Egg))
     }
 }
 

@@ -1,7 +1,9 @@
 //! Several attempts at one nested request, and middleware that answers in its place.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use diator::SendError;
@@ -21,6 +23,8 @@ enum Manner {
     Refuse,
     /// An error, and no attempt.
     RefuseAtOnce,
+    /// An error, while the attempt is neither finished nor dropped.
+    Leak,
 }
 
 /// Lets the outer message pass, which it sees first.
@@ -54,6 +58,13 @@ impl Middleware for OfNested {
                 call.reject("not today")
             }
             Manner::RefuseAtOnce => call.reject("not today"),
+            Manner::Leak => {
+                let mut running = Box::pin(next.run(call));
+                let polled = poll_fn(|cx| Poll::Ready(running.as_mut().poll(cx))).await;
+                assert!(polled.is_pending(), "it was to wait");
+                std::mem::forget(running);
+                call.reject("not today")
+            }
         }
     }
 }
@@ -94,7 +105,7 @@ async fn a_request_that_a_middleware_refuses_at_once_does_no_harm() {
 /// Unlike a handler, the middleware leaves it to the mediator to undo what it cut off.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_a_middleware_gave_up_leaves_nothing() {
-    for manner in [Manner::Excuse, Manner::Refuse] {
+    for manner in [Manner::Excuse, Manner::Refuse, Manner::Leak] {
         assert_eq!(committed(manner, vec![Write("nested"), Hang]).await, ["before", "after"]);
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! All do the same: add one to a number, note that an event came. What a crate cannot do is not there.
 
-mod containers;
 mod contenders;
 mod fill;
+mod table;
 mod tables;
 
+pub use self::table::{Table, handled, median};
 pub use self::tables::{tables, two_tasks};

@@ -1,11 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diator_benches::{Table, median};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::containers;
 use crate::contenders::{direct, hand_written, hexeract, medi_rs, mediator, mediator_rs, ours, rust_bus};
+use crate::{Table, median};
 
 /// All tables, in the order in which they are printed.
 pub fn tables(runtime: &Runtime) -> Vec<Table> {
@@ -57,19 +56,6 @@ pub fn tables(runtime: &Runtime) -> Vec<Table> {
             .row("medi-rs", medi_rs::send_and_emit())
             .row("mediator", mediator::send_and_emit())
             .row("hexeract", hexeract::send_and_emit()),
-        Table::new("a handler with two scoped dependencies", 1)
-            .row("hand-written", containers::hand_written::send())
-            .row("diator", containers::ours::services())
-            .row("dill", containers::dill::send())
-            .row("froodi", containers::froodi::send())
-            .row("froodi, asynchronous", containers::froodi_async::send())
-            .row("more-di", containers::more_di::send())
-            .row("diator on dill", containers::ours::dill())
-            .row("diator on froodi", containers::ours::froodi())
-            .row("diator on more-di", containers::ours::more_di()),
-        Table::new("a handler with two singletons", 1)
-            .row("diator, a handler without dependencies", ours::send())
-            .row("diator", containers::ours::singletons()),
     ]
 }
 
@@ -83,6 +69,8 @@ pub fn two_tasks(turns: usize) {
         let _ = run(2);
         median((0..turns).map(|_| 2.0 * run(1).as_secs_f64() / run(2).as_secs_f64()).collect())
     };
+    let lone = |tasks| tasks_take(&runtime, tasks, || direct::repeat(TIMES));
+    println!("| direct call: what the machine gives | {:.2} |", ratio(&lone));
     let send = |tasks| tasks_take(&runtime, tasks, || ours::repeat(mediator.clone(), TIMES));
     println!("| `send` | {:.2} |", ratio(&send));
     let send_dyn = |tasks| tasks_take(&runtime, tasks, || ours::repeat_dyn(mediator.clone(), TIMES));
@@ -90,7 +78,11 @@ pub fn two_tasks(turns: usize) {
 }
 
 /// How long so many tasks take from a common start to the end of the last.
-fn tasks_take<F: Future<Output = ()> + Send + 'static>(runtime: &Runtime, tasks: usize, task: impl Fn() -> F) -> Duration {
+fn tasks_take<F: Future<Output = ()> + Send + 'static>(
+    runtime: &Runtime,
+    tasks: usize,
+    task: impl Fn() -> F,
+) -> Duration {
     let start = Arc::new(std::sync::Barrier::new(tasks));
     let spawned: Vec<_> = (0..tasks)
         .map(|_| {

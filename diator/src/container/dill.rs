@@ -1,8 +1,9 @@
 use std::any::TypeId;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dill::scopes::{Agnostic, Singleton, Transaction, TransactionCache, Transient};
-use dill::{Builder, Catalog};
+use dill::{Builder, BuilderExt, Catalog, TypeInfo};
 
 use super::{
     Closing, Container, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Place, Resolving, Savepoint, Scope,
@@ -44,15 +45,43 @@ fn get<T: ?Sized + Send + Sync + 'static>(catalog: &Catalog, mut into: Place<'_>
     into.put(catalog.get_one::<T>()?)
 }
 
+/// The components that need themselves: dill does not look for them, and would build them without end.
+fn cycles(components: &[&dyn Builder]) -> Vec<String> {
+    let needed: Vec<Vec<usize>> = components.iter().map(|component| needed_by(*component, components)).collect();
+    let in_cycles = (0..components.len()).filter(|one| reachable(*one, &needed).contains(one));
+    let mut names: Vec<_> = in_cycles.map(|one| components[one].instance_type().name).collect();
+    names.sort_unstable();
+    names.into_iter().map(|name| format!("`{name}` needs itself: it depends on components that depend on it")).collect()
+}
+
+/// The places of those components that are built together with this one.
+fn needed_by(component: &dyn Builder, components: &[&dyn Builder]) -> Vec<usize> {
+    let mut needed = component.dependencies_get_all();
+    needed.retain(|dependency| !dependency.is_bound && !dependency.spec.name.starts_with("dill::specs::Lazy<"));
+    let provides = |component: &dyn Builder, iface: TypeInfo| {
+        component.instance_type() == iface || component.interfaces_contain_type_id(&iface.id)
+    };
+    let is_needed = |one: &usize| needed.iter().any(|dependency| provides(components[*one], dependency.iface));
+    (0..components.len()).filter(is_needed).collect()
+}
+
+fn reachable(from: usize, needed: &[Vec<usize>]) -> HashSet<usize> {
+    let (mut reached, mut open) = (HashSet::new(), vec![from]);
+    while let Some(one) = open.pop() {
+        open.extend(needed[one].iter().filter(|next| reached.insert(**next)));
+    }
+    reached
+}
+
 /// A program that has a catalog of [`dill`] gives it to the mediator as it is.
 ///
 /// Each message has a chained catalog of its own: what has dill's scope `Transaction` is scoped, what has `Singleton` is
 /// built once, anything else for each handler. Every component may ask for an `Arc<Meta>`, the message's own data, and
-/// for an `Arc<Enlistment>`, where it says that it commits or rolls back with the message.
+/// for an `Arc<Enlistment>`, where it says that it commits or rolls back with the message. A singleton must not: it would
+/// keep those of the first message.
 ///
-/// `build()` reports a handler's dependency that the catalog lacks, or has several of. What the components need of each
-/// other dill checks itself, before the catalog is built: `builder.validate().ignore::<Meta>().ignore::<Enlistment>()`.
-/// It does not see cycles: a component that needs itself overflows the stack.
+/// `build()` reports a handler's dependency that the catalog lacks, or has several of, and components that need
+/// themselves. What else the components need of each other dill checks, before the catalog is built: `builder.validate().ignore::<Meta>().ignore::<Enlistment>()`.
 ///
 /// # Example
 ///
@@ -91,6 +120,11 @@ impl Container for Catalog {
             id if id == TypeId::of::<Meta>() || id == TypeId::of::<Enlistment>() => Lifetime::Scoped,
             _ => (key.dill().lifetime)(self),
         }
+    }
+
+    fn validate(&self) -> Result<(), Vec<BoxError>> {
+        let cycles = cycles(&self.builders().collect::<Vec<_>>());
+        if cycles.is_empty() { Ok(()) } else { Err(cycles.into_iter().map(Into::into).collect()) }
     }
 
     fn singleton(&self, key: &DependencyKey, into: Place<'_>) -> Result<(), BoxError> {

@@ -140,6 +140,11 @@ impl NotRegistered {
     pub fn new(key: DependencyKey) -> Self {
         Self { key }
     }
+
+    /// Whether the error says so of this key, and not of something that the service needs.
+    pub(crate) fn is(error: &BoxError, key: &DependencyKey) -> bool {
+        error.downcast_ref::<Self>().is_some_and(|missing| missing.key == *key)
+    }
 }
 
 impl fmt::Display for NotRegistered {
@@ -210,7 +215,8 @@ impl fmt::Debug for Closing {
 ///
 /// # Guarantees
 ///
-/// `lifetime`, `validate` and `singleton` are called while the mediator is built, never while a message runs.
+/// `validate` and `singleton` are called while the mediator is built, never while a message runs; `lifetime` too, except
+/// for the `Option<Arc<T>>` of a handler that is built for each message.
 /// `open` is called only if the handlers of a unit of work need a service that is no singleton, and then once; again
 /// only where a nested request opened the scope, failed, and was undone with it. All of it may be called from several
 /// threads at once.

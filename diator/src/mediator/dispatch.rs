@@ -204,12 +204,18 @@ pub(crate) struct RouteTo<R, H> {
     /// An `H`, built with the mediator, if all its dependencies are singletons; else it is built for each message.
     pub(super) built: Option<Arc<dyn Any + Send + Sync>>,
     pub(super) pipeline: Pipeline,
+    /// Where the built handler is, if nothing wraps it: then a boxed [`send`] is all there is to do.
+    pub(super) slot: Option<&'static SlotIndex>,
     pub(super) types: PhantomData<fn(R) -> H>,
 }
 
 impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<R, H> {
     // What is written here is compiled again for each handler: all that does not need the types is called.
     fn send<'a>(&'a self, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
+        let origin = match (origin, self.slot) {
+            (Origin::Outside(dispatch), Some(slot)) => return Box::pin(send::<R, H>(dispatch, request, slot)),
+            (origin, _) => origin,
+        };
         Box::pin(async move {
             let journey = match origin.begin().await {
                 Ok(journey) => journey,
@@ -224,10 +230,14 @@ impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<R, H> {
                 let ended = attempt.end(result.is_ok()).await;
                 answer(result, ended)
             };
-            let running = pin!(None);
-            let mut exchange = RequestExchange::new(request, attempt, running);
-            exchange::run(&self.pipeline, journey.meta(), &mut exchange).await;
-            let result = exchange.into_reply();
+            let result = if self.pipeline.layers.is_empty() {
+                attempt(request).await
+            } else {
+                let running = pin!(None);
+                let mut exchange = RequestExchange::new(request, attempt, running);
+                exchange::run(&self.pipeline, journey.meta(), &mut exchange).await;
+                exchange.into_reply()
+            };
             let ended = journey.end(result.is_ok()).await;
             answer(result, ended)
         })

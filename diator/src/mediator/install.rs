@@ -9,7 +9,7 @@ use super::events::{EventEntry, EventRoute, EventTo};
 use crate::container::{Container, Lifetime, TypeMap};
 use crate::inject::{Inject, Resolver, Unresolved};
 use crate::middleware::{Layer, MessageInfo, MessageKind, Pipeline};
-use crate::registry::{HandlerDescriptor, HandlerRole, Problem, ProblemKind};
+use crate::registry::{HandlerDescriptor, HandlerRole, Problem, ProblemKind, SlotIndex};
 use crate::{BoxFuture, Event, EventHandler, Request, RequestHandler, RequestKind};
 
 /// Takes handlers into the maps of a mediator that is being built.
@@ -58,26 +58,33 @@ impl<'b> Install<'b> {
     ) {
         let built = install.built::<H>(descriptor);
         let pipeline = Pipeline::new(info_of_request::<R>(descriptor.handler(), Some(descriptor)), install.layers);
-        install.fast_path(descriptor, &pipeline, built.as_ref());
-        install.route::<R, H>(built, pipeline);
+        let slot = install.fast_path(descriptor, &pipeline, built.as_ref());
+        install.route(RouteTo::<R, H> { built, pipeline, slot, types: PhantomData });
     }
 
     /// Lets `send` find the handler, if nothing wraps it.
-    fn fast_path(&mut self, descriptor: &HandlerDescriptor, pipeline: &Pipeline, built: Option<&Built>) {
-        let (Some(built), Some(slot), true) = (built, descriptor.slot, pipeline.layers.is_empty()) else { return };
-        let (number, slots) = (slot().assign(), &mut self.maps.slots);
+    fn fast_path(
+        &mut self,
+        descriptor: &HandlerDescriptor,
+        pipeline: &Pipeline,
+        built: Option<&Built>,
+    ) -> Option<&'static SlotIndex> {
+        let (built, slot) = (built?, descriptor.slot.filter(|_| pipeline.layers.is_empty())?());
+        let (number, slots) = (slot.assign(), &mut self.maps.slots);
         slots.resize(slots.len().max(number + 1), None);
         slots[number] = Some(built.clone());
+        Some(slot)
     }
 
     /// Takes a handler in that is given as it is.
     pub(super) fn replacement<R: Request, H: RequestHandler<R>>(&mut self, handler: Replacement<H>) {
         let pipeline = Pipeline::new(info_of_request::<R>(type_name::<H>(), None), self.layers);
-        self.route::<R, Replacement<H>>(Some(Arc::new(handler)), pipeline);
+        let built: Option<Built> = Some(Arc::new(handler));
+        self.route(RouteTo::<R, Replacement<H>> { built, pipeline, slot: None, types: PhantomData });
     }
 
-    fn route<R: Request, H: RequestHandler<R> + Inject>(&mut self, built: Option<Built>, pipeline: Pipeline) {
-        let route: Box<dyn Route<R>> = Box::new(RouteTo::<R, H> { built, pipeline, types: PhantomData });
+    fn route<R: Request, H: RequestHandler<R> + Inject>(&mut self, route: RouteTo<R, H>) {
+        let route: Box<dyn Route<R>> = Box::new(route);
         self.maps.routes.insert(TypeId::of::<R>(), Box::new(route));
     }
 

@@ -30,6 +30,8 @@ pub(crate) trait Exchange {
 pub(crate) async fn run(pipeline: &Pipeline, meta: &Meta, exchange: &mut (dyn Exchange + Send)) {
     let mut call = Call { info: &pipeline.info, meta, exchange, middleware: "" };
     let _handled = Next { rest: &pipeline.layers }.run(&mut call).await;
+    // Unless a middleware has forgotten the future of `next`, this has happened.
+    exchange.cancel();
     // A middleware that hands out the proof of another message has not answered this one.
     if exchange.reply().is_none() {
         let middleware = pipeline.layers.first().map_or("", |layer| layer.name);

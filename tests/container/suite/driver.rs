@@ -12,8 +12,8 @@ pub(crate) trait Driver: 'static {
     /// The container with all services of the suite.
     fn container(probe: Probe) -> Self::Container;
 
-    /// A container in which two services need each other; `None` if it refuses them itself.
-    fn cyclic() -> Option<Self::Container>;
+    /// A container in which two services need each other; it may refuse them with a panic.
+    fn cyclic() -> Self::Container;
 }
 
 /// What a container can do.

@@ -5,12 +5,12 @@
 
 pub(crate) mod cases;
 mod driver;
-mod handlers;
+pub(crate) mod handlers;
 mod services;
 
 pub(crate) use self::driver::{Driver, Guarantees};
 pub(crate) use self::services::{
-    Clock, Config, Failing, InSession, Panicking, Probe, Repository, Session, Stamp, SystemClock, Work,
+    Chicken, Clock, Config, Egg, Failing, InSession, Panicking, Probe, Repository, Session, Stamp, SystemClock, Work,
 };
 
 /// Runs every case of the suite, each as a test of its own.

@@ -147,6 +147,10 @@ impl Panicking {
 /// What is never registered.
 pub(crate) struct Absent;
 
+/// Two services that need each other.
+pub(crate) struct Chicken;
+pub(crate) struct Egg;
+
 /// A scoped unit of work.
 #[derive(Clone)]
 pub(crate) struct Work {

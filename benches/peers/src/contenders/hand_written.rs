@@ -4,9 +4,9 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 
 use diator::{BoxError, BoxFuture};
-use diator_benches::handled;
 
 use crate::fill::{Fill, Filler};
+use crate::handled;
 
 type Answer<'a> = BoxFuture<'a, Result<u64, BoxError>>;
 
@@ -43,7 +43,8 @@ impl Mediator {
     }
 
     fn subscribe<E: 'static>(mut self, handler: impl EventHandler<E> + 'static) -> Self {
-        let handlers = self.handlers.entry(TypeId::of::<E>()).or_insert_with(|| Box::new(Vec::<Box<dyn EventHandler<E>>>::new()));
+        let handlers =
+            self.handlers.entry(TypeId::of::<E>()).or_insert_with(|| Box::new(Vec::<Box<dyn EventHandler<E>>>::new()));
         handlers.downcast_mut::<Vec<Box<dyn EventHandler<E>>>>().unwrap().push(Box::new(handler));
         self
     }

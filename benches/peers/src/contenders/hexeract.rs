@@ -3,7 +3,6 @@
 use std::hint::black_box;
 use std::sync::{Arc, OnceLock};
 
-use diator_benches::handled;
 use hexeract_core::{
     BoxOutput, Command, CommandHandler, HandlerContext, HexeractError, MessageEnvelope, Middleware, Next, Notification,
     NotificationHandler,
@@ -11,6 +10,7 @@ use hexeract_core::{
 use hexeract_mediator::{Mediator, MediatorBuilder};
 
 use crate::fill::{Fill, Filler};
+use crate::handled;
 
 struct Add(u64);
 

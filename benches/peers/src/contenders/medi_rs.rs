@@ -2,8 +2,9 @@
 
 use std::hint::black_box;
 
-use diator_benches::handled;
 use medi_rs::{DecoratorNext, MediCommand, Result, medi_handler, medi_module, mediator};
+
+use crate::handled;
 
 #[derive(MediCommand)]
 #[medi_command(return_type = u64, error_type = medi_rs::Error)]
@@ -118,12 +119,12 @@ fn eventful() -> &'static Eventful {
 
 pub(crate) fn emit_to_1() -> impl AsyncFnMut(u64) {
     let mediator = eventful();
-    async move |number| drop(mediator.publish_and_wait(AddedForOne(number)).await.unwrap())
+    async move |number| assert!(mediator.publish_and_wait(AddedForOne(number)).await.unwrap().is_success())
 }
 
 pub(crate) fn emit_to_10() -> impl AsyncFnMut(u64) {
     let mediator = eventful();
-    async move |number| drop(mediator.publish_and_wait(AddedForTen(number)).await.unwrap())
+    async move |number| assert!(mediator.publish_and_wait(AddedForTen(number)).await.unwrap().is_success())
 }
 
 pub(crate) fn send_and_emit() -> impl AsyncFnMut(u64) -> u64 {

@@ -2,7 +2,6 @@
 
 use std::hint::black_box;
 
-use diator_benches::handled;
 use mediator::futures::BoxFuture;
 use mediator::impls_async::Builder;
 use mediator::{
@@ -11,6 +10,7 @@ use mediator::{
 };
 
 use crate::fill::{Fill, Filler};
+use crate::handled;
 
 struct Add(u64);
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use diator::BoxError;
-use diator_benches::handled;
 use mediator_rs::{Extensions, Handler, Mediator, PipelineBehavior, PipelineNext, Request};
 
 use crate::fill::{Fill, Filler};
+use crate::handled;
 
 struct Add(u64);
 

@@ -5,7 +5,8 @@ use std::hint::black_box;
 use diator::middleware::{Call, Handled, Next};
 use diator::prelude::*;
 use diator::{MediatorBuilder, Middleware, handlers};
-use diator_benches::handled;
+
+use crate::handled;
 
 #[derive(Debug, Command)]
 #[request(response = u64)]

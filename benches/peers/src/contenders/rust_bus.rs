@@ -3,9 +3,10 @@
 use std::hint::black_box;
 
 use diator::BoxError;
-use diator_benches::handled;
 use rust_bus::contracts::meta::BusMetadata;
 use rust_bus::{BusEvent, BusEventHandler, bus};
+
+use crate::handled;
 
 #[BusEvent]
 struct AddedForOne {

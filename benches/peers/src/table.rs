@@ -4,8 +4,6 @@ use std::time::Instant;
 
 use tokio::runtime::Runtime;
 
-use crate::median;
-
 thread_local! {
     static HANDLED: Cell<u64> = const { Cell::new(0) };
 }
@@ -51,7 +49,8 @@ impl Table {
 
     /// Measures so many turns, and prints the medians.
     pub fn print_times(mut self, runtime: &Runtime, turns: usize) {
-        let times: Vec<_> = self.rows.iter_mut().map(|(name, repeat)| calibrate(runtime, repeat, name, self.handlers)).collect();
+        let times: Vec<_> =
+            self.rows.iter_mut().map(|(name, repeat)| calibrate(runtime, repeat, name, self.handlers)).collect();
         let mut nanoseconds = vec![Vec::with_capacity(turns); self.rows.len()];
         for turn in 0..turns {
             for place in 0..self.rows.len() {
@@ -97,4 +96,11 @@ fn time(runtime: &Runtime, repeat: &mut Repeat, times: u64) -> f64 {
     let begun = Instant::now();
     repeat(runtime, times);
     begun.elapsed().as_nanos() as f64 / times as f64
+}
+
+/// The value in the middle.
+#[must_use]
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
