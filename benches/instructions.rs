@@ -104,7 +104,10 @@ fn mediator(layers: usize) -> Mediator {
     (0..layers).fold(builder, |builder, _| builder.middleware(Pass)).build().expect("it is complete")
 }
 
-const CASES: [(&str, fn(u64)); 6] = [
+/// Sends so many messages.
+type Run = fn(u64);
+
+const CASES: [(&str, Run); 6] = [
     ("send", |times| {
         let mediator = mediator(0);
         repeat(times, async |number| mediator.send(Add(number)).await);
