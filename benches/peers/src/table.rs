@@ -19,7 +19,6 @@ type Repeat = Box<dyn FnMut(&Runtime, u64)>;
 ///
 /// Each turn gives every contender about a fifth of a millisecond, and another one begins. The first contender is what
 /// the others are compared with.
-#[expect(missing_debug_implementations, reason = "it holds closures")]
 pub struct Table {
     title: &'static str,
     handlers: u64,
