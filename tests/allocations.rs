@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use diator::middleware::{Call, Handled, Next};
+use diator::middleware::{Call, Handled, Next, TracingMiddleware, middleware_fn};
 use diator::prelude::*;
 use diator::{MediatorBuilder, Middleware};
 use tokio::runtime::Builder;
@@ -81,6 +81,27 @@ struct AddNestedHandler;
 impl RequestHandler<AddNested> for AddNestedHandler {
     async fn handle(&self, command: AddNested, cx: &mut RequestContext<'_, AddNested>) -> Result<u64, BoxError> {
         Ok(cx.send(Add(command.0)).await?)
+    }
+}
+
+/// Its handler sends another request, with two services of the message at hand.
+#[derive(Debug, Command)]
+#[request(response = u64)]
+struct AddNestedInTransaction(u64);
+
+#[request_handler(AddNestedInTransaction)]
+struct AddNestedInTransactionHandler {
+    transaction: Arc<Transaction>,
+    audit: Arc<Audit>,
+}
+
+impl RequestHandler<AddNestedInTransaction> for AddNestedInTransactionHandler {
+    async fn handle(
+        &self,
+        command: AddNestedInTransaction,
+        cx: &mut RequestContext<'_, AddNestedInTransaction>,
+    ) -> Result<u64, BoxError> {
+        Ok(cx.send(Add(command.0)).await? + self.transaction.0 + self.audit.0)
     }
 }
 
@@ -190,6 +211,12 @@ fn a_nested_request_costs_one_on_top_of_its_parent() {
     assert_eq!(count(|| mediator.send_dyn(AddNested(1))), 2);
 }
 
+#[test]
+fn so_it_does_in_a_scope_that_offers_no_savepoints() {
+    let mediator = mediator();
+    assert_eq!(count(|| mediator.send(AddNestedInTransaction(1))), count(|| mediator.send(AddInTransaction(1))) + 1);
+}
+
 // --- Events. ------------------------------------------------------------------------------------
 
 /// The event, its handler's future, and the future of what follows the request's handler.
@@ -220,6 +247,24 @@ fn three_middlewares_cost_four() {
     let mediator = wrapped(3);
     assert!(count(|| mediator.send(Add(1))) <= 4);
     assert!(count(|| mediator.send_dyn(Add(1))) <= 4);
+}
+
+/// Where nobody listens, the message goes past it, on the fast path too.
+#[test]
+fn tracing_without_a_subscriber_costs_nothing_of_its_own() {
+    let mediator = builder().middleware(TracingMiddleware::new()).build().unwrap();
+    assert_eq!(count(|| mediator.send(Add(1))), 0);
+    let (with, without) = (builder().middleware(Pass).middleware(TracingMiddleware::new()), wrapped(1));
+    let with = with.build().unwrap();
+    assert_eq!(count(|| with.send(Add(1))), count(|| without.send(Add(1))));
+}
+
+/// The function's own future is the middleware's.
+#[test]
+fn a_function_costs_what_a_middleware_costs() {
+    let function = middleware_fn(|call, next| Box::pin(next.run(call)));
+    let (function, pass) = (builder().middleware(function.only(|_| true)).build().unwrap(), wrapped(1));
+    assert_eq!(count(|| function.send(Add(1))), count(|| pass.send(Add(1))));
 }
 
 #[test]

@@ -1,8 +1,19 @@
 //! Middleware: what it wraps, in which order, and what it can do to a message.
+//!
+//! Below is what the pipeline promises to all of them; the files hold the built-in ones, a file each.
+
+mod middleware {
+    mod functions;
+    mod marks;
+    mod panics;
+    mod retry;
+    mod seats;
+    mod spans;
+    mod timeout;
+}
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use diator::middleware::{Call, Handled, MessageInfo, MessageKind, Middleware, Next};
 use diator::prelude::*;
@@ -372,59 +383,6 @@ async fn an_attempt_whose_future_is_dropped_is_cancelled_and_leaves_nothing() {
             assert_eq!(fixture.journal.read(), ["add 1", "add 1", "added 1"]);
         }
     }
-}
-
-/// Gives a message up that takes longer than a moment.
-struct Timeout(Duration);
-
-#[async_trait]
-impl Middleware for Timeout {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
-        match tokio::time::timeout(self.0, next.run(call)).await {
-            Ok(handled) => handled,
-            Err(elapsed) => call.reject(elapsed),
-        }
-    }
-}
-
-#[derive(Debug, Query)]
-struct Forever;
-
-#[request_handler(Forever)]
-struct ForeverHandler;
-
-impl RequestHandler<Forever> for ForeverHandler {
-    async fn handle(&self, _: Forever, _: &mut RequestContext<'_, Forever>) -> Result<(), BoxError> {
-        std::future::pending().await
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_time_out_is_a_middleware() {
-    let builder = Mediator::builder().handlers(handlers![ForeverHandler]);
-    let mediator = builder.middleware(Timeout(Duration::from_secs(1))).build().unwrap();
-    let error = mediator.send(Forever).await.unwrap_err();
-    assert!(matches!(error, SendError::Rejected { .. }), "{error:?}");
-}
-
-#[tokio::test]
-async fn one_that_panics_leaves_the_mediator_usable() {
-    struct PanicOnce(AtomicUsize);
-
-    #[async_trait]
-    impl Middleware for PanicOnce {
-        async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
-            assert!(self.0.fetch_add(1, Ordering::SeqCst) > 0, "the first message is unlucky");
-            next.run(call).await
-        }
-    }
-
-    let fixture = Fixture::new();
-    let mediator = fixture.with(PanicOnce(AtomicUsize::new(0)));
-    let unlucky = mediator.clone();
-    assert!(tokio::spawn(async move { unlucky.send(Add(1)).await }).await.unwrap_err().is_panic());
-    assert_eq!(mediator.send(Add(1)).await.unwrap(), 2);
-    assert!(mediator.shutdown(Duration::from_secs(1)).await.is_clean());
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ pub(crate) struct RequestArguments {
     pub(crate) response: Option<Argument<Type>>,
     pub(crate) error: Option<Argument<Type>>,
     pub(crate) idempotent: Option<Argument<()>>,
+    pub(crate) marks: Vec<Expr>,
     pub(crate) root: Option<Argument<Path>>,
 }
 
@@ -25,6 +26,7 @@ pub(crate) struct EventArguments {
     pub(crate) key: Option<Argument<Key>>,
     pub(crate) aliases: Vec<Argument<LitStr>>,
     pub(crate) must_be_handled: Option<Argument<()>>,
+    pub(crate) marks: Vec<Expr>,
     pub(crate) root: Option<Argument<Path>>,
 }
 
@@ -102,12 +104,22 @@ impl Role {
     }
 }
 
-const REQUEST: Grammar =
-    Grammar { attribute: "request", usages: &["response = Type", "error = Type", "idempotent", "crate = path"] };
+const REQUEST: Grammar = Grammar {
+    attribute: "request",
+    usages: &["response = Type", "error = Type", "idempotent", "mark = CONSTANT", "crate = path"],
+};
 
 const EVENT: Grammar = Grammar {
     attribute: "event",
-    usages: &["name = \"…\"", "topic = \"…\"", "key = field", "alias = \"…\"", "must_be_handled", "crate = path"],
+    usages: &[
+        "name = \"…\"",
+        "topic = \"…\"",
+        "key = field",
+        "alias = \"…\"",
+        "must_be_handled",
+        "mark = CONSTANT",
+        "crate = path",
+    ],
 };
 
 const REQUEST_HANDLER: Grammar =
@@ -133,6 +145,10 @@ impl RequestArguments {
             "response" => set(&mut self.response, REQUEST.value(name, input)?),
             "error" => set(&mut self.error, REQUEST.value(name, input)?),
             "idempotent" => set(&mut self.idempotent, flag(name, input)?),
+            "mark" => {
+                self.marks.push(REQUEST.value(name, input)?.value);
+                Ok(())
+            }
             "crate" => set(&mut self.root, REQUEST.value(name, input)?),
             _ => Err(REQUEST.unknown(&name)),
         }
@@ -157,6 +173,10 @@ impl EventArguments {
                 Ok(())
             }
             "must_be_handled" => set(&mut self.must_be_handled, flag(name, input)?),
+            "mark" => {
+                self.marks.push(EVENT.value(name, input)?.value);
+                Ok(())
+            }
             "crate" => set(&mut self.root, EVENT.value(name, input)?),
             _ => Err(EVENT.unknown(&name)),
         }

@@ -12,7 +12,7 @@ fn a_command() {
     let expanded = request::derive(
         RequestKind::Command,
         quote! {
-            #[request(response = u64, error = OrderError, idempotent)]
+            #[request(response = u64, error = OrderError, idempotent, mark = Audited, mark = RateLimit(5))]
             struct PlaceOrder;
         },
     );
@@ -29,6 +29,7 @@ fn a_command() {
         fn keep(&self) -> ::core::option::Option<Self> {
             ::core::option::Option::Some(::core::clone::Clone::clone(self))
         }
+        const MARKS: &'static [&'static ::diator::Mark] = &[&Audited, &RateLimit(5)];
     }
     #[automatically_derived]
     impl ::diator::Command for PlaceOrder {}
@@ -310,7 +311,7 @@ fn all_mistakes_are_reported_and_what_was_right_is_expanded() {
             "expected a type without quotes, as in `response = Type`",
             "unknown argument `eror`: did you mean `error = Type`?",
             "`idempotent` takes no value: write `idempotent` alone",
-            "`#[request(…)]` takes `response = Type`, `error = Type`, `idempotent` and `crate = path`",
+            "`#[request(…)]` takes `response = Type`, `error = Type`, `idempotent`, `mark = CONSTANT` and `crate = path`",
         ]
     );
     assert!(pretty(expanded).contains("type Error = OrderError;"));

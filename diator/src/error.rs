@@ -13,8 +13,10 @@ use crate::{BoxError, CascadeLimit};
 ///
 /// For every variant but [`Undelivered`](Self::Undelivered) and [`Commit`](Self::Commit) with an unknown
 /// outcome, nothing that the message did in its scope was kept, and none of its events left the process.
-/// The exception is a middleware that gives up while the message is committing already, such as a time-out around all
-/// of it: what it makes of that, [`Rejected`](Self::Rejected) say, is its own answer, and the commit goes on.
+/// The exception is a middleware of the program's own that drops `next` while the message is committing: what it makes of
+/// that, [`Rejected`](Self::Rejected) say, is its own answer, and the commit goes on.
+/// [`Next::run_until`](crate::middleware::Next::run_until) does not, and so neither does
+/// [`TimeoutMiddleware`](crate::middleware::TimeoutMiddleware).
 ///
 /// # Source
 ///
@@ -116,6 +118,28 @@ pub enum SendError<E> {
 }
 
 impl<E> SendError<E> {
+    /// Which variant it is.
+    #[must_use]
+    pub const fn kind(&self) -> SendErrorKind {
+        match self {
+            Self::Handler(_) => SendErrorKind::Handler,
+            Self::Event { .. } => SendErrorKind::Event,
+            Self::Cascade { .. } => SendErrorKind::Cascade,
+            Self::Resolve { .. } => SendErrorKind::Resolve,
+            Self::Scope(_) => SendErrorKind::Scope,
+            Self::Encode { .. } => SendErrorKind::Encode,
+            Self::NoBroker { .. } => SendErrorKind::NoBroker,
+            Self::Stage(_) => SendErrorKind::Stage,
+            Self::RolledBack => SendErrorKind::RolledBack,
+            Self::Commit { .. } => SendErrorKind::Commit,
+            Self::Undelivered(_) => SendErrorKind::Undelivered,
+            Self::Unhandled { .. } => SendErrorKind::Unhandled,
+            Self::Rejected { .. } => SendErrorKind::Rejected,
+            Self::WrongAnswer { .. } => SendErrorKind::WrongAnswer,
+            Self::ShuttingDown => SendErrorKind::ShuttingDown,
+        }
+    }
+
     /// Whether the unit of work is committed in spite of the error.
     ///
     /// A message that is committed must not be sent again; what could not be delivered can be.
@@ -156,6 +180,68 @@ impl<E> SendError<E> {
             Self::Rejected { middleware, source } => SendError::Rejected { middleware, source },
             Self::WrongAnswer { middleware, expected } => SendError::WrongAnswer { middleware, expected },
             Self::ShuttingDown => SendError::ShuttingDown,
+        }
+    }
+}
+
+/// Which variant of [`SendError`] an error is, whatever the request's own error.
+///
+/// Middleware reads it as [`Call::error_kind`](crate::middleware::Call::error_kind): it does not know the request's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum SendErrorKind {
+    /// [`SendError::Handler`].
+    Handler,
+    /// [`SendError::Event`].
+    Event,
+    /// [`SendError::Cascade`].
+    Cascade,
+    /// [`SendError::Resolve`].
+    Resolve,
+    /// [`SendError::Scope`].
+    Scope,
+    /// [`SendError::Encode`].
+    Encode,
+    /// [`SendError::NoBroker`].
+    NoBroker,
+    /// [`SendError::Stage`].
+    Stage,
+    /// [`SendError::RolledBack`].
+    RolledBack,
+    /// [`SendError::Commit`].
+    Commit,
+    /// [`SendError::Undelivered`].
+    Undelivered,
+    /// [`SendError::Unhandled`].
+    Unhandled,
+    /// [`SendError::Rejected`].
+    Rejected,
+    /// [`SendError::WrongAnswer`].
+    WrongAnswer,
+    /// [`SendError::ShuttingDown`].
+    ShuttingDown,
+}
+
+impl SendErrorKind {
+    /// The name for logs and metrics, such as `handler` or `rolled_back`; it does not change.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            Self::Event => "event",
+            Self::Cascade => "cascade",
+            Self::Resolve => "resolve",
+            Self::Scope => "scope",
+            Self::Encode => "encode",
+            Self::NoBroker => "no_broker",
+            Self::Stage => "stage",
+            Self::RolledBack => "rolled_back",
+            Self::Commit => "commit",
+            Self::Undelivered => "undelivered",
+            Self::Unhandled => "unhandled",
+            Self::Rejected => "rejected",
+            Self::WrongAnswer => "wrong_answer",
+            Self::ShuttingDown => "shutting_down",
         }
     }
 }

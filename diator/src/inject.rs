@@ -30,7 +30,8 @@ pub trait Inject: Sized + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "a field of type `{Self}` cannot be injected",
     label = "not an `Arc<T>`",
-    note = "make it an `Arc<{Self}>` or an `Option<Arc<{Self}>>`, and register the service with the container",
+    note = "make it an `Arc<T>`, for a trait an `Arc<dyn Trait>`, or an `Option` of that, and register the service with \
+            the container",
     note = "or say how to fill the field: `#[inject(clone)]` for a handle that the container holds, `#[inject(default)]`, \
             or `#[inject(with = expression)]`"
 )]

@@ -60,6 +60,9 @@
 //! | `dill` | handlers resolved from a `dill::Catalog` |
 //! | `froodi` | handlers resolved from a `froodi` container; unstable, as that crate is |
 //! | `more-di` | handlers resolved from a `di::ServiceCollection` |
+//! | `http` | [`Meta`] from and to the headers of HTTP |
+//! | `metrics` | counters and durations, through the facade of that name |
+//! | `tower` | [`Mediator::send`] as a `tower_service::Service` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -77,12 +80,16 @@ mod handler;
 mod inject;
 mod mediator;
 mod meta;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
 pub mod middleware;
 mod outbox;
 mod panic;
 pub mod prelude;
 pub mod registry;
 mod request;
+mod retry;
 mod undelivered;
 
 use std::error::Error;
@@ -101,10 +108,13 @@ pub use diator_macros::{Command, DomainEvent, EcstEvent, NotificationEvent, Quer
 pub use self::broker::{InMemoryBroker, InboundMessage, MessageBroker, OutboundMessage, PublishError};
 pub use self::container::{Container, Scope, Services};
 pub use self::context::{EventContext, RequestContext};
-pub use self::error::SendError;
+pub use self::error::{SendError, SendErrorKind};
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
 pub use self::inject::{Inject, InjectField, ResolveError, Resolver, Unresolved};
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use self::mediator::RequestService;
 pub use self::mediator::{
     CascadeLimit, EmitError, HandlerFailure, Mediator, MediatorBuilder, MediatorWith, ReceiveError, Received,
     ShutdownReport,
@@ -113,7 +123,7 @@ pub use self::meta::Meta;
 pub use self::middleware::Middleware;
 pub use self::outbox::Outbox;
 pub use self::registry::{BuildError, Handlers};
-pub use self::request::{Command, Query, Request, RequestKind, SentFrom};
+pub use self::request::{Command, Mark, Query, Request, RequestKind, SentFrom};
 pub use self::undelivered::{DeliveryFailure, Undelivered};
 
 /// What the macros' code calls. It may change with every version: write nothing against it.

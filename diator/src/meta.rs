@@ -1,9 +1,15 @@
+#[cfg(feature = "http")]
+mod http;
+mod traceparent;
+
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
+
+pub(crate) use self::traceparent::is_traceparent;
 
 /// What travels with a message: who caused it, which trace it belongs to, who asks.
 ///

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::fmt::{Debug, Display};
 
 use crate::registry::Location;
@@ -35,6 +36,8 @@ pub trait Request: Sized + Send + 'static {
     const NAME: &'static str;
     /// Whether handling it twice does what handling it once does: `#[request(idempotent)]`.
     const IDEMPOTENT: bool = false;
+    /// What it tells middleware: `#[request(mark = …)]`.
+    const MARKS: &'static [&'static Mark] = &[];
 
     /// A copy for another attempt, if the request is idempotent.
     #[must_use]
@@ -42,6 +45,12 @@ pub trait Request: Sized + Send + 'static {
         None
     }
 }
+
+/// A constant that a message carries for middleware: any value of a type of the program's own.
+///
+/// Given as `#[request(mark = Audited)]` or `#[event(mark = RateLimit(5))]`, read in `build()` as
+/// [`MessageInfo::mark`](crate::middleware::MessageInfo::mark).
+pub type Mark = dyn Any + Send + Sync;
 
 /// A request that changes something; its handler may emit events and send other requests.
 #[diagnostic::on_unimplemented(

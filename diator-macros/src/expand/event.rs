@@ -34,6 +34,7 @@ fn expand(event: &Event) -> TokenStream {
     let kind = event.kind.path(&root, ident.span());
     let name = arguments.name.as_ref().map_or_else(|| expand::name(ident), |name| name.value.value());
     let optional = optional_items(arguments);
+    let marks = expand::marks(&root, &arguments.marks);
     let key = arguments.key.as_ref().map(|key| key_method(event, key));
     let submitted = event.generics.params.is_empty().then(|| submit(&root, ident));
     quote! {
@@ -43,6 +44,7 @@ fn expand(event: &Event) -> TokenStream {
                 type Kind = #kind;
                 const NAME: &'static str = #name;
                 #optional
+                #marks
                 #key
             }
             #submitted

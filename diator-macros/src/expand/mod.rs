@@ -8,7 +8,10 @@ pub(crate) mod request;
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Generics, Ident, Path, WherePredicate, parse_quote};
+use syn::spanned::Spanned;
+use syn::{Expr, Generics, Ident, Path, WherePredicate, parse_quote};
+
+use crate::paths;
 
 /// The line of `ident`, which is the user's: `line!()` alone would give the line of the outermost macro.
 fn location(root: &Path, ident: &Ident) -> TokenStream {
@@ -21,6 +24,17 @@ fn location(root: &Path, ident: &Ident) -> TokenStream {
 /// The identifier as the user reads it.
 fn name(ident: &Ident) -> String {
     ident.unraw().to_string()
+}
+
+/// What the message tells middleware; the trait's default if that is nothing.
+fn marks(root: &Path, marks: &[Expr]) -> Option<TokenStream> {
+    (!marks.is_empty()).then(|| {
+        // An error about a value that cannot be shared underlines it, and not the derive.
+        let marks = marks.iter().map(|mark| quote_spanned!(paths::located(mark.span())=> &#mark));
+        quote! {
+            const MARKS: &'static [&'static #root::Mark] = &[#(#marks),*];
+        }
+    })
 }
 
 /// The generics with what a message asks of its parameters: they move with it, and borrow nothing.

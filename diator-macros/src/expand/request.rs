@@ -58,6 +58,7 @@ fn implement(root: &Path, request: &Request) -> TokenStream {
             }
         }
     });
+    let marks = expand::marks(root, &arguments.marks);
     quote! {
         #[automatically_derived]
         impl #parameters #root::Request for #ident #types #bounds {
@@ -66,6 +67,7 @@ fn implement(root: &Path, request: &Request) -> TokenStream {
             const KIND: #root::RequestKind = #root::RequestKind::#kind;
             const NAME: &'static str = #name;
             #idempotent
+            #marks
         }
         #[automatically_derived]
         impl #parameters #root::#kind for #ident #types #bounds {}

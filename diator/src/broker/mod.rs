@@ -26,8 +26,9 @@ pub(crate) use self::format::{Head, decode_payload};
 pub use self::guarantees::Guarantees;
 pub use self::in_memory::InMemoryBroker;
 pub use self::message::{InboundMessage, MessageType, OutboundMessage};
-pub use self::retrying::{InvalidRetryPolicy, RetryPolicy, RetryingBroker};
+pub use self::retrying::RetryingBroker;
 pub use self::routing::{Matcher, Route, RoutingBroker};
+pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
 
 /// Takes messages to where other processes read them.
 ///

@@ -81,7 +81,8 @@ fn reachable(from: usize, needed: &[Vec<usize>]) -> HashSet<usize> {
 /// keep those of the first message.
 ///
 /// `build()` reports a handler's dependency that the catalog lacks, or has several of, and components that need
-/// themselves. What else the components need of each other dill checks, before the catalog is built: `builder.validate().ignore::<Meta>().ignore::<Enlistment>()`.
+/// themselves. What else the components need of each other dill checks, before the catalog is built:
+/// `builder.validate().ignore::<Meta>().ignore::<Enlistment>()`.
 ///
 /// # Example
 ///

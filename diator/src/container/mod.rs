@@ -22,7 +22,7 @@ pub(crate) use self::identity::TypeMap;
 pub use self::key::{DependencyKey, Place};
 #[cfg(feature = "more-di")]
 pub use self::more_di::MoreDi;
-pub use self::services::{OwnedServiceScope, ServiceScope, Services};
+pub use self::services::{OwnedServiceScope, ProvidedFrom, ServiceScope, Services};
 pub use self::unit_of_work::{Enlistment, Savepoint, Savepoints, UnitOfWork};
 
 /// How long a service lives, as far as its container knows.

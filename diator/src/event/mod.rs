@@ -10,6 +10,7 @@ use std::any::{Any, TypeId, type_name};
 
 use serde_json::Value;
 
+use crate::Mark;
 use crate::broker::{DecodeError, MessageType};
 use crate::registry::Location;
 
@@ -41,6 +42,8 @@ pub trait Event: Sized + Send + Sync + 'static {
     const ALIASES: &'static [&'static str] = &[];
     /// Whether `build()` insists on a handler for this domain event.
     const MUST_BE_HANDLED: bool = false;
+    /// What it tells middleware: `#[event(mark = …)]`.
+    const MARKS: &'static [&'static Mark] = &[];
 
     /// What the event is about: brokers that can, keep events with one key in order.
     #[must_use]

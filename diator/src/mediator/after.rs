@@ -81,13 +81,20 @@ impl Delivery {
 
     async fn publish(&self, undelivered: &mut Undelivered) {
         let (Some(broker), false) = (&self.mediator.0.broker, self.messages.is_empty()) else { return };
+        let span = tracing::info_span!(
+            target: "diator",
+            "publish",
+            otel.kind = "producer",
+            messaging.operation.name = "publish",
+            messaging.batch.message_count = (self.messages.len() > 1).then_some(self.messages.len()),
+        );
         let publishing = async {
             match &*self.messages {
                 [message] => vec![broker.publish(message).await.map(drop)],
                 messages => broker.publish_batch(messages).await.into_iter().map(|answer| answer.map(drop)).collect(),
             }
         };
-        let answers = catch_panic(publishing).await.unwrap_or_else(|panic| {
+        let answers = catch_panic(publishing.instrument(span.clone())).await.unwrap_or_else(|panic| {
             let text = panic_message(&*panic);
             self.messages.iter().map(|_| Err(PublishError::ambiguous(text.clone()))).collect()
         });
@@ -96,6 +103,7 @@ impl Delivery {
             let answer = answers.next().unwrap_or_else(|| {
                 Err(PublishError::ambiguous("the broker answered for fewer messages than it was given"))
             });
+            span.in_scope(|| log_published(message, &answer));
             if let Err(error) = answer {
                 undelivered.add_unpublished(message.clone(), error);
             }
@@ -115,7 +123,7 @@ impl Mediator {
         let root = Root::go_on(self, meta);
         let mut unit = Unit::caused_by(lineage);
         let handled = entry.handler.handle(event, root.run(&mut unit)).await;
-        root.conclude(&mut unit, handled).await
+        root.conclude(&mut unit, handled, None).await
     }
 
     /// Runs what must come to its end although its sender may go away, in a task that a shutdown waits for.
@@ -140,6 +148,29 @@ impl Mediator {
                 }
             },
         }
+    }
+}
+
+/// What a trace shows of a message that the broker was given.
+fn log_published(message: &OutboundMessage, answer: &Result<(), PublishError>) {
+    let OutboundMessage { id, name, .. } = message;
+    let topic = message.topic.as_deref();
+    match answer {
+        Ok(()) => tracing::info!(
+            target: "diator",
+            { diator.message = %name, messaging.message.id = %id, messaging.destination.name = topic },
+            "published"
+        ),
+        Err(error) => tracing::warn!(
+            target: "diator",
+            {
+                diator.message = %name,
+                messaging.message.id = %id,
+                messaging.destination.name = topic,
+                error = error as &dyn std::error::Error,
+            },
+            "not published"
+        ),
     }
 }
 

@@ -153,6 +153,42 @@ impl MediatorBuilder {
     }
 
     /// Wraps the handling of every message; the first that is added sees a message first.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Mutex;
+    /// use diator::middleware::middleware_fn;
+    /// use diator::prelude::*;
+    ///
+    /// # #[derive(Debug, Command)]
+    /// # struct Ping;
+    /// # #[request_handler(Ping)]
+    /// # struct PingHandler;
+    /// # impl RequestHandler<Ping> for PingHandler {
+    /// #     async fn handle(&self, _: Ping, _: &mut RequestContext<'_, Ping>) -> Result<(), BoxError> {
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// static SEEN: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// let note = |text| SEEN.lock().unwrap().push(text);
+    ///
+    /// let first = middleware_fn(move |call, next| {
+    ///     note("first");
+    ///     Box::pin(next.run(call))
+    /// });
+    /// let second = middleware_fn(move |call, next| {
+    ///     note("second");
+    ///     Box::pin(next.run(call))
+    /// });
+    /// let builder = Mediator::builder().handlers(handlers![PingHandler]);
+    /// builder.middleware(first).middleware(second).build()?.send(Ping).await?;
+    /// assert_eq!(*SEEN.lock().unwrap(), ["first", "second"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn middleware<M: Middleware>(mut self, middleware: M) -> Self {
         self.layers.push(Layer::new(middleware));
         self

@@ -11,7 +11,7 @@ use super::journey::Origin;
 use super::running::{Entered, Running};
 use super::unit::Unit;
 use crate::inject::{Inject, Resolver, Unresolved};
-use crate::middleware::{Pipeline, RequestExchange, exchange};
+use crate::middleware::{Committing, Layer, Pipeline, RequestExchange, all_idle, exchange};
 use crate::registry::{Dependency, SlotIndex};
 use crate::{BoxFuture, Meta, Request, RequestContext, RequestHandler, SendError};
 
@@ -73,7 +73,7 @@ where
             std::mem::forget(unit);
             return result.map_err(SendError::Handler);
         }
-        let ended = root.end(&mut unit, result.is_ok()).await;
+        let ended = root.end(&mut unit, result.is_ok(), None).await;
         answer(result.map_err(SendError::Handler), ended)
     }
 }
@@ -88,7 +88,8 @@ fn send_from<'a, R: Request>(mediator: &'a Mediator, origin: Origin<'a>, request
 impl Mediator {
     #[inline]
     fn built<H: 'static>(&self, slot: &SlotIndex) -> Option<&H> {
-        self.0.slots.get(slot.get())?.as_ref()?.downcast_ref()
+        let Slot { handler, layers } = self.0.slots.get(slot.get())?.as_ref()?;
+        handler.downcast_ref().filter(|_| all_idle(layers))
     }
 }
 
@@ -124,22 +125,28 @@ impl<'a> Root<'a> {
         Run { mediator: self.mediator, meta: &self.meta, unit }
     }
 
-    /// What follows the handler: the same for every message.
+    /// What follows the handler: the same for every message. `committing` is told when the commit begins.
     pub(super) async fn conclude<T: Send + 'static, E>(
         &self,
         unit: &mut Unit,
         result: Result<T, SendError<E>>,
+        committing: Option<&Committing>,
     ) -> Result<T, SendError<E>> {
         if unit.is_untouched() {
             return result;
         }
-        let ended = self.end(unit, result.is_ok()).await;
+        let ended = self.end(unit, result.is_ok(), committing).await;
         answer(result, ended)
     }
 
-    pub(super) fn end<'r>(&'r self, unit: &'r mut Unit, succeeded: bool) -> Finishing<'r> {
+    pub(super) fn end<'r>(
+        &'r self,
+        unit: &'r mut Unit,
+        succeeded: bool,
+        committing: Option<&'r Committing>,
+    ) -> Finishing<'r> {
         let run = self.run(unit);
-        if succeeded { run.finish() } else { run.fail() }
+        if succeeded { run.finish(committing) } else { run.fail() }
     }
 }
 
@@ -199,6 +206,12 @@ pub(crate) trait Route<R: Request>: Send + Sync {
     fn send<'a>(&'a self, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>>;
 }
 
+/// A handler that the fast path may call while none of its middleware has anything to do.
+pub(super) struct Slot {
+    pub(super) handler: Arc<dyn Any + Send + Sync>,
+    pub(super) layers: Arc<[Layer]>,
+}
+
 /// A handler of `R`, and what wraps it.
 pub(crate) struct RouteTo<R, H> {
     /// An `H`, built with the mediator, if all its dependencies are singletons; else it is built for each message.
@@ -230,12 +243,12 @@ impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<R, H> {
                 let ended = attempt.end(result.is_ok()).await;
                 answer(result, ended)
             };
-            let result = if self.pipeline.layers.is_empty() {
+            let result = if self.pipeline.is_idle() {
                 attempt(request).await
             } else {
                 let running = pin!(None);
                 let mut exchange = RequestExchange::new(request, attempt, running);
-                exchange::run(&self.pipeline, journey.meta(), &mut exchange).await;
+                exchange::run(&self.pipeline, journey.meta(), journey.committing(), &mut exchange).await;
                 exchange.into_reply()
             };
             let ended = journey.end(result.is_ok()).await;

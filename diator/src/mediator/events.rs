@@ -47,7 +47,7 @@ pub(crate) struct EventTo<E, H> {
 impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
     fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, EventResult> {
         Box::pin(async move {
-            if self.pipeline.layers.is_empty() {
+            if self.pipeline.is_idle() {
                 return self.attempt(event, run).await;
             }
             let meta = run.meta;
@@ -55,7 +55,7 @@ impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
             let attempt = || async { self.attempt(event, run.lock().await.reborrow()).await };
             let running = pin!(None);
             let mut exchange = EventExchange::new(event, attempt, running);
-            exchange::run(&self.pipeline, meta, &mut exchange).await;
+            exchange::run(&self.pipeline, meta, None, &mut exchange).await;
             exchange.into_reply()
         })
     }

@@ -9,6 +9,7 @@ use crate::SendError;
 use crate::broker::OutboundMessage;
 use crate::container::{Closing, CommitError};
 use crate::event::Emitted;
+use crate::middleware::Committing;
 
 /// What follows a handler; a scope that closes at once needs no box.
 pub(super) type Finishing<'a> = Soon<'a, Result<(), Failure>>;
@@ -16,18 +17,22 @@ pub(super) type Finishing<'a> = Soon<'a, Result<(), Failure>>;
 impl<'a> Run<'a> {
     /// Carries a message on whose handler succeeded.
     // A named type for the future: handlers of events may send, which comes here again.
-    pub(super) fn finish(mut self) -> Finishing<'a> {
+    pub(super) fn finish(mut self, committing: Option<&'a Committing>) -> Finishing<'a> {
         if self.unit.only_commits() {
+            begin(committing);
             return match self.unit.commit() {
-                Closing::Ready(closed) => Soon::now(closed.map_err(uncommitted)),
-                closing => Soon::Pending(Box::pin(self.deliver(closing, Vec::new()))),
+                Closing::Ready(closed) => Soon::now(settle(committing, closed.map_err(uncommitted))),
+                closing => {
+                    Soon::Pending(Box::pin(async move { settle(committing, self.deliver(closing, Vec::new()).await) }))
+                }
             };
         }
         Soon::Pending(Box::pin(async move {
             match self.up_to_the_commit().await {
                 Ok(messages) => {
+                    begin(committing);
                     let closing = self.unit.commit();
-                    self.deliver(closing, messages).await
+                    settle(committing, self.deliver(closing, messages).await)
                 }
                 Err(failure) => {
                     self.unit.fail().await;
@@ -143,6 +148,22 @@ impl<'a> Run<'a> {
             }
         }
     }
+}
+
+fn begin(committing: Option<&Committing>) {
+    if let Some(committing) = committing {
+        committing.begin();
+    }
+}
+
+/// After a commit that failed, another attempt may follow, which can be given up.
+fn settle(committing: Option<&Committing>, delivered: Result<(), Failure>) -> Result<(), Failure> {
+    if let (Some(committing), Err(failure)) = (committing, &delivered)
+        && !failure.is_committed()
+    {
+        committing.reset();
+    }
+    delivered
 }
 
 fn uncommitted(error: CommitError) -> Failure {

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::dispatch::{Replacement, Route, RouteTo};
+use super::dispatch::{Replacement, Route, RouteTo, Slot};
 use super::events::{EventEntry, EventRoute, EventTo};
 use crate::container::{Container, Lifetime, TypeMap};
 use crate::inject::{Inject, Resolver, Unresolved};
@@ -26,7 +26,7 @@ pub(crate) struct Install<'b> {
 #[derive(Default)]
 pub(super) struct Maps {
     pub(super) routes: TypeMap<Box<dyn Any + Send + Sync>>,
-    pub(super) slots: Vec<Option<Arc<dyn Any + Send + Sync>>>,
+    pub(super) slots: Vec<Option<Slot>>,
     pub(super) events: TypeMap<EventRoute>,
 }
 
@@ -62,18 +62,18 @@ impl<'b> Install<'b> {
         install.route(RouteTo::<R, H> { built, pipeline, slot, types: PhantomData });
     }
 
-    /// Lets `send` find the handler, if nothing wraps it.
+    /// Lets `send` find the handler; the answer is where it is, if nothing wraps it.
     fn fast_path(
         &mut self,
         descriptor: &HandlerDescriptor,
         pipeline: &Pipeline,
         built: Option<&Built>,
     ) -> Option<&'static SlotIndex> {
-        let (built, slot) = (built?, descriptor.slot.filter(|_| pipeline.layers.is_empty())?());
+        let (built, slot) = (built?, descriptor.slot?());
         let (number, slots) = (slot.assign(), &mut self.maps.slots);
-        slots.resize(slots.len().max(number + 1), None);
-        slots[number] = Some(built.clone());
-        Some(slot)
+        slots.resize_with(slots.len().max(number + 1), || None);
+        slots[number] = Some(Slot { handler: built.clone(), layers: pipeline.layers.clone() });
+        pipeline.layers.is_empty().then_some(slot)
     }
 
     /// Takes a handler in that is given as it is.
@@ -175,6 +175,7 @@ fn info_of_request<R: Request>(handler: &'static str, descriptor: Option<&Handle
         handler,
         location: descriptor.map(HandlerDescriptor::location),
         idempotent: R::IDEMPOTENT,
+        marks: R::MARKS,
     }
 }
 
@@ -192,5 +193,6 @@ fn info_of_event<E: Event>(descriptor: &HandlerDescriptor) -> MessageInfo {
         handler: descriptor.handler(),
         location: Some(descriptor.location()),
         idempotent: false,
+        marks: E::MARKS,
     }
 }

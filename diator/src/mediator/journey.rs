@@ -6,6 +6,7 @@ use super::dispatch::{Dispatch, Failure, Root, Run};
 use super::finish::Finishing;
 use super::soon::Soon;
 use super::unit::{Mark, Unit};
+use crate::middleware::Committing;
 use crate::{Meta, SendError};
 
 /// Where a request comes from.
@@ -18,7 +19,7 @@ pub(crate) enum Origin<'a> {
 impl<'a> Origin<'a> {
     pub(super) fn begin(self) -> Soon<'a, Result<Journey<'a>, Failure>> {
         let run = match self {
-            Self::Outside(dispatch) => return Soon::now(dispatch.enter().map(Journey::Outside)),
+            Self::Outside(dispatch) => return Soon::now(dispatch.enter().map(Journey::outside)),
             Self::Nested(run) => run,
         };
         if let Some(mark) = run.unit.mark_at_once() {
@@ -33,7 +34,10 @@ impl<'a> Origin<'a> {
 
 /// A request that is on its way, with all its middleware and attempts.
 pub(super) enum Journey<'a> {
-    Outside(Root<'a>),
+    Outside {
+        root: Root<'a>,
+        committing: Committing,
+    },
     Nested {
         meta: &'a Meta,
         // A mutex, because a middleware may let the request be handled several times, one after the other: each attempt
@@ -45,9 +49,21 @@ pub(super) enum Journey<'a> {
 impl<'a> Journey<'a> {
     pub(super) fn meta(&self) -> &Meta {
         match self {
-            Self::Outside(root) => &root.meta,
+            Self::Outside { root, .. } => &root.meta,
             Self::Nested { meta, .. } => meta,
         }
+    }
+
+    /// Whether the commit has begun, for a request that has one of its own.
+    pub(super) fn committing(&self) -> Option<&Committing> {
+        match self {
+            Self::Outside { committing, .. } => Some(committing),
+            Self::Nested { .. } => None,
+        }
+    }
+
+    fn outside(root: Root<'a>) -> Self {
+        Self::Outside { root, committing: Committing::default() }
     }
 
     fn nested(run: Run<'a>, mark: Mark) -> Self {
@@ -57,7 +73,11 @@ impl<'a> Journey<'a> {
     /// Begins to handle the request once.
     pub(super) fn attempt(&self, request: &'static str) -> Soon<'_, Result<Attempt<'_, 'a>, Failure>> {
         let attempts = match self {
-            Self::Outside(root) => return Soon::now(Ok(Attempt::Outside { root, unit: Unit::default() })),
+            Self::Outside { root, committing } => {
+                // The attempt before may have been given up while it committed.
+                committing.reset();
+                return Soon::now(Ok(Attempt::Outside { root, committing, unit: Unit::default() }));
+            }
             Self::Nested { attempts, .. } => attempts,
         };
         match attempts.try_lock() {
@@ -132,7 +152,7 @@ impl Drop for Attempts<'_> {
 
 /// A request while it is handled, with all that belongs to it: for one from outside, the events and the commit.
 pub(super) enum Attempt<'j, 'a> {
-    Outside { root: &'j Root<'a>, unit: Unit },
+    Outside { root: &'j Root<'a>, committing: &'j Committing, unit: Unit },
     Nested(NestedAttempt<'j, 'a>),
 }
 
@@ -142,7 +162,7 @@ pub(super) struct NestedAttempt<'j, 'a>(MutexGuard<'j, Attempts<'a>>);
 impl Attempt<'_, '_> {
     pub(super) fn run(&mut self) -> Run<'_> {
         match self {
-            Self::Outside { root, unit } => root.run(unit),
+            Self::Outside { root, unit, .. } => root.run(unit),
             Self::Nested(nested) => nested.0.run.reborrow(),
         }
     }
@@ -151,7 +171,7 @@ impl Attempt<'_, '_> {
     pub(super) fn end(&mut self, succeeded: bool) -> Finishing<'_> {
         match self {
             Self::Outside { unit, .. } if unit.is_untouched() => Soon::now(Ok(())),
-            Self::Outside { root, unit } => root.end(unit, succeeded),
+            Self::Outside { root, committing, unit } => root.end(unit, succeeded, Some(committing)),
             Self::Nested(nested) if succeeded => {
                 nested.0.last = LastAttempt::Succeeded;
                 Soon::now(Ok(()))

@@ -10,6 +10,8 @@ mod install;
 mod journey;
 mod receive;
 mod running;
+#[cfg(feature = "tower")]
+mod service;
 mod soon;
 mod unit;
 
@@ -19,6 +21,8 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tracing::Instrument;
 
 use crate::broker::{Format, MessageBroker, MessageType};
 use crate::container::{Container, TypeMap};
@@ -32,9 +36,11 @@ pub(crate) use self::dispatch::Run;
 pub use self::dispatch::{Dispatch, send};
 pub(crate) use self::install::Install;
 pub use self::receive::{HandlerFailure, ReceiveError, Received};
+#[cfg(feature = "tower")]
+pub use self::service::RequestService;
 pub use self::unit::CascadeLimit;
 
-use self::dispatch::Root;
+use self::dispatch::{Root, Slot};
 use self::events::EventRoute;
 use self::running::Running;
 use self::unit::Unit;
@@ -81,8 +87,8 @@ pub struct Mediator(Arc<Inner>);
 pub(crate) struct Inner {
     // A `Box<dyn Route<R>>` for each request `R`.
     routes: TypeMap<Box<dyn Any + Send + Sync>>,
-    // The handler that the fast path may call, by the number of its `SlotIndex`.
-    slots: Box<[Option<Arc<dyn Any + Send + Sync>>]>,
+    // By the numbers of their `SlotIndex`.
+    slots: Box<[Option<Slot>]>,
     events: TypeMap<EventRoute>,
     names: HashMap<(MessageType, &'static str), TypeId>,
     pub(crate) container: Arc<dyn Container>,
@@ -239,7 +245,8 @@ impl<'a> MediatorWith<'a> {
         let root = Root::enter(mediator, meta)?;
         let mut unit = Unit::default();
         unit.emit(E::Kind::emitted(event));
-        root.conclude(&mut unit, Ok(())).await
+        let span = tracing::info_span!(target: "diator", "emit", diator.message = E::NAME);
+        root.conclude(&mut unit, Ok(()), None).instrument(span).await
     }
 }
 

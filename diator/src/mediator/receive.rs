@@ -2,6 +2,8 @@ use std::any::TypeId;
 use std::error::Error;
 use std::fmt;
 
+use tracing::Instrument;
+
 use super::Mediator;
 use super::dispatch::Root;
 use super::events::EventRoute;
@@ -70,7 +72,16 @@ impl Mediator {
         };
         let meta = meta_of(&message);
         let answer = match self.0.events.get(&event) {
-            Some(route) => self.receive_by(route, message, &meta).await,
+            Some(route) => {
+                let span = tracing::info_span!(
+                    target: "diator",
+                    "receive",
+                    diator.message = message.name,
+                    messaging.operation.name = "receive",
+                    messaging.message.id = %message.id,
+                );
+                self.receive_by(route, message, &meta).instrument(span).await
+            }
             None => Ok(Received::Ignored),
         };
         drop(root);

@@ -39,6 +39,11 @@ impl Running {
         self.closed.store(true, Ordering::SeqCst);
     }
 
+    #[cfg(feature = "tower")]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.shards.iter().map(|shard| shard.0.load(Ordering::SeqCst)).sum()
     }

@@ -154,7 +154,10 @@ impl Unit {
     /// Begins to close the scope as a success, if there is one.
     pub(crate) fn commit(&mut self) -> Closing {
         match self.scope.take() {
-            Some(scope) => scope.close(Outcome::Success),
+            Some(scope) => {
+                tracing::debug!(target: "diator", "commit");
+                scope.close(Outcome::Success)
+            }
             None => Closing::Ready(Ok(())),
         }
     }
@@ -167,6 +170,7 @@ impl Unit {
 
     async fn close_as_failure(&mut self) {
         let Some(scope) = self.scope.take() else { return };
+        tracing::debug!(target: "diator", "rollback");
         let closed = match scope.close(Outcome::Failure) {
             Closing::Ready(closed) => closed,
             Closing::Pending(closing) => closing.await,
@@ -176,19 +180,23 @@ impl Unit {
         }
     }
 
-    /// Marks the place to which a nested message is undone if it fails.
+    /// Marks the place to which a nested message is undone if it fails, by a savepoint.
     pub(super) async fn mark(&self) -> Result<Mark, BoxError> {
-        let began = match self.scope.as_ref().map(|scope| scope.savepoint()) {
-            None => Began::WithoutScope,
-            Some(None) => Began::WithScope(None),
-            Some(Some(saving)) => Began::WithScope(Some(saving.await?)),
+        let savepoint = match self.scope.as_ref().and_then(|scope| scope.savepoint()) {
+            Some(saving) => Some(saving.await?),
+            None => None,
         };
-        Ok(Mark { events: self.events.len(), began })
+        Ok(Mark { events: self.events.len(), began: Began::WithScope(savepoint) })
     }
 
-    /// The same, if there is nothing to wait for.
+    /// The same, if there is no savepoint to wait for.
     pub(super) fn mark_at_once(&self) -> Option<Mark> {
-        self.scope.is_none().then(|| Mark { events: self.events.len(), began: Began::WithoutScope })
+        let began = match &self.scope {
+            None => Began::WithoutScope,
+            Some(scope) if scope.savepoint().is_none() => Began::WithScope(None),
+            Some(_) => return None,
+        };
+        Some(Mark { events: self.events.len(), began })
     }
 
     /// Undoes what was done since: what cannot be undone alone must not be committed.

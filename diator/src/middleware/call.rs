@@ -2,14 +2,16 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
-use super::MessageInfo;
 use super::exchange::Exchange;
-use crate::{BoxError, Meta, Request, SendError};
+use super::{Committing, MessageInfo};
+use crate::{BoxError, Meta, Request, SendError, SendErrorKind};
 
 /// A message on its way through the middleware, and then what came of it.
 pub struct Call<'a> {
     pub(super) info: &'a MessageInfo,
     pub(super) meta: &'a Meta,
+    // `None` if no commit belongs to it: it is nested, or an event.
+    pub(super) committing: Option<&'a Committing>,
     pub(super) exchange: &'a mut (dyn Exchange + Send + 'a),
     // The middleware that holds the call now: whom an error has to name.
     pub(super) middleware: &'static str,
@@ -57,6 +59,12 @@ impl Call<'_> {
     #[must_use]
     pub fn error(&self) -> Option<&(dyn Error + 'static)> {
         self.exchange.error()
+    }
+
+    /// Which sort of failure it is, once the message was answered.
+    #[must_use]
+    pub fn error_kind(&self) -> Option<SendErrorKind> {
+        self.exchange.error_kind()
     }
 
     /// Answers the message; the handler does not run, unless it has run already.

@@ -4,8 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::{Call, Next, Pipeline};
-use crate::{BoxError, Meta, Request, SendError};
+use super::{Call, Committing, Next, Pipeline};
+use crate::{BoxError, Meta, Request, SendError, SendErrorKind};
 
 /// A message, its handling and its reply, with their types forgotten.
 ///
@@ -17,6 +17,7 @@ pub(crate) trait Exchange {
     fn message_mut(&mut self) -> Option<&mut dyn Any>;
     fn reply(&self) -> Option<&dyn Any>;
     fn error(&self) -> Option<&(dyn Error + 'static)>;
+    fn error_kind(&self) -> Option<SendErrorKind>;
     /// `answer` is an `Option` of the response.
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any);
     fn reject(&mut self, middleware: &'static str, source: BoxError);
@@ -26,9 +27,14 @@ pub(crate) trait Exchange {
     fn cancel(&mut self);
 }
 
-/// Sends a message through the pipeline.
-pub(crate) async fn run(pipeline: &Pipeline, meta: &Meta, exchange: &mut (dyn Exchange + Send)) {
-    let mut call = Call { info: &pipeline.info, meta, exchange, middleware: "" };
+/// Sends a message through the pipeline; `committing` says how far it got, if a commit belongs to it.
+pub(crate) async fn run(
+    pipeline: &Pipeline,
+    meta: &Meta,
+    committing: Option<&Committing>,
+    exchange: &mut (dyn Exchange + Send),
+) {
+    let mut call = Call { info: &pipeline.info, meta, committing, exchange, middleware: "" };
     let _handled = Next { rest: &pipeline.layers }.run(&mut call).await;
     // Unless a middleware has forgotten the future of `next`, this has happened.
     exchange.cancel();
@@ -98,6 +104,10 @@ where
             Some(Err(error)) => Some(error),
             _ => None,
         }
+    }
+
+    fn error_kind(&self) -> Option<SendErrorKind> {
+        self.reply.as_ref()?.as_ref().err().map(SendError::kind)
     }
 
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {
@@ -176,6 +186,10 @@ where
 
     fn error(&self) -> Option<&(dyn Error + 'static)> {
         self.reply.as_ref()?.as_ref().err().map(|error| error as _)
+    }
+
+    fn error_kind(&self) -> Option<SendErrorKind> {
+        self.reply.as_ref()?.as_ref().err().map(SendError::kind)
     }
 
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {

@@ -1,19 +1,33 @@
 //! What wraps the handling of every message.
 
 mod call;
+mod committing;
 pub(crate) mod exchange;
+mod function;
 mod next;
+mod only;
+mod retry;
+mod timeout;
+mod tracing;
 
 use std::any::type_name;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::Mark;
 use crate::registry::Location;
 
 pub use self::call::{Call, Handled, Kept};
+pub(crate) use self::committing::Committing;
 pub(crate) use self::exchange::{EventExchange, RequestExchange};
+pub use self::function::{MiddlewareFn, middleware_fn};
 pub use self::next::Next;
+pub use self::only::Only;
+pub use self::retry::RetryMiddleware;
+pub use self::timeout::{InvalidTimeout, TimedOut, TimeoutMiddleware};
+pub use self::tracing::TracingMiddleware;
+pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
 
 /// Wraps the handling of messages: requests, nested requests, each event handler, arriving messages.
 ///
@@ -25,9 +39,12 @@ pub use self::next::Next;
 ///
 /// A [`Handled`] is only to be had from `next` and from [`Call::answer`] or [`Call::reject`], so a middleware
 /// that forgets to answer does not compile, and neither does one that runs `next` twice. Dropping the future of
-/// `next` cancels what it wraps: a scope that is not yet committing rolls back.
+/// `next` cancels what it wraps: a scope that is not yet committing rolls back. A commit that has begun goes on, and
+/// its outcome is then known to nobody: give up with [`Next::run_until`], which waits for it.
 ///
 /// # Example
+///
+/// A small one can be a function: [`middleware_fn`].
 ///
 /// ```
 /// use diator::middleware::{Call, Handled, Middleware, Next};
@@ -48,18 +65,56 @@ pub use self::next::Next;
 /// ```
 #[async_trait]
 pub trait Middleware: Send + Sync + 'static {
+    /// What errors call it: its type, unless it says otherwise.
+    fn name(&self) -> &'static str {
+        type_name::<Self>()
+    }
+
     /// Whether it wants to see such messages; asked once for each handler, in `build()`.
     fn applies_to(&self, info: &MessageInfo) -> bool {
         let _ = info;
         true
     }
 
+    /// Whether it has anything to do at present; asked before each message, which else goes past it at no cost.
+    fn is_active(&self) -> bool {
+        true
+    }
+
     /// Handles the message, mostly by letting `next` do it.
     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled;
+
+    /// The same middleware for fewer messages: those that it applies to, and for which `applies_to` holds.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use diator::middleware::{MessageKind, Middleware, TimeoutMiddleware};
+    ///
+    /// let timeout = TimeoutMiddleware::new(Duration::from_secs(2))?.only(|info| info.kind == MessageKind::Query);
+    /// assert_eq!(timeout.name(), "diator::middleware::timeout::TimeoutMiddleware");
+    /// # Ok::<_, diator::BoxError>(())
+    /// ```
+    fn only<F>(self, applies_to: F) -> Only<Self, F>
+    where
+        Self: Sized,
+        F: Fn(&MessageInfo) -> bool + Send + Sync + 'static,
+    {
+        Only::new(self, applies_to)
+    }
 }
 
 #[async_trait]
 impl<M: Middleware + ?Sized> Middleware for Arc<M> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn is_active(&self) -> bool {
+        (**self).is_active()
+    }
+
     fn applies_to(&self, info: &MessageInfo) -> bool {
         (**self).applies_to(info)
     }
@@ -85,6 +140,50 @@ pub struct MessageInfo {
     pub location: Option<Location>,
     /// Whether the request may be handled twice.
     pub idempotent: bool,
+    pub(crate) marks: &'static [&'static Mark],
+}
+
+impl MessageInfo {
+    /// Whether the message carries a mark of this type: `#[request(mark = Audited)]`.
+    #[must_use]
+    pub fn is_marked<M: 'static>(&self) -> bool {
+        self.mark::<M>().is_some()
+    }
+
+    /// The message's mark of this type, with its value; the first, if it was given several.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use diator::middleware::{Middleware, middleware_fn};
+    /// use diator::prelude::*;
+    ///
+    /// /// How often a user may send it in a minute.
+    /// struct RateLimit(u32);
+    ///
+    /// #[derive(Debug, Command)]
+    /// #[request(mark = RateLimit(5))]
+    /// struct SendInvitation;
+    ///
+    /// let limited = middleware_fn(|call, next| {
+    ///     let limit = call.info().mark::<RateLimit>().map_or(u32::MAX, |limit| limit.0);
+    ///     Box::pin(async move {
+    ///         println!("at most {limit} of them");
+    ///         next.run(call).await
+    ///     })
+    /// });
+    /// let limited = limited.only(|info| info.is_marked::<RateLimit>());
+    /// # let _ = limited;
+    /// ```
+    #[must_use]
+    pub fn mark<M: 'static>(&self) -> Option<&'static M> {
+        self.marks().next()
+    }
+
+    /// All of the message's marks of this type, in the order in which they were given.
+    pub fn marks<M: 'static>(&self) -> impl Iterator<Item = &'static M> + use<M> {
+        self.marks.iter().filter_map(|mark| mark.downcast_ref())
+    }
 }
 
 /// The sorts of message.
@@ -103,6 +202,20 @@ pub enum MessageKind {
     EcstEvent,
 }
 
+impl MessageKind {
+    /// The word for it, such as `command` or `domain_event`; it does not change.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Query => "query",
+            Self::DomainEvent => "domain_event",
+            Self::NotificationEvent => "notification_event",
+            Self::EcstEvent => "ecst_event",
+        }
+    }
+}
+
 /// A middleware and its name.
 #[derive(Clone)]
 pub(crate) struct Layer {
@@ -112,14 +225,14 @@ pub(crate) struct Layer {
 
 impl Layer {
     pub(crate) fn new<M: Middleware>(middleware: M) -> Self {
-        Self { name: type_name::<M>(), middleware: Arc::new(middleware) }
+        Self { name: middleware.name(), middleware: Arc::new(middleware) }
     }
 }
 
 /// The middlewares that apply to one handler of one message.
 pub(crate) struct Pipeline {
     pub(crate) info: MessageInfo,
-    pub(crate) layers: Box<[Layer]>,
+    pub(crate) layers: Arc<[Layer]>,
 }
 
 impl Pipeline {
@@ -127,4 +240,15 @@ impl Pipeline {
         let layers = layers.iter().filter(|layer| layer.middleware.applies_to(&info)).cloned().collect();
         Self { info, layers }
     }
+
+    /// Whether nothing wraps the handler at present.
+    pub(crate) fn is_idle(&self) -> bool {
+        all_idle(&self.layers)
+    }
+}
+
+/// Whether no middleware has anything to do at present.
+#[inline]
+pub(crate) fn all_idle(layers: &[Layer]) -> bool {
+    !layers.iter().any(|layer| layer.middleware.is_active())
 }

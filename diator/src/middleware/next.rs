@@ -1,9 +1,9 @@
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use super::{Call, Handled, Kept, Layer};
+use super::{Call, Committing, Handled, Kept, Layer};
 
 /// What a middleware wraps: the rest of the middleware, then the handler and what follows it.
 pub struct Next<'a> {
@@ -18,6 +18,52 @@ impl<'n> Next<'n> {
     /// Dropping the future cancels the handling.
     pub async fn run(self, call: &mut Call<'_>) -> Handled {
         proceed(self.rest, call).await
+    }
+
+    /// Lets the message be handled, unless `stop` is ready first; then it is cancelled, and the answer is `None`.
+    ///
+    /// # Guarantees
+    ///
+    /// A commit is not cut short: once it has begun, `stop` changes nothing, and the real outcome is the answer. A
+    /// commit that fails ends this.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use diator::middleware::{Call, Handled, Middleware, Next};
+    /// use tokio::sync::watch;
+    ///
+    /// /// Lets go of what runs when the program is told to hurry.
+    /// struct Hurry(watch::Receiver<bool>);
+    ///
+    /// #[diator::async_trait]
+    /// impl Middleware for Hurry {
+    ///     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    ///         let mut hurry = self.0.clone();
+    ///         let told = async move { drop(hurry.wait_for(|hurry| *hurry).await) };
+    ///         match next.run_until(call, told).await {
+    ///             Some(handled) => handled,
+    ///             None => call.reject("there is no time for it"),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub async fn run_until(self, call: &mut Call<'_>, stop: impl Future<Output = ()> + Send) -> Option<Handled> {
+        let committing = call.committing;
+        let mut running = pin!(self.run(call));
+        let mut stop = pin!(stop);
+        let mut stopped = false;
+        poll_fn(|cx| {
+            if let Poll::Ready(handled) = running.as_mut().poll(cx) {
+                return Poll::Ready(Some(handled));
+            }
+            stopped = stopped || stop.as_mut().poll(cx).is_ready();
+            match stopped && !committing.is_some_and(Committing::has_begun) {
+                true => Poll::Ready(None),
+                false => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// Lets a request be handled that was kept, and may be handled more than once.
@@ -35,14 +81,25 @@ impl<'n> Next<'n> {
 }
 
 async fn proceed(layers: &[Layer], call: &mut Call<'_>) -> Handled {
-    let Some((layer, rest)) = layers.split_first() else {
+    let active = layers.iter().position(|layer| layer.middleware.is_active());
+    let Some((layer, rest)) = active.and_then(|first| layers[first..].split_first()) else {
         Running { call }.await;
         return Handled(());
     };
-    let outer = std::mem::replace(&mut call.middleware, layer.name);
-    let handled = layer.middleware.handle(call, Next { rest }).await;
-    call.middleware = outer;
-    handled
+    let holding = Holding { outer: std::mem::replace(&mut call.middleware, layer.name), call };
+    layer.middleware.handle(holding.call, Next { rest }).await
+}
+
+/// A call in the hands of a middleware; it goes back to the outer one, also when this one's future is dropped.
+struct Holding<'c, 'a> {
+    call: &'c mut Call<'a>,
+    outer: &'static str,
+}
+
+impl Drop for Holding<'_, '_> {
+    fn drop(&mut self) {
+        self.call.middleware = self.outer;
+    }
 }
 
 /// Polls the handling, which lives in the frame of whoever sent the message, and ends it when dropped.

@@ -11,6 +11,7 @@ use super::envelope::{Envelope, require};
 use super::fields::member;
 use super::python::CONTENT_TYPE as JSON;
 use crate::broker::{DecodeError, InboundMessage};
+use crate::meta::is_traceparent;
 
 pub(super) const CONTENT_TYPE: &str = "application/cloudevents+json";
 pub(super) const MARK: &str = "specversion";
@@ -102,11 +103,7 @@ fn is_json(media_type: &str) -> bool {
 
 /// A malformed `traceparent` is passed over, as W3C Trace Context asks: it must not cost the message.
 fn trace(value: &Value) -> Option<Arc<str>> {
-    const LENGTHS: [usize; 4] = [2, 32, 16, 2];
-    let text = value.as_str().filter(|text| text.len() < 256)?;
-    let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let fits = text.split('-').map(str::len).take(4).eq(LENGTHS) && text.split('-').all(is_hex);
-    fits.then(|| text.into())
+    value.as_str().filter(|text| is_traceparent(text)).map(Into::into)
 }
 
 #[cfg(test)]

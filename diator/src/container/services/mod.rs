@@ -5,6 +5,7 @@ mod close;
 mod provider;
 mod savepoint;
 mod scope;
+mod source;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::registry::Location;
 use crate::{BoxError, Meta};
 
 pub use self::scope::{OwnedServiceScope, ServiceScope};
+pub use self::source::ProvidedFrom;
 
 use self::attempts::AttemptId;
 use self::close::{Close, CloseRegistration, CloseUnit, OnClose};
@@ -198,6 +200,8 @@ impl Services {
 
     /// Says that a scoped service commits or rolls back with its message; it is an [`on_close`](Self::on_close) that also
     /// knows savepoints.
+    ///
+    /// Without it the service is only dropped, and so rolls back: nothing is ever committed.
     ///
     /// If all that closes in this container does so by savepoints, a nested request that fails is undone alone: what it
     /// had built is rolled back, the rest is rolled back to where it began.

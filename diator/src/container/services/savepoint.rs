@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::super::unit_of_work::{UnitSavepoint, savepoint_name};
-use super::super::{Closing, Outcome, Savepoint};
+use super::super::{Closing, CommitError, Outcome, Savepoint};
 use super::Registry;
 use super::close;
 use super::scope::OpenScope;
@@ -42,10 +42,9 @@ struct ServiceSavepoint {
 impl Savepoint for ServiceSavepoint {
     async fn undo(&mut self) -> Result<(), BoxError> {
         // What was built since goes: it may have begun something of its own.
-        if let Closing::Pending(closing) =
-            close::close(&self.registry, self.state.forget_from(self.built), Outcome::Failure)
-        {
-            closing.await.map_err(super::super::CommitError::into_source)?;
+        let since = self.state.forget_from(self.built);
+        if let Closing::Pending(closing) = close::close(&self.registry, since, Outcome::Failure) {
+            closing.await.map_err(CommitError::into_source)?;
         }
         self.units.undo().await
     }

@@ -1,4 +1,6 @@
 mod ending;
+mod modules;
+mod providing;
 mod replacing;
 mod waiting;
 

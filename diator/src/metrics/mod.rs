@@ -1,0 +1,40 @@
+//! Counters and durations of messages, through the facade of the crate `metrics`.
+//!
+//! [`MetricsMiddleware`] sees each message that is handled, [`MetricsBroker`] each that is published. Install the recorder
+//! first: they describe their metrics to it when they are made.
+//!
+//! | metric | kind | labels | what it tells |
+//! |---|---|---|---|
+//! | `diator_messages_total` | counter | `kind`, `message`, `handler`, `outcome` | messages that were handled |
+//! | `diator_message_duration_seconds` | histogram | `kind`, `message`, `handler` | how long that took |
+//! | `diator_published_messages_total` | counter | `message`, `outcome` | messages that were given to the broker |
+//! | `diator_publish_duration_seconds` | histogram | none | how long a call to the broker took |
+//!
+//! The names follow Prometheus: base units, and `_total` for what only grows.
+//!
+//! # Labels
+//!
+//! Each label has a value for each type in the program, or one of a list; nothing that arrives from outside becomes one.
+//!
+//! - `kind`: `command`, `query`, `domain_event`, `notification_event` or `ecst_event`.
+//! - `message`: the message's name; for an event, the one on the wire.
+//! - `handler`: the handler's type with its path. An event is counted once for each of its handlers.
+//! - `outcome` of a handled message: `ok`, the variant of its error (see
+//!   [`Call::error_kind`](crate::middleware::Call::error_kind)), or `cancelled` or `panicked` if it came to no answer. A
+//!   request that is refused before any middleware sees it, since the mediator shuts down or nobody handles it, is not
+//!   counted.
+//! - `outcome` of a published message: `ok`, `transient`, `ambiguous` or `fatal`. All but `ok` were not delivered, or nobody
+//!   knows, whether or not an [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook took them.
+
+mod broker;
+mod middleware;
+
+pub use self::broker::MetricsBroker;
+pub use self::middleware::MetricsMiddleware;
+
+const MESSAGES: &str = "diator_messages_total";
+const MESSAGE_DURATION: &str = "diator_message_duration_seconds";
+const PUBLISHED: &str = "diator_published_messages_total";
+const PUBLISH_DURATION: &str = "diator_publish_duration_seconds";
+
+const OK: &str = "ok";

@@ -1,0 +1,73 @@
+use std::any::type_name;
+use std::fmt;
+
+use super::{Call, Handled, Middleware, Next};
+use crate::BoxFuture;
+
+/// Makes a function or a closure a middleware.
+///
+/// It answers with a boxed future, as every middleware does in the end: `Box::pin(async move { … })`. An `async fn` is
+/// called within a closure: `|call, next| Box::pin(log(call, next))`. Say with [`Middleware::only`] which messages it
+/// is for.
+///
+/// In errors it is called after the function in which it was made; [`MiddlewareFn::named`] gives it a name of its own.
+///
+/// # Example
+///
+/// ```
+/// use diator::middleware::{Middleware, middleware_fn};
+///
+/// let audit = middleware_fn(|call, next| Box::pin(async move {
+///     println!("{}", call.info().message);
+///     next.run(call).await
+/// }));
+/// assert_eq!(audit.named("audit").name(), "audit");
+/// ```
+pub fn middleware_fn<F>(function: F) -> MiddlewareFn<F>
+where
+    F: for<'a, 'c> Fn(&'a mut Call<'c>, Next<'a>) -> BoxFuture<'a, Handled> + Send + Sync + 'static,
+{
+    MiddlewareFn { name: type_name::<F>(), function }
+}
+
+/// A function as middleware; made by [`middleware_fn`].
+#[derive(Clone, Copy)]
+pub struct MiddlewareFn<F> {
+    name: &'static str,
+    function: F,
+}
+
+impl<F> MiddlewareFn<F> {
+    /// What errors call it.
+    #[must_use]
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+}
+
+impl<F> Middleware for MiddlewareFn<F>
+where
+    F: for<'a, 'c> Fn(&'a mut Call<'c>, Next<'a>) -> BoxFuture<'a, Handled> + Send + Sync + 'static,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    // As `async_trait` writes it: the function's future is boxed already.
+    fn handle<'s, 'a, 'c, 'n, 'f>(&'s self, call: &'a mut Call<'c>, next: Next<'n>) -> BoxFuture<'f, Handled>
+    where
+        's: 'f,
+        'a: 'f,
+        'c: 'f,
+        'n: 'f,
+        Self: 'f,
+    {
+        (self.function)(call, next)
+    }
+}
+
+impl<F> fmt::Debug for MiddlewareFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MiddlewareFn").field(&self.name).finish()
+    }
+}

@@ -1,0 +1,120 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::{Instant, sleep};
+
+use super::{Call, Handled, InvalidRetryPolicy, MessageInfo, Middleware, Next, RetryPolicy};
+use crate::{Request, SendError, SendErrorKind};
+
+/// Handles an idempotent request again that failed for a passing reason.
+///
+/// Of itself it tries again only when the scope could not be opened or could not commit. Which errors of handlers are
+/// worth another attempt, the program says with [`when`](Self::when) and [`when_any`](Self::when_any).
+///
+/// # Guarantees
+///
+/// - Only requests that are marked `#[request(idempotent)]` are tried again, and of these only those that come from
+///   outside: a nested request shares the unit of work of its root, which is tried again as a whole.
+/// - Never tried again is what is committed, and what a further attempt cannot change: a message that was rejected or is
+///   not handled here, an event that cannot be written, a cascade without end.
+/// - Each attempt has a scope and events of its own. The outcome of the last one is the answer.
+/// - The waits are those of the [`RetryPolicy`]. No attempt begins after its `give_up_after`; one that has begun is not
+///   cut off.
+///
+/// # Panics
+///
+/// Outside a tokio runtime with time, if there is something to wait for.
+///
+/// # Example
+///
+/// ```
+/// use diator::SendError;
+/// use diator::middleware::{RetryMiddleware, RetryPolicy};
+/// use diator::prelude::*;
+///
+/// #[derive(Clone, Debug, Command)]
+/// #[request(error = std::io::Error, idempotent)]
+/// struct ReserveSeat;
+///
+/// let retry = RetryMiddleware::new(RetryPolicy::new().attempts(3))?
+///     .when::<ReserveSeat>(|error| matches!(error, SendError::Handler(io) if io.kind() == std::io::ErrorKind::TimedOut))
+///     .when_any(|error| error.to_string().contains("deadlock"));
+/// # let _ = retry;
+/// # Ok::<_, diator::BoxError>(())
+/// ```
+pub struct RetryMiddleware {
+    policy: RetryPolicy,
+    rules: Vec<Rule>,
+}
+
+/// Whether what failed is worth another attempt.
+type Rule = Box<dyn Fn(&Call<'_>) -> bool + Send + Sync>;
+
+impl RetryMiddleware {
+    /// Tries again as the policy says.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the policy, in one report.
+    pub fn new(policy: RetryPolicy) -> Result<Self, InvalidRetryPolicy> {
+        policy.validate()?;
+        Ok(Self { policy, rules: Vec::new() })
+    }
+
+    /// Tries `R` again also after errors for which this holds.
+    #[must_use]
+    pub fn when<R: Request>(self, holds: impl Fn(&SendError<R::Error>) -> bool + Send + Sync + 'static) -> Self {
+        self.rule(move |call| call.reply::<R>().is_some_and(|reply| reply.as_ref().is_err_and(&holds)))
+    }
+
+    /// Tries every idempotent request again also after errors for which this holds.
+    ///
+    /// It gets the [`SendError`]; what it has to say of a cause is behind [`source`](Error::source).
+    #[must_use]
+    pub fn when_any(self, holds: impl Fn(&(dyn Error + 'static)) -> bool + Send + Sync + 'static) -> Self {
+        self.rule(move |call| call.error().is_some_and(&holds))
+    }
+
+    fn rule(mut self, rule: impl Fn(&Call<'_>) -> bool + Send + Sync + 'static) -> Self {
+        self.rules.push(Box::new(rule));
+        self
+    }
+
+    /// How long to wait for another attempt; `None` if this one has the last word.
+    fn wait(&self, call: &Call<'_>, number: u32, begun: Instant) -> Option<Duration> {
+        use SendErrorKind::{Commit, Event, Handler, Resolve, RolledBack, Scope, Stage};
+        let again = match call.error_kind()? {
+            Scope | Commit => true,
+            Handler | Event | Resolve | Stage | RolledBack => self.rules.iter().any(|holds| holds(call)),
+            _ => false,
+        };
+        again.then(|| self.policy.wait(Duration::ZERO, number, begun))?
+    }
+}
+
+#[async_trait]
+impl Middleware for RetryMiddleware {
+    fn applies_to(&self, info: &MessageInfo) -> bool {
+        info.idempotent
+    }
+
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
+        let Some(kept) = call.committing.and_then(|_from_outside| call.keep()) else { return next.run(call).await };
+        let begun = Instant::now();
+        let mut number = 1;
+        loop {
+            let handled = next.again(call, &kept).await;
+            let Some(wait) = self.wait(call, number, begun) else { return handled };
+            sleep(wait).await;
+            number += 1;
+        }
+    }
+}
+
+impl fmt::Debug for RetryMiddleware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryMiddleware").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,100 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::sleep;
+
+use super::{Call, Handled, Middleware, Next};
+
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// Cancels what takes too long.
+///
+/// The message is then rolled back, and fails with [`SendError::Rejected`](crate::SendError::Rejected), whose source is
+/// a [`TimedOut`]. Added before a [`RetryMiddleware`](super::RetryMiddleware), it limits all attempts together; added
+/// after it, each of them.
+///
+/// # Guarantees
+///
+/// A commit is not cut short: if the limit comes while it runs, or while that runs which follows it, the real outcome
+/// is awaited and answered.
+///
+/// # Units
+///
+/// The limit is more than zero, and at most 24 h. It holds for each message that the middleware applies to: for a nested
+/// request and for each event handler on its own too.
+///
+/// # Panics
+///
+/// Outside a tokio runtime with time.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use diator::middleware::{MessageKind, Middleware, TimeoutMiddleware};
+///
+/// let timeout = TimeoutMiddleware::new(Duration::from_secs(5))?.only(|info| info.kind == MessageKind::Command);
+/// assert!(TimeoutMiddleware::new(Duration::ZERO).is_err());
+/// # let _ = timeout;
+/// # Ok::<_, diator::BoxError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct TimeoutMiddleware {
+    limit: Duration,
+}
+
+impl TimeoutMiddleware {
+    /// Limits how long a message may take.
+    ///
+    /// # Errors
+    ///
+    /// The limit is zero, or more than 24 h.
+    pub fn new(limit: Duration) -> Result<Self, InvalidTimeout> {
+        match !limit.is_zero() && limit <= LONGEST {
+            true => Ok(Self { limit }),
+            false => Err(InvalidTimeout { limit }),
+        }
+    }
+}
+
+#[async_trait]
+impl Middleware for TimeoutMiddleware {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+        match next.run_until(call, sleep(self.limit)).await {
+            Some(handled) => handled,
+            None => call.reject(TimedOut { limit: self.limit }),
+        }
+    }
+}
+
+/// A message took longer than it may; it was rolled back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TimedOut {
+    /// How long it might have taken.
+    pub limit: Duration,
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the message took longer than {:?}", self.limit)
+    }
+}
+
+impl Error for TimedOut {}
+
+/// A limit that no message can be held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidTimeout {
+    limit: Duration,
+}
+
+impl fmt::Display for InvalidTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "timeout is invalid: the limit must be more than zero and at most 24h, and is {:?}", self.limit)
+    }
+}
+
+impl Error for InvalidTimeout {}

@@ -1,0 +1,152 @@
+use std::any::type_name;
+use std::error::Error;
+use std::fmt::{self, Debug};
+
+use async_trait::async_trait;
+use tracing::field::Empty;
+use tracing::{Instrument, Level, Span};
+
+use super::{Call, Handled, MessageKind, Middleware, Next};
+use crate::SendErrorKind;
+
+/// Shows each message as a span: requests, nested ones, each event handler, what arrives.
+///
+/// A span is called `command`, `query`, `domain_event`, `notification_event` or `ecst_event`. What happens within it
+/// stands below it: nested messages, the events that it caused, and the mediator's own `publish`, also though that runs in
+/// another task. Its target is `diator`, and its level `INFO`.
+///
+/// | field | what it holds |
+/// |---|---|
+/// | `diator.message`, `diator.handler` | the message's name; the handler's type |
+/// | `otel.name`, `otel.kind` | the name that OpenTelemetry shows; `consumer` for what arrived, else `internal` |
+/// | `messaging.operation.name` | `send` for a request, `handle` for a domain event, `process` for what arrived |
+/// | `messaging.message.id`, `messaging.message.conversation_id` | [`Meta::message_id`](crate::Meta::message_id) and [`correlation_id`](crate::Meta::correlation_id) |
+/// | `diator.causation_id`, `traceparent` | as in [`Meta`](crate::Meta), if it has them |
+/// | `diator.payload` | the message itself, if [`payload_of`](Self::payload_of) asks for it |
+/// | `error.type`, `otel.status_code` | after a failure: [`SendErrorKind::as_str`]; `ERROR` |
+///
+/// A failure is also an event within the span, with the error and its sources: a `WARN` if the handler failed or a
+/// middleware refused the message, for which both have their reasons; an `ERROR` if it was anything else, such as the
+/// commit, or the delivery after it (`undelivered`: the message itself is committed).
+///
+/// # Guarantees
+///
+/// Where nobody listens to target `diator` at `INFO`, a message goes past it: no id is drawn, nothing is formatted or
+/// allocated.
+///
+/// # Example
+///
+/// ```
+/// use diator::middleware::TracingMiddleware;
+/// use diator::prelude::*;
+///
+/// #[derive(Debug, Command)]
+/// struct ArchiveOrder { order_id: u64 }
+///
+/// let builder = Mediator::builder().middleware(TracingMiddleware::new().payload_of::<ArchiveOrder>());
+/// # let _ = builder;
+/// ```
+///
+/// # Source
+///
+/// OpenTelemetry, semantic conventions for messaging spans; the names of `tracing-opentelemetry`.
+#[derive(Clone, Default)]
+pub struct TracingMiddleware {
+    payloads: Vec<Payload>,
+}
+
+#[derive(Clone, Copy)]
+struct Payload {
+    type_name: fn() -> &'static str,
+    read: for<'c> fn(&'c Call<'_>) -> Option<&'c dyn Debug>,
+}
+
+impl TracingMiddleware {
+    /// Shows messages without their payloads.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Shows the payload of `M` too, as `Debug` writes it.
+    ///
+    /// Payloads hold what must not be in every log: personal data, secrets. That is why each is asked for by name.
+    #[must_use]
+    pub fn payload_of<M: Debug + 'static>(mut self) -> Self {
+        let read: for<'c> fn(&'c Call<'_>) -> Option<&'c dyn Debug> = |call| Some(call.message::<M>()?);
+        self.payloads.push(Payload { type_name: type_name::<M>, read });
+        self
+    }
+
+    fn payload<'c>(&self, call: &'c Call<'_>) -> Option<&'c dyn Debug> {
+        self.payloads.iter().find_map(|payload| (payload.read)(call))
+    }
+}
+
+#[async_trait]
+impl Middleware for TracingMiddleware {
+    fn is_active(&self) -> bool {
+        tracing::enabled!(target: "diator", Level::INFO)
+    }
+
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+        let span = span(call, self.payload(call));
+        let handled = next.run(call).instrument(span.clone()).await;
+        if let (Some(error), Some(kind)) = (call.error(), call.error_kind()) {
+            record(&span, error, kind);
+        }
+        handled
+    }
+}
+
+/// A span's name is part of its place in the code, so each kind of message has a place of its own.
+fn span(call: &Call<'_>, payload: Option<&dyn Debug>) -> Span {
+    macro_rules! span {
+        ($name:literal, $kind:literal, $operation:literal) => {
+            tracing::info_span!(
+                target: "diator",
+                $name,
+                diator.message = call.info().message,
+                diator.handler = call.info().handler,
+                otel.name = %format_args!(concat!($operation, " {}"), call.info().message),
+                otel.kind = $kind,
+                otel.status_code = Empty,
+                messaging.operation.name = $operation,
+                messaging.message.id = %call.meta().message_id(),
+                messaging.message.conversation_id = %call.meta().correlation_id(),
+                diator.causation_id = call.meta().causation_id().map(display),
+                traceparent = call.meta().traceparent(),
+                diator.payload = payload.map(debug),
+                error.type = Empty,
+            )
+        };
+    }
+    match call.info().kind {
+        MessageKind::Command => span!("command", "internal", "send"),
+        MessageKind::Query => span!("query", "internal", "send"),
+        MessageKind::DomainEvent => span!("domain_event", "internal", "handle"),
+        MessageKind::NotificationEvent => span!("notification_event", "consumer", "process"),
+        MessageKind::EcstEvent => span!("ecst_event", "consumer", "process"),
+    }
+}
+
+fn record(span: &Span, error: &(dyn Error + 'static), kind: SendErrorKind) {
+    span.record("error.type", kind.as_str());
+    span.record("otel.status_code", "ERROR");
+    span.in_scope(|| match kind {
+        SendErrorKind::Handler | SendErrorKind::Rejected => {
+            tracing::warn!(target: "diator", error, "the message failed");
+        }
+        SendErrorKind::Undelivered => {
+            tracing::error!(target: "diator", error, "the message is committed, but not all of it was delivered");
+        }
+        _ => tracing::error!(target: "diator", error, "the message failed"),
+    });
+}
+
+impl Debug for TracingMiddleware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let payloads: Vec<_> = self.payloads.iter().map(|payload| (payload.type_name)()).collect();
+        f.debug_struct("TracingMiddleware").field("payloads", &payloads).finish()
+    }
+}

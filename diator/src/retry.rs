@@ -1,0 +1,183 @@
+//! How often, and after what time, something is tried again.
+
+use std::error::Error;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How often, and after what time, something is tried again: publishing a message, handling a request.
+///
+/// # Units
+///
+/// - `attempts`: the first one counts; 5 by default, 1 to 1,000, where 1 means no retry.
+/// - `first_delay`: before the second attempt; 100 ms by default, more than zero.
+/// - `max_delay`: what doubling leads to at most; 10 s by default, no less than `first_delay`, at most 1 h.
+/// - `give_up_after`: since the call began; 30 s by default, no less than `first_delay`, at most 24 h.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use diator::broker::{InMemoryBroker, RetryPolicy, RetryingBroker};
+///
+/// let error = RetryingBroker::new(InMemoryBroker::new(), RetryPolicy::new().attempts(0).first_delay(Duration::ZERO));
+/// assert_eq!(error.unwrap_err().problems().len(), 2);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a policy does nothing until a broker or a middleware has it"]
+pub struct RetryPolicy {
+    attempts: u32,
+    first_delay: Duration,
+    max_delay: Duration,
+    give_up_after: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RetryPolicy {
+    /// Five attempts within half a minute.
+    pub const fn new() -> Self {
+        Self {
+            attempts: 5,
+            first_delay: Duration::from_millis(100),
+            max_delay: Duration::from_secs(10),
+            give_up_after: Duration::from_secs(30),
+        }
+    }
+
+    /// Bounds the attempts, the first one included.
+    pub const fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// How long to wait before the second attempt.
+    pub const fn first_delay(mut self, delay: Duration) -> Self {
+        self.first_delay = delay;
+        self
+    }
+
+    /// Bounds the waits; a broker that asks for more gets it.
+    pub const fn max_delay(mut self, delay: Duration) -> Self {
+        self.max_delay = delay;
+        self
+    }
+
+    /// How long after the call began an attempt may begin.
+    pub const fn give_up_after(mut self, time: Duration) -> Self {
+        self.give_up_after = time;
+        self
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), InvalidRetryPolicy> {
+        match self.problems() {
+            problems if problems.is_empty() => Ok(()),
+            problems => Err(InvalidRetryPolicy { problems }),
+        }
+    }
+
+    fn problems(&self) -> Vec<String> {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let Self { attempts, first_delay, max_delay, give_up_after } = self;
+        let rules = [
+            ((1..=1000).contains(attempts), format!("there must be 1 to 1,000 attempts, and are {attempts}")),
+            (!first_delay.is_zero(), "the first delay must be more than zero".to_owned()),
+            (
+                first_delay <= max_delay && *max_delay <= HOUR,
+                format!("the longest delay ({max_delay:?}) must be between the first ({first_delay:?}) and 1h"),
+            ),
+            (
+                first_delay <= give_up_after && *give_up_after <= 24 * HOUR,
+                format!("the time to give up after ({give_up_after:?}) must be between the first delay and 24h"),
+            ),
+        ];
+        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, problem)| problem).collect()
+    }
+
+    /// The wait before an attempt; the second is number 1. `random` is anything.
+    fn delay(&self, number: u32, random: u64) -> Duration {
+        let doubled = self.first_delay.saturating_mul(1_u32.checked_shl(number - 1).unwrap_or(u32::MAX));
+        let full = doubled.min(self.max_delay);
+        // The upper 32 bits as a share of one half.
+        full - (full / 2).mul_f64((random >> 32) as f64 / f64::from(u32::MAX))
+    }
+
+    /// How long to wait for the attempt after this one, if there is to be one; `asked` is what the other side wants at
+    /// least.
+    pub(crate) fn wait(&self, asked: Duration, number: u32, begun: Instant) -> Option<Duration> {
+        let wait = asked.max(self.delay(number, random()));
+        (number < self.attempts && begun.elapsed() + wait <= self.give_up_after).then_some(wait)
+    }
+}
+
+/// The standard library seeds its hash maps from a source of random numbers; that will do for scattering.
+fn random() -> u64 {
+    RandomState::new().hash_one(0)
+}
+
+/// Everything that is wrong with a [`RetryPolicy`], in one report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidRetryPolicy {
+    problems: Vec<String>,
+}
+
+impl InvalidRetryPolicy {
+    /// What is wrong, one text for each problem.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for InvalidRetryPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "retry policy is invalid: {}", self.problems.join("; "))
+    }
+}
+
+impl Error for InvalidRetryPolicy {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> RetryPolicy {
+        RetryPolicy::new().first_delay(Duration::from_secs(1)).max_delay(Duration::from_secs(10))
+    }
+
+    #[test]
+    fn delays_double_up_to_the_longest() {
+        let full = |number| policy().delay(number, 0);
+        assert_eq!([1, 2, 3, 4].map(full), [1, 2, 4, 8].map(Duration::from_secs));
+        for number in [5, 6, 32, 33, 1000] {
+            assert_eq!(full(number), Duration::from_secs(10));
+        }
+    }
+
+    #[test]
+    fn at_most_half_is_left_to_chance() {
+        assert_eq!(policy().delay(1, u64::MAX), Duration::from_millis(500));
+        let middle = policy().delay(1, u64::MAX / 2).as_millis();
+        assert!((745..=755).contains(&middle), "{middle}");
+        let delays: std::collections::HashSet<_> = (0..20).map(|_| policy().delay(1, random())).collect();
+        assert!(delays.len() > 10, "{delays:?}");
+    }
+
+    #[test]
+    fn every_problem_is_listed() {
+        let policy = RetryPolicy::new().attempts(1001).first_delay(Duration::ZERO).max_delay(Duration::from_secs(3601));
+        let policy = policy.give_up_after(Duration::MAX);
+        let error = policy.validate().expect_err("it is wrong");
+        assert_eq!(error.problems().len(), 4, "{error}");
+        assert!(error.to_string().starts_with("retry policy is invalid: there must be 1 to 1,000 attempts"), "{error}");
+        assert_eq!(RetryPolicy::default().problems(), [""; 0]);
+        assert_eq!(RetryPolicy::new().max_delay(Duration::from_millis(99)).problems().len(), 1);
+        assert_eq!(RetryPolicy::new().give_up_after(Duration::from_millis(99)).problems().len(), 1);
+    }
+}
