@@ -55,6 +55,8 @@ pub enum Outcome {
 /// What is known about a commit that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+// A whole word: a `SendError` is then moved by words, which its reader need not wait for.
+#[repr(usize)]
 pub enum CommitOutcome {
     /// Nothing was written.
     RolledBack,

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use super::dispatch::{Run, widen};
 use crate::event::Decode;
 use crate::inject::Inject;
-use crate::middleware::{EventExchange, Pipeline, all_idle, exchange};
+use crate::middleware::{Call, EventExchange, Pipeline, all_idle};
 use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
 
 /// All handlers of one event.
@@ -62,7 +62,7 @@ impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
             let attempt = || async { self.attempt(event, run.lock().await.reborrow()).await };
             let running = pin!(None);
             let mut exchange = EventExchange::new(event, attempt, running);
-            exchange::run(&self.pipeline, meta, None, &mut exchange).await;
+            Call::new(&self.pipeline, meta, None, &mut exchange).go().await;
             exchange.into_reply()
         })
     }

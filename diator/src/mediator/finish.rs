@@ -14,23 +14,18 @@ use crate::container::{Closing, CommitError};
 use crate::event::Emitted;
 use crate::middleware::Committing;
 
-/// What follows a handler; a scope that closes at once needs no box.
-pub(super) type Finishing<'a> = Soon<'a, Result<(), Failure>>;
-
 impl<'a> Run<'a> {
     /// Carries a message on whose handler succeeded.
     // A named type for the future: handlers of events may send, which comes here again.
-    pub(super) fn finish(mut self, committing: Option<&'a Committing>) -> Finishing<'a> {
+    pub(super) fn finish(mut self, committing: Option<&'a Committing>) -> Soon<'a, ()> {
         if self.unit.only_commits() {
             begin(committing);
             return match self.unit.commit() {
-                Closing::Ready(closed) => Soon::now(settle(committing, closed.map_err(uncommitted))),
-                closing => {
-                    Soon::Pending(Box::pin(async move { settle(committing, self.deliver(closing, Vec::new()).await) }))
-                }
+                Closing::Ready(closed) => settle(committing, closed.map_err(uncommitted)).into(),
+                closing => Soon::later(async move { settle(committing, self.deliver(closing, Vec::new()).await) }),
             };
         }
-        Soon::Pending(Box::pin(async move {
+        Soon::later(async move {
             match self.up_to_the_commit().await {
                 Ok(messages) => {
                     begin(committing);
@@ -42,15 +37,15 @@ impl<'a> Run<'a> {
                     Err(failure)
                 }
             }
-        }))
+        })
     }
 
     /// Ends a message that failed: its events are dropped, its scope rolls back.
-    pub(super) fn fail(self) -> Finishing<'a> {
-        Soon::Pending(Box::pin(async move {
+    pub(super) fn fail(self) -> Soon<'a, ()> {
+        Soon::later(async move {
             self.unit.fail().await;
             Ok(())
-        }))
+        })
     }
 
     async fn up_to_the_commit(&mut self) -> Result<Vec<OutboundMessage>, Failure> {

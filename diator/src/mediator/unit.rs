@@ -17,6 +17,8 @@ const MAX_EVENTS: usize = 10_000;
 /// The bound that a cascade of messages ran into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+// A whole word: a `SendError` is then moved by words, which its reader need not wait for.
+#[repr(usize)]
 pub enum CascadeLimit {
     /// A message caused a message that caused a message, and so on: 64 levels.
     Depth,
@@ -263,6 +265,7 @@ impl Unit {
 }
 
 /// Where a nested message began.
+#[derive(Default)]
 pub(crate) struct Mark {
     events: usize,
     began: Began,
@@ -274,8 +277,10 @@ impl Mark {
     }
 }
 
+#[derive(Default)]
 enum Began {
     /// The scope may have been opened since, and then it is the nested message's own.
+    #[default]
     WithoutScope,
     /// With its savepoint, if it offers them.
     WithScope(Option<Box<dyn Savepoint>>),
