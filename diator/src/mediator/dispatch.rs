@@ -10,7 +10,7 @@ use super::journey::{Journey, Origin};
 use super::running::{Entered, Running};
 use super::soon::Soon;
 use super::unit::Unit;
-use crate::inject::{Inject, Resolver, Unresolved};
+use crate::inject::{Inject, Resolver, Slots};
 use crate::middleware::{Call, Committing, Layer, Pipeline, RequestExchange, all_idle};
 use crate::registry::{Dependency, SlotIndex};
 use crate::{BoxFuture, Meta, Request, RequestContext, RequestHandler, SendError};
@@ -195,22 +195,22 @@ impl<'a> Run<'a> {
 
     /// Builds a handler whose dependencies belong to this unit of work.
     pub(crate) async fn build<H: Inject>(&mut self) -> Result<H, Failure> {
-        let mut resolver = self.resolver().await?;
-        match H::inject(&mut resolver).await {
-            Ok(handler) => Ok(handler),
-            Err(_unresolved) => Err(unresolved(std::any::type_name::<H>(), resolver)),
-        }
+        let mut slots = H::Slots::default();
+        self.fill(&mut slots, H::DEPENDENCIES, std::any::type_name::<H>()).await?;
+        Ok(H::build(slots))
     }
 
-    async fn resolver(&mut self) -> Result<Resolver<'_>, Failure> {
+    async fn fill(
+        &mut self,
+        slots: &mut dyn Slots,
+        dependencies: &'static [Dependency],
+        handler: &'static str,
+    ) -> Result<(), Failure> {
         let container = &*self.mediator.0.container;
         let scope = self.unit.scope(container, self.meta).await.map_err(SendError::Scope)?;
-        Ok(Resolver::new(container, Some((scope, self.meta))))
+        let resolved = Resolver { container, dependencies, slots }.services(scope, self.meta).await;
+        resolved.map_err(|source| SendError::Resolve { handler, source })
     }
-}
-
-fn unresolved(handler: &'static str, resolver: Resolver<'_>) -> Failure {
-    SendError::Resolve { handler, source: resolver.into_error() }
 }
 
 /// The way to the handler of the request `R`.
@@ -319,8 +319,9 @@ impl<R: Request, H: RequestHandler<R>> RequestHandler<R> for Replacement<H> {
 
 impl<H: Send + Sync + 'static> Inject for Replacement<H> {
     const DEPENDENCIES: &'static [Dependency] = &[];
+    type Slots = ();
 
-    async fn inject(resolver: &mut Resolver<'_>) -> Result<Self, Unresolved> {
-        Err(resolver.unresolvable())
+    fn build((): ()) -> Self {
+        unreachable!("a replacement is given as it is")
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use super::dispatch::{Run, widen};
 use crate::event::Decode;
 use crate::inject::Inject;
-use crate::middleware::{Call, EventExchange, Pipeline};
+use crate::middleware::{Call, EventExchange, Pipeline, all_idle};
 use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
 
 /// All handlers of one event.
@@ -46,6 +46,13 @@ pub(crate) struct EventTo<E, H> {
 
 impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
     fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, EventResult> {
+        // All else that can happen would only make the box larger.
+        if let (Some(handler), Some(event), true) =
+            (self.built(), event.downcast_ref(), all_idle(&self.pipeline.layers))
+        {
+            let mut cx = EventContext::new(run);
+            return Box::pin(async move { handler.handle(event, &mut cx).await.map_err(SendError::Handler) });
+        }
         Box::pin(async move {
             if self.pipeline.is_idle() {
                 return self.attempt(event, run).await;
@@ -62,13 +69,17 @@ impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
 }
 
 impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
+    fn built(&self) -> Option<&H> {
+        self.built.as_deref()?.downcast_ref()
+    }
+
     async fn attempt(&self, event: &(dyn Any + Send + Sync), mut run: Run<'_>) -> EventResult {
         let Some(event) = event.downcast_ref::<E>() else {
             let error = format!("the mediator took another event for `{}`", E::NAME);
             return Err(SendError::Handler(error.into()));
         };
         let for_this_event;
-        let handler = match self.built.as_deref().and_then(|built| built.downcast_ref::<H>()) {
+        let handler = match self.built() {
             Some(built) => built,
             None => {
                 for_this_event = run.build::<H>().await.map_err(widen)?;

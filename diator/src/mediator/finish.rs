@@ -2,8 +2,11 @@
 //!
 //! It knows no request's type, so that every way of sending comes to the same end.
 
+use std::any::Any;
+
 use super::after::Delivery;
 use super::dispatch::{Failure, Run};
+use super::events::EventRoute;
 use super::soon::Soon;
 use crate::SendError;
 use crate::broker::OutboundMessage;
@@ -74,20 +77,28 @@ impl<'a> Run<'a> {
         if pending.goes_to_the_broker() {
             return Ok(true);
         }
-        let mediator = self.mediator;
-        let Some(route) = mediator.0.events.get(&pending.event().type_id()) else { return Ok(false) };
+        let Some(route) = self.mediator.0.events.get(&pending.event().type_id()) else { return Ok(false) };
+        self.run_handlers(route, pending.name(), pending.event()).await?;
+        Ok(!route.after_commit.is_empty())
+    }
+
+    /// Runs the handlers of one event that belong to the unit of work, until one fails.
+    pub(super) async fn run_handlers(
+        &mut self,
+        route: &EventRoute,
+        name: &'static str,
+        event: &(dyn Any + Send + Sync),
+    ) -> Result<(), Failure> {
         for entry in &route.handlers {
-            let handled = entry.handler.handle(pending.event(), self.reborrow()).await;
-            handled.map_err(|error| SendError::Event {
-                event: pending.name(),
-                handler: entry.name,
-                source: match error {
+            if let Err(error) = entry.handler.handle(event, self.reborrow()).await {
+                let source = match error {
                     SendError::Handler(source) => source,
                     other => other.into(),
-                },
-            })?;
+                };
+                return Err(SendError::Event { event: name, handler: entry.name, source });
+            }
         }
-        Ok(!route.after_commit.is_empty())
+        Ok(())
     }
 
     /// Writes the broker events as messages; with an outbox they become part of the unit of work.

@@ -74,9 +74,14 @@ impl Unit {
         self.events.is_empty() && !self.events.spilled() && self.scope.is_none() && self.runaway.is_none()
     }
 
-    /// Whether nothing has to follow the handler but the commit.
+    /// Whether nothing has to follow the handlers that have run.
+    pub(crate) fn is_done(&self) -> bool {
+        self.scope.is_none() && self.only_commits()
+    }
+
+    /// Whether nothing has to follow the handlers that have run but the commit.
     pub(crate) fn only_commits(&self) -> bool {
-        self.events.is_empty() && self.runaway.is_none() && !self.rollback_only
+        self.waiting().next().is_none() && self.runaway.is_none() && !self.rollback_only
     }
 
     pub(crate) fn emit(&mut self, event: Emitted) {
@@ -86,6 +91,12 @@ impl Unit {
             () if self.count_one() >= MAX_EVENTS => self.run_away(&event, CascadeLimit::Events),
             () => self.events.push(Queued { event: Some(event), depth }),
         }
+    }
+
+    /// Makes the place of an event that is handled without waiting there.
+    pub(crate) fn emit_at_once(&mut self) {
+        self.depth += 1;
+        self.events.push(Queued { event: None, depth: self.depth });
     }
 
     /// Counts an event; the answer is how many there were before.
