@@ -10,7 +10,7 @@ use super::journey::{Journey, Origin};
 use super::running::{Entered, Running};
 use super::soon::Soon;
 use super::unit::Unit;
-use crate::inject::{Inject, Resolver, Slots};
+use crate::inject::{Inject, Resolver, Services, Slots};
 use crate::middleware::{Call, Committing, Layer, Pipeline, RequestExchange, all_idle};
 use crate::registry::{Dependency, SlotIndex};
 use crate::{BoxFuture, Meta, Request, RequestContext, RequestHandler, SendError};
@@ -196,20 +196,34 @@ impl<'a> Run<'a> {
     /// Builds a handler whose dependencies belong to this unit of work.
     pub(crate) async fn build<H: Inject>(&mut self) -> Result<H, Failure> {
         let mut slots = H::Slots::default();
-        self.fill(&mut slots, H::DEPENDENCIES, std::any::type_name::<H>()).await?;
+        if let Soon::Later(rest) = self.fill(&mut slots, H::DEPENDENCIES, std::any::type_name::<H>()) {
+            rest.await?;
+        }
         Ok(H::build(slots))
     }
 
-    async fn fill(
-        &mut self,
-        slots: &mut dyn Slots,
+    fn fill<'r>(
+        &'r mut self,
+        slots: &'r mut dyn Slots,
         dependencies: &'static [Dependency],
         handler: &'static str,
-    ) -> Result<(), Failure> {
-        let container = &*self.mediator.0.container;
-        let scope = self.unit.scope(container, self.meta).await.map_err(SendError::Scope)?;
-        let resolved = Resolver { container, dependencies, slots }.services(scope, self.meta).await;
-        resolved.map_err(|source| SendError::Resolve { handler, source })
+    ) -> Soon<'r, ()> {
+        let (container, meta) = (&*self.mediator.0.container, self.meta);
+        let resolver = Resolver::new(container, dependencies, slots);
+        let failed = move |source| SendError::Resolve { handler, source };
+        match self.unit.scope(container, meta) {
+            Soon::Now(scope) => match resolver.services(scope, meta) {
+                Services::Ready(resolved) => resolved.map_err(failed).into(),
+                Services::Pending(rest) => Soon::later(async move { rest.await.map_err(failed) }),
+            },
+            Soon::Later(opening) => Soon::later(async move {
+                let scope = opening.await?;
+                match resolver.services(scope, meta) {
+                    Services::Ready(resolved) => resolved.map_err(failed),
+                    Services::Pending(rest) => rest.await.map_err(failed),
+                }
+            }),
+        }
     }
 }
 
