@@ -22,10 +22,9 @@ pub(crate) fn handler(handler: &Handler) -> TokenStream {
         const _: () = {
             impl #root::__private::Inject for #ident {
                 const DEPENDENCIES: &'static [#root::__private::Dependency] = &[];
-                async fn inject(
-                    _: &mut #root::__private::Resolver<'_>,
-                ) -> ::core::result::Result<Self, #root::__private::Unresolved> {
-                    ::core::future::pending().await
+                type Slots = ();
+                fn build(_: ()) -> Self {
+                    ::core::unreachable!()
                 }
             }
             impl #root::__private::Registered for #ident {

@@ -182,34 +182,24 @@ fn a_handler() {
             ::diator::__private::dependency!("store" : Arc < dyn Store >),
             ::diator::__private::Dependency::cloned::<Pool>("pool"),
         ];
-        fn inject(
-            resolver: &mut ::diator::__private::Resolver<'_>,
-        ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self, ::diator::__private::Unresolved>,
-        > + ::core::marker::Send {
-            let _ = (
-                <Arc<dyn Store> as ::diator::InjectField>::KEY,
-                ::diator::__private::Dependency::cloned::<Pool>,
-            );
-            resolver
-                .build(
-                    <Self as ::diator::__private::Inject>::DEPENDENCIES,
-                    |
-                        (
-                            field0,
-                            (field1, ()),
-                        ): (Arc<dyn Store>, (::diator::__private::Cloned<Pool>, ()))|
-                    Self {
-                        store: field0,
-                        pool: field1.0,
-                        retries: 1,
-                    },
-                )
+        type Slots = (
+            <Arc<dyn Store> as ::diator::InjectField>::Slot,
+            (<::diator::__private::Cloned<Pool> as ::diator::InjectField>::Slot, ()),
+        );
+        fn build((slot0, (slot1, ())): Self::Slots) -> Self {
+            Self {
+                store: <Arc<dyn Store> as ::diator::InjectField>::take(slot0),
+                pool: <::diator::__private::Cloned<
+                    Pool,
+                > as ::diator::InjectField>::take(slot1)
+                    .0,
+                retries: 1,
+            }
         }
     }
     static SLOT_0: ::diator::__private::SlotIndex = ::diator::__private::SlotIndex::new();
     #[doc(hidden)]
-    #[derive(::core::fmt::Debug)]
+    #[allow(missing_debug_implementations)]
     pub struct PlaceOrderHandledByOrders;
     #[automatically_derived]
     impl ::diator::__private::HandledBy<PlaceOrderHandledByOrders>

@@ -2,28 +2,31 @@
 
 mod dependency;
 
+use std::any::Any;
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
-use crate::container::{Container, DependencyKey, Lifetime, NotRegistered, Place, Scope, unanswered};
+use crate::container::{Container, DependencyKey, Lifetime, NotRegistered, Place, Resolving, Scope, unanswered};
 use crate::registry::Dependency;
-use crate::{BoxError, Meta};
+use crate::{BoxError, BoxFuture, Meta};
 
 #[cfg(feature = "froodi")]
 pub use self::dependency::{PerhapsSized, Sizing, sized_or};
 
 /// A handler whose fields the mediator can fill; the attributes implement it.
+// Nothing of it is asynchronous, and no field is resolved here: what a handler's own type is needed for is compiled again
+// for each handler, and futures are the dearest of it.
 pub trait Inject: Sized + Send + Sync + 'static {
     /// What the fields ask of the container, in the order of the fields.
     const DEPENDENCIES: &'static [Dependency];
 
-    /// Builds the handler.
-    ///
-    /// # Errors
-    ///
-    /// Some dependency could not be had; the resolver knows which, all of them.
-    fn inject(resolver: &mut Resolver<'_>) -> impl Future<Output = Result<Self, Unresolved>> + Send;
+    /// The places of what they ask for, as a list: `(A, (B, (C, ())))`.
+    #[doc(hidden)]
+    type Slots: Slots + Default;
+
+    /// Builds the handler; every place is filled, but those of optional services.
+    #[doc(hidden)]
+    fn build(slots: Self::Slots) -> Self;
 }
 
 /// The type of a field that can be injected: `Arc<T>` or `Option<Arc<T>>`.
@@ -35,40 +38,35 @@ pub trait Inject: Sized + Send + Sync + 'static {
     note = "or say how to fill the field: `#[inject(clone)]` for a handle that the container holds, `#[inject(default)]`, \
             or `#[inject(with = expression)]`"
 )]
-pub trait InjectField: Sized + Send {
+pub trait InjectField: Sized {
     #[doc(hidden)]
     const KEY: DependencyKey;
     #[doc(hidden)]
     const OPTIONAL: bool;
+    #[doc(hidden)]
+    type Slot: Slot + Default;
 
     #[doc(hidden)]
-    fn resolve(
-        resolver: &mut Resolver<'_>,
-        dependency: &'static Dependency,
-    ) -> impl Future<Output = Result<Self, Unresolved>> + Send;
+    fn take(slot: Self::Slot) -> Self;
 }
 
 impl<T: ?Sized + Send + Sync + 'static> InjectField for Arc<T> {
     const KEY: DependencyKey = DependencyKey::of::<T>();
     const OPTIONAL: bool = false;
+    type Slot = Option<Self>;
 
-    fn resolve(
-        resolver: &mut Resolver<'_>,
-        dependency: &'static Dependency,
-    ) -> impl Future<Output = Result<Self, Unresolved>> + Send {
-        resolver.service(dependency)
+    fn take(slot: Self::Slot) -> Self {
+        slot.expect(FILLED)
     }
 }
 
 impl<T: ?Sized + Send + Sync + 'static> InjectField for Option<Arc<T>> {
     const KEY: DependencyKey = DependencyKey::of::<T>();
     const OPTIONAL: bool = true;
+    type Slot = Self;
 
-    async fn resolve(resolver: &mut Resolver<'_>, dependency: &'static Dependency) -> Result<Self, Unresolved> {
-        match resolver.container.lifetime(&dependency.key) {
-            Lifetime::Missing => Ok(None),
-            _ => resolver.optional(dependency).await,
-        }
+    fn take(slot: Self::Slot) -> Self {
+        slot
     }
 }
 
@@ -80,117 +78,142 @@ pub struct Cloned<T>(pub T);
 impl<T: Clone + Send + Sync + 'static> InjectField for Cloned<T> {
     const KEY: DependencyKey = DependencyKey::of_sized::<T>();
     const OPTIONAL: bool = false;
+    type Slot = Option<Arc<T>>;
 
-    async fn resolve(resolver: &mut Resolver<'_>, dependency: &'static Dependency) -> Result<Self, Unresolved> {
-        resolver.service::<T>(dependency).await.map(|service| Self(T::clone(&service)))
+    fn take(slot: Self::Slot) -> Self {
+        Self(T::clone(&slot.expect(FILLED)))
     }
 }
 
-/// The injected fields of a handler, as a list: `(A, (B, (C, ())))`.
+const FILLED: &str = "a handler is only built when its places are filled";
+
+/// Where one service goes.
 #[doc(hidden)]
-pub trait InjectFields: Sized + Send {
-    fn resolve(
-        resolver: &mut Resolver<'_>,
-        dependencies: &'static [Dependency],
-    ) -> impl Future<Output = Result<Self, Unresolved>> + Send;
+pub trait Slot: Any + Send {
+    fn is_filled(&self) -> bool;
 }
 
-impl InjectFields for () {
-    async fn resolve(_: &mut Resolver<'_>, _: &'static [Dependency]) -> Result<Self, Unresolved> {
-        Ok(())
+impl<T: ?Sized + Send + Sync + 'static> Slot for Option<Arc<T>> {
+    fn is_filled(&self) -> bool {
+        self.is_some()
     }
 }
 
-impl<First: InjectField, Rest: InjectFields> InjectFields for (First, Rest) {
-    async fn resolve(resolver: &mut Resolver<'_>, dependencies: &'static [Dependency]) -> Result<Self, Unresolved> {
-        let Some((dependency, dependencies)) = dependencies.split_first() else { return Err(Unresolved(())) };
-        // The others are asked for even if this one fails, so that all that is missing is reported.
-        let first = First::resolve(resolver, dependency).await;
-        let rest = Rest::resolve(resolver, dependencies).await;
-        Ok((first?, rest?))
+/// Where all services of one handler go, its type forgotten.
+#[doc(hidden)]
+pub trait Slots: Send {
+    fn slot(&mut self, index: usize) -> Option<&mut dyn Slot>;
+}
+
+impl Slots for () {
+    fn slot(&mut self, _index: usize) -> Option<&mut dyn Slot> {
+        None
     }
 }
 
-/// Some dependency could not be had; the [`Resolver`] knows which.
-#[derive(Debug)]
-pub struct Unresolved(());
+impl<First: Slot, Rest: Slots> Slots for (First, Rest) {
+    fn slot(&mut self, index: usize) -> Option<&mut dyn Slot> {
+        match index {
+            0 => Some(&mut self.0),
+            _ => self.1.slot(index - 1),
+        }
+    }
+}
 
-/// Asks the container for the fields of one handler, and collects what it could not get.
-pub struct Resolver<'a> {
+/// Asks the container for the fields of one handler.
+// The others are asked for even if one fails, so that all that is missing is reported.
+pub(crate) struct Resolver<'a> {
     container: &'a dyn Container,
-    // None while the mediator is built: then only singletons can be had.
-    scope: Option<(&'a dyn Scope, &'a Meta)>,
+    dependencies: &'static [Dependency],
+    slots: &'a mut dyn Slots,
+    /// The dependency that is asked for next.
+    next: usize,
     missing: Vec<MissingDependency>,
 }
 
+/// What is resolved at once, or the future of it.
+pub(crate) enum Services<'a> {
+    Ready(Result<(), ResolveError>),
+    Pending(BoxFuture<'a, Result<(), ResolveError>>),
+}
+
 impl<'a> Resolver<'a> {
-    pub(crate) fn new(container: &'a dyn Container, scope: Option<(&'a dyn Scope, &'a Meta)>) -> Self {
-        Self { container, scope, missing: Vec::new() }
-    }
-
-    /// Builds a handler from its fields.
-    // Not left to an `async fn` in the macros' code: there the compiler forgets that a `dyn Trait` is `'static`.
-    #[doc(hidden)]
-    pub async fn build<F: InjectFields, H>(
-        &mut self,
+    pub(crate) fn new(
+        container: &'a dyn Container,
         dependencies: &'static [Dependency],
-        build: impl FnOnce(F) -> H + Send,
-    ) -> Result<H, Unresolved> {
-        F::resolve(self, dependencies).await.map(build)
+        slots: &'a mut dyn Slots,
+    ) -> Self {
+        Self { container, dependencies, slots, next: 0, missing: Vec::new() }
     }
 
-    async fn service<T>(&mut self, dependency: &'static Dependency) -> Result<Arc<T>, Unresolved>
-    where
-        T: ?Sized + Send + Sync + 'static,
-    {
-        self.get(dependency).await.map_err(|source| self.miss(dependency, source))
+    /// Fills the slots while the mediator is built: with singletons.
+    pub(crate) fn singletons(mut self) -> Result<(), ResolveError> {
+        let container = self.container;
+        while let Some((key, place)) = self.next() {
+            let resolved = container.singleton(key, place);
+            self.resolved(resolved);
+        }
+        self.end()
     }
 
-    async fn optional<T>(&mut self, dependency: &'static Dependency) -> Result<Option<Arc<T>>, Unresolved>
-    where
-        T: ?Sized + Send + Sync + 'static,
-    {
-        match self.get(dependency).await {
-            Ok(service) => Ok(Some(service)),
-            Err(source) if NotRegistered::is(&source, &dependency.key) => Ok(None),
-            Err(source) => Err(self.miss(dependency, source)),
+    /// Fills the slots for one message.
+    pub(crate) fn services(mut self, scope: &'a dyn Scope, meta: &'a Meta) -> Services<'a> {
+        while let Some((key, place)) = self.next() {
+            let Resolving::Ready(resolved) = scope.resolve(key, meta, place) else {
+                // It is asked for again: the future here borrows its place, and so cannot be taken along.
+                return Services::Pending(Box::pin(self.services_in_time(scope, meta)));
+            };
+            self.resolved(resolved);
+        }
+        Services::Ready(self.end())
+    }
+
+    async fn services_in_time(mut self, scope: &dyn Scope, meta: &Meta) -> Result<(), ResolveError> {
+        while let Some((key, place)) = self.next() {
+            let resolved = match scope.resolve(key, meta, place) {
+                Resolving::Ready(resolved) => resolved,
+                Resolving::Pending(resolving) => resolving.await,
+            };
+            self.resolved(resolved);
+        }
+        self.end()
+    }
+
+    fn next(&mut self) -> Option<(&'static DependencyKey, Place<'_>)> {
+        loop {
+            let dependency = self.dependencies.get(self.next)?;
+            if !dependency.is_left_out(self.container) {
+                return Some((&dependency.key, Place::of(self.slots.slot(self.next)?)));
+            }
+            self.next += 1;
         }
     }
 
-    async fn get<T>(&self, dependency: &'static Dependency) -> Result<Arc<T>, BoxError>
-    where
-        T: ?Sized + Send + Sync + 'static,
-    {
-        match self.scope {
-            Some((scope, meta)) => scope.find(&dependency.key, meta).await,
-            None => self.singleton(&dependency.key),
-        }
+    fn resolved(&mut self, resolved: Result<(), BoxError>) {
+        let slot = self.slots.slot(self.next);
+        let missing = self.dependencies[self.next].missing(resolved, slot.is_some_and(|slot| slot.is_filled()));
+        self.missing.extend(missing);
+        self.next += 1;
     }
 
-    fn singleton<T: ?Sized + Send + Sync + 'static>(&self, key: &DependencyKey) -> Result<Arc<T>, BoxError> {
-        let mut slot = None;
-        self.container.singleton(key, Place::new(&mut slot))?;
-        slot.ok_or_else(|| unanswered(key))
-    }
-
-    fn miss(&mut self, dependency: &'static Dependency, source: BoxError) -> Unresolved {
-        self.missing.push(MissingDependency { field: dependency.field, name: dependency.key.name(), source });
-        Unresolved(())
-    }
-
-    /// For what is never built.
-    pub(crate) fn unresolvable(&self) -> Unresolved {
-        Unresolved(())
-    }
-
-    pub(crate) fn into_error(self) -> ResolveError {
-        ResolveError { missing: self.missing }
+    fn end(self) -> Result<(), ResolveError> {
+        if self.missing.is_empty() { Ok(()) } else { Err(ResolveError { missing: self.missing }) }
     }
 }
 
-impl fmt::Debug for Resolver<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Resolver").field("missing", &self.missing).finish_non_exhaustive()
+impl Dependency {
+    fn is_left_out(&self, container: &dyn Container) -> bool {
+        self.optional && container.lifetime(&self.key) == Lifetime::Missing
+    }
+
+    fn missing(&self, resolved: Result<(), BoxError>, filled: bool) -> Option<MissingDependency> {
+        let source = match resolved {
+            Ok(()) if filled => return None,
+            Ok(()) => unanswered(&self.key),
+            Err(source) if self.optional && NotRegistered::is(&source, &self.key) => return None,
+            Err(source) => source,
+        };
+        Some(MissingDependency { field: self.field, name: self.key.name(), source })
     }
 }
 

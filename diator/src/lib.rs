@@ -117,7 +117,7 @@ pub use self::context::{EventContext, RequestContext};
 pub use self::error::{SendError, SendErrorKind};
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
-pub use self::inject::{Inject, InjectField, ResolveError, Resolver, Unresolved};
+pub use self::inject::{Inject, InjectField, ResolveError};
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 pub use self::mediator::RequestService;
@@ -141,7 +141,7 @@ pub mod __private {
     pub use crate::__dependency as dependency;
     pub use crate::event::EventDescriptor;
     pub use crate::handler::HandledBy;
-    pub use crate::inject::{Cloned, Inject, Resolver, Unresolved};
+    pub use crate::inject::{Cloned, Inject};
     #[cfg(feature = "froodi")]
     pub use crate::inject::{PerhapsSized, Sizing, sized_or};
     pub use crate::mediator::{Dispatch, send};

@@ -153,7 +153,7 @@ impl<'a> Handling<'a> {
         };
         quote! {
             #[doc(hidden)]
-            #[derive(::core::fmt::Debug)]
+            #[allow(missing_debug_implementations)]
             pub struct #marker;
             #[automatically_derived]
             #implemented

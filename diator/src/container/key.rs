@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::BoxError;
+use crate::inject::Slot;
 
 /// Names a dependency: the `T` of an injected `Arc<T>`.
 ///
@@ -120,6 +121,10 @@ pub struct Place<'a> {
 impl<'a> Place<'a> {
     /// A place that takes an `Arc<T>`.
     pub fn new<T: ?Sized + Send + Sync + 'static>(slot: &'a mut Option<Arc<T>>) -> Self {
+        Self { slot }
+    }
+
+    pub(crate) fn of(slot: &'a mut dyn Slot) -> Self {
         Self { slot }
     }
 

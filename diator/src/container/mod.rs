@@ -55,6 +55,8 @@ pub enum Outcome {
 /// What is known about a commit that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+// A whole word: a `SendError` is then moved by words, which its reader need not wait for.
+#[repr(usize)]
 pub enum CommitOutcome {
     /// Nothing was written.
     RolledBack,
@@ -160,7 +162,8 @@ impl Error for NotRegistered {}
 pub enum Resolving<'a> {
     /// The service is in its place, or cannot be had.
     Ready(Result<(), BoxError>),
-    /// The service takes time: a connection, a transaction.
+    /// The service takes time: a connection, a transaction. Nothing must happen before the future is polled: it may be
+    /// dropped, and asked for again.
     Pending(BoxFuture<'a, Result<(), BoxError>>),
 }
 

@@ -6,13 +6,13 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use super::Mediator;
-use super::finish::Finishing;
-use super::journey::Origin;
+use super::journey::{Journey, Origin};
 use super::running::{Entered, Running};
+use super::soon::Soon;
 use super::unit::Unit;
 use crate::catalog::Cause;
-use crate::inject::{Inject, Resolver, Unresolved};
-use crate::middleware::{Committing, Layer, Pipeline, RequestExchange, all_idle, exchange};
+use crate::inject::{Inject, Resolver, Services, Slots};
+use crate::middleware::{Call, Committing, Layer, Pipeline, RequestExchange, all_idle};
 use crate::registry::{Dependency, SlotIndex};
 use crate::{BoxFuture, Meta, Request, RequestContext, RequestHandler, SendError};
 
@@ -38,8 +38,9 @@ impl<'a> Dispatch<'a> {
         Self { mediator, meta }
     }
 
-    pub(super) fn enter(self) -> Result<Root<'a>, Failure> {
-        Root::enter(self.mediator, self.meta)
+    /// The message, not counted yet.
+    pub(super) fn root(self) -> Root<'a> {
+        Root::go_on(self.mediator, self.meta)
     }
 
     pub(super) fn send_dyn<R: Request>(self, request: R) -> BoxFuture<'a, SendResult<R>> {
@@ -74,7 +75,10 @@ where
             std::mem::forget(unit);
             return result.map_err(SendError::Handler);
         }
-        let ended = root.end(&mut unit, result.is_ok(), None).await;
+        let ended = match root.end(&mut unit, result.is_ok(), None) {
+            Soon::Now(()) => Ok(()),
+            Soon::Later(rest) => rest.await,
+        };
         answer(result.map_err(SendError::Handler), ended)
     }
 }
@@ -105,20 +109,26 @@ pub(crate) struct Root<'a> {
     pub(super) mediator: &'a Mediator,
     pub(super) meta: Meta,
     // `None` for what runs within something that is counted.
-    _running: Option<Entered<&'a Mediator>>,
+    running: Option<Entered<&'a Mediator>>,
 }
 
 impl<'a> Root<'a> {
     #[inline(always)]
     pub(super) fn enter<E>(mediator: &'a Mediator, meta: Meta) -> Result<Self, SendError<E>> {
         let running = Running::enter(mediator).ok_or(SendError::ShuttingDown)?;
-        Ok(Self { mediator, meta, _running: Some(running) })
+        Ok(Self { mediator, meta, running: Some(running) })
+    }
+
+    /// Counts the message among those that a shutdown waits for.
+    pub(super) fn count_in(&mut self) -> Result<(), Failure> {
+        self.running = Some(Running::enter(self.mediator).ok_or(SendError::ShuttingDown)?);
+        Ok(())
     }
 
     /// For what follows from a message that was let in, also while the mediator shuts down. It runs within the message or
     /// a task, and so is counted already.
     pub(super) fn go_on(mediator: &'a Mediator, meta: Meta) -> Self {
-        Self { mediator, meta, _running: None }
+        Self { mediator, meta, running: None }
     }
 
     #[inline]
@@ -136,8 +146,10 @@ impl<'a> Root<'a> {
         if unit.is_untouched() {
             return result;
         }
-        let ended = self.end(unit, result.is_ok(), committing).await;
-        answer(result, ended)
+        match self.end(unit, result.is_ok(), committing) {
+            Soon::Now(()) => result,
+            Soon::Later(rest) => answer(result, rest.await),
+        }
     }
 
     pub(super) fn end<'r>(
@@ -145,7 +157,7 @@ impl<'a> Root<'a> {
         unit: &'r mut Unit,
         succeeded: bool,
         committing: Option<&'r Committing>,
-    ) -> Finishing<'r> {
+    ) -> Soon<'r, ()> {
         let run = self.run(unit);
         if succeeded { run.finish(committing) } else { run.fail() }
     }
@@ -192,22 +204,36 @@ impl<'a> Run<'a> {
 
     /// Builds a handler whose dependencies belong to this unit of work.
     pub(crate) async fn build<H: Inject>(&mut self) -> Result<H, Failure> {
-        let mut resolver = self.resolver().await?;
-        match H::inject(&mut resolver).await {
-            Ok(handler) => Ok(handler),
-            Err(_unresolved) => Err(unresolved(std::any::type_name::<H>(), resolver)),
+        let mut slots = H::Slots::default();
+        if let Soon::Later(rest) = self.fill(&mut slots, H::DEPENDENCIES, std::any::type_name::<H>()) {
+            rest.await?;
+        }
+        Ok(H::build(slots))
+    }
+
+    fn fill<'r>(
+        &'r mut self,
+        slots: &'r mut dyn Slots,
+        dependencies: &'static [Dependency],
+        handler: &'static str,
+    ) -> Soon<'r, ()> {
+        let (container, meta) = (&*self.mediator.0.container, self.meta);
+        let resolver = Resolver::new(container, dependencies, slots);
+        let failed = move |source| SendError::Resolve { handler, source };
+        match self.unit.scope(container, meta) {
+            Soon::Now(scope) => match resolver.services(scope, meta) {
+                Services::Ready(resolved) => resolved.map_err(failed).into(),
+                Services::Pending(rest) => Soon::later(async move { rest.await.map_err(failed) }),
+            },
+            Soon::Later(opening) => Soon::later(async move {
+                let scope = opening.await?;
+                match resolver.services(scope, meta) {
+                    Services::Ready(resolved) => resolved.map_err(failed),
+                    Services::Pending(rest) => rest.await.map_err(failed),
+                }
+            }),
         }
     }
-
-    async fn resolver(&mut self) -> Result<Resolver<'_>, Failure> {
-        let container = &*self.mediator.0.container;
-        let scope = self.unit.scope(container, self.meta).await.map_err(SendError::Scope)?;
-        Ok(Resolver::new(container, Some((scope, self.meta))))
-    }
-}
-
-fn unresolved(handler: &'static str, resolver: Resolver<'_>) -> Failure {
-    SendError::Resolve { handler, source: resolver.into_error() }
 }
 
 /// The way to the handler of the request `R`.
@@ -234,55 +260,70 @@ pub(crate) struct RouteTo<R, H> {
 impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<R, H> {
     // What is written here is compiled again for each handler: all that does not need the types is called.
     fn send<'a>(&'a self, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
-        let origin = match (origin, self.slot) {
+        let mut journey = match (origin, self.slot) {
             (Origin::Outside(dispatch), Some(slot)) => return Box::pin(send::<R, H>(dispatch, request, slot)),
-            (origin, _) => origin,
+            (origin, _) => Journey::new(origin),
         };
         Box::pin(async move {
-            let journey = match origin.begin().await {
-                Ok(journey) => journey,
-                Err(failure) => return Err(widen(failure)),
-            };
-            let attempt = |request| async {
-                let mut attempt = match journey.attempt(R::NAME).await {
-                    Ok(attempt) => attempt,
-                    Err(failure) => return Err(widen(failure)),
-                };
-                let result = self.handle(attempt.run(), request).await;
-                let ended = attempt.end(result.is_ok()).await;
-                answer(result, ended)
-            };
-            let result = if self.pipeline.is_idle() {
-                attempt(request).await
-            } else {
-                let running = pin!(None);
-                let mut exchange = RequestExchange::new(request, attempt, running);
-                exchange::run(&self.pipeline, journey.meta(), journey.committing(), &mut exchange).await;
-                exchange.into_reply()
-            };
-            let ended = journey.end(result.is_ok()).await;
-            answer(result, ended)
+            if let Soon::Later(begun) = journey.begin()
+                && let Err(failure) = begun.await
+            {
+                return Err(widen(failure));
+            }
+            let running = pin!(None);
+            let mut exchange = RequestExchange::new(request, |request| self.attempt(&journey, request), running);
+            Call::new(&self.pipeline, journey.meta(), journey.committing(), &mut exchange).go().await;
+            match journey.end(exchange.succeeded()) {
+                Soon::Now(()) => exchange.into_reply(),
+                Soon::Later(rest) => {
+                    let ended = rest.await;
+                    answer(exchange.into_reply(), ended)
+                }
+            }
         })
     }
 }
 
 impl<R: Request, H: RequestHandler<R> + Inject> RouteTo<R, H> {
-    async fn handle(&self, mut run: Run<'_>, request: R) -> SendResult<R> {
+    /// Handles the request once.
+    async fn attempt(&self, journey: &Journey<'_>, request: R) -> SendResult<R> {
+        let mut unit = Unit::default();
+        let mut attempt = match journey.attempt(&mut unit, R::NAME) {
+            Soon::Now(attempt) => attempt,
+            Soon::Later(attempt) => match attempt.await {
+                Ok(attempt) => attempt,
+                Err(failure) => return Err(widen(failure)),
+            },
+        };
         let for_this_message;
-        let handler = match &self.built {
-            Some(built) => built.downcast_ref::<H>().expect("the route to a handler holds that handler"),
-            None => match run.build::<H>().await {
+        let handler = match self.built() {
+            Some(built) => built,
+            None => match attempt.run().build::<H>().await {
                 Ok(handler) => {
                     for_this_message = handler;
                     &for_this_message
                 }
-                Err(failure) => return Err(widen(failure)),
+                Err(failure) => {
+                    if let Soon::Later(rest) = attempt.end(false) {
+                        rest.await.ok();
+                    }
+                    return Err(widen(failure));
+                }
             },
         };
-        match handler.handle(request, &mut RequestContext::new(run)).await {
-            Ok(response) => Ok(response),
-            Err(error) => Err(SendError::Handler(error)),
+        let result = handler.handle(request, &mut RequestContext::new(attempt.run())).await;
+        match attempt.end(result.is_ok()) {
+            Soon::Now(()) => result.map_err(SendError::Handler),
+            Soon::Later(rest) => {
+                let ended = rest.await;
+                answer(result.map_err(SendError::Handler), ended)
+            }
         }
+    }
+
+    fn built(&self) -> Option<&H> {
+        let built = self.built.as_deref()?;
+        Some(built.downcast_ref().expect("the route to a handler holds that handler"))
     }
 }
 
@@ -301,8 +342,9 @@ impl<R: Request, H: RequestHandler<R>> RequestHandler<R> for Replacement<H> {
 
 impl<H: Send + Sync + 'static> Inject for Replacement<H> {
     const DEPENDENCIES: &'static [Dependency] = &[];
+    type Slots = ();
 
-    async fn inject(resolver: &mut Resolver<'_>) -> Result<Self, Unresolved> {
-        Err(resolver.unresolvable())
+    fn build((): ()) -> Self {
+        unreachable!("a replacement is given as it is")
     }
 }

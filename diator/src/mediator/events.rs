@@ -9,7 +9,7 @@ use super::dispatch::{Run, widen};
 use crate::catalog::Cause;
 use crate::event::Decode;
 use crate::inject::Inject;
-use crate::middleware::{EventExchange, Pipeline, exchange};
+use crate::middleware::{Call, EventExchange, Pipeline, all_idle};
 use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
 
 /// All handlers of one event.
@@ -47,6 +47,13 @@ pub(crate) struct EventTo<E, H> {
 
 impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
     fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, EventResult> {
+        // All else that can happen would only make the box larger.
+        if let (Some(handler), Some(event), true) =
+            (self.built(), event.downcast_ref(), all_idle(&self.pipeline.layers))
+        {
+            let mut cx = EventContext::new(run, Self::cause);
+            return Box::pin(async move { handler.handle(event, &mut cx).await.map_err(SendError::Handler) });
+        }
         Box::pin(async move {
             if self.pipeline.is_idle() {
                 return self.attempt(event, run).await;
@@ -56,7 +63,7 @@ impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
             let attempt = || async { self.attempt(event, run.lock().await.reborrow()).await };
             let running = pin!(None);
             let mut exchange = EventExchange::new(event, attempt, running);
-            exchange::run(&self.pipeline, meta, None, &mut exchange).await;
+            Call::new(&self.pipeline, meta, None, &mut exchange).go().await;
             exchange.into_reply()
         })
     }
@@ -67,13 +74,17 @@ impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
         Cause { message: type_name::<E>(), handler: Some(type_name::<H>()) }
     }
 
+    fn built(&self) -> Option<&H> {
+        self.built.as_deref()?.downcast_ref()
+    }
+
     async fn attempt(&self, event: &(dyn Any + Send + Sync), mut run: Run<'_>) -> EventResult {
         let Some(event) = event.downcast_ref::<E>() else {
             let error = format!("the mediator took another event for `{}`", E::NAME);
             return Err(SendError::Handler(error.into()));
         };
         let for_this_event;
-        let handler = match self.built.as_deref().and_then(|built| built.downcast_ref::<H>()) {
+        let handler = match self.built() {
             Some(built) => built,
             None => {
                 for_this_event = run.build::<H>().await.map_err(widen)?;

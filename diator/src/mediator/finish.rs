@@ -2,8 +2,11 @@
 //!
 //! It knows no request's type, so that every way of sending comes to the same end.
 
+use std::any::Any;
+
 use super::after::Delivery;
 use super::dispatch::{Failure, Run};
+use super::events::EventRoute;
 use super::soon::Soon;
 use crate::SendError;
 use crate::broker::OutboundMessage;
@@ -11,23 +14,18 @@ use crate::container::{Closing, CommitError};
 use crate::event::Emitted;
 use crate::middleware::Committing;
 
-/// What follows a handler; a scope that closes at once needs no box.
-pub(super) type Finishing<'a> = Soon<'a, Result<(), Failure>>;
-
 impl<'a> Run<'a> {
     /// Carries a message on whose handler succeeded.
     // A named type for the future: handlers of events may send, which comes here again.
-    pub(super) fn finish(mut self, committing: Option<&'a Committing>) -> Finishing<'a> {
+    pub(super) fn finish(mut self, committing: Option<&'a Committing>) -> Soon<'a, ()> {
         if self.unit.only_commits() {
             begin(committing);
             return match self.unit.commit() {
-                Closing::Ready(closed) => Soon::now(settle(committing, closed.map_err(uncommitted))),
-                closing => {
-                    Soon::Pending(Box::pin(async move { settle(committing, self.deliver(closing, Vec::new()).await) }))
-                }
+                Closing::Ready(closed) => settle(committing, closed.map_err(uncommitted)).into(),
+                closing => Soon::later(async move { settle(committing, self.deliver(closing, Vec::new()).await) }),
             };
         }
-        Soon::Pending(Box::pin(async move {
+        Soon::later(async move {
             match self.up_to_the_commit().await {
                 Ok(messages) => {
                     begin(committing);
@@ -39,15 +37,15 @@ impl<'a> Run<'a> {
                     Err(failure)
                 }
             }
-        }))
+        })
     }
 
     /// Ends a message that failed: its events are dropped, its scope rolls back.
-    pub(super) fn fail(self) -> Finishing<'a> {
-        Soon::Pending(Box::pin(async move {
+    pub(super) fn fail(self) -> Soon<'a, ()> {
+        Soon::later(async move {
             self.unit.fail().await;
             Ok(())
-        }))
+        })
     }
 
     async fn up_to_the_commit(&mut self) -> Result<Vec<OutboundMessage>, Failure> {
@@ -79,20 +77,28 @@ impl<'a> Run<'a> {
         if pending.goes_to_the_broker() {
             return Ok(true);
         }
-        let mediator = self.mediator;
-        let Some(route) = mediator.0.events.get(&pending.event().type_id()) else { return Ok(false) };
+        let Some(route) = self.mediator.0.events.get(&pending.event().type_id()) else { return Ok(false) };
+        self.run_handlers(route, pending.name(), pending.event()).await?;
+        Ok(!route.after_commit.is_empty())
+    }
+
+    /// Runs the handlers of one event that belong to the unit of work, until one fails.
+    pub(super) async fn run_handlers(
+        &mut self,
+        route: &EventRoute,
+        name: &'static str,
+        event: &(dyn Any + Send + Sync),
+    ) -> Result<(), Failure> {
         for entry in &route.handlers {
-            let handled = entry.handler.handle(pending.event(), self.reborrow()).await;
-            handled.map_err(|error| SendError::Event {
-                event: pending.name(),
-                handler: entry.name,
-                source: match error {
+            if let Err(error) = entry.handler.handle(event, self.reborrow()).await {
+                let source = match error {
                     SendError::Handler(source) => source,
                     other => other.into(),
-                },
-            })?;
+                };
+                return Err(SendError::Event { event: name, handler: entry.name, source });
+            }
         }
-        Ok(!route.after_commit.is_empty())
+        Ok(())
     }
 
     /// Writes the broker events as messages; with an outbox they become part of the unit of work.
@@ -100,7 +106,7 @@ impl<'a> Run<'a> {
         let mut messages = self.messages()?;
         let inner = &self.mediator.0;
         if let (Some(outbox), false) = (&inner.outbox, messages.is_empty()) {
-            let scope = self.unit.scope(&*inner.container, self.meta).await.map_err(SendError::Scope)?;
+            let scope = self.unit.scope(&*inner.container, self.meta).get().await?;
             outbox.stage(scope, self.meta, &messages).await.map_err(SendError::Stage)?;
             messages.clear();
         }

@@ -2,16 +2,15 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use super::dispatch::{Replacement, Route, RouteTo, Slot};
 use super::events::{EventEntry, EventRoute, EventTo};
 use crate::catalog::Replaced;
 use crate::container::{Container, Lifetime, TypeMap};
-use crate::inject::{Inject, Resolver, Unresolved};
+use crate::inject::{Inject, ResolveError, Resolver};
 use crate::middleware::{Layer, MessageInfo, Pipeline};
 use crate::registry::{HandlerDescriptor, HandlerRole, Problem, ProblemKind, SlotIndex};
-use crate::{BoxFuture, Event, EventHandler, Request, RequestHandler};
+use crate::{Event, EventHandler, Request, RequestHandler};
 
 /// Takes handlers into the maps of a mediator that is being built.
 pub(crate) struct Install<'b> {
@@ -110,8 +109,10 @@ impl<'b> Install<'b> {
 
     /// The handler, if it needs nothing but singletons; what goes wrong becomes a problem.
     fn built<H: Inject>(&mut self, descriptor: &HandlerDescriptor) -> Option<Built> {
-        self.built_once(descriptor, |resolver| {
-            Box::pin(async move { H::inject(resolver).await.map(|handler| Arc::new(handler) as Built) })
+        self.built_once(descriptor, |container| {
+            let mut slots = H::Slots::default();
+            Resolver::new(container, H::DEPENDENCIES, &mut slots).singletons()?;
+            Ok(Arc::new(H::build(slots)))
         })
     }
 
@@ -125,22 +126,16 @@ impl<'b> Install<'b> {
     }
 
     fn build(&mut self, descriptor: &HandlerDescriptor, build: Build) -> Option<Built> {
-        let mut resolver = Resolver::new(self.container, None);
-        let handler = at_once(build(&mut resolver));
-        if let Some(Ok(handler)) = handler {
-            return Some(handler);
-        }
-        let why = match handler {
-            Some(_) => resolver.into_error().to_string(),
-            None => "it waits for something while the mediator is built".to_owned(),
-        };
-        self.problems.push(Problem::new(
-            ProblemKind::Container,
-            descriptor.location(),
-            format!("the handler `{}` cannot be built: {why}", descriptor.handler()),
-            "correct that service: such a handler is built together with the mediator",
-        ));
-        None
+        build(self.container)
+            .map_err(|why| {
+                self.problems.push(Problem::new(
+                    ProblemKind::Container,
+                    descriptor.location(),
+                    format!("the handler `{}` cannot be built: {why}", descriptor.handler()),
+                    "correct that service: such a handler is built together with the mediator",
+                ));
+            })
+            .ok()
     }
 }
 
@@ -148,7 +143,7 @@ impl<'b> Install<'b> {
 type Built = Arc<dyn Any + Send + Sync>;
 
 /// Builds a handler, its type forgotten: what depends on the type is compiled again for each handler.
-type Build = for<'r> fn(&'r mut Resolver<'_>) -> BoxFuture<'r, Result<Built, Unresolved>>;
+type Build = fn(&dyn Container) -> Result<Built, ResolveError>;
 
 fn needs_only_singletons(container: &dyn Container, descriptor: &HandlerDescriptor) -> bool {
     descriptor.dependencies().iter().all(|dependency| match container.lifetime(&dependency.key) {
@@ -156,12 +151,4 @@ fn needs_only_singletons(container: &dyn Container, descriptor: &HandlerDescript
         Lifetime::Missing => dependency.optional,
         _ => false,
     })
-}
-
-/// The output of a future that never waits: singletons are there, or are built on the spot.
-fn at_once<T>(mut future: BoxFuture<'_, T>) -> Option<T> {
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => Some(output),
-        Poll::Pending => None,
-    }
 }

@@ -3,7 +3,6 @@
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::dispatch::{Dispatch, Failure, Root, Run};
-use super::finish::Finishing;
 use super::soon::Soon;
 use super::unit::{Mark, Unit};
 use crate::middleware::Committing;
@@ -14,22 +13,6 @@ pub(crate) enum Origin<'a> {
     Outside(Dispatch<'a>),
     /// A handler.
     Nested(Run<'a>),
-}
-
-impl<'a> Origin<'a> {
-    pub(super) fn begin(self) -> Soon<'a, Result<Journey<'a>, Failure>> {
-        let run = match self {
-            Self::Outside(dispatch) => return Soon::now(dispatch.enter().map(Journey::outside)),
-            Self::Nested(run) => run,
-        };
-        if let Some(mark) = run.unit.mark_at_once() {
-            return Soon::now(Ok(Journey::nested(run, mark)));
-        }
-        Soon::Pending(Box::pin(async move {
-            let mark = run.unit.mark().await.map_err(SendError::Scope)?;
-            Ok(Journey::nested(run, mark))
-        }))
-    }
 }
 
 /// A request that is on its way, with all its middleware and attempts.
@@ -47,6 +30,21 @@ pub(super) enum Journey<'a> {
 }
 
 impl<'a> Journey<'a> {
+    /// One that is yet to begin, where it stays: to move it costs more than most of what it does.
+    pub(super) fn new(origin: Origin<'a>) -> Self {
+        match origin {
+            Origin::Outside(dispatch) => Self::Outside { root: dispatch.root(), committing: Committing::default() },
+            Origin::Nested(run) => Self::Nested { meta: run.meta, attempts: Mutex::new(Attempts::new(run)) },
+        }
+    }
+
+    pub(super) fn begin(&mut self) -> Soon<'_, ()> {
+        match self {
+            Self::Outside { root, .. } => root.count_in().into(),
+            Self::Nested { attempts, .. } => attempts.get_mut().begin(),
+        }
+    }
+
     pub(super) fn meta(&self) -> &Meta {
         match self {
             Self::Outside { root, .. } => &root.meta,
@@ -62,46 +60,31 @@ impl<'a> Journey<'a> {
         }
     }
 
-    fn outside(root: Root<'a>) -> Self {
-        Self::Outside { root, committing: Committing::default() }
-    }
-
-    fn nested(run: Run<'a>, mark: Mark) -> Self {
-        Self::Nested { meta: run.meta, attempts: Mutex::new(Attempts { run, mark, last: LastAttempt::Undone }) }
-    }
-
-    /// Begins to handle the request once.
-    pub(super) fn attempt(&self, request: &'static str) -> Soon<'_, Result<Attempt<'_, 'a>, Failure>> {
-        let attempts = match self {
+    /// Begins to handle the request once; `unit` is new, and for a request from outside.
+    #[inline]
+    pub(super) fn attempt<'j>(&'j self, unit: &'j mut Unit, request: &'static str) -> Soon<'j, Attempt<'j, 'a>> {
+        match self {
             Self::Outside { root, committing } => {
                 // The attempt before may have been given up while it committed.
                 committing.reset();
-                return Soon::now(Ok(Attempt::Outside { root, committing, unit: Unit::default() }));
+                Soon::Now(Attempt::Outside { root, committing, unit })
             }
-            Self::Nested { attempts, .. } => attempts,
-        };
-        match attempts.try_lock() {
-            Ok(attempts) if attempts.last == LastAttempt::Undone => Soon::now(NestedAttempt::begin(attempts, request)),
-            _ => Soon::Pending(Box::pin(async move {
-                let mut attempts = attempts.lock().await;
-                attempts.undo().await;
-                NestedAttempt::begin(attempts, request)
-            })),
+            Self::Nested { attempts, .. } => NestedAttempt::begin(attempts, request),
         }
     }
 
     /// Keeps what a nested request did that succeeded, and undoes the rest.
-    pub(super) fn end(&self, succeeded: bool) -> Finishing<'_> {
-        let Self::Nested { attempts, .. } = self else { return Soon::now(Ok(())) };
+    pub(super) fn end(&self, succeeded: bool) -> Soon<'_, ()> {
+        let Self::Nested { attempts, .. } = self else { return Soon::Now(()) };
         if let Ok(mut attempts) = attempts.try_lock()
             && succeeded
             && attempts.last == LastAttempt::Succeeded
             && !attempts.mark.has_savepoint()
         {
             attempts.last = LastAttempt::Undone;
-            return Soon::now(Ok(()));
+            return Soon::Now(());
         }
-        Soon::Pending(Box::pin(async move {
+        Soon::later(async move {
             let mut attempts = attempts.lock().await;
             // A middleware may have answered in the place of an attempt that failed.
             if !succeeded || attempts.last == LastAttempt::Unfinished {
@@ -111,7 +94,7 @@ impl<'a> Journey<'a> {
             let kept = run.unit.keep(mark).await;
             *last = LastAttempt::Undone;
             kept.map_err(SendError::Scope)
-        }))
+        })
     }
 }
 
@@ -132,7 +115,22 @@ enum LastAttempt {
     Succeeded,
 }
 
-impl Attempts<'_> {
+impl<'a> Attempts<'a> {
+    fn new(run: Run<'a>) -> Self {
+        Self { run, mark: Mark::default(), last: LastAttempt::Undone }
+    }
+
+    fn begin(&mut self) -> Soon<'_, ()> {
+        if let Some(mark) = self.run.unit.mark_at_once() {
+            self.mark = mark;
+            return Soon::Now(());
+        }
+        Soon::later(async move {
+            self.mark = self.run.unit.mark().await.map_err(SendError::Scope)?;
+            Ok(())
+        })
+    }
+
     async fn undo(&mut self) {
         if self.last != LastAttempt::Undone {
             self.run.unit.undo(&mut self.mark).await;
@@ -152,7 +150,7 @@ impl Drop for Attempts<'_> {
 
 /// A request while it is handled, with all that belongs to it: for one from outside, the events and the commit.
 pub(super) enum Attempt<'j, 'a> {
-    Outside { root: &'j Root<'a>, committing: &'j Committing, unit: Unit },
+    Outside { root: &'j Root<'a>, committing: &'j Committing, unit: &'j mut Unit },
     Nested(NestedAttempt<'j, 'a>),
 }
 
@@ -168,24 +166,38 @@ impl Attempt<'_, '_> {
     }
 
     /// What follows the handler: the same for every message.
-    pub(super) fn end(&mut self, succeeded: bool) -> Finishing<'_> {
+    pub(super) fn end(&mut self, succeeded: bool) -> Soon<'_, ()> {
         match self {
-            Self::Outside { unit, .. } if unit.is_untouched() => Soon::now(Ok(())),
+            Self::Outside { unit, .. } if unit.is_untouched() => Soon::Now(()),
             Self::Outside { root, committing, unit } => root.end(unit, succeeded, Some(committing)),
             Self::Nested(nested) if succeeded => {
                 nested.0.last = LastAttempt::Succeeded;
-                Soon::now(Ok(()))
+                Soon::Now(())
             }
-            Self::Nested(nested) => Soon::Pending(Box::pin(async move {
+            Self::Nested(nested) => Soon::later(async move {
                 nested.0.undo().await;
                 Ok(())
-            })),
+            }),
         }
     }
 }
 
 impl<'j, 'a> NestedAttempt<'j, 'a> {
-    fn begin(mut attempts: MutexGuard<'j, Attempts<'a>>, request: &'static str) -> Result<Attempt<'j, 'a>, Failure> {
+    fn begin(attempts: &'j Mutex<Attempts<'a>>, request: &'static str) -> Soon<'j, Attempt<'j, 'a>> {
+        match attempts.try_lock() {
+            Ok(attempts) if attempts.last == LastAttempt::Undone => Self::go_deeper(attempts, request).into(),
+            _ => Soon::later(async move {
+                let mut attempts = attempts.lock().await;
+                attempts.undo().await;
+                Self::go_deeper(attempts, request)
+            }),
+        }
+    }
+
+    fn go_deeper(
+        mut attempts: MutexGuard<'j, Attempts<'a>>,
+        request: &'static str,
+    ) -> Result<Attempt<'j, 'a>, Failure> {
         let deeper = attempts.run.unit.deeper(request);
         deeper.map_err(|(message, limit)| SendError::Cascade { message, limit })?;
         attempts.last = LastAttempt::Unfinished;

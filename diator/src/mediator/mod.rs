@@ -206,6 +206,12 @@ impl Mediator {
         ShutdownReport { messages: self.0.messages.count(), tasks: self.0.tasks.count() }
     }
 
+    /// The handlers of the event, if it need not outlive them.
+    fn at_once<E: Event>(&self) -> Option<&EventRoute> {
+        let stays = <E::Kind as EventKind<E>>::MESSAGE_TYPE.is_none();
+        self.0.events.get(&TypeId::of::<E>()).filter(|route| stays && route.after_commit.is_empty())
+    }
+
     fn route<R: Request>(&self) -> Option<&dyn dispatch::Route<R>> {
         self.0.routes.get(&TypeId::of::<R>())?.downcast_ref::<Box<dyn dispatch::Route<R>>>().map(|route| &**route)
     }
@@ -252,12 +258,30 @@ impl<'a> MediatorWith<'a> {
     ///
     /// As for [`Mediator::emit`].
     pub async fn emit<E: Event>(self, event: E) -> Result<(), EmitError> {
-        let Self { mediator, meta } = self;
-        let root = Root::enter(mediator, meta)?;
-        let mut unit = Unit::default();
-        unit.emit(E::Kind::emitted(event));
         let span = tracing::info_span!(target: "diator", "emit", diator.message = E::NAME);
-        root.conclude(&mut unit, Ok(()), None).instrument(span).await
+        match span.is_none() {
+            true => self.emit_here(event).await,
+            false => self.emit_here(event).instrument(span).await,
+        }
+    }
+
+    async fn emit_here<E: Event>(self, event: E) -> Result<(), EmitError> {
+        let root = Root::enter(self.mediator, self.meta)?;
+        let mut unit = Unit::default();
+        let handled = match self.mediator.at_once::<E>() {
+            Some(route) => {
+                unit.emit_at_once();
+                root.run(&mut unit).run_handlers(route, E::NAME, &event).await
+            }
+            None => {
+                unit.emit(E::Kind::emitted(event));
+                Ok(())
+            }
+        };
+        match unit.is_done() {
+            true => handled,
+            false => root.conclude(&mut unit, handled, None).await,
+        }
     }
 }
 

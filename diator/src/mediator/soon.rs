@@ -1,30 +1,33 @@
-use std::future::{Future, Ready, ready};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::future::ready;
 
+use super::dispatch::Failure;
 use crate::BoxFuture;
 
-/// The future of what is mostly there at once, and then needs no box.
-///
-/// No `async fn`, because the compiler walks through the futures within a future, and would do so for each handler.
+/// What is mostly there at once, and then costs neither a box nor the moves of a future.
 pub(super) enum Soon<'a, T> {
-    Ready(Ready<T>),
-    Pending(BoxFuture<'a, T>),
+    Now(T),
+    Later(BoxFuture<'a, Result<T, Failure>>),
 }
 
-impl<T> Soon<'_, T> {
-    pub(super) fn now(output: T) -> Self {
-        Self::Ready(ready(output))
+impl<'a, T: Send + 'a> Soon<'a, T> {
+    pub(super) fn later(rest: impl Future<Output = Result<T, Failure>> + Send + 'a) -> Self {
+        Self::Later(Box::pin(rest))
+    }
+
+    /// For where a future more or less does not matter.
+    pub(super) async fn get(self) -> Result<T, Failure> {
+        match self {
+            Self::Now(output) => Ok(output),
+            Self::Later(rest) => rest.await,
+        }
     }
 }
 
-impl<T> Future for Soon<'_, T> {
-    type Output = T;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        match self.get_mut() {
-            Self::Ready(output) => Pin::new(output).poll(cx),
-            Self::Pending(future) => future.as_mut().poll(cx),
+impl<'a, T: Send + 'a> From<Result<T, Failure>> for Soon<'a, T> {
+    fn from(result: Result<T, Failure>) -> Self {
+        match result {
+            Ok(output) => Self::Now(output),
+            Err(failure) => Self::later(ready(Err(failure))),
         }
     }
 }

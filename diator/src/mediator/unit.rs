@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use smallvec::SmallVec;
 
+use super::soon::Soon;
 use crate::container::{Closing, Container, Opening, Outcome, Savepoint, Scope};
 use crate::event::Emitted;
-use crate::{BoxError, Meta};
+use crate::{BoxError, Meta, SendError};
 
 /// How deep events and nested sends may cause each other.
 const MAX_DEPTH: u16 = 64;
@@ -17,6 +18,8 @@ const MAX_EVENTS: usize = 10_000;
 /// The bound that a cascade of messages ran into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+// A whole word: a `SendError` is then moved by words, which its reader need not wait for.
+#[repr(usize)]
 pub enum CascadeLimit {
     /// A message caused a message that caused a message, and so on: 64 levels.
     Depth,
@@ -72,9 +75,14 @@ impl Unit {
         self.events.is_empty() && !self.events.spilled() && self.scope.is_none() && self.runaway.is_none()
     }
 
-    /// Whether nothing has to follow the handler but the commit.
+    /// Whether nothing has to follow the handlers that have run.
+    pub(crate) fn is_done(&self) -> bool {
+        self.scope.is_none() && self.only_commits()
+    }
+
+    /// Whether nothing has to follow the handlers that have run but the commit.
     pub(crate) fn only_commits(&self) -> bool {
-        self.events.is_empty() && self.runaway.is_none() && !self.rollback_only
+        self.waiting().next().is_none() && self.runaway.is_none() && !self.rollback_only
     }
 
     pub(crate) fn emit(&mut self, event: Emitted) {
@@ -84,6 +92,12 @@ impl Unit {
             () if self.count_one() >= MAX_EVENTS => self.run_away(&event, CascadeLimit::Events),
             () => self.events.push(Queued { event: Some(event), depth }),
         }
+    }
+
+    /// Makes the place of an event that is handled without waiting there.
+    pub(crate) fn emit_at_once(&mut self) {
+        self.depth += 1;
+        self.events.push(Queued { event: None, depth: self.depth });
     }
 
     /// Counts an event; the answer is how many there were before.
@@ -140,15 +154,20 @@ impl Unit {
     }
 
     /// The scope, opened when it is first asked for.
-    pub(crate) async fn scope(&mut self, container: &dyn Container, meta: &Meta) -> Result<&dyn Scope, BoxError> {
+    pub(super) fn scope<'u>(&'u mut self, container: &'u dyn Container, meta: &'u Meta) -> Soon<'u, &'u dyn Scope> {
         let scope = match self.scope.take() {
-            Some(open) => open,
+            Some(open) => Ok(open),
             None => match container.open(meta) {
-                Opening::Ready(opened) => opened?,
-                Opening::Pending(opening) => opening.await?,
+                Opening::Ready(opened) => opened.map_err(SendError::Scope),
+                Opening::Pending(opening) => {
+                    return Soon::later(async move {
+                        let scope = opening.await.map_err(SendError::Scope)?;
+                        Ok(&**self.scope.insert(scope))
+                    });
+                }
             },
         };
-        Ok(&**self.scope.insert(scope))
+        scope.map(|scope| &**self.scope.insert(scope)).into()
     }
 
     /// Begins to close the scope as a success, if there is one.
@@ -252,6 +271,7 @@ impl Unit {
 }
 
 /// Where a nested message began.
+#[derive(Default)]
 pub(crate) struct Mark {
     events: usize,
     began: Began,
@@ -263,8 +283,10 @@ impl Mark {
     }
 }
 
+#[derive(Default)]
 enum Began {
     /// The scope may have been opened since, and then it is the nested message's own.
+    #[default]
     WithoutScope,
     /// With its savepoint, if it offers them.
     WithScope(Option<Box<dyn Savepoint>>),

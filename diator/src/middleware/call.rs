@@ -3,18 +3,18 @@ use std::error::Error;
 use std::fmt;
 
 use super::exchange::Exchange;
-use super::{Committing, MessageInfo};
+use super::{Committing, MessageInfo, Next, Pipeline};
 use crate::{BoxError, Meta, Request, SendError, SendErrorKind};
 
 /// A message on its way through the middleware, and then what came of it.
 pub struct Call<'a> {
-    pub(super) info: &'a MessageInfo,
+    pub(super) pipeline: &'a Pipeline,
     pub(super) meta: &'a Meta,
     // `None` if no commit belongs to it: it is nested, or an event.
     pub(super) committing: Option<&'a Committing>,
     pub(super) exchange: &'a mut (dyn Exchange + Send + 'a),
-    // The middleware that holds the call now: whom an error has to name.
-    pub(super) middleware: &'static str,
+    // How many of the middlewares have seen the message; the last of them holds it now.
+    pub(super) place: usize,
 }
 
 /// The proof that a message was answered; only [`Next`](super::Next) and [`Call`] give it.
@@ -25,11 +25,32 @@ pub struct Handled(pub(super) ());
 /// A copy of a request, for another attempt.
 pub struct Kept(pub(super) Box<dyn Any + Send>);
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    pub(crate) fn new(
+        pipeline: &'a Pipeline,
+        meta: &'a Meta,
+        committing: Option<&'a Committing>,
+        exchange: &'a mut (dyn Exchange + Send + 'a),
+    ) -> Self {
+        Self { pipeline, meta, committing, exchange, place: 0 }
+    }
+
+    /// Sends the message through the pipeline.
+    pub(crate) async fn go(&mut self) {
+        let _handled = Next::after(0).run(self).await;
+        // Unless a middleware has forgotten the future of `next`, this has happened.
+        self.exchange.cancel();
+        // A middleware that hands out the proof of another message has not answered this one.
+        if self.exchange.reply().is_none() {
+            let outermost = self.pipeline.layers.first().map_or("", |layer| layer.name);
+            self.exchange.reject(outermost, "the message came back without an answer".into());
+        }
+    }
+
     /// Which message it is, and who handles it.
     #[must_use]
     pub fn info(&self) -> &MessageInfo {
-        self.info
+        &self.pipeline.info
     }
 
     /// What travels with the message.
@@ -72,13 +93,13 @@ impl Call<'_> {
     /// `response` is the request's response, or `()` for an event. Another type makes the message fail with
     /// [`SendError::WrongAnswer`], which names this middleware.
     pub fn answer<T: Send + 'static>(&mut self, response: T) -> Handled {
-        self.exchange.answer(self.middleware, &mut Some(response));
+        self.exchange.answer(self.pipeline.holder(self.place), &mut Some(response));
         Handled(())
     }
 
     /// Refuses the message: it fails with [`SendError::Rejected`], which names this middleware.
     pub fn reject(&mut self, reason: impl Into<BoxError>) -> Handled {
-        self.exchange.reject(self.middleware, reason.into());
+        self.exchange.reject(self.pipeline.holder(self.place), reason.into());
         Handled(())
     }
 
@@ -91,7 +112,7 @@ impl Call<'_> {
 
 impl fmt::Debug for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("info", self.info).field("meta", self.meta).finish_non_exhaustive()
+        f.debug_struct("Call").field("info", self.info()).field("meta", self.meta).finish_non_exhaustive()
     }
 }
 

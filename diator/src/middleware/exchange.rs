@@ -4,8 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::{Call, Committing, Next, Pipeline};
-use crate::{BoxError, Meta, Request, SendError, SendErrorKind};
+use crate::{BoxError, Request, SendError, SendErrorKind};
 
 /// A message, its handling and its reply, with their types forgotten.
 ///
@@ -27,24 +26,6 @@ pub(crate) trait Exchange {
     fn cancel(&mut self);
 }
 
-/// Sends a message through the pipeline; `committing` says how far it got, if a commit belongs to it.
-pub(crate) async fn run(
-    pipeline: &Pipeline,
-    meta: &Meta,
-    committing: Option<&Committing>,
-    exchange: &mut (dyn Exchange + Send),
-) {
-    let mut call = Call { info: &pipeline.info, meta, committing, exchange, middleware: "" };
-    let _handled = Next { rest: &pipeline.layers }.run(&mut call).await;
-    // Unless a middleware has forgotten the future of `next`, this has happened.
-    exchange.cancel();
-    // A middleware that hands out the proof of another message has not answered this one.
-    if exchange.reply().is_none() {
-        let middleware = pipeline.layers.first().map_or("", |layer| layer.name);
-        exchange.reject(middleware, "the message came back without an answer".into());
-    }
-}
-
 /// What cannot be: whatever comes out of a pipeline was answered.
 fn unanswered<E>() -> SendError<E> {
     SendError::Rejected { middleware: "", source: "the message was not sent".into() }
@@ -63,9 +44,15 @@ impl<'p, R: Request, A, F> RequestExchange<'p, R, A, F> {
         Self { request: Some(request), reply: None, attempt, running }
     }
 
+    pub(crate) fn succeeded(&self) -> bool {
+        matches!(self.reply, Some(Ok(_)))
+    }
+
     pub(crate) fn into_reply(self) -> Result<R::Response, SendError<R::Error>> {
+        // Each variant on its own: to move a whole reply costs more than to tell which it is.
         match self.reply {
-            Some(reply) => reply,
+            Some(Ok(response)) => Ok(response),
+            Some(Err(error)) => Err(error),
             None => Err(unanswered()),
         }
     }
@@ -138,7 +125,10 @@ where
             self.running.set(Some((self.attempt)(request)));
         }
         if let Some(running) = self.running.as_mut().as_pin_mut() {
-            self.reply = Some(ready!(running.poll(cx)));
+            self.reply = match ready!(running.poll(cx)) {
+                Ok(response) => Some(Ok(response)),
+                Err(error) => Some(Err(error)),
+            };
             self.running.set(None);
         }
         Poll::Ready(())

@@ -156,6 +156,23 @@ impl Pipeline {
     pub(crate) fn is_idle(&self) -> bool {
         all_idle(&self.layers)
     }
+
+    /// The first middleware from this place on that has anything to do, and its place.
+    #[inline]
+    fn first_active(&self, mut place: usize) -> Option<(usize, &Layer)> {
+        loop {
+            let layer = self.layers.get(place)?;
+            if layer.middleware.is_active() {
+                return Some((place, layer));
+            }
+            place += 1;
+        }
+    }
+
+    /// The name of the middleware that holds a call at this place.
+    fn holder(&self, place: usize) -> &'static str {
+        self.layers[..place].last().map_or("", |layer| layer.name)
+    }
 }
 
 /// Whether no middleware has anything to do at present.

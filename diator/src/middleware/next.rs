@@ -1,23 +1,32 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use super::{Call, Committing, Handled, Kept, Layer};
+use super::{Call, Committing, Handled, Kept, Pipeline};
 
 /// What a middleware wraps: the rest of the middleware, then the handler and what follows it.
+// A single word, because it is moved with each message into the future of each middleware.
 pub struct Next<'a> {
-    pub(super) rest: &'a [Layer],
+    /// How many of the middlewares have seen the message.
+    place: usize,
+    pipeline: PhantomData<&'a Pipeline>,
 }
 
 impl<'n> Next<'n> {
+    pub(super) fn after(place: usize) -> Self {
+        Self { place, pipeline: PhantomData }
+    }
+
     /// Lets the message be handled; afterwards the call knows what came of it.
     ///
     /// # Guarantees
     ///
     /// Dropping the future cancels the handling.
-    pub async fn run(self, call: &mut Call<'_>) -> Handled {
-        proceed(self.rest, call).await
+    pub fn run<'f, 'c>(self, call: &'f mut Call<'c>) -> impl Future<Output = Handled> + Send + use<'f, 'c, 'n> {
+        proceed(self.place, call)
     }
 
     /// Lets the message be handled, unless `stop` is ready first; then it is cancelled, and the answer is `None`.
@@ -76,29 +85,32 @@ impl<'n> Next<'n> {
         kept: &Kept,
     ) -> impl Future<Output = Handled> + Send + use<'f, 'c, 'n> {
         call.exchange.restore(&*kept.0);
-        proceed(self.rest, call)
+        proceed(self.place, call)
     }
 }
 
-async fn proceed(layers: &[Layer], call: &mut Call<'_>) -> Handled {
-    let active = layers.iter().position(|layer| layer.middleware.is_active());
-    let Some((layer, rest)) = active.and_then(|first| layers[first..].split_first()) else {
-        Running { call }.await;
-        return Handled(());
-    };
-    let holding = Holding { outer: std::mem::replace(&mut call.middleware, layer.name), call };
-    layer.middleware.handle(holding.call, Next { rest }).await
+fn proceed<'f, 'c>(place: usize, call: &'f mut Call<'c>) -> impl Future<Output = Handled> + Send + use<'f, 'c> {
+    // It is known already, unless a middleware has forgotten the future of an earlier attempt.
+    call.place = place;
+    async {
+        let Some((place, layer)) = call.pipeline.first_active(call.place) else {
+            Running { call }.await;
+            return Handled(());
+        };
+        let holding = Holding { outer: mem::replace(&mut call.place, place + 1), call };
+        layer.middleware.handle(holding.call, Next::after(place + 1)).await
+    }
 }
 
 /// A call in the hands of a middleware; it goes back to the outer one, also when this one's future is dropped.
 struct Holding<'c, 'a> {
     call: &'c mut Call<'a>,
-    outer: &'static str,
+    outer: usize,
 }
 
 impl Drop for Holding<'_, '_> {
     fn drop(&mut self) {
-        self.call.middleware = self.outer;
+        self.call.place = self.outer;
     }
 }
 
@@ -123,7 +135,6 @@ impl Drop for Running<'_, '_> {
 
 impl fmt::Debug for Next<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.rest.iter().map(|layer| layer.name).collect();
-        f.debug_tuple("Next").field(&names).finish()
+        f.debug_struct("Next").field("place", &self.place).finish()
     }
 }

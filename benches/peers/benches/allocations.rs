@@ -1,0 +1,11 @@
+//! How often each contender allocates; a program of its own, since counting takes time.
+
+use diator_peers::tables;
+use tokio::runtime::Builder;
+
+fn main() {
+    let runtime = Builder::new_current_thread().build().expect("there is a runtime");
+    for table in tables(&runtime) {
+        table.print_allocations(&runtime, |work| allocation_counter::measure(work).count_total);
+    }
+}
