@@ -1,0 +1,12 @@
+//! A schema is asked for, and nothing is there that makes one.
+
+use diator::prelude::*;
+use serde::Serialize;
+
+#[derive(Debug, Serialize, NotificationEvent)]
+#[event(topic = "orders", schema)]
+struct OrderPlaced {
+    order_id: u64,
+}
+
+fn main() {}
