@@ -128,12 +128,14 @@ async fn hostile_names_are_shown_and_do_nothing() {
         "a\nb ${x} {file}",
     ];
     for (request, name) in catalog.requests.iter_mut().zip(hostile.into_iter().cycle()) {
-        (request.name, request.type_name, request.response) = (name, name, name);
+        (request.name, request.type_name, request.response, request.marks) = (name, name, name, vec![name]);
         request
             .source
             .iter_mut()
             .for_each(|source| source.file = "javascript:alert(1)//\" onclick=\"alert(1)".to_owned());
-        request.handlers.iter_mut().for_each(|handler| handler.type_name = name);
+        request.handlers.iter_mut().for_each(|handler| {
+            (handler.type_name, handler.middleware) = (name, vec![name]);
+        });
     }
     let page = catalog.html().title(hostile[0]).sources("{file}#L{line}").to_string();
     let (driver, site) = (Driver::start(), Site::serve(page));

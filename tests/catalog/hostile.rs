@@ -29,23 +29,35 @@ pub(crate) const HOSTILE: [&str; 20] = [
     "a-2",
 ];
 
-/// A catalog that is full of them: each in every place that a name can stand in.
-pub(crate) fn hostile() -> Catalog {
+/// Catalogs that are full of them: among all, each stands in every place that a name can stand in.
+fn all_hostile() -> impl Iterator<Item = Catalog> {
+    (0..HOSTILE.len()).map(hostile)
+}
+
+fn hostile(first: usize) -> Catalog {
     let mut catalog = builder().catalog();
-    let mut names = HOSTILE.into_iter().cycle();
+    let mut names = HOSTILE.into_iter().cycle().skip(first);
     let mut next = || names.next().expect("it goes round");
     for request in &mut catalog.requests {
         (request.name, request.type_name, request.response, request.error) = (next(), next(), next(), next());
+        request.marks = vec![next(), next()];
         for handler in &mut request.handlers {
             handler.type_name = next();
+            handler.middleware = vec![next(), next()];
             handler.source.iter_mut().for_each(|source| source.file = next().to_owned());
             handler.dependencies.iter_mut().for_each(|dependency| dependency.field = next());
         }
     }
+    for middleware in &mut catalog.middleware {
+        middleware.name = next();
+    }
+    let broker = catalog.broker.as_mut().expect("it has one");
+    (broker.type_name, broker.source) = (Some(next()), None);
     let pattern = catalog.events.iter().find(|event| event.name == "OrderChanged").expect("it is there").clone();
     catalog.events.extend(HOSTILE.map(|name| {
         let mut event = pattern.clone();
-        (event.name, event.type_name, event.topic) = (name, next(), Some(name));
+        (event.name, event.type_name, event.topic, event.marks) = (name, next(), Some(name), vec![next()]);
+        event.aliases = &HOSTILE;
         event
     }));
     catalog
@@ -53,7 +65,7 @@ pub(crate) fn hostile() -> Catalog {
 
 #[test]
 fn json_gives_every_name_back() {
-    let catalog = hostile();
+    let catalog = hostile(0);
     let value: Value = serde_json::from_str(&catalog.to_json()).expect("it is json");
     let names = |list: &str| -> Vec<String> {
         let list = value[list].as_array().expect("a list");
@@ -66,12 +78,12 @@ fn json_gives_every_name_back() {
 
 #[test]
 fn a_terminal_gets_no_orders() {
-    let catalog = hostile();
-    let mut texts = vec![catalog.to_string()];
-    texts.extend(
-        catalog.requests.iter().map(|request| catalog.describe(request.type_name).expect("it is known").to_string()),
-    );
-    texts.extend(HOSTILE.map(|name| catalog.describe(name).expect("it is known").to_string()));
+    let texts = all_hostile().flat_map(|catalog| {
+        let names: Vec<_> = catalog.requests.iter().map(|request| request.type_name).chain(HOSTILE).collect();
+        let descriptions = names.into_iter().map(|name| catalog.describe(name).expect("it is known").to_string());
+        let changes = builder().catalog().changes_since(&catalog.to_json()).expect("it is a catalog");
+        descriptions.chain([catalog.to_string(), changes.to_string()]).collect::<Vec<_>>()
+    });
     for text in texts {
         let obeyed = |c: char| (c.is_control() && c != '\n') || ('\u{200b}'..='\u{202e}').contains(&c);
         assert_eq!(text.chars().find(|c| obeyed(*c)), None, "{text:?}");
@@ -81,9 +93,9 @@ fn a_terminal_gets_no_orders() {
 
 #[test]
 fn a_chart_has_nothing_but_its_own_lines() {
-    let chart = hostile().mermaid();
+    let charts = all_hostile().map(|catalog| catalog.mermaid());
     let mut labels = Vec::new();
-    for line in chart.lines().skip(1) {
+    for line in charts.flat_map(|chart| chart.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()) {
         let Some((node, rest)) = line.split_once('"') else {
             let parts: Vec<_> = line.split_whitespace().collect();
             let is_node =
@@ -119,7 +131,7 @@ fn decoded(label: &str) -> String {
 
 #[test]
 fn asyncapi_stays_valid_and_keeps_every_name() {
-    let document = assert_valid(&hostile(), "\"title\"\n</script>");
+    let document = assert_valid(&hostile(0), "\"title\"\n</script>");
     let messages = document["components"]["messages"].as_object().expect("an object");
     for name in HOSTILE {
         let found = messages.values().filter(|message| message["name"] == name);

@@ -131,7 +131,7 @@ impl Writer<'_> {
             let service = clean(&crate::registry::short(dependency.type_name));
             text += &format!(
                 "    needs      {service} as `{}`, {}{optional}\n",
-                dependency.field,
+                clean(dependency.field),
                 lifetime(dependency.lifetime)
             );
         }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::changes::{BLESS, bless_or};
+use super::labels::clean;
 use super::{Catalog, json};
 use crate::BoxError;
 
@@ -177,7 +178,7 @@ fn read(edge: &Value) -> Option<Edge> {
 
 fn show((message, handler, causes): &Edge) -> String {
     let handler = handler.as_ref().map(|handler| format!(" (handled by {handler})")).unwrap_or_default();
-    format!("{message}{handler} -> {causes}")
+    clean(&format!("{message}{handler} -> {causes}"))
 }
 
 /// Edges that do not belong to the program: they begin or end at something that it does not have.

@@ -1,6 +1,7 @@
 use serde_json::Value;
 
 use super::{Change, Impact, schema};
+use crate::catalog::labels::clean;
 
 /// What differs between two catalogs, as JSON.
 pub(super) fn catalogs(old: &Value, new: &Value) -> Vec<Change> {
@@ -13,7 +14,7 @@ pub(super) fn catalogs(old: &Value, new: &Value) -> Vec<Change> {
 }
 
 pub(super) fn note(changes: &mut Vec<Change>, impact: Impact, text: String) {
-    changes.push(Change { impact, text });
+    changes.push(Change { impact, text: clean(&text) });
 }
 
 fn list_of(value: &Value) -> Vec<&Value> {
