@@ -36,7 +36,7 @@ fn places_do_not_count() {
 #[test]
 fn a_renamed_or_moved_event_breaks_consumers() {
     let renamed = changes(|was| message(was, "OrderChanged")["name"] = json!("OrderUpdated"));
-    let text = "the ecst event `OrderState`: name was \"OrderUpdated\", now \"OrderChanged\"";
+    let text = "the ECST event `OrderState`: name was \"OrderUpdated\", now \"OrderChanged\"";
     assert_eq!(renamed, [(Impact::Consumers, text.to_owned())]);
     let moved = changes(|was| message(was, "OrderChanged")["topic"] = json!("changes"));
     assert_eq!(moved[0].0, Impact::Consumers);
@@ -127,7 +127,7 @@ fn a_schema_may_grow_but_not_shrink_or_change() {
         variants,
         [(
             Impact::Consumers,
-            "the ecst event `Payment`: its schema: it has alternatives that readers do not know".to_owned()
+            "the ECST event `Payment`: its schema: it has alternatives that readers do not know".to_owned()
         )]
     );
 }
@@ -174,7 +174,7 @@ fn a_test_fails_with_the_differences_and_says_what_to_do() {
     assert_eq!(
         told,
         "breaks consumers of the events:\n  \
-           - the ecst event `catalog::world::OrderState`: name was \"OrderUpdated\", now \"OrderChanged\"\n\
+           - the ECST event `catalog::world::OrderState`: name was \"OrderUpdated\", now \"OrderChanged\"\n\
          breaks who sends the messages:\n  \
            - the query `catalog::world::CountOrders`: it has lost its handler `shop::Gone`\n\
          other changes:\n  \

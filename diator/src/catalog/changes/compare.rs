@@ -43,7 +43,7 @@ fn is_on_the_wire(message: &Value) -> bool {
 }
 
 fn title(message: &Value) -> String {
-    format!("the {} `{}`", text(message, "kind").replace('_', " "), text(message, "type"))
+    format!("the {} `{}`", text(message, "kind").replace('_', " ").replace("ecst", "ECST"), text(message, "type"))
 }
 
 fn message(old: &Value, new: &Value, changes: &mut Vec<Change>) {

@@ -65,7 +65,11 @@ impl Page<'_> {
             (kind, requests + self.catalog.events.iter().filter(|event| event.kind == kind).count())
         };
         let counted = KINDS.into_iter().map(count).filter(|(_, number)| *number > 0);
-        let counts = counted.map(|(kind, number)| format!("{number} {}", words(kind)[usize::from(number != 1)]));
+        // In the colours of the graph, which they explain.
+        let counts = counted.map(|(kind, number)| {
+            let [one, many] = words(kind);
+            format!("<span class={}>{number} {}</span>", class(one), if number == 1 { one } else { many })
+        });
         counts.collect::<Vec<_>>().join(", ")
     }
 
@@ -245,7 +249,7 @@ impl fmt::Display for Html<'_> {
 <body>
 <header>
 <h1>{title}</h1><p>{counts}</p>
-<input id=search type=search placeholder="Search: message, handler, kind" aria-label=Search>
+<input id=search type=search placeholder="Search: message, handler, kind, mark" aria-label=Search>
 <output id=found></output>
 </header>
 <main>
