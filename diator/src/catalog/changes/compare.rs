@@ -13,8 +13,8 @@ pub(super) fn catalogs(old: &Value, new: &Value) -> Vec<Change> {
     changes
 }
 
-pub(super) fn note(changes: &mut Vec<Change>, impact: Impact, text: String) {
-    changes.push(Change { impact, text: clean(&text) });
+pub(super) fn note(changes: &mut Vec<Change>, impact: Impact, text: &str) {
+    changes.push(Change { impact, text: clean(text) });
 }
 
 fn list_of(value: &Value) -> Vec<&Value> {
@@ -31,10 +31,10 @@ fn messages(mut old: Vec<&Value>, mut new: Vec<&Value>, changes: &mut Vec<Change
     }
     for was in old {
         let impact = if is_on_the_wire(was) { Impact::Consumers } else { Impact::Senders };
-        note(changes, impact, format!("{} is gone", title(was)));
+        note(changes, impact, &format!("{} is gone", title(was)));
     }
     for is in new {
-        note(changes, Impact::Nobody, format!("{} is new", title(is)));
+        note(changes, Impact::Nobody, &format!("{} is new", title(is)));
     }
 }
 
@@ -56,10 +56,10 @@ fn message(old: &Value, new: &Value, changes: &mut Vec<Change>) {
             "aliases" => aliases(&title, was, is, changes),
             "marks" => marks(&title, was, is, changes),
             "name" | "kind" | "topic" if is_on_the_wire(old) || is_on_the_wire(new) => {
-                note(changes, Impact::Consumers, change);
+                note(changes, Impact::Consumers, &change);
             }
-            "response" | "error" | "kind" => note(changes, Impact::Senders, change),
-            _ => note(changes, Impact::Nobody, change),
+            "response" | "error" | "kind" => note(changes, Impact::Senders, &change),
+            _ => note(changes, Impact::Nobody, &change),
         }
     }
 }
@@ -79,10 +79,10 @@ pub(super) fn changed(field: &str, was: &Value, is: &Value) -> String {
 fn aliases(title: &str, was: &Value, is: &Value, changes: &mut Vec<Change>) {
     let (was, is) = (list_of(was), list_of(is));
     for lost in was.iter().filter(|alias| !is.contains(alias)) {
-        note(changes, Impact::Senders, format!("{title}: it is no longer read under the name {lost}"));
+        note(changes, Impact::Senders, &format!("{title}: it is no longer read under the name {lost}"));
     }
     for new in is.iter().filter(|alias| !was.contains(alias)) {
-        note(changes, Impact::Nobody, format!("{title}: it is now also read under the name {new}"));
+        note(changes, Impact::Nobody, &format!("{title}: it is now also read under the name {new}"));
     }
 }
 
@@ -90,7 +90,7 @@ fn marks(title: &str, was: &Value, is: &Value, changes: &mut Vec<Change>) {
     let (was, is) = (list_of(was), list_of(is));
     let lost = was.iter().filter(|mark| !is.contains(mark)).map(|mark| format!("it has lost its mark {mark}"));
     let new = is.iter().filter(|mark| !was.contains(mark)).map(|mark| format!("its mark {mark} is new"));
-    lost.chain(new).for_each(|change| note(changes, Impact::Nobody, format!("{title}: {change}")));
+    lost.chain(new).for_each(|change| note(changes, Impact::Nobody, &format!("{title}: {change}")));
 }
 
 fn handlers(title: &str, old: &Value, new: &Value, changes: &mut Vec<Change>) {
@@ -103,15 +103,15 @@ fn handlers(title: &str, old: &Value, new: &Value, changes: &mut Vec<Change>) {
             Some(place) => {
                 for (field, was, is) in differing(handler, is.remove(place)) {
                     let change = if field == "dependencies" { needs(was, is) } else { changed(field, was, is) };
-                    note(changes, Impact::Nobody, format!("{title}: its handler `{name}`: {change}"));
+                    note(changes, Impact::Nobody, &format!("{title}: its handler `{name}`: {change}"));
                 }
             }
-            None => note(changes, impact, format!("{title}: it has lost its handler `{name}`")),
+            None => note(changes, impact, &format!("{title}: it has lost its handler `{name}`")),
         }
     }
     for handler in is {
         let name = text(handler, "type");
-        note(changes, Impact::Nobody, format!("{title}: its handler `{name}` is new"));
+        note(changes, Impact::Nobody, &format!("{title}: its handler `{name}` is new"));
     }
 }
 
@@ -128,6 +128,6 @@ fn text(value: &Value, field: &str) -> String {
 fn broker(old: &Value, new: &Value, changes: &mut Vec<Change>) {
     for (field, was, is) in differing(old, new) {
         let impact = if field == "content_type" && !is.is_null() { Impact::Consumers } else { Impact::Nobody };
-        note(changes, impact, format!("the broker: {}", changed(field, was, is)));
+        note(changes, impact, &format!("the broker: {}", changed(field, was, is)));
     }
 }

@@ -95,7 +95,7 @@ impl Comparison<'_> {
             "" => format!("{}: its schema: {text}", self.title),
             path => format!("{}: its field `{}`: {text}", self.title, path.escape_debug()),
         };
-        note(self.changes, impact, text);
+        note(self.changes, impact, &text);
     }
 }
 
