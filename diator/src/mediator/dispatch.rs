@@ -1,4 +1,4 @@
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::convert::Infallible;
 use std::future::{Future, ready};
 use std::marker::PhantomData;
@@ -63,10 +63,10 @@ where
     H: RequestHandler<R>,
 {
     async move {
-        let Some(handler) = dispatch.mediator.built::<H>(slot) else {
+        let Some(handler) = dispatch.mediator.built(slot).and_then(|built| built.downcast_ref::<H>()) else {
             return dispatch.send_dyn(request).await;
         };
-        let root = Root::enter(dispatch.mediator, dispatch.meta)?;
+        let Some(root) = Root::enter(dispatch.mediator, dispatch.meta) else { return Err(SendError::ShuttingDown) };
         let mut unit = Unit::default();
         let result = handler.handle(request, &mut RequestContext::new(root.run(&mut unit))).await;
         if unit.is_untouched() {
@@ -83,7 +83,7 @@ where
 }
 
 fn send_from<'a, R: Request>(mediator: &'a Mediator, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
-    match mediator.route::<R>() {
+    match mediator.route(TypeId::of::<R>()).and_then(|route| route.downcast_ref::<Box<dyn Route<R>>>()) {
         Some(route) => route.send(origin, request),
         None => Box::pin(ready(Err(SendError::Unhandled { request: std::any::type_name::<R>() }))),
     }
@@ -91,9 +91,14 @@ fn send_from<'a, R: Request>(mediator: &'a Mediator, origin: Origin<'a>, request
 
 impl Mediator {
     #[inline]
-    fn built<H: 'static>(&self, slot: &SlotIndex) -> Option<&H> {
+    fn built(&self, slot: &SlotIndex) -> Option<&(dyn Any + Send + Sync)> {
         let Slot { handler, layers } = self.0.slots.get(slot.get())?.as_ref()?;
-        handler.downcast_ref().filter(|_| all_idle(layers))
+        all_idle(layers).then_some(&**handler)
+    }
+
+    /// A `Box<dyn Route<R>>` for the request `R`, whose identity this is.
+    fn route(&self, request: TypeId) -> Option<&(dyn Any + Send + Sync)> {
+        self.0.routes.get(&request).map(|route| &**route)
     }
 }
 
@@ -113,9 +118,9 @@ pub(crate) struct Root<'a> {
 
 impl<'a> Root<'a> {
     #[inline(always)]
-    pub(super) fn enter<E>(mediator: &'a Mediator, meta: Meta) -> Result<Self, SendError<E>> {
-        let running = Running::enter(mediator).ok_or(SendError::ShuttingDown)?;
-        Ok(Self { mediator, meta, running: Some(running) })
+    pub(super) fn enter(mediator: &'a Mediator, meta: Meta) -> Option<Self> {
+        let running = Running::enter(mediator)?;
+        Some(Self { mediator, meta, running: Some(running) })
     }
 
     /// Counts the message among those that a shutdown waits for.
@@ -193,14 +198,8 @@ impl<'a> Run<'a> {
         send_from(self.mediator, Origin::Nested(self), request)
     }
 
-    /// Builds a handler whose dependencies belong to this unit of work.
-    pub(crate) async fn build<H: Inject>(&mut self) -> Result<H, Failure> {
-        let mut slots = H::Slots::default();
-        self.fill(&mut slots, H::DEPENDENCIES, std::any::type_name::<H>()).await?;
-        Ok(H::build(slots))
-    }
-
-    async fn fill(
+    /// Gets what a handler is built from whose dependencies belong to this unit of work.
+    pub(crate) async fn fill(
         &mut self,
         slots: &mut dyn Slots,
         dependencies: &'static [Dependency],
@@ -275,18 +274,14 @@ impl<R: Request, H: RequestHandler<R> + Inject> RouteTo<R, H> {
         let for_this_message;
         let handler = match self.built() {
             Some(built) => built,
-            None => match attempt.run().build::<H>().await {
-                Ok(handler) => {
-                    for_this_message = handler;
-                    &for_this_message
-                }
-                Err(failure) => {
-                    if let Soon::Later(rest) = attempt.end(false) {
-                        rest.await.ok();
-                    }
+            None => {
+                let mut slots = H::Slots::default();
+                if let Err(failure) = attempt.fill(&mut slots, H::DEPENDENCIES, std::any::type_name::<H>()).await {
                     return Err(widen(failure));
                 }
-            },
+                for_this_message = H::build(slots);
+                &for_this_message
+            }
         };
         let result = handler.handle(request, &mut RequestContext::new(attempt.run())).await;
         match attempt.end(result.is_ok()) {

@@ -1,4 +1,4 @@
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
@@ -82,7 +82,9 @@ impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
         let handler = match self.built() {
             Some(built) => built,
             None => {
-                for_this_event = run.build::<H>().await.map_err(widen)?;
+                let mut slots = H::Slots::default();
+                run.fill(&mut slots, H::DEPENDENCIES, type_name::<H>()).await.map_err(widen)?;
+                for_this_event = H::build(slots);
                 &for_this_event
             }
         };

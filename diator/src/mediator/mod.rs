@@ -200,10 +200,6 @@ impl Mediator {
         let stays = <E::Kind as EventKind<E>>::MESSAGE_TYPE.is_none();
         self.0.events.get(&TypeId::of::<E>()).filter(|route| stays && route.after_commit.is_empty())
     }
-
-    fn route<R: Request>(&self) -> Option<&dyn dispatch::Route<R>> {
-        self.0.routes.get(&TypeId::of::<R>())?.downcast_ref::<Box<dyn dispatch::Route<R>>>().map(|route| &**route)
-    }
 }
 
 /// A mediator, and what the next message is to carry; made by [`Mediator::with`].
@@ -255,7 +251,7 @@ impl<'a> MediatorWith<'a> {
     }
 
     async fn emit_here<E: Event>(self, event: E) -> Result<(), EmitError> {
-        let root = Root::enter(self.mediator, self.meta)?;
+        let Some(root) = Root::enter(self.mediator, self.meta) else { return Err(SendError::ShuttingDown) };
         let mut unit = Unit::default();
         let handled = match self.mediator.at_once::<E>() {
             Some(route) => {
