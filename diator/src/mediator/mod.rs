@@ -255,7 +255,7 @@ impl<'a> MediatorWith<'a> {
         let mut unit = Unit::default();
         let handled = match self.mediator.at_once::<E>() {
             Some(route) => {
-                unit.emit_at_once();
+                unit.begin_with_event();
                 root.run(&mut unit).run_handlers(route, E::NAME, &event).await
             }
             None => {
@@ -263,10 +263,12 @@ impl<'a> MediatorWith<'a> {
                 Ok(())
             }
         };
-        match unit.is_done() {
-            true => handled,
-            false => root.conclude(&mut unit, handled, None).await,
+        if unit.is_untouched() {
+            // There is nothing to drop, which the compiler cannot see.
+            std::mem::forget(unit);
+            return handled;
         }
+        root.conclude(&mut unit, handled, None).await
     }
 }
 
