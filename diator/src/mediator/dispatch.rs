@@ -168,7 +168,7 @@ impl<'a> Root<'a> {
 }
 
 /// What the sender gets: the handler's result, unless what followed it went wrong.
-fn answer<T: Send + 'static, E>(
+pub(super) fn answer<T: Send + 'static, E>(
     result: Result<T, SendError<E>>,
     ended: Result<(), Failure>,
 ) -> Result<T, SendError<E>> {
