@@ -22,6 +22,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use diator::broker::{Guarantees, MessageBroker, OutboundMessage, PublishError, Receipt};
+use diator::middleware::TracingMiddleware;
 use diator::prelude::*;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -125,6 +126,7 @@ async fn main() -> Result<(), BoxError> {
     let mediator = Mediator::from_registry()
         .container(Services::new().singleton::<Warehouse>(warehouse))
         .broker(Console { down: std::env::var_os("BROKER_DOWN").is_some() })
+        .middleware(TracingMiddleware::new())
         // The order stands: the client gets its 201, and the operator learns what is left to do.
         .on_undelivered(|undelivered| tracing::warn!("{undelivered}"))
         .build()?;

@@ -1,9 +1,13 @@
 use std::fmt;
-use std::time::{Duration, Instant};
+#[cfg(not(feature = "allocations"))]
+use std::time::Instant;
 
+#[cfg(not(feature = "allocations"))]
 use crate::median;
 
-/// Several contenders at the same work, measured turn by turn, so that what else the machine does meets all of them.
+/// Several contenders at the same work: their times, measured turn by turn, so that what else the machine does meets all of
+/// them; with the feature `allocations` how often each allocates.
+// Not both at once: to count allocations makes each of them slower.
 #[derive(Default)]
 pub struct Contest<'a> {
     contenders: Vec<Contender<'a>>,
@@ -13,8 +17,7 @@ struct Contender<'a> {
     name: &'a str,
     /// Does its work so many times.
     work: Box<dyn FnMut(u32) + 'a>,
-    nanoseconds: Vec<f64>,
-    allocations: f64,
+    figures: Vec<f64>,
 }
 
 impl<'a> Contest<'a> {
@@ -27,45 +30,62 @@ impl<'a> Contest<'a> {
     /// Adds a contender; the first is what the others are compared with.
     #[must_use]
     pub fn with(mut self, name: &'a str, work: impl FnMut(u32) + 'a) -> Self {
-        self.contenders.push(Contender { name, work: Box::new(work), nanoseconds: Vec::new(), allocations: 0.0 });
+        self.contenders.push(Contender { name, work: Box::new(work), figures: Vec::new() });
         self
     }
 
     /// Lets each work so many times in each of the turns, whose order changes.
     #[must_use]
+    #[cfg(not(feature = "allocations"))]
     pub fn run(mut self, turns: usize, times: u32) -> Self {
-        for contender in &mut self.contenders {
-            (contender.work)(times);
-            let counted = allocation_counter::measure(|| (contender.work)(times));
-            contender.allocations = counted.count_total as f64 / f64::from(times);
-        }
+        self.contenders.iter_mut().for_each(|contender| (contender.work)(times));
         let count = self.contenders.len();
         for turn in 0..turns {
             for place in 0..count {
                 let contender = &mut self.contenders[(turn + place) % count];
                 let begun = Instant::now();
                 (contender.work)(times);
-                contender.nanoseconds.push(per_time(begun.elapsed(), times));
+                contender.figures.push(begun.elapsed().as_secs_f64() * 1e9 / f64::from(times));
             }
+        }
+        self
+    }
+
+    /// Lets each work so many times, after a first time that is not counted.
+    #[must_use]
+    #[cfg(feature = "allocations")]
+    pub fn run(mut self, _turns: usize, times: u32) -> Self {
+        for Contender { work, figures, .. } in &mut self.contenders {
+            work(times);
+            let counted = allocation_counter::measure(|| work(times));
+            figures.push(counted.count_total as f64 / f64::from(times));
         }
         self
     }
 }
 
-fn per_time(elapsed: Duration, times: u32) -> f64 {
-    elapsed.as_secs_f64() * 1e9 / f64::from(times)
-}
-
 /// A table in Markdown: medians, and the median of the ratios within each turn.
+#[cfg(not(feature = "allocations"))]
 impl fmt::Display for Contest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| | ns | ratio | allocations |\n|---|---:|---:|---:|")?;
+        writeln!(f, "| | ns | ratio |\n|---|---:|---:|")?;
         let Some(first) = self.contenders.first() else { return Ok(()) };
         for contender in &self.contenders {
-            let pairs = contender.nanoseconds.iter().zip(&first.nanoseconds);
+            let pairs = contender.figures.iter().zip(&first.figures);
             let ratio = median(pairs.map(|(ours, base)| ours / base).collect());
-            let (name, time) = (contender.name, median(contender.nanoseconds.clone()));
-            writeln!(f, "| {name} | {time:.0} | {ratio:.2} | {:.1} |", contender.allocations)?;
+            writeln!(f, "| {} | {:.0} | {ratio:.2} |", contender.name, median(contender.figures.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+/// A table in Markdown.
+#[cfg(feature = "allocations")]
+impl fmt::Display for Contest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "| | allocations |\n|---|---:|")?;
+        for contender in &self.contenders {
+            writeln!(f, "| {} | {:.1} |", contender.name, contender.figures[0])?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::container::{Container, DependencyKey, Lifetime, NotRegistered, Place, Resolving, Scope, unanswered};
 use crate::registry::Dependency;
-use crate::{BoxError, Meta};
+use crate::{BoxError, BoxFuture, Meta};
 
 #[cfg(feature = "froodi")]
 pub use self::dependency::{PerhapsSized, Sizing, sized_or};
@@ -121,43 +121,83 @@ impl<First: Slot, Rest: Slots> Slots for (First, Rest) {
 }
 
 /// Asks the container for the fields of one handler.
+// The others are asked for even if one fails, so that all that is missing is reported.
 pub(crate) struct Resolver<'a> {
-    pub(crate) container: &'a dyn Container,
-    pub(crate) dependencies: &'static [Dependency],
-    pub(crate) slots: &'a mut dyn Slots,
+    container: &'a dyn Container,
+    dependencies: &'static [Dependency],
+    slots: &'a mut dyn Slots,
+    /// The dependency that is asked for next.
+    next: usize,
+    missing: Vec<MissingDependency>,
 }
 
-impl Resolver<'_> {
+/// What is resolved at once, or the future of it.
+pub(crate) enum Services<'a> {
+    Ready(Result<(), ResolveError>),
+    Pending(BoxFuture<'a, Result<(), ResolveError>>),
+}
+
+impl<'a> Resolver<'a> {
+    pub(crate) fn new(
+        container: &'a dyn Container,
+        dependencies: &'static [Dependency],
+        slots: &'a mut dyn Slots,
+    ) -> Self {
+        Self { container, dependencies, slots, next: 0, missing: Vec::new() }
+    }
+
     /// Fills the slots while the mediator is built: with singletons.
-    pub(crate) fn singletons(self) -> Result<(), ResolveError> {
-        let mut missing = Vec::new();
-        for (index, dependency) in self.dependencies.iter().enumerate() {
-            let Some(slot) = self.slots.slot(index) else { continue };
-            if dependency.is_left_out(self.container) {
-                continue;
-            }
-            let resolved = self.container.singleton(&dependency.key, Place::of(slot));
-            missing.extend(dependency.missing(resolved, slot));
+    pub(crate) fn singletons(mut self) -> Result<(), ResolveError> {
+        let container = self.container;
+        while let Some((key, place)) = self.next() {
+            let resolved = container.singleton(key, place);
+            self.resolved(resolved);
         }
-        ResolveError::unless_empty(missing)
+        self.end()
     }
 
     /// Fills the slots for one message.
-    // The others are asked for even if one fails, so that all that is missing is reported.
-    pub(crate) async fn services(self, scope: &dyn Scope, meta: &Meta) -> Result<(), ResolveError> {
-        let mut missing = Vec::new();
-        for (index, dependency) in self.dependencies.iter().enumerate() {
-            let Some(slot) = self.slots.slot(index) else { continue };
-            if dependency.is_left_out(self.container) {
-                continue;
-            }
-            let resolved = match scope.resolve(&dependency.key, meta, Place::of(slot)) {
+    pub(crate) fn services(mut self, scope: &'a dyn Scope, meta: &'a Meta) -> Services<'a> {
+        while let Some((key, place)) = self.next() {
+            let Resolving::Ready(resolved) = scope.resolve(key, meta, place) else {
+                // It is asked for again: the future here borrows its place, and so cannot be taken along.
+                return Services::Pending(Box::pin(self.services_in_time(scope, meta)));
+            };
+            self.resolved(resolved);
+        }
+        Services::Ready(self.end())
+    }
+
+    async fn services_in_time(mut self, scope: &dyn Scope, meta: &Meta) -> Result<(), ResolveError> {
+        while let Some((key, place)) = self.next() {
+            let resolved = match scope.resolve(key, meta, place) {
                 Resolving::Ready(resolved) => resolved,
                 Resolving::Pending(resolving) => resolving.await,
             };
-            missing.extend(dependency.missing(resolved, slot));
+            self.resolved(resolved);
         }
-        ResolveError::unless_empty(missing)
+        self.end()
+    }
+
+    fn next(&mut self) -> Option<(&'static DependencyKey, Place<'_>)> {
+        loop {
+            let dependency = self.dependencies.get(self.next)?;
+            if !dependency.is_left_out(self.container) {
+                return Some((&dependency.key, Place::of(self.slots.slot(self.next)?)));
+            }
+            self.next += 1;
+        }
+    }
+
+    fn resolved(&mut self, resolved: Result<(), BoxError>) {
+        let slot = self.slots.slot(self.next);
+        let missing = self.dependencies[self.next].missing(resolved, slot.is_some_and(|slot| slot.is_filled()));
+        self.missing.extend(missing);
+        self.next += 1;
+    }
+
+    fn end(self) -> Result<(), ResolveError> {
+        if self.missing.is_empty() { Ok(()) } else { Err(ResolveError { missing: self.missing }) }
     }
 }
 
@@ -166,9 +206,9 @@ impl Dependency {
         self.optional && container.lifetime(&self.key) == Lifetime::Missing
     }
 
-    fn missing(&self, resolved: Result<(), BoxError>, slot: &dyn Slot) -> Option<MissingDependency> {
+    fn missing(&self, resolved: Result<(), BoxError>, filled: bool) -> Option<MissingDependency> {
         let source = match resolved {
-            Ok(()) if slot.is_filled() => return None,
+            Ok(()) if filled => return None,
             Ok(()) => unanswered(&self.key),
             Err(source) if self.optional && NotRegistered::is(&source, &self.key) => return None,
             Err(source) => source,
@@ -188,12 +228,6 @@ struct MissingDependency {
 #[derive(Debug)]
 pub struct ResolveError {
     missing: Vec<MissingDependency>,
-}
-
-impl ResolveError {
-    fn unless_empty(missing: Vec<MissingDependency>) -> Result<(), Self> {
-        if missing.is_empty() { Ok(()) } else { Err(Self { missing }) }
-    }
 }
 
 impl fmt::Display for ResolveError {

@@ -162,7 +162,8 @@ impl Error for NotRegistered {}
 pub enum Resolving<'a> {
     /// The service is in its place, or cannot be had.
     Ready(Result<(), BoxError>),
-    /// The service takes time: a connection, a transaction.
+    /// The service takes time: a connection, a transaction. Nothing must happen before the future is polled: it may be
+    /// dropped, and asked for again.
     Pending(BoxFuture<'a, Result<(), BoxError>>),
 }
 

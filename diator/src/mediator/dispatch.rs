@@ -10,7 +10,7 @@ use super::journey::{Journey, Origin};
 use super::running::{Entered, Running};
 use super::soon::Soon;
 use super::unit::Unit;
-use crate::inject::{Inject, Resolver, Slots};
+use crate::inject::{Inject, Resolver, Services, Slots};
 use crate::middleware::{Call, Committing, Layer, Pipeline, RequestExchange, all_idle};
 use crate::registry::{Dependency, SlotIndex};
 use crate::{BoxFuture, Meta, Request, RequestContext, RequestHandler, SendError};
@@ -66,15 +66,18 @@ where
         let Some(handler) = dispatch.mediator.built(slot).and_then(|built| built.downcast_ref::<H>()) else {
             return dispatch.send_dyn(request).await;
         };
-        let Some(root) = Root::enter(dispatch.mediator, dispatch.meta) else { return Err(SendError::ShuttingDown) };
+        // The meta is lent: to move it costs more than most of what happens here.
+        let Dispatch { mediator, meta } = &dispatch;
+        let Some(_running) = Running::enter(*mediator) else { return Err(SendError::ShuttingDown) };
         let mut unit = Unit::default();
-        let result = handler.handle(request, &mut RequestContext::new(root.run(&mut unit))).await;
+        let run = Run { mediator, meta, unit: &mut unit };
+        let result = handler.handle(request, &mut RequestContext::new(run)).await;
         if unit.is_untouched() {
             // There is nothing to drop, which the compiler cannot see.
             std::mem::forget(unit);
             return result.map_err(SendError::Handler);
         }
-        let ended = match root.end(&mut unit, result.is_ok(), None) {
+        let ended = match (Run { mediator, meta, unit: &mut unit }).end(result.is_ok(), None) {
             Soon::Now(()) => Ok(()),
             Soon::Later(rest) => rest.await,
         };
@@ -162,8 +165,7 @@ impl<'a> Root<'a> {
         succeeded: bool,
         committing: Option<&'r Committing>,
     ) -> Soon<'r, ()> {
-        let run = self.run(unit);
-        if succeeded { run.finish(committing) } else { run.fail() }
+        self.run(unit).end(succeeded, committing)
     }
 }
 
@@ -193,22 +195,39 @@ impl<'a> Run<'a> {
         Run { mediator: self.mediator, meta: self.meta, unit: self.unit }
     }
 
+    /// What follows the handler: the same for every message.
+    pub(super) fn end(self, succeeded: bool, committing: Option<&'a Committing>) -> Soon<'a, ()> {
+        if succeeded { self.finish(committing) } else { self.fail() }
+    }
+
     /// Sends a nested request.
     pub(crate) fn send<R: Request>(self, request: R) -> BoxFuture<'a, SendResult<R>> {
         send_from(self.mediator, Origin::Nested(self), request)
     }
 
     /// Gets what a handler is built from whose dependencies belong to this unit of work.
-    pub(crate) async fn fill(
-        &mut self,
-        slots: &mut dyn Slots,
+    pub(super) fn fill<'r>(
+        &'r mut self,
+        slots: &'r mut dyn Slots,
         dependencies: &'static [Dependency],
         handler: &'static str,
-    ) -> Result<(), Failure> {
-        let container = &*self.mediator.0.container;
-        let scope = self.unit.scope(container, self.meta).await.map_err(SendError::Scope)?;
-        let resolved = Resolver { container, dependencies, slots }.services(scope, self.meta).await;
-        resolved.map_err(|source| SendError::Resolve { handler, source })
+    ) -> Soon<'r, ()> {
+        let (container, meta) = (&*self.mediator.0.container, self.meta);
+        let resolver = Resolver::new(container, dependencies, slots);
+        let failed = move |source| SendError::Resolve { handler, source };
+        match self.unit.scope(container, meta) {
+            Soon::Now(scope) => match resolver.services(scope, meta) {
+                Services::Ready(resolved) => resolved.map_err(failed).into(),
+                Services::Pending(rest) => Soon::later(async move { rest.await.map_err(failed) }),
+            },
+            Soon::Later(opening) => Soon::later(async move {
+                let scope = opening.await?;
+                match resolver.services(scope, meta) {
+                    Services::Ready(resolved) => resolved.map_err(failed),
+                    Services::Pending(rest) => rest.await.map_err(failed),
+                }
+            }),
+        }
     }
 }
 
@@ -276,7 +295,14 @@ impl<R: Request, H: RequestHandler<R> + Inject> RouteTo<R, H> {
             Some(built) => built,
             None => {
                 let mut slots = H::Slots::default();
-                if let Err(failure) = attempt.fill(&mut slots, H::DEPENDENCIES, std::any::type_name::<H>()).await {
+                let filled = match attempt.run().fill(&mut slots, H::DEPENDENCIES, std::any::type_name::<H>()) {
+                    Soon::Now(()) => Ok(()),
+                    Soon::Later(rest) => rest.await,
+                };
+                if let Err(failure) = filled {
+                    if let Soon::Later(rest) = attempt.end(false) {
+                        rest.await.ok();
+                    }
                     return Err(widen(failure));
                 }
                 for_this_message = H::build(slots);

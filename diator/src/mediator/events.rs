@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::dispatch::{Run, widen};
+use super::soon::Soon;
 use crate::event::Decode;
 use crate::inject::Inject;
 use crate::middleware::{Call, EventExchange, Pipeline, all_idle};
@@ -83,7 +84,9 @@ impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
             Some(built) => built,
             None => {
                 let mut slots = H::Slots::default();
-                run.fill(&mut slots, H::DEPENDENCIES, type_name::<H>()).await.map_err(widen)?;
+                if let Soon::Later(rest) = run.fill(&mut slots, H::DEPENDENCIES, type_name::<H>()) {
+                    rest.await.map_err(widen)?;
+                }
                 for_this_event = H::build(slots);
                 &for_this_event
             }

@@ -106,7 +106,7 @@ impl<'a> Run<'a> {
         let mut messages = self.messages()?;
         let inner = &self.mediator.0;
         if let (Some(outbox), false) = (&inner.outbox, messages.is_empty()) {
-            let scope = self.unit.scope(&*inner.container, self.meta).await.map_err(SendError::Scope)?;
+            let scope = self.unit.scope(&*inner.container, self.meta).get().await?;
             outbox.stage(scope, self.meta, &messages).await.map_err(SendError::Stage)?;
             messages.clear();
         }

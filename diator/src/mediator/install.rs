@@ -109,7 +109,7 @@ impl<'b> Install<'b> {
     fn built<H: Inject>(&mut self, descriptor: &HandlerDescriptor) -> Option<Built> {
         self.built_once(descriptor, |container| {
             let mut slots = H::Slots::default();
-            Resolver { container, dependencies: H::DEPENDENCIES, slots: &mut slots }.singletons()?;
+            Resolver::new(container, H::DEPENDENCIES, &mut slots).singletons()?;
             Ok(Arc::new(H::build(slots)))
         })
     }

@@ -5,9 +5,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::dispatch::{Dispatch, Failure, Root, Run};
 use super::soon::Soon;
 use super::unit::{Mark, Unit};
-use crate::inject::Slots;
 use crate::middleware::Committing;
-use crate::registry::Dependency;
 use crate::{Meta, SendError};
 
 /// Where a request comes from.
@@ -165,22 +163,6 @@ impl Attempt<'_, '_> {
             Self::Outside { root, unit, .. } => root.run(unit),
             Self::Nested(nested) => nested.0.run.reborrow(),
         }
-    }
-
-    /// Gets what the handler is built from; the attempt ends if that fails.
-    pub(super) async fn fill(
-        &mut self,
-        slots: &mut dyn Slots,
-        dependencies: &'static [Dependency],
-        handler: &'static str,
-    ) -> Result<(), Failure> {
-        let filled = self.run().fill(slots, dependencies, handler).await;
-        if filled.is_err()
-            && let Soon::Later(rest) = self.end(false)
-        {
-            rest.await.ok();
-        }
-        filled
     }
 
     /// What follows the handler: the same for every message.

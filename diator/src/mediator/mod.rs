@@ -214,8 +214,7 @@ impl Mediator {
             return Ok(());
         }
         let run = Run { mediator: self, meta, unit: &mut unit };
-        let end = if handled.is_ok() { run.finish(None) } else { run.fail() };
-        match end {
+        match run.end(handled.is_ok(), None) {
             Soon::Now(()) => handled,
             Soon::Later(rest) => answer(handled, rest.await),
         }

@@ -13,6 +13,14 @@ impl<'a, T: Send + 'a> Soon<'a, T> {
     pub(super) fn later(rest: impl Future<Output = Result<T, Failure>> + Send + 'a) -> Self {
         Self::Later(Box::pin(rest))
     }
+
+    /// For where a future more or less does not matter.
+    pub(super) async fn get(self) -> Result<T, Failure> {
+        match self {
+            Self::Now(output) => Ok(output),
+            Self::Later(rest) => rest.await,
+        }
+    }
 }
 
 impl<'a, T: Send + 'a> From<Result<T, Failure>> for Soon<'a, T> {

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use smallvec::SmallVec;
 
+use super::soon::Soon;
 use crate::container::{Closing, Container, Opening, Outcome, Savepoint, Scope};
 use crate::event::Emitted;
-use crate::{BoxError, Meta};
+use crate::{BoxError, Meta, SendError};
 
 /// How deep events and nested sends may cause each other.
 const MAX_DEPTH: u16 = 64;
@@ -156,15 +157,20 @@ impl Unit {
     }
 
     /// The scope, opened when it is first asked for.
-    pub(crate) async fn scope(&mut self, container: &dyn Container, meta: &Meta) -> Result<&dyn Scope, BoxError> {
+    pub(super) fn scope<'u>(&'u mut self, container: &'u dyn Container, meta: &'u Meta) -> Soon<'u, &'u dyn Scope> {
         let scope = match self.scope.take() {
-            Some(open) => open,
+            Some(open) => Ok(open),
             None => match container.open(meta) {
-                Opening::Ready(opened) => opened?,
-                Opening::Pending(opening) => opening.await?,
+                Opening::Ready(opened) => opened.map_err(SendError::Scope),
+                Opening::Pending(opening) => {
+                    return Soon::later(async move {
+                        let scope = opening.await.map_err(SendError::Scope)?;
+                        Ok(&**self.scope.insert(scope))
+                    });
+                }
             },
         };
-        Ok(&**self.scope.insert(scope))
+        scope.map(|scope| &**self.scope.insert(scope)).into()
     }
 
     /// Begins to close the scope as a success, if there is one.
