@@ -154,7 +154,7 @@ const CASES: [(&str, Run); 12] = [
     }),
 ];
 
-fn sending<T, E: Debug>(times: u64, layers: usize, send: impl AsyncFn(&Mediator, u64) -> Result<T, E>) {
+fn sending<T, E: Debug>(times: u64, layers: usize, mut send: impl AsyncFnMut(&Mediator, u64) -> Result<T, E>) {
     let mediator = mediator(layers);
     repeat(times, async |number| send(&mediator, number).await.expect("it succeeds"));
 }

@@ -1,4 +1,4 @@
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::convert::Infallible;
 use std::future::{Future, ready};
 use std::marker::PhantomData;
@@ -64,18 +64,21 @@ where
     H: RequestHandler<R>,
 {
     async move {
-        let Some(handler) = dispatch.mediator.built::<H>(slot) else {
+        let Some(handler) = dispatch.mediator.built(slot).and_then(|built| built.downcast_ref::<H>()) else {
             return dispatch.send_dyn(request).await;
         };
-        let root = Root::enter(dispatch.mediator, dispatch.meta)?;
+        // The meta is lent: to move it costs more than most of what happens here.
+        let Dispatch { mediator, meta } = &dispatch;
+        let Some(_running) = Running::enter(*mediator) else { return Err(SendError::ShuttingDown) };
         let mut unit = Unit::default();
-        let result = handler.handle(request, &mut RequestContext::new(root.run(&mut unit))).await;
+        let run = Run { mediator, meta, unit: &mut unit };
+        let result = handler.handle(request, &mut RequestContext::new(run)).await;
         if unit.is_untouched() {
             // There is nothing to drop, which the compiler cannot see.
             std::mem::forget(unit);
             return result.map_err(SendError::Handler);
         }
-        let ended = match root.end(&mut unit, result.is_ok(), None) {
+        let ended = match (Run { mediator, meta, unit: &mut unit }).end(result.is_ok(), None) {
             Soon::Now(()) => Ok(()),
             Soon::Later(rest) => rest.await,
         };
@@ -84,7 +87,7 @@ where
 }
 
 fn send_from<'a, R: Request>(mediator: &'a Mediator, origin: Origin<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
-    match mediator.route::<R>() {
+    match mediator.route(TypeId::of::<R>()).and_then(|route| route.downcast_ref::<Box<dyn Route<R>>>()) {
         Some(route) => route.send(origin, request),
         None => Box::pin(ready(Err(SendError::Unhandled { request: std::any::type_name::<R>() }))),
     }
@@ -92,9 +95,14 @@ fn send_from<'a, R: Request>(mediator: &'a Mediator, origin: Origin<'a>, request
 
 impl Mediator {
     #[inline]
-    fn built<H: 'static>(&self, slot: &SlotIndex) -> Option<&H> {
+    fn built(&self, slot: &SlotIndex) -> Option<&(dyn Any + Send + Sync)> {
         let Slot { handler, layers } = self.0.slots.get(slot.get())?.as_ref()?;
-        handler.downcast_ref().filter(|_| all_idle(layers))
+        all_idle(layers).then_some(&**handler)
+    }
+
+    /// A `Box<dyn Route<R>>` for the request `R`, whose identity this is.
+    fn route(&self, request: TypeId) -> Option<&(dyn Any + Send + Sync)> {
+        self.0.routes.get(&request).map(|route| &**route)
     }
 }
 
@@ -114,9 +122,9 @@ pub(crate) struct Root<'a> {
 
 impl<'a> Root<'a> {
     #[inline(always)]
-    pub(super) fn enter<E>(mediator: &'a Mediator, meta: Meta) -> Result<Self, SendError<E>> {
-        let running = Running::enter(mediator).ok_or(SendError::ShuttingDown)?;
-        Ok(Self { mediator, meta, running: Some(running) })
+    pub(super) fn enter(mediator: &'a Mediator, meta: Meta) -> Option<Self> {
+        let running = Running::enter(mediator)?;
+        Some(Self { mediator, meta, running: Some(running) })
     }
 
     /// Counts the message among those that a shutdown waits for.
@@ -158,13 +166,12 @@ impl<'a> Root<'a> {
         succeeded: bool,
         committing: Option<&'r Committing>,
     ) -> Soon<'r, ()> {
-        let run = self.run(unit);
-        if succeeded { run.finish(committing) } else { run.fail() }
+        self.run(unit).end(succeeded, committing)
     }
 }
 
 /// What the sender gets: the handler's result, unless what followed it went wrong.
-fn answer<T: Send + 'static, E>(
+pub(super) fn answer<T: Send + 'static, E>(
     result: Result<T, SendError<E>>,
     ended: Result<(), Failure>,
 ) -> Result<T, SendError<E>> {
@@ -197,21 +204,18 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// What follows the handler: the same for every message.
+    pub(super) fn end(self, succeeded: bool, committing: Option<&'a Committing>) -> Soon<'a, ()> {
+        if succeeded { self.finish(committing) } else { self.fail() }
+    }
+
     /// Sends a nested request.
     pub(crate) fn send<R: Request>(self, request: R) -> BoxFuture<'a, SendResult<R>> {
         send_from(self.mediator, Origin::Nested(self), request)
     }
 
-    /// Builds a handler whose dependencies belong to this unit of work.
-    pub(crate) async fn build<H: Inject>(&mut self) -> Result<H, Failure> {
-        let mut slots = H::Slots::default();
-        if let Soon::Later(rest) = self.fill(&mut slots, H::DEPENDENCIES, std::any::type_name::<H>()) {
-            rest.await?;
-        }
-        Ok(H::build(slots))
-    }
-
-    fn fill<'r>(
+    /// Gets what a handler is built from whose dependencies belong to this unit of work.
+    pub(super) fn fill<'r>(
         &'r mut self,
         slots: &'r mut dyn Slots,
         dependencies: &'static [Dependency],
@@ -298,18 +302,21 @@ impl<R: Request, H: RequestHandler<R> + Inject> RouteTo<R, H> {
         let for_this_message;
         let handler = match self.built() {
             Some(built) => built,
-            None => match attempt.run().build::<H>().await {
-                Ok(handler) => {
-                    for_this_message = handler;
-                    &for_this_message
-                }
-                Err(failure) => {
+            None => {
+                let mut slots = H::Slots::default();
+                let filled = match attempt.run().fill(&mut slots, H::DEPENDENCIES, std::any::type_name::<H>()) {
+                    Soon::Now(()) => Ok(()),
+                    Soon::Later(rest) => rest.await,
+                };
+                if let Err(failure) = filled {
                     if let Soon::Later(rest) = attempt.end(false) {
                         rest.await.ok();
                     }
                     return Err(widen(failure));
                 }
-            },
+                for_this_message = H::build(slots);
+                &for_this_message
+            }
         };
         let result = handler.handle(request, &mut RequestContext::new(attempt.run())).await;
         match attempt.end(result.is_ok()) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::dispatch::{Run, widen};
+use super::soon::Soon;
 use crate::catalog::Cause;
 use crate::event::Decode;
 use crate::inject::Inject;
@@ -87,7 +88,11 @@ impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
         let handler = match self.built() {
             Some(built) => built,
             None => {
-                for_this_event = run.build::<H>().await.map_err(widen)?;
+                let mut slots = H::Slots::default();
+                if let Soon::Later(rest) = run.fill(&mut slots, H::DEPENDENCIES, type_name::<H>()) {
+                    rest.await.map_err(widen)?;
+                }
+                for_this_event = H::build(slots);
                 &for_this_event
             }
         };

@@ -41,9 +41,10 @@ pub use self::receive::{HandlerFailure, ReceiveError, Received};
 pub use self::service::RequestService;
 pub use self::unit::CascadeLimit;
 
-use self::dispatch::{Root, Slot};
+use self::dispatch::{Slot, answer};
 use self::events::EventRoute;
 use self::running::Running;
+use self::soon::Soon;
 use self::unit::Unit;
 
 /// Why an event that was emitted from outside a handler failed: there is no handler's own error.
@@ -206,14 +207,34 @@ impl Mediator {
         ShutdownReport { messages: self.0.messages.count(), tasks: self.0.tasks.count() }
     }
 
+    // The meta is lent, and a success is written anew at the end: to move either costs more than most of the rest.
+    async fn emit_with<E: Event>(&self, meta: &Meta, event: E) -> Result<(), EmitError> {
+        let Some(_running) = Running::enter(self) else { return Err(SendError::ShuttingDown) };
+        let mut unit = Unit::default();
+        let mut handled = Ok(());
+        match self.at_once::<E>() {
+            Some(route) => {
+                unit.begin_with_event();
+                handled = Run { mediator: self, meta, unit: &mut unit }.run_handlers(route, E::NAME, &event).await;
+            }
+            None => unit.emit(E::Kind::emitted(event)),
+        }
+        if unit.is_untouched() && handled.is_ok() {
+            // There is nothing to drop, which the compiler cannot see.
+            std::mem::forget(unit);
+            return Ok(());
+        }
+        let run = Run { mediator: self, meta, unit: &mut unit };
+        match run.end(handled.is_ok(), None) {
+            Soon::Now(()) => handled,
+            Soon::Later(rest) => answer(handled, rest.await),
+        }
+    }
+
     /// The handlers of the event, if it need not outlive them.
     fn at_once<E: Event>(&self) -> Option<&EventRoute> {
         let stays = <E::Kind as EventKind<E>>::MESSAGE_TYPE.is_none();
         self.0.events.get(&TypeId::of::<E>()).filter(|route| stays && route.after_commit.is_empty())
-    }
-
-    fn route<R: Request>(&self) -> Option<&dyn dispatch::Route<R>> {
-        self.0.routes.get(&TypeId::of::<R>())?.downcast_ref::<Box<dyn dispatch::Route<R>>>().map(|route| &**route)
     }
 }
 
@@ -257,30 +278,14 @@ impl<'a> MediatorWith<'a> {
     /// # Errors
     ///
     /// As for [`Mediator::emit`].
-    pub async fn emit<E: Event>(self, event: E) -> Result<(), EmitError> {
-        let span = tracing::info_span!(target: "diator", "emit", diator.message = E::NAME);
-        match span.is_none() {
-            true => self.emit_here(event).await,
-            false => self.emit_here(event).instrument(span).await,
-        }
-    }
-
-    async fn emit_here<E: Event>(self, event: E) -> Result<(), EmitError> {
-        let root = Root::enter(self.mediator, self.meta)?;
-        let mut unit = Unit::default();
-        let handled = match self.mediator.at_once::<E>() {
-            Some(route) => {
-                unit.emit_at_once();
-                root.run(&mut unit).run_handlers(route, E::NAME, &event).await
+    pub fn emit<E: Event>(self, event: E) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E> {
+        let Self { mediator, meta } = self;
+        async move {
+            let span = tracing::info_span!(target: "diator", "emit", diator.message = E::NAME);
+            match span.is_none() {
+                true => mediator.emit_with(&meta, event).await,
+                false => mediator.emit_with(&meta, event).instrument(span).await,
             }
-            None => {
-                unit.emit(E::Kind::emitted(event));
-                Ok(())
-            }
-        };
-        match unit.is_done() {
-            true => handled,
-            false => root.conclude(&mut unit, handled, None).await,
         }
     }
 }

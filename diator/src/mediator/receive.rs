@@ -66,7 +66,7 @@ impl Mediator {
     ///
     /// Each variant of [`ReceiveError`] says when it occurs.
     pub async fn receive(&self, message: InboundMessage) -> Result<Received, ReceiveError> {
-        let root = Root::enter::<BoxError>(self, Meta::new()).map_err(|_| ReceiveError::ShuttingDown)?;
+        let root = Root::enter(self, Meta::new()).ok_or(ReceiveError::ShuttingDown)?;
         let Some(event) = self.event_named(message.message_type, &message.name) else {
             return Err(ReceiveError::Unknown { message_type: message.message_type, name: message.name });
         };

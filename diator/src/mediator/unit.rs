@@ -43,6 +43,8 @@ impl fmt::Display for CascadeLimit {
 pub(crate) struct Unit {
     // All events that were emitted, in order; those that are done are `None`, so that places stay what they are.
     events: SmallVec<[Queued; 1]>,
+    // Whether it began with one that is not among them, because it was handled at once.
+    began_with_event: bool,
     scope: Option<Box<dyn Scope>>,
     depth: u16,
     rollback_only: bool,
@@ -75,14 +77,9 @@ impl Unit {
         self.events.is_empty() && !self.events.spilled() && self.scope.is_none() && self.runaway.is_none()
     }
 
-    /// Whether nothing has to follow the handlers that have run.
-    pub(crate) fn is_done(&self) -> bool {
-        self.scope.is_none() && self.only_commits()
-    }
-
-    /// Whether nothing has to follow the handlers that have run but the commit.
+    /// Whether nothing has to follow the handler but the commit.
     pub(crate) fn only_commits(&self) -> bool {
-        self.waiting().next().is_none() && self.runaway.is_none() && !self.rollback_only
+        self.events.is_empty() && self.runaway.is_none() && !self.rollback_only
     }
 
     pub(crate) fn emit(&mut self, event: Emitted) {
@@ -94,18 +91,24 @@ impl Unit {
         }
     }
 
-    /// Makes the place of an event that is handled without waiting there.
-    pub(crate) fn emit_at_once(&mut self) {
+    /// Counts an event that is handled at once, without a place among the others.
+    #[inline]
+    pub(crate) fn begin_with_event(&mut self) {
         self.depth += 1;
-        self.events.push(Queued { event: None, depth: self.depth });
+        self.began_with_event = true;
     }
 
     /// Counts an event; the answer is how many there were before.
     fn count_one(&self) -> usize {
         match &self.total {
             Some(total) => total.fetch_add(1, Ordering::Relaxed),
-            None => self.events.len(),
+            None => self.emitted(),
         }
+    }
+
+    /// How many events there were, as far as this unit of work counts them by itself.
+    fn emitted(&self) -> usize {
+        usize::from(self.began_with_event) + self.events.len()
     }
 
     fn run_away(&mut self, event: &Emitted, limit: CascadeLimit) {
@@ -143,7 +146,7 @@ impl Unit {
 
     /// Takes those events out that have handlers which wait for the commit.
     pub(crate) fn take_waiting(&mut self) -> Vec<(Emitted, Lineage)> {
-        let emitted = self.events.len();
+        let emitted = self.emitted();
         let mut waiting = Vec::new();
         for Queued { event, depth } in mem::take(&mut self.events) {
             let Some(event) = event.filter(|event| !event.pending().goes_to_the_broker()) else { continue };
