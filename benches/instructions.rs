@@ -156,7 +156,7 @@ const CASES: [(&str, Run); 12] = [
 
 fn sending<T, E: Debug>(times: u64, layers: usize, mut send: impl AsyncFnMut(&Mediator, u64) -> Result<T, E>) {
     let mediator = mediator(layers);
-    repeat(times, async |number| send(&mediator, number).await.expect("it succeeds"));
+    repeat(times, async move |number| send(&mediator, number).await.expect("it succeeds"));
 }
 
 fn repeat<T>(times: u64, mut work: impl AsyncFnMut(u64) -> T) {

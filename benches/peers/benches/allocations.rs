@@ -1,6 +1,6 @@
-//! How often each contender allocates; a program of its own, since counting takes time.
+//! How often each contender allocates, and how large the futures are; a program of its own, since counting takes time.
 
-use diator_peers::tables;
+use diator_peers::{sizes, tables};
 use tokio::runtime::Builder;
 
 fn main() {
@@ -8,4 +8,5 @@ fn main() {
     for table in tables(&runtime) {
         table.print_allocations(&runtime, |work| allocation_counter::measure(work).count_total);
     }
+    sizes();
 }

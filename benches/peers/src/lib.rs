@@ -8,4 +8,4 @@ mod table;
 mod tables;
 
 pub use self::table::{Table, handled, median};
-pub use self::tables::{tables, two_tasks};
+pub use self::tables::{sizes, tables, two_tasks};

@@ -59,6 +59,14 @@ pub fn tables(runtime: &Runtime) -> Vec<Table> {
     ]
 }
 
+/// Prints how large the futures are of a request of eight bytes.
+pub fn sizes() {
+    println!("\n| future of one message | bytes |\n|---|---:|");
+    for (future, size) in ours::sizes() {
+        println!("| {future} | {size} |");
+    }
+}
+
 /// Prints what two tasks send on one mediator, compared with one task.
 pub fn two_tasks(turns: usize) {
     const TIMES: u64 = 200_000;

@@ -194,3 +194,17 @@ pub(crate) async fn repeat_dyn(mediator: Mediator, times: u64) {
         black_box(mediator.send_dyn(Add(black_box(number))).await.unwrap());
     }
 }
+
+/// How large futures are, in bytes.
+pub(crate) fn sizes() -> [(&'static str, usize); 3] {
+    let mediator = shared();
+    [
+        ("the handler's own", size_of_answer(<AddHandler as RequestHandler<Add>>::handle)),
+        ("`send`, the handler's within it", size_of_val(&mediator.send(Add(1)))),
+        ("`send_dyn`", size_of_val(&mediator.send_dyn(Add(1)))),
+    ]
+}
+
+fn size_of_answer<H, R, C, F>(_handle: impl FnOnce(H, R, C) -> F) -> usize {
+    size_of::<F>()
+}
