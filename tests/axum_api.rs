@@ -207,8 +207,7 @@ async fn a_signal_lets_a_running_request_finish() {
 fn what_the_readme_shows_is_in_the_example() {
     let (readme, example) = (include_str!("../README.md"), include_str!("../examples/axum_api.rs"));
     let section = readme.split("## In a web service").nth(1).unwrap().split("\n## ").next().unwrap();
-    let blocks: Vec<&str> =
-        section.split("```rust,ignore\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let blocks: Vec<&str> = section.split("```rs\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert_eq!(blocks.len(), 3);
     for block in blocks {
         assert!(example.contains(block), "the example does not say:\n{block}");
