@@ -1,10 +1,13 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 /// How many counters share the work, so that threads do not wait for each other's cache lines.
 const SHARDS: usize = 16;
+/// How long at most a shutdown overlooks that the last one has left: see [`Entered`].
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Counts what is running, so that a shutdown can wait for it.
 pub(crate) struct Running {
@@ -13,10 +16,16 @@ pub(crate) struct Running {
     left: Notify,
 }
 
-/// A counter on cache lines of its own; two, because processors fetch them in pairs.
+/// Counters on cache lines of their own; two, because processors fetch them in pairs.
 #[repr(align(128))]
 #[derive(Default)]
-struct Shard(AtomicUsize);
+struct Shard {
+    entered: AtomicUsize,
+    /// Who left on the thread that owns the shard: only that thread writes here.
+    left: AtomicUsize,
+    /// Who left on the other threads that use it.
+    left_elsewhere: AtomicUsize,
+}
 
 impl Running {
     pub(crate) fn new() -> Self {
@@ -44,8 +53,16 @@ impl Running {
         self.closed.load(Ordering::SeqCst)
     }
 
+    /// How many are running, or a few more: those that leave meanwhile.
     pub(crate) fn count(&self) -> usize {
-        self.shards.iter().map(|shard| shard.0.load(Ordering::SeqCst)).sum()
+        // Who left has entered before: read in this order, nobody is overlooked.
+        let left = |shard: &Shard| {
+            let here = shard.left.load(Ordering::Acquire);
+            here.wrapping_add(shard.left_elsewhere.load(Ordering::Acquire))
+        };
+        let left = self.shards.iter().map(left).fold(0, usize::wrapping_add);
+        let entered = self.shards.iter().map(|shard| shard.entered.load(Ordering::SeqCst));
+        entered.fold(0, usize::wrapping_add).wrapping_sub(left)
     }
 
     /// Waits until nothing is running; only after [`close`](Self::close) does that stay so.
@@ -55,52 +72,129 @@ impl Running {
             if self.count() == 0 {
                 return;
             }
-            left.await;
+            let _in_time = tokio::time::timeout(LOOK_AGAIN, left).await;
+        }
+    }
+
+    #[inline]
+    fn leave(&self) {
+        let (shard, owned) = shard_of_this_thread();
+        let shard = &self.shards[shard];
+        if owned {
+            let left = shard.left.load(Ordering::Relaxed);
+            shard.left.store(left.wrapping_add(1), Ordering::Release);
+        } else {
+            shard.left_elsewhere.fetch_add(1, Ordering::Release);
+        }
+        if self.closed.load(Ordering::SeqCst) {
+            self.left.notify_waiters();
         }
     }
 }
 
-/// One that is running; dropping it counts it out.
+/// One that is running; dropping it counts it out, on whichever thread that is.
+// Counting out on a thread's own counter is no atomic read-modify-write, which would take as long as a whole message. For
+// that, who leaves in the moment of the closing may not see it and wake nobody: whoever waits looks again.
 pub(crate) struct Entered<T: AsRef<Running>> {
     owner: T,
-    shard: usize,
 }
 
 impl<T: AsRef<Running>> Entered<T> {
     #[inline]
     pub(crate) fn new(owner: T) -> Self {
-        let shard = shard_of_this_thread();
-        owner.as_ref().shards[shard].0.fetch_add(1, Ordering::SeqCst);
-        Self { owner, shard }
+        let (shard, _) = shard_of_this_thread();
+        owner.as_ref().shards[shard].entered.fetch_add(1, Ordering::SeqCst);
+        Self { owner }
     }
 }
 
 impl<T: AsRef<Running>> Drop for Entered<T> {
     #[inline]
     fn drop(&mut self) {
-        let running = self.owner.as_ref();
-        running.shards[self.shard].0.fetch_sub(1, Ordering::SeqCst);
-        if running.closed.load(Ordering::SeqCst) {
-            running.left.notify_waiters();
-        }
+        self.owner.as_ref().leave();
     }
 }
 
+/// The shard that this thread uses, and whether it owns it; the first threads do.
 #[inline]
-fn shard_of_this_thread() -> usize {
+fn shard_of_this_thread() -> (usize, bool) {
     const UNASSIGNED: usize = usize::MAX;
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static SHARD: Cell<usize> = const { Cell::new(UNASSIGNED) };
+        static NUMBER: Cell<usize> = const { Cell::new(UNASSIGNED) };
     }
-    if SHARD.get() == UNASSIGNED {
-        SHARD.set(NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
+    if NUMBER.get() == UNASSIGNED {
+        NUMBER.set(NEXT.fetch_add(1, Ordering::Relaxed));
     }
-    SHARD.get()
+    let number = NUMBER.get();
+    (number % SHARDS, number < SHARDS)
 }
 
 impl AsRef<Self> for Running {
     fn as_ref(&self) -> &Self {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use super::{Entered, Running, SHARDS};
+
+    #[test]
+    fn who_enters_on_one_thread_may_leave_on_another() {
+        let running = Arc::new(Running::new());
+        let entered: Vec<_> = (0..3).map(|_| Running::enter(running.clone()).unwrap()).collect();
+        assert_eq!(running.count(), 3);
+        thread::spawn(move || drop(entered)).join().unwrap();
+        assert_eq!(running.count(), 0);
+    }
+
+    #[test]
+    fn more_threads_than_counters_share_them() {
+        let running = Arc::new(Running::new());
+        let threads = (0..SHARDS * 3).map(|_| {
+            let running = running.clone();
+            thread::spawn(move || (0..1_000).for_each(|_| drop(Running::enter(running.clone()).unwrap())))
+        });
+        threads.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(running.count(), 0);
+    }
+
+    #[test]
+    fn once_it_is_closed_nobody_enters() {
+        let running = Running::new();
+        running.close();
+        assert!(Running::enter(&running).is_none());
+        assert_eq!(running.count(), 0);
+        let further = Entered::new(&running);
+        assert_eq!(running.count(), 1);
+        drop(further);
+        assert_eq!(running.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_was_let_in_is_waited_for() {
+        for _ in 0..500 {
+            let (running, over) = (Arc::new(Running::new()), Arc::new(AtomicBool::new(false)));
+            let enter = || {
+                let (running, over) = (running.clone(), over.clone());
+                thread::spawn(move || {
+                    while let Some(_entered) = Running::enter(&*running) {
+                        thread::yield_now();
+                        assert!(!over.load(Ordering::SeqCst), "it was let in, and is still here");
+                    }
+                })
+            };
+            let threads = [enter(), enter()];
+            thread::yield_now();
+            running.close();
+            running.idle().await;
+            over.store(true, Ordering::SeqCst);
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        }
     }
 }
