@@ -67,22 +67,27 @@ where
         let Some(handler) = dispatch.mediator.built(slot).and_then(|built| built.downcast_ref::<H>()) else {
             return dispatch.send_dyn(request).await;
         };
-        // The meta is lent: to move it costs more than most of what happens here.
-        let Dispatch { mediator, meta } = &dispatch;
-        let Some(_running) = Running::enter(*mediator) else { return Err(SendError::ShuttingDown) };
-        let mut unit = Unit::default();
-        let run = Run { mediator, meta, unit: &mut unit };
-        let result = handler.handle(request, &mut RequestContext::new(run)).await;
-        if unit.is_untouched() {
+        let result = {
+            // The meta is lent: to move it costs more than most of what happens here.
+            let Dispatch { mediator, meta } = &dispatch;
+            let Some(_running) = Running::enter(*mediator) else { return Err(SendError::ShuttingDown) };
+            let mut unit = Unit::default();
+            let run = Run { mediator, meta, unit: &mut unit };
+            let result = handler.handle(request, &mut RequestContext::new(run)).await;
+            if !unit.is_untouched() {
+                let ended = match (Run { mediator, meta, unit: &mut unit }).end(result.is_ok(), None) {
+                    Soon::Now(()) => Ok(()),
+                    Soon::Later(rest) => rest.await,
+                };
+                return answer(result.map_err(SendError::Handler), ended);
+            }
             // There is nothing to drop, which the compiler cannot see.
             std::mem::forget(unit);
-            return result.map_err(SendError::Handler);
-        }
-        let ended = match (Run { mediator, meta, unit: &mut unit }).end(result.is_ok(), None) {
-            Soon::Now(()) => Ok(()),
-            Soon::Later(rest) => rest.await,
+            result
         };
-        answer(result.map_err(SendError::Handler), ended)
+        drop(dispatch);
+        // Made last of all: it is larger than the handler's own result, and nothing has to move it.
+        result.map_err(SendError::Handler)
     }
 }
 
