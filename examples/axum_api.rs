@@ -134,12 +134,12 @@ async fn main() -> Result<(), BoxError> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, routes(mediator.clone())).with_graceful_shutdown(terminated()).await?;
+    let served = axum::serve(listener, routes(mediator.clone())).with_graceful_shutdown(terminated()).await;
 
     // What a request that went away has committed is still being published.
     let left = mediator.shutdown(Duration::from_secs(10)).await;
     println!("stopped, with {} messages and {} tasks left", left.messages, left.tasks);
-    Ok(())
+    Ok(served?)
 }
 
 async fn terminated() {
