@@ -397,8 +397,9 @@ mod tests {
         );
         mediator.receive(message).await?;
 
-        edges.assert_matches("../docs/catalog/edges.json");
+        // What breaks others comes first: whoever blesses the edges has read it.
         mediator.catalog().with_edges(&edges)?.assert_matches("../docs/catalog/catalog.json");
+        edges.assert_matches("../docs/catalog/edges.json");
         Ok(())
     }
 }

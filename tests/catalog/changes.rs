@@ -133,6 +133,17 @@ fn a_schema_may_grow_but_not_shrink_or_change() {
 }
 
 #[test]
+fn what_arrives_may_not_need_more() {
+    let needs = "the notification event `PaymentArrived`: its field `order_id`: whoever sends the event must \
+                 now give it";
+    let found = changes(|was| message(was, "PaymentArrived")["schema"]["required"] = json!([]));
+    assert_eq!(found, [(Impact::Senders, needs.to_owned())]);
+    // One that is only sent is always written with it.
+    let found = changes(|was| message(was, "OrderChanged")["schema"]["required"] = json!([]));
+    assert!(found.iter().all(|(impact, _)| *impact == Impact::Nobody) && !found.is_empty(), "{found:?}");
+}
+
+#[test]
 fn another_format_breaks_consumers() {
     let format = changes(|was| was["broker"]["content_type"] = json!("application/cloudevents+json"));
     assert_eq!(format[0].0, Impact::Consumers);

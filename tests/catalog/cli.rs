@@ -96,6 +96,10 @@ fn edges_come_from_a_file() {
     std::fs::write(&file, edge.replace("OrderPlaced", "Gone")).expect("it can be written");
     let stale = refused(&["mermaid", "--edges", path], 2);
     assert!(stale.contains("note them down again"), "{stale}");
+    let described = catalog(&["describe", "PlaceOrder", "--edges", path]);
+    assert!(described.status.success(), "who mends the program still wants to see it: {described:?}");
+    assert!(text(&described.stderr).starts_with("warning: the edges do not fit"), "{described:?}");
+    assert!(text(&described.stdout).contains("PlaceOrderHandler"), "{described:?}");
     std::fs::write(&file, "{}").expect("it can be written");
     assert!(refused(&["json", "--edges", path], 2).contains(path));
     std::fs::remove_file(&file).expect("it was written");

@@ -55,12 +55,19 @@ fn a_description_tells_who_handles_it_and_what_happens_then() {
     shows(&placed, &["marks", "Audited"]);
     shows(&placed, &["required"]);
     assert!(!text.contains("nothing was observed"), "{text}");
-    let then = text.split_once("what happens then\n").expect("much happens").1;
+    let then = text.split_once("what happens then, by name\n").expect("much happens").1;
     assert_eq!(
         then,
-        "    domain event OrderPlaced -> Note, Ship, Mail\n      command ShipOrder -> Warehouse\n    \
+        "    domain event OrderPlaced -> Note, Ship, Mail (after the commit)\n      command ShipOrder -> Warehouse\n    \
          notification event OrderPlacedNotification -> the broker, topic \"orders\"\n"
     );
+}
+
+#[test]
+fn an_event_is_found_under_each_name_that_it_is_read_by() {
+    let catalog = catalog();
+    assert_eq!(catalog.describe("MoneyCame"), catalog.describe("PaymentArrived"));
+    assert!(catalog.describe("MoneyCame").is_some() && catalog.names().any(|name| name == "MoneyCame"));
 }
 
 #[test]
@@ -79,9 +86,9 @@ fn circles_and_many_ways_to_one_message_are_told_once() {
     let catalog = builder().catalog().with_edges(&edges).expect("they fit");
     let text = catalog.describe("PlaceOrder").expect("it is known").to_string();
     assert_eq!(
-        text.split_once("what happens then\n").expect("much happens").1,
+        text.split_once("what happens then, by name\n").expect("much happens").1,
         "    command ShipOrder -> Warehouse\n      \
-               domain event OrderPlaced -> Note, Ship, Mail\n        \
+               domain event OrderPlaced -> Note, Ship, Mail (after the commit)\n        \
                  ECST event OrderState -> the broker as \"OrderChanged\", topic \"orders\"\n        \
                  command PlaceOrder -> PlaceOrderHandler (see above)\n    \
              command catalog::world::first::Cancel -> Warehouse\n      \

@@ -40,7 +40,11 @@ impl<'a> Tree<'a> {
     }
 
     fn handled_by(&self, handlers: &[HandlerEntry]) -> String {
-        let names: Vec<_> = handlers.iter().map(|handler| self.labels.label(handler.type_name)).collect();
+        let name = |handler: &HandlerEntry| {
+            let when = if handler.after_commit { " (after the commit)" } else { "" };
+            self.labels.label(handler.type_name) + when
+        };
+        let names: Vec<_> = handlers.iter().map(name).collect();
         if names.is_empty() { names.concat() } else { format!(" -> {}", names.join(", ")) }
     }
 

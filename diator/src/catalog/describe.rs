@@ -18,8 +18,8 @@ impl fmt::Display for Description {
 }
 
 impl Catalog {
-    /// Describes what is called so: a message, by its type with or without the path or by its name on the wire, or
-    /// the message of a handler.
+    /// Describes what is called so: a message, by its type with or without the path or by a name under which it is
+    /// read from the wire, or the message of a handler.
     ///
     /// Several that share the name are all described. `None` if nothing is called so.
     #[must_use]
@@ -28,7 +28,8 @@ impl Catalog {
         let called = |type_name: &str| type_name == name || writer.is_short(type_name, name);
         let handles = |handlers: &[HandlerEntry]| handlers.iter().any(|handler| called(handler.type_name));
         let requests = self.requests.iter().filter(|r| called(r.type_name)).map(|r| writer.request(r));
-        let events = self.events.iter().filter(|e| e.name == name || called(e.type_name)).map(|e| writer.event(e));
+        let named = |event: &EventEntry| event.name == name || event.aliases.contains(&name);
+        let events = self.events.iter().filter(|e| named(e) || called(e.type_name)).map(|e| writer.event(e));
         let mut found: Vec<_> = requests.chain(events).collect();
         if found.is_empty() {
             let requests = self.requests.iter().filter(|r| handles(&r.handlers)).map(|r| writer.request(r));
@@ -42,7 +43,8 @@ impl Catalog {
         let types = self.requests.iter().map(|r| r.type_name).chain(self.events.iter().map(|e| e.type_name));
         let types = types.chain(self.handlers().map(|handler| handler.type_name));
         let short = types.map(crate::registry::short);
-        let names: BTreeSet<_> = short.chain(self.events.iter().map(|event| event.name.to_owned())).collect();
+        let wire = self.events.iter().flat_map(|event| event.aliases.iter().chain([&event.name]));
+        let names: BTreeSet<_> = short.chain(wire.map(|name| (*name).to_owned())).collect();
         names.into_iter()
     }
 }
@@ -114,6 +116,9 @@ impl Writer<'_> {
             text += &format!("\n               {}", Guarantees(&broker.guarantees));
         }
         text.push('\n');
+        if event.schema.is_none() {
+            text += "  its shape    not known: `#[event(schema)]` tells it\n";
+        }
         for (number, line) in event.schema.iter().flat_map(shape::lines).enumerate() {
             let heading = if number == 0 { "its shape" } else { "" };
             text += &format!("  {heading:<11}  {}\n", clean(&line));
@@ -145,7 +150,7 @@ impl Writer<'_> {
     fn consequences(&self, message: &str, handlers: &[HandlerEntry]) -> String {
         let tree = consequences(self.catalog, &self.labels, message, handlers);
         match (tree.is_empty(), handlers.is_empty() || self.catalog.is_observed()) {
-            (false, _) => format!("  what happens then\n{tree}"),
+            (false, _) => format!("  what happens then, by name\n{tree}"),
             (true, true) => tree,
             (true, false) => "  what happens then is not known: nothing was observed\n".to_owned(),
         }

@@ -62,8 +62,14 @@ fn check(builder: MediatorBuilder) -> io::Result<Answer> {
 }
 
 fn render(command: &str, arguments: &ArgMatches, cli: &Cli) -> io::Result<Answer> {
-    let catalog = match catalog(cli, arguments) {
-        Ok(catalog) => catalog,
+    let catalog = match edges(cli, arguments).map(|edges| cli.builder.catalog().with_edges(&edges)) {
+        Ok(Ok(catalog)) => catalog,
+        // Who describes a program that is being changed is helped without them, too.
+        Ok(Err(stale)) if command == "describe" => {
+            writeln!(io::stderr(), "warning: {stale}")?;
+            cli.builder.catalog()
+        }
+        Ok(Err(stale)) => return wrong(&stale.to_string()),
         Err(error) => return wrong(&error.to_string()),
     };
     let text = |name: &str| arguments.try_get_one::<String>(name).ok().flatten().map_or("", String::as_str);
@@ -81,13 +87,12 @@ fn render(command: &str, arguments: &ArgMatches, cli: &Cli) -> io::Result<Answer
     Ok(Answer::Done)
 }
 
-fn catalog(cli: &Cli, arguments: &ArgMatches) -> Result<Catalog, BoxError> {
-    let edges = match (arguments.get_one::<String>("edges"), &cli.edges) {
-        (Some(path), _) => Edges::load(path)?,
-        (None, Some(json)) => Edges::from_json(json)?,
-        (None, None) => Edges::new(),
-    };
-    Ok(cli.builder.catalog().with_edges(&edges)?)
+fn edges(cli: &Cli, arguments: &ArgMatches) -> Result<Edges, BoxError> {
+    match (arguments.get_one::<String>("edges"), &cli.edges) {
+        (Some(path), _) => Edges::load(path),
+        (None, Some(json)) => Edges::from_json(json),
+        (None, None) => Ok(Edges::new()),
+    }
 }
 
 fn describe(catalog: &Catalog, name: Option<&str>) -> io::Result<Answer> {

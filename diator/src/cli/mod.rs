@@ -54,10 +54,10 @@ pub fn run(builder: MediatorBuilder) -> ExitCode {
 ///
 /// fn main() -> ExitCode {
 ///     let builder = Mediator::from_registry().without_broker();
-///     let mut arguments = std::env::args_os();
-///     let program = arguments.next();
+///     let mut arguments = std::env::args_os().skip(1);
 ///     match arguments.next().is_some_and(|first| first == "catalog") {
-///         true => Cli::new(builder).run_with(program.into_iter().chain(arguments)),
+///         // The first is what the help calls the program.
+///         true => Cli::new(builder).run_with(["shop catalog".into()].into_iter().chain(arguments)),
 ///         false => serve(builder),
 ///     }
 /// }

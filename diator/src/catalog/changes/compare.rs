@@ -52,7 +52,10 @@ fn message(old: &Value, new: &Value, changes: &mut Vec<Change>) {
         let change = format!("{title}: {}", changed(field, was, is));
         match field {
             "handlers" => handlers(&title, old, new, changes),
-            "schema" if was.is_object() && is.is_object() => schema::compare(&title, was, is, changes),
+            "schema" if was.is_object() && is.is_object() => {
+                let arrives = new["handlers"].as_array().is_some_and(|handlers| !handlers.is_empty());
+                schema::compare(&title, arrives, was, is, changes);
+            }
             "aliases" => aliases(&title, was, is, changes),
             "marks" => marks(&title, was, is, changes),
             "name" | "kind" | "topic" if is_on_the_wire(old) || is_on_the_wire(new) => {

@@ -8,7 +8,7 @@ use super::Catalog;
 use crate::BoxError;
 
 /// What [`Catalog::assert_matches`] looks for in the environment.
-pub(super) const BLESS: &str = "DIATOR_BLESS";
+const BLESS: &str = "DIATOR_BLESS";
 
 /// How a catalog differs from an earlier one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,29 +108,34 @@ impl Catalog {
     /// consumers, and what to do.
     #[track_caller]
     pub fn assert_matches(&self, path: impl AsRef<Path>) {
-        let path = path.as_ref();
-        bless_or(path, &self.to_json(), |kept| {
-            let changes = self.changes_since(kept).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            assert!(
-                changes.is_empty(),
-                "the catalog differs from {}\n\n{changes}\nif this is meant, set {BLESS}=1 and run the test again",
-                path.display()
-            );
-        });
+        bless_or(path.as_ref(), &self.to_json(), "the catalog", |kept| Ok(self.changes_since(kept)?.to_string()));
     }
 }
 
-/// Writes the file if the environment says so; else reads it and compares.
+/// Writes the file if the environment says so; else reads it, and panics if something differs.
 #[track_caller]
-pub(super) fn bless_or(path: &Path, text: &str, compare: impl FnOnce(&str)) {
+pub(super) fn bless_or(
+    path: &Path,
+    text: &str,
+    what: &str,
+    differences: impl FnOnce(&str) -> Result<String, BoxError>,
+) {
     if std::env::var_os(BLESS).is_some_and(|value| !value.is_empty() && value != "0") {
         if let Err(error) = std::fs::write(path, text) {
             panic!("{} cannot be written: {error}", path.display());
         }
         return;
     }
-    match std::fs::read_to_string(path) {
-        Ok(kept) => compare(&kept),
-        Err(error) => panic!("{} cannot be read: {error}\nset {BLESS}=1 to have it written", path.display()),
+    let path_shown = path.display();
+    let kept = match std::fs::read_to_string(path) {
+        Ok(kept) => kept,
+        Err(error) => panic!("{path_shown} cannot be read: {error}\nset {BLESS}=1 to have it written"),
+    };
+    match differences(&kept) {
+        Ok(none) if none.is_empty() => {}
+        Ok(some) => {
+            panic!("{what} differs from {path_shown}\n\n{some}\nif this is meant, set {BLESS}=1 and run the test again")
+        }
+        Err(error) => panic!("{path_shown}: {error}"),
     }
 }

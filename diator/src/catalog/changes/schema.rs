@@ -3,13 +3,16 @@ use serde_json::{Map, Value};
 use super::compare::{changed, note};
 use super::{Change, Impact};
 
-/// Compares the JSON Schemas of what a program writes: more may come, but nothing may go or change.
-pub(super) fn compare(title: &str, old: &Value, new: &Value, changes: &mut Vec<Change>) {
-    Comparison { title, changes }.schemas("", old, new);
+/// Compares the JSON Schemas of what a program writes: more may come, but nothing may go or change. What arrives must not
+/// need more, either.
+pub(super) fn compare(title: &str, arrives: bool, old: &Value, new: &Value, changes: &mut Vec<Change>) {
+    Comparison { title, arrives, changes }.schemas("", old, new);
 }
 
 struct Comparison<'a> {
     title: &'a str,
+    /// Whether the program handles the event, when others send it.
+    arrives: bool,
     changes: &'a mut Vec<Change>,
 }
 
@@ -69,7 +72,10 @@ impl Comparison<'_> {
             self.note(&join(path, name), Impact::Consumers, "it may now be missing");
         }
         for name in is.iter().filter(|name| !was.contains(name)) {
-            self.note(&join(path, name), Impact::Nobody, "it is now always there");
+            match self.arrives && !may_be_null(&new["properties"][name]) {
+                true => self.note(&join(path, name), Impact::Senders, "whoever sends the event must now give it"),
+                false => self.note(&join(path, name), Impact::Nobody, "it is now always written"),
+            }
         }
     }
 
@@ -97,6 +103,12 @@ impl Comparison<'_> {
         };
         note(self.changes, impact, &text);
     }
+}
+
+fn may_be_null(schema: &Value) -> bool {
+    let is_null = |kind: &Value| kind == "null";
+    let among = |name: &str| schema[name].as_array().into_iter().flatten().any(|one| is_null(&one["type"]));
+    schema["type"].as_array().is_some_and(|kinds| kinds.iter().any(is_null)) || among("anyOf") || among("oneOf")
 }
 
 fn join(path: &str, name: &str) -> String {
