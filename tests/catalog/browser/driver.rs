@@ -1,6 +1,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -10,6 +11,8 @@ use serde_json::json;
 pub(crate) struct Driver {
     process: Child,
     port: u16,
+    /// Where it and its browsers put what they need for a while; they leave some of it behind.
+    folder: PathBuf,
 }
 
 /// What the reader's settings ask for.
@@ -31,15 +34,21 @@ impl Scheme {
 
 impl Driver {
     pub(crate) fn start() -> Self {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        // A short path: sockets are among what is put there.
+        let folder = std::env::temp_dir().join(format!("diator-{}-{number}", std::process::id()));
+        std::fs::create_dir(&folder).expect("a temporary folder can be made");
         let mut command = Command::new("chromedriver");
-        let spawned = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        command.arg("--port=0").env("TMPDIR", &folder).stdout(Stdio::piped()).stderr(Stdio::null());
+        let spawned = command.spawn();
         let mut process = spawned.expect("chromedriver is missing: run `scripts/install-servers`");
         let output = BufReader::new(process.stdout.take().expect("it was asked for"));
         let started = output
             .lines()
             .map_while(Result::ok)
             .find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok());
-        Self { process, port: started.expect("chromedriver says its port") }
+        Self { process, port: started.expect("chromedriver says its port"), folder }
     }
 
     pub(crate) async fn open(&self, scheme: Scheme, url: &str) -> Client {
@@ -63,5 +72,6 @@ impl Drop for Driver {
         // The browsers end with their driver.
         _ = self.process.kill();
         _ = self.process.wait();
+        _ = std::fs::remove_dir_all(&self.folder);
     }
 }
