@@ -10,7 +10,7 @@ use super::soon::Soon;
 use crate::catalog::Cause;
 use crate::event::Decode;
 use crate::inject::Inject;
-use crate::middleware::{Call, EventExchange, Pipeline};
+use crate::middleware::{Call, EventExchange, Pipeline, all_idle};
 use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
 
 /// All handlers of one event.
@@ -48,14 +48,15 @@ pub(crate) struct EventTo<E, H> {
 
 impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
     fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, EventResult> {
-        let idle = self.pipeline.is_idle();
         // All else that can happen would only make the box larger.
-        if let (Some(handler), Some(event), true) = (self.built(), event.downcast_ref(), idle) {
+        if let (Some(handler), Some(event), true) =
+            (self.built(), event.downcast_ref(), all_idle(&self.pipeline.layers))
+        {
             let mut cx = EventContext::new(run, Self::cause);
             return Box::pin(async move { handler.handle(event, &mut cx).await.map_err(SendError::Handler) });
         }
         Box::pin(async move {
-            if idle {
+            if self.pipeline.is_idle() {
                 return self.attempt(event, run).await;
             }
             let meta = run.meta;
