@@ -1,5 +1,7 @@
 //! What a mediator refuses once its shutdown has begun.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use diator::broker::{InboundMessage, MessageType};
@@ -34,6 +36,34 @@ async fn new_messages_of_every_kind_are_refused() {
     let received = world.mediator.receive(arrived).await;
     assert!(matches!(received, Err(ReceiveError::ShuttingDown)), "{received:?}");
     assert_eq!(world.journal.entries(), [], "nothing of them has happened");
+}
+
+/// Otherwise a service whose clients go on calling would never be told that it has come to its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_refused_is_not_waited_for_and_not_left_behind() {
+    let world = Arc::new(World::new());
+    world.mediator.shutdown(Duration::ZERO).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let callers = [(); 4].map(|()| {
+        let (world, over) = (world.clone(), over.clone());
+        tokio::spawn(async move {
+            while !over.load(Ordering::Relaxed) {
+                for _ in 0..100 {
+                    let sent = world.mediator.send(work("next", &Gate::opened(), Conduct::Succeed)).await;
+                    assert!(matches!(sent, Err(SendError::ShuttingDown)), "{sent:?}");
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+    });
+    for _ in 0..20_000 {
+        let report = world.mediator.shutdown(Duration::ZERO).await;
+        assert!(report.is_clean(), "{report:?}");
+    }
+    over.store(true, Ordering::Relaxed);
+    for caller in callers {
+        caller.await.expect("it does not panic");
+    }
 }
 
 #[tokio::test]

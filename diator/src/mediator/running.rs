@@ -35,6 +35,10 @@ impl Running {
     /// Counts one more, unless it is closed.
     #[inline]
     pub(crate) fn enter<T: AsRef<Self>>(owner: T) -> Option<Entered<T>> {
+        // Who comes later is not counted even for a moment: a shutdown would see one after the other, and go on waiting.
+        if owner.as_ref().closed.load(Ordering::Relaxed) {
+            return None;
+        }
         let entered = Entered::new(owner);
         // Sequentially consistent on both sides: either this sees the shutdown, or the shutdown sees the count.
         match entered.owner.as_ref().closed.load(Ordering::SeqCst) {
