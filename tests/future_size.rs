@@ -69,28 +69,32 @@ fn size_of_answer<H, R, C, F>(_handle: impl FnOnce(H, R, C) -> F) -> usize {
     size_of::<F>()
 }
 
-/// What the future of `send` holds besides the request and the handler's future, at most.
-const SEND: usize = 256;
+/// What the future of `send` holds besides requests and the handler's future, at most.
+const SEND: usize = 512;
+/// How often it has room for the request: where it begins, on its way through the middleware, for an attempt.
+const TIMES: usize = 3;
 
 #[test]
-fn the_future_of_send_holds_the_request_and_the_handlers_future_and_little_more() {
+fn the_future_of_send_holds_the_handlers_future_and_little_more_than_requests() {
     let mediator = mediator();
     let handler = size_of_answer(<Hold as RequestHandler<Small>>::handle);
     assert!(handler >= 16, "{handler}");
     let send = size_of_val(&mediator.send(Small([0; 16])));
-    assert!(send <= 16 + handler + SEND, "{send}, the handler's {handler}");
+    assert!(send <= TIMES * 16 + handler + SEND, "{send}, the handler's {handler}");
     let handler = size_of_answer(<Hold as RequestHandler<Large>>::handle);
     assert!(handler >= 1024, "{handler}");
     let send = size_of_val(&mediator.send(Large([0; 1024])));
-    assert!(send <= 1024 + handler + SEND, "{send}, the handler's {handler}");
+    assert!(send <= TIMES * 1024 + handler + SEND, "{send}, the handler's {handler}");
 }
 
 #[test]
-fn the_future_of_send_copies_a_large_request_no_more_often_than_a_small_one() {
+fn the_future_of_send_has_room_for_three_requests() {
     let mediator = mediator();
+    let handlers = size_of_answer(<Hold as RequestHandler<Large>>::handle)
+        - size_of_answer(<Hold as RequestHandler<Small>>::handle);
     let small = size_of_val(&mediator.send(Small([0; 16])));
     let large = size_of_val(&mediator.send(Large([0; 1024])));
-    assert!(large - small <= 3 * (1024 - 16), "{small}, {large}");
+    assert_eq!(large - small - handlers, TIMES * (1024 - 16), "{small}, {large}");
 }
 
 #[test]

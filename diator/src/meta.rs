@@ -129,6 +129,26 @@ impl Meta {
     }
 }
 
+/// A [`Meta`] on its way to its message, without the lock: to move one takes longer than most of a message.
+#[derive(Default)]
+pub(crate) struct PackedMeta(Option<Arc<Carried>>);
+
+impl PackedMeta {
+    #[inline(always)]
+    pub(crate) fn unpack(self) -> Meta {
+        match self.0 {
+            None => Meta::new(),
+            Some(carried) => Meta { carried: OnceLock::from(carried) },
+        }
+    }
+}
+
+impl From<Meta> for PackedMeta {
+    fn from(meta: Meta) -> Self {
+        Self(meta.carried.into_inner())
+    }
+}
+
 impl Clone for Meta {
     fn clone(&self) -> Self {
         Self { carried: OnceLock::from(self.carried.get_or_init(Arc::default).clone()) }

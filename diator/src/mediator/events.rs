@@ -64,7 +64,9 @@ impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
             let attempt = || async { self.attempt(event, run.lock().await.reborrow()).await };
             let running = pin!(None);
             let mut exchange = EventExchange::new(event, attempt, running);
-            Call::new(&self.pipeline, meta, None, &mut exchange).go().await;
+            let mut call = Call::new(&self.pipeline, meta, None, &mut exchange);
+            let _handled = call.first().await;
+            call.over();
             exchange.into_reply()
         })
     }

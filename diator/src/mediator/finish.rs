@@ -4,20 +4,41 @@
 
 use std::any::Any;
 
+use super::Mediator;
 use super::after::Delivery;
 use super::dispatch::{Failure, Run};
 use super::events::EventRoute;
 use super::soon::Soon;
-use crate::SendError;
+use super::unit::Unit;
 use crate::broker::OutboundMessage;
 use crate::container::{Closing, CommitError};
 use crate::event::Emitted;
 use crate::middleware::Committing;
+use crate::{Meta, SendError};
+
+impl Mediator {
+    /// What follows the handler of a message that has no middleware.
+    // It takes what it needs: what was lent would have its place in the message's frame all along.
+    pub(super) fn end(&self, meta: Meta, mut unit: Unit, succeeded: bool) -> Soon<'_, ()> {
+        let closing = (succeeded && unit.only_commits()).then(|| unit.commit());
+        if let Some(Closing::Ready(closed)) = closing {
+            return closed.map_err(uncommitted).into();
+        }
+        Soon::later(async move {
+            let run = Run { mediator: self, meta: &meta, unit: &mut unit };
+            match closing {
+                Some(closing) => run.deliver(closing, Vec::new()).await,
+                None if succeeded => run.carry_on(None).await,
+                None => run.give_up().await,
+            }
+        })
+    }
+}
 
 impl<'a> Run<'a> {
     /// Carries a message on whose handler succeeded.
     // A named type for the future: handlers of events may send, which comes here again.
-    pub(super) fn finish(mut self, committing: Option<&'a Committing>) -> Soon<'a, ()> {
+    pub(super) fn finish(self, committing: Option<&'a Committing>) -> Soon<'a, ()> {
         if self.unit.only_commits() {
             begin(committing);
             return match self.unit.commit() {
@@ -25,27 +46,32 @@ impl<'a> Run<'a> {
                 closing => Soon::later(async move { settle(committing, self.deliver(closing, Vec::new()).await) }),
             };
         }
-        Soon::later(async move {
-            match self.up_to_the_commit().await {
-                Ok(messages) => {
-                    begin(committing);
-                    let closing = self.unit.commit();
-                    settle(committing, self.deliver(closing, messages).await)
-                }
-                Err(failure) => {
-                    self.unit.fail().await;
-                    Err(failure)
-                }
-            }
-        })
+        Soon::later(self.carry_on(committing))
     }
 
-    /// Ends a message that failed: its events are dropped, its scope rolls back.
+    /// Ends a message that failed.
     pub(super) fn fail(self) -> Soon<'a, ()> {
-        Soon::later(async move {
-            self.unit.fail().await;
-            Ok(())
-        })
+        Soon::later(self.give_up())
+    }
+
+    async fn carry_on(mut self, committing: Option<&Committing>) -> Result<(), Failure> {
+        match self.up_to_the_commit().await {
+            Ok(messages) => {
+                begin(committing);
+                let closing = self.unit.commit();
+                settle(committing, self.deliver(closing, messages).await)
+            }
+            Err(failure) => {
+                self.unit.fail().await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Drops the events, and rolls the scope back.
+    async fn give_up(self) -> Result<(), Failure> {
+        self.unit.fail().await;
+        Ok(())
     }
 
     async fn up_to_the_commit(&mut self) -> Result<Vec<OutboundMessage>, Failure> {

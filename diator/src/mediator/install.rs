@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::dispatch::{Replacement, Route, RouteTo, Slot};
 use super::events::{EventEntry, EventRoute, EventTo};
+use super::route::{Replacement, Route, RouteTo};
 use crate::catalog::Replaced;
 use crate::container::{Container, Lifetime, TypeMap};
 use crate::inject::{Inject, ResolveError, Resolver};
@@ -26,7 +26,7 @@ pub(crate) struct Install<'b> {
 #[derive(Default)]
 pub(super) struct Maps {
     pub(super) routes: TypeMap<Box<dyn Any + Send + Sync>>,
-    pub(super) slots: Vec<Option<Slot>>,
+    pub(super) slots: Vec<Option<Arc<dyn Any + Send + Sync>>>,
     pub(super) events: TypeMap<EventRoute>,
 }
 
@@ -56,36 +56,31 @@ impl<'b> Install<'b> {
         descriptor: &HandlerDescriptor,
         install: &mut Install<'_>,
     ) {
-        let built = install.built::<H>(descriptor);
+        let built = install.built::<H>(descriptor).and_then(|built| built.downcast().ok());
         let pipeline = Pipeline::new(MessageInfo::of(descriptor), install.layers);
-        let slot = install.fast_path(descriptor, &pipeline, built.as_ref());
-        install.route(RouteTo::<R, H> { built, pipeline, slot, types: PhantomData });
+        let route = Arc::new(RouteTo::<R, H> { built, pipeline, request: PhantomData });
+        if let Some(slot) = descriptor.slot {
+            install.place(slot(), route.clone());
+        }
+        install.route::<R>(route);
     }
 
-    /// Lets `send` find the handler; the answer is where it is, if nothing wraps it.
-    fn fast_path(
-        &mut self,
-        descriptor: &HandlerDescriptor,
-        pipeline: &Pipeline,
-        built: Option<&Built>,
-    ) -> Option<&'static SlotIndex> {
-        let (built, slot) = (built?, descriptor.slot?());
+    /// Lets `send` find a route without looking for it.
+    fn place(&mut self, slot: &SlotIndex, route: Arc<dyn Any + Send + Sync>) {
         let (number, slots) = (slot.assign(), &mut self.maps.slots);
         slots.resize_with(slots.len().max(number + 1), || None);
-        slots[number] = Some(Slot { handler: built.clone(), layers: pipeline.layers.clone() });
-        pipeline.layers.is_empty().then_some(slot)
+        slots[number] = Some(route);
     }
 
     /// Takes a handler in that is given as it is.
     pub(super) fn replacement<R: Request, H: RequestHandler<R>>(&mut self, replaced: &Replaced, handler: H) {
         let info = MessageInfo::of_request(&replaced.request, replaced.handler, None);
         let pipeline = Pipeline::new(info, self.layers);
-        let built: Option<Built> = Some(Arc::new(Replacement(handler)));
-        self.route(RouteTo::<R, Replacement<H>> { built, pipeline, slot: None, types: PhantomData });
+        let built = Some(Arc::new(Replacement(handler)));
+        self.route::<R>(Arc::new(RouteTo { built, pipeline, request: PhantomData }));
     }
 
-    fn route<R: Request, H: RequestHandler<R> + Inject>(&mut self, route: RouteTo<R, H>) {
-        let route: Box<dyn Route<R>> = Box::new(route);
+    fn route<R: Request>(&mut self, route: Arc<dyn Route<R>>) {
         self.maps.routes.insert(TypeId::of::<R>(), Box::new(route));
     }
 

@@ -2,80 +2,58 @@
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::dispatch::{Dispatch, Failure, Root, Run};
+use super::dispatch::{Failure, Root, Run};
 use super::soon::Soon;
 use super::unit::{Mark, Unit};
-use crate::middleware::Committing;
-use crate::{Meta, SendError};
-
-/// Where a request comes from.
-pub(crate) enum Origin<'a> {
-    Outside(Dispatch<'a>),
-    /// A handler.
-    Nested(Run<'a>),
-}
+use crate::{BoxFuture, Meta, SendError};
 
 /// A request that is on its way, with all its middleware and attempts.
-pub(super) enum Journey<'a> {
-    Outside {
-        root: Root<'a>,
-        committing: Committing,
-    },
-    Nested {
-        meta: &'a Meta,
-        // A mutex, because a middleware may let the request be handled several times, one after the other: each attempt
-        // borrows the unit for its time. It is never waited for.
-        attempts: Mutex<Attempts<'a>>,
-    },
+#[derive(Clone, Copy)]
+pub(super) enum Journey<'j, 'a> {
+    Outside(&'j Root<'a>),
+    Nested(&'j Nested<'a>),
 }
 
-impl<'a> Journey<'a> {
-    /// One that is yet to begin, where it stays: to move it costs more than most of what it does.
-    pub(super) fn new(origin: Origin<'a>) -> Self {
-        match origin {
-            Origin::Outside(dispatch) => Self::Outside { root: dispatch.root(), committing: Committing::default() },
-            Origin::Nested(run) => Self::Nested { meta: run.meta, attempts: Mutex::new(Attempts::new(run)) },
+impl<'j, 'a> Journey<'j, 'a> {
+    /// Begins to handle the request once; `unit` is new, and for a request from outside.
+    #[inline]
+    pub(super) fn attempt(self, unit: &'j mut Unit, request: &'static str) -> Soon<'j, Attempt<'j, 'a>> {
+        match self {
+            Self::Outside(root) => {
+                // The attempt before may have been given up while it committed.
+                root.committing.reset();
+                Soon::Now(Attempt::Outside { root, unit })
+            }
+            Self::Nested(nested) => NestedAttempt::begin(&nested.attempts, request),
         }
+    }
+}
+
+/// A request of a handler's, on its way.
+pub(super) struct Nested<'a> {
+    meta: &'a Meta,
+    // A mutex, because a middleware may let the request be handled several times, one after the other: each attempt
+    // borrows the unit for its time. It is never waited for.
+    attempts: Mutex<Attempts<'a>>,
+}
+
+impl<'a> Nested<'a> {
+    /// One that is yet to begin, where it stays: to move it costs more than most of what it does.
+    pub(super) fn new(run: Run<'a>) -> Self {
+        Self { meta: run.meta, attempts: Mutex::new(Attempts::new(run)) }
+    }
+
+    pub(super) fn meta(&self) -> &'a Meta {
+        self.meta
     }
 
     pub(super) fn begin(&mut self) -> Soon<'_, ()> {
-        match self {
-            Self::Outside { root, .. } => root.count_in().into(),
-            Self::Nested { attempts, .. } => attempts.get_mut().begin(),
-        }
-    }
-
-    pub(super) fn meta(&self) -> &Meta {
-        match self {
-            Self::Outside { root, .. } => &root.meta,
-            Self::Nested { meta, .. } => meta,
-        }
-    }
-
-    /// Whether the commit has begun, for a request that has one of its own.
-    pub(super) fn committing(&self) -> Option<&Committing> {
-        match self {
-            Self::Outside { committing, .. } => Some(committing),
-            Self::Nested { .. } => None,
-        }
-    }
-
-    /// Begins to handle the request once; `unit` is new, and for a request from outside.
-    #[inline]
-    pub(super) fn attempt<'j>(&'j self, unit: &'j mut Unit, request: &'static str) -> Soon<'j, Attempt<'j, 'a>> {
-        match self {
-            Self::Outside { root, committing } => {
-                // The attempt before may have been given up while it committed.
-                committing.reset();
-                Soon::Now(Attempt::Outside { root, committing, unit })
-            }
-            Self::Nested { attempts, .. } => NestedAttempt::begin(attempts, request),
-        }
+        self.attempts.get_mut().begin()
     }
 
     /// Keeps what a nested request did that succeeded, and undoes the rest.
     pub(super) fn end(&self, succeeded: bool) -> Soon<'_, ()> {
-        let Self::Nested { attempts, .. } = self else { return Soon::Now(()) };
+        let Self { attempts, .. } = self;
         if let Ok(mut attempts) = attempts.try_lock()
             && succeeded
             && attempts.last == LastAttempt::Succeeded
@@ -150,7 +128,7 @@ impl Drop for Attempts<'_> {
 
 /// A request while it is handled, with all that belongs to it: for one from outside, the events and the commit.
 pub(super) enum Attempt<'j, 'a> {
-    Outside { root: &'j Root<'a>, committing: &'j Committing, unit: &'j mut Unit },
+    Outside { root: &'j Root<'a>, unit: &'j mut Unit },
     Nested(NestedAttempt<'j, 'a>),
 }
 
@@ -165,11 +143,21 @@ impl Attempt<'_, '_> {
         }
     }
 
+    /// Ends what could not even begin; the answer is why.
+    pub(super) fn give_up(&mut self, why: Failure) -> BoxFuture<'_, Failure> {
+        Box::pin(async move {
+            if let Soon::Later(rest) = self.end(false) {
+                rest.await.ok();
+            }
+            why
+        })
+    }
+
     /// What follows the handler: the same for every message.
     pub(super) fn end(&mut self, succeeded: bool) -> Soon<'_, ()> {
         match self {
             Self::Outside { unit, .. } if unit.is_untouched() => Soon::Now(()),
-            Self::Outside { root, committing, unit } => root.end(unit, succeeded, Some(committing)),
+            Self::Outside { root, unit } => root.end(unit, succeeded, Some(&root.committing)),
             Self::Nested(nested) if succeeded => {
                 nested.0.last = LastAttempt::Succeeded;
                 Soon::Now(())

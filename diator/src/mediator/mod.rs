@@ -9,6 +9,7 @@ mod finish;
 mod install;
 mod journey;
 mod receive;
+mod route;
 mod running;
 #[cfg(feature = "tower")]
 mod service;
@@ -28,20 +29,22 @@ use crate::broker::{Format, MessageBroker, MessageType};
 use crate::catalog::{Catalog, Edges, Wiring};
 use crate::container::{Container, TypeMap};
 use crate::event::EventKind;
+use crate::meta::PackedMeta;
 use crate::outbox::Outbox;
 use crate::undelivered::Undelivered;
 use crate::{Event, HandledBy, Meta, Request, SendError};
 
 pub use self::builder::MediatorBuilder;
+pub use self::dispatch::Dispatch;
 pub(crate) use self::dispatch::Run;
-pub use self::dispatch::{Dispatch, send};
 pub(crate) use self::install::Install;
 pub use self::receive::{HandlerFailure, ReceiveError, Received};
+pub use self::route::send;
 #[cfg(feature = "tower")]
 pub use self::service::RequestService;
 pub use self::unit::CascadeLimit;
 
-use self::dispatch::{Slot, answer};
+use self::dispatch::answer;
 use self::events::EventRoute;
 use self::running::Running;
 use self::soon::Soon;
@@ -87,10 +90,10 @@ pub type EmitError = SendError<Infallible>;
 pub struct Mediator(Arc<Inner>);
 
 pub(crate) struct Inner {
-    // A `Box<dyn Route<R>>` for each request `R`.
+    // An `Arc<dyn Route<R>>` for each request `R`.
     routes: TypeMap<Box<dyn Any + Send + Sync>>,
-    // By the numbers of their `SlotIndex`.
-    slots: Box<[Option<Slot>]>,
+    // The same routes with their handlers' types, by the numbers of their `SlotIndex`.
+    slots: Box<[Option<Arc<dyn Any + Send + Sync>>]>,
     events: TypeMap<EventRoute>,
     names: HashMap<(MessageType, &'static str), TypeId>,
     pub(crate) container: Arc<dyn Container>,
@@ -147,7 +150,7 @@ impl Mediator {
     where
         R: HandledBy<OneHandler>,
     {
-        request.dispatch(Dispatch::new(self, Meta::new()))
+        request.dispatch(Dispatch::new(self, PackedMeta::default()))
     }
 
     /// Sends a request whose handler this code does not see.
@@ -163,7 +166,7 @@ impl Mediator {
         &self,
         request: R,
     ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send {
-        Dispatch::new(self, Meta::new()).send_dyn(request)
+        Dispatch::new(self, PackedMeta::default()).send_dyn(request)
     }
 
     /// Emits an event from outside a handler, in a unit of work of its own.
@@ -261,7 +264,7 @@ impl<'a> MediatorWith<'a> {
     where
         R: HandledBy<OneHandler>,
     {
-        request.dispatch(Dispatch::new(self.mediator, self.meta))
+        request.dispatch(Dispatch::new(self.mediator, self.meta.into()))
     }
 
     /// Sends a request, like [`Mediator::send_dyn`].
@@ -273,7 +276,7 @@ impl<'a> MediatorWith<'a> {
         self,
         request: R,
     ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R> {
-        Dispatch::new(self.mediator, self.meta).send_dyn(request)
+        Dispatch::new(self.mediator, self.meta.into()).send_dyn(request)
     }
 
     /// Emits an event, like [`Mediator::emit`].

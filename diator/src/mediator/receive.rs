@@ -5,8 +5,8 @@ use std::fmt;
 use tracing::Instrument;
 
 use super::Mediator;
-use super::dispatch::Root;
 use super::events::EventRoute;
+use super::running::Running;
 use super::unit::Lineage;
 use crate::BoxError;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
@@ -66,12 +66,12 @@ impl Mediator {
     ///
     /// Each variant of [`ReceiveError`] says when it occurs.
     pub async fn receive(&self, message: InboundMessage) -> Result<Received, ReceiveError> {
-        let root = Root::enter(self, Meta::new()).ok_or(ReceiveError::ShuttingDown)?;
+        let _running = Running::enter(self).ok_or(ReceiveError::ShuttingDown)?;
         let Some(event) = self.event_named(message.message_type, &message.name) else {
             return Err(ReceiveError::Unknown { message_type: message.message_type, name: message.name });
         };
         let meta = meta_of(&message);
-        let answer = match self.0.events.get(&event) {
+        match self.0.events.get(&event) {
             Some(route) => {
                 let span = tracing::info_span!(
                     target: "diator",
@@ -83,9 +83,7 @@ impl Mediator {
                 self.receive_by(route, message, &meta).instrument(span).await
             }
             None => Ok(Received::Ignored),
-        };
-        drop(root);
-        answer
+        }
     }
 
     fn event_named(&self, message_type: MessageType, name: &str) -> Option<TypeId> {

@@ -110,6 +110,13 @@ impl<T: AsRef<Running>> Entered<T> {
         owner.as_ref().shards[shard].entered.fetch_add(1, Ordering::SeqCst);
         Self { owner }
     }
+
+    pub(crate) fn owner(&self) -> T
+    where
+        T: Copy,
+    {
+        self.owner
+    }
 }
 
 impl<T: AsRef<Running>> Drop for Entered<T> {

@@ -48,7 +48,8 @@ pub(crate) struct Unit {
     scope: Option<Box<dyn Scope>>,
     depth: u16,
     rollback_only: bool,
-    runaway: Option<(&'static str, CascadeLimit)>,
+    // In a box, because there is hardly ever one.
+    runaway: Option<Box<(&'static str, CascadeLimit)>>,
     // How many events were emitted, if this is not the only unit of work that its message caused.
     total: Option<Arc<AtomicUsize>>,
 }
@@ -112,11 +113,11 @@ impl Unit {
     }
 
     fn run_away(&mut self, event: &Emitted, limit: CascadeLimit) {
-        self.runaway.get_or_insert((event.pending().name(), limit));
+        self.runaway.get_or_insert_with(|| Box::new((event.pending().name(), limit)));
     }
 
     pub(crate) fn runaway(&self) -> Option<(&'static str, CascadeLimit)> {
-        self.runaway
+        self.runaway.as_deref().copied()
     }
 
     pub(crate) fn is_rollback_only(&self) -> bool {

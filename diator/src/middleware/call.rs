@@ -35,9 +35,14 @@ impl<'a> Call<'a> {
         Self { pipeline, meta, committing, exchange, place: 0 }
     }
 
-    /// Sends the message through the pipeline.
-    pub(crate) async fn go(&mut self) {
-        let _handled = Next::after(0).run(self).await;
+    /// Sends the message through the pipeline; afterwards it is [`over`](Self::over).
+    // Two steps, because a future around both would only be moved to its place, and its answer out of it.
+    pub(crate) fn first<'c>(&'c mut self) -> impl Future<Output = Handled> + Send + use<'c, 'a> {
+        Next::after(0).run(self)
+    }
+
+    /// Makes sure that the message was answered.
+    pub(crate) fn over(&mut self) {
         // Unless a middleware has forgotten the future of `next`, this has happened.
         self.exchange.cancel();
         // A middleware that hands out the proof of another message has not answered this one.

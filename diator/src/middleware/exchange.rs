@@ -135,7 +135,10 @@ where
     }
 
     fn cancel(&mut self) {
-        self.running.set(None);
+        // Mostly there is nothing to drop, which takes as long as to drop it.
+        if self.running.is_some() {
+            self.running.set(None);
+        }
     }
 }
 
@@ -211,6 +214,9 @@ where
     }
 
     fn cancel(&mut self) {
-        self.running.set(None);
+        // Mostly there is nothing to drop, which takes as long as to drop it.
+        if self.running.is_some() {
+            self.running.set(None);
+        }
     }
 }
