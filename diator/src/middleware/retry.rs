@@ -5,21 +5,23 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use super::{Call, Handled, InvalidRetryPolicy, MessageInfo, Middleware, Next, RetryPolicy};
+use super::{Call, Handled, InvalidRetryPolicy, MessageInfo, Middleware, Next, RetryPolicy, TimedOut};
 use crate::{Request, SendError, SendErrorKind};
 
 /// Handles an idempotent request again that failed for a passing reason.
 ///
-/// Of itself it tries again only when the scope could not be opened or could not commit. Which errors of handlers are
-/// worth another attempt, the program says with [`when`](Self::when) and [`when_any`](Self::when_any).
+/// Of itself it tries again only when the scope could not be opened or could not commit, and when an attempt has
+/// [`TimedOut`]: who adds a [`TimeoutMiddleware`](super::TimeoutMiddleware) after the retry asks for that. Which errors of
+/// handlers are worth another attempt, the program says with [`when`](Self::when) and [`when_any`](Self::when_any).
 ///
 /// # Guarantees
 ///
 /// - Only requests that are marked `#[request(idempotent)]` are tried again, and of these only those that come from
 ///   outside: a nested request shares the unit of work of its root, which is tried again as a whole.
-/// - Never tried again is what is committed, and what a further attempt cannot change: a message that was rejected or is
-///   not handled here, an event that cannot be written, a cascade without end.
-/// - Each attempt has a scope and events of its own. The outcome of the last one is the answer.
+/// - Never tried again is what is committed, and what a further attempt cannot change: a message that was rejected for
+///   another reason or is not handled here, an event that cannot be written, a cascade without end.
+/// - Each attempt has a scope and events of its own, and begins when the one before is rolled back, also after a time-out.
+///   The outcome of the last one is the answer.
 /// - The waits are those of the [`RetryPolicy`]. No attempt begins after its `give_up_after`; one that has begun is not
 ///   cut off.
 ///
@@ -84,9 +86,10 @@ impl RetryMiddleware {
 
     /// How long to wait for another attempt; `None` if this one has the last word.
     fn wait(&self, call: &Call<'_>, number: u32, begun: Instant) -> Option<Duration> {
-        use SendErrorKind::{Commit, Event, Handler, Resolve, RolledBack, Scope, Stage};
+        use SendErrorKind::{Commit, Event, Handler, Rejected, Resolve, RolledBack, Scope, Stage};
         let again = match call.error_kind()? {
             Scope | Commit => true,
+            Rejected => matches!(call.error().and_then(Error::source), Some(reason) if reason.is::<TimedOut>()),
             Handler | Event | Resolve | Stage | RolledBack => self.rules.iter().any(|holds| holds(call)),
             _ => false,
         };

@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 ///
 /// The message is then rolled back, and fails with [`SendError::Rejected`](crate::SendError::Rejected), whose source is
 /// a [`TimedOut`]. Added before a [`RetryMiddleware`](super::RetryMiddleware), it limits all attempts together; added
-/// after it, each of them.
+/// after it, each of them, and one that took too long is rolled back and then tried again.
 ///
 /// # Guarantees
 ///
