@@ -24,6 +24,8 @@ use crate::{Request, SendError, SendErrorKind};
 ///   The outcome of the last one is the answer.
 /// - The waits are those of the [`RetryPolicy`]. No attempt begins after its `give_up_after`; one that has begun is not
 ///   cut off.
+/// - Before it waits for another attempt, it tells `tracing`: a `WARN` of target `diator`, with the message, the number of
+///   the attempt to come, the wait, and the error of the one before.
 ///
 /// # Panics
 ///
@@ -97,6 +99,11 @@ impl RetryMiddleware {
     }
 }
 
+fn tell(call: &Call<'_>, attempt: u32, wait: Duration) {
+    let message = call.info().message;
+    tracing::warn!(target: "diator", attempt, diator.message = message, ?wait, error = call.error(), "trying again");
+}
+
 #[async_trait]
 impl Middleware for RetryMiddleware {
     fn applies_to(&self, info: &MessageInfo) -> bool {
@@ -110,8 +117,9 @@ impl Middleware for RetryMiddleware {
         loop {
             let handled = next.again(call, &kept).await;
             let Some(wait) = self.wait(call, number, begun) else { return handled };
-            sleep(wait).await;
             number += 1;
+            tell(call, number, wait);
+            sleep(wait).await;
         }
     }
 }
