@@ -68,14 +68,54 @@ impl RetryMiddleware {
     }
 
     /// Tries `R` again also after errors for which this holds.
+    ///
+    /// It does not build for a request that is not marked `#[request(idempotent)]`: that has one attempt, whatever is said
+    /// here. `cargo check` does not see it.
+    ///
+    /// ```compile_fail,E0080
+    /// use diator::middleware::{RetryMiddleware, RetryPolicy};
+    /// use diator::prelude::*;
+    ///
+    /// #[derive(Command)]
+    /// struct ReserveSeat;
+    ///
+    /// let retry = RetryMiddleware::new(RetryPolicy::new())?.when::<ReserveSeat>(|_| true);
+    /// # Ok::<_, diator::BoxError>(())
+    /// ```
     #[must_use]
     pub fn when<R: Request>(self, holds: impl Fn(&SendError<R::Error>) -> bool + Send + Sync + 'static) -> Self {
+        const { assert!(R::IDEMPOTENT, "only what is marked `#[request(idempotent)]` is tried again") }
         self.rule(move |call| call.reply::<R>().is_some_and(|reply| reply.as_ref().is_err_and(&holds)))
     }
 
     /// Tries every idempotent request again also after errors for which this holds.
     ///
-    /// It gets the [`SendError`]; what it has to say of a cause is behind [`source`](Error::source).
+    /// It gets the request's [`SendError`], whose own [`source`](Error::source) is what a container or an outbox had to
+    /// say. A handler's error is not its source, but in its variant [`Handler`](SendError::Handler), and shows itself as
+    /// the whole: as text, or by the type that requests have in `#[request(error = …)]`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use diator::SendError;
+    /// use diator::middleware::{RetryMiddleware, RetryPolicy};
+    ///
+    /// #[derive(Debug)]
+    /// struct Busy;
+    /// # impl std::fmt::Display for Busy {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("busy") }
+    /// # }
+    ///
+    /// fn is_busy(error: &(dyn std::error::Error + 'static)) -> bool {
+    ///     matches!(error.downcast_ref::<SendError<Busy>>(), Some(SendError::Handler(Busy)))
+    /// }
+    ///
+    /// let retry = RetryMiddleware::new(RetryPolicy::new())?.when_any(is_busy);
+    /// assert!(is_busy(&SendError::Handler(Busy)));
+    /// assert!(!is_busy(&SendError::<Busy>::RolledBack));
+    /// # let _ = retry;
+    /// # Ok::<_, diator::BoxError>(())
+    /// ```
     #[must_use]
     pub fn when_any(self, holds: impl Fn(&(dyn Error + 'static)) -> bool + Send + Sync + 'static) -> Self {
         self.rule(move |call| call.error().is_some_and(&holds))
