@@ -275,6 +275,40 @@ async fn each_further_attempt_is_a_warning_with_its_number_and_the_reason() {
     assert!(field("wait").iter().all(|wait| wait.ends_with("ms")), "{:?}", field("wait"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_cancelled_is_a_warning_in_its_span() {
+    let seats = Seats::default();
+    *seats.script.handling.lock().unwrap() = Duration::from_secs(60);
+    let mediator = seats.with(TracingMiddleware::new());
+    let (tree, reply) = watch(tokio::time::timeout(Duration::from_secs(5), mediator.send(Reserve(7)))).await;
+    reply.unwrap_err();
+    assert_tree(
+        &tree,
+        "
+        command Reserve by ReserveHandler cancelled
+          WARN the message was cancelled
+        ",
+    );
+    assert_eq!(tree.field("command", "otel.status_code").unwrap(), "ERROR");
+}
+
+#[tokio::test]
+async fn a_message_that_panics_is_an_error_in_its_span() {
+    let panicking = middleware_fn(|_, _| Box::pin(async { panic!("on purpose") }));
+    let mediator = Seats::default().builder().middleware(TracingMiddleware::new()).middleware(panicking).build();
+    let mediator = mediator.unwrap();
+    let (tree, reply) = watch(tokio::spawn(async move { mediator.send(Reserve(7)).await })).await;
+    assert!(reply.unwrap_err().is_panic());
+    assert_tree(
+        &tree,
+        "
+        command Reserve by ReserveHandler panicked
+          ERROR the message panicked
+        ",
+    );
+    assert_eq!(tree.field("command", "otel.status_code").unwrap(), "ERROR");
+}
+
 #[tokio::test]
 async fn an_event_from_outside_and_one_that_arrives_are_trees_too() {
     let mediator = Seats::default().with(TracingMiddleware::new());
