@@ -21,7 +21,9 @@ fn timeout() -> TimeoutMiddleware {
 #[test]
 fn no_message_can_be_held_to_a_limit_of_zero_or_of_days() {
     for limit in [Duration::ZERO, Duration::from_secs(24 * 3600) + Duration::from_nanos(1), Duration::MAX] {
-        let error = TimeoutMiddleware::new(limit).unwrap_err().to_string();
+        let error = TimeoutMiddleware::new(limit).unwrap_err();
+        assert_eq!(format!("{error:?}"), error.to_string(), "`main` shows the former");
+        let error = error.to_string();
         assert!(error.starts_with("timeout is invalid: the limit must be more than zero and at most 24h"), "{error}");
     }
     assert!(TimeoutMiddleware::new(Duration::from_nanos(1)).is_ok());
