@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 // --- Messages. ----------------------------------------------------------------------------------
 
@@ -121,7 +122,8 @@ impl IntoResponse for Refusal {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    tracing_subscriber::fmt().init();
+    // A line for each message when it ends, with how long it took; without this only failures would have one.
+    tracing_subscriber::fmt().with_span_events(FmtSpan::CLOSE).init();
     let warehouse = Arc::new(Warehouse::with([("chair", 100), ("table", 3)]));
     let mediator = Mediator::from_registry()
         .container(Services::new().singleton::<Warehouse>(warehouse))

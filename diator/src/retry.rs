@@ -122,7 +122,9 @@ fn random() -> u64 {
 }
 
 /// Everything that is wrong with a [`RetryPolicy`], in one report.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` says what `Display` says: it is what `main` shows when it returns the error.
+#[derive(Clone, PartialEq, Eq)]
 pub struct InvalidRetryPolicy {
     problems: Vec<String>,
 }
@@ -138,6 +140,12 @@ impl InvalidRetryPolicy {
 impl fmt::Display for InvalidRetryPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "retry policy is invalid: {}", self.problems.join("; "))
+    }
+}
+
+impl fmt::Debug for InvalidRetryPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -176,6 +184,7 @@ mod tests {
         let error = policy.validate().expect_err("it is wrong");
         assert_eq!(error.problems().len(), 4, "{error}");
         assert!(error.to_string().starts_with("retry policy is invalid: there must be 1 to 1,000 attempts"), "{error}");
+        assert_eq!(format!("{error:?}"), error.to_string());
         assert_eq!(RetryPolicy::default().problems(), [""; 0]);
         assert_eq!(RetryPolicy::new().max_delay(Duration::from_millis(99)).problems().len(), 1);
         assert_eq!(RetryPolicy::new().give_up_after(Duration::from_millis(99)).problems().len(), 1);

@@ -21,6 +21,7 @@ fn when_busy() -> RetryMiddleware {
 fn every_problem_of_a_policy_is_listed() {
     let error = RetryMiddleware::new(RetryPolicy::new().attempts(0).first_delay(Duration::ZERO)).unwrap_err();
     assert_eq!(error.problems().len(), 2, "{error}");
+    assert_eq!(format!("{error:?}"), error.to_string(), "`main` shows the former");
 }
 
 #[tokio::test(start_paused = true)]

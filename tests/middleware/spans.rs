@@ -2,10 +2,11 @@
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use diator::InboundMessage;
 use diator::broker::{MessageType, PublishErrorKind};
-use diator::middleware::{TracingMiddleware, middleware_fn};
+use diator::middleware::{RetryMiddleware, RetryPolicy, TracingMiddleware, middleware_fn};
 use diator::prelude::*;
 use serde_json::json;
 use tracing::field::{Field, Visit};
@@ -244,6 +245,68 @@ async fn a_rejection_shows_who_refused() {
           WARN the message failed `closed` refused the message: closed on Sundays
         ",
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_further_attempt_is_a_warning_with_its_number_and_the_reason() {
+    let seats = Seats::default();
+    seats.script.fail([SeatError::Busy, SeatError::Busy, SeatError::Taken]);
+    let delay = Duration::from_secs(1);
+    let retry = RetryMiddleware::new(RetryPolicy::new().first_delay(delay).max_delay(delay)).unwrap();
+    let retry = retry.when::<Reserve>(|error| matches!(error, SendError::Handler(SeatError::Busy)));
+    let (tree, reply) = watch(seats.with(retry).send(Reserve(7))).await;
+    reply.unwrap_err();
+    assert_tree(
+        &tree,
+        "
+        DEBUG rollback
+        WARN trying again Reserve the seat is being reserved
+        DEBUG rollback
+        WARN trying again Reserve the seat is being reserved
+        DEBUG rollback
+        ",
+    );
+    let nodes = tree.0.lock().unwrap();
+    let field = |name| {
+        let fields = nodes.iter().flat_map(|node| &node.fields.0).filter(move |field| field.0 == name);
+        fields.map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(field("attempt"), ["2", "3"]);
+    assert!(field("wait").iter().all(|wait| wait.ends_with("ms")), "{:?}", field("wait"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_cancelled_is_a_warning_in_its_span() {
+    let seats = Seats::default();
+    *seats.script.handling.lock().unwrap() = Duration::from_secs(60);
+    let mediator = seats.with(TracingMiddleware::new());
+    let (tree, reply) = watch(tokio::time::timeout(Duration::from_secs(5), mediator.send(Reserve(7)))).await;
+    reply.unwrap_err();
+    assert_tree(
+        &tree,
+        "
+        command Reserve by ReserveHandler cancelled
+          WARN the message was cancelled
+        ",
+    );
+    assert_eq!(tree.field("command", "otel.status_code").unwrap(), "ERROR");
+}
+
+#[tokio::test]
+async fn a_message_that_panics_is_an_error_in_its_span() {
+    let panicking = middleware_fn(|_, _| Box::pin(async { panic!("on purpose") }));
+    let mediator = Seats::default().builder().middleware(TracingMiddleware::new()).middleware(panicking).build();
+    let mediator = mediator.unwrap();
+    let (tree, reply) = watch(tokio::spawn(async move { mediator.send(Reserve(7)).await })).await;
+    assert!(reply.unwrap_err().is_panic());
+    assert_tree(
+        &tree,
+        "
+        command Reserve by ReserveHandler panicked
+          ERROR the message panicked
+        ",
+    );
+    assert_eq!(tree.field("command", "otel.status_code").unwrap(), "ERROR");
 }
 
 #[tokio::test]

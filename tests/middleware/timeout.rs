@@ -9,7 +9,7 @@ use diator::middleware::{
 };
 use diator::prelude::*;
 
-use super::seats::{Reserve, ReserveForGroup, Seats};
+use super::seats::{Reserve, ReserveForGroup, ReserveOnce, Seats};
 
 const LIMIT: Duration = Duration::from_secs(5);
 const LONG: Duration = Duration::from_secs(60);
@@ -21,7 +21,9 @@ fn timeout() -> TimeoutMiddleware {
 #[test]
 fn no_message_can_be_held_to_a_limit_of_zero_or_of_days() {
     for limit in [Duration::ZERO, Duration::from_secs(24 * 3600) + Duration::from_nanos(1), Duration::MAX] {
-        let error = TimeoutMiddleware::new(limit).unwrap_err().to_string();
+        let error = TimeoutMiddleware::new(limit).unwrap_err();
+        assert_eq!(format!("{error:?}"), error.to_string(), "`main` shows the former");
+        let error = error.to_string();
         assert!(error.starts_with("timeout is invalid: the limit must be more than zero and at most 24h"), "{error}");
     }
     assert!(TimeoutMiddleware::new(Duration::from_nanos(1)).is_ok());
@@ -106,14 +108,35 @@ async fn around_retries_it_ends_them_between_a_failed_commit_and_the_next_attemp
 }
 
 #[tokio::test(start_paused = true)]
-async fn within_retries_it_limits_each_attempt_and_no_retry_follows_it() {
+async fn within_retries_it_limits_each_attempt_and_the_next_begins_after_the_rollback() {
     let seats = Seats::default();
     *seats.script.handling.lock().unwrap() = LONG;
-    let retry = RetryMiddleware::new(RetryPolicy::new()).unwrap().when_any(|_| true);
+    let retry = RetryMiddleware::new(RetryPolicy::new().attempts(2)).unwrap();
     let mediator = seats.builder().middleware(retry).middleware(timeout()).build().unwrap();
+
     let error = mediator.send(Reserve(1)).await.unwrap_err();
-    assert!(matches!(error, SendError::Rejected { .. }), "{error:?}");
-    assert_eq!(seats.journal.notes(), ["reserve 1", "rollback"]);
+    assert!(error.source().unwrap().is::<TimedOut>(), "{error:?}");
+    assert_eq!(seats.journal.notes(), ["reserve 1", "rollback", "reserve 1", "rollback"]);
+
+    // What is not idempotent has one attempt.
+    mediator.send(ReserveOnce(2)).await.unwrap_err();
+    assert_eq!(seats.journal.notes()[4..], ["reserve 2", "rollback"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_quick_enough_follows_one_that_was_not() {
+    let seats = Seats::default();
+    *seats.script.handling.lock().unwrap() = LONG;
+    let retry = RetryMiddleware::new(RetryPolicy::new()).unwrap();
+    let mediator = seats.builder().middleware(retry).middleware(timeout()).build().unwrap();
+    let (answer, ()) = tokio::join!(mediator.send(Reserve(1)), async {
+        tokio::time::sleep(LIMIT / 2).await;
+        *seats.script.handling.lock().unwrap() = Duration::ZERO;
+    });
+    assert_eq!(answer.unwrap(), 1);
+    let notes = ["reserve 1", "rollback", "reserve 1", "reserved 1", "commit begins", "commit", "ticket 1"];
+    assert_eq!(seats.journal.notes(), notes);
+    assert_eq!(seats.broker.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

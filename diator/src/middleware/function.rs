@@ -27,7 +27,7 @@ pub fn middleware_fn<F>(function: F) -> MiddlewareFn<F>
 where
     F: for<'a, 'c> Fn(&'a mut Call<'c>, Next<'a>) -> BoxFuture<'a, Handled> + Send + Sync + 'static,
 {
-    MiddlewareFn { name: type_name::<F>(), function }
+    MiddlewareFn { name: type_name::<F>().trim_end_matches("::{{closure}}"), function }
 }
 
 /// A function as middleware; made by [`middleware_fn`].

@@ -5,23 +5,27 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use super::{Call, Handled, InvalidRetryPolicy, MessageInfo, Middleware, Next, RetryPolicy};
+use super::{Call, Handled, InvalidRetryPolicy, MessageInfo, Middleware, Next, RetryPolicy, TimedOut};
 use crate::{Request, SendError, SendErrorKind};
 
 /// Handles an idempotent request again that failed for a passing reason.
 ///
-/// Of itself it tries again only when the scope could not be opened or could not commit. Which errors of handlers are
-/// worth another attempt, the program says with [`when`](Self::when) and [`when_any`](Self::when_any).
+/// Of itself it tries again only when the scope could not be opened or could not commit, and when an attempt has
+/// [`TimedOut`]: who adds a [`TimeoutMiddleware`](super::TimeoutMiddleware) after the retry asks for that. Which errors of
+/// handlers are worth another attempt, the program says with [`when`](Self::when) and [`when_any`](Self::when_any).
 ///
 /// # Guarantees
 ///
 /// - Only requests that are marked `#[request(idempotent)]` are tried again, and of these only those that come from
 ///   outside: a nested request shares the unit of work of its root, which is tried again as a whole.
-/// - Never tried again is what is committed, and what a further attempt cannot change: a message that was rejected or is
-///   not handled here, an event that cannot be written, a cascade without end.
-/// - Each attempt has a scope and events of its own. The outcome of the last one is the answer.
+/// - Never tried again is what is committed, and what a further attempt cannot change: a message that was rejected for
+///   another reason or is not handled here, an event that cannot be written, a cascade without end.
+/// - Each attempt has a scope and events of its own, and begins when the one before is rolled back, also after a time-out.
+///   The outcome of the last one is the answer.
 /// - The waits are those of the [`RetryPolicy`]. No attempt begins after its `give_up_after`; one that has begun is not
 ///   cut off.
+/// - Before it waits for another attempt, it tells `tracing`: a `WARN` of target `diator`, with the message, the number of
+///   the attempt to come, the wait, and the error of the one before.
 ///
 /// # Panics
 ///
@@ -64,14 +68,54 @@ impl RetryMiddleware {
     }
 
     /// Tries `R` again also after errors for which this holds.
+    ///
+    /// It does not build for a request that is not marked `#[request(idempotent)]`: that has one attempt, whatever is said
+    /// here. `cargo check` does not see it.
+    ///
+    /// ```compile_fail,E0080
+    /// use diator::middleware::{RetryMiddleware, RetryPolicy};
+    /// use diator::prelude::*;
+    ///
+    /// #[derive(Command)]
+    /// struct ReserveSeat;
+    ///
+    /// let retry = RetryMiddleware::new(RetryPolicy::new())?.when::<ReserveSeat>(|_| true);
+    /// # Ok::<_, diator::BoxError>(())
+    /// ```
     #[must_use]
     pub fn when<R: Request>(self, holds: impl Fn(&SendError<R::Error>) -> bool + Send + Sync + 'static) -> Self {
+        const { assert!(R::IDEMPOTENT, "only what is marked `#[request(idempotent)]` is tried again") }
         self.rule(move |call| call.reply::<R>().is_some_and(|reply| reply.as_ref().is_err_and(&holds)))
     }
 
     /// Tries every idempotent request again also after errors for which this holds.
     ///
-    /// It gets the [`SendError`]; what it has to say of a cause is behind [`source`](Error::source).
+    /// It gets the request's [`SendError`], whose own [`source`](Error::source) is what a container or an outbox had to
+    /// say. A handler's error is not its source, but in its variant [`Handler`](SendError::Handler), and shows itself as
+    /// the whole: as text, or by the type that requests have in `#[request(error = …)]`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use diator::SendError;
+    /// use diator::middleware::{RetryMiddleware, RetryPolicy};
+    ///
+    /// #[derive(Debug)]
+    /// struct Busy;
+    /// # impl std::fmt::Display for Busy {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("busy") }
+    /// # }
+    ///
+    /// fn is_busy(error: &(dyn std::error::Error + 'static)) -> bool {
+    ///     matches!(error.downcast_ref::<SendError<Busy>>(), Some(SendError::Handler(Busy)))
+    /// }
+    ///
+    /// let retry = RetryMiddleware::new(RetryPolicy::new())?.when_any(is_busy);
+    /// assert!(is_busy(&SendError::Handler(Busy)));
+    /// assert!(!is_busy(&SendError::<Busy>::RolledBack));
+    /// # let _ = retry;
+    /// # Ok::<_, diator::BoxError>(())
+    /// ```
     #[must_use]
     pub fn when_any(self, holds: impl Fn(&(dyn Error + 'static)) -> bool + Send + Sync + 'static) -> Self {
         self.rule(move |call| call.error().is_some_and(&holds))
@@ -84,14 +128,20 @@ impl RetryMiddleware {
 
     /// How long to wait for another attempt; `None` if this one has the last word.
     fn wait(&self, call: &Call<'_>, number: u32, begun: Instant) -> Option<Duration> {
-        use SendErrorKind::{Commit, Event, Handler, Resolve, RolledBack, Scope, Stage};
+        use SendErrorKind::{Commit, Event, Handler, Rejected, Resolve, RolledBack, Scope, Stage};
         let again = match call.error_kind()? {
             Scope | Commit => true,
+            Rejected => matches!(call.error().and_then(Error::source), Some(reason) if reason.is::<TimedOut>()),
             Handler | Event | Resolve | Stage | RolledBack => self.rules.iter().any(|holds| holds(call)),
             _ => false,
         };
         again.then(|| self.policy.wait(Duration::ZERO, number, begun))?
     }
+}
+
+fn tell(call: &Call<'_>, attempt: u32, wait: Duration) {
+    let message = call.info().message;
+    tracing::warn!(target: "diator", attempt, diator.message = message, ?wait, error = call.error(), "trying again");
 }
 
 #[async_trait]
@@ -107,8 +157,9 @@ impl Middleware for RetryMiddleware {
         loop {
             let handled = next.again(call, &kept).await;
             let Some(wait) = self.wait(call, number, begun) else { return handled };
-            sleep(wait).await;
             number += 1;
+            tell(call, number, wait);
+            sleep(wait).await;
         }
     }
 }

@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 ///
 /// The message is then rolled back, and fails with [`SendError::Rejected`](crate::SendError::Rejected), whose source is
 /// a [`TimedOut`]. Added before a [`RetryMiddleware`](super::RetryMiddleware), it limits all attempts together; added
-/// after it, each of them.
+/// after it, each of them, and one that took too long is rolled back and then tried again.
 ///
 /// # Guarantees
 ///
@@ -86,7 +86,9 @@ impl fmt::Display for TimedOut {
 impl Error for TimedOut {}
 
 /// A limit that no message can be held to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// `Debug` says what `Display` says: it is what `main` shows when it returns the error.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InvalidTimeout {
     limit: Duration,
 }
@@ -94,6 +96,12 @@ pub struct InvalidTimeout {
 impl fmt::Display for InvalidTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "timeout is invalid: the limit must be more than zero and at most 24h, and is {:?}", self.limit)
+    }
+}
+
+impl fmt::Debug for InvalidTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,6 +1,7 @@
 use std::any::type_name;
 use std::error::Error;
 use std::fmt::{self, Debug};
+use std::thread;
 
 use async_trait::async_trait;
 use tracing::field::Empty;
@@ -23,11 +24,16 @@ use crate::SendErrorKind;
 /// | `messaging.message.id`, `messaging.message.conversation_id` | [`Meta::message_id`](crate::Meta::message_id) and [`correlation_id`](crate::Meta::correlation_id) |
 /// | `diator.causation_id`, `traceparent` | as in [`Meta`](crate::Meta), if it has them |
 /// | `diator.payload` | the message itself, if [`payload_of`](Self::payload_of) asks for it |
-/// | `error.type`, `otel.status_code` | after a failure: [`SendErrorKind::as_str`]; `ERROR` |
+/// | `error.type`, `otel.status_code` | after a failure: [`SendErrorKind::as_str`], `cancelled`, or `panicked`; `ERROR` |
 ///
 /// A failure is also an event within the span, with the error and its sources: a `WARN` if the handler failed or a
 /// middleware refused the message, for which both have their reasons; an `ERROR` if it was anything else, such as the
-/// commit, or the delivery after it (`undelivered`: the message itself is committed).
+/// commit, or the delivery after it (`undelivered`: the message itself is committed). A message that was cancelled,
+/// because its future was dropped or an outer middleware gave up, is a `WARN`, and one that panicked an `ERROR`; a
+/// commit that has begun goes on.
+///
+/// `tracing_subscriber::fmt().init()` prints events only, and so of a message that succeeds at most what it published. It
+/// prints a line for each message, with how long it took, after `fmt().with_span_events(FmtSpan::CLOSE).init()`.
 ///
 /// # Guarantees
 ///
@@ -90,10 +96,11 @@ impl Middleware for TracingMiddleware {
     }
 
     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
-        let span = span(call, self.payload(call));
-        let handled = next.run(call).instrument(span.clone()).await;
+        let mut shown = Shown { span: span(call, self.payload(call)), answered: false };
+        let handled = next.run(call).instrument(shown.span.clone()).await;
+        shown.answered = true;
         if let (Some(error), Some(kind)) = (call.error(), call.error_kind()) {
-            record(&span, error, kind);
+            record(&shown.span, error, kind);
         }
         handled
     }
@@ -130,9 +137,34 @@ fn span(call: &Call<'_>, payload: Option<&dyn Debug>) -> Span {
     }
 }
 
-fn record(span: &Span, error: &(dyn Error + 'static), kind: SendErrorKind) {
-    span.record("error.type", kind.as_str());
+/// A message that is being handled; dropping it before it is answered shows why.
+struct Shown {
+    span: Span,
+    answered: bool,
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if self.answered {
+            return;
+        }
+        if thread::panicking() {
+            fail(&self.span, "panicked");
+            self.span.in_scope(|| tracing::error!(target: "diator", "the message panicked"));
+        } else {
+            fail(&self.span, "cancelled");
+            self.span.in_scope(|| tracing::warn!(target: "diator", "the message was cancelled"));
+        }
+    }
+}
+
+fn fail(span: &Span, error_type: &'static str) {
+    span.record("error.type", error_type);
     span.record("otel.status_code", "ERROR");
+}
+
+fn record(span: &Span, error: &(dyn Error + 'static), kind: SendErrorKind) {
+    fail(span, kind.as_str());
     span.in_scope(|| match kind {
         SendErrorKind::Handler | SendErrorKind::Rejected => {
             tracing::warn!(target: "diator", error, "the message failed");
