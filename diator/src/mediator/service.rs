@@ -63,7 +63,7 @@ impl Mediator {
     #[must_use]
     pub fn service<R, OneHandler>(&self) -> RequestService<R>
     where
-        R: HandledBy<OneHandler>,
+        R: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
     {
         let send = |mediator: Self, request| -> BoxFuture<'static, _> {
             Box::pin(async move { mediator.send(request).await })
