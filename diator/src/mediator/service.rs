@@ -32,6 +32,9 @@ impl Mediator {
     /// Like [`send`](Self::send) it compiles only where the request has a handler; that is what the `_` stands for in
     /// `mediator.service::<JoinMeeting, _>()`. What such a request carries is an empty [`Meta`](crate::Meta).
     ///
+    /// Layers that box the error, such as tower's `Timeout`, hand a [`SendError`] of the request's own error on:
+    /// `error.downcast_ref::<SendError<E>>()`.
+    ///
     /// # Example
     ///
     /// ```
