@@ -9,7 +9,7 @@
 //! ```
 //!
 //! It prints what it publishes, with the trace of the request. With `BROKER_DOWN=1` it places orders all the same, and
-//! logs what could not be published. SIGTERM lets running requests finish. It needs no server, and Unix for the signal.
+//! logs what could not be published. SIGTERM lets running requests finish, for so long. It needs no server, and Unix for the signal.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -136,12 +136,21 @@ async fn main() -> Result<(), BoxError> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    let served = axum::serve(listener, routes(mediator.clone())).with_graceful_shutdown(terminated()).await;
+    let serving = axum::serve(listener, routes(mediator.clone())).with_graceful_shutdown(terminated());
+    // axum waits for its clients as long as they like: from the signal on they have five seconds.
+    let overdue = async {
+        terminated().await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => served?,
+        () = overdue => {}
+    }
 
     // What a request that went away has committed is still being published.
     let left = mediator.shutdown(Duration::from_secs(10)).await;
     println!("stopped, with {} messages and {} tasks left", left.messages, left.tasks);
-    Ok(served?)
+    Ok(())
 }
 
 async fn terminated() {

@@ -1,6 +1,7 @@
 //! The example `axum_api`, called over HTTP: status codes, the trace on what is published, the end by a signal.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -201,6 +202,22 @@ async fn a_signal_lets_a_running_request_finish() {
     let (client, url) = (program.client.clone(), program.url.clone());
     assert!(program.ended().await.success());
     assert!(client.get(url).send().await.expect_err("nobody listens").is_connect());
+}
+
+#[tokio::test]
+async fn a_client_that_never_finishes_its_request_does_not_hold_the_end_up() {
+    let mut program = Program::start().await;
+    let mut client = TcpStream::connect(program.url.trim_start_matches("http://")).expect("it listens");
+    client.write_all(b"GET /stock/table HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it reads");
+    client.read_exact(&mut [0; 12]).expect("it answers");
+    let head =
+        b"POST /orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
+    client.write_all(head).expect("it reads");
+    // Nothing shows that the program has read it.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    program.terminate();
+    assert_eq!(program.line_with("stopped").await, "stopped, with 0 messages and 0 tasks left");
+    assert!(program.ended().await.success());
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     /// the unit of work ends as [`SendError::RolledBack`], and so it does if the future is dropped.
     pub fn send<Q, OneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
-        Q: HandledBy<OneHandler> + SentFrom<R>,
+        Q: HandledBy<OneHandler> + SentFrom<R>, // cannot be inferred if there are two handlers: keep one
     {
         self.run.observe(cause::<R>, type_name::<Q>);
         self.run.reborrow().send(request)
@@ -109,7 +109,7 @@ impl<'a> EventContext<'a> {
     /// As for [`RequestContext::send`].
     pub fn send<Q, OneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
-        Q: HandledBy<OneHandler>,
+        Q: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
     {
         self.run.observe(self.cause, type_name::<Q>);
         self.run.reborrow().send(request)

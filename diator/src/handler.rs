@@ -27,7 +27,7 @@ pub trait RequestHandler<R: Request>: Send + Sync + 'static {
         &self,
         request: R,
         cx: &mut RequestContext<'_, R>,
-    ) -> impl Future<Output = Result<R::Response, R::Error>> + Send;
+    ) -> impl Future<Output = Result<R::Response, R::Error>> + Send; // `#[request(response = …, error = …)]`
 }
 
 /// Reacts to one kind of event.

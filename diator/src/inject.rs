@@ -50,7 +50,19 @@ pub trait InjectField: Sized {
     fn take(slot: Self::Slot) -> Self;
 }
 
-impl<T: ?Sized + Send + Sync + 'static> InjectField for Arc<T> {
+/// What can be a service. It is named so that one error tells of a trait whose services no thread could share.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be shared between threads, so it is no service",
+    label = "not `Send + Sync`",
+    note = "for a trait, write `trait …: Send + Sync`"
+)]
+pub trait Service: Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized + Send + Sync + 'static> Service for T {}
+
+impl<T: ?Sized + Service> InjectField for Arc<T> {
     const KEY: DependencyKey = DependencyKey::of::<T>();
     const OPTIONAL: bool = false;
     type Slot = Option<Self>;
@@ -60,7 +72,7 @@ impl<T: ?Sized + Send + Sync + 'static> InjectField for Arc<T> {
     }
 }
 
-impl<T: ?Sized + Send + Sync + 'static> InjectField for Option<Arc<T>> {
+impl<T: ?Sized + Service> InjectField for Option<Arc<T>> {
     const KEY: DependencyKey = DependencyKey::of::<T>();
     const OPTIONAL: bool = true;
     type Slot = Self;

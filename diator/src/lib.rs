@@ -141,7 +141,7 @@ pub mod __private {
     pub use crate::__dependency as dependency;
     pub use crate::event::EventDescriptor;
     pub use crate::handler::HandledBy;
-    pub use crate::inject::{Cloned, Inject};
+    pub use crate::inject::{Cloned, Inject, Service};
     #[cfg(feature = "froodi")]
     pub use crate::inject::{PerhapsSized, Sizing, sized_or};
     pub use crate::mediator::{Dispatch, send};

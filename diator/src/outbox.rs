@@ -16,5 +16,5 @@ pub trait Outbox: Send + Sync + 'static {
     ///
     /// They could not be written: the message fails as [`SendError::Stage`](crate::SendError::Stage), and its scope
     /// rolls back.
-    async fn stage(&self, scope: &dyn Scope, meta: &Meta, messages: &[OutboundMessage]) -> Result<(), BoxError>;
+    async fn stage(&self, scope: &dyn Scope, meta: &Meta, messages: &[OutboundMessage]) -> Result<(), BoxError>; // `#[diator::async_trait]` on the `impl`
 }

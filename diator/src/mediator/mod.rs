@@ -148,7 +148,7 @@ impl Mediator {
         request: R,
     ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send
     where
-        R: HandledBy<OneHandler>,
+        R: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
     {
         request.dispatch(Dispatch::new(self, PackedMeta::default()))
     }
@@ -262,7 +262,7 @@ impl<'a> MediatorWith<'a> {
         request: R,
     ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R, OneHandler>
     where
-        R: HandledBy<OneHandler>,
+        R: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
     {
         request.dispatch(Dispatch::new(self.mediator, self.meta.into()))
     }

@@ -32,6 +32,9 @@ impl Mediator {
     /// Like [`send`](Self::send) it compiles only where the request has a handler; that is what the `_` stands for in
     /// `mediator.service::<JoinMeeting, _>()`. What such a request carries is an empty [`Meta`](crate::Meta).
     ///
+    /// Layers that box the error, such as tower's `Timeout`, hand a [`SendError`] of the request's own error on:
+    /// `error.downcast_ref::<SendError<E>>()`.
+    ///
     /// # Example
     ///
     /// ```
@@ -63,7 +66,7 @@ impl Mediator {
     #[must_use]
     pub fn service<R, OneHandler>(&self) -> RequestService<R>
     where
-        R: HandledBy<OneHandler>,
+        R: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
     {
         let send = |mediator: Self, request| -> BoxFuture<'static, _> {
             Box::pin(async move { mediator.send(request).await })

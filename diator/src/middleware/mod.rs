@@ -64,6 +64,14 @@ pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a middleware",
+    label = "`diator::Middleware` is not implemented for it",
+    note = "an `async fn` becomes one with `middleware_fn(|call, next| Box::pin(log(call, next)))`, a type with \
+            `#[diator::async_trait] impl diator::Middleware for …`; a tower layer goes around \
+            `mediator.service::<Request, _>()`",
+    note = "`TimeoutMiddleware::new` and `RetryMiddleware::new` answer with a `Result`: put a `?` behind them"
+)]
 #[async_trait]
 pub trait Middleware: Send + Sync + 'static {
     /// What errors call it: its type, unless it says otherwise.
@@ -83,7 +91,7 @@ pub trait Middleware: Send + Sync + 'static {
     }
 
     /// Handles the message, mostly by letting `next` do it.
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled;
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled; // `#[diator::async_trait]` on the `impl`
 
     /// The same middleware for fewer messages: those that it applies to, and for which `applies_to` holds.
     ///

@@ -94,7 +94,10 @@ impl Services {
         Self::default()
     }
 
-    /// Registers a value that is there already.
+    /// Registers a value that is there already, under its own type.
+    ///
+    /// What is an `Arc` already goes into [`singleton`](Self::singleton): as a value, an `Arc<dyn Clock>` would be
+    /// found by none but a field of type `Arc<Arc<dyn Clock>>`.
     #[must_use]
     #[track_caller]
     pub fn value<T: Send + Sync + 'static>(self, value: T) -> Self {

@@ -1,0 +1,13 @@
+//! The `impl` of a middleware lacks `#[diator::async_trait]`.
+
+use diator::middleware::{Call, Handled, Next};
+
+struct Log;
+
+impl diator::Middleware for Log {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+        next.run(call).await
+    }
+}
+
+fn main() {}
