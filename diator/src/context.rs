@@ -24,7 +24,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     /// What travels with the message: ids, trace, values of the program's own.
     #[must_use]
     pub fn meta(&self) -> &Meta {
-        self.run.meta
+        self.run.meta()
     }
 
     /// Emits an event, to happen if the handler succeeds.
@@ -69,7 +69,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
 
 impl<R> fmt::Debug for RequestContext<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestContext").field("meta", self.run.meta).finish_non_exhaustive()
+        f.debug_struct("RequestContext").field("meta", self.run.meta()).finish_non_exhaustive()
     }
 }
 
@@ -93,7 +93,7 @@ impl<'a> EventContext<'a> {
     /// What travels with the message that caused the event.
     #[must_use]
     pub fn meta(&self) -> &Meta {
-        self.run.meta
+        self.run.meta()
     }
 
     /// Emits another event; a domain event is handled after those that wait already.
@@ -128,6 +128,6 @@ impl<'a> EventContext<'a> {
 
 impl fmt::Debug for EventContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventContext").field("meta", self.run.meta).finish_non_exhaustive()
+        f.debug_struct("EventContext").field("meta", self.run.meta()).finish_non_exhaustive()
     }
 }

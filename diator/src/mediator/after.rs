@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use super::Mediator;
-use super::dispatch::{Failure, Root, widen};
+use super::dispatch::{Failure, Origin, Run, answer, widen};
 use super::events::EventEntry;
 use super::running::{Entered, Running};
 use super::unit::{Lineage, Unit};
@@ -120,10 +120,15 @@ impl Mediator {
         meta: Meta,
         lineage: Lineage,
     ) -> Result<(), SendError<BoxError>> {
-        let root = Root::go_on(self, meta);
+        // Not counted as a message: it runs within one, or within a task, and does so while the mediator shuts down.
+        let origin = Origin { mediator: self, meta };
         let mut unit = Unit::caused_by(lineage);
-        let handled = entry.handler.handle(event, root.run(&mut unit)).await;
-        root.conclude(&mut unit, handled, None).await
+        let handled = entry.handler.handle(event, Run { origin: &origin, unit: &mut unit }).await;
+        if unit.is_untouched() {
+            return handled;
+        }
+        let ended = Run { origin: &origin, unit: &mut unit }.end(handled.is_ok(), None).get().await;
+        answer(handled, ended)
     }
 
     /// Runs what must come to its end although its sender may go away, in a task that a shutdown waits for.

@@ -2,7 +2,7 @@ use std::convert::Infallible;
 
 use super::Mediator;
 use super::route::unhandled;
-use super::running::{Entered, Running};
+use super::running::Running;
 use super::soon::Soon;
 use super::unit::Unit;
 use crate::catalog::Cause;
@@ -43,61 +43,16 @@ impl<'a> Dispatch<'a> {
     }
 }
 
+/// Who a message from outside was given to, and what travels with it.
+#[derive(Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) mediator: &'a Mediator,
+    pub(crate) meta: Meta,
+}
+
 impl AsRef<Running> for Mediator {
     fn as_ref(&self) -> &Running {
         &self.0.messages
-    }
-}
-
-/// A message from outside that is running.
-pub(crate) struct Root<'a> {
-    pub(super) mediator: &'a Mediator,
-    pub(super) meta: Meta,
-    pub(super) committing: Committing,
-    // `None` for what runs within something that is counted.
-    _running: Option<Entered<&'a Mediator>>,
-}
-
-impl<'a> Root<'a> {
-    #[inline]
-    pub(super) fn entered(running: Entered<&'a Mediator>, meta: Meta) -> Self {
-        Self { mediator: running.owner(), meta, committing: Committing::default(), _running: Some(running) }
-    }
-
-    /// For what follows from a message that was let in, also while the mediator shuts down. It runs within the message or
-    /// a task, and so is counted already.
-    pub(super) fn go_on(mediator: &'a Mediator, meta: Meta) -> Self {
-        Self { mediator, meta, committing: Committing::default(), _running: None }
-    }
-
-    #[inline]
-    pub(super) fn run<'r>(&'r self, unit: &'r mut Unit) -> Run<'r> {
-        Run { mediator: self.mediator, meta: &self.meta, unit }
-    }
-
-    /// What follows the handler: the same for every message. `committing` is told when the commit begins.
-    pub(super) async fn conclude<T: Send + 'static, E>(
-        &self,
-        unit: &mut Unit,
-        result: Result<T, SendError<E>>,
-        committing: Option<&Committing>,
-    ) -> Result<T, SendError<E>> {
-        if unit.is_untouched() {
-            return result;
-        }
-        match self.end(unit, result.is_ok(), committing) {
-            Soon::Now(()) => result,
-            Soon::Later(rest) => answer(result, rest.await),
-        }
-    }
-
-    pub(super) fn end<'r>(
-        &'r self,
-        unit: &'r mut Unit,
-        succeeded: bool,
-        committing: Option<&'r Committing>,
-    ) -> Soon<'r, ()> {
-        self.run(unit).end(succeeded, committing)
     }
 }
 
@@ -116,21 +71,26 @@ pub(super) fn answer<T: Send + 'static, E>(
 }
 
 /// What a handler works with: the mediator, and what belongs to its message.
+// Two words, which are handed on in registers: a third would put all of them into memory, from where they are copied as one
+// before they are written.
 pub(crate) struct Run<'a> {
-    pub(crate) mediator: &'a Mediator,
-    pub(crate) meta: &'a Meta,
+    pub(crate) origin: &'a Origin<'a>,
     pub(crate) unit: &'a mut Unit,
 }
 
 impl<'a> Run<'a> {
     pub(crate) fn reborrow(&mut self) -> Run<'_> {
-        Run { mediator: self.mediator, meta: self.meta, unit: self.unit }
+        Run { origin: self.origin, unit: self.unit }
+    }
+
+    pub(crate) fn meta(&self) -> &'a Meta {
+        &self.origin.meta
     }
 
     /// Notes down that one message causes another, if somebody wants to know.
     #[inline]
     pub(crate) fn observe(&self, cause: fn() -> Cause, message: fn() -> &'static str) {
-        if let Some(edges) = &self.mediator.0.edges {
+        if let Some(edges) = &self.origin.mediator.0.edges {
             edges.add(cause(), message());
         }
     }
@@ -142,7 +102,7 @@ impl<'a> Run<'a> {
 
     /// Sends a nested request.
     pub(crate) fn send<R: Request>(self, request: R) -> BoxFuture<'a, SendResult<R>> {
-        match self.mediator.route::<R>() {
+        match self.origin.mediator.route::<R>() {
             Some(route) => route.send_nested(self, request),
             None => unhandled::<R>(),
         }
@@ -155,7 +115,8 @@ impl<'a> Run<'a> {
         dependencies: &'static [Dependency],
         handler: &'static str,
     ) -> Soon<'r, ()> {
-        let (container, meta) = (&*self.mediator.0.container, self.meta);
+        let Origin { mediator, meta } = self.origin;
+        let container = &*mediator.0.container;
         let resolver = Resolver::new(container, dependencies, slots);
         let failed = move |source| SendError::Resolve { handler, source };
         match self.unit.scope(container, meta) {

@@ -10,7 +10,7 @@ use super::soon::Soon;
 use crate::catalog::Cause;
 use crate::event::Decode;
 use crate::inject::Inject;
-use crate::middleware::{Call, EventExchange, Pipeline, all_idle};
+use crate::middleware::{Call, EventExchange, Pipeline};
 use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
 
 /// All handlers of one event.
@@ -40,18 +40,16 @@ pub(crate) trait HandleEvent: Send + Sync {
 
 /// A handler of `E`, and what wraps it.
 pub(crate) struct EventTo<E, H> {
-    /// An `H`, built with the mediator, if all its dependencies are singletons; else it is built for each event.
-    pub(super) built: Option<Arc<dyn Any + Send + Sync>>,
+    /// Built with the mediator, if all its dependencies are singletons; else it is built for each event.
+    pub(super) built: Option<Arc<H>>,
     pub(super) pipeline: Pipeline,
-    pub(super) types: PhantomData<fn(E) -> H>,
+    pub(super) event: PhantomData<fn(E)>,
 }
 
 impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
     fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, EventResult> {
         // All else that can happen would only make the box larger.
-        if let (Some(handler), Some(event), true) =
-            (self.built(), event.downcast_ref(), all_idle(&self.pipeline.layers))
-        {
+        if let (Some(handler), Some(event), true) = (&self.built, event.downcast_ref(), self.pipeline.is_idle()) {
             let mut cx = EventContext::new(run, Self::cause);
             return Box::pin(async move { handler.handle(event, &mut cx).await.map_err(SendError::Handler) });
         }
@@ -59,7 +57,7 @@ impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
             if self.pipeline.is_idle() {
                 return self.attempt(event, run).await;
             }
-            let meta = run.meta;
+            let meta = run.meta();
             let run = Mutex::new(run);
             let attempt = || async { self.attempt(event, run.lock().await.reborrow()).await };
             let running = pin!(None);
@@ -77,17 +75,13 @@ impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
         Cause { message: type_name::<E>(), handler: Some(type_name::<H>()) }
     }
 
-    fn built(&self) -> Option<&H> {
-        self.built.as_deref()?.downcast_ref()
-    }
-
     async fn attempt(&self, event: &(dyn Any + Send + Sync), mut run: Run<'_>) -> EventResult {
         let Some(event) = event.downcast_ref::<E>() else {
             let error = format!("the mediator took another event for `{}`", E::NAME);
             return Err(SendError::Handler(error.into()));
         };
         let for_this_event;
-        let handler = match self.built() {
+        let handler = match self.built.as_deref() {
             Some(built) => built,
             None => {
                 let mut slots = H::Slots::default();

@@ -4,28 +4,27 @@
 
 use std::any::Any;
 
-use super::Mediator;
 use super::after::Delivery;
-use super::dispatch::{Failure, Run};
+use super::dispatch::{Failure, Origin, Run};
 use super::events::EventRoute;
 use super::soon::Soon;
 use super::unit::Unit;
+use crate::SendError;
 use crate::broker::OutboundMessage;
 use crate::container::{Closing, CommitError};
 use crate::event::Emitted;
 use crate::middleware::Committing;
-use crate::{Meta, SendError};
 
-impl Mediator {
+impl<'a> Origin<'a> {
     /// What follows the handler of a message that has no middleware.
     // It takes what it needs: what was lent would have its place in the message's frame all along.
-    pub(super) fn end(&self, meta: Meta, mut unit: Unit, succeeded: bool) -> Soon<'_, ()> {
+    pub(super) fn end(self, mut unit: Unit, succeeded: bool) -> Soon<'a, ()> {
         let closing = (succeeded && unit.only_commits()).then(|| unit.commit());
         if let Some(Closing::Ready(closed)) = closing {
             return closed.map_err(uncommitted).into();
         }
         Soon::later(async move {
-            let run = Run { mediator: self, meta: &meta, unit: &mut unit };
+            let run = Run { origin: &self, unit: &mut unit };
             match closing {
                 Some(closing) => run.deliver(closing, Vec::new()).await,
                 None if succeeded => run.carry_on(None).await,
@@ -103,7 +102,7 @@ impl<'a> Run<'a> {
         if pending.goes_to_the_broker() {
             return Ok(true);
         }
-        let Some(route) = self.mediator.0.events.get(&pending.event().type_id()) else { return Ok(false) };
+        let Some(route) = self.origin.mediator.0.events.get(&pending.event().type_id()) else { return Ok(false) };
         self.run_handlers(route, pending.name(), pending.event()).await?;
         Ok(!route.after_commit.is_empty())
     }
@@ -130,23 +129,24 @@ impl<'a> Run<'a> {
     /// Writes the broker events as messages; with an outbox they become part of the unit of work.
     async fn stage(&mut self) -> Result<Vec<OutboundMessage>, Failure> {
         let mut messages = self.messages()?;
-        let inner = &self.mediator.0;
+        let Origin { mediator, meta } = self.origin;
+        let inner = &mediator.0;
         if let (Some(outbox), false) = (&inner.outbox, messages.is_empty()) {
-            let scope = self.unit.scope(&*inner.container, self.meta).get().await?;
-            outbox.stage(scope, self.meta, &messages).await.map_err(SendError::Stage)?;
+            let scope = self.unit.scope(&*inner.container, meta).get().await?;
+            outbox.stage(scope, meta, &messages).await.map_err(SendError::Stage)?;
             messages.clear();
         }
         Ok(messages)
     }
 
     fn messages(&self) -> Result<Vec<OutboundMessage>, Failure> {
-        let inner = &self.mediator.0;
+        let inner = &self.origin.mediator.0;
         let mut messages = Vec::new();
         for event in self.unit.waiting().map(Emitted::pending).filter(|event| event.goes_to_the_broker()) {
             if inner.outbox.is_none() && inner.broker.is_none() {
                 return Err(SendError::NoBroker { event: event.name() });
             }
-            let message = event.message(&inner.format, self.meta).transpose();
+            let message = event.message(&inner.format, self.meta()).transpose();
             messages.extend(message.map_err(|source| SendError::Encode { event: event.name(), source })?);
         }
         Ok(messages)
@@ -158,12 +158,13 @@ impl<'a> Run<'a> {
     /// changes nothing.
     async fn deliver(self, closing: Closing, messages: Vec<OutboundMessage>) -> Result<(), Failure> {
         let events = self.unit.take_waiting();
-        let delivery = || Delivery::new(self.mediator, self.meta, events, messages);
+        let Origin { mediator, meta } = self.origin;
+        let delivery = || Delivery::new(mediator, meta, events, messages);
         match closing {
             Closing::Ready(closed) => {
                 closed.map_err(uncommitted)?;
                 match delivery() {
-                    Some(delivery) => self.mediator.finish_in_a_task(delivery.run()).await,
+                    Some(delivery) => mediator.finish_in_a_task(delivery.run()).await,
                     None => Ok(()),
                 }
             }
@@ -176,7 +177,7 @@ impl<'a> Run<'a> {
                         None => Ok(()),
                     }
                 };
-                self.mediator.finish_in_a_task(rest).await
+                mediator.finish_in_a_task(rest).await
             }
         }
     }

@@ -56,7 +56,7 @@ impl<'b> Install<'b> {
         descriptor: &HandlerDescriptor,
         install: &mut Install<'_>,
     ) {
-        let built = install.built::<H>(descriptor).and_then(|built| built.downcast().ok());
+        let built = install.built::<H>(descriptor);
         let pipeline = Pipeline::new(MessageInfo::of(descriptor), install.layers);
         let route = Arc::new(RouteTo::<R, H> { built, pipeline, request: PhantomData });
         if let Some(slot) = descriptor.slot {
@@ -92,7 +92,7 @@ impl<'b> Install<'b> {
         let HandlerRole::Event { order, after_commit } = descriptor.role() else { return };
         let built = install.built::<H>(descriptor);
         let pipeline = Pipeline::new(MessageInfo::of(descriptor), install.layers);
-        let handler = Box::new(EventTo::<E, H> { built, pipeline, types: PhantomData });
+        let handler = Box::new(EventTo::<E, H> { built, pipeline, event: PhantomData });
         let entry = EventEntry { order, name: descriptor.handler(), handler };
         let route = install.maps.events.entry(TypeId::of::<E>()).or_default();
         route.decode = descriptor.handled_event().and_then(|event| event.decode);
@@ -103,12 +103,13 @@ impl<'b> Install<'b> {
     }
 
     /// The handler, if it needs nothing but singletons; what goes wrong becomes a problem.
-    fn built<H: Inject>(&mut self, descriptor: &HandlerDescriptor) -> Option<Built> {
-        self.built_once(descriptor, |container| {
+    fn built<H: Inject>(&mut self, descriptor: &HandlerDescriptor) -> Option<Arc<H>> {
+        let built = self.built_once(descriptor, |container| {
             let mut slots = H::Slots::default();
             Resolver::new(container, H::DEPENDENCIES, &mut slots).singletons()?;
             Ok(Arc::new(H::build(slots)))
-        })
+        });
+        built?.downcast().ok()
     }
 
     fn built_once(&mut self, descriptor: &HandlerDescriptor, build: Build) -> Option<Built> {

@@ -2,10 +2,13 @@
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::dispatch::{Failure, Root, Run};
+use super::Mediator;
+use super::dispatch::{Failure, Origin, Run};
+use super::running::Entered;
 use super::soon::Soon;
 use super::unit::{Mark, Unit};
-use crate::{BoxFuture, Meta, SendError};
+use crate::middleware::Committing;
+use crate::{Meta, SendError};
 
 /// A request that is on its way, with all its middleware and attempts.
 #[derive(Clone, Copy)]
@@ -15,6 +18,23 @@ pub(super) enum Journey<'j, 'a> {
 }
 
 impl<'j, 'a> Journey<'j, 'a> {
+    #[inline]
+    pub(super) fn meta(self) -> &'j Meta {
+        match self {
+            Self::Outside(root) => &root.origin.meta,
+            Self::Nested(nested) => nested.meta,
+        }
+    }
+
+    /// Whether the message is committing; `None` if no commit of its own belongs to it.
+    #[inline]
+    pub(super) fn committing(self) -> Option<&'j Committing> {
+        match self {
+            Self::Outside(root) => Some(&root.committing),
+            Self::Nested(_) => None,
+        }
+    }
+
     /// Begins to handle the request once; `unit` is new, and for a request from outside.
     #[inline]
     pub(super) fn attempt(self, unit: &'j mut Unit, request: &'static str) -> Soon<'j, Attempt<'j, 'a>> {
@@ -24,8 +44,22 @@ impl<'j, 'a> Journey<'j, 'a> {
                 root.committing.reset();
                 Soon::Now(Attempt::Outside { root, unit })
             }
-            Self::Nested(nested) => NestedAttempt::begin(&nested.attempts, request),
+            Self::Nested(nested) => nested.attempt(request),
         }
+    }
+}
+
+/// A request from outside, on its way.
+pub(super) struct Root<'a> {
+    origin: Origin<'a>,
+    committing: Committing,
+    _running: Entered<&'a Mediator>,
+}
+
+impl<'a> Root<'a> {
+    #[inline]
+    pub(super) fn new(origin: Origin<'a>, running: Entered<&'a Mediator>) -> Self {
+        Self { origin, committing: Committing::default(), _running: running }
     }
 }
 
@@ -40,15 +74,21 @@ pub(super) struct Nested<'a> {
 impl<'a> Nested<'a> {
     /// One that is yet to begin, where it stays: to move it costs more than most of what it does.
     pub(super) fn new(run: Run<'a>) -> Self {
-        Self { meta: run.meta, attempts: Mutex::new(Attempts::new(run)) }
+        Self { meta: run.meta(), attempts: Mutex::new(Attempts::new(run)) }
     }
 
-    pub(super) fn meta(&self) -> &'a Meta {
-        self.meta
-    }
-
-    pub(super) fn begin(&mut self) -> Soon<'_, ()> {
-        self.attempts.get_mut().begin()
+    fn attempt(&self, request: &'static str) -> Soon<'_, Attempt<'_, 'a>> {
+        if let Ok(mut attempts) = self.attempts.try_lock()
+            && attempts.begins_at_once()
+        {
+            return NestedAttempt::go_deeper(attempts, request).into();
+        }
+        Soon::later(async move {
+            let mut attempts = self.attempts.lock().await;
+            attempts.undo().await;
+            attempts.mark().await?;
+            NestedAttempt::go_deeper(attempts, request)
+        })
     }
 
     /// Keeps what a nested request did that succeeded, and undoes the rest.
@@ -57,7 +97,7 @@ impl<'a> Nested<'a> {
         if let Ok(mut attempts) = attempts.try_lock()
             && succeeded
             && attempts.last == LastAttempt::Succeeded
-            && !attempts.mark.has_savepoint()
+            && !attempts.mark.as_ref().is_some_and(Mark::has_savepoint)
         {
             attempts.last = LastAttempt::Undone;
             return Soon::Now(());
@@ -69,9 +109,11 @@ impl<'a> Nested<'a> {
                 attempts.undo().await;
             }
             let Attempts { run, mark, last } = &mut *attempts;
-            let kept = run.unit.keep(mark).await;
             *last = LastAttempt::Undone;
-            kept.map_err(SendError::Scope)
+            match mark {
+                Some(mark) => run.unit.keep(mark).await.map_err(SendError::Scope),
+                None => Ok(()),
+            }
         })
     }
 }
@@ -79,7 +121,8 @@ impl<'a> Nested<'a> {
 /// The attempts at a nested request.
 pub(super) struct Attempts<'a> {
     run: Run<'a>,
-    mark: Mark,
+    // Where the first one began; a middleware may also answer without any.
+    mark: Option<Mark>,
     last: LastAttempt,
 }
 
@@ -95,23 +138,29 @@ enum LastAttempt {
 
 impl<'a> Attempts<'a> {
     fn new(run: Run<'a>) -> Self {
-        Self { run, mark: Mark::default(), last: LastAttempt::Undone }
+        Self { run, mark: None, last: LastAttempt::Undone }
     }
 
-    fn begin(&mut self) -> Soon<'_, ()> {
-        if let Some(mark) = self.run.unit.mark_at_once() {
-            self.mark = mark;
-            return Soon::Now(());
+    /// Whether there is nothing to wait for before an attempt; then it is marked where that begins.
+    fn begins_at_once(&mut self) -> bool {
+        if self.mark.is_none() {
+            self.mark = self.run.unit.mark_at_once();
         }
-        Soon::later(async move {
-            self.mark = self.run.unit.mark().await.map_err(SendError::Scope)?;
-            Ok(())
-        })
+        self.mark.is_some() && self.last == LastAttempt::Undone
+    }
+
+    async fn mark(&mut self) -> Result<(), Failure> {
+        if self.mark.is_none() {
+            self.mark = Some(self.run.unit.mark().await.map_err(SendError::Scope)?);
+        }
+        Ok(())
     }
 
     async fn undo(&mut self) {
-        if self.last != LastAttempt::Undone {
-            self.run.unit.undo(&mut self.mark).await;
+        if let Some(mark) = &mut self.mark
+            && self.last != LastAttempt::Undone
+        {
+            self.run.unit.undo(mark).await;
             self.last = LastAttempt::Undone;
         }
     }
@@ -120,8 +169,10 @@ impl<'a> Attempts<'a> {
 impl Drop for Attempts<'_> {
     /// For a request whose future is dropped.
     fn drop(&mut self) {
-        if self.last != LastAttempt::Undone {
-            self.run.unit.undo_at_once(&self.mark);
+        if let Some(mark) = &self.mark
+            && self.last != LastAttempt::Undone
+        {
+            self.run.unit.undo_at_once(mark);
         }
     }
 }
@@ -138,26 +189,16 @@ pub(super) struct NestedAttempt<'j, 'a>(MutexGuard<'j, Attempts<'a>>);
 impl Attempt<'_, '_> {
     pub(super) fn run(&mut self) -> Run<'_> {
         match self {
-            Self::Outside { root, unit, .. } => root.run(unit),
+            Self::Outside { root, unit } => Run { origin: &root.origin, unit },
             Self::Nested(nested) => nested.0.run.reborrow(),
         }
-    }
-
-    /// Ends what could not even begin; the answer is why.
-    pub(super) fn give_up(&mut self, why: Failure) -> BoxFuture<'_, Failure> {
-        Box::pin(async move {
-            if let Soon::Later(rest) = self.end(false) {
-                rest.await.ok();
-            }
-            why
-        })
     }
 
     /// What follows the handler: the same for every message.
     pub(super) fn end(&mut self, succeeded: bool) -> Soon<'_, ()> {
         match self {
             Self::Outside { unit, .. } if unit.is_untouched() => Soon::Now(()),
-            Self::Outside { root, unit } => root.end(unit, succeeded, Some(&root.committing)),
+            Self::Outside { root, unit } => Run { origin: &root.origin, unit }.end(succeeded, Some(&root.committing)),
             Self::Nested(nested) if succeeded => {
                 nested.0.last = LastAttempt::Succeeded;
                 Soon::Now(())
@@ -171,17 +212,6 @@ impl Attempt<'_, '_> {
 }
 
 impl<'j, 'a> NestedAttempt<'j, 'a> {
-    fn begin(attempts: &'j Mutex<Attempts<'a>>, request: &'static str) -> Soon<'j, Attempt<'j, 'a>> {
-        match attempts.try_lock() {
-            Ok(attempts) if attempts.last == LastAttempt::Undone => Self::go_deeper(attempts, request).into(),
-            _ => Soon::later(async move {
-                let mut attempts = attempts.lock().await;
-                attempts.undo().await;
-                Self::go_deeper(attempts, request)
-            }),
-        }
-    }
-
     fn go_deeper(
         mut attempts: MutexGuard<'j, Attempts<'a>>,
         request: &'static str,

@@ -44,7 +44,7 @@ pub use self::route::send;
 pub use self::service::RequestService;
 pub use self::unit::CascadeLimit;
 
-use self::dispatch::answer;
+use self::dispatch::{Origin, answer};
 use self::events::EventRoute;
 use self::running::Running;
 use self::soon::Soon;
@@ -181,7 +181,7 @@ impl Mediator {
     /// Sends with what a message is to carry: ids, a trace, values of the program's own.
     #[must_use]
     pub fn with(&self, meta: Meta) -> MediatorWith<'_> {
-        MediatorWith { mediator: self, meta }
+        MediatorWith(Origin { mediator: self, meta })
     }
 
     /// What the mediator consists of: messages, handlers, dependencies, middleware, broker.
@@ -212,16 +212,18 @@ impl Mediator {
             Err(_) => ShutdownReport { messages: self.0.messages.count(), tasks: self.0.tasks.count() },
         }
     }
+}
 
+impl Origin<'_> {
     // The meta is lent, and a success is written anew at the end: to move either costs more than most of the rest.
-    async fn emit_with<E: Event>(&self, meta: &Meta, event: E) -> Result<(), EmitError> {
-        let Some(_running) = Running::enter(self) else { return Err(SendError::ShuttingDown) };
+    async fn emit<E: Event>(&self, event: E) -> Result<(), EmitError> {
+        let Some(_running) = Running::enter(self.mediator) else { return Err(SendError::ShuttingDown) };
         let mut unit = Unit::default();
         let mut handled = Ok(());
-        match self.at_once::<E>() {
+        match self.mediator.at_once::<E>() {
             Some(route) => {
                 unit.begin_with_event();
-                handled = Run { mediator: self, meta, unit: &mut unit }.run_handlers(route, E::NAME, &event).await;
+                handled = Run { origin: self, unit: &mut unit }.run_handlers(route, E::NAME, &event).await;
             }
             None => unit.emit(E::Kind::emitted(event)),
         }
@@ -230,13 +232,15 @@ impl Mediator {
             std::mem::forget(unit);
             return Ok(());
         }
-        let run = Run { mediator: self, meta, unit: &mut unit };
+        let run = Run { origin: self, unit: &mut unit };
         match run.end(handled.is_ok(), None) {
             Soon::Now(()) => handled,
             Soon::Later(rest) => answer(handled, rest.await),
         }
     }
+}
 
+impl Mediator {
     /// The handlers of the event, if it need not outlive them.
     fn at_once<E: Event>(&self) -> Option<&EventRoute> {
         let stays = <E::Kind as EventKind<E>>::MESSAGE_TYPE.is_none();
@@ -246,10 +250,7 @@ impl Mediator {
 
 /// A mediator, and what the next message is to carry; made by [`Mediator::with`].
 #[derive(Debug)]
-pub struct MediatorWith<'a> {
-    mediator: &'a Mediator,
-    meta: Meta,
-}
+pub struct MediatorWith<'a>(Origin<'a>);
 
 impl<'a> MediatorWith<'a> {
     /// Sends a request, like [`Mediator::send`].
@@ -264,7 +265,7 @@ impl<'a> MediatorWith<'a> {
     where
         R: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
     {
-        request.dispatch(Dispatch::new(self.mediator, self.meta.into()))
+        request.dispatch(Dispatch::new(self.0.mediator, self.0.meta.into()))
     }
 
     /// Sends a request, like [`Mediator::send_dyn`].
@@ -276,7 +277,7 @@ impl<'a> MediatorWith<'a> {
         self,
         request: R,
     ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R> {
-        Dispatch::new(self.mediator, self.meta.into()).send_dyn(request)
+        Dispatch::new(self.0.mediator, self.0.meta.into()).send_dyn(request)
     }
 
     /// Emits an event, like [`Mediator::emit`].
@@ -285,12 +286,12 @@ impl<'a> MediatorWith<'a> {
     ///
     /// As for [`Mediator::emit`].
     pub fn emit<E: Event>(self, event: E) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E> {
-        let Self { mediator, meta } = self;
+        let Self(origin) = self;
         async move {
             let span = tracing::info_span!(target: "diator", "emit", diator.message = E::NAME);
             match span.is_none() {
-                true => mediator.emit_with(&meta, event).await,
-                false => mediator.emit_with(&meta, event).instrument(span).await,
+                true => origin.emit(event).await,
+                false => origin.emit(event).instrument(span).await,
             }
         }
     }

@@ -7,8 +7,8 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use super::Mediator;
-use super::dispatch::{Dispatch, Root, Run, SendResult, answer, widen};
-use super::journey::{Journey, Nested};
+use super::dispatch::{Dispatch, Origin, Run, SendResult, answer, widen};
+use super::journey::{Journey, Nested, Root};
 use super::running::Running;
 use super::soon::Soon;
 use super::unit::Unit;
@@ -37,25 +37,18 @@ impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<R, H> {
     }
 
     fn send_nested<'a>(&'a self, run: Run<'a>, request: R) -> BoxFuture<'a, SendResult<R>> {
-        let mut nested = Nested::new(run);
+        let nested = Nested::new(run);
         Box::pin(async move {
-            if let Soon::Later(begun) = nested.begin()
-                && let Err(failure) = begun.await
-            {
-                return Err(widen(failure));
-            }
             let journey = Journey::Nested(&nested);
             let running = pin!(None);
-            let mut exchange = RequestExchange::new(request, move |request| self.attempt(journey, request), running);
-            let mut call = Call::new(&self.pipeline, nested.meta(), None, &mut exchange);
+            let mut exchange = RequestExchange::new(request, (self, journey), Self::attempt, running);
+            let mut call = Call::new(&self.pipeline, journey.meta(), journey.committing(), &mut exchange);
             let _handled = call.first().await;
             call.over();
-            match nested.end(exchange.succeeded()) {
-                Soon::Now(()) => exchange.into_reply(),
-                Soon::Later(rest) => {
-                    let ended = rest.await;
-                    answer(exchange.into_reply(), ended)
-                }
+            let reply = exchange.into_reply();
+            match nested.end(reply.is_ok()) {
+                Soon::Now(()) => reply,
+                Soon::Later(rest) => answer(reply, rest.await),
             }
         })
     }
@@ -63,9 +56,13 @@ impl<R: Request, H: RequestHandler<R> + Inject> Route<R> for RouteTo<R, H> {
 
 impl<R: Request, H: RequestHandler<R> + Inject> RouteTo<R, H> {
     /// Handles the request once.
-    // A block, because an `async fn` keeps room for an argument twice.
+    // A block, because an `async fn` keeps room for an argument twice. One function for both ways here, because an exchange
+    // with a closure of its own would be compiled for each of them.
     #[expect(clippy::manual_async_fn, reason = "see above")]
-    fn attempt<'s>(&'s self, journey: Journey<'s, '_>, request: R) -> impl Future<Output = SendResult<R>> + Send {
+    fn attempt<'s>(
+        (route, journey): (&'s Self, Journey<'s, '_>),
+        request: R,
+    ) -> impl Future<Output = SendResult<R>> + Send {
         async move {
             let mut unit = Unit::default();
             let mut attempt = match journey.attempt(&mut unit, R::NAME) {
@@ -75,30 +72,26 @@ impl<R: Request, H: RequestHandler<R> + Inject> RouteTo<R, H> {
                     Err(failure) => return Err(widen(failure)),
                 },
             };
-            let for_this_message;
-            let handler = match self.built.as_deref() {
-                Some(built) => built,
-                None => {
-                    let mut slots = H::Slots::default();
-                    let filled = match attempt.run().fill(&mut slots, H::DEPENDENCIES, type_name::<H>()) {
-                        Soon::Now(()) => Ok(()),
-                        // In a box, because the frame has room for what is kept across an `await` for all its life.
-                        Soon::Later(rest) => rest.await.map_err(Box::new),
-                    };
-                    if let Err(failure) = filled {
-                        return Err(widen(attempt.give_up(*failure).await));
+            let result = 'handled: {
+                let for_this_message;
+                let handler = match &route.built {
+                    Some(built) => &**built,
+                    None => {
+                        let mut slots = H::Slots::default();
+                        if let Soon::Later(rest) = attempt.run().fill(&mut slots, H::DEPENDENCIES, type_name::<H>())
+                            && let Err(failure) = rest.await
+                        {
+                            break 'handled Err(widen(failure));
+                        }
+                        for_this_message = H::build(slots);
+                        &for_this_message
                     }
-                    for_this_message = H::build(slots);
-                    &for_this_message
-                }
+                };
+                handler.handle(request, &mut RequestContext::new(attempt.run())).await.map_err(SendError::Handler)
             };
-            let result = handler.handle(request, &mut RequestContext::new(attempt.run())).await;
             match attempt.end(result.is_ok()) {
-                Soon::Now(()) => result.map_err(SendError::Handler),
-                Soon::Later(rest) => {
-                    let ended = rest.await;
-                    answer(result.map_err(SendError::Handler), ended)
-                }
+                Soon::Now(()) => result,
+                Soon::Later(rest) => answer(result, rest.await),
             }
         }
     }
@@ -106,7 +99,10 @@ impl<R: Request, H: RequestHandler<R> + Inject> RouteTo<R, H> {
     /// The handler, if it is built and nothing wraps it at present.
     #[inline]
     fn unwrapped(&self) -> Option<&H> {
-        self.built.as_deref().filter(|_| self.pipeline.is_idle())
+        match &self.built {
+            Some(built) if self.pipeline.is_idle() => Some(built),
+            _ => None,
+        }
     }
 }
 
@@ -145,11 +141,12 @@ where
         let Some(handler) = route.and_then(RouteTo::unwrapped) else {
             let Some(route) = route else { return dispatch.send_dyn(request).await };
             let Some(running) = Running::enter(dispatch.mediator) else { return Err(SendError::ShuttingDown) };
-            let root = Root::entered(running, dispatch.meta.unpack());
+            let origin = Origin { mediator: dispatch.mediator, meta: dispatch.meta.unpack() };
+            let root = Root::new(origin, running);
             let journey = Journey::Outside(&root);
             let running = pin!(None);
-            let mut exchange = RequestExchange::new(request, move |request| route.attempt(journey, request), running);
-            let mut call = Call::new(&route.pipeline, &root.meta, Some(&root.committing), &mut exchange);
+            let mut exchange = RequestExchange::new(request, (route, journey), RouteTo::attempt, running);
+            let mut call = Call::new(&route.pipeline, journey.meta(), journey.committing(), &mut exchange);
             let _handled = call.first().await;
             call.over();
             return exchange.into_reply();
@@ -159,16 +156,16 @@ where
             let (result, ended, _running) = {
                 let mediator = dispatch.mediator;
                 let Some(running) = Running::enter(mediator) else { return Err(SendError::ShuttingDown) };
-                let meta = dispatch.meta.unpack();
+                let origin = Origin { mediator, meta: dispatch.meta.unpack() };
                 let mut unit = Unit::default();
-                let run = Run { mediator, meta: &meta, unit: &mut unit };
+                let run = Run { origin: &origin, unit: &mut unit };
                 let result = handler.handle(request, &mut RequestContext::new(run)).await;
                 if unit.is_untouched() {
                     // There is nothing to drop, which the compiler cannot see.
                     std::mem::forget(unit);
                     break 'untouched result;
                 }
-                let ended = mediator.end(meta, unit, result.is_ok());
+                let ended = origin.end(unit, result.is_ok());
                 (result, ended, running)
             };
             let ended = match ended {
@@ -194,7 +191,8 @@ impl Mediator {
     }
 
     pub(super) fn route<R: Request>(&self) -> Option<&dyn Route<R>> {
-        self.route_of(TypeId::of::<R>())?.downcast_ref().map(|route: &Arc<dyn Route<R>>| &**route)
+        let route: &Arc<dyn Route<R>> = self.route_of(TypeId::of::<R>())?.downcast_ref()?;
+        Some(&**route)
     }
 
     fn route_of(&self, request: TypeId) -> Option<&(dyn Any + Send + Sync)> {

@@ -33,7 +33,8 @@ impl Running {
     }
 
     /// Counts one more, unless it is closed.
-    #[inline]
+    // Always: it is a few instructions, and in the way of every message.
+    #[inline(always)]
     pub(crate) fn enter<T: AsRef<Self>>(owner: T) -> Option<Entered<T>> {
         // Who comes later is not counted even for a moment: a shutdown would see one after the other, and go on waiting.
         if owner.as_ref().closed.load(Ordering::Relaxed) {
@@ -109,13 +110,6 @@ impl<T: AsRef<Running>> Entered<T> {
         let (shard, _) = shard_of_this_thread();
         owner.as_ref().shards[shard].entered.fetch_add(1, Ordering::SeqCst);
         Self { owner }
-    }
-
-    pub(crate) fn owner(&self) -> T
-    where
-        T: Copy,
-    {
-        self.owner
     }
 }
 

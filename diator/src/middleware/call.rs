@@ -43,12 +43,11 @@ impl<'a> Call<'a> {
 
     /// Makes sure that the message was answered.
     pub(crate) fn over(&mut self) {
-        // Unless a middleware has forgotten the future of `next`, this has happened.
+        // A middleware may have forgotten the future of `next`, or handed out the proof of another message.
         self.exchange.cancel();
-        // A middleware that hands out the proof of another message has not answered this one.
-        if self.exchange.reply().is_none() {
+        if self.exchange.reply().get().is_none() {
             let outermost = self.pipeline.layers.first().map_or("", |layer| layer.name);
-            self.exchange.reject(outermost, "the message came back without an answer".into());
+            self.exchange.reply_mut().reject(outermost, "the message came back without an answer".into());
         }
     }
 
@@ -78,19 +77,19 @@ impl<'a> Call<'a> {
     /// What came of the request, once it was answered.
     #[must_use]
     pub fn reply<R: Request>(&self) -> Option<&Result<R::Response, SendError<R::Error>>> {
-        self.exchange.reply()?.downcast_ref()
+        self.exchange.reply().get()?.downcast_ref()
     }
 
     /// Why the message failed, once it was answered.
     #[must_use]
     pub fn error(&self) -> Option<&(dyn Error + 'static)> {
-        self.exchange.error()
+        self.exchange.reply().error()
     }
 
     /// Which sort of failure it is, once the message was answered.
     #[must_use]
     pub fn error_kind(&self) -> Option<SendErrorKind> {
-        self.exchange.error_kind()
+        self.exchange.reply().error_kind()
     }
 
     /// Answers the message; the handler does not run, unless it has run already.
@@ -98,13 +97,13 @@ impl<'a> Call<'a> {
     /// `response` is the request's response, or `()` for an event. Another type makes the message fail with
     /// [`SendError::WrongAnswer`], which names this middleware.
     pub fn answer<T: Send + 'static>(&mut self, response: T) -> Handled {
-        self.exchange.answer(self.pipeline.holder(self.place), &mut Some(response));
+        self.exchange.reply_mut().answer(self.pipeline.holder(self.place), &mut Some(response));
         Handled(())
     }
 
     /// Refuses the message: it fails with [`SendError::Rejected`], which names this middleware.
     pub fn reject(&mut self, reason: impl Into<BoxError>) -> Handled {
-        self.exchange.reject(self.pipeline.holder(self.place), reason.into());
+        self.exchange.reply_mut().reject(self.pipeline.holder(self.place), reason.into());
         Handled(())
     }
 

@@ -1,12 +1,13 @@
 use std::any::{Any, type_name};
 use std::error::Error;
+use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::{BoxError, Request, SendError, SendErrorKind};
 
-/// A message, its handling and its reply, with their types forgotten.
+/// A message and its handling, with their types forgotten.
 ///
 /// All of it lives in one frame, so that a pipeline allocates nothing but its middlewares' futures.
 // Not `Send` itself: where it must be, `dyn Exchange + Send` says so. To prove it of an exchange whose handling is a
@@ -14,16 +15,46 @@ use crate::{BoxError, Request, SendError, SendErrorKind};
 pub(crate) trait Exchange {
     fn message(&self) -> Option<&dyn Any>;
     fn message_mut(&mut self) -> Option<&mut dyn Any>;
-    fn reply(&self) -> Option<&dyn Any>;
+    fn reply(&self) -> &dyn Reply;
+    fn reply_mut(&mut self) -> &mut dyn Reply;
+    fn keep(&self) -> Option<Box<dyn Any + Send>>;
+    fn restore(&mut self, kept: &(dyn Any + Send));
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    fn cancel(&mut self);
+}
+
+/// What came of a message, if it is answered: all that does not depend on the message's own type, so that it is compiled
+/// once for the messages that are answered alike.
+pub(crate) trait Reply {
+    fn get(&self) -> Option<&dyn Any>;
     fn error(&self) -> Option<&(dyn Error + 'static)>;
     fn error_kind(&self) -> Option<SendErrorKind>;
     /// `answer` is an `Option` of the response.
     fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any);
     fn reject(&mut self, middleware: &'static str, source: BoxError);
-    fn keep(&self) -> Option<Box<dyn Any + Send>>;
-    fn restore(&mut self, kept: &(dyn Any + Send));
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
-    fn cancel(&mut self);
+}
+
+impl<T: 'static, E: Debug + Display + 'static> Reply for Option<Result<T, SendError<E>>> {
+    fn get(&self) -> Option<&dyn Any> {
+        self.as_ref().map(|reply| reply as _)
+    }
+
+    fn error(&self) -> Option<&(dyn Error + 'static)> {
+        self.as_ref()?.as_ref().err().map(|error| error as _)
+    }
+
+    fn error_kind(&self) -> Option<SendErrorKind> {
+        self.as_ref()?.as_ref().err().map(SendError::kind)
+    }
+
+    fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {
+        let answer = answer.downcast_mut::<Option<T>>().and_then(Option::take);
+        *self = Some(answer.ok_or(SendError::WrongAnswer { middleware, expected: type_name::<T>() }));
+    }
+
+    fn reject(&mut self, middleware: &'static str, source: BoxError) {
+        *self = Some(Err(SendError::Rejected { middleware, source }));
+    }
 }
 
 /// What cannot be: whatever comes out of a pipeline was answered.
@@ -31,21 +62,21 @@ fn unanswered<E>() -> SendError<E> {
     SendError::Rejected { middleware: "", source: "the message was not sent".into() }
 }
 
-/// A request; `attempt` is what the innermost `next` runs.
-pub(crate) struct RequestExchange<'p, R: Request, A, F> {
+/// A request; `attempt` is what the innermost `next` runs, with `context`.
+pub(crate) struct RequestExchange<'p, R: Request, C, A, F> {
     request: Option<R>,
     reply: Option<Result<R::Response, SendError<R::Error>>>,
+    context: C,
     attempt: A,
     running: Pin<&'p mut Option<F>>,
 }
 
-impl<'p, R: Request, A, F> RequestExchange<'p, R, A, F> {
-    pub(crate) fn new(request: R, attempt: A, running: Pin<&'p mut Option<F>>) -> Self {
-        Self { request: Some(request), reply: None, attempt, running }
-    }
-
-    pub(crate) fn succeeded(&self) -> bool {
-        matches!(self.reply, Some(Ok(_)))
+impl<'p, R: Request, C, A, F> RequestExchange<'p, R, C, A, F>
+where
+    A: Fn(C, R) -> F,
+{
+    pub(crate) fn new(request: R, context: C, attempt: A, running: Pin<&'p mut Option<F>>) -> Self {
+        Self { request: Some(request), reply: None, context, attempt, running }
     }
 
     pub(crate) fn into_reply(self) -> Result<R::Response, SendError<R::Error>> {
@@ -58,10 +89,11 @@ impl<'p, R: Request, A, F> RequestExchange<'p, R, A, F> {
     }
 }
 
-impl<R, A, F> Exchange for RequestExchange<'_, R, A, F>
+impl<R, C, A, F> Exchange for RequestExchange<'_, R, C, A, F>
 where
     R: Request,
-    A: Fn(R) -> F,
+    C: Copy,
+    A: Fn(C, R) -> F,
     F: Future<Output = Result<R::Response, SendError<R::Error>>>,
 {
     // Matches instead of closures, because this is compiled again for each handler.
@@ -79,35 +111,22 @@ where
         }
     }
 
-    fn reply(&self) -> Option<&dyn Any> {
-        match &self.reply {
-            Some(reply) => Some(reply),
-            None => None,
-        }
+    fn reply(&self) -> &dyn Reply {
+        &self.reply
     }
 
-    fn error(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.reply {
-            Some(Err(error)) => Some(error),
-            _ => None,
-        }
-    }
-
-    fn error_kind(&self) -> Option<SendErrorKind> {
-        self.reply.as_ref()?.as_ref().err().map(SendError::kind)
-    }
-
-    fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {
-        let answer = answer.downcast_mut::<Option<R::Response>>().and_then(Option::take);
-        self.reply = Some(answer.ok_or(SendError::WrongAnswer { middleware, expected: type_name::<R::Response>() }));
-    }
-
-    fn reject(&mut self, middleware: &'static str, source: BoxError) {
-        self.reply = Some(Err(SendError::Rejected { middleware, source }));
+    fn reply_mut(&mut self) -> &mut dyn Reply {
+        &mut self.reply
     }
 
     fn keep(&self) -> Option<Box<dyn Any + Send>> {
-        Some(Box::new(self.request.as_ref()?.keep()?))
+        match &self.request {
+            Some(request) => match request.keep() {
+                Some(kept) => Some(Box::new(kept)),
+                None => None,
+            },
+            None => None,
+        }
     }
 
     fn restore(&mut self, kept: &(dyn Any + Send)) {
@@ -122,7 +141,7 @@ where
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.running.is_none() {
             let Some(request) = self.request.take() else { return Poll::Ready(()) };
-            self.running.set(Some((self.attempt)(request)));
+            self.running.set(Some((self.attempt)(self.context, request)));
         }
         if let Some(running) = self.running.as_mut().as_pin_mut() {
             self.reply = match ready!(running.poll(cx)) {
@@ -173,27 +192,12 @@ where
         None
     }
 
-    fn reply(&self) -> Option<&dyn Any> {
-        self.reply.as_ref().map(|reply| reply as _)
+    fn reply(&self) -> &dyn Reply {
+        &self.reply
     }
 
-    fn error(&self) -> Option<&(dyn Error + 'static)> {
-        self.reply.as_ref()?.as_ref().err().map(|error| error as _)
-    }
-
-    fn error_kind(&self) -> Option<SendErrorKind> {
-        self.reply.as_ref()?.as_ref().err().map(SendError::kind)
-    }
-
-    fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {
-        self.reply = Some(match answer.is::<Option<()>>() {
-            true => Ok(()),
-            false => Err(SendError::WrongAnswer { middleware, expected: "()" }),
-        });
-    }
-
-    fn reject(&mut self, middleware: &'static str, source: BoxError) {
-        self.reply = Some(Err(SendError::Rejected { middleware, source }));
+    fn reply_mut(&mut self) -> &mut dyn Reply {
+        &mut self.reply
     }
 
     fn keep(&self) -> Option<Box<dyn Any + Send>> {
@@ -214,7 +218,6 @@ where
     }
 
     fn cancel(&mut self) {
-        // Mostly there is nothing to drop, which takes as long as to drop it.
         if self.running.is_some() {
             self.running.set(None);
         }

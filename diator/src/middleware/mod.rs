@@ -161,8 +161,10 @@ impl Pipeline {
     }
 
     /// Whether nothing wraps the handler at present.
+    #[inline]
     pub(crate) fn is_idle(&self) -> bool {
-        all_idle(&self.layers)
+        // Without a call where there is no middleware.
+        self.layers.is_empty() || all_idle(&self.layers)
     }
 
     /// The first middleware from this place on that has anything to do, and its place.
@@ -184,7 +186,6 @@ impl Pipeline {
 }
 
 /// Whether no middleware has anything to do at present.
-#[inline]
-pub(crate) fn all_idle(layers: &[Layer]) -> bool {
+fn all_idle(layers: &[Layer]) -> bool {
     !layers.iter().any(|layer| layer.middleware.is_active())
 }

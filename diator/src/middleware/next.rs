@@ -94,7 +94,7 @@ fn proceed<'f, 'c>(place: usize, call: &'f mut Call<'c>) -> impl Future<Output =
     call.place = place;
     async {
         let Some((place, layer)) = call.pipeline.first_active(call.place) else {
-            Running { call }.await;
+            Running { call, finished: false }.await;
             return Handled(());
         };
         let holding = Holding { outer: mem::replace(&mut call.place, place + 1), call };
@@ -117,19 +117,24 @@ impl Drop for Holding<'_, '_> {
 /// Polls the handling, which lives in the frame of whoever sent the message, and ends it when dropped.
 struct Running<'c, 'a> {
     call: &'c mut Call<'a>,
+    finished: bool,
 }
 
 impl Future for Running<'_, '_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.call.exchange.poll(cx)
+        let polled = self.call.exchange.poll(cx);
+        self.finished = polled.is_ready();
+        polled
     }
 }
 
 impl Drop for Running<'_, '_> {
     fn drop(&mut self) {
-        self.call.exchange.cancel();
+        if !self.finished {
+            self.call.exchange.cancel();
+        }
     }
 }
 
