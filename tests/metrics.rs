@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use diator::broker::PublishErrorKind;
-use diator::metrics::{MetricsBroker, MetricsMiddleware};
+use diator::metrics::{MetricsBroker, MetricsMiddleware, count_emitted};
 use diator::middleware::{Call, Handled, Middleware, Next};
 use diator::prelude::*;
 use metrics::{SharedString, Unit};
@@ -128,6 +128,7 @@ fn record<F: Future>(
         let broker = InMemoryBroker::new();
         let builder = Mediator::builder().handlers(handlers![DoHandler, DoTwiceHandler, React, ReactLater]);
         let builder = builder.middleware(MetricsMiddleware::new()).broker(MetricsBroker::new(broker.clone()));
+        let builder = builder.on_emitted(count_emitted);
         runtime.block_on(act(build(builder).build().expect("it is complete"), broker));
     });
     recorder.snapshotter().snapshot().into_vec()
@@ -177,6 +178,25 @@ fn each_handler_of_an_event_is_counted() {
             "domain_event Happened metrics::ReactLater ok 1",
         ]
     );
+}
+
+#[derive(Debug, DomainEvent)]
+struct Ignored;
+
+#[test]
+fn each_event_is_counted_once_whoever_handles_it() {
+    let snapshot = record(
+        |builder| builder,
+        async |mediator, _| {
+            mediator.send(Do(Act::Happen(true))).await.expect("it goes well");
+            mediator.send(DoTwice(Act::Announce(2))).await.expect("it goes well");
+            mediator.emit(Ignored).await.expect("nobody minds");
+            mediator.emit(Happened(true)).await.expect("it goes well");
+            mediator.send(Do(Act::Fail)).await.expect_err("it fails");
+        },
+    );
+    let emitted = recorded(&snapshot, MetricKind::Counter, "diator_emitted_events_total");
+    assert_eq!(emitted, ["domain_event Happened 2", "domain_event Ignored 1", "notification_event things.announced 4"]);
 }
 
 #[test]
@@ -275,6 +295,7 @@ fn every_metric_is_described() {
     assert_eq!(
         described,
         [
+            "diator_emitted_events_total Count",
             "diator_message_duration_seconds Seconds",
             "diator_messages_total Count",
             "diator_publish_duration_seconds Seconds",

@@ -38,6 +38,10 @@ pub(super) enum SeatError {
 #[derive(Debug, DomainEvent)]
 pub(super) struct Reserved(pub(super) u32);
 
+/// An event that nobody handles.
+#[derive(Debug, DomainEvent)]
+pub(super) struct GroupSeated;
+
 #[derive(Debug, Serialize, Deserialize, NotificationEvent)]
 pub(super) struct SeatTaken {
     pub(super) seat: u32,
@@ -103,7 +107,9 @@ impl RequestHandler<ReserveForGroup> for ReserveForGroupHandler {
         command: ReserveForGroup,
         cx: &mut RequestContext<'_, ReserveForGroup>,
     ) -> Result<u32, BoxError> {
-        Ok(cx.send(Reserve(command.0)).await?)
+        let seat = cx.send(Reserve(command.0)).await?;
+        cx.emit(GroupSeated);
+        Ok(seat)
     }
 }
 

@@ -173,6 +173,7 @@ async fn a_nested_request_stands_below_its_root() {
         command ReserveForGroup by ReserveForGroupHandler
           command Reserve by ReserveHandler Reserve(7)
           domain_event Reserved by NoteReserved
+          DEBUG nobody handles the event GroupSeated
           DEBUG commit
           domain_event Reserved by SendTicket
           publish

@@ -186,7 +186,7 @@ fn entry_of(event: &EventDescriptor, source: Option<Source>) -> EventEntry {
     EventEntry {
         name: event.name,
         type_name: (event.type_name)(),
-        kind: MessageKind::of_event(event),
+        kind: MessageKind::of_event(event.message_type),
         topic: event.topic,
         aliases: event.aliases,
         must_be_handled: event.must_be_handled,

@@ -33,8 +33,8 @@ impl<E: Event + Serialize> Pending for OnTheWire<E> {
         &self.event
     }
 
-    fn goes_to_the_broker(&self) -> bool {
-        true
+    fn message_type(&self) -> Option<MessageType> {
+        Some(self.message_type)
     }
 
     fn message(&self, format: &Format, meta: &Meta) -> Option<Result<OutboundMessage, BoxError>> {

@@ -8,6 +8,7 @@ use super::{Inner, Install, Mediator, check};
 use crate::broker::{Format, MessageBroker};
 use crate::catalog::{Added, Catalog, Edges, Replaced, Wiring};
 use crate::container::{Container, Services};
+use crate::event::EmittedEvent;
 use crate::middleware::{Layer, Middleware};
 use crate::outbox::Outbox;
 use crate::registry::{BuildError, HandlerDescriptor, HandlerSet, Handlers, Location, Problem, Registered};
@@ -57,6 +58,7 @@ pub struct MediatorBuilder {
     pub(super) outbox: Option<Arc<dyn Outbox>>,
     pub(super) problems: Vec<Problem>,
     format: Format,
+    on_emitted: Option<Arc<dyn Fn(&EmittedEvent) + Send + Sync>>,
     on_undelivered: Option<Arc<dyn Fn(Undelivered) + Send + Sync>>,
     edges: Option<Edges>,
 }
@@ -84,6 +86,7 @@ impl MediatorBuilder {
             outbox: None,
             problems: Vec::new(),
             format: Format::default(),
+            on_emitted: None,
             on_undelivered: None,
             edges: None,
         }
@@ -237,6 +240,45 @@ impl MediatorBuilder {
         self
     }
 
+    /// Learns of each event that is emitted: of whatever kind, and whether or not anybody handles it.
+    ///
+    /// It is called once the handler that emitted the event has succeeded, in the order in which they were emitted, and
+    /// before the event's own handlers run: one of those can still undo the message. Keep it short: the message waits.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    /// use diator::prelude::*;
+    ///
+    /// #[derive(Debug, DomainEvent)]
+    /// struct OrderPlaced;
+    ///
+    /// static EMITTED: AtomicUsize = AtomicUsize::new(0);
+    /// # #[derive(Command)] struct Nothing;
+    /// # #[request_handler(Nothing)] struct Handle;
+    /// # impl RequestHandler<Nothing> for Handle {
+    /// #     async fn handle(&self, _: Nothing, _: &mut RequestContext<'_, Nothing>) -> Result<(), BoxError> { Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// # let builder = Mediator::builder().handlers(handlers![Handle]);
+    /// let mediator = builder
+    ///     .on_emitted(|event| {
+    ///         assert_eq!((event.kind.as_str(), event.name), ("domain_event", "OrderPlaced"));
+    ///         EMITTED.fetch_add(1, Ordering::Relaxed);
+    ///     })
+    ///     .build()?;
+    /// mediator.emit(OrderPlaced).await?;
+    /// assert_eq!(EMITTED.load(Ordering::Relaxed), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_emitted(mut self, hook: impl Fn(&EmittedEvent) + Send + Sync + 'static) -> Self {
+        self.on_emitted = Some(Arc::new(hook));
+        self
+    }
+
     /// Takes what a committed message could not deliver; `send` then answers `Ok`.
     ///
     /// The hook runs in the message's task: keep it short, and hand on what takes time.
@@ -297,6 +339,7 @@ impl MediatorBuilder {
             broker: self.broker,
             outbox: self.outbox,
             format: self.format,
+            on_emitted: self.on_emitted,
             on_undelivered: self.on_undelivered,
             edges: self.edges,
             wiring,

@@ -12,7 +12,7 @@ use super::unit::Unit;
 use crate::SendError;
 use crate::broker::OutboundMessage;
 use crate::container::{Closing, CommitError};
-use crate::event::Emitted;
+use crate::event::{Emitted, EmittedEvent};
 use crate::middleware::Committing;
 
 impl<'a> Origin<'a> {
@@ -89,6 +89,8 @@ impl<'a> Run<'a> {
             }
             let Some(event) = self.unit.take_event(place) else { break };
             let Some(event) = event else { continue };
+            let pending = event.pending();
+            self.origin.mediator.tell_emitted(|| EmittedEvent::new(pending.message_type(), pending.name()));
             if self.handle_domain_event(&event).await? {
                 self.unit.put_back(place, event);
             }
@@ -102,7 +104,10 @@ impl<'a> Run<'a> {
         if pending.goes_to_the_broker() {
             return Ok(true);
         }
-        let Some(route) = self.origin.mediator.0.events.get(&pending.event().type_id()) else { return Ok(false) };
+        let Some(route) = self.origin.mediator.0.events.get(&pending.event().type_id()) else {
+            tracing::debug!(target: "diator", { diator.message = pending.name() }, "nobody handles the event");
+            return Ok(false);
+        };
         self.run_handlers(route, pending.name(), pending.event()).await?;
         Ok(!route.after_commit.is_empty())
     }

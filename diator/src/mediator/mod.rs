@@ -28,7 +28,7 @@ use tracing::Instrument;
 use crate::broker::{Format, MessageBroker, MessageType};
 use crate::catalog::{Catalog, Edges, Wiring};
 use crate::container::{Container, TypeMap};
-use crate::event::EventKind;
+use crate::event::{EmittedEvent, EventKind};
 use crate::meta::PackedMeta;
 use crate::outbox::Outbox;
 use crate::undelivered::Undelivered;
@@ -100,6 +100,7 @@ pub(crate) struct Inner {
     broker: Option<Arc<dyn MessageBroker>>,
     outbox: Option<Arc<dyn Outbox>>,
     format: Format,
+    on_emitted: Option<Arc<dyn Fn(&EmittedEvent) + Send + Sync>>,
     on_undelivered: Option<Arc<dyn Fn(Undelivered) + Send + Sync>>,
     pub(crate) edges: Option<Edges>,
     // What the mediator was built from, for the catalog.
@@ -222,6 +223,7 @@ impl Origin<'_> {
         let mut handled = Ok(());
         match self.mediator.at_once::<E>() {
             Some(route) => {
+                self.mediator.tell_emitted(|| EmittedEvent::new(None, E::NAME));
                 unit.begin_with_event();
                 handled = Run { origin: self, unit: &mut unit }.run_handlers(route, E::NAME, &event).await;
             }
@@ -241,6 +243,13 @@ impl Origin<'_> {
 }
 
 impl Mediator {
+    #[inline]
+    fn tell_emitted(&self, event: impl FnOnce() -> EmittedEvent) {
+        if let Some(hook) = &self.0.on_emitted {
+            hook(&event());
+        }
+    }
+
     /// The handlers of the event, if it need not outlive them.
     fn at_once<E: Event>(&self) -> Option<&EventRoute> {
         let stays = <E::Kind as EventKind<E>>::MESSAGE_TYPE.is_none();

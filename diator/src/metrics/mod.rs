@@ -1,12 +1,24 @@
 //! Counters and durations of messages, through the facade of the crate `metrics`.
 //!
-//! [`MetricsMiddleware`] sees each message that is handled, [`MetricsBroker`] each that is published. Install the recorder
-//! first: they describe their metrics to it when they are made.
+//! [`MetricsMiddleware`] sees each message that is handled, [`count_emitted`] each event that is emitted, [`MetricsBroker`]
+//! each message that is published. Install the recorder first: they describe their metrics to it when they are made.
+//!
+//! ```
+//! # use diator::prelude::*;
+//! use diator::metrics::{MetricsBroker, MetricsMiddleware, count_emitted};
+//!
+//! let builder = Mediator::builder()
+//!     .middleware(MetricsMiddleware::new())
+//!     .on_emitted(count_emitted)
+//!     .broker(MetricsBroker::new(InMemoryBroker::new()));
+//! # let _ = builder;
+//! ```
 //!
 //! | metric | kind | labels | what it tells |
 //! |---|---|---|---|
 //! | `diator_messages_total` | counter | `kind`, `message`, `handler`, `outcome` | messages that were handled |
 //! | `diator_message_duration_seconds` | histogram | `kind`, `message`, `handler` | how long that took |
+//! | `diator_emitted_events_total` | counter | `kind`, `message` | events that handlers emitted, handled or not |
 //! | `diator_published_messages_total` | counter | `message`, `outcome` | messages that were given to the broker |
 //! | `diator_publish_duration_seconds` | histogram | none | how long a call to the broker took |
 //!
@@ -27,13 +39,16 @@
 //!   knows, whether or not an [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook took them.
 
 mod broker;
+mod emitted;
 mod middleware;
 
 pub use self::broker::MetricsBroker;
+pub use self::emitted::count_emitted;
 pub use self::middleware::MetricsMiddleware;
 
 const MESSAGES: &str = "diator_messages_total";
 const MESSAGE_DURATION: &str = "diator_message_duration_seconds";
+const EMITTED: &str = "diator_emitted_events_total";
 const PUBLISHED: &str = "diator_published_messages_total";
 const PUBLISH_DURATION: &str = "diator_publish_duration_seconds";
 

@@ -46,7 +46,7 @@ impl MessageInfo {
 
     fn of_event(event: &EventDescriptor, handler: &'static str, location: Option<Location>) -> Self {
         Self {
-            kind: MessageKind::of_event(event),
+            kind: MessageKind::of_event(event.message_type),
             message: event.name,
             message_type: (event.type_name)(),
             handler,
@@ -115,8 +115,8 @@ pub enum MessageKind {
 }
 
 impl MessageKind {
-    pub(crate) fn of_event(event: &EventDescriptor) -> Self {
-        match event.message_type {
+    pub(crate) fn of_event(message_type: Option<MessageType>) -> Self {
+        match message_type {
             None => Self::DomainEvent,
             Some(MessageType::Notification) => Self::NotificationEvent,
             Some(MessageType::Ecst) => Self::EcstEvent,

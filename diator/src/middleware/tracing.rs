@@ -14,7 +14,8 @@ use crate::SendErrorKind;
 ///
 /// A span is called `command`, `query`, `domain_event`, `notification_event` or `ecst_event`. What happens within it
 /// stands below it: nested messages, the events that it caused, and the mediator's own `publish`, also though that runs in
-/// another task. Its target is `diator`, and its level `INFO`.
+/// another task. Its target is `diator`, and its level `INFO`. At `DEBUG` there is also a line for a commit, for a rollback,
+/// and for a domain event that nobody handles.
 ///
 /// | field | what it holds |
 /// |---|---|
