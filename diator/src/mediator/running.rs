@@ -33,8 +33,7 @@ impl Running {
     }
 
     /// Counts one more, unless it is closed.
-    // Always: it is a few instructions, and in the way of every message.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn enter<T: AsRef<Self>>(owner: T) -> Option<Entered<T>> {
         // Who comes later is not counted even for a moment: a shutdown would see one after the other, and go on waiting.
         if owner.as_ref().closed.load(Ordering::Relaxed) {
