@@ -26,7 +26,7 @@ impl<'a> Origin<'a> {
         Soon::later(async move {
             let run = Run { origin: &self, unit: &mut unit };
             match closing {
-                Some(closing) => run.deliver(closing, Vec::new()).await,
+                Some(closing) => run.deliver(closing, Vec::new()).get().await,
                 None if succeeded => run.carry_on(None).await,
                 None => run.give_up().await,
             }
@@ -42,7 +42,10 @@ impl<'a> Run<'a> {
             begin(committing);
             return match self.unit.commit() {
                 Closing::Ready(closed) => settle(committing, closed.map_err(uncommitted)).into(),
-                closing => Soon::later(async move { settle(committing, self.deliver(closing, Vec::new()).await) }),
+                closing => {
+                    let delivered = self.deliver(closing, Vec::new());
+                    Soon::later(async move { settle(committing, delivered.get().await) })
+                }
             };
         }
         Soon::later(self.carry_on(committing))
@@ -58,7 +61,8 @@ impl<'a> Run<'a> {
             Ok(messages) => {
                 begin(committing);
                 let closing = self.unit.commit();
-                settle(committing, self.deliver(closing, messages).await)
+                let delivered = self.deliver(closing, messages);
+                settle(committing, delivered.get().await)
             }
             Err(failure) => {
                 self.unit.fail().await;
@@ -161,18 +165,17 @@ impl<'a> Run<'a> {
     ///
     /// There is no await between the begin of the commit and its task: from here on a caller that goes away
     /// changes nothing.
-    async fn deliver(self, closing: Closing, messages: Vec<OutboundMessage>) -> Result<(), Failure> {
+    // No `async fn`: what is delivered would have its place in the frame of every message that emits an event.
+    fn deliver(self, closing: Closing, messages: Vec<OutboundMessage>) -> Soon<'a, ()> {
         let events = self.unit.take_waiting();
         let Origin { mediator, meta } = self.origin;
         let delivery = || Delivery::new(mediator, meta, events, messages);
         match closing {
-            Closing::Ready(closed) => {
-                closed.map_err(uncommitted)?;
-                match delivery() {
-                    Some(delivery) => mediator.finish_in_a_task(delivery.run()).await,
-                    None => Ok(()),
-                }
-            }
+            Closing::Ready(Err(error)) => Err(uncommitted(error)).into(),
+            Closing::Ready(Ok(())) => match delivery() {
+                Some(delivery) => Soon::later(mediator.finish_in_a_task(delivery.run())),
+                None => Soon::Now(()),
+            },
             Closing::Pending(closing) => {
                 let delivery = delivery();
                 let rest = async move {
@@ -182,7 +185,7 @@ impl<'a> Run<'a> {
                         None => Ok(()),
                     }
                 };
-                mediator.finish_in_a_task(rest).await
+                Soon::later(mediator.finish_in_a_task(rest))
             }
         }
     }
