@@ -3,6 +3,7 @@
 //! Below is what the pipeline promises to all of them; the files hold the built-in ones, a file each.
 
 mod middleware {
+    mod afterwards;
     mod functions;
     mod marks;
     mod panics;
@@ -287,7 +288,7 @@ async fn a_middleware_can_answer_in_the_handlers_place() {
 #[tokio::test]
 async fn an_answer_of_the_wrong_type_is_an_error_that_names_the_middleware() {
     let error = Fixture::new().with(Shortcut::AnswerWithText).send(Add(1)).await.unwrap_err();
-    let SendError::WrongAnswer { middleware, expected } = error else { panic!("{error:?}") };
+    let SendError::WrongAnswer { middleware, expected, .. } = error else { panic!("{error:?}") };
     assert_eq!((middleware, expected), (std::any::type_name::<Shortcut>(), "u32"));
 }
 
@@ -295,7 +296,7 @@ async fn an_answer_of_the_wrong_type_is_an_error_that_names_the_middleware() {
 async fn a_middleware_can_reject() {
     let fixture = Fixture::new();
     let error = fixture.with(Shortcut::Reject).send(Add(1)).await.unwrap_err();
-    let SendError::Rejected { middleware, source } = error else { panic!("{error:?}") };
+    let SendError::Rejected { middleware, source, committed: false } = error else { panic!("{error:?}") };
     assert_eq!((middleware, &*source.to_string()), (std::any::type_name::<Shortcut>(), "closed on Sundays"));
     assert!(fixture.journal.read().is_empty());
 }

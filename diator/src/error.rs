@@ -4,6 +4,7 @@ use std::fmt::{self, Debug, Display};
 
 use crate::container::CommitOutcome;
 use crate::inject::ResolveError;
+use crate::middleware::TimedOut;
 use crate::undelivered::Undelivered;
 use crate::{BoxError, CascadeLimit};
 
@@ -11,8 +12,9 @@ use crate::{BoxError, CascadeLimit};
 ///
 /// # Guarantees
 ///
-/// For every variant but [`Undelivered`](Self::Undelivered) and [`Commit`](Self::Commit) with an unknown
-/// outcome, nothing that the message did in its scope was kept, and none of its events left the process.
+/// For every variant but [`Undelivered`](Self::Undelivered), [`Commit`](Self::Commit) with an unknown outcome, and
+/// [`Rejected`](Self::Rejected) by a middleware that refuses what has succeeded already ([`is_committed`](Self::is_committed)
+/// tells), nothing that the message did in its scope was kept, and none of its events left the process.
 /// The exception is a middleware of the program's own that drops `next` while the message is committing: what it makes of
 /// that, [`Rejected`](Self::Rejected) say, is its own answer, and the commit goes on.
 /// [`Next::run_until`](crate::middleware::Next::run_until) does not, and so neither does
@@ -105,6 +107,8 @@ pub enum SendError<E> {
         middleware: &'static str,
         /// Its reason.
         source: BoxError,
+        /// Whether the message had succeeded before: then what it did stands.
+        committed: bool,
     },
     /// A middleware answered with a value of another type than the request's response.
     WrongAnswer {
@@ -112,15 +116,17 @@ pub enum SendError<E> {
         middleware: &'static str,
         /// The type that the request's response has.
         expected: &'static str,
+        /// The type of the answer.
+        given: &'static str,
     },
     /// The mediator takes no more messages.
     ShuttingDown,
 }
 
 impl<E> SendError<E> {
-    /// Which variant it is.
+    /// Which variant it is, and whether it is a time-out.
     #[must_use]
-    pub const fn kind(&self) -> SendErrorKind {
+    pub fn kind(&self) -> SendErrorKind {
         match self {
             Self::Handler(_) => SendErrorKind::Handler,
             Self::Event { .. } => SendErrorKind::Event,
@@ -134,6 +140,7 @@ impl<E> SendError<E> {
             Self::Commit { .. } => SendErrorKind::Commit,
             Self::Undelivered(_) => SendErrorKind::Undelivered,
             Self::Unhandled { .. } => SendErrorKind::Unhandled,
+            Self::Rejected { source, .. } if source.is::<TimedOut>() => SendErrorKind::TimedOut,
             Self::Rejected { .. } => SendErrorKind::Rejected,
             Self::WrongAnswer { .. } => SendErrorKind::WrongAnswer,
             Self::ShuttingDown => SendErrorKind::ShuttingDown,
@@ -145,7 +152,7 @@ impl<E> SendError<E> {
     /// A message that is committed must not be sent again; what could not be delivered can be.
     #[must_use]
     pub fn is_committed(&self) -> bool {
-        matches!(self, Self::Undelivered(_))
+        matches!(self, Self::Undelivered(_) | Self::Rejected { committed: true, .. })
     }
 
     /// The handler's response, if the message is committed and `T` is the response's type.
@@ -177,10 +184,29 @@ impl<E> SendError<E> {
             Self::Commit { outcome, source } => SendError::Commit { outcome, source },
             Self::Undelivered(undelivered) => SendError::Undelivered(undelivered),
             Self::Unhandled { request } => SendError::Unhandled { request },
-            Self::Rejected { middleware, source } => SendError::Rejected { middleware, source },
-            Self::WrongAnswer { middleware, expected } => SendError::WrongAnswer { middleware, expected },
+            Self::Rejected { middleware, source, committed } => SendError::Rejected { middleware, source, committed },
+            Self::WrongAnswer { middleware, expected, given } => SendError::WrongAnswer { middleware, expected, given },
             Self::ShuttingDown => SendError::ShuttingDown,
         }
+    }
+}
+
+impl<E: Debug + Display + 'static> SendError<E> {
+    /// The time-out that is the cause, if one is: of the message, or of a handler of an event that it emitted.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use diator::SendError;
+    ///
+    /// fn status(error: &SendError<std::fmt::Error>) -> u16 {
+    ///     if error.timed_out().is_some() { 504 } else { 500 }
+    /// }
+    /// # assert_eq!(status(&SendError::RolledBack), 500);
+    /// ```
+    #[must_use]
+    pub fn timed_out(&self) -> Option<&TimedOut> {
+        crate::middleware::timed_out(self)
     }
 }
 
@@ -214,8 +240,10 @@ pub enum SendErrorKind {
     Undelivered,
     /// [`SendError::Unhandled`].
     Unhandled,
-    /// [`SendError::Rejected`].
+    /// [`SendError::Rejected`], for another reason than a time-out.
     Rejected,
+    /// [`SendError::Rejected`], because the message [`TimedOut`].
+    TimedOut,
     /// [`SendError::WrongAnswer`].
     WrongAnswer,
     /// [`SendError::ShuttingDown`].
@@ -240,6 +268,7 @@ impl SendErrorKind {
             Self::Undelivered => "undelivered",
             Self::Unhandled => "unhandled",
             Self::Rejected => "rejected",
+            Self::TimedOut => "timed_out",
             Self::WrongAnswer => "wrong_answer",
             Self::ShuttingDown => "shutting_down",
         }
@@ -264,9 +293,12 @@ impl<E: Display> Display for SendError<E> {
             Self::Commit { .. } => f.write_str("nobody knows whether the unit of work was committed"),
             Self::Undelivered(undelivered) => Display::fmt(undelivered, f),
             Self::Unhandled { request } => write!(f, "the request `{request}` has no handler in this process"),
+            Self::Rejected { middleware, committed: true, .. } => {
+                write!(f, "`{middleware}` refused the message after it had been committed")
+            }
             Self::Rejected { middleware, .. } => write!(f, "`{middleware}` refused the message"),
-            Self::WrongAnswer { middleware, expected } => {
-                write!(f, "`{middleware}` answered with a value that is not the response `{expected}`")
+            Self::WrongAnswer { middleware, expected, given } => {
+                write!(f, "`{middleware}` answered with `{given}`, and the response is `{expected}`")
             }
             Self::ShuttingDown => f.write_str("the mediator is shutting down"),
         }
@@ -286,7 +318,7 @@ impl<E: Debug + Display + 'static> Error for SendError<E> {
             | Self::Stage(source)
             | Self::Commit { source, .. }
             | Self::Rejected { source, .. } => Some(&**source),
-            Self::Undelivered(undelivered) => undelivered.source(),
+            // It tells of all that failed by itself.
             _ => None,
         }
     }

@@ -1,6 +1,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::iter;
 use std::sync::{Mutex, PoisonError};
 
 use crate::BoxError;
@@ -8,7 +9,7 @@ use crate::broker::{OutboundMessage, PublishError, PublishErrorKind};
 
 /// What a committed message could not deliver.
 ///
-/// The commit stands; what is listed here is for the caller, or the
+/// It shows itself with the causes of all that failed. The commit stands; what is listed here is for the caller, or the
 /// [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook, to deliver later. Publish a message again as it is:
 /// its id stays the same, so that a consumer can tell.
 pub struct Undelivered {
@@ -119,16 +120,14 @@ impl fmt::Display for Undelivered {
         f.write_str("the message is committed")?;
         for (index, failure) in self.failures.iter().enumerate() {
             write!(f, "{}{failure}", if index == 0 { ", but " } else { "; " })?;
+            iter::successors(failure.source(), |&error| error.source()).try_for_each(|error| write!(f, ": {error}"))?;
         }
         Ok(())
     }
 }
 
-impl Error for Undelivered {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.failures.first().map(|failure| failure as _)
-    }
-}
+// Its text holds the causes of all that failed, because a source is but one of them.
+impl Error for Undelivered {}
 
 impl fmt::Display for DeliveryFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -171,7 +171,7 @@ fn giving_up(way: Way) -> World {
 }
 
 fn assert_rejected(sent: &Sent, reason: &str) {
-    let Err(SendError::Rejected { middleware, source }) = sent else { panic!("it is refused: {sent:?}") };
+    let Err(SendError::Rejected { middleware, source, .. }) = sent else { panic!("it is refused: {sent:?}") };
     assert!(middleware.contains("GiveUp"), "{middleware}");
     assert_eq!(source.to_string(), reason);
 }

@@ -53,7 +53,7 @@ async fn a_name_of_its_own_stands_in_errors_also_through_wrappers() {
     });
     let closed = Arc::new(closed.named("closed").only(|info| info.kind == MessageKind::Command));
     let error = Seats::default().with(closed).send(Reserve(1)).await.unwrap_err();
-    assert!(matches!(error, SendError::WrongAnswer { middleware: "closed", expected: "u32" }), "{error:?}");
+    assert!(matches!(error, SendError::WrongAnswer { middleware: "closed", expected: "u32", .. }), "{error:?}");
 }
 
 #[tokio::test]

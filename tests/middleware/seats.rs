@@ -53,6 +53,8 @@ pub(super) struct Script {
     /// How the handler fails, time after time; then it succeeds.
     pub(super) failures: Mutex<VecDeque<SeatError>>,
     pub(super) handling: Mutex<Duration>,
+    /// How long the handler of the event takes.
+    pub(super) noting: Mutex<Duration>,
     pub(super) committing: Mutex<Duration>,
     /// How many commits fail before one succeeds.
     pub(super) bad_commits: Mutex<u32>,
@@ -116,11 +118,14 @@ impl RequestHandler<ReserveForGroup> for ReserveForGroupHandler {
 #[event_handler(Reserved)]
 struct NoteReserved {
     journal: Arc<Journal>,
+    script: Arc<Script>,
 }
 
 impl EventHandler<Reserved> for NoteReserved {
     async fn handle(&self, event: &Reserved, _: &mut EventContext<'_>) -> Result<(), BoxError> {
         self.journal.note(format!("reserved {}", event.0));
+        let noting = *self.script.noting.lock().unwrap();
+        sleep(noting).await;
         Ok(())
     }
 }

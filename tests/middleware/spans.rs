@@ -13,11 +13,12 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use uuid::Uuid;
 
-use super::seats::{Reserve, ReserveForGroup, ReserveOnce, Reserved, SeatError, Seats};
+use super::seats::{Reserve, ReserveForGroup, ReserveOnce, Reserved, SeatError, SeatTaken, Seats};
 
 /// Records spans and events as a tree.
 #[derive(Clone, Default)]
@@ -129,8 +130,12 @@ impl Node {
 
 /// What is seen while this runs, in a runtime of one thread.
 async fn watch<T>(running: impl Future<Output = T>) -> (Tree, T) {
+    watch_at(LevelFilter::TRACE, running).await
+}
+
+async fn watch_at<T>(level: LevelFilter, running: impl Future<Output = T>) -> (Tree, T) {
     let tree = Tree::default();
-    let _watching = tracing::subscriber::set_default(tracing_subscriber::registry().with(tree.clone()));
+    let _watching = tracing::subscriber::set_default(tracing_subscriber::registry().with(level).with(tree.clone()));
     let output = running.await;
     (tree, output)
 }
@@ -226,7 +231,34 @@ async fn what_could_not_be_published_is_told_apart_from_a_message_that_failed() 
     assert_eq!(tree.field("command", "error.type").unwrap(), "undelivered");
     let text = tree.read();
     assert!(text.contains("\n    WARN not published SeatTaken"), "{text}");
+    assert_eq!(tree.field("publish", "otel.status_code").unwrap(), "ERROR");
+    assert_eq!(tree.field("publish", "error.type").unwrap(), "fatal");
     assert!(text.contains("\n  ERROR the message is committed, but not all of it was delivered"), "{text}");
+}
+
+#[tokio::test]
+async fn who_hears_warnings_only_learns_of_failures_and_whose_they_are() {
+    let seats = Seats::default();
+    seats.script.fail([SeatError::Taken]);
+    let mediator = seats.with(TracingMiddleware::new());
+    let (tree, _) = watch_at(LevelFilter::WARN, mediator.send(Reserve(7))).await;
+    assert_tree(&tree, "WARN the message failed Reserve by ReserveHandler the seat is taken");
+
+    *seats.script.bad_commits.lock().unwrap() = 1;
+    let (tree, _) = watch_at(LevelFilter::ERROR, mediator.send(Reserve(7))).await;
+    let cause = "the unit of work could not commit and was rolled back: the transactions could not be serialised";
+    assert_tree(&tree, &format!("ERROR the message failed Reserve by ReserveHandler {cause}"));
+}
+
+#[tokio::test]
+async fn an_event_from_outside_that_fails_is_an_error() {
+    let seats = Seats::default();
+    seats.broker.refuse(PublishErrorKind::Fatal);
+    let mediator = seats.builder().build().unwrap();
+    let (tree, emitted) = watch(mediator.emit(SeatTaken { seat: 7 })).await;
+    emitted.unwrap_err();
+    assert_eq!(tree.field("emit", "error.type").unwrap(), "undelivered");
+    assert!(tree.field("emit", "messaging.message.id").is_some());
 }
 
 #[tokio::test]
@@ -335,7 +367,8 @@ async fn an_event_from_outside_and_one_that_arrives_are_trees_too() {
           notification_event SeatTaken by ShowSeatTaken
         ",
     );
-    assert_eq!(tree.field("notification_event", "messaging.message.id").unwrap(), id.to_string());
+    assert_eq!(tree.field("receive", "messaging.message.id").unwrap(), id.to_string());
+    assert_eq!(tree.field("notification_event", "messaging.message.id"), None, "it is that of what is around it");
     assert_eq!(tree.field("notification_event", "otel.kind").unwrap(), "consumer");
 }
 
@@ -357,6 +390,8 @@ async fn a_span_has_the_names_of_opentelemetry_and_only_what_is_known() {
     }
     assert_eq!(tree.field("publish", "otel.kind").unwrap(), "producer");
     assert_eq!(tree.field("publish", "messaging.operation.name").unwrap(), "publish");
+    assert_eq!(tree.field("publish", "otel.status_code"), None);
+    assert_eq!(tree.field("domain_event", "messaging.message.id"), None, "it is that of the command");
 
     let meta = meta.with_causation_id(cause).with_traceparent("00-1-2-01");
     let (tree, _) = watch(mediator.with(meta).send(Reserve(7))).await;

@@ -140,6 +140,22 @@ async fn an_attempt_that_is_quick_enough_follows_one_that_was_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handler_of_an_event_that_takes_too_long_fails_its_message_and_is_tried_again_with_it() {
+    let seats = Seats::default();
+    *seats.script.noting.lock().unwrap() = LONG;
+    let late = || timeout().only(|info| info.kind == MessageKind::DomainEvent);
+    let error = seats.with(late()).send(Reserve(1)).await.unwrap_err();
+    assert!(matches!(error, SendError::Event { .. }), "{error:?}");
+    assert_eq!(error.timed_out().unwrap().limit, LIMIT);
+    assert_eq!(seats.journal.notes(), ["reserve 1", "reserved 1", "rollback"]);
+
+    let retry = RetryMiddleware::new(RetryPolicy::new().attempts(2)).unwrap();
+    let mediator = seats.builder().middleware(retry).middleware(late()).build().unwrap();
+    assert!(mediator.send(Reserve(1)).await.unwrap_err().timed_out().is_some());
+    assert_eq!(seats.journal.notes().len(), 9, "{:?}", seats.journal.notes());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_nested_request_is_cancelled_alone_and_spoils_its_root() {
     let seats = Seats::default();
     *seats.script.handling.lock().unwrap() = LONG;

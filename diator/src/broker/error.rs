@@ -48,6 +48,18 @@ pub enum PublishErrorKind {
     Fatal,
 }
 
+impl PublishErrorKind {
+    /// The name for logs and metrics: `transient`, `ambiguous` or `fatal`; it does not change.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Transient { .. } => "transient",
+            Self::Ambiguous => "ambiguous",
+            Self::Fatal => "fatal",
+        }
+    }
+}
+
 impl PublishError {
     /// An error of a kind known only at run time; the text is lower case and names the broker.
     #[must_use]

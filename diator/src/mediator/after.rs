@@ -4,6 +4,7 @@ use std::panic::resume_unwind;
 
 use tokio::runtime::Handle;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::Mediator;
 use super::dispatch::{Failure, Origin, Run, answer, widen};
@@ -13,6 +14,7 @@ use super::unit::{Lineage, Unit};
 use crate::broker::{OutboundMessage, PublishError};
 use crate::container::CommitOutcome;
 use crate::event::Emitted;
+use crate::middleware::fail;
 use crate::panic::{catch_panic, panic_message};
 use crate::undelivered::Undelivered;
 use crate::{BoxError, Meta, SendError};
@@ -87,6 +89,8 @@ impl Delivery {
             otel.kind = "producer",
             messaging.operation.name = "publish",
             messaging.batch.message_count = (self.messages.len() > 1).then_some(self.messages.len()),
+            otel.status_code = Empty,
+            error.type = Empty,
         );
         let publishing = async {
             match &*self.messages {
@@ -105,6 +109,7 @@ impl Delivery {
             });
             span.in_scope(|| log_published(message, &answer));
             if let Err(error) = answer {
+                fail(&span, error.kind().as_str());
                 undelivered.add_unpublished(message.clone(), error);
             }
         }

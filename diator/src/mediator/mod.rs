@@ -24,12 +24,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::broker::{Format, MessageBroker, MessageType};
 use crate::catalog::{Catalog, Edges, Wiring};
 use crate::container::{Container, TypeMap};
 use crate::event::{EmittedEvent, EventKind};
 use crate::meta::PackedMeta;
+use crate::middleware::fail;
 use crate::outbox::Outbox;
 use crate::undelivered::Undelivered;
 use crate::{Event, HandledBy, Meta, Request, SendError};
@@ -297,11 +299,27 @@ impl<'a> MediatorWith<'a> {
     pub fn emit<E: Event>(self, event: E) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E> {
         let Self(origin) = self;
         async move {
-            let span = tracing::info_span!(target: "diator", "emit", diator.message = E::NAME);
-            match span.is_none() {
-                true => origin.emit(event).await,
-                false => origin.emit(event).instrument(span).await,
+            let meta = &origin.meta;
+            let span = tracing::info_span!(
+                target: "diator",
+                "emit",
+                diator.message = E::NAME,
+                messaging.operation.name = "emit",
+                messaging.message.id = %meta.message_id(),
+                messaging.message.conversation_id = %meta.correlation_id(),
+                diator.causation_id = meta.causation_id().map(display),
+                traceparent = meta.traceparent(),
+                otel.status_code = Empty,
+                error.type = Empty,
+            );
+            if span.is_none() {
+                return origin.emit(event).await;
             }
+            let emitted = origin.emit(event).instrument(span.clone()).await;
+            if let Err(error) = &emitted {
+                fail(&span, error.kind().as_str());
+            }
+            emitted
         }
     }
 }

@@ -3,6 +3,7 @@ use std::error::Error;
 use std::fmt;
 
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::Mediator;
 use super::events::EventRoute;
@@ -10,6 +11,7 @@ use super::running::Running;
 use super::unit::Lineage;
 use crate::BoxError;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
+use crate::middleware::fail;
 use crate::{Meta, SendError};
 
 /// What became of a message that arrived.
@@ -79,8 +81,17 @@ impl Mediator {
                     diator.message = message.name,
                     messaging.operation.name = "receive",
                     messaging.message.id = %message.id,
+                    messaging.message.conversation_id = %meta.correlation_id(),
+                    diator.causation_id = meta.causation_id().map(display),
+                    traceparent = meta.traceparent(),
+                    otel.status_code = Empty,
+                    error.type = Empty,
                 );
-                self.receive_by(route, message, &meta).instrument(span).await
+                let received = self.receive_by(route, message, &meta).instrument(span.clone()).await;
+                if let Err(error) = &received {
+                    fail(&span, error.as_str());
+                }
+                received
             }
             None => Ok(Received::Ignored),
         }
@@ -121,6 +132,18 @@ fn meta_of(message: &InboundMessage) -> Meta {
     match &message.traceparent {
         Some(traceparent) => meta.with_traceparent(&**traceparent),
         None => meta,
+    }
+}
+
+impl ReceiveError {
+    /// The name of the variant, for a trace.
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } => "unknown",
+            Self::Undecodable { .. } => "undecodable",
+            Self::Handlers(_) => "handlers",
+            Self::ShuttingDown => "shutting_down",
+        }
     }
 }
 

@@ -4,9 +4,7 @@ use ::metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 use async_trait::async_trait;
 
 use super::{OK, PUBLISH_DURATION, PUBLISHED};
-use crate::broker::{
-    EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, PublishErrorKind, Receipt,
-};
+use crate::broker::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
 
 /// Counts what is published, by outcome, and measures how long the broker takes.
 ///
@@ -59,11 +57,6 @@ impl<B: MessageBroker> MessageBroker for MetricsBroker<B> {
 }
 
 fn count(message: &OutboundMessage, answer: &Result<Receipt, PublishError>) {
-    let outcome = match answer.as_ref().map_err(PublishError::kind) {
-        Ok(_) => OK,
-        Err(PublishErrorKind::Transient { .. }) => "transient",
-        Err(PublishErrorKind::Ambiguous) => "ambiguous",
-        Err(PublishErrorKind::Fatal) => "fatal",
-    };
+    let outcome = answer.as_ref().map_or_else(|error| error.kind().as_str(), |_| OK);
     counter!(PUBLISHED, "message" => message.name.clone(), "outcome" => outcome).increment(1);
 }

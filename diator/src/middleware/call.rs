@@ -1,4 +1,4 @@
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::error::Error;
 use std::fmt;
 
@@ -47,7 +47,7 @@ impl<'a> Call<'a> {
         self.exchange.cancel();
         if self.exchange.reply().get().is_none() {
             let outermost = self.pipeline.layers.first().map_or("", |layer| layer.name);
-            self.exchange.reply_mut().reject(outermost, "the message came back without an answer".into());
+            self.exchange.reply_mut().reject(outermost, "the message came back without an answer".into(), false);
         }
     }
 
@@ -95,15 +95,20 @@ impl<'a> Call<'a> {
     /// Answers the message; the handler does not run, unless it has run already.
     ///
     /// `response` is the request's response, or `()` for an event. Another type makes the message fail with
-    /// [`SendError::WrongAnswer`], which names this middleware.
+    /// [`SendError::WrongAnswer`], which names this middleware. After a [`SendError::Undelivered`] it is the response in
+    /// that.
     pub fn answer<T: Send + 'static>(&mut self, response: T) -> Handled {
-        self.exchange.reply_mut().answer(self.pipeline.holder(self.place), &mut Some(response));
+        self.exchange.reply_mut().answer(self.pipeline.holder(self.place), &mut Some(response), type_name::<T>());
         Handled(())
     }
 
     /// Refuses the message: it fails with [`SendError::Rejected`], which names this middleware.
+    ///
+    /// Do so before `next`. What has succeeded is committed and stays so: the error then says that of itself. An outcome
+    /// that is unknown, or that carries what was not delivered, remains the answer.
     pub fn reject(&mut self, reason: impl Into<BoxError>) -> Handled {
-        self.exchange.reply_mut().reject(self.pipeline.holder(self.place), reason.into());
+        let committed = self.committing.is_some() && self.exchange.has_succeeded();
+        self.exchange.reply_mut().reject(self.pipeline.holder(self.place), reason.into(), committed);
         Handled(())
     }
 

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use crate::container::CommitOutcome::Unknown;
 use crate::{BoxError, Request, SendError, SendErrorKind};
 
 /// A message and its handling, with their types forgotten.
@@ -21,6 +22,8 @@ pub(crate) trait Exchange {
     fn restore(&mut self, kept: &(dyn Any + Send));
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     fn cancel(&mut self);
+    /// Whether the handling came to a good end, whatever middleware made of it.
+    fn has_succeeded(&self) -> bool;
 }
 
 /// What came of a message, if it is answered: all that does not depend on the message's own type, so that it is compiled
@@ -29,12 +32,12 @@ pub(crate) trait Reply {
     fn get(&self) -> Option<&dyn Any>;
     fn error(&self) -> Option<&(dyn Error + 'static)>;
     fn error_kind(&self) -> Option<SendErrorKind>;
-    /// `answer` is an `Option` of the response.
-    fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any);
-    fn reject(&mut self, middleware: &'static str, source: BoxError);
+    /// `answer` is an `Option` of the response, or of the type that is `given`.
+    fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any, given: &'static str);
+    fn reject(&mut self, middleware: &'static str, source: BoxError, committed: bool);
 }
 
-impl<T: 'static, E: Debug + Display + 'static> Reply for Option<Result<T, SendError<E>>> {
+impl<T: Send + 'static, E: Debug + Display + 'static> Reply for Option<Result<T, SendError<E>>> {
     fn get(&self) -> Option<&dyn Any> {
         self.as_ref().map(|reply| reply as _)
     }
@@ -47,19 +50,31 @@ impl<T: 'static, E: Debug + Display + 'static> Reply for Option<Result<T, SendEr
         self.as_ref()?.as_ref().err().map(SendError::kind)
     }
 
-    fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any) {
+    fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any, given: &'static str) {
         let answer = answer.downcast_mut::<Option<T>>().and_then(Option::take);
-        *self = Some(answer.ok_or(SendError::WrongAnswer { middleware, expected: type_name::<T>() }));
+        *self = Some(match (answer, self.take()) {
+            // What was not delivered must not get lost.
+            (Some(answer), Some(Err(SendError::Undelivered(undelivered)))) => {
+                Err(SendError::Undelivered(undelivered.with_response(answer)))
+            }
+            (Some(answer), _) => Ok(answer),
+            (None, _) => Err(SendError::WrongAnswer { middleware, expected: type_name::<T>(), given }),
+        });
     }
 
-    fn reject(&mut self, middleware: &'static str, source: BoxError) {
-        *self = Some(Err(SendError::Rejected { middleware, source }));
+    fn reject(&mut self, middleware: &'static str, source: BoxError, committed: bool) {
+        if let Some(Err(error @ (SendError::Undelivered(_) | SendError::Commit { outcome: Unknown, .. }))) = self {
+            let (reason, kept) = (&*source as &dyn Error, error as &dyn Error);
+            tracing::warn!(target: "diator", middleware, reason, kept, "what may be committed cannot be refused");
+            return;
+        }
+        *self = Some(Err(SendError::Rejected { middleware, source, committed }));
     }
 }
 
 /// What cannot be: whatever comes out of a pipeline was answered.
 fn unanswered<E>() -> SendError<E> {
-    SendError::Rejected { middleware: "", source: "the message was not sent".into() }
+    SendError::Rejected { middleware: "", source: "the message was not sent".into(), committed: false }
 }
 
 /// A request; `attempt` is what the innermost `next` runs, with `context`.
@@ -69,6 +84,7 @@ pub(crate) struct RequestExchange<'p, R: Request, C, A, F> {
     context: C,
     attempt: A,
     running: Pin<&'p mut Option<F>>,
+    succeeded: bool,
 }
 
 impl<'p, R: Request, C, A, F> RequestExchange<'p, R, C, A, F>
@@ -76,7 +92,7 @@ where
     A: Fn(C, R) -> F,
 {
     pub(crate) fn new(request: R, context: C, attempt: A, running: Pin<&'p mut Option<F>>) -> Self {
-        Self { request: Some(request), reply: None, context, attempt, running }
+        Self { request: Some(request), reply: None, context, attempt, running, succeeded: false }
     }
 
     pub(crate) fn into_reply(self) -> Result<R::Response, SendError<R::Error>> {
@@ -145,7 +161,10 @@ where
         }
         if let Some(running) = self.running.as_mut().as_pin_mut() {
             self.reply = match ready!(running.poll(cx)) {
-                Ok(response) => Some(Ok(response)),
+                Ok(response) => {
+                    self.succeeded = true;
+                    Some(Ok(response))
+                }
                 Err(error) => Some(Err(error)),
             };
             self.running.set(None);
@@ -158,6 +177,10 @@ where
         if self.running.is_some() {
             self.running.set(None);
         }
+    }
+
+    fn has_succeeded(&self) -> bool {
+        self.succeeded
     }
 }
 
@@ -221,5 +244,10 @@ where
         if self.running.is_some() {
             self.running.set(None);
         }
+    }
+
+    fn has_succeeded(&self) -> bool {
+        // Its unit of work is another message's.
+        false
     }
 }

@@ -26,8 +26,10 @@ pub use self::info::{MessageInfo, MessageKind};
 pub use self::next::Next;
 pub use self::only::Only;
 pub use self::retry::RetryMiddleware;
+pub(crate) use self::timeout::timed_out;
 pub use self::timeout::{InvalidTimeout, TimedOut, TimeoutMiddleware};
 pub use self::tracing::TracingMiddleware;
+pub(crate) use self::tracing::fail;
 pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
 
 /// Wraps the handling of messages: requests, nested requests, each event handler, arriving messages.

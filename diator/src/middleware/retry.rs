@@ -5,13 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use super::{Call, Handled, InvalidRetryPolicy, MessageInfo, Middleware, Next, RetryPolicy, TimedOut};
+use super::{Call, Handled, InvalidRetryPolicy, MessageInfo, Middleware, Next, RetryPolicy, timed_out};
 use crate::{Request, SendError, SendErrorKind};
 
 /// Handles an idempotent request again that failed for a passing reason.
 ///
 /// Of itself it tries again only when the scope could not be opened or could not commit, and when an attempt has
-/// [`TimedOut`]: who adds a [`TimeoutMiddleware`](super::TimeoutMiddleware) after the retry asks for that. Which errors of
+/// [`TimedOut`](super::TimedOut), or a handler of an event in it: who adds a [`TimeoutMiddleware`](super::TimeoutMiddleware) after the retry asks for that. Which errors of
 /// handlers are worth another attempt, the program says with [`when`](Self::when) and [`when_any`](Self::when_any).
 ///
 /// # Guarantees
@@ -128,10 +128,11 @@ impl RetryMiddleware {
 
     /// How long to wait for another attempt; `None` if this one has the last word.
     fn wait(&self, call: &Call<'_>, number: u32, begun: Instant) -> Option<Duration> {
-        use SendErrorKind::{Commit, Event, Handler, Rejected, Resolve, RolledBack, Scope, Stage};
+        use SendErrorKind::{Commit, Event, Handler, Resolve, RolledBack, Scope, Stage, TimedOut};
         let again = match call.error_kind()? {
             Scope | Commit => true,
-            Rejected => matches!(call.error().and_then(Error::source), Some(reason) if reason.is::<TimedOut>()),
+            TimedOut => true,
+            Event if call.error().and_then(timed_out).is_some() => true,
             Handler | Event | Resolve | Stage | RolledBack => self.rules.iter().any(|holds| holds(call)),
             _ => false,
         };

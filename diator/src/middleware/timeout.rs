@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::iter;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,13 +13,15 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Cancels what takes too long.
 ///
 /// The message is then rolled back, and fails with [`SendError::Rejected`](crate::SendError::Rejected), whose source is
-/// a [`TimedOut`]. Added before a [`RetryMiddleware`](super::RetryMiddleware), it limits all attempts together; added
+/// a [`TimedOut`]; if it was an event's handler that took too long, that is the source of a
+/// [`SendError::Event`](crate::SendError::Event). [`SendError::timed_out`](crate::SendError::timed_out) finds both. Added before a [`RetryMiddleware`](super::RetryMiddleware), it limits all attempts together; added
 /// after it, each of them, and one that took too long is rolled back and then tried again.
 ///
 /// # Guarantees
 ///
 /// A commit is not cut short: if the limit comes while it runs, or while that runs which follows it, the real outcome
-/// is awaited and answered.
+/// is awaited and answered. So it does not limit how long the broker or an `after_commit` handler takes, for which the
+/// message's sender waits too: brokers have a deadline of their own.
 ///
 /// # Units
 ///
@@ -84,6 +87,11 @@ impl fmt::Display for TimedOut {
 }
 
 impl Error for TimedOut {}
+
+/// The time-out among what caused the error.
+pub(crate) fn timed_out<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e TimedOut> {
+    iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
+}
 
 /// A limit that no message can be held to.
 ///

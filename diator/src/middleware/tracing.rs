@@ -13,17 +13,20 @@ use crate::SendErrorKind;
 /// Shows each message as a span: requests, nested ones, each event handler, what arrives.
 ///
 /// A span is called `command`, `query`, `domain_event`, `notification_event` or `ecst_event`. What happens within it
-/// stands below it: nested messages, the events that it caused, and the mediator's own `publish`, also though that runs in
-/// another task. Its target is `diator`, and its level `INFO`. At `DEBUG` there is also a line for a commit, for a rollback,
-/// and for a domain event that nobody handles.
+/// stands below it: nested messages, the events of its unit of work, whichever of its handlers emitted them, and the
+/// mediator's own `publish`, also though that runs in another task. Its target is `diator`, and its level `INFO`. At `DEBUG`
+/// there is also a line for a commit, for a rollback, and for a domain event that nobody handles.
+///
+/// The mediator itself, with this middleware or without, has the spans `emit` for an event from outside a handler,
+/// `receive` for what arrives, and `publish`, with those of these fields that they know.
 ///
 /// | field | what it holds |
 /// |---|---|
 /// | `diator.message`, `diator.handler` | the message's name; the handler's type |
 /// | `otel.name`, `otel.kind` | the name that OpenTelemetry shows; `consumer` for what arrived, else `internal` |
 /// | `messaging.operation.name` | `send` for a request, `handle` for a domain event, `process` for what arrived |
-/// | `messaging.message.id`, `messaging.message.conversation_id` | [`Meta::message_id`](crate::Meta::message_id) and [`correlation_id`](crate::Meta::correlation_id) |
-/// | `diator.causation_id`, `traceparent` | as in [`Meta`](crate::Meta), if it has them |
+/// | `messaging.message.id`, `messaging.message.conversation_id` | [`Meta::message_id`](crate::Meta::message_id) and [`correlation_id`](crate::Meta::correlation_id), in the outermost span: what stands below shares them |
+/// | `diator.causation_id`, `traceparent` | as in [`Meta`](crate::Meta), if it has them; there too |
 /// | `diator.payload` | the message itself, if [`payload_of`](Self::payload_of) asks for it |
 /// | `error.type`, `otel.status_code` | after a failure: [`SendErrorKind::as_str`], `cancelled`, or `panicked`; `ERROR` |
 ///
@@ -38,8 +41,8 @@ use crate::SendErrorKind;
 ///
 /// # Guarantees
 ///
-/// Where nobody listens to target `diator` at `INFO`, a message goes past it: no id is drawn, nothing is formatted or
-/// allocated.
+/// Where nobody listens to target `diator`, a message goes past it: no id is drawn, nothing is formatted or allocated. Who
+/// listens to warnings and errors only gets those without spans; they then name the message and its handler themselves.
 ///
 /// # Example
 ///
@@ -93,15 +96,16 @@ impl TracingMiddleware {
 #[async_trait]
 impl Middleware for TracingMiddleware {
     fn is_active(&self) -> bool {
-        tracing::enabled!(target: "diator", Level::INFO)
+        // Failures are told of at this level, also where there are no spans.
+        tracing::enabled!(target: "diator", Level::ERROR)
     }
 
     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
-        let mut shown = Shown { span: span(call, self.payload(call)), answered: false };
+        let mut shown = Shown::of(call, span(call, self.payload(call)));
         let handled = next.run(call).instrument(shown.span.clone()).await;
         shown.answered = true;
         if let (Some(error), Some(kind)) = (call.error(), call.error_kind()) {
-            record(&shown.span, error, kind);
+            shown.record(error, kind);
         }
         handled
     }
@@ -109,6 +113,8 @@ impl Middleware for TracingMiddleware {
 
 /// A span's name is part of its place in the code, so each kind of message has a place of its own.
 fn span(call: &Call<'_>, payload: Option<&dyn Debug>) -> Span {
+    // What belongs to a message from outside shares its ids.
+    let outermost = || call.committing.is_some().then(|| call.meta());
     macro_rules! span {
         ($name:literal, $kind:literal, $operation:literal) => {
             tracing::info_span!(
@@ -120,10 +126,10 @@ fn span(call: &Call<'_>, payload: Option<&dyn Debug>) -> Span {
                 otel.kind = $kind,
                 otel.status_code = Empty,
                 messaging.operation.name = $operation,
-                messaging.message.id = %call.meta().message_id(),
-                messaging.message.conversation_id = %call.meta().correlation_id(),
-                diator.causation_id = call.meta().causation_id().map(display),
-                traceparent = call.meta().traceparent(),
+                messaging.message.id = outermost().map(|meta| display(meta.message_id())),
+                messaging.message.conversation_id = outermost().map(|meta| display(meta.correlation_id())),
+                diator.causation_id = outermost().and_then(|meta| meta.causation_id()).map(display),
+                traceparent = outermost().and_then(|meta| meta.traceparent()),
                 diator.payload = payload.map(debug),
                 error.type = Empty,
             )
@@ -141,7 +147,42 @@ fn span(call: &Call<'_>, payload: Option<&dyn Debug>) -> Span {
 /// A message that is being handled; dropping it before it is answered shows why.
 struct Shown {
     span: Span,
+    /// The message and its handler, where no span names them.
+    message: Option<&'static str>,
+    handler: Option<&'static str>,
     answered: bool,
+}
+
+/// An event within a span, which names the message if that does not.
+macro_rules! tell {
+    ($level:ident, $shown:expr, $text:literal $(, $error:ident)?) => {
+        tracing::$level!(
+            target: "diator",
+            { diator.message = $shown.message, diator.handler = $shown.handler $(, $error)? },
+            $text
+        )
+    };
+}
+
+impl Shown {
+    fn of(call: &Call<'_>, span: Span) -> Self {
+        let named = |name| span.is_disabled().then_some(name);
+        let (message, handler) = (named(call.info().message), named(call.info().handler));
+        Self { span, message, handler, answered: false }
+    }
+
+    fn record(&self, error: &(dyn Error + 'static), kind: SendErrorKind) {
+        fail(&self.span, kind.as_str());
+        self.span.in_scope(|| match kind {
+            SendErrorKind::Handler | SendErrorKind::Rejected | SendErrorKind::TimedOut => {
+                tell!(warn, self, "the message failed", error);
+            }
+            SendErrorKind::Undelivered => {
+                tell!(error, self, "the message is committed, but not all of it was delivered", error);
+            }
+            _ => tell!(error, self, "the message failed", error),
+        });
+    }
 }
 
 impl Drop for Shown {
@@ -151,30 +192,18 @@ impl Drop for Shown {
         }
         if thread::panicking() {
             fail(&self.span, "panicked");
-            self.span.in_scope(|| tracing::error!(target: "diator", "the message panicked"));
+            self.span.in_scope(|| tell!(error, self, "the message panicked"));
         } else {
             fail(&self.span, "cancelled");
-            self.span.in_scope(|| tracing::warn!(target: "diator", "the message was cancelled"));
+            self.span.in_scope(|| tell!(warn, self, "the message was cancelled"));
         }
     }
 }
 
-fn fail(span: &Span, error_type: &'static str) {
+/// Marks a span as one of something that failed.
+pub(crate) fn fail(span: &Span, error_type: &'static str) {
     span.record("error.type", error_type);
     span.record("otel.status_code", "ERROR");
-}
-
-fn record(span: &Span, error: &(dyn Error + 'static), kind: SendErrorKind) {
-    fail(span, kind.as_str());
-    span.in_scope(|| match kind {
-        SendErrorKind::Handler | SendErrorKind::Rejected => {
-            tracing::warn!(target: "diator", error, "the message failed");
-        }
-        SendErrorKind::Undelivered => {
-            tracing::error!(target: "diator", error, "the message is committed, but not all of it was delivered");
-        }
-        _ => tracing::error!(target: "diator", error, "the message failed"),
-    });
 }
 
 impl Debug for TracingMiddleware {
