@@ -22,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use diator::broker::{Guarantees, MessageBroker, OutboundMessage, PublishError, Receipt};
-use diator::middleware::TracingMiddleware;
+use diator::middleware::{TimeoutMiddleware, TracingMiddleware};
 use diator::prelude::*;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -107,6 +107,7 @@ impl From<SendError<OrderError>> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match &self.0 {
+            late if late.timed_out().is_some() => StatusCode::GATEWAY_TIMEOUT,
             SendError::Handler(OrderError::UnknownArticle(_)) => StatusCode::NOT_FOUND,
             SendError::Handler(OrderError::SoldOut(_)) => StatusCode::CONFLICT,
             SendError::Handler(OrderError::NoPieces) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -116,7 +117,11 @@ impl IntoResponse for Refusal {
                 return StatusCode::INTERNAL_SERVER_ERROR.into_response();
             }
         };
-        (status, self.0.to_string()).into_response()
+        // What a client may read is the handler's own error; the others name types of the program.
+        match self.0 {
+            SendError::Handler(error) => (status, error.to_string()).into_response(),
+            _ => status.into_response(),
+        }
     }
 }
 
@@ -129,8 +134,9 @@ async fn main() -> Result<(), BoxError> {
         .container(Services::new().singleton::<Warehouse>(warehouse))
         .broker(Console { down: std::env::var_os("BROKER_DOWN").is_some() })
         .middleware(TracingMiddleware::new())
-        // The order stands: the client gets its 201, and the operator learns what is left to do.
-        .on_undelivered(|undelivered| tracing::warn!("{undelivered}"))
+        .middleware(TimeoutMiddleware::new(Duration::from_secs(30))?)
+        // The order stands: the client gets its 201, and the operator learns what failed, and what is left to publish.
+        .on_undelivered(|undelivered| tracing::error!(unsent = ?undelivered.unsent(), "{undelivered}"))
         .build()?;
 
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".to_owned());

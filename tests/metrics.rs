@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use diator::broker::PublishErrorKind;
-use diator::metrics::{MetricsBroker, MetricsMiddleware, count_emitted};
+use diator::metrics::{MetricsBroker, MetricsMiddleware, count_emitted, count_undelivered};
 use diator::middleware::{Call, Handled, Middleware, Next};
 use diator::prelude::*;
 use metrics::{SharedString, Unit};
@@ -247,7 +247,7 @@ fn what_is_published_is_counted_and_what_is_not() {
         [PublishErrorKind::Transient { retry_after: None }, PublishErrorKind::Ambiguous, PublishErrorKind::Fatal];
     let snapshot = record(
         // The hook hides from the sender what failed, and not from the broker's metrics.
-        |builder| builder.on_undelivered(|_| {}),
+        |builder| builder.on_undelivered(|undelivered| count_undelivered(&undelivered)),
         async |mediator, broker| {
             for kind in kinds {
                 broker.refuse_next(1, kind);
@@ -266,6 +266,8 @@ fn what_is_published_is_counted_and_what_is_not() {
             "things.announced transient 1",
         ]
     );
+    let undelivered = recorded(&snapshot, MetricKind::Counter, "diator_undelivered_total");
+    assert_eq!(undelivered, ["things.announced ambiguous 1", "things.announced unsent 2"]);
     assert_eq!(recorded(&snapshot, MetricKind::Histogram, "diator_publish_duration_seconds"), [" 4"]);
     assert_eq!(messages(&snapshot), ["command Do metrics::DoHandler ok 4"]);
 }
@@ -284,8 +286,13 @@ fn without_a_hook_the_message_is_undelivered() {
 
 #[test]
 fn every_metric_is_described() {
-    let snapshot =
-        record(|builder| builder, async |mediator, _| mediator.send(Do(Act::Announce(1))).await.expect("it succeeds"));
+    let snapshot = record(
+        |builder| builder.on_undelivered(|undelivered| count_undelivered(&undelivered)),
+        async |mediator, broker| {
+            broker.refuse_next(1, PublishErrorKind::Fatal);
+            mediator.send(Do(Act::Announce(1))).await.expect("the hook takes it");
+        },
+    );
     let mut described = Vec::new();
     for (key, unit, description, _) in snapshot {
         assert!(description.is_some_and(|text| text.ends_with('.')), "{key:?}");
@@ -300,6 +307,7 @@ fn every_metric_is_described() {
             "diator_messages_total Count",
             "diator_publish_duration_seconds Seconds",
             "diator_published_messages_total Count",
+            "diator_undelivered_total Count",
         ]
     );
 }

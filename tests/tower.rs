@@ -1,6 +1,6 @@
 //! A mediator as tower's service: existing layers work around it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use diator::RequestService;
@@ -38,6 +38,8 @@ struct Halved {
 struct Gate {
     begun: Semaphore,
     open: Semaphore,
+    /// Who asked, each time.
+    tenants: Mutex<Vec<Option<&'static str>>>,
 }
 
 #[request_handler(Halve)]
@@ -49,6 +51,8 @@ impl RequestHandler<Halve> for HalveHandler {
     async fn handle(&self, command: Halve, cx: &mut RequestContext<'_, Halve>) -> Result<u32, Odd> {
         let (half, rest) = (command.0 / 2, command.0 % 2);
         cx.emit(Halved { half });
+        let tenant = cx.meta().get::<Tenant>().map(|tenant| tenant.0);
+        self.gate.tenants.lock().expect("nobody panics").push(tenant);
         self.gate.begun.add_permits(1);
         self.gate.open.acquire().await.expect("it is never closed").forget();
         if rest == 0 { Ok(half) } else { Err(Odd(command.0)) }
@@ -65,7 +69,7 @@ impl World {
     /// So many handlers may go on without being told.
     fn new(open: usize) -> Self {
         let broker = InMemoryBroker::new();
-        let gate = Arc::new(Gate { begun: Semaphore::new(0), open: Semaphore::new(open) });
+        let gate = Arc::new(Gate { begun: Semaphore::new(0), open: Semaphore::new(open), tenants: Mutex::default() });
         let services = Services::new().singleton::<Gate>(gate.clone());
         let builder = Mediator::builder().handlers(handlers![HalveHandler]).container(services);
         Self { mediator: builder.broker(broker.clone()).build().expect("it is complete"), broker, gate }
@@ -149,6 +153,18 @@ async fn a_layer_hands_the_typed_error_on() {
     let layers = ServiceBuilder::new().layer(TimeoutLayer::new(Duration::from_secs(60)));
     let error = layers.service(world.mediator.service::<Halve, _>()).oneshot(Halve(7)).await.expect_err("it is odd");
     assert!(matches!(error.downcast_ref(), Some(SendError::Handler(Odd(7)))), "{error:?}");
+}
+
+/// Who asks.
+#[derive(Debug, PartialEq)]
+struct Tenant(&'static str);
+
+#[tokio::test]
+async fn a_request_brings_what_it_carries() {
+    let world = World::new(1);
+    let service = world.mediator.service::<Halve, _>().with_meta();
+    service.oneshot((Meta::new().with(Tenant("acme")), Halve(2))).await.expect("it is even");
+    assert_eq!(*world.gate.tenants.lock().expect("nobody panics"), [Some("acme")]);
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ use crate::attr::Role;
 /// - `idempotent`: handling it twice does what handling it once does, so that a middleware may try again. The type
 ///   must be `Clone`.
 /// - `mark = CONSTANT`: tells middleware something, as in `mark = Audited` or `mark = RateLimit(5)`; it may be repeated.
-///   `build()` reads it as `MessageInfo::mark`.
+///   Middleware reads it as `call.info().mark::<…>()`.
 /// - `crate = path`: where the library is, if not at `::diator`.
 ///
 /// A generic command is possible; its handlers then handle instances of it: `#[request_handler(Store<u32>)]`.
@@ -100,7 +100,7 @@ pub fn derive_query(input: TokenStream) -> TokenStream {
 /// - `must_be_handled`: `build()` reports the event if it has no handler. Without it, an event that nobody handles is
 ///   no problem.
 /// - `name = "…"`: what it is called in reports and traces; the type's identifier if left out.
-/// - `mark = CONSTANT`: tells middleware something; it may be repeated. `build()` reads it as `MessageInfo::mark`.
+/// - `mark = CONSTANT`: tells middleware something; it may be repeated. Middleware reads it as `call.info().mark::<…>()`.
 /// - `crate = path`: where the library is, if not at `::diator`.
 ///
 /// # Example
@@ -138,7 +138,7 @@ pub fn derive_domain_event(input: TokenStream) -> TokenStream {
 /// - `key = field`: what the event is about, also `field.of.a.field`. A broker that can keeps events with one key in
 ///   order. The value must be `Display`; an enum must have the field in all its variants.
 /// - `schema`: the catalog tells its shape; it must be `schemars::JsonSchema`, and the feature `asyncapi` on.
-/// - `mark = CONSTANT`: tells middleware something; it may be repeated. `build()` reads it as `MessageInfo::mark`.
+/// - `mark = CONSTANT`: tells middleware something; it may be repeated. Middleware reads it as `call.info().mark::<…>()`.
 /// - `crate = path`: where the library is, if not at `::diator`.
 ///
 /// # Example

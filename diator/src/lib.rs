@@ -118,13 +118,13 @@ pub use self::error::{SendError, SendErrorKind};
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
 pub use self::inject::{Inject, InjectField, ResolveError};
-#[cfg(feature = "tower")]
-#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
-pub use self::mediator::RequestService;
 pub use self::mediator::{
     CascadeLimit, EmitError, HandlerFailure, Mediator, MediatorBuilder, MediatorWith, ReceiveError, Received,
     ShutdownReport,
 };
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use self::mediator::{RequestService, RequestServiceWithMeta};
 pub use self::meta::Meta;
 pub use self::middleware::Middleware;
 pub use self::outbox::Outbox;

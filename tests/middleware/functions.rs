@@ -51,7 +51,8 @@ async fn a_name_of_its_own_stands_in_errors_also_through_wrappers() {
         let handled = call.answer("no seat");
         Box::pin(async { handled })
     });
-    let closed = Arc::new(closed.named("closed").only(|info| info.kind == MessageKind::Command));
+    let closed = closed.named("closed").only(|info| info.kind == MessageKind::Command);
+    let closed: Arc<Box<dyn Middleware>> = Arc::new(Box::new(closed));
     let error = Seats::default().with(closed).send(Reserve(1)).await.unwrap_err();
     assert!(matches!(error, SendError::WrongAnswer { middleware: "closed", expected: "u32", .. }), "{error:?}");
 }

@@ -122,6 +122,8 @@ impl InMemoryBroker {
     }
 
     /// Refuses every message with an error of this kind, those that hang included, until told otherwise.
+    ///
+    /// A broker that is down for now is `PublishErrorKind::Transient { retry_after: None }`.
     pub fn refuse(&self, kind: PublishErrorKind) {
         self.behave(Mode::Refuse(kind));
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::running::Running;
-use super::{Inner, Install, Mediator, check};
+use super::{Inner, Install, Mediator, OnEmitted, OnUndelivered, check};
 use crate::broker::{Format, MessageBroker};
 use crate::catalog::{Added, Catalog, Edges, Replaced, Wiring};
 use crate::container::{Container, Services};
@@ -58,8 +58,8 @@ pub struct MediatorBuilder {
     pub(super) outbox: Option<Arc<dyn Outbox>>,
     pub(super) problems: Vec<Problem>,
     format: Format,
-    on_emitted: Option<Arc<dyn Fn(&EmittedEvent) + Send + Sync>>,
-    on_undelivered: Option<Arc<dyn Fn(Undelivered) + Send + Sync>>,
+    on_emitted: Option<Arc<OnEmitted>>,
+    on_undelivered: Option<Arc<OnUndelivered>>,
     edges: Option<Edges>,
 }
 

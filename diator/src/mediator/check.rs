@@ -97,7 +97,9 @@ fn unhandled_requests(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
             format!(
                 "put `#[request_handler({name})]` on a handler; if it has one in another crate, name that crate: \
                  `diator::link!(that_crate);`\n\
-                 if another process handles it, say `.remote(\"{crate_name}\")` or `.allow_unhandled::<{name}>()`"
+                 if another process handles it, say `.remote(\"{crate_name}\")` or `.allow_unhandled::<{name}>()`\n\
+                 in a test binary, all its modules' messages are registered: list those that you want with \
+                 `Mediator::builder().handlers(handlers![…])`"
             ),
         ));
     }

@@ -43,7 +43,7 @@ pub(crate) use self::install::Install;
 pub use self::receive::{HandlerFailure, ReceiveError, Received};
 pub use self::route::send;
 #[cfg(feature = "tower")]
-pub use self::service::RequestService;
+pub use self::service::{RequestService, RequestServiceWithMeta};
 pub use self::unit::CascadeLimit;
 
 use self::dispatch::{Origin, answer};
@@ -91,6 +91,9 @@ pub type EmitError = SendError<Infallible>;
 #[derive(Clone)]
 pub struct Mediator(Arc<Inner>);
 
+type OnEmitted = dyn Fn(&EmittedEvent) + Send + Sync;
+type OnUndelivered = dyn Fn(Undelivered) + Send + Sync;
+
 pub(crate) struct Inner {
     // An `Arc<dyn Route<R>>` for each request `R`.
     routes: TypeMap<Box<dyn Any + Send + Sync>>,
@@ -102,8 +105,8 @@ pub(crate) struct Inner {
     broker: Option<Arc<dyn MessageBroker>>,
     outbox: Option<Arc<dyn Outbox>>,
     format: Format,
-    on_emitted: Option<Arc<dyn Fn(&EmittedEvent) + Send + Sync>>,
-    on_undelivered: Option<Arc<dyn Fn(Undelivered) + Send + Sync>>,
+    on_emitted: Option<Arc<OnEmitted>>,
+    on_undelivered: Option<Arc<OnUndelivered>>,
     pub(crate) edges: Option<Edges>,
     // What the mediator was built from, for the catalog.
     wiring: Wiring,

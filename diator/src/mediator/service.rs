@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use tower_service::Service;
 
 use super::Mediator;
-use crate::{BoxFuture, HandledBy, Request, SendError};
+use crate::{BoxFuture, HandledBy, Meta, Request, SendError};
 
 type SendResult<R> = Result<<R as Request>::Response, SendError<<R as Request>::Error>>;
 
@@ -19,18 +19,21 @@ type SendResult<R> = Result<<R as Request>::Response, SendError<<R as Request>::
 /// `ConcurrencyLimit` around it.
 ///
 /// Dropping the future of a call is as for [`Mediator::send`]: what is not yet committing is undone, so that tower's
-/// `Timeout` leaves nothing half done.
+/// `Timeout` leaves nothing half done. What is committing goes on, so that its `Elapsed` leaves open whether the message is
+/// committed: where that matters, put a [`TimeoutMiddleware`](crate::middleware::TimeoutMiddleware) within, which waits for
+/// the outcome.
 pub struct RequestService<R: Request> {
     mediator: Mediator,
     // The handler's identity ends here, so that the type of the service names the request alone.
-    send: fn(Mediator, R) -> BoxFuture<'static, SendResult<R>>,
+    send: fn(Mediator, Meta, R) -> BoxFuture<'static, SendResult<R>>,
 }
 
 impl Mediator {
     /// The way of one request as a `tower_service::Service`, for tower's layers and what is built of them.
     ///
     /// Like [`send`](Self::send) it compiles only where the request has a handler; that is what the `_` stands for in
-    /// `mediator.service::<JoinMeeting, _>()`. What such a request carries is an empty [`Meta`](crate::Meta).
+    /// `mediator.service::<JoinMeeting, _>()`. What such a request carries is an empty [`Meta`];
+    /// [`with_meta`](RequestService::with_meta) makes it a service of requests with theirs.
     ///
     /// Layers that box the error, such as tower's `Timeout`, hand a [`SendError`] of the request's own error on:
     /// `error.downcast_ref::<SendError<E>>()`.
@@ -66,10 +69,10 @@ impl Mediator {
     #[must_use]
     pub fn service<R, OneHandler>(&self) -> RequestService<R>
     where
-        R: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
+        R: HandledBy<OneHandler>, // write `service::<Request, _>()`; with two handlers it cannot be inferred: keep one
     {
-        let send = |mediator: Self, request| -> BoxFuture<'static, _> {
-            Box::pin(async move { mediator.send(request).await })
+        let send = |mediator: Self, meta, request| -> BoxFuture<'static, _> {
+            Box::pin(async move { mediator.with(meta).send(request).await })
         };
         RequestService { mediator: self.clone(), send }
     }
@@ -89,7 +92,77 @@ impl<R: Request> Service<R> for RequestService<R> {
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        (self.send)(self.mediator.clone(), request)
+        (self.send)(self.mediator.clone(), Meta::new(), request)
+    }
+}
+
+/// The same for requests with what they carry: ids, a trace, a tenant; made by [`RequestService::with_meta`].
+///
+/// # Guarantees
+///
+/// Those of [`RequestService`].
+pub struct RequestServiceWithMeta<R: Request>(RequestService<R>);
+
+impl<R: Request> RequestService<R> {
+    /// A service of requests that bring their [`Meta`], such as that of `Meta::from_headers`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use diator::prelude::*;
+    /// # use tower_service::Service;
+    /// # #[derive(Debug, Query)]
+    /// # #[request(response = Option<String>)]
+    /// # struct WhoAsks;
+    /// # #[request_handler(WhoAsks)]
+    /// # struct WhoAsksHandler;
+    /// #[derive(Clone)]
+    /// struct Tenant(String);
+    ///
+    /// impl RequestHandler<WhoAsks> for WhoAsksHandler {
+    ///     async fn handle(&self, _: WhoAsks, cx: &mut RequestContext<'_, WhoAsks>) -> Result<Option<String>, BoxError> {
+    ///         Ok(cx.meta().get::<Tenant>().map(|tenant| tenant.0.clone()))
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// # let mediator = Mediator::builder().handlers(handlers![WhoAsksHandler]).build()?;
+    /// let mut service = mediator.service::<WhoAsks, _>().with_meta();
+    /// let meta = Meta::new().with(Tenant("acme".to_owned()));
+    /// assert_eq!(service.call((meta, WhoAsks)).await?.as_deref(), Some("acme"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_meta(self) -> RequestServiceWithMeta<R> {
+        RequestServiceWithMeta(self)
+    }
+}
+
+impl<R: Request> Service<(Meta, R)> for RequestServiceWithMeta<R> {
+    type Response = R::Response;
+    type Error = SendError<R::Error>;
+    type Future = BoxFuture<'static, SendResult<R>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, (meta, request): (Meta, R)) -> Self::Future {
+        (self.0.send)(self.0.mediator.clone(), meta, request)
+    }
+}
+
+impl<R: Request> Clone for RequestServiceWithMeta<R> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<R: Request> fmt::Debug for RequestServiceWithMeta<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RequestServiceWithMeta").field(&self.0).finish()
     }
 }
 

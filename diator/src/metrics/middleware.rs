@@ -4,7 +4,7 @@ use std::time::Instant;
 use ::metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 use async_trait::async_trait;
 
-use super::{EMITTED, MESSAGE_DURATION, MESSAGES, OK};
+use super::{EMITTED, MESSAGE_DURATION, MESSAGES, OK, UNDELIVERED};
 use crate::SendErrorKind;
 use crate::middleware::{Call, Handled, MessageInfo, Middleware, Next};
 
@@ -39,12 +39,14 @@ use crate::middleware::{Call, Handled, MessageInfo, Middleware, Next};
 pub struct MetricsMiddleware(());
 
 impl MetricsMiddleware {
-    /// Describes its metrics, and that of [`count_emitted`](super::count_emitted), to the recorder that is installed now.
+    /// Describes its metrics, and those of [`count_emitted`](super::count_emitted) and
+    /// [`count_undelivered`](super::count_undelivered), to the recorder that is installed now.
     #[must_use]
     #[allow(clippy::new_without_default, reason = "it has an effect")]
     pub fn new() -> Self {
         describe_counter!(MESSAGES, Unit::Count, "Messages that were handled, by outcome.");
         describe_counter!(EMITTED, Unit::Count, "Events that handlers emitted, by name.");
+        describe_counter!(UNDELIVERED, Unit::Count, "What committed messages could not deliver.");
         describe_histogram!(MESSAGE_DURATION, Unit::Seconds, "How long it took to handle a message.");
         Self(())
     }

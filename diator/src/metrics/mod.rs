@@ -5,11 +5,15 @@
 //!
 //! ```
 //! # use diator::prelude::*;
-//! use diator::metrics::{MetricsBroker, MetricsMiddleware, count_emitted};
+//! use diator::metrics::{MetricsBroker, MetricsMiddleware, count_emitted, count_undelivered};
 //!
 //! let builder = Mediator::builder()
 //!     .middleware(MetricsMiddleware::new())
 //!     .on_emitted(count_emitted)
+//!     .on_undelivered(|undelivered| {
+//!         count_undelivered(&undelivered);
+//!         tracing::error!("{undelivered}");
+//!     })
 //!     .broker(MetricsBroker::new(InMemoryBroker::new()));
 //! # let _ = builder;
 //! ```
@@ -19,6 +23,7 @@
 //! | `diator_messages_total` | counter | `kind`, `message`, `handler`, `outcome` | messages that were handled |
 //! | `diator_message_duration_seconds` | histogram | `kind`, `message`, `handler` | how long that took |
 //! | `diator_emitted_events_total` | counter | `kind`, `message` | events that handlers emitted, handled or not |
+//! | `diator_undelivered_total` | counter | `message`, `what` | what failed after a commit |
 //! | `diator_published_messages_total` | counter | `message`, `outcome` | messages that were given to the broker |
 //! | `diator_publish_duration_seconds` | histogram | none | how long a call to the broker took |
 //!
@@ -35,20 +40,26 @@
 //!   [`Call::error_kind`](crate::middleware::Call::error_kind)), or `cancelled` or `panicked` if it came to no answer. A
 //!   request that is refused before any middleware sees it, since the mediator shuts down or nobody handles it, is not
 //!   counted.
+//! - `what`: `unsent` or `ambiguous` for a message that was not published, or of which nobody knows; `handler` for an
+//!   `after_commit` handler that failed. A sender that gets an `Undelivered` itself, because there is no hook, can count it
+//!   in the same way.
 //! - `outcome` of a published message: `ok`, `transient`, `ambiguous` or `fatal`. All but `ok` were not delivered, or nobody
 //!   knows, whether or not an [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook took them.
 
 mod broker;
 mod emitted;
 mod middleware;
+mod undelivered;
 
 pub use self::broker::MetricsBroker;
 pub use self::emitted::count_emitted;
 pub use self::middleware::MetricsMiddleware;
+pub use self::undelivered::count_undelivered;
 
 const MESSAGES: &str = "diator_messages_total";
 const MESSAGE_DURATION: &str = "diator_message_duration_seconds";
 const EMITTED: &str = "diator_emitted_events_total";
+const UNDELIVERED: &str = "diator_undelivered_total";
 const PUBLISHED: &str = "diator_published_messages_total";
 const PUBLISH_DURATION: &str = "diator_publish_duration_seconds";
 

@@ -7,8 +7,8 @@ use crate::BoxFuture;
 /// Makes a function or a closure a middleware.
 ///
 /// It answers with a boxed future, as every middleware does in the end: `Box::pin(async move { … })`. An `async fn` is
-/// called within a closure: `|call, next| Box::pin(log(call, next))`. Say with [`Middleware::only`] which messages it
-/// is for.
+/// called within a closure: `|call, next| Box::pin(log(call, next))`. Write the closure within the call, where the compiler
+/// knows its arguments, and clone for each message what it keeps. Say with [`Middleware::only`] which messages it is for.
 ///
 /// In errors it is called after the function in which it was made; [`MiddlewareFn::named`] gives it a name of its own.
 ///
@@ -22,6 +22,25 @@ use crate::BoxFuture;
 ///     next.run(call).await
 /// }));
 /// assert_eq!(audit.named("audit").name(), "audit");
+/// ```
+///
+/// One that keeps something, and calls an `async fn`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use diator::middleware::{Call, Handled, Next, middleware_fn};
+/// use tokio::sync::Semaphore;
+///
+/// async fn limit(permits: Arc<Semaphore>, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+///     match permits.try_acquire() {
+///         Ok(_permit) => next.run(call).await,
+///         Err(_) => call.reject("there is too much to do"),
+///     }
+/// }
+///
+/// let permits = Arc::new(Semaphore::new(8));
+/// let limited = middleware_fn(move |call, next| Box::pin(limit(permits.clone(), call, next))).named("limit");
+/// # let _ = limited;
 /// ```
 pub fn middleware_fn<F>(function: F) -> MiddlewareFn<F>
 where

@@ -116,24 +116,32 @@ pub trait Middleware: Send + Sync + 'static {
     }
 }
 
-#[async_trait]
-impl<M: Middleware + ?Sized> Middleware for Arc<M> {
-    fn name(&self) -> &'static str {
-        (**self).name()
-    }
+macro_rules! pointers {
+    ($($pointer:ident)*) => {
+        $(
+            #[async_trait]
+            impl<M: Middleware + ?Sized> Middleware for $pointer<M> {
+                fn name(&self) -> &'static str {
+                    (**self).name()
+                }
 
-    fn is_active(&self) -> bool {
-        (**self).is_active()
-    }
+                fn is_active(&self) -> bool {
+                    (**self).is_active()
+                }
 
-    fn applies_to(&self, info: &MessageInfo) -> bool {
-        (**self).applies_to(info)
-    }
+                fn applies_to(&self, info: &MessageInfo) -> bool {
+                    (**self).applies_to(info)
+                }
 
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
-        (**self).handle(call, next).await
-    }
+                async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+                    (**self).handle(call, next).await
+                }
+            }
+        )*
+    };
 }
+
+pointers!(Arc Box);
 
 /// A middleware, its name, and where it was added.
 #[derive(Clone)]

@@ -130,8 +130,7 @@ impl RetryMiddleware {
     fn wait(&self, call: &Call<'_>, number: u32, begun: Instant) -> Option<Duration> {
         use SendErrorKind::{Commit, Event, Handler, Resolve, RolledBack, Scope, Stage, TimedOut};
         let again = match call.error_kind()? {
-            Scope | Commit => true,
-            TimedOut => true,
+            Scope | Commit | TimedOut => true,
             Event if call.error().and_then(timed_out).is_some() => true,
             Handler | Event | Resolve | Stage | RolledBack => self.rules.iter().any(|holds| holds(call)),
             _ => false,
