@@ -186,7 +186,7 @@ async fn an_order_that_is_not_announced_is_placed_all_the_same() {
     let mut program = Program::start_with(&[("BROKER_DOWN", "1")]).await;
     assert_eq!(program.order("table", 1).await.status(), StatusCode::CREATED);
     let warning = program.line_with("committed").await;
-    assert!(warning.contains("WARN") && warning.contains("the event `OrderPlaced` was not published"), "{warning}");
+    assert!(warning.contains("ERROR") && warning.contains("the event `OrderPlaced` was not published"), "{warning}");
     assert_eq!(body(program.stock("table").await).await, json!({"pieces": 2}));
 }
 

@@ -296,7 +296,7 @@ async fn an_answer_of_the_wrong_type_is_an_error_that_names_the_middleware() {
 async fn a_middleware_can_reject() {
     let fixture = Fixture::new();
     let error = fixture.with(Shortcut::Reject).send(Add(1)).await.unwrap_err();
-    let SendError::Rejected { middleware, source, committed: false } = error else { panic!("{error:?}") };
+    let SendError::Rejected { middleware, source } = error else { panic!("{error:?}") };
     assert_eq!((middleware, &*source.to_string()), (std::any::type_name::<Shortcut>(), "closed on Sundays"));
     assert!(fixture.journal.read().is_empty());
 }

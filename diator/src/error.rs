@@ -12,9 +12,9 @@ use crate::{BoxError, CascadeLimit};
 ///
 /// # Guarantees
 ///
-/// For every variant but [`Undelivered`](Self::Undelivered), [`Commit`](Self::Commit) with an unknown outcome, and
-/// [`Rejected`](Self::Rejected) by a middleware that refuses what has succeeded already ([`is_committed`](Self::is_committed)
-/// tells), nothing that the message did in its scope was kept, and none of its events left the process.
+/// For every variant but [`Undelivered`](Self::Undelivered), [`RejectedAfterCommit`](Self::RejectedAfterCommit) and
+/// [`Commit`](Self::Commit) with an unknown outcome, nothing that the message did in its scope was kept, and none of its
+/// events left the process.
 /// The exception is a middleware of the program's own that drops `next` while the message is committing: what it makes of
 /// that, [`Rejected`](Self::Rejected) say, is its own answer, and the commit goes on.
 /// [`Next::run_until`](crate::middleware::Next::run_until) does not, and so neither does
@@ -107,8 +107,14 @@ pub enum SendError<E> {
         middleware: &'static str,
         /// Its reason.
         source: BoxError,
-        /// Whether the message had succeeded before: then what it did stands.
-        committed: bool,
+    },
+    /// A middleware refused the message when it had succeeded already: what it did stands.
+    // A variant of its own and not a flag: that would be the only part of the error that is no whole word, and slow it down.
+    RejectedAfterCommit {
+        /// The middleware's type.
+        middleware: &'static str,
+        /// Its reason.
+        source: BoxError,
     },
     /// A middleware answered with a value of another type than the request's response.
     WrongAnswer {
@@ -142,6 +148,7 @@ impl<E> SendError<E> {
             Self::Unhandled { .. } => SendErrorKind::Unhandled,
             Self::Rejected { source, .. } if source.is::<TimedOut>() => SendErrorKind::TimedOut,
             Self::Rejected { .. } => SendErrorKind::Rejected,
+            Self::RejectedAfterCommit { .. } => SendErrorKind::RejectedAfterCommit,
             Self::WrongAnswer { .. } => SendErrorKind::WrongAnswer,
             Self::ShuttingDown => SendErrorKind::ShuttingDown,
         }
@@ -152,7 +159,7 @@ impl<E> SendError<E> {
     /// A message that is committed must not be sent again; what could not be delivered can be.
     #[must_use]
     pub fn is_committed(&self) -> bool {
-        matches!(self, Self::Undelivered(_) | Self::Rejected { committed: true, .. })
+        matches!(self, Self::Undelivered(_) | Self::RejectedAfterCommit { .. })
     }
 
     /// The handler's response, if the message is committed and `T` is the response's type.
@@ -184,7 +191,8 @@ impl<E> SendError<E> {
             Self::Commit { outcome, source } => SendError::Commit { outcome, source },
             Self::Undelivered(undelivered) => SendError::Undelivered(undelivered),
             Self::Unhandled { request } => SendError::Unhandled { request },
-            Self::Rejected { middleware, source, committed } => SendError::Rejected { middleware, source, committed },
+            Self::Rejected { middleware, source } => SendError::Rejected { middleware, source },
+            Self::RejectedAfterCommit { middleware, source } => SendError::RejectedAfterCommit { middleware, source },
             Self::WrongAnswer { middleware, expected, given } => SendError::WrongAnswer { middleware, expected, given },
             Self::ShuttingDown => SendError::ShuttingDown,
         }
@@ -242,6 +250,8 @@ pub enum SendErrorKind {
     Unhandled,
     /// [`SendError::Rejected`], for another reason than a time-out.
     Rejected,
+    /// [`SendError::RejectedAfterCommit`].
+    RejectedAfterCommit,
     /// [`SendError::Rejected`], because the message [`TimedOut`].
     TimedOut,
     /// [`SendError::WrongAnswer`].
@@ -268,6 +278,7 @@ impl SendErrorKind {
             Self::Undelivered => "undelivered",
             Self::Unhandled => "unhandled",
             Self::Rejected => "rejected",
+            Self::RejectedAfterCommit => "rejected_after_commit",
             Self::TimedOut => "timed_out",
             Self::WrongAnswer => "wrong_answer",
             Self::ShuttingDown => "shutting_down",
@@ -293,7 +304,7 @@ impl<E: Display> Display for SendError<E> {
             Self::Commit { .. } => f.write_str("nobody knows whether the unit of work was committed"),
             Self::Undelivered(undelivered) => Display::fmt(undelivered, f),
             Self::Unhandled { request } => write!(f, "the request `{request}` has no handler in this process"),
-            Self::Rejected { middleware, committed: true, .. } => {
+            Self::RejectedAfterCommit { middleware, .. } => {
                 write!(f, "`{middleware}` refused the message after it had been committed")
             }
             Self::Rejected { middleware, .. } => write!(f, "`{middleware}` refused the message"),
@@ -317,7 +328,8 @@ impl<E: Debug + Display + 'static> Error for SendError<E> {
             | Self::Encode { source, .. }
             | Self::Stage(source)
             | Self::Commit { source, .. }
-            | Self::Rejected { source, .. } => Some(&**source),
+            | Self::Rejected { source, .. }
+            | Self::RejectedAfterCommit { source, .. } => Some(&**source),
             // It tells of all that failed by itself.
             _ => None,
         }

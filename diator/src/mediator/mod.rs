@@ -23,8 +23,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::Instrument;
 use tracing::field::Empty;
+use tracing::{Instrument, Level, Span};
 
 use crate::broker::{Format, MessageBroker, MessageType};
 use crate::catalog::{Catalog, Edges, Wiring};
@@ -302,29 +302,34 @@ impl<'a> MediatorWith<'a> {
     pub fn emit<E: Event>(self, event: E) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E> {
         let Self(origin) = self;
         async move {
-            let meta = &origin.meta;
-            let span = tracing::info_span!(
-                target: "diator",
-                "emit",
-                diator.message = E::NAME,
-                messaging.operation.name = "emit",
-                messaging.message.id = %meta.message_id(),
-                messaging.message.conversation_id = %meta.correlation_id(),
-                diator.causation_id = meta.causation_id().map(display),
-                traceparent = meta.traceparent(),
-                otel.status_code = Empty,
-                error.type = Empty,
-            );
-            if span.is_none() {
+            // Asked before, because a span that is disabled can still have its ids drawn, for the crate `log`.
+            if !tracing::enabled!(target: "diator", Level::INFO) {
                 return origin.emit(event).await;
             }
-            let emitted = origin.emit(event).instrument(span.clone()).await;
+            let span = span_of_emit(E::NAME, &origin.meta);
+            // In a box, because else every frame would have room for it twice.
+            let emitted = Box::pin(origin.emit(event).instrument(span.clone())).await;
             if let Err(error) = &emitted {
                 fail(&span, error.kind().as_str());
             }
             emitted
         }
     }
+}
+
+fn span_of_emit(event: &'static str, meta: &Meta) -> Span {
+    tracing::info_span!(
+        target: "diator",
+        "emit",
+        diator.message = event,
+        messaging.operation.name = "emit",
+        messaging.message.id = %meta.message_id(),
+        messaging.message.conversation_id = %meta.correlation_id(),
+        diator.causation_id = meta.causation_id().map(display),
+        traceparent = meta.traceparent(),
+        otel.status_code = Empty,
+        error.type = Empty,
+    )
 }
 
 /// What a shutdown had to leave behind when its deadline came.

@@ -104,8 +104,9 @@ impl<'a> Call<'a> {
 
     /// Refuses the message: it fails with [`SendError::Rejected`], which names this middleware.
     ///
-    /// Do so before `next`. What has succeeded is committed and stays so: the error then says that of itself. An outcome
-    /// that is unknown, or that carries what was not delivered, remains the answer.
+    /// Do so before `next`. What has succeeded is committed and stays so: the error is then
+    /// [`SendError::RejectedAfterCommit`]. An outcome that is unknown, or that carries what was not delivered, remains the
+    /// answer.
     pub fn reject(&mut self, reason: impl Into<BoxError>) -> Handled {
         let committed = self.committing.is_some() && self.exchange.has_succeeded();
         self.exchange.reply_mut().reject(self.pipeline.holder(self.place), reason.into(), committed);

@@ -68,13 +68,16 @@ impl<T: Send + 'static, E: Debug + Display + 'static> Reply for Option<Result<T,
             tracing::warn!(target: "diator", middleware, reason, kept, "what may be committed cannot be refused");
             return;
         }
-        *self = Some(Err(SendError::Rejected { middleware, source, committed }));
+        *self = Some(Err(match committed {
+            true => SendError::RejectedAfterCommit { middleware, source },
+            false => SendError::Rejected { middleware, source },
+        }));
     }
 }
 
 /// What cannot be: whatever comes out of a pipeline was answered.
 fn unanswered<E>() -> SendError<E> {
-    SendError::Rejected { middleware: "", source: "the message was not sent".into(), committed: false }
+    SendError::Rejected { middleware: "", source: "the message was not sent".into() }
 }
 
 /// A request; `attempt` is what the innermost `next` runs, with `context`.
