@@ -8,7 +8,7 @@ use super::running::Entered;
 use super::soon::Soon;
 use super::unit::{Mark, Unit};
 use crate::middleware::Committing;
-use crate::{Meta, SendError};
+use crate::{BoxFuture, Meta, SendError};
 
 /// A request that is on its way, with all its middleware and attempts.
 #[derive(Clone, Copy)]
@@ -192,6 +192,16 @@ impl Attempt<'_, '_> {
             Self::Outside { root, unit } => Run { origin: &root.origin, unit },
             Self::Nested(nested) => nested.0.run.reborrow(),
         }
+    }
+
+    /// Ends what could not even begin; the answer is why.
+    pub(super) fn give_up(&mut self, why: Failure) -> BoxFuture<'_, Failure> {
+        Box::pin(async move {
+            if let Soon::Later(rest) = self.end(false) {
+                rest.await.ok();
+            }
+            why
+        })
     }
 
     /// What follows the handler: the same for every message.

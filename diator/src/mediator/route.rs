@@ -72,26 +72,31 @@ impl<R: Request, H: RequestHandler<R> + Inject> RouteTo<R, H> {
                     Err(failure) => return Err(widen(failure)),
                 },
             };
-            let result = 'handled: {
-                let for_this_message;
-                let handler = match &route.built {
-                    Some(built) => &**built,
-                    None => {
-                        let mut slots = H::Slots::default();
-                        if let Soon::Later(rest) = attempt.run().fill(&mut slots, H::DEPENDENCIES, type_name::<H>())
-                            && let Err(failure) = rest.await
-                        {
-                            break 'handled Err(widen(failure));
-                        }
-                        for_this_message = H::build(slots);
-                        &for_this_message
+            let for_this_message;
+            let handler = match &route.built {
+                Some(built) => &**built,
+                None => {
+                    let mut slots = H::Slots::default();
+                    let filled = match attempt.run().fill(&mut slots, H::DEPENDENCIES, type_name::<H>()) {
+                        Soon::Now(()) => Ok(()),
+                        // In a box, because the frame has room for what is kept across an `await` for all its life.
+                        Soon::Later(rest) => rest.await.map_err(Box::new),
+                    };
+                    if let Err(failure) = filled {
+                        return Err(widen(attempt.give_up(*failure).await));
                     }
-                };
-                handler.handle(request, &mut RequestContext::new(attempt.run())).await.map_err(SendError::Handler)
+                    for_this_message = H::build(slots);
+                    &for_this_message
+                }
             };
+            // The handler's own result, for it is the smaller one, and kept until all has ended.
+            let result = handler.handle(request, &mut RequestContext::new(attempt.run())).await;
             match attempt.end(result.is_ok()) {
-                Soon::Now(()) => result,
-                Soon::Later(rest) => answer(result, rest.await),
+                Soon::Now(()) => result.map_err(SendError::Handler),
+                Soon::Later(rest) => {
+                    let ended = rest.await;
+                    answer(result.map_err(SendError::Handler), ended)
+                }
             }
         }
     }
