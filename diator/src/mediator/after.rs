@@ -53,7 +53,7 @@ impl Delivery {
                 hook(undelivered);
                 Ok(())
             }
-            (None, false) => Err(SendError::Undelivered(Box::new(undelivered))),
+            (None, false) => Err(SendError::Undelivered(Box::new(undelivered)).into()),
         }
     }
 
@@ -154,7 +154,7 @@ impl Mediator {
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
                 Err(cancelled) => {
-                    Err(SendError::Commit { outcome: CommitOutcome::Unknown, source: Box::new(cancelled) })
+                    Err(SendError::Commit { outcome: CommitOutcome::Unknown, source: Box::new(cancelled) }.into())
                 }
             },
         }

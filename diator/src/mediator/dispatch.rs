@@ -13,13 +13,14 @@ use crate::registry::Dependency;
 use crate::{BoxFuture, Meta, Request, SendError};
 
 /// A failure of the mediator's own: there is no handler's error in it.
-pub(crate) type Failure = SendError<Infallible>;
+// In a box, because what mostly succeeds should be quick to move.
+pub(crate) type Failure = Box<SendError<Infallible>>;
 
 pub(super) type SendResult<R> = Result<<R as Request>::Response, SendError<<R as Request>::Error>>;
 
 /// Gives a failure of the mediator's own the type that the request's sender expects.
 pub(crate) fn widen<E>(failure: Failure) -> SendError<E> {
-    failure.map_handler(|never| match never {})
+    (*failure).map_handler(|never| match never {})
 }
 
 /// What a message from outside is sent with.
@@ -63,10 +64,10 @@ pub(super) fn answer<T: Send + 'static, E>(
 ) -> Result<T, SendError<E>> {
     match (result, ended) {
         (result, Ok(())) | (result @ Err(_), _) => result,
-        (Ok(response), Err(SendError::Undelivered(undelivered))) => {
-            Err(SendError::Undelivered(undelivered.with_response(response)))
-        }
-        (Ok(_), Err(failure)) => Err(widen(failure)),
+        (Ok(response), Err(failure)) => Err(match widen(failure) {
+            SendError::Undelivered(undelivered) => SendError::Undelivered(undelivered.with_response(response)),
+            failure => failure,
+        }),
     }
 }
 
@@ -118,7 +119,7 @@ impl<'a> Run<'a> {
         let Origin { mediator, meta } = self.origin;
         let container = &*mediator.0.container;
         let resolver = Resolver::new(container, dependencies, slots);
-        let failed = move |source| SendError::Resolve { handler, source };
+        let failed = move |source| SendError::Resolve { handler, source }.into();
         match self.unit.scope(container, meta) {
             Soon::Now(scope) => match resolver.services(scope, meta) {
                 Services::Ready(resolved) => resolved.map_err(failed).into(),

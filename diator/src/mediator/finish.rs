@@ -81,7 +81,7 @@ impl<'a> Run<'a> {
         self.handle_domain_events().await?;
         let messages = self.stage().await?;
         match self.unit.is_rollback_only() {
-            true => Err(SendError::RolledBack),
+            true => Err(SendError::RolledBack.into()),
             false => Ok(messages),
         }
     }
@@ -89,7 +89,7 @@ impl<'a> Run<'a> {
     async fn handle_domain_events(&mut self) -> Result<(), Failure> {
         for place in 0.. {
             if let Some((message, limit)) = self.unit.runaway() {
-                return Err(SendError::Cascade { message, limit });
+                return Err(SendError::Cascade { message, limit }.into());
             }
             let Some(event) = self.unit.take_event(place) else { break };
             let Some(event) = event else { continue };
@@ -129,7 +129,7 @@ impl<'a> Run<'a> {
                     SendError::Handler(source) => source,
                     other => other.into(),
                 };
-                return Err(SendError::Event { event: name, handler: entry.name, source });
+                return Err(SendError::Event { event: name, handler: entry.name, source }.into());
             }
         }
         Ok(())
@@ -153,7 +153,7 @@ impl<'a> Run<'a> {
         let mut messages = Vec::new();
         for event in self.unit.waiting().map(Emitted::pending).filter(|event| event.goes_to_the_broker()) {
             if inner.outbox.is_none() && inner.broker.is_none() {
-                return Err(SendError::NoBroker { event: event.name() });
+                return Err(SendError::NoBroker { event: event.name() }.into());
             }
             let message = event.message(&inner.format, self.meta()).transpose();
             messages.extend(message.map_err(|source| SendError::Encode { event: event.name(), source })?);
@@ -208,5 +208,5 @@ fn settle(committing: Option<&Committing>, delivered: Result<(), Failure>) -> Re
 }
 
 fn uncommitted(error: CommitError) -> Failure {
-    SendError::Commit { outcome: error.outcome(), source: error.into_source() }
+    SendError::Commit { outcome: error.outcome(), source: error.into_source() }.into()
 }

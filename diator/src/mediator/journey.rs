@@ -111,7 +111,7 @@ impl<'a> Nested<'a> {
             let Attempts { run, mark, last } = &mut *attempts;
             *last = LastAttempt::Undone;
             match mark {
-                Some(mark) => run.unit.keep(mark).await.map_err(SendError::Scope),
+                Some(mark) => Ok(run.unit.keep(mark).await.map_err(SendError::Scope)?),
                 None => Ok(()),
             }
         })

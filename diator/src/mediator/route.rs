@@ -79,11 +79,10 @@ impl<R: Request, H: RequestHandler<R> + Inject> RouteTo<R, H> {
                     let mut slots = H::Slots::default();
                     let filled = match attempt.run().fill(&mut slots, H::DEPENDENCIES, type_name::<H>()) {
                         Soon::Now(()) => Ok(()),
-                        // In a box, because the frame has room for what is kept across an `await` for all its life.
-                        Soon::Later(rest) => rest.await.map_err(Box::new),
+                        Soon::Later(rest) => rest.await,
                     };
                     if let Err(failure) = filled {
-                        return Err(widen(attempt.give_up(*failure).await));
+                        return Err(widen(attempt.give_up(failure).await));
                     }
                     for_this_message = H::build(slots);
                     &for_this_message

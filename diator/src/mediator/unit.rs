@@ -162,7 +162,7 @@ impl Unit {
         let scope = match self.scope.take() {
             Some(open) => Ok(open),
             None => match container.open(meta) {
-                Opening::Ready(opened) => opened.map_err(SendError::Scope),
+                Opening::Ready(opened) => opened.map_err(|error| SendError::Scope(error).into()),
                 Opening::Pending(opening) => {
                     return Soon::later(async move {
                         let scope = opening.await.map_err(SendError::Scope)?;
