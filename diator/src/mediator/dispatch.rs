@@ -19,6 +19,7 @@ pub(crate) type Failure = Box<SendError<Infallible>>;
 pub(super) type SendResult<R> = Result<<R as Request>::Response, SendError<<R as Request>::Error>>;
 
 /// Gives a failure of the mediator's own the type that the request's sender expects.
+#[expect(clippy::boxed_local, reason = "that is how it comes")]
 pub(crate) fn widen<E>(failure: Failure) -> SendError<E> {
     (*failure).map_handler(|never| match never {})
 }

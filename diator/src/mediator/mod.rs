@@ -46,7 +46,7 @@ pub use self::route::send;
 pub use self::service::{RequestService, RequestServiceWithMeta};
 pub use self::unit::CascadeLimit;
 
-use self::dispatch::Origin;
+use self::dispatch::{Origin, answer, widen};
 use self::events::EventRoute;
 use self::running::Running;
 use self::soon::Soon;
@@ -239,11 +239,14 @@ impl Origin<'_> {
             std::mem::forget(unit);
             return Ok(());
         }
-        let ended = match (Run { origin: self, unit: &mut unit }.end(handled.is_ok(), None)) {
-            Soon::Now(()) => Ok(()),
-            Soon::Later(rest) => rest.await,
-        };
-        handled.and(ended).map_err(|failure| *failure)
+        let run = Run { origin: self, unit: &mut unit };
+        match run.end(handled.is_ok(), None) {
+            Soon::Now(()) => handled.map_err(widen),
+            Soon::Later(rest) => {
+                let ended = rest.await;
+                answer(handled.map_err(widen), ended)
+            }
+        }
     }
 }
 
