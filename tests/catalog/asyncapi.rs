@@ -53,7 +53,8 @@ fn the_official_schema_refuses_what_is_wrong() {
 
 #[test]
 fn events_are_sent_or_received_on_the_channel_of_their_topic() {
-    let edges = r#"[{"message": "catalog::world::ShipOrder", "causes": "catalog::world::PaymentArrived"}]"#;
+    let edges =
+        r#"{"handlers": [{"message": "catalog::world::ShipOrder", "causes": ["catalog::world::PaymentArrived"]}]}"#;
     let edges = Edges::from_json(edges).expect("it has the form");
     let document = assert_valid(&builder().catalog(), "Shop");
     assert_eq!(document["info"], json!({ "title": "Shop", "version": "1.2.3" }));

@@ -19,14 +19,12 @@ use self::site::Site;
 use self::world::builder;
 
 fn catalog() -> Catalog {
-    let edge = |message: &str, causes: &str| json!({ "message": message, "causes": causes });
     let path = |name: &str| format!("{}::world::{name}", module_path!());
-    let edges = json!([
-        edge(&path("PlaceOrder"), &path("OrderPlaced")),
-        edge(&path("PlaceOrder"), &path("OrderPlacedNotification")),
-        edge(&path("second::Cancel"), &path("first::Cancel")),
-        { "message": path("OrderPlaced"), "handler": path("Ship"), "causes": path("ShipOrder") },
-    ]);
+    let edges = json!({ "handlers": [
+        { "message": path("PlaceOrder"), "causes": [path("OrderPlaced"), path("OrderPlacedNotification")] },
+        { "message": path("second::Cancel"), "causes": [path("first::Cancel")] },
+        { "message": path("OrderPlaced"), "handler": path("Ship"), "causes": [path("ShipOrder")] },
+    ] });
     let edges = Edges::from_json(&edges.to_string()).expect("it has the form");
     builder().catalog().with_edges(&edges).expect("they fit")
 }

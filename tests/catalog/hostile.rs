@@ -57,7 +57,7 @@ fn hostile(first: usize) -> Catalog {
     catalog.events.extend(HOSTILE.map(|name| {
         let mut event = pattern.clone();
         (event.name, event.type_name, event.topic, event.marks) = (name, next(), Some(name), vec![next()]);
-        event.aliases = &HOSTILE;
+        event.aliases = HOSTILE.to_vec();
         event
     }));
     catalog

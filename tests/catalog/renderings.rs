@@ -6,11 +6,12 @@ use diator::catalog::Edges;
 use super::world::builder;
 
 fn catalog() -> Catalog {
-    let edges = r#"[
-        {"message": "catalog::world::PlaceOrder", "causes": "catalog::world::OrderPlaced"},
-        {"message": "catalog::world::PlaceOrder", "causes": "catalog::world::OrderPlacedNotification"},
-        {"message": "catalog::world::OrderPlaced", "handler": "catalog::world::Ship", "causes": "catalog::world::ShipOrder"}
-    ]"#;
+    let edges = r#"{"handlers": [
+        {"message": "catalog::world::PlaceOrder",
+            "causes": ["catalog::world::OrderPlaced", "catalog::world::OrderPlacedNotification"]},
+        {"message": "catalog::world::OrderPlaced", "handler": "catalog::world::Ship", "causes": ["catalog::world::ShipOrder"]},
+        {"message": "catalog::world::OrderPlaced", "handler": "catalog::world::Mail", "causes": []}
+    ]}"#;
     let edges = Edges::from_json(edges).expect("it has the form");
     builder().catalog().with_edges(&edges).expect("they fit")
 }
@@ -55,12 +56,36 @@ fn a_description_tells_who_handles_it_and_what_happens_then() {
     shows(&placed, &["marks", "Audited"]);
     shows(&placed, &["required"]);
     assert!(!text.contains("nothing was observed"), "{text}");
-    let then = text.split_once("what happens then, by name\n").expect("much happens").1;
+    let then = text.split_once("what happens then\n").expect("much happens").1;
     assert_eq!(
         then,
-        "    domain event OrderPlaced -> Note, Ship, Mail (after the commit)\n      command ShipOrder -> Warehouse\n    \
-         notification event OrderPlacedNotification -> the broker, topic \"orders\"\n"
+        "    domain event OrderPlaced\n      \
+               -> Note (was not observed)\n      \
+               -> Ship\n         \
+                  command ShipOrder -> Warehouse (was not observed)\n      \
+               -> Mail (after the commit)\n    \
+             notification event OrderPlacedNotification -> the broker, topic \"orders\"\n"
     );
+}
+
+#[test]
+fn a_handler_that_causes_nothing_differs_from_one_that_was_not_observed() {
+    let catalog = catalog();
+    let table = catalog.to_string();
+    shows(&table, &["Mail (after commit)", "  -  "]);
+    shows(&table, &["ShipOrder", "(not observed)"]);
+    let ship = catalog.describe("ShipOrder").expect("it is known").to_string();
+    assert!(ship.contains("what happens then is not known: no handler of it was observed\n"), "{ship}");
+    let json: serde_json::Value = serde_json::from_str(&catalog.to_json()).expect("it is json");
+    let of = |name: &str| {
+        let all = ["requests", "events"].map(|list| json[list].as_array().expect("a list"));
+        let found = all.into_iter().flatten().flat_map(|one| one["handlers"].as_array().expect("a list"));
+        found.filter(|handler| handler["type"] == format!("catalog::world::{name}")).map(|h| h["causes"].clone()).next()
+    };
+    assert_eq!((of("Mail"), of("Note")), (Some(serde_json::json!([])), Some(serde_json::Value::Null)));
+    let page = catalog.html().to_string();
+    assert!(page.contains("causes nothing") && page.contains("what it causes was not observed"), "{page}");
+    assert!(!page.contains("What causes what was not observed"), "{page}");
 }
 
 #[test]
@@ -72,27 +97,34 @@ fn an_event_is_found_under_each_name_that_it_is_read_by() {
 
 #[test]
 fn circles_and_many_ways_to_one_message_are_told_once() {
-    let edge =
-        |from: &str, to: &str| format!(r#"{{"message": "catalog::world::{from}", "causes": "catalog::world::{to}"}}"#);
-    let edges = [
-        edge("PlaceOrder", "ShipOrder"),
-        edge("PlaceOrder", "first::Cancel"),
-        edge("ShipOrder", "OrderPlaced"),
-        edge("first::Cancel", "ShipOrder"),
-        edge("OrderPlaced", "PlaceOrder"),
-        edge("OrderPlaced", "OrderState"),
-    ];
-    let edges = Edges::from_json(&format!("[{}]", edges.join(", "))).expect("it has the form");
+    let of = |from: &str, to: &[&str]| {
+        let causes: Vec<_> = to.iter().map(|to| format!("catalog::world::{to}")).collect();
+        serde_json::json!({ "message": format!("catalog::world::{from}"), "causes": causes })
+    };
+    let edges = serde_json::json!({ "handlers": [
+        of("PlaceOrder", &["ShipOrder", "first::Cancel"]),
+        of("ShipOrder", &["OrderPlaced"]),
+        of("first::Cancel", &["ShipOrder"]),
+        of("OrderPlaced", &["PlaceOrder", "OrderState"]),
+    ] });
+    let edges = Edges::from_json(&edges.to_string()).expect("it has the form");
     let catalog = builder().catalog().with_edges(&edges).expect("they fit");
     let text = catalog.describe("PlaceOrder").expect("it is known").to_string();
     assert_eq!(
-        text.split_once("what happens then, by name\n").expect("much happens").1,
-        "    command ShipOrder -> Warehouse\n      \
-               domain event OrderPlaced -> Note, Ship, Mail (after the commit)\n        \
-                 ECST event OrderState -> the broker as \"OrderChanged\", topic \"orders\"\n        \
-                 command PlaceOrder -> PlaceOrderHandler (see above)\n    \
-             command catalog::world::first::Cancel -> Warehouse\n      \
-               command ShipOrder -> Warehouse (see above)\n"
+        text.split_once("what happens then\n").expect("much happens").1,
+        "    command catalog::world::first::Cancel -> Warehouse\n      \
+               command ShipOrder -> Warehouse\n        \
+                 domain event OrderPlaced\n          \
+                   -> Note\n             \
+                      command PlaceOrder -> PlaceOrderHandler (see above)\n             \
+                      ECST event OrderState -> the broker as \"OrderChanged\", topic \"orders\"\n          \
+                   -> Ship\n             \
+                      command PlaceOrder -> PlaceOrderHandler (see above)\n             \
+                      ECST event OrderState -> the broker as \"OrderChanged\", topic \"orders\"\n          \
+                   -> Mail (after the commit)\n             \
+                      command PlaceOrder -> PlaceOrderHandler (see above)\n             \
+                      ECST event OrderState -> the broker as \"OrderChanged\", topic \"orders\"\n    \
+             command ShipOrder -> Warehouse (see above)\n"
     );
 }
 
@@ -101,7 +133,9 @@ fn without_edges_nothing_is_claimed_of_what_happens_then() {
     let catalog = builder().catalog();
     assert!(catalog.to_string().contains("what causes what was not observed"));
     let text = catalog.describe("PlaceOrder").expect("it is known").to_string();
-    assert!(text.contains("what happens then is not known"), "{text}");
+    assert!(text.contains("what happens then is not known: nothing was observed"), "{text}");
+    assert!(text.contains("`.observe(&edges)`") && text.contains("`Cli::edges`"), "it names the remedy: {text}");
+    assert!(catalog.html().to_string().contains("What causes what was not observed"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::consequences::consequences;
 use super::json::lifetime;
 use super::labels::{Labels, clean, words};
 use super::phrases::{Guarantees, Place};
-use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source, shape};
+use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source, phrases, shape};
 
 /// One message in full: who handles it, with what, and what happens then; made by [`Catalog::describe`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,12 +148,15 @@ impl Writer<'_> {
     }
 
     fn consequences(&self, message: &str, handlers: &[HandlerEntry]) -> String {
-        let tree = consequences(self.catalog, &self.labels, message, handlers);
-        match (tree.is_empty(), handlers.is_empty() || self.catalog.is_observed()) {
-            (false, _) => format!("  what happens then, by name\n{tree}"),
-            (true, true) => tree,
-            (true, false) => "  what happens then is not known: nothing was observed\n".to_owned(),
+        if handlers.is_empty() {
+            return String::new();
         }
+        if handlers.iter().all(|handler| handler.causes.is_none()) {
+            let who = if self.catalog.is_observed() { "no handler of it" } else { "nothing" };
+            return format!("  what happens then is not known: {who} was observed\n{}", phrases::TO_OBSERVE);
+        }
+        let tree = consequences(self.catalog, &self.labels, message, handlers);
+        format!("  what happens then{}", if tree.is_empty() { ": nothing\n".to_owned() } else { format!("\n{tree}") })
     }
 
     fn causers(&self, type_name: &str) -> Vec<String> {

@@ -43,7 +43,7 @@ pub struct EventEntry {
     /// Where a broker publishes it, if `#[event(topic = "…")]` says so.
     pub topic: Option<&'static str>,
     /// Other names under which it is accepted.
-    pub aliases: &'static [&'static str],
+    pub aliases: Vec<&'static str>,
     /// Whether `build()` insists on a handler.
     pub must_be_handled: bool,
     /// What `#[event(mark = …)]` says of it, in the order given.
@@ -79,10 +79,18 @@ pub struct HandlerEntry {
     /// The middleware that wraps it, outermost first, by [name](MiddlewareEntry::name), whether or not it is
     /// [active](crate::middleware::Middleware::is_active) at present.
     pub middleware: Vec<&'static str>,
-    /// What it emits and sends, as far as it was [observed](super::Edges): types, with their paths.
-    pub causes: Vec<&'static str>,
+    /// What it emits and sends, as far as it was [observed](super::Edges): types, with their paths; `None` if it never
+    /// ran while somebody observed.
+    pub causes: Option<Vec<&'static str>>,
     /// Where it was declared; `None` for one that stands in another's place.
     pub source: Option<Source>,
+}
+
+impl HandlerEntry {
+    /// What it is known to cause.
+    pub(super) fn causes(&self) -> impl Iterator<Item = &'static str> {
+        self.causes.iter().flatten().copied()
+    }
 }
 
 /// What a handler gets injected into one field.

@@ -20,7 +20,7 @@ impl Catalog {
     }
 }
 
-fn request(request: &RequestEntry) -> Value {
+pub(super) fn request(request: &RequestEntry) -> Value {
     json!({
         "name": request.name,
         "type": request.type_name,
@@ -35,7 +35,7 @@ fn request(request: &RequestEntry) -> Value {
     })
 }
 
-fn event(event: &EventEntry) -> Value {
+pub(super) fn event(event: &EventEntry) -> Value {
     json!({
         "name": event.name,
         "type": event.type_name,
@@ -118,7 +118,7 @@ pub(super) fn pretty(value: &Value) -> String {
     format!("{:#}\n", sorted(value))
 }
 
-fn sorted(value: &Value) -> Value {
+pub(super) fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().map(|(name, value)| (name.clone(), sorted(value))).collect();

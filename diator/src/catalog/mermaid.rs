@@ -74,7 +74,7 @@ impl Message<'_> {
 
     /// What its handlers cause, each once, sorted.
     pub(super) fn causes(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let causes = self.handlers.iter().flat_map(|handler| handler.causes.iter().copied());
+        let causes = self.handlers.iter().flat_map(HandlerEntry::causes);
         causes.collect::<std::collections::BTreeSet<_>>().into_iter()
     }
 }

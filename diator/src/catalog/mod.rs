@@ -42,7 +42,7 @@ mod table;
 pub use self::changes::{Change, Changes, Impact};
 pub(crate) use self::collect::{Added, Replaced, Wiring};
 pub use self::describe::Description;
-pub(crate) use self::edges::Cause;
+pub(crate) use self::edges::{Cause, Observer};
 pub use self::edges::{Edges, StaleEdges};
 pub use self::entry::{BrokerEntry, DependencyEntry, EventEntry, HandlerEntry, MiddlewareEntry, RequestEntry, Source};
 pub use self::html::Html;
@@ -107,15 +107,15 @@ impl Catalog {
         requests.chain(self.events.iter().flat_map(|event| &event.handlers))
     }
 
-    /// Whether it is known what causes what; without handlers there is nothing to know.
+    /// Whether it is known of any handler what it causes; without handlers there is nothing to know.
     fn is_observed(&self) -> bool {
-        self.handlers().next().is_none() || self.handlers().any(|handler| !handler.causes.is_empty())
+        self.handlers().next().is_none() || self.handlers().any(|handler| handler.causes.is_some())
     }
 
     /// Whether the event leaves for the broker. One that is handled here arrives from there; whether it is also sent is
     /// known only if that was observed.
     fn is_sent(&self, event: &EventEntry) -> bool {
-        let is_caused = || self.handlers().any(|handler| handler.causes.contains(&event.type_name));
+        let is_caused = || self.handlers().flat_map(HandlerEntry::causes).any(|cause| cause == event.type_name);
         event.is_on_the_wire() && (event.handlers.is_empty() || is_caused())
     }
 }

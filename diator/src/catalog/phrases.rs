@@ -3,6 +3,12 @@ use std::fmt;
 use super::Source;
 use crate::broker;
 
+/// How it comes to be known what causes what.
+pub(super) const TO_OBSERVE: &str =
+    "    a test notes it down with `.observe(&edges)` and `edges.assert_matches(\"edges.json\")`;
+    `--edges edges.json` or `Cli::edges` shows it
+";
+
 /// A place behind what stands there, if it is known.
 pub(super) struct Place<'a>(pub(super) Option<&'a Source>);
 

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::labels::{KINDS, Labels, clean, words};
-use super::phrases::{Guarantees, Place};
+use super::phrases::{Guarantees, Place, TO_OBSERVE};
 use super::{Catalog, HandlerEntry, Source};
 use crate::middleware::MessageKind;
 
@@ -31,7 +31,7 @@ impl fmt::Display for Catalog {
             rows.iter().try_for_each(|row| row.write("  ", widths, f))?;
         }
         if !self.is_observed() {
-            writeln!(f, "\nwhat causes what was not observed")?;
+            write!(f, "\nwhat causes what was not observed\n{TO_OBSERVE}")?;
         }
         self.write_middleware(f)?;
         self.write_broker(f)
@@ -42,7 +42,7 @@ impl Catalog {
     fn rows(&self, kind: MessageKind, labels: &Labels) -> Vec<Row> {
         let requests = self.requests.iter().filter(|request| request.kind == kind).flat_map(|request| {
             let nobody = if request.remote { "(another process)" } else { "- nobody -" };
-            rows_of(labels.label(request.type_name), &request.handlers, nobody, request.source.as_ref(), labels)
+            self.rows_of(labels.label(request.type_name), &request.handlers, nobody, request.source.as_ref(), labels)
         });
         let events = self.events.iter().filter(|event| event.kind == kind).flat_map(|event| {
             let label = labels.label(event.type_name);
@@ -53,9 +53,42 @@ impl Catalog {
                 (true, None) => "(to the broker)".to_owned(),
                 (true, Some(topic)) => format!("(to the broker, topic \"{}\")", clean(topic)),
             };
-            rows_of(message, &event.handlers, &nobody, event.source.as_ref(), labels)
+            self.rows_of(message, &event.handlers, &nobody, event.source.as_ref(), labels)
         });
         requests.chain(events).collect()
+    }
+
+    fn rows_of(
+        &self,
+        message: String,
+        handlers: &[HandlerEntry],
+        nobody: &str,
+        source: Option<&Source>,
+        labels: &Labels,
+    ) -> Vec<Row> {
+        if handlers.is_empty() {
+            let (handler, source) = (nobody.to_owned(), Place(source).to_string());
+            return vec![Row { message, handler, causes: String::new(), source }];
+        }
+        let names = std::iter::once(message).chain(std::iter::repeat(String::new()));
+        let row = |(message, handler): (String, &HandlerEntry)| Row {
+            message,
+            handler: labels.label(handler.type_name) + if handler.after_commit { " (after commit)" } else { "" },
+            causes: self.causes_of(handler, labels),
+            source: Place(handler.source.as_ref()).to_string(),
+        };
+        names.zip(handlers).map(row).collect()
+    }
+
+    /// A dash for nothing, so that it differs from what is not known.
+    fn causes_of(&self, handler: &HandlerEntry, labels: &Labels) -> String {
+        match handler.causes.as_deref() {
+            // Said once, below.
+            None if !self.is_observed() => String::new(),
+            None => "(not observed)".to_owned(),
+            Some([]) => "-".to_owned(),
+            Some(causes) => causes.iter().map(|name| labels.label(name)).collect::<Vec<_>>().join(", "),
+        }
     }
 
     fn write_middleware(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,31 +108,6 @@ impl Catalog {
         let (guarantees, place) = (Guarantees(&broker.guarantees), Place(broker.source.as_ref()));
         writeln!(f, "\nbroker\n  {name}{outbox}: {guarantees}; writes {}{place}", broker.content_type)
     }
-}
-
-fn rows_of(
-    message: String,
-    handlers: &[HandlerEntry],
-    nobody: &str,
-    source: Option<&Source>,
-    labels: &Labels,
-) -> Vec<Row> {
-    if handlers.is_empty() {
-        return vec![Row {
-            message,
-            handler: nobody.to_owned(),
-            causes: String::new(),
-            source: Place(source).to_string(),
-        }];
-    }
-    let names = std::iter::once(message).chain(std::iter::repeat(String::new()));
-    let row = |(message, handler): (String, &HandlerEntry)| Row {
-        message,
-        handler: labels.label(handler.type_name) + if handler.after_commit { " (after commit)" } else { "" },
-        causes: handler.causes.iter().map(|name| labels.label(name)).collect::<Vec<_>>().join(", "),
-        source: Place(handler.source.as_ref()).to_string(),
-    };
-    names.zip(handlers).map(row).collect()
 }
 
 impl Row {

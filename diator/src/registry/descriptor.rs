@@ -42,6 +42,18 @@ pub(crate) enum MessageDescriptor {
     Event(EventDescriptor),
 }
 
+impl MessageDescriptor {
+    /// A request whose place is not known.
+    pub(crate) fn request<R: Request>() -> Self {
+        Self::Request(RequestDescriptor::of::<R>(Location::UNKNOWN))
+    }
+
+    /// An event whose place is not known.
+    pub(crate) fn event<E: Event>() -> Self {
+        Self::Event(EventDescriptor::of::<E>(Location::UNKNOWN))
+    }
+}
+
 /// What a handler is to its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -163,9 +163,12 @@ impl Page<'_> {
                 let names: Vec<_> = handler.middleware.iter().map(|name| code(&short(name))).collect();
                 _ = write!(text, "<div>within {}</div>", names.join(", "));
             }
-            if !handler.causes.is_empty() {
-                let causes: Vec<_> = handler.causes.iter().map(|cause| self.link(cause)).collect();
-                _ = write!(text, "<div>causes {}</div>", causes.join(", "));
+            let causes: Vec<_> = handler.causes().map(|cause| self.link(cause)).collect();
+            match &handler.causes {
+                None if !self.catalog.is_observed() => {}
+                None => text += "<div><em>what it causes was not observed</em></div>",
+                Some(_) if causes.is_empty() => text += "<div>causes nothing</div>",
+                Some(_) => _ = write!(text, "<div>causes {}</div>", causes.join(", ")),
             }
             row(rows, heading, &text);
         }
@@ -232,6 +235,7 @@ impl fmt::Display for Html<'_> {
         let page = Page { catalog, messages: catalog.messages(), labels: Labels::of(catalog), sources };
         let graph = svg::Graph::of(&page.messages, &page.labels);
         let (title, counts, entries, around) = (Text(&self.title), page.counts(), page.entries(), page.around());
+        let unobserved = if catalog.is_observed() { "" } else { UNOBSERVED };
         let (style, script) = (include_str!("page.css"), include_str!("page.js"));
         write!(
             f,
@@ -253,7 +257,7 @@ impl fmt::Display for Html<'_> {
 <output id=found></output>
 </header>
 <main>
-<section id=graph aria-label="What causes what">
+{unobserved}<section id=graph aria-label="What causes what">
 {graph}</section>
 <section id=entries>
 {entries}</section>
@@ -271,6 +275,10 @@ impl fmt::Display for Html<'_> {
 
 /// Nothing is fetched from anywhere.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'";
+
+const UNOBSERVED: &str = "<p id=unobserved>What causes what was not observed: a test notes it down with \
+    <code>.observe(&amp;edges)</code> and <code>edges.assert_matches(\"edges.json\")</code>; <code>--edges edges.json</code> or \
+    <code>Cli::edges</code> shows it.</p>\n";
 
 fn row(rows: &mut String, name: &str, html: &str) {
     _ = write!(rows, "<dt>{name}</dt><dd>{html}</dd>");
