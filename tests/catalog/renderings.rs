@@ -89,6 +89,40 @@ fn a_handler_that_causes_nothing_differs_from_one_that_was_not_observed() {
 }
 
 #[test]
+fn the_direction_of_an_event_is_told() {
+    let catalog = catalog();
+    let table = catalog.to_string();
+    shows(&table, &["PaymentArrived", "Note (from the broker)"]);
+    shows(&table, &["ShopOpened", "(to the broker; was not observed)"]);
+    let mut all = builder().catalog();
+    let requests = all.requests.iter_mut().map(|request| &mut request.handlers);
+    let handlers = requests.chain(all.events.iter_mut().map(|event| &mut event.handlers)).flatten();
+    handlers.for_each(|handler| handler.causes = Some(vec!["catalog::world::PaymentArrived"]));
+    let table = all.to_string();
+    shows(&table, &["ShopOpened", "- no handler emits it -"]);
+    assert!(all.describe("ShopOpened").expect("it is known").to_string().contains("no handler that was observed"));
+    let json: serde_json::Value = serde_json::from_str(&all.to_json()).expect("it is json");
+    let direction = |name: &str| {
+        let events = json["events"].as_array().expect("a list");
+        events.iter().find(|event| event["name"] == name).expect(name)["direction"].clone()
+    };
+    assert_eq!((direction("PaymentArrived"), direction("ShopOpened")), ("both".into(), serde_json::Value::Null));
+    assert_eq!(direction("OrderPlaced"), serde_json::Value::Null);
+    let alone = diator::Mediator::from_registry().without_broker().catalog().to_string();
+    shows(&alone, &["ShopOpened", "(to a broker (none is known))"]);
+}
+
+#[test]
+fn the_key_of_an_event_is_shown() {
+    let catalog = catalog();
+    let text = catalog.describe("OrderPlacedNotification").expect("it is known").to_string();
+    shows(&text, &["key ", "`order_id`"]);
+    assert!(catalog.to_json().contains("\"key\": \"order_id\""));
+    assert!(catalog.html().to_string().contains("<dt>key</dt><dd><code>order_id</code>"));
+    assert!(catalog.asyncapi("Shop", "1.0.0").contains("\"x-key\": \"order_id\""));
+}
+
+#[test]
 fn an_event_is_found_under_each_name_that_it_is_read_by() {
     let catalog = catalog();
     assert_eq!(catalog.describe("MoneyCame"), catalog.describe("PaymentArrived"));
@@ -143,7 +177,8 @@ fn an_event_for_the_broker_says_in_which_shape_it_goes() {
     let text = catalog().describe("OrderChanged").expect("it is known by its name on the wire").to_string();
     shows(&text, &["on the wire", "\"OrderChanged\", topic \"orders\""]);
     shows(&text, &["goes to", "Unreachable as application/json"]);
-    let shape = text.split_once("its shape    ").expect("it is known").1.split("  handled").next().expect("it begins");
+    let shape =
+        text.split_once("its shape    ").expect("it is known").1.split("  caused by").next().expect("it begins");
     let shape: Vec<_> = shape.lines().map(|line| line.strip_prefix("               ").unwrap_or(line)).collect();
     assert_eq!(
         shape,

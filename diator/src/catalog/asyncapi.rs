@@ -118,6 +118,9 @@ fn message(event: &EventEntry, key: &str, source: Option<&str>) -> Value {
     if let Some(Value::String(description)) = event.schema.as_ref().map(|schema| &schema["description"]) {
         message["description"] = json!(description);
     }
+    if let Some(key) = event.key {
+        message["x-key"] = json!(key);
+    }
     if !event.aliases.is_empty() {
         message["x-aliases"] = json!(event.aliases);
     }
@@ -162,7 +165,7 @@ fn cloud_event(event: &EventEntry, fields: &Value, source: &str) -> Value {
             "type": { "const": event.name },
             "time": { "type": "string", "format": "date-time" },
             "datacontenttype": { "const": "application/json" },
-            "subject": { "type": "string", "minLength": 1, "description": "the event's key" },
+            "subject": subject(event),
             "messagetype": { "const": event.kind.as_str() },
             "correlationid": id,
             "causationid": id,
@@ -171,6 +174,11 @@ fn cloud_event(event: &EventEntry, fields: &Value, source: &str) -> Value {
         },
         "required": ["specversion", "id", "source", "type", "time", "datacontenttype", "messagetype", "data"],
     })
+}
+
+fn subject(event: &EventEntry) -> Value {
+    let key = event.key.map(|key| format!(": {key}")).unwrap_or_default();
+    json!({ "type": "string", "minLength": 1, "description": format!("the event's key{key}") })
 }
 
 fn content_type(source: Option<&str>) -> &'static str {

@@ -207,6 +207,7 @@ pub(super) fn event_of(event: &EventDescriptor, source: Option<Source>) -> Event
         type_name: (event.type_name)(),
         kind: MessageKind::of_event(event.message_type),
         topic: event.topic,
+        key: event.key,
         aliases: event.aliases.to_vec(),
         must_be_handled: event.must_be_handled,
         marks: texts(event.marks),

@@ -3,7 +3,7 @@ use std::fmt::Write;
 
 use super::labels::{Labels, clean, words};
 use super::mermaid::Message;
-use super::{Catalog, EventEntry, HandlerEntry};
+use super::{Catalog, EventEntry, HandlerEntry, phrases};
 
 /// What the handlers of a message cause, and what that causes, as a tree: one line for each, indented.
 pub(super) fn consequences(catalog: &Catalog, labels: &Labels, message: &str, handlers: &[HandlerEntry]) -> String {
@@ -50,7 +50,8 @@ impl<'a> Tree<'a> {
         // What arrives from the broker is another message's story.
         let event = self.catalog.events.iter().find(|event| event.type_name == cause.type_name);
         if let Some(event) = event.filter(|event| event.is_on_the_wire()) {
-            _ = writeln!(self.text, "{}", on_the_wire(event, &label));
+            let broker = phrases::broker(self.catalog);
+            _ = writeln!(self.text, " -> {broker}{}{}", renamed(event, &label), phrases::topic(event));
             return;
         }
         let again =
@@ -81,8 +82,6 @@ impl<'a> Tree<'a> {
     }
 }
 
-fn on_the_wire(event: &EventEntry, label: &str) -> String {
-    let name = if event.name == label { String::new() } else { format!(" as \"{}\"", clean(event.name)) };
-    let topic = event.topic.map(|topic| format!(", topic \"{}\"", clean(topic))).unwrap_or_default();
-    format!(" -> the broker{name}{topic}")
+fn renamed(event: &EventEntry, label: &str) -> String {
+    if event.name == label { String::new() } else { format!(" as \"{}\"", clean(event.name)) }
 }

@@ -92,8 +92,10 @@ impl Writer<'_> {
             text += "  handled by   nobody in this process\n";
         }
         let by = self.causers(event.type_name);
-        if !by.is_empty() {
-            text += &format!("  caused by    {}\n", by.join(", "));
+        match event.is_on_the_wire() && event.handlers.is_empty() && self.catalog.is_observed() {
+            _ if !by.is_empty() => text += &format!("  caused by    {}\n", by.join(", ")),
+            true => text += "  caused by    no handler that was observed\n",
+            false => {}
         }
         text + &self.consequences(event.type_name, &event.handlers)
     }
@@ -104,9 +106,7 @@ impl Writer<'_> {
 
     fn wire(&self, event: &EventEntry) -> String {
         let mut text = format!("  on the wire  \"{}\"", clean(event.name));
-        if let Some(topic) = event.topic {
-            text += &format!(", topic \"{}\"", clean(topic));
-        }
+        text += &phrases::topic(event);
         if !event.aliases.is_empty() {
             text += &format!(", also read as {}", clean(&event.aliases.join(", ")));
         }
@@ -116,6 +116,10 @@ impl Writer<'_> {
             text += &format!("\n               {}", Guarantees(&broker.guarantees));
         }
         text.push('\n');
+        if let Some(key) = event.key {
+            text +=
+                &format!("  key          `{}`, by which brokers that can keep the order\n", clean(key));
+        }
         if event.schema.is_none() {
             text += "  its shape    not known: `#[event(schema)]` tells it\n";
         }

@@ -42,6 +42,8 @@ pub struct EventEntry {
     pub kind: MessageKind,
     /// Where a broker publishes it, if `#[event(topic = "…")]` says so.
     pub topic: Option<&'static str>,
+    /// The field that decides which events a broker keeps in order, as `#[event(key = …)]` names it.
+    pub key: Option<&'static str>,
     /// Other names under which it is accepted.
     pub aliases: Vec<&'static str>,
     /// Whether `build()` insists on a handler.
@@ -61,6 +63,11 @@ impl EventEntry {
     #[must_use]
     pub fn is_on_the_wire(&self) -> bool {
         self.kind != MessageKind::DomainEvent
+    }
+
+    /// Whether it comes from the message broker.
+    pub(super) fn arrives(&self) -> bool {
+        self.is_on_the_wire() && !self.handlers.is_empty()
     }
 }
 

@@ -13,10 +13,23 @@ impl Catalog {
     pub(super) fn to_value(&self) -> Value {
         json!({
             "requests": self.requests.iter().map(request).collect::<Vec<_>>(),
-            "events": self.events.iter().map(event).collect::<Vec<_>>(),
+            "events": self.events.iter().map(|event| self.event(event)).collect::<Vec<_>>(),
             "middleware": self.middleware.iter().map(middleware).collect::<Vec<_>>(),
             "broker": self.broker.as_ref().map(broker),
         })
+    }
+}
+
+impl Catalog {
+    fn event(&self, entry: &EventEntry) -> Value {
+        let mut value = event(entry);
+        value["direction"] = match (self.is_sent(entry), entry.arrives()) {
+            (true, true) => json!("both"),
+            (true, false) => json!("sent"),
+            (false, true) => json!("received"),
+            (false, false) => Value::Null,
+        };
+        value
     }
 }
 
@@ -41,6 +54,7 @@ pub(super) fn event(event: &EventEntry) -> Value {
         "type": event.type_name,
         "kind": event.kind.as_str(),
         "topic": event.topic,
+        "key": event.key,
         "aliases": event.aliases,
         "must_be_handled": event.must_be_handled,
         "marks": event.marks,

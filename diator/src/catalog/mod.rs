@@ -112,10 +112,14 @@ impl Catalog {
         self.handlers().next().is_none() || self.handlers().any(|handler| handler.causes.is_some())
     }
 
-    /// Whether the event leaves for the broker. One that is handled here arrives from there; whether it is also sent is
-    /// known only if that was observed.
+    /// Whether the event leaves for the broker. One that is not handled here is meant to, unless every handler was observed,
+    /// and none emits it.
     fn is_sent(&self, event: &EventEntry) -> bool {
-        let is_caused = || self.handlers().flat_map(HandlerEntry::causes).any(|cause| cause == event.type_name);
-        event.is_on_the_wire() && (event.handlers.is_empty() || is_caused())
+        let assumed = || event.handlers.is_empty() && self.handlers().any(|handler| handler.causes.is_none());
+        event.is_on_the_wire() && (self.handlers().next().is_none() || self.is_caused(event.type_name) || assumed())
+    }
+
+    fn is_caused(&self, type_name: &str) -> bool {
+        self.handlers().flat_map(HandlerEntry::causes).any(|cause| cause == type_name)
     }
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::labels::{KINDS, Labels, clean, words};
 use super::phrases::{Guarantees, Place, TO_OBSERVE};
-use super::{Catalog, HandlerEntry, Source};
+use super::{Catalog, EventEntry, HandlerEntry, Source, phrases};
 use crate::middleware::MessageKind;
 
 /// A line of the table; only the first line of a message names it.
@@ -44,18 +44,33 @@ impl Catalog {
             let nobody = if request.remote { "(another process)" } else { "- nobody -" };
             self.rows_of(labels.label(request.type_name), &request.handlers, nobody, request.source.as_ref(), labels)
         });
-        let events = self.events.iter().filter(|event| event.kind == kind).flat_map(|event| {
-            let label = labels.label(event.type_name);
-            let renamed = event.is_on_the_wire() && label != event.name;
-            let message = if renamed { format!("{label} as \"{}\"", clean(event.name)) } else { label };
-            let nobody = match (event.is_on_the_wire(), event.topic) {
-                (false, _) => "- nobody -".to_owned(),
-                (true, None) => "(to the broker)".to_owned(),
-                (true, Some(topic)) => format!("(to the broker, topic \"{}\")", clean(topic)),
-            };
-            self.rows_of(message, &event.handlers, &nobody, event.source.as_ref(), labels)
-        });
+        let events =
+            self.events.iter().filter(|event| event.kind == kind).flat_map(|event| self.rows_of_event(event, labels));
         requests.chain(events).collect()
+    }
+
+    fn rows_of_event(&self, event: &EventEntry, labels: &Labels) -> Vec<Row> {
+        let label = labels.label(event.type_name);
+        let message = if label == event.name { label } else { format!("{label} as \"{}\"", clean(event.name)) };
+        let leaves = if event.is_on_the_wire() { self.leaves(event) } else { "- nobody -".to_owned() };
+        let mut rows = self.rows_of(message, &event.handlers, &leaves, event.source.as_ref(), labels);
+        if event.arrives() {
+            rows.iter_mut().for_each(|row| row.handler += " (from the broker)");
+            if self.is_sent(event) {
+                rows.push(Row::of(["", &leaves, "", &Place(event.source.as_ref()).to_string()]));
+            }
+        }
+        rows
+    }
+
+    /// Where an event for the broker goes, or that it does not.
+    fn leaves(&self, event: &EventEntry) -> String {
+        if !self.is_sent(event) {
+            return "- no handler emits it -".to_owned();
+        }
+        let observed = self.is_caused(event.type_name) || !self.is_observed();
+        let observed = if observed { "" } else { "; was not observed" };
+        format!("(to {}{}{observed})", phrases::broker(self), phrases::topic(event))
     }
 
     fn rows_of(

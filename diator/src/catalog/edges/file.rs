@@ -91,6 +91,7 @@ fn read_message(entry: &Value) -> Option<Message> {
             type_name,
             kind,
             topic: text(&entry["topic"]),
+            key: text(&entry["key"]),
             aliases: texts(&entry["aliases"]),
             must_be_handled: entry["must_be_handled"] == true,
             marks,

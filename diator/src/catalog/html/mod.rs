@@ -131,6 +131,9 @@ impl Page<'_> {
         if let Some(topic) = event.topic {
             row(rows, "topic", &code(topic));
         }
+        if let Some(key) = event.key {
+            row(rows, "key", &format!("{}, by which brokers that can keep the order", code(key)));
+        }
         if !event.aliases.is_empty() {
             row(rows, "also read as", &code(&event.aliases.join(", ")));
         }

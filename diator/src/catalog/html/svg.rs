@@ -90,6 +90,9 @@ impl fmt::Display for Graph {
 impl Drawn {
     fn of(message: &Message<'_>, labels: &Labels) -> Self {
         let mut lines: Vec<_> = message.handlers.iter().map(|handler| cut(&labels.label(handler.type_name))).collect();
+        if message.arrives() {
+            lines.push("(from the broker)".to_owned());
+        }
         if message.sent {
             lines.push("(to the broker)".to_owned());
         }
