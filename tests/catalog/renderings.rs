@@ -177,8 +177,18 @@ fn an_event_for_the_broker_says_in_which_shape_it_goes() {
     let text = catalog().describe("OrderChanged").expect("it is known by its name on the wire").to_string();
     shows(&text, &["on the wire", "\"OrderChanged\", topic \"orders\""]);
     shows(&text, &["goes to", "Unreachable as application/json"]);
+    shows(
+        &text,
+        &[
+            "written as",
+            "message_type, message_name, message_id, payload { event_id, event_timestamp, its own fields }",
+        ],
+    );
+    let format = diator::broker::Format::cloud_events("https://shop.example/orders").expect("it is a uri");
+    let cloud = builder().format(format).catalog().describe("OrderChanged").expect("it is known").to_string();
+    shows(&cloud, &["written as", "CloudEvent", "data { its own fields }"]);
     let shape =
-        text.split_once("its shape    ").expect("it is known").1.split("  caused by").next().expect("it begins");
+        text.split_once("its fields   ").expect("it is known").1.split("  caused by").next().expect("it begins");
     let shape: Vec<_> = shape.lines().map(|line| line.strip_prefix("               ").unwrap_or(line)).collect();
     assert_eq!(
         shape,

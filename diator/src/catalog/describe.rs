@@ -114,17 +114,21 @@ impl Writer<'_> {
             let name = broker.type_name.map_or_else(|| "an outbox".to_owned(), crate::registry::short);
             text += &format!("\n  goes to      {} as {}", clean(&name), broker.content_type);
             text += &format!("\n               {}", Guarantees(&broker.guarantees));
+            let envelope = match broker.cloud_events_source {
+                None => "message_type, message_name, message_id, payload { event_id, event_timestamp, its own fields }",
+                Some(_) => "a CloudEvent 1.0: specversion, id, source, type, time, …, data { its own fields }",
+            };
+            text += &format!("\n  written as   {envelope}");
         }
         text.push('\n');
         if let Some(key) = event.key {
-            text +=
-                &format!("  key          `{}`, by which brokers that can keep the order\n", clean(key));
+            text += &format!("  key          `{}`, by which brokers that can keep the order\n", clean(key));
         }
         if event.schema.is_none() {
-            text += "  its shape    not known: `#[event(schema)]` tells it\n";
+            text += "  its fields   not known: `#[event(schema)]` tells them\n";
         }
         for (number, line) in event.schema.iter().flat_map(shape::lines).enumerate() {
-            let heading = if number == 0 { "its shape" } else { "" };
+            let heading = if number == 0 { "its fields" } else { "" };
             text += &format!("  {heading:<11}  {}\n", clean(&line));
         }
         text

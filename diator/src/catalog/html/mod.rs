@@ -141,10 +141,10 @@ impl Page<'_> {
             let name = broker.type_name.map_or_else(|| "an outbox".to_owned(), short);
             row(rows, "goes to", &format!("{} as {}", code(&name), code(broker.content_type)));
         }
-        if let Some(schema) = &event.schema {
-            let text = format!("<details><summary>JSON Schema</summary><pre>{}</pre></details>", Text(&pretty(schema)));
-            row(rows, "its shape", &text);
-        }
+        let schema =
+            |schema| format!("<details><summary>JSON Schema</summary><pre>{}</pre></details>", Text(&pretty(schema)));
+        let unknown = || "<em>not known: <code>#[event(schema)]</code> tells them</em>".to_owned();
+        row(rows, "its fields", &event.schema.as_ref().map_or_else(unknown, schema));
     }
 
     fn handlers(&self, heading: &str, handlers: &[HandlerEntry], rows: &mut String) {
