@@ -243,6 +243,17 @@ fn the_chart_has_each_message_once_and_each_edge() {
 }
 
 #[test]
+fn a_message_that_is_new_changes_nothing_of_the_others() {
+    let all = catalog();
+    let mut fewer = all.clone();
+    fewer.requests.remove(0);
+    let lines = |catalog: &Catalog| catalog.mermaid().lines().map(str::to_owned).collect::<Vec<_>>();
+    let (new, old) = (lines(&all), lines(&fewer));
+    assert_eq!(new.iter().filter(|line| !old.contains(line)).count(), 1, "{new:?}");
+    assert!(all.html().to_string().contains("href=\"#m_catalog_world_ShipOrder\""));
+}
+
+#[test]
 fn json_holds_it_all_with_sorted_keys() {
     let text = catalog().to_json();
     let value: serde_json::Value = serde_json::from_str(&text).expect("it is json");

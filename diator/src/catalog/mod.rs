@@ -30,6 +30,7 @@ mod describe;
 mod edges;
 mod entry;
 mod html;
+mod ids;
 mod json;
 mod labels;
 mod mermaid;

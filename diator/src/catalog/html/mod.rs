@@ -79,7 +79,7 @@ impl Page<'_> {
         format!("<a class=source href=\"{}\">{}:{line}</a>", Text(&link), Text(file))
     }
 
-    fn request(&self, id: usize, request: &RequestEntry) -> String {
+    fn request(&self, number: usize, request: &RequestEntry) -> String {
         let mut rows = String::new();
         row(&mut rows, "answers", &code(&short(request.response)));
         row(&mut rows, "fails with", &code(&short(request.error)));
@@ -95,17 +95,12 @@ impl Page<'_> {
             );
         }
         self.handlers("handled by", &request.handlers, &mut rows);
-        self.entry(
-            id,
-            words(request.kind)[0],
-            request.type_name,
-            request.source.as_ref(),
-            &request.marks.join(" "),
-            &rows,
-        )
+        let mut also = request.marks.clone();
+        also.extend(request.idempotent.then_some("idempotent"));
+        self.entry(&self.messages[number], request.source.as_ref(), &also, &rows)
     }
 
-    fn event(&self, id: usize, event: &EventEntry) -> String {
+    fn event(&self, number: usize, event: &EventEntry) -> String {
         let mut rows = String::new();
         if event.is_on_the_wire() {
             self.wire(event, &mut rows);
@@ -122,8 +117,9 @@ impl Page<'_> {
             row(&mut rows, "handled by", "<em>nobody in this process</em>");
         }
         self.handlers(if event.is_on_the_wire() { "on arrival" } else { "handled by" }, &event.handlers, &mut rows);
-        let also = format!("{} {}", event.name, event.marks.join(" "));
-        self.entry(id, words(event.kind)[0], event.type_name, event.source.as_ref(), &also, &rows)
+        let mut also = vec![event.name];
+        also.extend(event.marks.iter().chain(&event.aliases).copied().chain(event.topic).chain(event.key));
+        self.entry(&self.messages[number], event.source.as_ref(), &also, &rows)
     }
 
     fn wire(&self, event: &EventEntry, rows: &mut String) {
@@ -184,24 +180,22 @@ impl Page<'_> {
 
     fn link(&self, type_name: &str) -> String {
         let label = code(&self.labels.label(type_name));
-        match self.messages.iter().position(|message| message.type_name == type_name) {
-            Some(id) => format!("<a href=\"#m{id}\">{label}</a>"),
+        match self.messages.iter().find(|message| message.type_name == type_name) {
+            Some(message) => format!("<a href=\"#{}\">{label}</a>", message.id),
             None => label,
         }
     }
 
-    fn entry(&self, id: usize, kind: &str, type_name: &str, source: Option<&Source>, also: &str, rows: &str) -> String {
-        let label = self.labels.label(type_name);
-        let handlers = self.messages[id].handlers.iter().map(|handler| handler.type_name);
-        let words: Vec<_> = [kind, type_name, also].into_iter().chain(handlers).map(str::to_lowercase).collect();
+    fn entry(&self, message: &Message<'_>, source: Option<&Source>, also: &[&str], rows: &str) -> String {
+        let (id, kind) = (&message.id, words(message.kind)[0]);
         format!(
-            "<article id=m{id} class=\"{}\" data-words=\"{}\"><h2><a href=\"#m{id}\">{}</a> <small>{kind}</small> {}</h2>\
+            "<article id={id} class=\"{}\" data-words=\"{}\"><h2><a href=\"#{id}\">{}</a> <small>{kind}</small> {}</h2>\
              <p class=path>{}</p><dl>{rows}</dl></article>\n",
             class(kind),
-            Text(&words.join(" ")),
-            Text(&label),
+            Text(&searched(message, also)),
+            Text(&self.labels.label(message.type_name)),
             self.source(source),
-            Text(&clean(type_name)),
+            Text(&clean(message.type_name)),
         )
     }
 
@@ -256,7 +250,7 @@ impl fmt::Display for Html<'_> {
 <body>
 <header>
 <h1>{title}</h1><p>{counts}</p>
-<input id=search type=search placeholder="Search: message, handler, kind, mark" aria-label=Search>
+<input id=search type=search placeholder="Search: message, handler, kind, mark, topic, service" aria-label=Search>
 <output id=found></output>
 </header>
 <main>
@@ -274,6 +268,22 @@ impl fmt::Display for Html<'_> {
 "#
         )
     }
+}
+
+/// What a message is found by: all that belongs to it, but not what it causes.
+fn searched(message: &Message<'_>, also: &[&str]) -> String {
+    let mut words = vec![words(message.kind)[0], message.type_name];
+    words.extend(also);
+    words.extend(message.sent.then_some("to the broker"));
+    words.extend(message.arrives().then_some("from the broker"));
+    words.extend((message.handlers.is_empty() && !message.sent).then_some("nobody"));
+    for handler in message.handlers {
+        words.push(handler.type_name);
+        words.extend(handler.dependencies.iter().map(|dependency| dependency.type_name));
+        words.extend(&handler.middleware);
+        words.extend(handler.after_commit.then_some("after the commit"));
+    }
+    words.join(" ").to_lowercase()
 }
 
 /// Nothing is fetched from anywhere.
