@@ -58,7 +58,7 @@ fn an_unknown_name_is_answered_with_the_nearest() {
 
 #[test]
 fn check_reports_problems_with_an_exit_code() {
-    assert_eq!(printed(&["check"]), "the mediator can be built: 6 requests, 10 events\n");
+    assert_eq!(printed(&["check"]), "the mediator can be built: 6 requests, 11 events\n");
     let mut faulty = Command::new(env!("CARGO_BIN_EXE_catalog"));
     let output = faulty.arg("check").env("FAULTY", "1").output().expect("the program can be run");
     assert_eq!(output.status.code(), Some(1));

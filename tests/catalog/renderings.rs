@@ -113,6 +113,16 @@ fn the_direction_of_an_event_is_told() {
 }
 
 #[test]
+fn a_domain_event_with_a_name_of_its_own_shows_it() {
+    let mut catalog = catalog();
+    catalog.events.iter_mut().find(|event| event.name == "OrderPlaced").expect("it is known").name = "order_placed";
+    shows(&catalog.to_string(), &["OrderPlaced as \"order_placed\""]);
+    let text = catalog.describe("OrderPlaced").expect("it is known").to_string();
+    shows(&text, &["named", "\"order_placed\""]);
+    assert!(catalog.html().to_string().contains("<dt>named</dt><dd><code>order_placed</code>"));
+}
+
+#[test]
 fn the_key_of_an_event_is_shown() {
     let catalog = catalog();
     let text = catalog.describe("OrderPlacedNotification").expect("it is known").to_string();
@@ -211,6 +221,9 @@ fn a_name_may_be_a_path_a_handler_or_several_messages() {
     assert!(both.contains("first::Cancel") && both.contains("second::Cancel"), "{both}");
     let one = catalog.describe("catalog::world::first::Cancel").expect("it is a path").to_string();
     assert!(!one.contains("second::Cancel"), "{one}");
+    assert_eq!(catalog.describe("first::Cancel").expect("it is the end of a path").to_string(), one);
+    assert!(catalog.describe("world::Warehouse").expect("it is a handler").to_string().contains("second::Cancel"));
+    assert_eq!(catalog.describe("irst::Cancel"), None, "not within a name");
     let of_handler = catalog.describe("Ship").expect("it is a handler").to_string();
     assert!(of_handler.contains("domain event OrderPlaced"), "{of_handler}");
     assert_eq!(catalog.describe("Nothing"), None);

@@ -118,6 +118,13 @@ pub(crate) struct WithoutSchema {
     pub(crate) anything: u8,
 }
 
+#[derive(Debug, Serialize, JsonSchema, NotificationEvent)]
+#[event(schema)]
+pub(crate) struct Counted {
+    #[serde(flatten)]
+    pub(crate) articles: std::collections::BTreeMap<String, u64>,
+}
+
 #[derive(Debug, Serialize, Deserialize, JsonSchema, NotificationEvent)]
 #[event(name = "PaymentArrived", alias = "MoneyCame", schema)]
 pub(crate) struct PaymentArrived {

@@ -18,14 +18,16 @@ impl fmt::Display for Description {
 }
 
 impl Catalog {
-    /// Describes what is called so: a message, by its type with or without the path or by a name under which it is
-    /// read from the wire, or the message of a handler.
+    /// Describes what is called so: a message, by its type with all, some or nothing of the path or by a name under which
+    /// it is read from the wire, or the message of a handler.
     ///
     /// Several that share the name are all described. `None` if nothing is called so.
     #[must_use]
     pub fn describe(&self, name: &str) -> Option<Description> {
         let writer = Writer { catalog: self, labels: Labels::of(self) };
-        let called = |type_name: &str| type_name == name || writer.is_short(type_name, name);
+        let end = format!("::{name}");
+        let called =
+            |type_name: &str| type_name == name || type_name.ends_with(&end) || writer.is_short(type_name, name);
         let handles = |handlers: &[HandlerEntry]| handlers.iter().any(|handler| called(handler.type_name));
         let requests = self.requests.iter().filter(|r| called(r.type_name)).map(|r| writer.request(r));
         let named = |event: &EventEntry| event.name == name || event.aliases.contains(&name);
@@ -78,8 +80,12 @@ impl Writer<'_> {
 
     fn event(&self, event: &EventEntry) -> String {
         let mut text = self.title(words(event.kind)[0], event.type_name, event.source.as_ref());
-        if event.is_on_the_wire() {
-            text += &self.wire(event);
+        match event.is_on_the_wire() {
+            true => text += &self.wire(event),
+            false if event.name != self.labels.label(event.type_name) => {
+                text += &format!("  named        \"{}\"\n", clean(event.name));
+            }
+            false => {}
         }
         if event.must_be_handled {
             text += "  required     a handler: `build()` insists on it\n";

@@ -148,7 +148,7 @@ pub struct BrokerEntry {
 pub struct Source {
     /// The crate, as `use` knows it; empty for what a program adds to its builder: that knows only file and line.
     pub crate_name: &'static str,
-    /// The file, with `/` between its parts; that of a downloaded crate begins with the crate's name.
+    /// The file, with `/` between its parts; that of a crate outside the workspace begins with the crate's directory.
     pub file: String,
     /// The line, counted from 1.
     pub line: u32,
@@ -167,14 +167,21 @@ impl std::fmt::Display for Source {
     }
 }
 
-/// The path without what differs between machines: where cargo keeps what it downloads, and the separator.
+/// The path without what differs between machines: the separator, and where a crate lies that does not belong to the
+/// workspace, such as one that cargo has downloaded.
 fn portable(file: &str) -> String {
     let file = file.replace('\\', "/");
-    match file.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')) {
-        Some((_registry, path)) => path.to_owned(),
+    let is_absolute = file.starts_with('/') || file.get(1..2) == Some(":");
+    let parts: Vec<_> = file.split('/').collect();
+    let is_root = |place: &usize| SOURCES.contains(&parts[*place]) && !SOURCES.contains(&parts[place - 1]);
+    match (1..parts.len()).rev().find(is_root).filter(|_| is_absolute) {
+        Some(root) => parts[root - 1..].join("/"),
         None => file,
     }
 }
+
+/// The directories of a crate that hold its sources.
+const SOURCES: [&str; 4] = ["src", "tests", "examples", "benches"];
 
 #[cfg(test)]
 mod tests {
@@ -188,6 +195,13 @@ mod tests {
         );
         assert_eq!(portable(r"crates\orders\src\lib.rs"), "crates/orders/src/lib.rs");
         assert_eq!(portable("src/main.rs"), "src/main.rs");
+        assert_eq!(portable("crates/orders/src/lib.rs"), "crates/orders/src/lib.rs");
+        // Beside the workspace, and of a crate that cargo has from git.
+        assert_eq!(portable("/home/ada/src/orders/src/join/mod.rs"), "orders/src/join/mod.rs");
+        assert_eq!(portable(r"C:\work\orders\src\tests\join.rs"), "orders/src/tests/join.rs");
+        assert_eq!(portable("/home/ada/.cargo/git/checkouts/shop-1/0a1b/orders/tests/join.rs"), "orders/tests/join.rs");
+        assert_eq!(portable("/tmp/out/generated.rs"), "/tmp/out/generated.rs");
+        assert_eq!((portable("/"), portable(""), portable("é")), ("/".to_owned(), String::new(), "é".to_owned()));
     }
 
     #[test]

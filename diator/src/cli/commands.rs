@@ -50,8 +50,9 @@ fn check(builder: MediatorBuilder) -> io::Result<Answer> {
     match builder.build() {
         Ok(mediator) => {
             let catalog = mediator.catalog();
-            let (requests, events) = (catalog.requests.len(), catalog.events.len());
-            writeln!(io::stdout(), "the mediator can be built: {requests} requests, {events} events")?;
+            let count = |number, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+            let (requests, events) = (count(catalog.requests.len(), "request"), count(catalog.events.len(), "event"));
+            writeln!(io::stdout(), "the mediator can be built: {requests}, {events}")?;
             Ok(Answer::Done)
         }
         Err(problems) => {

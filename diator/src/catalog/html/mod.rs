@@ -102,8 +102,10 @@ impl Page<'_> {
 
     fn event(&self, number: usize, event: &EventEntry) -> String {
         let mut rows = String::new();
-        if event.is_on_the_wire() {
-            self.wire(event, &mut rows);
+        match event.is_on_the_wire() {
+            true => self.wire(event, &mut rows),
+            false if event.name != self.labels.label(event.type_name) => row(&mut rows, "named", &code(event.name)),
+            false => {}
         }
         marks(&mut rows, &event.marks);
         let by = self.causers(event.type_name);
