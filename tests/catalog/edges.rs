@@ -21,7 +21,7 @@ fn path(name: &str) -> String {
     format!("catalog::world::{name}")
 }
 
-fn file(entries: Value) -> String {
+fn file(entries: &Value) -> String {
     json!({ "handlers": entries }).to_string()
 }
 
@@ -93,7 +93,7 @@ fn edges_of_another_program_are_refused() {
         ),
     ] {
         let entry = json!({ "message": path(message), "handler": handler.map(path), "causes": [path(causes)] });
-        let edges = Edges::from_json(&file(json!([entry]))).expect("it has the form");
+        let edges = Edges::from_json(&file(&json!([entry]))).expect("it has the form");
         let error = builder().catalog().with_edges(&edges).expect_err(told).to_string();
         assert!(error.contains("note them down again") && error.contains(told), "{error}");
     }

@@ -49,7 +49,7 @@ pub(super) fn compare(title: &str, old: &Value, new: &Value, middleware: &Middle
         let name = text(handler, "type");
         match is.iter().position(|other| other["type"] == handler["type"]) {
             Some(place) => {
-                one(&format!("{title}: its handler `{name}`"), handler, is.remove(place), middleware, changes)
+                one(&format!("{title}: its handler `{name}`"), handler, is.remove(place), middleware, changes);
             }
             None => note(changes, impact, &format!("{title}: it has lost its handler `{name}`")),
         }

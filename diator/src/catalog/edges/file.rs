@@ -13,17 +13,17 @@ use crate::catalog::{EventEntry, RequestEntry};
 use crate::middleware::MessageKind;
 
 pub(super) fn write(seen: &Seen) -> String {
-    let mut lists = vec![list("handlers", seen.handlers.iter().map(handler).collect())];
+    let mut lists = vec![list("handlers", &seen.handlers.iter().map(handler).collect::<Vec<_>>())];
     // The others are in the registry, for whoever reads the file.
     let unlinked = seen.messages.iter().filter(|(name, _)| Message::linked(name).is_none());
     let messages: Vec<_> = unlinked.map(|(_, message)| message_line(message)).collect();
     if !messages.is_empty() {
-        lists.push(list("messages", messages));
+        lists.push(list("messages", &messages));
     }
     format!("{{\n{}\n}}\n", lists.join(",\n"))
 }
 
-fn list(name: &str, entries: Vec<String>) -> String {
+fn list(name: &str, entries: &[String]) -> String {
     match entries.is_empty() {
         true => format!("  \"{name}\": []"),
         false => format!("  \"{name}\": [\n    {}\n  ]", entries.join(",\n    ")),

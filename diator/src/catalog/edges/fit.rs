@@ -33,7 +33,7 @@ impl Catalog {
             stale.extend(gone.iter().map(|name: &&str| format!("{} causes {name}, which is gone", show(cause))));
         }
         self.sort();
-        (self, (!stale.is_empty()).then(|| StaleEdges(stale)))
+        (self, (!stale.is_empty()).then_some(StaleEdges(stale)))
     }
 
     fn has(&mut self, cause: &Cause) -> bool {
