@@ -139,6 +139,12 @@ async fn what_only_those_know_who_emit_it_is_in_the_catalog() {
     assert_eq!(of(&Edges::from_json(&text).expect("it was just written")), catalog);
     assert_eq!(text.matches("Archived").count(), 3, "{text}");
     assert!(!text.contains("\"name\":\"OrderNoted\""), "the registry knows it: {text}");
+    let file = std::env::temp_dir().join(format!("diator-described-{}.json", std::process::id()));
+    std::fs::write(&file, text.replace("\"archive\"", "\"attic\"")).expect("it can be written");
+    let failed = std::panic::catch_unwind(|| edges.assert_matches(&file)).expect_err("another topic");
+    std::fs::remove_file(&file).expect("it was written");
+    let message = failed.downcast_ref::<String>().expect("it is a text");
+    assert!(message.contains("no longer seen: described: {") && message.contains("attic"), "{message}");
 }
 
 #[test]

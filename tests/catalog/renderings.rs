@@ -101,6 +101,8 @@ fn the_direction_of_an_event_is_told() {
     let table = all.to_string();
     shows(&table, &["ShopOpened", "- no handler emits it -"]);
     assert!(all.describe("ShopOpened").expect("it is known").to_string().contains("no handler that was observed"));
+    assert!(all.html().to_string().contains("(no handler emits it)"));
+    assert!(all.asyncapi("Shop", "1.0.0").contains("send.ShopOpened"), "it may be emitted outside of handlers");
     let json: serde_json::Value = serde_json::from_str(&all.to_json()).expect("it is json");
     let direction = |name: &str| {
         let events = json["events"].as_array().expect("a list");

@@ -44,9 +44,11 @@ struct Document {
 impl Document {
     fn add(&mut self, catalog: &Catalog, event: &EventEntry) {
         let key = self.free_key(event.name);
+        // Also one that no handler emits: it may be emitted from outside of them.
+        let sent = event.handlers.is_empty() || catalog.is_sent(event);
         let source = catalog.broker.as_ref().and_then(|broker| broker.cloud_events_source.as_deref());
         self.schemas.insert(key.clone(), fields(event, &key, source.is_none()));
-        self.messages.insert(key.clone(), message(event, &key, source, &name(event, catalog.is_sent(event))));
+        self.messages.insert(key.clone(), message(event, &key, source, &name(event, sent)));
         let channel = self.channel(event, &key);
         let mut operation = |action: &str| {
             let operation = json!({
@@ -56,7 +58,7 @@ impl Document {
             });
             self.operations.insert(format!("{action}.{key}"), operation);
         };
-        if catalog.is_sent(event) {
+        if sent {
             operation("send");
         }
         if !event.handlers.is_empty() {

@@ -14,13 +14,16 @@ use crate::middleware::MessageKind;
 
 pub(super) fn write(seen: &Seen) -> String {
     let mut lists = vec![list("handlers", &seen.handlers.iter().map(handler).collect::<Vec<_>>())];
-    // The others are in the registry, for whoever reads the file.
-    let unlinked = seen.messages.iter().filter(|(name, _)| Message::linked(name).is_none());
-    let messages: Vec<_> = unlinked.map(|(_, message)| message_line(message)).collect();
+    let messages: Vec<_> = unlinked(seen).map(message).collect();
     if !messages.is_empty() {
         lists.push(list("messages", &messages));
     }
     format!("{{\n{}\n}}\n", lists.join(",\n"))
+}
+
+/// What the registry does not have: whoever reads the file finds the others there.
+pub(super) fn unlinked(seen: &Seen) -> impl Iterator<Item = &Message> {
+    seen.messages.iter().filter(|(name, _)| Message::linked(name).is_none()).map(|(_, message)| message)
 }
 
 fn list(name: &str, entries: &[String]) -> String {
@@ -36,7 +39,7 @@ fn handler((cause, causes): (&Cause, &BTreeSet<&'static str>)) -> String {
     format!("{{\"message\": {}{handler}, \"causes\": [{}]}}", json!(cause.message), causes.join(", "))
 }
 
-fn message_line(message: &Message) -> String {
+pub(super) fn message(message: &Message) -> String {
     let mut value = match message {
         Message::Request(request) => json::request(request),
         Message::Event(event) => json::event(event),

@@ -19,7 +19,8 @@ use crate::registry::MessageDescriptor;
 /// Which handlers cause which messages: noted down while tests run, kept in a file.
 ///
 /// A mediator that [observes](crate::MediatorBuilder::observe) notes which handlers run, each event that they emit and each
-/// request that they send; one that does not pays nothing for it.
+/// request that they send; one that does not pays nothing for it. What is sent or emitted outside of handlers has no cause,
+/// and is not noted.
 ///
 /// One test goes through all of the program's use cases, and ends with [`assert_matches`](Self::assert_matches): the file
 /// then cannot tell what is no longer so. Tests run side by side: if several shared one set, and each compared it, each
@@ -147,13 +148,14 @@ impl Edges {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// That a handler ran, and each of its edges, for people.
+    /// That a handler ran, each of its edges, and what is described, for people.
     fn lines(&self) -> BTreeSet<String> {
         let seen = self.seen();
         let of = |(cause, causes): (&Cause, &BTreeSet<&'static str>)| {
             let edges = causes.iter().map(|name| format!("{} -> {}", show(cause), clean(name)));
             std::iter::once(format!("{} ran", show(cause))).chain(edges).collect::<Vec<_>>()
         };
-        seen.handlers.iter().flat_map(of).collect()
+        let described = file::unlinked(&seen).map(|message| clean(&format!("described: {}", file::message(message))));
+        seen.handlers.iter().flat_map(of).chain(described).collect()
     }
 }

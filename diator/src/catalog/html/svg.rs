@@ -6,6 +6,7 @@ use super::escape::Text;
 use super::layout::{Layout, Node, Place, Span};
 use crate::catalog::labels::{Labels, words};
 use crate::catalog::mermaid::Message;
+use crate::middleware::MessageKind;
 
 /// The graph of what causes what, as inline SVG.
 pub(super) struct Graph {
@@ -105,7 +106,8 @@ impl Drawn {
             lines.push("(to the broker)".to_owned());
         }
         if lines.is_empty() {
-            lines.push("(nobody)".to_owned());
+            let is_event = matches!(message.kind, MessageKind::NotificationEvent | MessageKind::EcstEvent);
+            lines.push(if is_event { "(no handler emits it)" } else { "(nobody)" }.to_owned());
         }
         let title = cut(&labels.label(message.type_name));
         Self { class: class(words(message.kind)[0]), title, lines }
