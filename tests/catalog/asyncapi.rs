@@ -86,7 +86,8 @@ async fn published(builder: fn() -> MediatorBuilder) -> Vec<(String, Value)> {
     let mediator = builder().broker(broker.clone()).build().expect("all is there");
     let leaf = || Line { article: "tea".to_owned(), parts: Vec::new() };
     let line = || Line { parts: vec![leaf()], ..leaf() };
-    let state = |note, discount| OrderState { order_id: u64::MAX, lines: vec![line()], note, discount };
+    let state =
+        |note, discount| OrderState { order_id: u64::MAX, at: (0.5, -1.0), lines: vec![line()], note, discount };
     mediator.emit(OrderPlacedNotification { order_id: 1 }).await.expect("it is published");
     mediator.emit(state(None, None)).await.expect("it is published");
     mediator.emit(state(Some("ü\"".to_owned()), Some(0.5))).await.expect("it is published");

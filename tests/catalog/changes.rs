@@ -155,6 +155,30 @@ fn a_definition_may_be_called_otherwise() {
         *schema = serde_json::from_str(&text.replace("\"Line\":", "\"Item\":")).expect("it is json");
     });
     assert_eq!(renamed, []);
+    // Where it is referred to does not matter.
+    let definitions = |name: &str| json!({ name: { "type": "object", "properties": { "id": { "type": "integer" } } } });
+    let one = |name: &str| json!({ "$ref": format!("#/definitions/{name}") });
+    let schema = |name: &str| {
+        json!({ "definitions": definitions(name), "properties": {
+            "pair": { "type": "array", "items": [one(name), { "type": "string" }] },
+            "by_number": { "type": "object", "patternProperties": { "^[0-9]+$": one(name) } },
+            "told": { "allOf": [one(name)], "description": "said" },
+            "plain": one(name),
+        } })
+    };
+    let mut catalog = builder().catalog();
+    let event = catalog.events.iter_mut().find(|event| event.name == "OrderChanged").expect("it is known");
+    event.schema = Some(schema("Line"));
+    let changes = |old: Value| {
+        let old = earlier(|was| message(was, "OrderChanged")["schema"] = old);
+        catalog.changes_since(&old).expect("it is a catalog").all().len()
+    };
+    assert_eq!(changes(schema("Item")), 0);
+    let mut other = schema("Item");
+    other["properties"]["told"] = one("Item");
+    assert_eq!(changes(other.clone()), 0, "what is described now");
+    other["definitions"]["Item"]["properties"]["id"]["type"] = json!("string");
+    assert_eq!(changes(other), 1, "and told once");
 }
 
 #[test]

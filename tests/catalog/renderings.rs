@@ -205,6 +205,7 @@ fn an_event_for_the_broker_says_in_which_shape_it_goes() {
     assert_eq!(
         shape,
         [
+            "at: [number (double), number (double)]",
             "discount?: number or null",
             "lines: array of Line",
             "note: string or null",
@@ -214,6 +215,12 @@ fn an_event_for_the_broker_says_in_which_shape_it_goes() {
             "  parts: array of Line",
         ]
     );
+}
+
+#[test]
+fn a_flattened_map_is_shown() {
+    let text = catalog().describe("Counted").expect("it is known").to_string();
+    shows(&text, &["its fields", "(any other): integer (uint64)"]);
 }
 
 #[test]

@@ -77,6 +77,7 @@ pub(crate) struct OrderPlacedNotification {
 #[serde(deny_unknown_fields)]
 pub(crate) struct OrderState {
     pub(crate) order_id: u64,
+    pub(crate) at: (f64, f64),
     pub(crate) lines: Vec<Line>,
     pub(crate) note: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

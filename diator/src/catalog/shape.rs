@@ -25,6 +25,9 @@ fn object(schema: &Value, depth: usize, lines: &mut Vec<String>) {
         lines.push(format!("{}{name}{optional}: {}", "  ".repeat(depth), type_of(field)));
         object(field, depth + 1, lines);
     }
+    if let Some(value) = values(schema).filter(|_| depth == 0 || schema["properties"].is_object()) {
+        lines.push(format!("{}(any other): {}", "  ".repeat(depth), type_of(value)));
+    }
     for alternatives in ["oneOf", "anyOf"] {
         for (number, one) in schema[alternatives].as_array().into_iter().flatten().enumerate() {
             if one["properties"].is_object() {

@@ -36,6 +36,7 @@ const ANNOTATIONS: [&str; 6] = ["$schema", "title", "description", "default", "e
 
 impl<'a> Comparison<'a> {
     fn schemas(&mut self, path: &str, old: &'a Value, new: &'a Value) {
+        let (old, new) = (unwrapped(old), unwrapped(new));
         let (was, is) = (text_of(&old["$ref"]), text_of(&new["$ref"]));
         if !(was.is_empty() && is.is_empty()) {
             let path_matters = was.is_empty() || is.is_empty();
@@ -77,6 +78,7 @@ impl<'a> Comparison<'a> {
                 "items" | "additionalProperties" if was.is_object() && is.is_object() => {
                     self.schemas(&format!("{path}[]"), was, is);
                 }
+                "items" | "allOf" | "patternProperties" if are_alike(was, is) => self.each(path, was, is),
                 _ if was == is => {}
                 "required" => self.required(path, was, is, schema),
                 name if ANNOTATIONS.contains(&name) => {
@@ -84,6 +86,13 @@ impl<'a> Comparison<'a> {
                 }
                 name => self.shifted(path, shift(name, was, is), &changed(name, was, is)),
             }
+        }
+    }
+
+    /// The places of a tuple, or what else has no order of its own; references among them are followed.
+    fn each(&mut self, path: &str, old: &'a Value, new: &'a Value) {
+        for (number, (was, is)) in parts(old).into_iter().zip(parts(new)).enumerate() {
+            self.schemas(&format!("{path}[{number}]"), was, is);
         }
     }
 
@@ -166,9 +175,29 @@ impl<'a> Comparison<'a> {
     }
 }
 
+/// The schemas in a list, or by pattern.
+fn parts(value: &Value) -> Vec<&Value> {
+    let by_pattern = value.as_object().into_iter().flat_map(Map::values);
+    value.as_array().into_iter().flatten().chain(by_pattern).collect()
+}
+
+/// Whether there is a part in the one for each in the other.
+fn are_alike(was: &Value, is: &Value) -> bool {
+    let patterns = |value: &Value| value.as_object().map(|parts| parts.keys().cloned().collect::<Vec<_>>());
+    was.is_array() == is.is_array() && parts(was).len() == parts(is).len() && patterns(was) == patterns(is)
+}
+
 fn alternatives(schema: &Value) -> Option<Vec<&Value>> {
     let alternatives = schema["oneOf"].as_array().or(schema["anyOf"].as_array())?;
     Some(alternatives.iter().collect())
+}
+
+/// A reference that has a description beside it is wrapped.
+fn unwrapped(schema: &Value) -> &Value {
+    match schema["allOf"].as_array().map(Vec::as_slice) {
+        Some([only]) if schema.get("properties").is_none() => only,
+        _ => schema,
+    }
 }
 
 /// What a reference leads to; itself, if it is none or leads nowhere.
