@@ -158,19 +158,19 @@ fn circles_and_many_ways_to_one_message_are_told_once() {
     let text = catalog.describe("PlaceOrder").expect("it is known").to_string();
     assert_eq!(
         text.split_once("what happens then\n").expect("much happens").1,
-        "    command catalog::world::first::Cancel -> Warehouse\n      \
-               command ShipOrder -> Warehouse\n        \
-                 domain event OrderPlaced\n          \
-                   -> Note\n             \
-                      command PlaceOrder -> PlaceOrderHandler (see above)\n             \
-                      ECST event OrderState -> the broker as \"OrderChanged\", topic \"orders\"\n          \
-                   -> Ship\n             \
-                      command PlaceOrder -> PlaceOrderHandler (see above)\n             \
-                      ECST event OrderState -> the broker as \"OrderChanged\", topic \"orders\"\n          \
-                   -> Mail (after the commit)\n             \
-                      command PlaceOrder -> PlaceOrderHandler (see above)\n             \
-                      ECST event OrderState -> the broker as \"OrderChanged\", topic \"orders\"\n    \
-             command ShipOrder -> Warehouse (see above)\n"
+        "    command ShipOrder -> Warehouse\n      \
+               domain event OrderPlaced\n        \
+                 -> Note\n           \
+                    command PlaceOrder -> PlaceOrderHandler (see above)\n           \
+                    ECST event OrderState -> the broker as \"OrderChanged\", topic \"orders\"\n        \
+                 -> Ship\n           \
+                    command PlaceOrder -> PlaceOrderHandler (see above)\n           \
+                    ECST event OrderState -> the broker as \"OrderChanged\", topic \"orders\"\n        \
+                 -> Mail (after the commit)\n           \
+                    command PlaceOrder -> PlaceOrderHandler (see above)\n           \
+                    ECST event OrderState -> the broker as \"OrderChanged\", topic \"orders\"\n    \
+             command catalog::world::first::Cancel -> Warehouse\n      \
+               command ShipOrder -> Warehouse (see above)\n"
     );
 }
 

@@ -18,7 +18,6 @@ pub(super) fn consequences(catalog: &Catalog, labels: &Labels, message: &str, ha
 
 struct Tree<'a> {
     catalog: &'a Catalog,
-    /// Requests first, and those of a kind by name: what happens, and in no order in which it happens.
     messages: &'a [Message<'a>],
     labels: &'a Labels,
     /// What causes the same again is told once: there may be circles, and many ways to one message.
@@ -35,13 +34,12 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// Requests first, and those of a kind by name: in which order they happen, nobody has noted.
     fn caused_by(&mut self, handler: &'a HandlerEntry, indent: &str) {
-        let messages = self.messages;
-        let causes: HashSet<_> = handler.causes().collect();
-        messages
-            .iter()
-            .filter(|message| causes.contains(message.type_name))
-            .for_each(|cause| self.cause(cause, indent));
+        let types: HashSet<_> = handler.causes().collect();
+        let mut causes: Vec<_> = self.messages.iter().filter(|message| types.contains(message.type_name)).collect();
+        causes.sort_by_cached_key(|message| (message.kind, self.labels.label(message.type_name)));
+        causes.into_iter().for_each(|cause| self.cause(cause, indent));
     }
 
     fn cause(&mut self, cause: &Message<'a>, indent: &str) {

@@ -19,7 +19,7 @@
 //! # What causes what
 //!
 //! Which events a handler emits stands in its code alone. [`Edges`] notes it down while the program's own tests run,
-//! and [`Catalog::with_edges`] puts it into the catalog.
+//! and [`Catalog::with_edges`] puts it into the catalog. A handler that no test went through is told as not observed.
 
 #[cfg(feature = "asyncapi")]
 mod asyncapi;
