@@ -52,6 +52,14 @@ impl MessageDescriptor {
     pub(crate) fn event<E: Event>() -> Self {
         Self::Event(EventDescriptor::of::<E>(Location::UNKNOWN))
     }
+
+    /// The message's type, with its path.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Self::Request(request) => (request.name)(),
+            Self::Event(event) => (event.type_name)(),
+        }
+    }
 }
 
 /// What a handler is to its message.
@@ -116,10 +124,7 @@ impl HandlerDescriptor {
     /// The message's type, with its path.
     #[must_use]
     pub fn message(&self) -> &'static str {
-        match &self.message {
-            MessageDescriptor::Request(request) => (request.name)(),
-            MessageDescriptor::Event(event) => (event.type_name)(),
-        }
+        self.message.type_name()
     }
 
     /// What the handler is to the message.

@@ -130,10 +130,10 @@ impl Edges {
     // Functions are given, so that nothing of this is in the frames of those who emit and send.
     #[cold]
     pub(crate) fn add(&self, cause: fn() -> Cause, message: fn() -> MessageDescriptor) {
-        let message = Message::of(&message());
+        let message = message();
         let mut seen = self.lock();
         seen.handlers.entry(cause()).or_default().insert(message.type_name());
-        seen.messages.insert(message.type_name(), message);
+        seen.messages.entry(message.type_name()).or_insert_with(|| Message::of(&message));
     }
 
     fn ran(&self, cause: Cause) {
