@@ -1,5 +1,7 @@
 //! The arguments of `#[request]`, `#[event]`, `#[request_handler]`, `#[event_handler]` and `#[inject]`, as written.
 
+use std::fmt;
+
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
@@ -44,6 +46,18 @@ pub(crate) struct HandlerArguments {
 pub(crate) struct Key {
     pub(crate) field: Member,
     pub(crate) path: Vec<Member>,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |member: &Member| match member {
+            // Without the `r#` of a field that is called like a keyword.
+            Member::Named(name) => name.unraw().to_string(),
+            Member::Unnamed(index) => index.index.to_string(),
+        };
+        let names: Vec<_> = std::iter::once(&self.field).chain(&self.path).map(name).collect();
+        f.write_str(&names.join("."))
+    }
 }
 
 /// How a handler's field is filled.

@@ -114,6 +114,9 @@ fn an_event_on_the_wire() {
             "orders",
         );
         const ALIASES: &'static [&'static str] = &["Moved"];
+        const KEY: ::core::option::Option<&'static str> = ::core::option::Option::Some(
+            "order.id",
+        );
         fn key(&self) -> ::core::option::Option<::std::string::String> {
             ::core::option::Option::Some(
                 match self {

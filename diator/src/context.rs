@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use crate::catalog::Cause;
 use crate::event::EventKind;
 use crate::mediator::Run;
+use crate::registry::MessageDescriptor;
 use crate::{BoxFuture, Command, Event, HandledBy, Meta, Request, SendError, SentFrom};
 
 /// What the handler of a request can do besides answering.
@@ -35,7 +36,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     where
         R: Command,
     {
-        self.run.observe(cause::<R>, type_name::<E>);
+        self.run.observe(cause::<R>, MessageDescriptor::event::<E>);
         self.run.unit.emit(E::Kind::emitted(event));
     }
 
@@ -52,7 +53,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     where
         Q: HandledBy<OneHandler> + SentFrom<R>, // cannot be inferred if there are two handlers: keep one
     {
-        self.run.observe(cause::<R>, type_name::<Q>);
+        self.run.observe(cause::<R>, MessageDescriptor::request::<Q>);
         self.run.reborrow().send(request)
     }
 
@@ -62,7 +63,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     ///
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: SentFrom<R>>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
-        self.run.observe(cause::<R>, type_name::<Q>);
+        self.run.observe(cause::<R>, MessageDescriptor::request::<Q>);
         self.run.reborrow().send(request)
     }
 }
@@ -98,7 +99,7 @@ impl<'a> EventContext<'a> {
 
     /// Emits another event; a domain event is handled after those that wait already.
     pub fn emit<E: Event>(&mut self, event: E) {
-        self.run.observe(self.cause, type_name::<E>);
+        self.run.observe(self.cause, MessageDescriptor::event::<E>);
         self.run.unit.emit(E::Kind::emitted(event));
     }
 
@@ -111,7 +112,7 @@ impl<'a> EventContext<'a> {
     where
         Q: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
     {
-        self.run.observe(self.cause, type_name::<Q>);
+        self.run.observe(self.cause, MessageDescriptor::request::<Q>);
         self.run.reborrow().send(request)
     }
 
@@ -121,7 +122,7 @@ impl<'a> EventContext<'a> {
     ///
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: Request>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
-        self.run.observe(self.cause, type_name::<Q>);
+        self.run.observe(self.cause, MessageDescriptor::request::<Q>);
         self.run.reborrow().send(request)
     }
 }

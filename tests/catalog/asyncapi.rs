@@ -53,7 +53,8 @@ fn the_official_schema_refuses_what_is_wrong() {
 
 #[test]
 fn events_are_sent_or_received_on_the_channel_of_their_topic() {
-    let edges = r#"[{"message": "catalog::world::ShipOrder", "causes": "catalog::world::PaymentArrived"}]"#;
+    let edges =
+        r#"{"handlers": [{"message": "catalog::world::ShipOrder", "causes": ["catalog::world::PaymentArrived"]}]}"#;
     let edges = Edges::from_json(edges).expect("it has the form");
     let document = assert_valid(&builder().catalog(), "Shop");
     assert_eq!(document["info"], json!({ "title": "Shop", "version": "1.2.3" }));
@@ -85,7 +86,8 @@ async fn published(builder: fn() -> MediatorBuilder) -> Vec<(String, Value)> {
     let mediator = builder().broker(broker.clone()).build().expect("all is there");
     let leaf = || Line { article: "tea".to_owned(), parts: Vec::new() };
     let line = || Line { parts: vec![leaf()], ..leaf() };
-    let state = |note, discount| OrderState { order_id: u64::MAX, lines: vec![line()], note, discount };
+    let state =
+        |note, discount| OrderState { order_id: u64::MAX, at: (0.5, -1.0), lines: vec![line()], note, discount };
     mediator.emit(OrderPlacedNotification { order_id: 1 }).await.expect("it is published");
     mediator.emit(state(None, None)).await.expect("it is published");
     mediator.emit(state(Some("ü\"".to_owned()), Some(0.5))).await.expect("it is published");
@@ -97,6 +99,7 @@ async fn published(builder: fn() -> MediatorBuilder) -> Vec<(String, Value)> {
     mediator.emit(Door::Closed).await.expect("it is published");
     mediator.emit(Wrapped(line())).await.expect("it is published");
     mediator.emit(WithoutSchema { anything: 1 }).await.expect("it is published");
+    mediator.emit(Counted { articles: [("tea".to_owned(), 2)].into() }).await.expect("it is published");
     mediator.emit(PaymentArrived { order_id: 1 }).await.expect("it is published");
     let read = |body: &[u8]| serde_json::from_slice(body).expect("it is json");
     broker.published().iter().map(|message| (message.name.to_string(), read(&message.body))).collect()
@@ -107,13 +110,26 @@ async fn what_is_written_is_what_is_described_in_both_formats() {
     for builder in formats() {
         let document = assert_valid(&builder().catalog(), "Shop");
         let messages = published(builder).await;
-        assert_eq!(messages.len(), 12);
+        assert_eq!(messages.len(), 13);
         let described: BTreeSet<_> =
             document["components"]["messages"].as_object().expect("an object").keys().collect();
         assert_eq!(messages.iter().map(|(name, _)| name).collect::<BTreeSet<_>>(), described, "each was tried");
         for (name, body) in messages {
             let errors: Vec<_> = payload(&document, &name).iter_errors(&body).map(|error| error.to_string()).collect();
             assert_eq!(errors, Vec::<String>::new(), "{name}: {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_is_only_received_may_have_another_of_its_names() {
+    for (builder, name) in formats().into_iter().zip(["message_name", "type"]) {
+        let document = assert_valid(&builder().catalog(), "Shop");
+        let (_, mut body) = published(builder).await.pop().expect("the last of them");
+        let is_valid = |body: &Value| payload(&document, "PaymentArrived").is_valid(body);
+        for (called, taken) in [("PaymentArrived", true), ("MoneyCame", true), ("Money", false)] {
+            body[name] = json!(called);
+            assert_eq!(is_valid(&body), taken, "{called}");
         }
     }
 }

@@ -19,14 +19,13 @@ use self::site::Site;
 use self::world::builder;
 
 fn catalog() -> Catalog {
-    let edge = |message: &str, causes: &str| json!({ "message": message, "causes": causes });
     let path = |name: &str| format!("{}::world::{name}", module_path!());
-    let edges = json!([
-        edge(&path("PlaceOrder"), &path("OrderPlaced")),
-        edge(&path("PlaceOrder"), &path("OrderPlacedNotification")),
-        edge(&path("second::Cancel"), &path("first::Cancel")),
-        { "message": path("OrderPlaced"), "handler": path("Ship"), "causes": path("ShipOrder") },
-    ]);
+    let edges = json!({ "handlers": [
+        { "message": path("PlaceOrder"), "causes": [path("OrderPlaced"), path("OrderPlacedNotification")] },
+        { "message": path("second::Cancel"), "causes": [path("first::Cancel")] },
+        { "message": path("OrderPlaced"), "handler": path("Ship"), "causes": [path("ShipOrder")] },
+        { "message": path("ShipOrder"), "causes": [path("OrderPlaced")] },
+    ] });
     let edges = Edges::from_json(&edges.to_string()).expect("it has the form");
     builder().catalog().with_edges(&edges).expect("they fit")
 }
@@ -48,15 +47,25 @@ async fn the_page_can_be_opened_searched_and_followed() {
     let client = driver.open(Scheme::Light, &site.url("/")).await;
     assert_eq!(client.title().await.expect("it has one"), "Shop");
     let all = run(&client, SHOWN).await;
-    assert_eq!(all.as_array().expect("a list").len(), 16, "{all}");
+    assert_eq!(all.as_array().expect("a list").len(), 17, "{all}");
 
     let search = client.find(Locator::Id("search")).await.expect("it is there");
     search.send_keys("ShipOrder").await.expect("it takes text");
     assert_eq!(run(&client, SHOWN).await, json!(["ShipOrder"]));
-    assert_eq!(run(&client, "return document.getElementById('found').textContent").await, json!("1 of 16"));
+    assert_eq!(run(&client, "return document.getElementById('found').textContent").await, json!("1 of 17"));
     search.clear().await.expect("it can be cleared");
     search.send_keys("domain mail").await.expect("it takes text");
     assert_eq!(run(&client, SHOWN).await, json!(["OrderPlaced"]), "a kind, and a handler");
+
+    for words in ["MoneyCame", "orders order_id", "dyn world::Stock", "world::audit placeorder", "idempotent", "nobody"]
+    {
+        search.clear().await.expect("it can be cleared");
+        search.send_keys(words).await.expect("it takes text");
+        let found = run(&client, SHOWN).await;
+        assert!(!found.as_array().expect("a list").is_empty(), "{words}");
+    }
+    search.clear().await.expect("it can be cleared");
+    search.send_keys("domain mail").await.expect("it takes text");
 
     let link = client.find(Locator::LinkText("ShipOrder")).await.expect("what it causes is linked");
     link.click().await.expect("it can be followed");
@@ -92,10 +101,42 @@ async fn the_graph_is_drawn_and_no_two_boxes_overlap() {
                 t.getBoundingClientRect().right > n.querySelector('rect').getBoundingClientRect().right)).length]";
     assert_eq!(
         run(&client, overlaps).await,
-        json!([16, 0, 0, 0]),
+        json!([17, 0, 0, 0]),
         "boxes, those that overlap, tiny ones, too long texts"
     );
-    assert_eq!(run(&client, "return document.querySelectorAll('[data-from]').length").await, json!(4));
+    assert_eq!(run(&client, "return document.querySelectorAll('[data-from]').length").await, json!(5));
+    // Also the one that leads back does not go through a box.
+    let through = "
+        const boxes = [...document.querySelectorAll('[data-node] rect')].map((r) => r.getBoundingClientRect());
+        const inside = (p) => boxes.some((b) => p.x > b.left + 4 && p.x < b.right - 4 && p.y > b.top && p.y < b.bottom);
+        return [...document.querySelectorAll('[data-from]')].filter((edge) => {
+            const length = edge.getTotalLength(), matrix = edge.getScreenCTM();
+            const points = Array.from({ length: 201 }, (_, i) => edge.getPointAtLength(length * i / 200));
+            return points.some((point) => inside(point.matrixTransform(matrix)));
+        }).map((edge) => `${edge.dataset.from} ${edge.dataset.to}`)";
+    assert_eq!(run(&client, through).await, json!([]));
+    client.close().await.expect("it can be closed");
+}
+
+#[tokio::test]
+async fn what_is_chosen_in_the_graph_can_be_left_and_chosen_again() {
+    let (driver, site) = (Driver::start(), Site::serve(page(&catalog())));
+    let client = driver.open(Scheme::Light, &site.url("/")).await;
+    let node = Locator::Css("[data-node$=_world_ShipOrder]");
+    let lit = "return document.querySelectorAll('[data-node]:not(.dim)').length";
+    for _ in 0..2 {
+        client.find(node).await.expect("it is drawn").click().await.expect("it can be chosen");
+        assert_eq!(run(&client, lit).await, json!(3));
+        let seen = "
+            const within = (e, top) => { const b = e.getBoundingClientRect(); return b.top >= top && b.top < innerHeight; };
+            const graph = document.getElementById('graph').getBoundingClientRect();
+            return [within(document.querySelector('[data-node$=_world_ShipOrder]'), graph.top),
+                within(document.querySelector('article:target'), graph.bottom)]";
+        assert_eq!(run(&client, seen).await, json!([true, true]), "the node, and below the graph its description");
+        let body = client.find(Locator::Css("body")).await.expect("there is one");
+        body.send_keys("\u{e00c}").await.expect("Escape can be pressed");
+        assert_eq!(run(&client, lit).await, json!(17), "nothing is chosen any more");
+    }
     client.close().await.expect("it can be closed");
 }
 
@@ -145,7 +186,7 @@ async fn hostile_names_are_shown_and_do_nothing() {
     assert_eq!(run(&client, elements).await, json!([1, 0, 0, 0, 0]));
     assert_eq!(client.title().await.expect("it has one"), hostile[0]);
     let shown = run(&client, SHOWN).await;
-    assert_eq!(shown.as_array().expect("a list").len(), 16);
+    assert_eq!(shown.as_array().expect("a list").len(), 17);
     for name in [
         "</script><script>alert(1)</script>",
         "<img src=x onerror=alert(1)>",

@@ -38,8 +38,10 @@ fn a_renamed_or_moved_event_breaks_consumers() {
     let renamed = changes(|was| message(was, "OrderChanged")["name"] = json!("OrderUpdated"));
     let text = "the ECST event `OrderState`: name was \"OrderUpdated\", now \"OrderChanged\"";
     assert_eq!(renamed, [(Impact::Consumers, text.to_owned())]);
-    let moved = changes(|was| message(was, "OrderChanged")["topic"] = json!("changes"));
-    assert_eq!(moved[0].0, Impact::Consumers);
+    for field in ["topic", "key"] {
+        let moved = changes(|was| message(was, "OrderPlacedNotification")[field] = json!("other"));
+        assert_eq!(moved.iter().map(|(impact, _)| *impact).collect::<Vec<_>>(), [Impact::Consumers], "{moved:?}");
+    }
     // The type is not on the wire.
     let retyped = changes(|was| message(was, "OrderChanged")["type"] = json!("shop::Changed"));
     assert_eq!(retyped.len(), 1);
@@ -52,10 +54,10 @@ fn a_message_that_is_gone_breaks_those_who_had_it() {
         let message = json!({ "kind": kind, "name": "Old", "type": "shop::Old", "handlers": [] });
         changes(|was| was[list].as_array_mut().expect("a list").push(message))
     };
-    assert_eq!(
-        gone("events", "notification_event"),
-        [(Impact::Consumers, "the notification event `shop::Old` is gone".to_owned())]
-    );
+    let text = "the notification event `shop::Old` is gone";
+    // It says of no direction, and so may have had both.
+    let both = [Impact::Consumers, Impact::Senders].map(|impact| (impact, text.to_owned()));
+    assert_eq!(gone("events", "notification_event"), both);
     assert_eq!(gone("requests", "command"), [(Impact::Senders, "the command `shop::Old` is gone".to_owned())]);
     let new = changes(|was| {
         was["requests"].as_array_mut().expect("a list").retain(|request| request["name"] != "PlaceOrder");
@@ -74,7 +76,11 @@ fn a_lost_handler_is_told_and_breaks_senders_if_it_was_the_last() {
     assert!(moved[0].1.contains("its handler `Note`: order was 7, now 10"), "{moved:?}");
     let lives =
         changes(|was| message(was, "PlaceOrder")["handlers"][0]["dependencies"][0]["lifetime"] = json!("scoped"));
-    assert!(lives[0].1.contains("it needed dyn Stock (scoped), "), "{lives:?}");
+    let text = "the command `PlaceOrder`: its handler `PlaceOrderHandler`: it needed dyn Stock (scoped), now dyn Stock (singleton)";
+    assert_eq!(lives, [(Impact::Nobody, text.to_owned())], "and nothing of the others");
+    let needs = changes(|was| message(was, "PlaceOrder")["handlers"][0]["dependencies"] = json!([]));
+    assert_eq!(needs.len(), 3, "{needs:?}");
+    assert!(needs.iter().any(|(_, text)| text.ends_with("it now needs u128 (missing, optional)")), "{needs:?}");
 }
 
 #[test]
@@ -114,15 +120,15 @@ fn a_schema_may_grow_but_not_shrink_or_change() {
         consumers("its field `discount`: it may now be missing")
     );
     assert_eq!(
-        was(&|s| s["definitions"]["Line"]["properties"]["parts"]["items"]["$ref"] = json!("#/definitions/Part")),
-        consumers("its field `Line.parts[]`: $ref was \"#/definitions/Part\", now \"#/definitions/Line\"")
+        was(&|s| s["definitions"]["Line"]["properties"]["article"]["type"] = json!("integer")),
+        consumers("its field `lines[].article`: type was \"integer\", now \"string\"")
     );
     assert_eq!(
         was(&|s| _ = s["properties"].as_object_mut().expect("an object").remove("discount")),
         nobody("its field `discount`: it is new")
     );
     assert_eq!(was(&|s| s["title"] = json!("Old")), nobody("its schema: title was \"Old\", now null"));
-    let variants = changes(|was| _ = message(was, "Payment")["schema"]["oneOf"].as_array_mut().expect("a list").pop());
+    let variants = changes(|was| _ = variants_of(was).pop());
     assert_eq!(
         variants,
         [(
@@ -130,6 +136,128 @@ fn a_schema_may_grow_but_not_shrink_or_change() {
             "the ECST event `Payment`: its schema: it has alternatives that readers do not know".to_owned()
         )]
     );
+}
+
+fn variants_of(was: &mut Value) -> &mut Vec<Value> {
+    message(was, "Payment")["schema"]["oneOf"].as_array_mut().expect("a list")
+}
+
+/// The impacts of an earlier form of an event that is only received.
+fn received(change: impl FnOnce(&mut Value)) -> Vec<Impact> {
+    changes(|was| change(message(was, "PaymentArrived"))).into_iter().map(|(impact, _)| impact).collect()
+}
+
+#[test]
+fn a_definition_may_be_called_otherwise() {
+    let renamed = changes(|was| {
+        let schema = &mut message(was, "OrderChanged")["schema"];
+        let text = schema.to_string().replace("#/definitions/Line", "#/definitions/Item");
+        *schema = serde_json::from_str(&text.replace("\"Line\":", "\"Item\":")).expect("it is json");
+    });
+    assert_eq!(renamed, []);
+    // Where it is referred to does not matter.
+    let definitions = |name: &str| json!({ name: { "type": "object", "properties": { "id": { "type": "integer" } } } });
+    let one = |name: &str| json!({ "$ref": format!("#/definitions/{name}") });
+    let schema = |name: &str| {
+        json!({ "definitions": definitions(name), "properties": {
+            "pair": { "type": "array", "items": [one(name), { "type": "string" }] },
+            "by_number": { "type": "object", "patternProperties": { "^[0-9]+$": one(name) } },
+            "told": { "allOf": [one(name)], "description": "said" },
+            "plain": one(name),
+        } })
+    };
+    let mut catalog = builder().catalog();
+    let event = catalog.events.iter_mut().find(|event| event.name == "OrderChanged").expect("it is known");
+    event.schema = Some(schema("Line"));
+    let changes = |old: Value| {
+        let old = earlier(|was| message(was, "OrderChanged")["schema"] = old);
+        catalog.changes_since(&old).expect("it is a catalog").all().len()
+    };
+    assert_eq!(changes(schema("Item")), 0);
+    let mut other = schema("Item");
+    other["properties"]["told"] = one("Item");
+    assert_eq!(changes(other.clone()), 0, "what is described now");
+    other["definitions"]["Item"]["properties"]["id"]["type"] = json!("string");
+    assert_eq!(changes(other), 1, "and told once");
+}
+
+#[test]
+fn what_is_sent_may_say_less_and_what_is_received_may_allow_more() {
+    let fewer = changes(|was| variants_of(was).push(json!({ "type": "object", "required": ["Lost"] })));
+    assert_eq!(fewer.len(), 1);
+    assert!(fewer[0].0 == Impact::Nobody && fewer[0].1.ends_with("it has fewer alternatives"), "{fewer:?}");
+    let nobody = [Impact::Nobody];
+    let senders = [Impact::Senders];
+    assert_eq!(
+        received(|event| event["schema"]["properties"]["old"] = json!({})),
+        nobody,
+        "a field that is no longer read"
+    );
+    assert_eq!(received(|e| e["schema"]["required"] = json!(["order_id", "gone"])), [], "and no longer needed");
+    let integer = |event: &mut Value, kind: Value| event["schema"]["properties"]["order_id"]["type"] = kind;
+    assert_eq!(received(|event| integer(event, json!("string"))), senders);
+    assert_eq!(received(|event| integer(event, json!(["integer", "null"]))), senders, "no longer null");
+    assert_eq!(received(|event| event["schema"]["properties"]["order_id"]["maximum"] = json!(9)), nobody, "loosened");
+    for field in ["topic", "kind"] {
+        assert_eq!(received(|event| event[field] = json!("ecst_event")), senders, "{field}");
+    }
+    assert_eq!(received(|event| event["key"] = json!("order_id")), nobody);
+    assert_eq!(received(|event| event["name"] = json!("Paid")), senders);
+    assert_eq!(received(|event| event["name"] = json!("MoneyCame")), nobody, "it is still read under the name");
+}
+
+#[test]
+fn a_direction_that_is_lost_breaks_those_on_the_other_side() {
+    let of = |name: &str, direction: Value| changes(|was| message(was, name)["direction"] = direction);
+    let lost = of("PaymentArrived", json!("both"));
+    assert_eq!(lost, [(Impact::Consumers, "the notification event `PaymentArrived`: it is no longer sent".to_owned())]);
+    let lost = of("OrderChanged", json!("received"));
+    assert_eq!(
+        lost,
+        [
+            (Impact::Senders, "the ECST event `OrderState`: it is no longer received: nobody handles it".to_owned()),
+            (Impact::Nobody, "the ECST event `OrderState`: it is now sent".to_owned()),
+        ]
+    );
+    assert_eq!(of("PaymentArrived", Value::Null)[0].0, Impact::Nobody);
+    // Nothing was observed, so that it still seems to be sent.
+    let caused = json!(["catalog::world::OrderState"]);
+    let lost = changes(|was| message(was, "ShipOrder")["handlers"][0]["causes"] = caused);
+    assert_eq!(lost[0], (Impact::Consumers, "the ECST event `OrderState`: no handler emits it any more".to_owned()));
+}
+
+#[test]
+fn a_schema_that_is_gone_is_told_in_a_few_words() {
+    let schema = json!({ "type": "object" });
+    let lost = changes(|was| message(was, "WithoutSchema")["schema"] = schema);
+    assert_eq!(lost.len(), 1);
+    assert!(lost[0].0 == Impact::Consumers && lost[0].1.len() < 150, "{lost:?}");
+    let new = changes(|was| message(was, "OrderChanged")["schema"] = Value::Null);
+    assert_eq!(new, [(Impact::Nobody, "the ECST event `OrderState`: its shape is now told".to_owned())]);
+}
+
+#[test]
+fn a_middleware_is_told_once() {
+    let gone = changes(|was| {
+        was["middleware"].as_array_mut().expect("a list").insert(0, json!({ "name": "shop::Old" }));
+        for name in ["PlaceOrder", "ShipOrder"] {
+            message(was, name)["handlers"][0]["middleware"]
+                .as_array_mut()
+                .expect("a list")
+                .insert(0, json!("shop::Old"));
+        }
+    });
+    assert_eq!(gone, [(Impact::Nobody, "the middleware \"shop::Old\" is gone".to_owned())]);
+    let fewer =
+        changes(|was| message(was, "OrderPlaced")["handlers"][0]["middleware"] = json!(["catalog::world::Audit"]));
+    assert_eq!(fewer.len(), 1, "this handler alone has lost it: {fewer:?}");
+}
+
+#[test]
+fn what_a_handler_causes_is_told_one_by_one() {
+    let causes = |was: Value| changes(|catalog| message(catalog, "ShipOrder")["handlers"][0]["causes"] = was);
+    let lost = causes(json!(["shop::Gone"]));
+    assert!(lost.len() == 1 && lost[0].1.ends_with("what it causes is no longer observed"), "{lost:?}");
 }
 
 #[test]

@@ -11,6 +11,9 @@ fn catalog(arguments: &[&str]) -> Output {
     command.args(arguments).env_remove("NO_COLOR").output().expect("the program can be run")
 }
 
+const EDGE: &str =
+    r#"{"handlers": [{"message": "catalog::world::PlaceOrder", "causes": ["catalog::world::OrderPlaced"]}]}"#;
+
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("it is utf-8")
 }
@@ -55,7 +58,7 @@ fn an_unknown_name_is_answered_with_the_nearest() {
 
 #[test]
 fn check_reports_problems_with_an_exit_code() {
-    assert_eq!(printed(&["check"]), "the mediator can be built: 6 requests, 10 events\n");
+    assert_eq!(printed(&["check"]), "the mediator can be built: 6 requests, 11 events\n");
     let mut faulty = Command::new(env!("CARGO_BIN_EXE_catalog"));
     let output = faulty.arg("check").env("FAULTY", "1").output().expect("the program can be run");
     assert_eq!(output.status.code(), Some(1));
@@ -89,17 +92,21 @@ fn each_rendering_is_written_to_the_output() {
 fn edges_come_from_a_file() {
     let file = std::env::temp_dir().join(format!("diator-cli-edges-{}.json", std::process::id()));
     let path = file.to_str().expect("it is utf-8");
-    let edge = r#"[{"message": "catalog::world::PlaceOrder", "causes": "catalog::world::OrderPlaced"}]"#;
-    std::fs::write(&file, edge).expect("it can be written");
+    std::fs::write(&file, EDGE).expect("it can be written");
     let description = printed(&["describe", "PlaceOrder", "--edges", path]);
-    assert!(description.contains("domain event OrderPlaced -> Note, Ship, Mail"), "{description}");
-    std::fs::write(&file, edge.replace("OrderPlaced", "Gone")).expect("it can be written");
+    assert!(description.contains("domain event OrderPlaced\n      -> Note"), "{description}");
+    std::fs::write(&file, EDGE.replace("OrderPlaced", "Gone")).expect("it can be written");
     let stale = refused(&["mermaid", "--edges", path], 2);
     assert!(stale.contains("note them down again"), "{stale}");
     let described = catalog(&["describe", "PlaceOrder", "--edges", path]);
     assert!(described.status.success(), "who mends the program still wants to see it: {described:?}");
-    assert!(text(&described.stderr).starts_with("warning: the edges do not fit"), "{described:?}");
+    assert!(text(&described.stderr).starts_with("warning: some edges do not fit"), "{described:?}");
     assert!(text(&described.stdout).contains("PlaceOrderHandler"), "{described:?}");
+    let mixed = EDGE.replace(r#"{"handlers": ["#, r#"{"handlers": [{"message": "Gone", "causes": []}, "#);
+    std::fs::write(&file, mixed).expect("it can be written");
+    let described = catalog(&["describe", "PlaceOrder", "--edges", path]);
+    assert!(text(&described.stderr).contains("Gone: its handler is not in the catalog"), "{described:?}");
+    assert!(text(&described.stdout).contains("domain event OrderPlaced"), "the others are shown: {described:?}");
     std::fs::write(&file, "{}").expect("it can be written");
     assert!(refused(&["json", "--edges", path], 2).contains(path));
     std::fs::remove_file(&file).expect("it was written");
@@ -112,12 +119,11 @@ fn a_program_may_bring_its_edges() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_catalog"));
         command.args(arguments).env("EDGES", edges).output().expect("the program can be run")
     };
-    let edge = r#"[{"message": "catalog::world::PlaceOrder", "causes": "catalog::world::OrderPlaced"}]"#;
-    let known = with(edge, &["describe", "PlaceOrder"]);
-    assert!(text(&known.stdout).contains("domain event OrderPlaced -> Note, Ship, Mail"), "{known:?}");
-    let named = with(edge, &["describe", "PlaceOrder", "--edges", "/dev/null"]);
+    let known = with(EDGE, &["describe", "PlaceOrder"]);
+    assert!(text(&known.stdout).contains("domain event OrderPlaced\n      -> Note"), "{known:?}");
+    let named = with(EDGE, &["describe", "PlaceOrder", "--edges", "/dev/null"]);
     assert_eq!(named.status.code(), Some(2), "what the command line names goes before: {named:?}");
-    for edges in ["", "{}", &edge.replace("OrderPlaced", "Gone")] {
+    for edges in ["", "{}", &EDGE.replace("OrderPlaced", "Gone")] {
         let output = with(edges, &["json"]);
         assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""), "{edges}");
         assert!(text(&output.stderr).starts_with("error: "), "{output:?}");

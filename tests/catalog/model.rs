@@ -63,6 +63,7 @@ fn events_come_with_their_handlers_in_the_order_in_which_they_run() {
     assert_eq!((changed.kind, changed.topic), (MessageKind::EcstEvent, Some("orders")));
     assert_eq!(changed.type_name, "catalog::world::OrderState");
     assert_eq!(event(&catalog, "PaymentArrived").aliases, ["MoneyCame"]);
+    assert_eq!((event(&catalog, "OrderPlacedNotification").key, changed.key), (Some("order_id"), None));
     assert!(event(&catalog, "WithoutSchema").schema.is_none() && changed.schema.is_some());
 }
 

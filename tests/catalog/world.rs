@@ -77,6 +77,7 @@ pub(crate) struct OrderPlacedNotification {
 #[serde(deny_unknown_fields)]
 pub(crate) struct OrderState {
     pub(crate) order_id: u64,
+    pub(crate) at: (f64, f64),
     pub(crate) lines: Vec<Line>,
     pub(crate) note: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +117,13 @@ pub(crate) struct Wrapped(pub(crate) Line);
 #[derive(Debug, Serialize, NotificationEvent)]
 pub(crate) struct WithoutSchema {
     pub(crate) anything: u8,
+}
+
+#[derive(Debug, Serialize, JsonSchema, NotificationEvent)]
+#[event(schema)]
+pub(crate) struct Counted {
+    #[serde(flatten)]
+    pub(crate) articles: std::collections::BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema, NotificationEvent)]

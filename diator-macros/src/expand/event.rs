@@ -36,7 +36,7 @@ fn expand(event: &Event) -> TokenStream {
     let name = arguments.name.as_ref().map_or_else(|| expand::name(ident), |name| name.value.value());
     let optional = optional_items(&root, arguments);
     let marks = mark::marks(&root, &arguments.marks);
-    let key = arguments.key.as_ref().map(|key| key_method(event, key));
+    let key = arguments.key.as_ref().map(|key| key_items(event, key));
     let submitted = event.generics.params.is_empty().then(|| submit(&root, ident));
     quote! {
         const _: () = {
@@ -92,7 +92,7 @@ fn optional_items(root: &Path, arguments: &EventArguments) -> TokenStream {
     quote!(#topic #aliases #must_be_handled #schema)
 }
 
-fn key_method(event: &Event, argument: &Argument<Key>) -> TokenStream {
+fn key_items(event: &Event, argument: &Argument<Key>) -> TokenStream {
     let Key { field, path } = &argument.value;
     // An error about a key that cannot be shown as text underlines it.
     let place = paths::located(field.span());
@@ -108,7 +108,9 @@ fn key_method(event: &Event, argument: &Argument<Key>) -> TokenStream {
         }
         Data::Struct(_) | Data::Union(_) => to_string(quote_spanned!(place=> &self.#field #(.#path)*)),
     };
+    let name = argument.value.to_string();
     quote! {
+        const KEY: ::core::option::Option<&'static str> = ::core::option::Option::Some(#name);
         fn key(&self) -> ::core::option::Option<::std::string::String> {
             ::core::option::Option::Some(#text)
         }

@@ -44,9 +44,11 @@ struct Document {
 impl Document {
     fn add(&mut self, catalog: &Catalog, event: &EventEntry) {
         let key = self.free_key(event.name);
+        // Also one that no handler emits: it may be emitted from outside of them.
+        let sent = event.handlers.is_empty() || catalog.is_sent(event);
         let source = catalog.broker.as_ref().and_then(|broker| broker.cloud_events_source.as_deref());
-        self.schemas.insert(key.clone(), fields(event, &key));
-        self.messages.insert(key.clone(), message(event, &key, source));
+        self.schemas.insert(key.clone(), fields(event, &key, source.is_none()));
+        self.messages.insert(key.clone(), message(event, &key, source, &name(event, sent)));
         let channel = self.channel(event, &key);
         let mut operation = |action: &str| {
             let operation = json!({
@@ -56,7 +58,7 @@ impl Document {
             });
             self.operations.insert(format!("{action}.{key}"), operation);
         };
-        if catalog.is_sent(event) {
+        if sent {
             operation("send");
         }
         if !event.handlers.is_empty() {
@@ -89,11 +91,29 @@ impl Document {
 }
 
 /// The event's own fields; what they refer to is found from the document's root.
-fn fields(event: &EventEntry, key: &str) -> Value {
+fn fields(event: &EventEntry, key: &str, stamped: bool) -> Value {
     let mut schema = event.schema.clone().unwrap_or_else(|| json!({ "type": "object" }));
+    if stamped {
+        leave_stamp(&mut schema);
+    }
     anchor(&mut schema, &format!("#/components/schemas/{key}"));
     schema
 }
+
+/// The values of a flattened map have a schema, which the envelope's fields that stand beside them need not have.
+fn leave_stamp(schema: &mut Value) {
+    if schema["additionalProperties"].is_object() {
+        for name in STAMP {
+            schema["properties"][name] = json!({});
+        }
+    }
+    for several in ["oneOf", "anyOf", "allOf"] {
+        schema.get_mut(several).and_then(Value::as_array_mut).into_iter().flatten().for_each(leave_stamp);
+    }
+}
+
+/// What the Python library's format adds to the fields of an event.
+const STAMP: [&str; 2] = ["event_id", "event_timestamp"];
 
 fn anchor(schema: &mut Value, root: &str) {
     match schema {
@@ -108,15 +128,24 @@ fn anchor(schema: &mut Value, root: &str) {
     }
 }
 
-fn message(event: &EventEntry, key: &str, source: Option<&str>) -> Value {
+/// One that is only received is also read under its other names.
+fn name(event: &EventEntry, sent: bool) -> Value {
+    let names: Vec<_> = std::iter::once(event.name).chain(event.aliases.iter().copied()).collect();
+    if sent || names.len() == 1 { json!({ "const": event.name }) } else { json!({ "enum": names }) }
+}
+
+fn message(event: &EventEntry, key: &str, source: Option<&str>, name: &Value) -> Value {
     let fields = json!({ "$ref": format!("#/components/schemas/{key}") });
     let payload = match source {
-        None => python(event, &fields),
-        Some(source) => cloud_event(event, &fields, source),
+        None => python(event, &fields, name),
+        Some(source) => cloud_event(event, &fields, source, name),
     };
     let mut message = json!({ "name": event.name, "contentType": content_type(source), "payload": payload });
     if let Some(Value::String(description)) = event.schema.as_ref().map(|schema| &schema["description"]) {
         message["description"] = json!(description);
+    }
+    if let Some(key) = event.key {
+        message["x-key"] = json!(key);
     }
     if !event.aliases.is_empty() {
         message["x-aliases"] = json!(event.aliases);
@@ -125,7 +154,7 @@ fn message(event: &EventEntry, key: &str, source: Option<&str>) -> Value {
 }
 
 /// `{ message_type, message_name, message_id, payload }`.
-fn python(event: &EventEntry, fields: &Value) -> Value {
+fn python(event: &EventEntry, fields: &Value, name: &Value) -> Value {
     let stamp = json!({
         "type": "object",
         "properties": {
@@ -136,13 +165,13 @@ fn python(event: &EventEntry, fields: &Value) -> Value {
                 "description": "in UTC",
             },
         },
-        "required": ["event_id", "event_timestamp"],
+        "required": STAMP,
     });
     json!({
         "type": "object",
         "properties": {
             "message_type": { "const": event.kind.as_str() },
-            "message_name": { "const": event.name },
+            "message_name": name,
             "message_id": { "type": "string", "format": "uuid" },
             "payload": { "allOf": [stamp, fields] },
         },
@@ -151,7 +180,7 @@ fn python(event: &EventEntry, fields: &Value) -> Value {
 }
 
 /// `CloudEvents` 1.0 in structured mode.
-fn cloud_event(event: &EventEntry, fields: &Value, source: &str) -> Value {
+fn cloud_event(event: &EventEntry, fields: &Value, source: &str, name: &Value) -> Value {
     let id = json!({ "type": "string", "format": "uuid" });
     json!({
         "type": "object",
@@ -159,10 +188,10 @@ fn cloud_event(event: &EventEntry, fields: &Value, source: &str) -> Value {
             "specversion": { "const": "1.0" },
             "id": id,
             "source": { "const": source },
-            "type": { "const": event.name },
+            "type": name,
             "time": { "type": "string", "format": "date-time" },
             "datacontenttype": { "const": "application/json" },
-            "subject": { "type": "string", "minLength": 1, "description": "the event's key" },
+            "subject": subject(event),
             "messagetype": { "const": event.kind.as_str() },
             "correlationid": id,
             "causationid": id,
@@ -171,6 +200,11 @@ fn cloud_event(event: &EventEntry, fields: &Value, source: &str) -> Value {
         },
         "required": ["specversion", "id", "source", "type", "time", "datacontenttype", "messagetype", "data"],
     })
+}
+
+fn subject(event: &EventEntry) -> Value {
+    let key = event.key.map(|key| format!(": {key}")).unwrap_or_default();
+    json!({ "type": "string", "minLength": 1, "description": format!("the event's key{key}") })
 }
 
 fn content_type(source: Option<&str>) -> &'static str {

@@ -86,8 +86,14 @@ impl Wiring {
         }
         let middleware =
             self.layers.iter().map(|layer| MiddlewareEntry { name: layer.name, source: Source::of(layer.location) });
-        let catalog = sorted(requests.into_values().collect(), events.into_values().collect());
-        Catalog { middleware: middleware.collect(), ..catalog }
+        let mut catalog = Catalog {
+            requests: requests.into_values().collect(),
+            events: events.into_values().collect(),
+            middleware: middleware.collect(),
+            broker: None,
+        };
+        catalog.sort();
+        catalog
     }
 
     /// The requests that the registry, a handler or a replacement knows.
@@ -109,18 +115,8 @@ impl Wiring {
     }
 
     fn request(&self, request: &RequestDescriptor, source: Option<Source>) -> RequestEntry {
-        RequestEntry {
-            name: request.message,
-            type_name: (request.name)(),
-            kind: request.kind.into(),
-            response: (request.response)(),
-            error: (request.error)(),
-            idempotent: request.idempotent,
-            marks: texts(request.marks),
-            remote: source.as_ref().is_some_and(|source| self.remote.iter().any(|name| name == source.crate_name)),
-            source,
-            handlers: Vec::new(),
-        }
+        let remote = source.as_ref().is_some_and(|source| self.remote.iter().any(|name| name == source.crate_name));
+        RequestEntry { remote, ..request_of(request, source) }
     }
 
     /// The events that the registry or a handler knows.
@@ -130,7 +126,7 @@ impl Wiring {
         let handled = self.handlers.iter().filter_map(HandlerDescriptor::handled_event).map(|event| (event, None));
         let mut events = HashMap::new();
         for (event, source) in declared.chain(handled) {
-            events.entry((event.id)()).or_insert_with(|| entry_of(event, source));
+            events.entry((event.id)()).or_insert_with(|| event_of(event, source));
         }
         events
     }
@@ -152,7 +148,7 @@ impl Wiring {
             after_commit,
             dependencies: dependencies.collect(),
             middleware: self.applying(&MessageInfo::of(handler)),
-            causes: Vec::new(),
+            causes: None,
             source: Source::of(handler.location()),
         }
     }
@@ -164,7 +160,7 @@ impl Wiring {
             after_commit: false,
             dependencies: Vec::new(),
             middleware: self.applying(&MessageInfo::of_request(&replaced.request, replaced.handler, None)),
-            causes: Vec::new(),
+            causes: None,
             source: None,
         }
     }
@@ -182,13 +178,37 @@ fn texts(marks: &[Mark]) -> Vec<&'static str> {
     marks.iter().map(|mark| mark.text).collect()
 }
 
-fn entry_of(event: &EventDescriptor, source: Option<Source>) -> EventEntry {
+pub(super) fn declared_request(request: &RequestDescriptor) -> RequestEntry {
+    request_of(request, Source::of(request.location))
+}
+
+pub(super) fn declared_event(event: &EventDescriptor) -> EventEntry {
+    event_of(event, Source::of(event.location))
+}
+
+pub(super) fn request_of(request: &RequestDescriptor, source: Option<Source>) -> RequestEntry {
+    RequestEntry {
+        name: request.message,
+        type_name: (request.name)(),
+        kind: request.kind.into(),
+        response: (request.response)(),
+        error: (request.error)(),
+        idempotent: request.idempotent,
+        marks: texts(request.marks),
+        remote: false,
+        source,
+        handlers: Vec::new(),
+    }
+}
+
+pub(super) fn event_of(event: &EventDescriptor, source: Option<Source>) -> EventEntry {
     EventEntry {
         name: event.name,
         type_name: (event.type_name)(),
         kind: MessageKind::of_event(event.message_type),
         topic: event.topic,
-        aliases: event.aliases,
+        key: event.key,
+        aliases: event.aliases.to_vec(),
         must_be_handled: event.must_be_handled,
         marks: texts(event.marks),
         #[cfg(feature = "asyncapi")]
@@ -200,14 +220,17 @@ fn entry_of(event: &EventDescriptor, source: Option<Source>) -> EventEntry {
     }
 }
 
-/// The linker decides on the order of the registry; nothing that is shown may depend on it.
-fn sorted(mut requests: Vec<RequestEntry>, mut events: Vec<EventEntry>) -> Catalog {
-    requests.sort_by_key(|request| (request.kind, request.name, request.type_name, request.source.clone()));
-    events.sort_by_key(|event| (event.kind, event.name, event.type_name, event.source.clone()));
-    let of_requests = requests.iter_mut().map(|request| &mut request.handlers);
-    for handlers in of_requests.chain(events.iter_mut().map(|event| &mut event.handlers)) {
-        handlers
-            .sort_by_key(|handler| (handler.after_commit, handler.order, handler.type_name, handler.source.clone()));
+impl Catalog {
+    /// The linker decides on the order of the registry; nothing that is shown may depend on it.
+    pub(super) fn sort(&mut self) {
+        let Self { requests, events, .. } = self;
+        requests.sort_by_key(|request| (request.kind, request.name, request.type_name, request.source.clone()));
+        events.sort_by_key(|event| (event.kind, event.name, event.type_name, event.source.clone()));
+        let of_requests = requests.iter_mut().map(|request| &mut request.handlers);
+        for handlers in of_requests.chain(events.iter_mut().map(|event| &mut event.handlers)) {
+            handlers.sort_by_key(|handler| {
+                (handler.after_commit, handler.order, handler.type_name, handler.source.clone())
+            });
+        }
     }
-    Catalog { requests, events, middleware: Vec::new(), broker: None }
 }

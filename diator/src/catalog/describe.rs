@@ -5,7 +5,7 @@ use super::consequences::consequences;
 use super::json::lifetime;
 use super::labels::{Labels, clean, words};
 use super::phrases::{Guarantees, Place};
-use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source, shape};
+use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source, phrases, shape};
 
 /// One message in full: who handles it, with what, and what happens then; made by [`Catalog::describe`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,14 +18,16 @@ impl fmt::Display for Description {
 }
 
 impl Catalog {
-    /// Describes what is called so: a message, by its type with or without the path or by a name under which it is
-    /// read from the wire, or the message of a handler.
+    /// Describes what is called so: a message, by its type with all, some or nothing of the path or by a name under which
+    /// it is read from the wire, or the message of a handler.
     ///
     /// Several that share the name are all described. `None` if nothing is called so.
     #[must_use]
     pub fn describe(&self, name: &str) -> Option<Description> {
         let writer = Writer { catalog: self, labels: Labels::of(self) };
-        let called = |type_name: &str| type_name == name || writer.is_short(type_name, name);
+        let end = format!("::{name}");
+        let called =
+            |type_name: &str| type_name == name || type_name.ends_with(&end) || writer.is_short(type_name, name);
         let handles = |handlers: &[HandlerEntry]| handlers.iter().any(|handler| called(handler.type_name));
         let requests = self.requests.iter().filter(|r| called(r.type_name)).map(|r| writer.request(r));
         let named = |event: &EventEntry| event.name == name || event.aliases.contains(&name);
@@ -78,8 +80,12 @@ impl Writer<'_> {
 
     fn event(&self, event: &EventEntry) -> String {
         let mut text = self.title(words(event.kind)[0], event.type_name, event.source.as_ref());
-        if event.is_on_the_wire() {
-            text += &self.wire(event);
+        match event.is_on_the_wire() {
+            true => text += &self.wire(event),
+            false if event.name != self.labels.label(event.type_name) => {
+                text += &format!("  named        \"{}\"\n", clean(event.name));
+            }
+            false => {}
         }
         if event.must_be_handled {
             text += "  required     a handler: `build()` insists on it\n";
@@ -92,8 +98,10 @@ impl Writer<'_> {
             text += "  handled by   nobody in this process\n";
         }
         let by = self.causers(event.type_name);
-        if !by.is_empty() {
-            text += &format!("  caused by    {}\n", by.join(", "));
+        match event.is_on_the_wire() && event.handlers.is_empty() && self.catalog.is_observed() {
+            _ if !by.is_empty() => text += &format!("  caused by    {}\n", by.join(", ")),
+            true => text += "  caused by    no handler that was observed\n",
+            false => {}
         }
         text + &self.consequences(event.type_name, &event.handlers)
     }
@@ -104,9 +112,7 @@ impl Writer<'_> {
 
     fn wire(&self, event: &EventEntry) -> String {
         let mut text = format!("  on the wire  \"{}\"", clean(event.name));
-        if let Some(topic) = event.topic {
-            text += &format!(", topic \"{}\"", clean(topic));
-        }
+        text += &phrases::topic(event);
         if !event.aliases.is_empty() {
             text += &format!(", also read as {}", clean(&event.aliases.join(", ")));
         }
@@ -114,13 +120,21 @@ impl Writer<'_> {
             let name = broker.type_name.map_or_else(|| "an outbox".to_owned(), crate::registry::short);
             text += &format!("\n  goes to      {} as {}", clean(&name), broker.content_type);
             text += &format!("\n               {}", Guarantees(&broker.guarantees));
+            let envelope = match broker.cloud_events_source {
+                None => "message_type, message_name, message_id, payload { event_id, event_timestamp, its own fields }",
+                Some(_) => "a CloudEvent 1.0: specversion, id, source, type, time, …, data { its own fields }",
+            };
+            text += &format!("\n  written as   {envelope}");
         }
         text.push('\n');
+        if let Some(key) = event.key {
+            text += &format!("  key          `{}`, by which brokers that can keep the order\n", clean(key));
+        }
         if event.schema.is_none() {
-            text += "  its shape    not known: `#[event(schema)]` tells it\n";
+            text += "  its fields   not known: `#[event(schema)]` tells them\n";
         }
         for (number, line) in event.schema.iter().flat_map(shape::lines).enumerate() {
-            let heading = if number == 0 { "its shape" } else { "" };
+            let heading = if number == 0 { "its fields" } else { "" };
             text += &format!("  {heading:<11}  {}\n", clean(&line));
         }
         text
@@ -148,12 +162,15 @@ impl Writer<'_> {
     }
 
     fn consequences(&self, message: &str, handlers: &[HandlerEntry]) -> String {
-        let tree = consequences(self.catalog, &self.labels, message, handlers);
-        match (tree.is_empty(), handlers.is_empty() || self.catalog.is_observed()) {
-            (false, _) => format!("  what happens then, by name\n{tree}"),
-            (true, true) => tree,
-            (true, false) => "  what happens then is not known: nothing was observed\n".to_owned(),
+        if handlers.is_empty() {
+            return String::new();
         }
+        if handlers.iter().all(|handler| handler.causes.is_none()) {
+            let who = if self.catalog.is_observed() { "no handler of it" } else { "nothing" };
+            return format!("  what happens then is not known: {who} was observed\n{}", phrases::TO_OBSERVE);
+        }
+        let tree = consequences(self.catalog, &self.labels, message, handlers);
+        format!("  what happens then{}", if tree.is_empty() { ": nothing\n".to_owned() } else { format!("\n{tree}") })
     }
 
     fn causers(&self, type_name: &str) -> Vec<String> {

@@ -42,8 +42,10 @@ pub struct EventEntry {
     pub kind: MessageKind,
     /// Where a broker publishes it, if `#[event(topic = "…")]` says so.
     pub topic: Option<&'static str>,
+    /// The field that decides which events a broker keeps in order, as `#[event(key = …)]` names it.
+    pub key: Option<&'static str>,
     /// Other names under which it is accepted.
-    pub aliases: &'static [&'static str],
+    pub aliases: Vec<&'static str>,
     /// Whether `build()` insists on a handler.
     pub must_be_handled: bool,
     /// What `#[event(mark = …)]` says of it, in the order given.
@@ -62,6 +64,11 @@ impl EventEntry {
     pub fn is_on_the_wire(&self) -> bool {
         self.kind != MessageKind::DomainEvent
     }
+
+    /// Whether it comes from the message broker.
+    pub(super) fn arrives(&self) -> bool {
+        self.is_on_the_wire() && !self.handlers.is_empty()
+    }
 }
 
 /// A handler of one message.
@@ -79,10 +86,18 @@ pub struct HandlerEntry {
     /// The middleware that wraps it, outermost first, by [name](MiddlewareEntry::name), whether or not it is
     /// [active](crate::middleware::Middleware::is_active) at present.
     pub middleware: Vec<&'static str>,
-    /// What it emits and sends, as far as it was [observed](super::Edges): types, with their paths.
-    pub causes: Vec<&'static str>,
+    /// What it emits and sends, as far as it was [observed](super::Edges): types, with their paths; `None` if it never
+    /// ran while somebody observed.
+    pub causes: Option<Vec<&'static str>>,
     /// Where it was declared; `None` for one that stands in another's place.
     pub source: Option<Source>,
+}
+
+impl HandlerEntry {
+    /// What it is known to cause.
+    pub(super) fn causes(&self) -> impl Iterator<Item = &'static str> {
+        self.causes.iter().flatten().copied()
+    }
 }
 
 /// What a handler gets injected into one field.
@@ -133,7 +148,7 @@ pub struct BrokerEntry {
 pub struct Source {
     /// The crate, as `use` knows it; empty for what a program adds to its builder: that knows only file and line.
     pub crate_name: &'static str,
-    /// The file, with `/` between its parts; that of a downloaded crate begins with the crate's name.
+    /// The file, with `/` between its parts; that of a crate outside the workspace begins with the crate's directory.
     pub file: String,
     /// The line, counted from 1.
     pub line: u32,
@@ -152,14 +167,21 @@ impl std::fmt::Display for Source {
     }
 }
 
-/// The path without what differs between machines: where cargo keeps what it downloads, and the separator.
+/// The path without what differs between machines: the separator, and where a crate lies that does not belong to the
+/// workspace, such as one that cargo has downloaded.
 fn portable(file: &str) -> String {
     let file = file.replace('\\', "/");
-    match file.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')) {
-        Some((_registry, path)) => path.to_owned(),
+    let is_absolute = file.starts_with('/') || file.get(1..2) == Some(":");
+    let parts: Vec<_> = file.split('/').collect();
+    let is_root = |place: &usize| SOURCES.contains(&parts[*place]) && !SOURCES.contains(&parts[place - 1]);
+    match (1..parts.len()).rev().find(is_root).filter(|_| is_absolute) {
+        Some(root) => parts[root - 1..].join("/"),
         None => file,
     }
 }
+
+/// The directories of a crate that hold its sources.
+const SOURCES: [&str; 4] = ["src", "tests", "examples", "benches"];
 
 #[cfg(test)]
 mod tests {
@@ -173,6 +195,13 @@ mod tests {
         );
         assert_eq!(portable(r"crates\orders\src\lib.rs"), "crates/orders/src/lib.rs");
         assert_eq!(portable("src/main.rs"), "src/main.rs");
+        assert_eq!(portable("crates/orders/src/lib.rs"), "crates/orders/src/lib.rs");
+        // Beside the workspace, and of a crate that cargo has from git.
+        assert_eq!(portable("/home/ada/src/orders/src/join/mod.rs"), "orders/src/join/mod.rs");
+        assert_eq!(portable(r"C:\work\orders\src\tests\join.rs"), "orders/src/tests/join.rs");
+        assert_eq!(portable("/home/ada/.cargo/git/checkouts/shop-1/0a1b/orders/tests/join.rs"), "orders/tests/join.rs");
+        assert_eq!(portable("/tmp/out/generated.rs"), "/tmp/out/generated.rs");
+        assert_eq!((portable("/"), portable(""), portable("é")), ("/".to_owned(), String::new(), "é".to_owned()));
     }
 
     #[test]

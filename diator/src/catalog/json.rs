@@ -13,14 +13,27 @@ impl Catalog {
     pub(super) fn to_value(&self) -> Value {
         json!({
             "requests": self.requests.iter().map(request).collect::<Vec<_>>(),
-            "events": self.events.iter().map(event).collect::<Vec<_>>(),
+            "events": self.events.iter().map(|event| self.event(event)).collect::<Vec<_>>(),
             "middleware": self.middleware.iter().map(middleware).collect::<Vec<_>>(),
             "broker": self.broker.as_ref().map(broker),
         })
     }
 }
 
-fn request(request: &RequestEntry) -> Value {
+impl Catalog {
+    fn event(&self, entry: &EventEntry) -> Value {
+        let mut value = event(entry);
+        value["direction"] = match (self.is_sent(entry), entry.arrives()) {
+            (true, true) => json!("both"),
+            (true, false) => json!("sent"),
+            (false, true) => json!("received"),
+            (false, false) => Value::Null,
+        };
+        value
+    }
+}
+
+pub(super) fn request(request: &RequestEntry) -> Value {
     json!({
         "name": request.name,
         "type": request.type_name,
@@ -35,12 +48,13 @@ fn request(request: &RequestEntry) -> Value {
     })
 }
 
-fn event(event: &EventEntry) -> Value {
+pub(super) fn event(event: &EventEntry) -> Value {
     json!({
         "name": event.name,
         "type": event.type_name,
         "kind": event.kind.as_str(),
         "topic": event.topic,
+        "key": event.key,
         "aliases": event.aliases,
         "must_be_handled": event.must_be_handled,
         "marks": event.marks,
@@ -118,7 +132,7 @@ pub(super) fn pretty(value: &Value) -> String {
     format!("{:#}\n", sorted(value))
 }
 
-fn sorted(value: &Value) -> Value {
+pub(super) fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().map(|(name, value)| (name.clone(), sorted(value))).collect();

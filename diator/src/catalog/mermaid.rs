@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use super::ids::Ids;
 use super::labels::{Labels, words};
 use super::{Catalog, HandlerEntry};
 use crate::middleware::MessageKind;
@@ -14,26 +15,28 @@ impl Catalog {
         let labels = Labels::of(self);
         let mut chart = "flowchart LR\n".to_owned();
         let messages = self.messages();
-        let ids: HashMap<_, _> = messages.iter().enumerate().map(|(id, message)| (message.type_name, id)).collect();
-        for (id, message) in messages.iter().enumerate() {
+        let ids: HashMap<_, _> = messages.iter().map(|message| (message.type_name, &message.id)).collect();
+        for message in &messages {
+            let id = &message.id;
             let [open, close] = shape(message.kind);
             let title = format!("{} {}", words(message.kind)[0], labels.label(message.type_name));
             let handlers = message.handlers.iter().map(|handler| labels.label(handler.type_name));
             let lines: Vec<_> = std::iter::once(title).chain(handlers).map(|line| escape(&line)).collect();
-            _ = writeln!(chart, "    m{id}{open}\"{}\"{close}", lines.join("<br>"));
+            _ = writeln!(chart, "    {id}{open}\"{}\"{close}", lines.join("<br>"));
         }
         if self.events.iter().any(super::EventEntry::is_on_the_wire) {
             _ = writeln!(chart, "    broker[(\"message broker\")]");
         }
-        for (id, message) in messages.iter().enumerate() {
+        for message in &messages {
+            let id = &message.id;
             for target in message.causes().filter_map(|cause| ids.get(cause)) {
-                _ = writeln!(chart, "    m{id} --> m{target}");
+                _ = writeln!(chart, "    {id} --> {target}");
             }
             if message.sent {
-                _ = writeln!(chart, "    m{id} -.-> broker");
+                _ = writeln!(chart, "    {id} -.-> broker");
             }
             if message.arrives() {
-                _ = writeln!(chart, "    broker -.-> m{id}");
+                _ = writeln!(chart, "    broker -.-> {id}");
             }
         }
         chart
@@ -41,24 +44,29 @@ impl Catalog {
 
     /// Requests and events alike, in their order.
     pub(super) fn messages(&self) -> Vec<Message<'_>> {
+        let mut ids = Ids::default();
         let requests = self.requests.iter().map(|request| Message {
+            id: String::new(),
             kind: request.kind,
             type_name: request.type_name,
             handlers: &request.handlers,
             sent: false,
         });
         let events = self.events.iter().map(|event| Message {
+            id: String::new(),
             kind: event.kind,
             type_name: event.type_name,
             handlers: &event.handlers,
             sent: self.is_sent(event),
         });
-        requests.chain(events).collect()
+        requests.chain(events).map(|message| Message { id: ids.of(message.type_name), ..message }).collect()
     }
 }
 
 /// A node of the graph.
 pub(super) struct Message<'a> {
+    /// What it is called in a chart, and in the address of its place on the page.
+    pub(super) id: String,
     pub(super) kind: MessageKind,
     pub(super) type_name: &'static str,
     pub(super) handlers: &'a [HandlerEntry],
@@ -74,7 +82,7 @@ impl Message<'_> {
 
     /// What its handlers cause, each once, sorted.
     pub(super) fn causes(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let causes = self.handlers.iter().flat_map(|handler| handler.causes.iter().copied());
+        let causes = self.handlers.iter().flat_map(HandlerEntry::causes);
         causes.collect::<std::collections::BTreeSet<_>>().into_iter()
     }
 }

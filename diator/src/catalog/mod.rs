@@ -19,7 +19,7 @@
 //! # What causes what
 //!
 //! Which events a handler emits stands in its code alone. [`Edges`] notes it down while the program's own tests run,
-//! and [`Catalog::with_edges`] puts it into the catalog.
+//! and [`Catalog::with_edges`] puts it into the catalog. A handler that no test went through is told as not observed.
 
 #[cfg(feature = "asyncapi")]
 mod asyncapi;
@@ -30,6 +30,7 @@ mod describe;
 mod edges;
 mod entry;
 mod html;
+mod ids;
 mod json;
 mod labels;
 mod mermaid;
@@ -42,7 +43,7 @@ mod table;
 pub use self::changes::{Change, Changes, Impact};
 pub(crate) use self::collect::{Added, Replaced, Wiring};
 pub use self::describe::Description;
-pub(crate) use self::edges::Cause;
+pub(crate) use self::edges::{Cause, Observer};
 pub use self::edges::{Edges, StaleEdges};
 pub use self::entry::{BrokerEntry, DependencyEntry, EventEntry, HandlerEntry, MiddlewareEntry, RequestEntry, Source};
 pub use self::html::Html;
@@ -107,15 +108,19 @@ impl Catalog {
         requests.chain(self.events.iter().flat_map(|event| &event.handlers))
     }
 
-    /// Whether it is known what causes what; without handlers there is nothing to know.
+    /// Whether it is known of any handler what it causes; without handlers there is nothing to know.
     fn is_observed(&self) -> bool {
-        self.handlers().next().is_none() || self.handlers().any(|handler| !handler.causes.is_empty())
+        self.handlers().next().is_none() || self.handlers().any(|handler| handler.causes.is_some())
     }
 
-    /// Whether the event leaves for the broker. One that is handled here arrives from there; whether it is also sent is
-    /// known only if that was observed.
+    /// Whether the event leaves for the broker. One that is not handled here is meant to, unless every handler was observed,
+    /// and none emits it.
     fn is_sent(&self, event: &EventEntry) -> bool {
-        let is_caused = || self.handlers().any(|handler| handler.causes.contains(&event.type_name));
-        event.is_on_the_wire() && (event.handlers.is_empty() || is_caused())
+        let assumed = || event.handlers.is_empty() && self.handlers().any(|handler| handler.causes.is_none());
+        event.is_on_the_wire() && (self.handlers().next().is_none() || self.is_caused(event.type_name) || assumed())
+    }
+
+    fn is_caused(&self, type_name: &str) -> bool {
+        self.handlers().flat_map(HandlerEntry::causes).any(|cause| cause == type_name)
     }
 }

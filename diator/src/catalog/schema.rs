@@ -11,7 +11,10 @@ const DEEPEST: usize = 8;
 /// The schema of an event's own fields, with all definitions that it needs.
 pub(super) fn of(schema: EventSchema) -> Value {
     let mut generator = SchemaSettings::draft07().for_serialize().into_generator();
-    let own = (schema.fields)(&mut generator).to_value();
+    let mut own = (schema.fields)(&mut generator);
+    // As is done for the definitions: a type writes its schema in the newest draft.
+    generator.transforms_mut().for_each(|transform| transform.transform(&mut own));
+    let own = own.to_value();
     let definitions = generator.take_definitions(true);
     let mut own = on_the_wire(own, &definitions, DEEPEST);
     if let (Value::Object(own), false) = (&mut own, definitions.is_empty()) {

@@ -25,6 +25,9 @@ fn object(schema: &Value, depth: usize, lines: &mut Vec<String>) {
         lines.push(format!("{}{name}{optional}: {}", "  ".repeat(depth), type_of(field)));
         object(field, depth + 1, lines);
     }
+    if let Some(value) = values(schema).filter(|_| depth == 0 || schema["properties"].is_object()) {
+        lines.push(format!("{}(any other): {}", "  ".repeat(depth), type_of(value)));
+    }
     for alternatives in ["oneOf", "anyOf"] {
         for (number, one) in schema[alternatives].as_array().into_iter().flatten().enumerate() {
             if one["properties"].is_object() {
@@ -45,8 +48,16 @@ fn type_of(schema: &Value) -> String {
     if let Some(values) = schema["enum"].as_array() {
         return values.iter().map(Value::to_string).collect::<Vec<_>>().join(" or ");
     }
+    // A reference that has a description beside it is wrapped.
+    if let Some([only]) = schema["allOf"].as_array().map(Vec::as_slice) {
+        return type_of(only);
+    }
     match (&schema["const"], &schema["type"], schema["format"].as_str()) {
-        (Value::Null, Value::String(name), _) if name == "array" => format!("array of {}", type_of(&schema["items"])),
+        (Value::Null, Value::String(name), _) if name == "array" => elements(&schema["items"]),
+        (Value::Null, Value::String(name), _) if name == "object" => match values(schema) {
+            Some(value) => format!("object of {}", type_of(value)),
+            None => name.clone(),
+        },
         (Value::Null, Value::String(name), Some(format)) => format!("{name} ({format})"),
         (Value::Null, Value::String(name), None) => name.clone(),
         (Value::Null, Value::Array(names), _) => {
@@ -54,5 +65,43 @@ fn type_of(schema: &Value) -> String {
         }
         (Value::Null, ..) => "anything".to_owned(),
         (constant, ..) => constant.to_string(),
+    }
+}
+
+/// A list has elements of one type, a tuple one type for each place.
+fn elements(items: &Value) -> String {
+    match items.as_array() {
+        Some(places) => format!("[{}]", places.iter().map(type_of).collect::<Vec<_>>().join(", ")),
+        None => format!("array of {}", type_of(items)),
+    }
+}
+
+/// What the values of a map are: one whose keys are numbers has a pattern for them.
+fn values(schema: &Value) -> Option<&Value> {
+    let by_pattern = || schema["patternProperties"].as_object()?.values().next();
+    Some(&schema["additionalProperties"]).filter(|values| values.is_object()).or_else(by_pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn elements_of_maps_lists_and_tuples_have_types() {
+        for (schema, shown) in [
+            (json!({ "type": "array", "items": { "type": "string" } }), "array of string"),
+            (json!({ "type": "array", "items": [{ "type": "string" }, { "$ref": "#/definitions/B" }] }), "[string, B]"),
+            (json!({ "type": "object", "additionalProperties": { "type": "null" } }), "object of null"),
+            (
+                json!({ "type": "object", "additionalProperties": false, "patternProperties": { "^\\d+$": { "type": "string" } } }),
+                "object of string",
+            ),
+            (json!({ "type": "object", "additionalProperties": false }), "object"),
+            (json!({ "allOf": [{ "$ref": "#/definitions/B" }], "description": "said" }), "B"),
+        ] {
+            assert_eq!(type_of(&schema), shown, "{schema}");
+        }
     }
 }

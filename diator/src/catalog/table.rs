@@ -1,8 +1,8 @@
 use std::fmt;
 
 use super::labels::{KINDS, Labels, clean, words};
-use super::phrases::{Guarantees, Place};
-use super::{Catalog, HandlerEntry, Source};
+use super::phrases::{Guarantees, Place, TO_OBSERVE};
+use super::{Catalog, EventEntry, HandlerEntry, Source, phrases};
 use crate::middleware::MessageKind;
 
 /// A line of the table; only the first line of a message names it.
@@ -31,7 +31,7 @@ impl fmt::Display for Catalog {
             rows.iter().try_for_each(|row| row.write("  ", widths, f))?;
         }
         if !self.is_observed() {
-            writeln!(f, "\nwhat causes what was not observed")?;
+            write!(f, "\nwhat causes what was not observed\n{TO_OBSERVE}")?;
         }
         self.write_middleware(f)?;
         self.write_broker(f)
@@ -42,20 +42,68 @@ impl Catalog {
     fn rows(&self, kind: MessageKind, labels: &Labels) -> Vec<Row> {
         let requests = self.requests.iter().filter(|request| request.kind == kind).flat_map(|request| {
             let nobody = if request.remote { "(another process)" } else { "- nobody -" };
-            rows_of(labels.label(request.type_name), &request.handlers, nobody, request.source.as_ref(), labels)
+            self.rows_of(labels.label(request.type_name), &request.handlers, nobody, request.source.as_ref(), labels)
         });
-        let events = self.events.iter().filter(|event| event.kind == kind).flat_map(|event| {
-            let label = labels.label(event.type_name);
-            let renamed = event.is_on_the_wire() && label != event.name;
-            let message = if renamed { format!("{label} as \"{}\"", clean(event.name)) } else { label };
-            let nobody = match (event.is_on_the_wire(), event.topic) {
-                (false, _) => "- nobody -".to_owned(),
-                (true, None) => "(to the broker)".to_owned(),
-                (true, Some(topic)) => format!("(to the broker, topic \"{}\")", clean(topic)),
-            };
-            rows_of(message, &event.handlers, &nobody, event.source.as_ref(), labels)
-        });
+        let events =
+            self.events.iter().filter(|event| event.kind == kind).flat_map(|event| self.rows_of_event(event, labels));
         requests.chain(events).collect()
+    }
+
+    fn rows_of_event(&self, event: &EventEntry, labels: &Labels) -> Vec<Row> {
+        let label = labels.label(event.type_name);
+        let message = if label == event.name { label } else { format!("{label} as \"{}\"", clean(event.name)) };
+        let leaves = if event.is_on_the_wire() { self.leaves(event) } else { "- nobody -".to_owned() };
+        let mut rows = self.rows_of(message, &event.handlers, &leaves, event.source.as_ref(), labels);
+        if event.arrives() {
+            rows.iter_mut().for_each(|row| row.handler += " (from the broker)");
+            if self.is_sent(event) {
+                rows.push(Row::of(["", &leaves, "", &Place(event.source.as_ref()).to_string()]));
+            }
+        }
+        rows
+    }
+
+    /// Where an event for the broker goes, or that it does not.
+    fn leaves(&self, event: &EventEntry) -> String {
+        if !self.is_sent(event) {
+            return "- no handler emits it -".to_owned();
+        }
+        let observed = self.is_caused(event.type_name) || !self.is_observed();
+        let observed = if observed { "" } else { "; was not observed" };
+        format!("(to {}{}{observed})", phrases::broker(self), phrases::topic(event))
+    }
+
+    fn rows_of(
+        &self,
+        message: String,
+        handlers: &[HandlerEntry],
+        nobody: &str,
+        source: Option<&Source>,
+        labels: &Labels,
+    ) -> Vec<Row> {
+        if handlers.is_empty() {
+            let (handler, source) = (nobody.to_owned(), Place(source).to_string());
+            return vec![Row { message, handler, causes: String::new(), source }];
+        }
+        let names = std::iter::once(message).chain(std::iter::repeat(String::new()));
+        let row = |(message, handler): (String, &HandlerEntry)| Row {
+            message,
+            handler: labels.label(handler.type_name) + if handler.after_commit { " (after commit)" } else { "" },
+            causes: self.causes_of(handler, labels),
+            source: Place(handler.source.as_ref()).to_string(),
+        };
+        names.zip(handlers).map(row).collect()
+    }
+
+    /// A dash for nothing, so that it differs from what is not known.
+    fn causes_of(&self, handler: &HandlerEntry, labels: &Labels) -> String {
+        match handler.causes.as_deref() {
+            // Said once, below.
+            None if !self.is_observed() => String::new(),
+            None => "(not observed)".to_owned(),
+            Some([]) => "-".to_owned(),
+            Some(causes) => causes.iter().map(|name| labels.label(name)).collect::<Vec<_>>().join(", "),
+        }
     }
 
     fn write_middleware(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,31 +123,6 @@ impl Catalog {
         let (guarantees, place) = (Guarantees(&broker.guarantees), Place(broker.source.as_ref()));
         writeln!(f, "\nbroker\n  {name}{outbox}: {guarantees}; writes {}{place}", broker.content_type)
     }
-}
-
-fn rows_of(
-    message: String,
-    handlers: &[HandlerEntry],
-    nobody: &str,
-    source: Option<&Source>,
-    labels: &Labels,
-) -> Vec<Row> {
-    if handlers.is_empty() {
-        return vec![Row {
-            message,
-            handler: nobody.to_owned(),
-            causes: String::new(),
-            source: Place(source).to_string(),
-        }];
-    }
-    let names = std::iter::once(message).chain(std::iter::repeat(String::new()));
-    let row = |(message, handler): (String, &HandlerEntry)| Row {
-        message,
-        handler: labels.label(handler.type_name) + if handler.after_commit { " (after commit)" } else { "" },
-        causes: handler.causes.iter().map(|name| labels.label(name)).collect::<Vec<_>>().join(", "),
-        source: Place(handler.source.as_ref()).to_string(),
-    };
-    names.zip(handlers).map(row).collect()
 }
 
 impl Row {

@@ -50,8 +50,9 @@ fn check(builder: MediatorBuilder) -> io::Result<Answer> {
     match builder.build() {
         Ok(mediator) => {
             let catalog = mediator.catalog();
-            let (requests, events) = (catalog.requests.len(), catalog.events.len());
-            writeln!(io::stdout(), "the mediator can be built: {requests} requests, {events} events")?;
+            let count = |number, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+            let (requests, events) = (count(catalog.requests.len(), "request"), count(catalog.events.len(), "event"));
+            writeln!(io::stdout(), "the mediator can be built: {requests}, {events}")?;
             Ok(Answer::Done)
         }
         Err(problems) => {
@@ -62,16 +63,17 @@ fn check(builder: MediatorBuilder) -> io::Result<Answer> {
 }
 
 fn render(command: &str, arguments: &ArgMatches, cli: &Cli) -> io::Result<Answer> {
-    let catalog = match edges(cli, arguments).map(|edges| cli.builder.catalog().with_edges(&edges)) {
-        Ok(Ok(catalog)) => catalog,
-        // Who describes a program that is being changed is helped without them, too.
-        Ok(Err(stale)) if command == "describe" => {
-            writeln!(io::stderr(), "warning: {stale}")?;
-            cli.builder.catalog()
-        }
-        Ok(Err(stale)) => return wrong(&stale.to_string()),
+    let edges = match edges(cli, arguments) {
+        Ok(edges) => edges,
         Err(error) => return wrong(&error.to_string()),
     };
+    let (catalog, stale) = cli.builder.catalog().with_fitting_edges(&edges);
+    match stale {
+        None => {}
+        // Who describes a program that is being changed is helped by those that fit.
+        Some(stale) if command == "describe" => writeln!(io::stderr(), "warning: {stale}")?,
+        Some(stale) => return wrong(&stale.to_string()),
+    }
     let text = |name: &str| arguments.try_get_one::<String>(name).ok().flatten().map_or("", String::as_str);
     let rendered = match command {
         "describe" => return describe(&catalog, arguments.get_one::<String>("name").map(String::as_str)),

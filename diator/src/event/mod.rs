@@ -48,6 +48,8 @@ pub trait Event: Sized + Send + Sync + 'static {
     const SCHEMA: Option<EventSchema> = None;
     /// What it tells middleware: `#[event(mark = …)]`.
     const MARKS: &'static [Mark] = &[];
+    /// The field that [`key`](Self::key) reads, for the [catalog](crate::catalog): `#[event(key = order_id)]`.
+    const KEY: Option<&'static str> = None;
 
     /// What the event is about: brokers that can, keep events with one key in order.
     #[must_use]
@@ -103,6 +105,7 @@ pub struct EventDescriptor {
     pub(crate) message_type: Option<MessageType>,
     pub(crate) must_be_handled: bool,
     pub(crate) marks: &'static [Mark],
+    pub(crate) key: Option<&'static str>,
     #[cfg_attr(not(feature = "asyncapi"), expect(dead_code, reason = "only the feature `asyncapi` reads it"))]
     pub(crate) schema: Option<EventSchema>,
     pub(crate) location: Location,
@@ -123,6 +126,7 @@ impl EventDescriptor {
             message_type: <E::Kind as EventKind<E>>::MESSAGE_TYPE,
             must_be_handled: E::MUST_BE_HANDLED,
             marks: E::MARKS,
+            key: E::KEY,
             schema: E::SCHEMA,
             location,
             decode: None,

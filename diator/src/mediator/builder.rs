@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::running::Running;
 use super::{Inner, Install, Mediator, OnEmitted, OnUndelivered, check};
 use crate::broker::{Format, MessageBroker};
-use crate::catalog::{Added, Catalog, Edges, Replaced, Wiring};
+use crate::catalog::{Added, Catalog, Edges, Observer, Replaced, Wiring};
 use crate::container::{Container, Services};
 use crate::event::EmittedEvent;
 use crate::middleware::{Layer, Middleware};
@@ -287,7 +287,7 @@ impl MediatorBuilder {
         self
     }
 
-    /// Notes down which message causes which, for the [catalog](crate::catalog): for test runs.
+    /// Notes down which handlers run and what they cause, for the [catalog](crate::catalog): for test runs.
     pub fn observe(mut self, edges: &Edges) -> Self {
         self.edges = Some(edges.clone());
         self
@@ -320,6 +320,8 @@ impl MediatorBuilder {
         let checked = check::check(&mut self);
         let mut problems = std::mem::take(&mut self.problems);
         let wiring = self.wiring();
+        let observer = self.edges.clone().map(|edges| Layer::new(Observer(edges)));
+        self.layers.extend(observer);
         let mut install = Install::new(&*self.container, &self.layers);
         // Without its dependencies a handler could only fail again, for reasons that are reported already.
         if problems.is_empty() {

@@ -9,7 +9,7 @@ use crate::catalog::Cause;
 use crate::inject::{Resolver, Services, Slots};
 use crate::meta::PackedMeta;
 use crate::middleware::Committing;
-use crate::registry::Dependency;
+use crate::registry::{Dependency, MessageDescriptor};
 use crate::{BoxFuture, Meta, Request, SendError};
 
 /// A failure of the mediator's own: there is no handler's error in it.
@@ -91,9 +91,9 @@ impl<'a> Run<'a> {
 
     /// Notes down that one message causes another, if somebody wants to know.
     #[inline]
-    pub(crate) fn observe(&self, cause: fn() -> Cause, message: fn() -> &'static str) {
+    pub(crate) fn observe(&self, cause: fn() -> Cause, message: fn() -> MessageDescriptor) {
         if let Some(edges) = &self.origin.mediator.0.edges {
-            edges.add(cause(), message());
+            edges.add(cause, message);
         }
     }
 

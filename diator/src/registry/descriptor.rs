@@ -42,6 +42,26 @@ pub(crate) enum MessageDescriptor {
     Event(EventDescriptor),
 }
 
+impl MessageDescriptor {
+    /// A request whose place is not known.
+    pub(crate) fn request<R: Request>() -> Self {
+        Self::Request(RequestDescriptor::of::<R>(Location::UNKNOWN))
+    }
+
+    /// An event whose place is not known.
+    pub(crate) fn event<E: Event>() -> Self {
+        Self::Event(EventDescriptor::of::<E>(Location::UNKNOWN))
+    }
+
+    /// The message's type, with its path.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Self::Request(request) => (request.name)(),
+            Self::Event(event) => (event.type_name)(),
+        }
+    }
+}
+
 /// What a handler is to its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -104,10 +124,7 @@ impl HandlerDescriptor {
     /// The message's type, with its path.
     #[must_use]
     pub fn message(&self) -> &'static str {
-        match &self.message {
-            MessageDescriptor::Request(request) => (request.name)(),
-            MessageDescriptor::Event(event) => (event.type_name)(),
-        }
+        self.message.type_name()
     }
 
     /// What the handler is to the message.

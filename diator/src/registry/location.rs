@@ -9,6 +9,8 @@ pub struct Location {
 }
 
 impl Location {
+    pub(crate) const UNKNOWN: Self = Self::new("", "", 0);
+
     /// What `module_path!()`, `file!()` and `line!()` say at the place.
     #[must_use]
     pub const fn new(module: &'static str, file: &'static str, line: u32) -> Self {

@@ -1,5 +1,8 @@
 mod compare;
+mod handlers;
+mod parties;
 mod schema;
+mod shift;
 
 use std::fmt;
 use std::path::Path;
@@ -97,7 +100,7 @@ impl Catalog {
         Ok(Changes(changes))
     }
 
-    /// Compares with the catalog in a file, for a test: what is lost, renamed or reshaped fails it.
+    /// Compares with the catalog in a file, for a test: whatever differs fails it, and the message says what breaks others.
     ///
     /// If the environment variable `DIATOR_BLESS` is set, the file is written instead. Places in files do not count,
     /// so that an edit further up does not fail the test. Schemas are compared if the feature `asyncapi` is on.

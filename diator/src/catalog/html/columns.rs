@@ -10,8 +10,16 @@ pub(super) struct Columns {
     pub(super) members: Vec<Vec<usize>>,
     /// The column of each node.
     pub(super) of: Vec<usize>,
-    /// Where edges cross a column, by what they lead to and by the column: the edges to one node share a lane.
-    pub(super) lanes: BTreeMap<(usize, usize), usize>,
+    /// Where edges cross a column, by what they lead to, by the column, and by where they head: the edges to one node
+    /// share a lane.
+    pub(super) lanes: BTreeMap<(usize, usize, Heading), usize>,
+}
+
+/// Which way an edge crosses a column: one that closes a circle leads back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Heading {
+    Right,
+    Left,
 }
 
 /// How often the order is gone over, there and back.
@@ -28,32 +36,51 @@ impl Columns {
         let mut members = vec![Vec::new(); of.iter().max().map_or(0, |last| last + 1)];
         linked.iter().for_each(|node| members[of[*node]].push(*node));
         let mut columns = Self { members, of, lanes: BTreeMap::new() };
-        let edges = columns.add_lanes(nodes.len(), &order);
+        let mut edges = columns.add_lanes(nodes.len(), &order);
+        edges.extend(columns.add_lanes_back(nodes));
+        edges.sort_unstable();
+        edges.dedup();
         columns.sort(&edges);
         columns
     }
 
     /// The edges that are left if each leads to the next column only.
     fn add_lanes(&mut self, nodes: usize, order: &[(usize, Vec<usize>)]) -> Vec<(usize, usize)> {
-        let (mut edges, mut number) = (Vec::new(), nodes);
+        let mut edges = Vec::new();
         for (node, targets) in order {
             for target in targets {
                 let mut from = *node;
                 for column in self.of[*node] + 1..self.of[*target] {
-                    let lane = *self.lanes.entry((*target, column)).or_insert_with(|| {
-                        number += 1;
-                        self.members[column].push(number - 1);
-                        number - 1
-                    });
+                    let lane = self.lane(nodes, (*target, column, Heading::Right));
                     edges.push((from, lane));
                     from = lane;
                 }
                 edges.push((from, *target));
             }
         }
-        edges.sort_unstable();
-        edges.dedup();
         edges
+    }
+
+    /// What leads back goes around the boxes in all columns from its end to its beginning; the edges between those lanes.
+    fn add_lanes_back(&mut self, nodes: &[Node]) -> Vec<(usize, usize)> {
+        let (mut edges, of) = (Vec::new(), self.of.clone());
+        for (end, Node { targets, .. }) in of.iter().copied().zip(nodes) {
+            for target in targets.iter().filter(|target| of[**target] <= end) {
+                let columns = of[*target]..=end;
+                let lanes: Vec<_> =
+                    columns.map(|column| self.lane(nodes.len(), (*target, column, Heading::Left))).collect();
+                edges.extend(lanes.windows(2).map(|pair| (pair[0], pair[1])));
+            }
+        }
+        edges
+    }
+
+    fn lane(&mut self, nodes: usize, key: (usize, usize, Heading)) -> usize {
+        let next = nodes + self.lanes.len();
+        *self.lanes.entry(key).or_insert_with(|| {
+            self.members[key.1].push(next);
+            next
+        })
     }
 
     /// Sorts each column by the middle of what its members are joined with, so that fewer edges cross.

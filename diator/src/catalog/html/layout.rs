@@ -1,6 +1,6 @@
 //! Places the nodes of a graph in columns, so that most edges point to the right.
 
-use super::columns::Columns;
+use super::columns::{Columns, Heading};
 
 /// A node's place, in units of the drawing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -32,11 +32,11 @@ pub(super) struct Layout {
     rights: Vec<f64>,
 }
 
-/// A level piece of an edge.
+/// A level piece of an edge, to the left if it leads back.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Span {
-    pub(super) left: f64,
-    pub(super) right: f64,
+    pub(super) start: f64,
+    pub(super) end: f64,
     pub(super) y: f64,
 }
 
@@ -52,15 +52,22 @@ impl Layout {
         layout
     }
 
-    /// The level pieces of an edge: to the end of its column, and past the nodes of those between.
+    /// The level pieces of an edge: to the end of its column, and past the nodes of those between; if it leads back, also past
+    /// those of the columns that it begins and ends in.
     pub(super) fn way(&self, nodes: &[Node], from: usize, to: usize) -> Vec<Span> {
         let Node { width, height, .. } = nodes[from];
-        let (left, y) = (self.places[from].x + width, self.places[from].y + height / 2.0);
+        let (start, y) = (self.places[from].x + width, self.places[from].y + height / 2.0);
         let (first, last) = (self.columns.of[from], self.columns.of[to]);
-        let right = if last > first { self.rights[first] } else { left };
-        let lanes = (first + 1..last).filter_map(|column| self.columns.lanes.get(&(to, column)));
-        let lanes = lanes.map(|lane| self.lanes[lane - nodes.len()]);
-        std::iter::once(Span { left, right, y }).chain(lanes).collect()
+        let mut way = vec![Span { start, end: self.rights[first], y }];
+        let lane =
+            |column, heading| self.columns.lanes.get(&(to, column, heading)).map(|lane| self.lanes[lane - nodes.len()]);
+        if last > first {
+            way.extend((first + 1..last).filter_map(|column| lane(column, Heading::Right)));
+        } else {
+            let back = (last..=first).rev().filter_map(|column| lane(column, Heading::Left));
+            way.extend(back.map(|Span { start, end, y }| Span { start: end, end: start, y }));
+        }
+        way
     }
 
     fn place_columns(&mut self, nodes: &[Node]) {
@@ -76,7 +83,7 @@ impl Layout {
             for member in column {
                 match self.places.get_mut(*member) {
                     Some(place) => *place = Place { x: left, y },
-                    None => self.lanes[member - nodes.len()] = Span { left, right, y },
+                    None => self.lanes[member - nodes.len()] = Span { start: left, end: right, y },
                 }
                 y += height_of(member);
             }
@@ -142,14 +149,33 @@ mod tests {
         let layout = Layout::of(&nodes);
         let way = layout.way(&nodes, 0, 4);
         assert_eq!(way.len(), 3, "out of its column, and across two: {way:?}");
-        for lane in &way[1..] {
-            let boxes = layout.places.iter().filter(|place| place.x == lane.left);
+        assert_free(&layout, &way[1..]);
+        assert_eq!(layout.way(&nodes, 3, 4).len(), 1);
+    }
+
+    /// The pieces of a way pass by all nodes of their columns.
+    fn assert_free(layout: &Layout, way: &[Span]) {
+        for lane in way {
+            let boxes = layout.places.iter().filter(|place| place.x == lane.start.min(lane.end));
             assert!(boxes.clone().count() > 0);
             for place in boxes {
                 assert!(lane.y < place.y || lane.y > place.y + 20.0, "{lane:?} {place:?}");
             }
         }
-        assert_eq!(layout.way(&nodes, 3, 4).len(), 1);
+    }
+
+    #[test]
+    fn an_edge_back_goes_around_the_boxes() {
+        for (edges, from, columns) in
+            [(&[&[1][..], &[0]][..], 1, 2), (&[&[1], &[2], &[0, 3], &[]], 2, 3), (&[&[1], &[1]], 1, 1)]
+        {
+            let nodes = graph(edges);
+            let layout = Layout::of(&nodes);
+            let way = layout.way(&nodes, from, nodes[from].targets[0]);
+            assert_eq!(way.len(), 1 + columns, "{way:?}");
+            assert_free(&layout, &way[1..]);
+            assert!(way[1..].iter().all(|lane| lane.start > lane.end), "to the left: {way:?}");
+        }
     }
 
     #[test]

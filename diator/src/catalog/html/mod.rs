@@ -79,7 +79,7 @@ impl Page<'_> {
         format!("<a class=source href=\"{}\">{}:{line}</a>", Text(&link), Text(file))
     }
 
-    fn request(&self, id: usize, request: &RequestEntry) -> String {
+    fn request(&self, number: usize, request: &RequestEntry) -> String {
         let mut rows = String::new();
         row(&mut rows, "answers", &code(&short(request.response)));
         row(&mut rows, "fails with", &code(&short(request.error)));
@@ -95,20 +95,17 @@ impl Page<'_> {
             );
         }
         self.handlers("handled by", &request.handlers, &mut rows);
-        self.entry(
-            id,
-            words(request.kind)[0],
-            request.type_name,
-            request.source.as_ref(),
-            &request.marks.join(" "),
-            &rows,
-        )
+        let mut also = request.marks.clone();
+        also.extend(request.idempotent.then_some("idempotent"));
+        self.entry(&self.messages[number], request.source.as_ref(), &also, &rows)
     }
 
-    fn event(&self, id: usize, event: &EventEntry) -> String {
+    fn event(&self, number: usize, event: &EventEntry) -> String {
         let mut rows = String::new();
-        if event.is_on_the_wire() {
-            self.wire(event, &mut rows);
+        match event.is_on_the_wire() {
+            true => self.wire(event, &mut rows),
+            false if event.name != self.labels.label(event.type_name) => row(&mut rows, "named", &code(event.name)),
+            false => {}
         }
         marks(&mut rows, &event.marks);
         let by = self.causers(event.type_name);
@@ -122,14 +119,18 @@ impl Page<'_> {
             row(&mut rows, "handled by", "<em>nobody in this process</em>");
         }
         self.handlers(if event.is_on_the_wire() { "on arrival" } else { "handled by" }, &event.handlers, &mut rows);
-        let also = format!("{} {}", event.name, event.marks.join(" "));
-        self.entry(id, words(event.kind)[0], event.type_name, event.source.as_ref(), &also, &rows)
+        let mut also = vec![event.name];
+        also.extend(event.marks.iter().chain(&event.aliases).copied().chain(event.topic).chain(event.key));
+        self.entry(&self.messages[number], event.source.as_ref(), &also, &rows)
     }
 
     fn wire(&self, event: &EventEntry, rows: &mut String) {
         row(rows, "on the wire", &code(event.name));
         if let Some(topic) = event.topic {
             row(rows, "topic", &code(topic));
+        }
+        if let Some(key) = event.key {
+            row(rows, "key", &format!("{}, by which brokers that can keep the order", code(key)));
         }
         if !event.aliases.is_empty() {
             row(rows, "also read as", &code(&event.aliases.join(", ")));
@@ -138,10 +139,10 @@ impl Page<'_> {
             let name = broker.type_name.map_or_else(|| "an outbox".to_owned(), short);
             row(rows, "goes to", &format!("{} as {}", code(&name), code(broker.content_type)));
         }
-        if let Some(schema) = &event.schema {
-            let text = format!("<details><summary>JSON Schema</summary><pre>{}</pre></details>", Text(&pretty(schema)));
-            row(rows, "its shape", &text);
-        }
+        let schema =
+            |schema| format!("<details><summary>JSON Schema</summary><pre>{}</pre></details>", Text(&pretty(schema)));
+        let unknown = || "<em>not known: <code>#[event(schema)]</code> tells them</em>".to_owned();
+        row(rows, "its fields", &event.schema.as_ref().map_or_else(unknown, schema));
     }
 
     fn handlers(&self, heading: &str, handlers: &[HandlerEntry], rows: &mut String) {
@@ -163,9 +164,12 @@ impl Page<'_> {
                 let names: Vec<_> = handler.middleware.iter().map(|name| code(&short(name))).collect();
                 _ = write!(text, "<div>within {}</div>", names.join(", "));
             }
-            if !handler.causes.is_empty() {
-                let causes: Vec<_> = handler.causes.iter().map(|cause| self.link(cause)).collect();
-                _ = write!(text, "<div>causes {}</div>", causes.join(", "));
+            let causes: Vec<_> = handler.causes().map(|cause| self.link(cause)).collect();
+            match &handler.causes {
+                None if !self.catalog.is_observed() => {}
+                None => text += "<div><em>what it causes was not observed</em></div>",
+                Some(_) if causes.is_empty() => text += "<div>causes nothing</div>",
+                Some(_) => _ = write!(text, "<div>causes {}</div>", causes.join(", ")),
             }
             row(rows, heading, &text);
         }
@@ -178,24 +182,22 @@ impl Page<'_> {
 
     fn link(&self, type_name: &str) -> String {
         let label = code(&self.labels.label(type_name));
-        match self.messages.iter().position(|message| message.type_name == type_name) {
-            Some(id) => format!("<a href=\"#m{id}\">{label}</a>"),
+        match self.messages.iter().find(|message| message.type_name == type_name) {
+            Some(message) => format!("<a href=\"#{}\">{label}</a>", message.id),
             None => label,
         }
     }
 
-    fn entry(&self, id: usize, kind: &str, type_name: &str, source: Option<&Source>, also: &str, rows: &str) -> String {
-        let label = self.labels.label(type_name);
-        let handlers = self.messages[id].handlers.iter().map(|handler| handler.type_name);
-        let words: Vec<_> = [kind, type_name, also].into_iter().chain(handlers).map(str::to_lowercase).collect();
+    fn entry(&self, message: &Message<'_>, source: Option<&Source>, also: &[&str], rows: &str) -> String {
+        let (id, kind) = (&message.id, words(message.kind)[0]);
         format!(
-            "<article id=m{id} class=\"{}\" data-words=\"{}\"><h2><a href=\"#m{id}\">{}</a> <small>{kind}</small> {}</h2>\
+            "<article id={id} class=\"{}\" data-words=\"{}\"><h2><a href=\"#{id}\">{}</a> <small>{kind}</small> {}</h2>\
              <p class=path>{}</p><dl>{rows}</dl></article>\n",
             class(kind),
-            Text(&words.join(" ")),
-            Text(&label),
+            Text(&searched(message, also)),
+            Text(&self.labels.label(message.type_name)),
             self.source(source),
-            Text(&clean(type_name)),
+            Text(&clean(message.type_name)),
         )
     }
 
@@ -232,6 +234,7 @@ impl fmt::Display for Html<'_> {
         let page = Page { catalog, messages: catalog.messages(), labels: Labels::of(catalog), sources };
         let graph = svg::Graph::of(&page.messages, &page.labels);
         let (title, counts, entries, around) = (Text(&self.title), page.counts(), page.entries(), page.around());
+        let unobserved = if catalog.is_observed() { "" } else { UNOBSERVED };
         let (style, script) = (include_str!("page.css"), include_str!("page.js"));
         write!(
             f,
@@ -249,11 +252,11 @@ impl fmt::Display for Html<'_> {
 <body>
 <header>
 <h1>{title}</h1><p>{counts}</p>
-<input id=search type=search placeholder="Search: message, handler, kind, mark" aria-label=Search>
+<input id=search type=search placeholder="Search: message, handler, kind, mark, topic, service" aria-label=Search>
 <output id=found></output>
 </header>
 <main>
-<section id=graph aria-label="What causes what">
+{unobserved}<section id=graph aria-label="What causes what">
 {graph}</section>
 <section id=entries>
 {entries}</section>
@@ -269,8 +272,28 @@ impl fmt::Display for Html<'_> {
     }
 }
 
+/// What a message is found by: all that belongs to it, but not what it causes.
+fn searched(message: &Message<'_>, also: &[&str]) -> String {
+    let mut words = vec![words(message.kind)[0], message.type_name];
+    words.extend(also);
+    words.extend(message.sent.then_some("to the broker"));
+    words.extend(message.arrives().then_some("from the broker"));
+    words.extend((message.handlers.is_empty() && !message.sent).then_some("nobody"));
+    for handler in message.handlers {
+        words.push(handler.type_name);
+        words.extend(handler.dependencies.iter().map(|dependency| dependency.type_name));
+        words.extend(&handler.middleware);
+        words.extend(handler.after_commit.then_some("after the commit"));
+    }
+    words.join(" ").to_lowercase()
+}
+
 /// Nothing is fetched from anywhere.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'";
+
+const UNOBSERVED: &str = "<p id=unobserved>What causes what was not observed: a test notes it down with \
+    <code>.observe(&amp;edges)</code> and <code>edges.assert_matches(\"edges.json\")</code>; <code>--edges edges.json</code> or \
+    <code>Cli::edges</code> shows it.</p>\n";
 
 fn row(rows: &mut String, name: &str, html: &str) {
     _ = write!(rows, "<dt>{name}</dt><dd>{html}</dd>");

@@ -1,6 +1,8 @@
 "use strict";
 const search = document.getElementById("search");
 const found = document.getElementById("found");
+const header = document.querySelector("header");
+const graph = document.getElementById("graph");
 const articles = [...document.querySelectorAll("article")];
 const nodes = [...document.querySelectorAll("#graph [data-node]")];
 const edges = [...document.querySelectorAll("#graph [data-from]")];
@@ -31,34 +33,60 @@ function filter() {
   const ids = new Set();
   for (const article of articles) {
     article.hidden = !words.every((word) => article.dataset.words.includes(word));
-    if (!article.hidden) ids.add(article.id.slice(1));
+    if (!article.hidden) ids.add(article.id);
   }
   found.textContent = words.length ? `${ids.size} of ${articles.length}` : "";
   highlight(words.length ? ids : null);
 }
 
+// The graph stays in sight beside what was chosen in it: smaller, and with that in its middle.
+function keepInSight(id) {
+  document.body.classList.toggle("following", id !== undefined);
+  const height = getComputedStyle(graph).position === "sticky" ? graph.offsetHeight : 0;
+  document.documentElement.style.setProperty("--header", `${header.offsetHeight}px`);
+  document.documentElement.style.setProperty("--graph", `${height}px`);
+  const node = nodes.find((node) => node.dataset.node === id)?.getBoundingClientRect();
+  if (node === undefined) return;
+  const frame = graph.getBoundingClientRect();
+  graph.scrollBy(
+    node.left + node.width / 2 - frame.left - frame.width / 2,
+    node.top + node.height / 2 - frame.top - frame.height / 2,
+  );
+}
+
 function follow() {
-  const id = /^#m(\d+)$/.exec(location.hash)?.[1];
-  if (id === undefined) return;
-  const article = document.getElementById(`m${id}`);
-  if (article?.hidden) {
+  const article = articles.find((one) => `#${one.id}` === location.hash);
+  keepInSight(article?.id);
+  if (article === undefined) {
+    filter();
+    return;
+  }
+  if (article.hidden) {
     search.value = "";
     filter();
   }
-  highlight(related(id));
-  article?.scrollIntoView();
+  highlight(related(article.id));
+  article.scrollIntoView();
+}
+
+// Back to the whole graph, where the same message can be chosen again.
+function leave() {
+  search.value = "";
+  location.hash = "";
+  follow();
 }
 
 search.addEventListener("input", filter);
 addEventListener("hashchange", follow);
+addEventListener("click", (event) => {
+  // A search may have changed what is highlighted since.
+  if (event.target.closest("a")?.getAttribute("href") === location.hash) follow();
+});
 addEventListener("keydown", (event) => {
   if (event.key === "/" && document.activeElement !== search) {
     event.preventDefault();
     search.focus();
   }
-  if (event.key === "Escape") {
-    search.value = "";
-    filter();
-  }
+  if (event.key === "Escape") leave();
 });
 follow();

@@ -3,14 +3,16 @@ use std::fmt;
 
 use super::class;
 use super::escape::Text;
-use super::layout::{Layout, Node, Place};
+use super::layout::{Layout, Node, Place, Span};
 use crate::catalog::labels::{Labels, words};
 use crate::catalog::mermaid::Message;
+use crate::middleware::MessageKind;
 
 /// The graph of what causes what, as inline SVG.
 pub(super) struct Graph {
     boxes: Vec<Drawn>,
     nodes: Vec<Node>,
+    ids: Vec<String>,
 }
 
 struct Drawn {
@@ -25,7 +27,9 @@ const LINE_LETTER: f64 = 6.7;
 const PADDING: f64 = 12.0;
 const LINE: f64 = 16.0;
 const TITLE: f64 = 30.0;
-const MARGIN: f64 = 16.0;
+// Room for edges that turn at the outermost columns.
+const MARGIN: f64 = 32.0;
+const BEND: f64 = 36.0;
 const LONGEST: usize = 44;
 
 impl Graph {
@@ -38,30 +42,35 @@ impl Graph {
             targets: message.causes().filter_map(|cause| ids.get(cause).copied()).collect(),
         };
         let nodes = messages.iter().zip(&boxes).map(node).collect();
-        Self { boxes, nodes }
+        Self { boxes, nodes, ids: messages.iter().map(|message| message.id.clone()).collect() }
     }
 
     fn edge(&self, layout: &Layout, from: usize, to: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let way = layout.way(&self.nodes, from, to);
-        let end = layout.places[to];
+        let Place { x, y } = layout.places[to];
+        let (x, y) = (x - 3.0, y + self.nodes[to].height / 2.0);
+        let (from, to) = (&self.ids[from], &self.ids[to]);
         write!(
             f,
             "<path data-from={from} data-to={to} marker-end=\"url(#arrow)\" d=\"M{:.1} {:.1}",
-            way[0].left, way[0].y
+            way[0].start, way[0].y
         )?;
-        for (number, span) in way.iter().enumerate() {
-            let next =
-                way.get(number + 1).map_or((end.x - 3.0, end.y + self.nodes[to].height / 2.0), |to| (to.left, to.y));
-            write!(f, "H{:.1}", span.right)?;
-            curve((span.right, span.y), next, f)?;
+        let end = Span { start: x, end: x, y };
+        for (span, next) in way.iter().zip(way.iter().skip(1).chain([&end])) {
+            write!(f, "H{:.1}", span.end)?;
+            curve(*span, *next, f)?;
         }
         writeln!(f, "\"/>")
     }
 }
 
-fn curve((x1, y1): (f64, f64), (x2, y2): (f64, f64), f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let bend = ((x2 - x1) / 2.0).abs().max(36.0);
-    write!(f, "C{:.1} {y1:.1} {:.1} {y2:.1} {x2:.1} {y2:.1}", x1 + bend, x2 - bend)
+/// From one level piece to the next, leaving the one and entering the other in its direction.
+fn curve(from: Span, to: Span, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (x1, y1, x2, y2) = (from.end, from.y, to.start, to.y);
+    let heading = |span: Span| if span.end < span.start { -1.0 } else { 1.0 };
+    let turns = heading(from) != heading(to);
+    let bend = if turns { BEND } else { ((x2 - x1) / 2.0).abs().max(BEND) };
+    write!(f, "C{:.1} {y1:.1} {:.1} {y2:.1} {x2:.1} {y2:.1}", x1 + heading(from) * bend, x2 - heading(to) * bend)
 }
 
 impl fmt::Display for Graph {
@@ -80,7 +89,7 @@ impl fmt::Display for Graph {
         for (from, node) in self.nodes.iter().enumerate() {
             node.targets.iter().try_for_each(|to| self.edge(&layout, from, *to, f))?;
         }
-        for (id, ((drawn, node), place)) in self.boxes.iter().zip(&self.nodes).zip(&layout.places).enumerate() {
+        for (((drawn, node), place), id) in self.boxes.iter().zip(&self.nodes).zip(&layout.places).zip(&self.ids) {
             drawn.draw(id, node, *place, f)?;
         }
         writeln!(f, "</svg>")
@@ -90,11 +99,15 @@ impl fmt::Display for Graph {
 impl Drawn {
     fn of(message: &Message<'_>, labels: &Labels) -> Self {
         let mut lines: Vec<_> = message.handlers.iter().map(|handler| cut(&labels.label(handler.type_name))).collect();
+        if message.arrives() {
+            lines.push("(from the broker)".to_owned());
+        }
         if message.sent {
             lines.push("(to the broker)".to_owned());
         }
         if lines.is_empty() {
-            lines.push("(nobody)".to_owned());
+            let is_event = matches!(message.kind, MessageKind::NotificationEvent | MessageKind::EcstEvent);
+            lines.push(if is_event { "(no handler emits it)" } else { "(nobody)" }.to_owned());
         }
         let title = cut(&labels.label(message.type_name));
         Self { class: class(words(message.kind)[0]), title, lines }
@@ -111,16 +124,12 @@ impl Drawn {
 
     fn draw(
         &self,
-        id: usize,
+        id: &str,
         Node { width, height, .. }: &Node,
         Place { x, y }: Place,
         f: &mut fmt::Formatter<'_>,
     ) -> fmt::Result {
-        write!(
-            f,
-            "<a href=\"#m{id}\" data-node={id} class=\"{}\" transform=\"translate({x:.1} {y:.1})\">",
-            self.class
-        )?;
+        write!(f, "<a href=\"#{id}\" data-node={id} class=\"{}\" transform=\"translate({x:.1} {y:.1})\">", self.class)?;
         write!(f, "<rect width=\"{width:.1}\" height=\"{height:.1}\" rx=6 />")?;
         write!(f, "<text class=title x={PADDING} y=20>{}</text>", Text(&self.title))?;
         let mut y = 37.0;
