@@ -10,6 +10,6 @@ fn main() {
     for table in tables(&runtime) {
         table.print_times(&runtime, turns);
     }
-    two_tasks(turns / 10);
     println!("\nMedians of {turns} turns; the ratio is to the first line, each from one turn.");
+    two_tasks((turns / 10).max(21));
 }

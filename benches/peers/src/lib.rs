@@ -7,5 +7,5 @@ mod fill;
 mod table;
 mod tables;
 
-pub use self::table::{Table, handled, median};
+pub use self::table::{Answer, Table, handled, median};
 pub use self::tables::{sizes, tables, two_tasks};

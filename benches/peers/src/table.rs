@@ -15,10 +15,26 @@ pub fn handled() {
 
 type Repeat = Box<dyn FnMut(&Runtime, u64)>;
 
+/// What a contender answers; each answer is checked, with the rest of the work.
+pub trait Answer {
+    /// Panics if this is not the answer to the number.
+    fn check(&self, number: u64);
+}
+
+impl Answer for u64 {
+    fn check(&self, number: u64) {
+        assert_eq!(*self, number + 1);
+    }
+}
+
+impl Answer for () {
+    fn check(&self, _: u64) {}
+}
+
 /// Contenders at the same work, measured turn by turn: what else the machine does meets them all.
 ///
-/// Each turn gives every contender about a fifth of a millisecond, and another one begins. The first contender is what
-/// the others are compared with.
+/// Each turn gives every contender about a fifth of a millisecond, in an order of its own. The first contender is what the
+/// others are compared with.
 pub struct Table {
     title: &'static str,
     handlers: u64,
@@ -34,11 +50,11 @@ impl Table {
 
     /// Adds a contender.
     #[must_use]
-    pub fn row<T>(mut self, name: &'static str, mut work: impl AsyncFnMut(u64) -> T + 'static) -> Self {
+    pub fn row<T: Answer>(mut self, name: &'static str, mut work: impl AsyncFnMut(u64) -> T + 'static) -> Self {
         let repeat = move |runtime: &Runtime, times: u64| {
             runtime.block_on(async {
                 for number in 0..times {
-                    black_box(work(black_box(number)).await);
+                    black_box(work(black_box(number)).await).check(number);
                 }
             });
         };
@@ -51,16 +67,19 @@ impl Table {
         let times: Vec<_> =
             self.rows.iter_mut().map(|(name, repeat)| calibrate(runtime, repeat, name, self.handlers)).collect();
         let mut nanoseconds = vec![Vec::with_capacity(turns); self.rows.len()];
-        for turn in 0..turns {
-            for place in 0..self.rows.len() {
-                let row = (turn + place) % self.rows.len();
-                nanoseconds[row].push(time(runtime, &mut self.rows[row].1, times[row]));
+        let mut order: Vec<_> = (0..self.rows.len()).collect();
+        let mut random = 1;
+        for _ in 0..turns {
+            shuffle(&mut order, &mut random);
+            for row in &order {
+                nanoseconds[*row].push(time(runtime, &mut self.rows[*row].1, times[*row]));
             }
         }
-        println!("\n| {} | ns | ratio |\n|---|---:|---:|", self.title);
+        println!("\n| {} | ns | ratio | middle half |\n|---|---:|---:|---:|", self.title);
         for ((name, _), own) in self.rows.iter().zip(&nanoseconds) {
-            let ratios = own.iter().zip(&nanoseconds[0]).map(|(own, base)| own / base).collect();
-            println!("| {name} | {:.1} | {:.2} |", median(own.clone()), median(ratios));
+            let ratios: Vec<_> = own.iter().zip(&nanoseconds[0]).map(|(own, base)| own / base).collect();
+            let [first, middle, third] = quartiles(ratios);
+            println!("| {name} | {:.1} | {middle:.2} | {first:.2}–{third:.2} |", median(own.clone()));
         }
     }
 
@@ -97,9 +116,22 @@ fn time(runtime: &Runtime, repeat: &mut Repeat, times: u64) -> f64 {
     begun.elapsed().as_nanos() as f64 / times as f64
 }
 
+/// Another order, so that nobody always follows the same one; the same in each run.
+fn shuffle(order: &mut [usize], random: &mut u64) {
+    for last in (1..order.len()).rev() {
+        *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        order.swap(last, (*random >> 33) as usize % (last + 1));
+    }
+}
+
 /// The value in the middle.
 #[must_use]
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(values: Vec<f64>) -> f64 {
+    quartiles(values)[1]
+}
+
+/// The values between which the middle half lies, and the one in its middle.
+fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    [1, 2, 3].map(|quarter| values[(values.len() - 1) * quarter / 4])
 }

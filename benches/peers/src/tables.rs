@@ -14,6 +14,7 @@ pub fn tables(runtime: &Runtime) -> Vec<Table> {
     vec![
         Table::new("send", 1)
             .row("hand-written map", hand_written::send())
+            .row("hand-written map, hashed by identity", hand_written::send_by_identity())
             .row("direct call", direct::send())
             .row("diator, `send`", ours::send())
             .row("medi-rs", medi_rs::send())
@@ -29,7 +30,8 @@ pub fn tables(runtime: &Runtime) -> Vec<Table> {
             .row("mediator", mediator::send_among_256())
             .row("hexeract", hexeract::send_among_256()),
         Table::new("send, through three middlewares", 1)
-            .row("hand-written chain", hand_written::send_through_3())
+            .row("hand-written chain of boxed `Next`", hand_written::send_through_3())
+            .row("hand-written chain along a slice", hand_written::send_through_slice_of_3())
             .row("diator, `send`", ours::send_through_3())
             .row("medi-rs", medi_rs::send_through_3())
             .row("diator, `send_dyn`", ours::send_dyn_through_3())
@@ -39,21 +41,22 @@ pub fn tables(runtime: &Runtime) -> Vec<Table> {
         Table::new("an event with 1 handler", 1)
             .row("hand-written loop", hand_written::emit(1))
             .row("diator", ours::emit_to_1())
-            .row("medi-rs", medi_rs::emit_to_1())
+            .row("medi-rs, `publish`, each tenth waited for", medi_rs::publish_to_1())
+            .row("medi-rs, `publish_and_wait`", medi_rs::emit_to_1())
             .row("mediator", mediator::emit(1))
             .row("hexeract", hexeract::emit(1))
             .row("rust_bus", rust_bus::emit_to_1()),
         Table::new("an event with 10 handlers", 10)
             .row("hand-written loop", hand_written::emit(10))
             .row("diator", ours::emit_to_10())
-            .row("medi-rs", medi_rs::emit_to_10())
+            .row("medi-rs, `publish_and_wait`", medi_rs::emit_to_10())
             .row("mediator", mediator::emit(10))
             .row("hexeract", hexeract::emit(10))
             .row("rust_bus", rust_bus::emit_to_10()),
         Table::new("send, one event with 1 handler", 2)
             .row("hand-written", hand_written::send_and_emit())
             .row("diator", ours::send_and_emit())
-            .row("medi-rs", medi_rs::send_and_emit())
+            .row("medi-rs, `publish_and_wait`", medi_rs::send_and_emit())
             .row("mediator", mediator::send_and_emit())
             .row("hexeract", hexeract::send_and_emit()),
     ]
@@ -72,7 +75,7 @@ pub fn two_tasks(turns: usize) {
     const TIMES: u64 = 200_000;
     let runtime = Builder::new_multi_thread().worker_threads(2).build().expect("there is a runtime");
     let mediator = ours::shared();
-    println!("\n| two tasks on two cores | times as many messages as one task |\n|---|---:|");
+    println!("\n| two tasks on two cores, {turns} turns | times as many messages as one task |\n|---|---:|");
     let ratio = |run: &dyn Fn(usize) -> Duration| {
         let _ = run(2);
         median((0..turns).map(|_| 2.0 * run(1).as_secs_f64() / run(2).as_secs_f64()).collect())

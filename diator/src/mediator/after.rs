@@ -128,7 +128,8 @@ impl Mediator {
         // Not counted as a message: it runs within one, or within a task, and does so while the mediator shuts down.
         let origin = Origin { mediator: self, meta };
         let mut unit = Unit::caused_by(lineage);
-        let handled = entry.handler.handle(event, Run { origin: &origin, unit: &mut unit }).await;
+        let handling = entry.handler.handle(event, Run { origin: &origin, unit: &mut unit });
+        let handled = handling.await.map_err(|error| *error);
         if unit.is_untouched() {
             return handled;
         }

@@ -31,7 +31,8 @@ pub(crate) struct EventEntry {
 }
 
 /// What came of one handler: its own error, or why it did not run.
-pub(crate) type EventResult = Result<(), SendError<BoxError>>;
+// In a box, like what the mediator itself may fail with: a success is then a single word.
+pub(crate) type EventResult = Result<(), Box<SendError<BoxError>>>;
 
 /// A handler of an event, their types forgotten.
 pub(crate) trait HandleEvent: Send + Sync {
@@ -51,11 +52,11 @@ impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
         // All else that can happen would only make the box larger.
         if let (Some(handler), Some(event), true) = (&self.built, event.downcast_ref(), self.pipeline.is_idle()) {
             let mut cx = EventContext::new(run, Self::cause);
-            return Box::pin(async move { handler.handle(event, &mut cx).await.map_err(SendError::Handler) });
+            return Box::pin(async move { handler.handle(event, &mut cx).await.map_err(failed) });
         }
         Box::pin(async move {
             if self.pipeline.is_idle() {
-                return self.attempt(event, run).await;
+                return self.attempt(event, run).await.map_err(Box::new);
             }
             let meta = run.meta();
             let run = Mutex::new(run);
@@ -65,9 +66,13 @@ impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
             let mut call = Call::new(&self.pipeline, meta, None, &mut exchange);
             let _handled = call.first().await;
             call.over();
-            exchange.into_reply()
+            exchange.into_reply().map_err(Box::new)
         })
     }
+}
+
+fn failed(error: BoxError) -> Box<SendError<BoxError>> {
+    Box::new(SendError::Handler(error))
 }
 
 impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
@@ -75,7 +80,7 @@ impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
         Cause { message: type_name::<E>(), handler: Some(type_name::<H>()) }
     }
 
-    async fn attempt(&self, event: &(dyn Any + Send + Sync), mut run: Run<'_>) -> EventResult {
+    async fn attempt(&self, event: &(dyn Any + Send + Sync), mut run: Run<'_>) -> Result<(), SendError<BoxError>> {
         let Some(event) = event.downcast_ref::<E>() else {
             let error = format!("the mediator took another event for `{}`", E::NAME);
             return Err(SendError::Handler(error.into()));

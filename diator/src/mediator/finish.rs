@@ -125,7 +125,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), Failure> {
         for entry in &route.handlers {
             if let Err(error) = entry.handler.handle(event, self.reborrow()).await {
-                let source = match error {
+                let source = match *error {
                     SendError::Handler(source) => source,
                     other => other.into(),
                 };

@@ -1,7 +1,9 @@
-//! What one writes without a crate: a map of trait objects, a future in a box, and a chain of boxed closures.
+//! What one writes without a crate: a map of trait objects, a future in a box, and a chain of boxed closures, or of what is
+//! left of a slice.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use diator::{BoxError, BoxFuture};
 
@@ -28,14 +30,61 @@ trait Layer: Send + Sync {
 
 type Next<'a> = Box<dyn FnOnce(Add) -> Answer<'a> + Send + 'a>;
 
-#[derive(Default)]
-struct Mediator {
-    /// Of each request its `Box<dyn Handler<R>>`, of each event its `Vec<Box<dyn EventHandler<E>>>`.
-    handlers: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
-    layers: Vec<Box<dyn Layer>>,
+/// What wraps the rest of a slice: `Next` needs no box.
+trait SliceLayer: Send + Sync {
+    fn handle<'a>(&'a self, request: Add, rest: Rest<'a>) -> Answer<'a>;
 }
 
-impl Mediator {
+struct Rest<'a> {
+    layers: &'a [Box<dyn SliceLayer>],
+    handler: &'a dyn Handler<Add>,
+    mediator: &'a Mediator,
+}
+
+impl<'a> Rest<'a> {
+    fn run(self, request: Add) -> Answer<'a> {
+        match self.layers.split_first() {
+            Some((first, layers)) => first.handle(request, Rest { layers, ..self }),
+            None => self.handler.handle(request, self.mediator),
+        }
+    }
+}
+
+/// A `TypeId` is a hash already.
+#[derive(Default)]
+struct Identity(u64);
+
+impl Hasher for Identity {
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a `TypeId` writes a word")
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[derive(Default)]
+struct Mediator<S = RandomState> {
+    /// Of each request its `Box<dyn Handler<R>>`, of each event its `Vec<Box<dyn EventHandler<E>>>`.
+    handlers: HashMap<TypeId, Box<dyn Any + Send + Sync>, S>,
+    layers: Vec<Box<dyn Layer>>,
+    slice: Vec<Box<dyn SliceLayer>>,
+    /// What handlers are given, if this is one with another hash.
+    nested: Option<Box<Mediator>>,
+}
+
+impl Mediator<BuildHasherDefault<Identity>> {
+    async fn send_by_identity<R: 'static>(&self, request: R) -> Result<u64, BoxError> {
+        self.handler::<R>().handle(request, self.nested.as_ref().unwrap()).await
+    }
+}
+
+impl<S: BuildHasher> Mediator<S> {
     fn register<R: 'static>(mut self, handler: impl Handler<R> + 'static) -> Self {
         let handler: Box<dyn Handler<R>> = Box::new(handler);
         self.handlers.insert(TypeId::of::<R>(), Box::new(handler));
@@ -52,13 +101,19 @@ impl Mediator {
     fn handler<R: 'static>(&self) -> &dyn Handler<R> {
         &**self.handlers[&TypeId::of::<R>()].downcast_ref::<Box<dyn Handler<R>>>().unwrap()
     }
+}
 
+impl Mediator {
     async fn send<R: 'static>(&self, request: R) -> Result<u64, BoxError> {
         self.handler::<R>().handle(request, self).await
     }
 
     async fn send_through_layers(&self, request: Add) -> Result<u64, BoxError> {
         self.chain(&self.layers)(request).await
+    }
+
+    async fn send_through_slice(&self, request: Add) -> Result<u64, BoxError> {
+        Rest { layers: &self.slice, handler: self.handler::<Add>(), mediator: self }.run(request).await
     }
 
     fn chain<'a>(&'a self, layers: &'a [Box<dyn Layer>]) -> Next<'a> {
@@ -134,9 +189,21 @@ impl Layer for Pass {
     }
 }
 
+impl SliceLayer for Pass {
+    fn handle<'a>(&'a self, request: Add, rest: Rest<'a>) -> Answer<'a> {
+        Box::pin(async move { rest.run(request).await })
+    }
+}
+
 pub(crate) fn send() -> impl AsyncFnMut(u64) -> u64 {
     let mediator = Mediator::default().register(AddHandler);
     async move |number| mediator.send(Add(number)).await.unwrap()
+}
+
+pub(crate) fn send_by_identity() -> impl AsyncFnMut(u64) -> u64 {
+    let mediator = Mediator::<BuildHasherDefault<Identity>> { nested: Some(Box::default()), ..Mediator::default() };
+    let mediator = mediator.register(AddHandler);
+    async move |number| mediator.send_by_identity(Add(number)).await.unwrap()
 }
 
 pub(crate) fn send_among_256() -> impl AsyncFnMut(u64) -> u64 {
@@ -148,6 +215,12 @@ pub(crate) fn send_through_3() -> impl AsyncFnMut(u64) -> u64 {
     let mut mediator = Mediator::default().register(AddHandler);
     (0..3).for_each(|_| mediator.layers.push(Box::new(Pass)));
     async move |number| mediator.send_through_layers(Add(number)).await.unwrap()
+}
+
+pub(crate) fn send_through_slice_of_3() -> impl AsyncFnMut(u64) -> u64 {
+    let mut mediator = Mediator::default().register(AddHandler);
+    (0..3).for_each(|_| mediator.slice.push(Box::new(Pass)));
+    async move |number| mediator.send_through_slice(Add(number)).await.unwrap()
 }
 
 pub(crate) fn emit(handlers: usize) -> impl AsyncFnMut(u64) {
