@@ -100,7 +100,7 @@ async fn published(builder: fn() -> MediatorBuilder) -> Vec<(String, Value)> {
     mediator.emit(Wrapped(line())).await.expect("it is published");
     mediator.emit(WithoutSchema { anything: 1 }).await.expect("it is published");
     mediator.emit(Counted { articles: [("tea".to_owned(), 2)].into() }).await.expect("it is published");
-    mediator.emit(PaymentArrived { order_id: 1 }).await.expect("it is published");
+    mediator.emit(PaymentArrived { order_id: 1, note: String::new() }).await.expect("it is published");
     let read = |body: &[u8]| serde_json::from_slice(body).expect("it is json");
     broker.published().iter().map(|message| (message.name.to_string(), read(&message.body))).collect()
 }

@@ -207,6 +207,30 @@ fn what_is_sent_may_say_less_and_what_is_received_may_allow_more() {
 }
 
 #[test]
+fn what_is_only_received_is_compared_as_it_is_read() {
+    let mut now: Value = serde_json::from_str(&builder().catalog().to_json()).expect("it is json");
+    assert_eq!(
+        message(&mut now, "PaymentArrived")["schema"]["required"],
+        json!(["order_id"]),
+        "the note has a default"
+    );
+    assert_eq!(received(|event| event["schema"]["required"] = json!([])), [Impact::Senders], "it must now be given");
+}
+
+#[test]
+fn what_was_not_observed_this_time_is_not_told_as_lost() {
+    let event = "OrderPlacedNotification";
+    let found = changes(|was| {
+        let emitted = message(was, event)["type"].clone();
+        message(was, "PlaceOrder")["handlers"][0]["causes"] = json!([emitted]);
+    });
+    let text = "it is no longer seen to be emitted: the handler that did was not observed";
+    let told = (Impact::Nobody, format!("the notification event `{event}`: {text}"));
+    assert!(found.contains(&told), "{found:?}");
+    assert!(found.iter().all(|(impact, _)| *impact == Impact::Nobody), "{found:?}");
+}
+
+#[test]
 fn a_direction_that_is_lost_breaks_those_on_the_other_side() {
     let of = |name: &str, direction: Value| changes(|was| message(was, name)["direction"] = direction);
     let lost = of("PaymentArrived", json!("both"));
@@ -220,9 +244,9 @@ fn a_direction_that_is_lost_breaks_those_on_the_other_side() {
         ]
     );
     assert_eq!(of("PaymentArrived", Value::Null)[0].0, Impact::Nobody);
-    // Nothing was observed, so that it still seems to be sent.
-    let caused = json!(["catalog::world::OrderState"]);
-    let lost = changes(|was| message(was, "ShipOrder")["handlers"][0]["causes"] = caused);
+    // Nobody handles it here, so that it still seems to be sent.
+    let emitting = json!({ "type": "Gone", "causes": ["catalog::world::OrderState"] });
+    let lost = changes(|was| message(was, "ShipOrder")["handlers"][0] = emitting);
     assert_eq!(lost[0], (Impact::Consumers, "the ECST event `OrderState`: no handler emits it any more".to_owned()));
 }
 

@@ -130,6 +130,8 @@ pub(crate) struct Counted {
 #[event(name = "PaymentArrived", alias = "MoneyCame", schema)]
 pub(crate) struct PaymentArrived {
     pub(crate) order_id: u64,
+    #[serde(default)]
+    pub(crate) note: String,
 }
 
 pub(crate) trait Stock: Send + Sync {}

@@ -47,7 +47,7 @@ impl Document {
         // Also one that no handler emits: it may be emitted from outside of them.
         let sent = event.handlers.is_empty() || catalog.is_sent(event);
         let source = catalog.broker.as_ref().and_then(|broker| broker.cloud_events_source.as_deref());
-        self.schemas.insert(key.clone(), fields(event, &key, source.is_none()));
+        self.schemas.insert(key.clone(), fields(catalog.shape(event), &key, source.is_none()));
         self.messages.insert(key.clone(), message(event, &key, source, &name(event, sent)));
         let channel = self.channel(event, &key);
         let mut operation = |action: &str| {
@@ -91,8 +91,8 @@ impl Document {
 }
 
 /// The event's own fields; what they refer to is found from the document's root.
-fn fields(event: &EventEntry, key: &str, stamped: bool) -> Value {
-    let mut schema = event.schema.clone().unwrap_or_else(|| json!({ "type": "object" }));
+fn fields(shape: Option<&Value>, key: &str, stamped: bool) -> Value {
+    let mut schema = shape.cloned().unwrap_or_else(|| json!({ "type": "object" }));
     if stamped {
         leave_stamp(&mut schema);
     }

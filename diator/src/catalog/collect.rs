@@ -212,9 +212,13 @@ pub(super) fn event_of(event: &EventDescriptor, source: Option<Source>) -> Event
         must_be_handled: event.must_be_handled,
         marks: texts(event.marks),
         #[cfg(feature = "asyncapi")]
-        schema: event.schema.map(super::schema::of),
+        schema: event.schema.map(super::schema::written),
+        #[cfg(feature = "asyncapi")]
+        schema_read: event.schema.map(super::schema::read),
         #[cfg(not(feature = "asyncapi"))]
         schema: None,
+        #[cfg(not(feature = "asyncapi"))]
+        schema_read: None,
         source,
         handlers: Vec::new(),
     }

@@ -130,10 +130,11 @@ impl Writer<'_> {
         if let Some(key) = event.key {
             text += &format!("  key          `{}`, by which brokers that can keep the order\n", clean(key));
         }
-        if event.schema.is_none() {
+        let shape = self.catalog.shape(event);
+        if shape.is_none() {
             text += "  its fields   not known: `#[event(schema)]` tells them\n";
         }
-        for (number, line) in event.schema.iter().flat_map(shape::lines).enumerate() {
+        for (number, line) in shape.into_iter().flat_map(shape::lines).enumerate() {
             let heading = if number == 0 { "its fields" } else { "" };
             text += &format!("  {heading:<11}  {}\n", clean(&line));
         }

@@ -50,8 +50,10 @@ pub struct EventEntry {
     pub must_be_handled: bool,
     /// What `#[event(mark = …)]` says of it, in the order given.
     pub marks: Vec<&'static str>,
-    /// Its own fields on the wire as JSON Schema, draft 7; `None` without `#[event(schema)]`.
+    /// Its own fields as they are written, as JSON Schema, draft 7; `None` without `#[event(schema)]`.
     pub schema: Option<serde_json::Value>,
+    /// Its own fields as they can be read when it arrives: one with a default need not be there.
+    pub schema_read: Option<serde_json::Value>,
     /// Where it was declared, if that is known: not for an instance of a generic type.
     pub source: Option<Source>,
     /// Its handlers in the order in which they run, those after the commit last.

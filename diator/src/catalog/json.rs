@@ -29,6 +29,10 @@ impl Catalog {
             (false, true) => json!("received"),
             (false, false) => Value::Null,
         };
+        value["schema"] = json!(self.shape(entry));
+        if value["direction"] == "both" {
+            value["schema_read"] = json!(entry.schema_read);
+        }
         value
     }
 }

@@ -20,7 +20,9 @@ impl Catalog {
             let id = &message.id;
             let [open, close] = shape(message.kind);
             let title = format!("{} {}", words(message.kind)[0], labels.label(message.type_name));
-            let handlers = message.handlers.iter().map(|handler| labels.label(handler.type_name));
+            let handlers = message.handlers.iter().map(|handler| {
+                labels.label(handler.type_name) + if handler.after_commit { " (after commit)" } else { "" }
+            });
             let lines: Vec<_> = std::iter::once(title).chain(handlers).map(|line| escape(&line)).collect();
             _ = writeln!(chart, "    {id}{open}\"{}\"{close}", lines.join("<br>"));
         }

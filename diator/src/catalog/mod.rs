@@ -120,6 +120,14 @@ impl Catalog {
         event.is_on_the_wire() && (self.handlers().next().is_none() || self.is_caused(event.type_name) || assumed())
     }
 
+    /// The event's own fields: as they are read, if it is only received.
+    fn shape<'a>(&self, event: &'a EventEntry) -> Option<&'a serde_json::Value> {
+        match event.arrives() && !self.is_sent(event) {
+            true => event.schema_read.as_ref(),
+            false => event.schema.as_ref(),
+        }
+    }
+
     fn is_caused(&self, type_name: &str) -> bool {
         self.handlers().flat_map(HandlerEntry::causes).any(|cause| cause == type_name)
     }

@@ -1,4 +1,4 @@
-//! JSON Schemas of events, as diator writes them on the wire.
+//! JSON Schemas of events, as diator writes and reads them on the wire.
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -8,9 +8,18 @@ use crate::event::EventSchema;
 /// How many definitions and alternatives are looked through: a type may refer to itself.
 const DEEPEST: usize = 8;
 
-/// The schema of an event's own fields, with all definitions that it needs.
-pub(super) fn of(schema: EventSchema) -> Value {
-    let mut generator = SchemaSettings::draft07().for_serialize().into_generator();
+/// The schema of what is written: of an event's own fields, with all definitions that it needs.
+pub(super) fn written(schema: EventSchema) -> Value {
+    of(schema, SchemaSettings::draft07().for_serialize())
+}
+
+/// The schema of what can be read: a field with a default need not be given.
+pub(super) fn read(schema: EventSchema) -> Value {
+    of(schema, SchemaSettings::draft07().for_deserialize())
+}
+
+fn of(schema: EventSchema, settings: SchemaSettings) -> Value {
+    let mut generator = settings.into_generator();
     let mut own = (schema.fields)(&mut generator);
     // As is done for the definitions: a type writes its schema in the newest draft.
     generator.transforms_mut().for_each(|transform| transform.transform(&mut own));

@@ -73,9 +73,9 @@ fn message(old: &Value, new: &Value, middleware: &handlers::Middleware<'_>, chan
             "handlers" => handlers::compare(&title, old, new, middleware, changes),
             "aliases" => aliases(&title, was, is, changes),
             "marks" => marks(&title, was, is, changes),
-            "name" | "kind" | "topic" | "key" | "schema" | "direction" if is_on_the_wire(old) => {}
+            "name" | "kind" | "topic" | "key" | "schema" | "schema_read" | "direction" if is_on_the_wire(old) => {}
             "response" | "error" | "kind" => note(changes, Impact::Senders, &change),
-            "schema" | "direction" => {}
+            "schema" | "schema_read" | "direction" => {}
             _ => note(changes, Impact::Nobody, &change),
         }
     }
@@ -95,7 +95,14 @@ fn event(title: &str, old: &Value, new: &Value, changes: &mut Vec<Change>) {
             }
             ("name" | "kind" | "topic", ..) => parties.all().for_each(|impact| tell(impact, &changed(field, was, is))),
             ("key", ..) => tell(parties.readers(), &changed(field, was, is)),
+            // What is sent and received has a schema for each.
+            ("schema", Value::Object(_), Value::Object(_)) if old["schema_read"].is_object() => {
+                schema::compare(title, Parties { send: false, ..parties }, was, is, changes);
+            }
             ("schema", Value::Object(_), Value::Object(_)) => schema::compare(title, parties, was, is, changes),
+            ("schema_read", Value::Object(_), Value::Object(_)) => {
+                schema::compare(title, Parties { read: false, ..parties }, was, is, changes);
+            }
             // Without the feature, no schema is known.
             ("schema", Value::Object(_), _) if cfg!(feature = "asyncapi") => {
                 let text = "its shape is no longer told, and so no longer compared: `#[event(schema)]` is gone";
@@ -110,12 +117,16 @@ fn event(title: &str, old: &Value, new: &Value, changes: &mut Vec<Change>) {
     }
 }
 
-/// Events that still seem to be sent, because nobody handles them here, and that no handler emits any more.
+/// Events that still seem to be sent, because nobody handles them here, and that no handler emits any more, or was seen to.
 fn no_longer_emitted(old: &Value, new: &Value, changes: &mut Vec<Change>) {
     let (was, is) = (handlers::caused(old), handlers::caused(new));
     for event in list_of(&new["events"]).into_iter().filter(|event| Parties::of(event).read) {
         if was.contains(&&event["type"]) && !is.contains(&&event["type"]) {
-            note(changes, Impact::Consumers, &format!("{}: no handler emits it any more", title(event)));
+            let (impact, text) = match handlers::is_unobserved_cause(old, new, &event["type"]) {
+                true => (Impact::Nobody, "it is no longer seen to be emitted: the handler that did was not observed"),
+                false => (Impact::Consumers, "no handler emits it any more"),
+            };
+            note(changes, impact, &format!("{}: {text}", title(event)));
         }
     }
 }

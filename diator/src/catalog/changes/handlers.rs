@@ -36,9 +36,19 @@ impl<'a> Middleware<'a> {
 
 /// The types of what the handlers of a catalog cause.
 pub(super) fn caused(catalog: &Value) -> Vec<&Value> {
+    all(catalog).flat_map(|handler| list_of(&handler["causes"])).collect()
+}
+
+/// Whether a handler that caused it is still there, and was not observed this time.
+pub(super) fn is_unobserved_cause(old: &Value, new: &Value, message: &Value) -> bool {
+    let unobserved: Vec<_> = all(new).filter(|handler| handler["causes"].is_null()).map(|it| &it["type"]).collect();
+    let causing = all(old).filter(|handler| list_of(&handler["causes"]).contains(&message));
+    causing.map(|handler| &handler["type"]).any(|handler| unobserved.contains(&handler))
+}
+
+fn all(catalog: &Value) -> impl Iterator<Item = &Value> {
     let messages = ["requests", "events"].into_iter().flat_map(|list| list_of(&catalog[list]));
-    let handlers = messages.flat_map(|message| list_of(&message["handlers"]));
-    handlers.flat_map(|handler| list_of(&handler["causes"])).collect()
+    messages.flat_map(|message| list_of(&message["handlers"]))
 }
 
 pub(super) fn compare(title: &str, old: &Value, new: &Value, middleware: &Middleware<'_>, changes: &mut Vec<Change>) {

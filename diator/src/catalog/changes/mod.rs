@@ -102,7 +102,7 @@ impl Catalog {
 
     /// Compares with the catalog in a file, for a test: whatever differs fails it, and the message says what breaks others.
     ///
-    /// If the environment variable `DIATOR_BLESS` is set, the file is written instead. Places in files do not count,
+    /// If the environment variable `DIATOR_BLESS` is set, to anything but `0`, the file is written instead. Places in files do not count,
     /// so that an edit further up does not fail the test. Schemas are compared if the feature `asyncapi` is on.
     ///
     /// # Panics
@@ -139,6 +139,6 @@ pub(super) fn bless_or(
         Ok(some) => {
             panic!("{what} differs from {path_shown}\n\n{some}\nif this is meant, set {BLESS}=1 and run the test again")
         }
-        Err(error) => panic!("{path_shown}: {error}"),
+        Err(error) => panic!("{path_shown}: {error}\nset {BLESS}=1 to have it written anew"),
     }
 }

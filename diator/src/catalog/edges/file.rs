@@ -99,6 +99,8 @@ fn read_message(entry: &Value) -> Option<Message> {
             must_be_handled: entry["must_be_handled"] == true,
             marks,
             schema: Some(entry["schema"].clone()).filter(Value::is_object),
+            // Nobody handles it here, or the registry would have it.
+            schema_read: None,
             source: None,
             handlers: Vec::new(),
         }),

@@ -14,7 +14,10 @@ impl Message {
     pub(super) fn of(descriptor: &MessageDescriptor) -> Self {
         match descriptor {
             MessageDescriptor::Request(request) => Self::Request(collect::request_of(request, None)),
-            MessageDescriptor::Event(event) => Self::Event(collect::event_of(event, None)),
+            // Nothing here reads it.
+            MessageDescriptor::Event(event) => {
+                Self::Event(EventEntry { schema_read: None, ..collect::event_of(event, None) })
+            }
         }
     }
 

@@ -112,7 +112,8 @@ impl Edges {
         file::write(&self.seen())
     }
 
-    /// Compares with the edges in a file, and writes the file if the environment variable `DIATOR_BLESS` is set.
+    /// Compares with the edges in a file, and writes the file if the environment variable `DIATOR_BLESS` is set
+    /// to anything but `0`.
     ///
     /// # Panics
     ///

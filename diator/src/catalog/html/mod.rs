@@ -142,7 +142,7 @@ impl Page<'_> {
         let schema =
             |schema| format!("<details><summary>JSON Schema</summary><pre>{}</pre></details>", Text(&pretty(schema)));
         let unknown = || "<em>not known: <code>#[event(schema)]</code> tells them</em>".to_owned();
-        row(rows, "its fields", &event.schema.as_ref().map_or_else(unknown, schema));
+        row(rows, "its fields", &self.catalog.shape(event).map_or_else(unknown, schema));
     }
 
     fn handlers(&self, heading: &str, handlers: &[HandlerEntry], rows: &mut String) {
