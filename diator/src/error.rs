@@ -162,6 +162,11 @@ impl<E> SendError<E> {
         matches!(self, Self::Undelivered(_) | Self::RejectedAfterCommit { .. })
     }
 
+    /// Whether somebody has to look after what is, or perhaps is, committed: then no other error may hide this one.
+    pub(crate) fn may_be_committed(&self) -> bool {
+        self.is_committed() || matches!(self, Self::Commit { outcome: CommitOutcome::Unknown, .. })
+    }
+
     /// The handler's response, if the message is committed and `T` is the response's type.
     ///
     /// # Errors

@@ -85,6 +85,19 @@ async fn another_answer_does_not_lose_what_was_not_delivered() {
 
 #[tokio::test]
 async fn an_answer_of_another_type_names_both() {
-    let error = Seats::default().with(afterwards(|call| call.answer("eight"))).send(Reserve(7)).await.unwrap_err();
+    let wrong = || afterwards(|call| call.answer("eight"));
+    let seats = Seats::default();
+    seats.script.fail([SeatError::Taken]);
+    let mediator = seats.with(wrong());
+    let error = mediator.send(Reserve(7)).await.unwrap_err();
+    assert!(!error.is_committed());
     assert_eq!(error.to_string(), "`late` answered with `&str`, and the response is `u32`");
+
+    let error = mediator.send(Reserve(7)).await.unwrap_err();
+    assert!(error.is_committed(), "this time it had succeeded: {error:?}");
+    assert_eq!(error.source().unwrap().to_string(), "it answered with `&str`, and the response is `u32`");
+
+    seats.broker.refuse(PublishErrorKind::Fatal);
+    let error = mediator.send(Reserve(7)).await.unwrap_err();
+    assert_eq!(error.into_response::<u32>().unwrap(), 7, "what was not delivered is kept, and the response with it");
 }

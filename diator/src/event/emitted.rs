@@ -2,7 +2,6 @@ use std::any::Any;
 use std::fmt;
 
 use crate::broker::{Format, MessageType, OutboundMessage};
-use crate::middleware::MessageKind;
 use crate::{BoxError, Meta};
 
 /// An event on its way to its handlers or to the broker.
@@ -42,21 +41,5 @@ pub(crate) trait Pending: Send + Sync {
 
     fn goes_to_the_broker(&self) -> bool {
         self.message_type().is_some()
-    }
-}
-
-/// What an [`on_emitted`](crate::MediatorBuilder::on_emitted) hook learns of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct EmittedEvent {
-    /// Which of the three kinds it is.
-    pub kind: MessageKind,
-    /// Its name: for a notification or ECST event, the one on the wire.
-    pub name: &'static str,
-}
-
-impl EmittedEvent {
-    pub(crate) fn new(message_type: Option<MessageType>, name: &'static str) -> Self {
-        Self { kind: MessageKind::of_event(message_type), name }
     }
 }

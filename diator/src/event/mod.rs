@@ -17,8 +17,8 @@ use crate::registry::Location;
 
 pub use self::domain::{Domain, DomainEvent};
 pub use self::ecst::{Ecst, EcstEvent};
+pub use self::emitted::Emitted;
 pub(crate) use self::emitted::Pending;
-pub use self::emitted::{Emitted, EmittedEvent};
 pub use self::notification::{Notification, NotificationEvent};
 pub use self::schema::EventSchema;
 

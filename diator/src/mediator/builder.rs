@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::running::Running;
-use super::{Inner, Install, Mediator, OnEmitted, OnUndelivered, check};
+use super::{EmittedEvent, Inner, Install, Mediator, OnEmitted, OnUndelivered, check};
 use crate::broker::{Format, MessageBroker};
 use crate::catalog::{Added, Catalog, Edges, Observer, Replaced, Wiring};
 use crate::container::{Container, Services};
-use crate::event::EmittedEvent;
 use crate::middleware::{Layer, Middleware};
 use crate::outbox::Outbox;
 use crate::registry::{BuildError, HandlerDescriptor, HandlerSet, Handlers, Location, Problem, Registered};

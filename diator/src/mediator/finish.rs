@@ -4,6 +4,7 @@
 
 use std::any::Any;
 
+use super::EmittedEvent;
 use super::after::Delivery;
 use super::dispatch::{Failure, Origin, Run};
 use super::events::EventRoute;
@@ -12,7 +13,7 @@ use super::unit::Unit;
 use crate::SendError;
 use crate::broker::OutboundMessage;
 use crate::container::{Closing, CommitError};
-use crate::event::{Emitted, EmittedEvent};
+use crate::event::Emitted;
 use crate::middleware::Committing;
 
 impl<'a> Origin<'a> {

@@ -1,7 +1,7 @@
 use ::metrics::counter;
 
 use super::EMITTED;
-use crate::event::EmittedEvent;
+use crate::EmittedEvent;
 
 /// Counts an event: for [`on_emitted`](crate::MediatorBuilder::on_emitted).
 ///

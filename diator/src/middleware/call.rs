@@ -95,10 +95,11 @@ impl<'a> Call<'a> {
     /// Answers the message; the handler does not run, unless it has run already.
     ///
     /// `response` is the request's response, or `()` for an event. Another type makes the message fail with
-    /// [`SendError::WrongAnswer`], which names this middleware. After a [`SendError::Undelivered`] it is the response in
-    /// that.
+    /// [`SendError::WrongAnswer`], which names this middleware, or, if it had succeeded, with
+    /// [`SendError::RejectedAfterCommit`]. After a [`SendError::Undelivered`] it is the response in that.
     pub fn answer<T: Send + 'static>(&mut self, response: T) -> Handled {
-        self.exchange.reply_mut().answer(self.pipeline.holder(self.place), &mut Some(response), type_name::<T>());
+        let (holder, committed) = (self.pipeline.holder(self.place), self.is_committed());
+        self.exchange.reply_mut().answer(holder, &mut Some(response), type_name::<T>(), committed);
         Handled(())
     }
 
@@ -108,9 +109,14 @@ impl<'a> Call<'a> {
     /// [`SendError::RejectedAfterCommit`]. An outcome that is unknown, or that carries what was not delivered, remains the
     /// answer.
     pub fn reject(&mut self, reason: impl Into<BoxError>) -> Handled {
-        let committed = self.committing.is_some() && self.exchange.has_succeeded();
-        self.exchange.reply_mut().reject(self.pipeline.holder(self.place), reason.into(), committed);
+        let (holder, committed) = (self.pipeline.holder(self.place), self.is_committed());
+        self.exchange.reply_mut().reject(holder, reason.into(), committed);
         Handled(())
+    }
+
+    /// Whether what the message did stands, whatever middleware makes of it.
+    fn is_committed(&self) -> bool {
+        self.committing.is_some() && self.exchange.has_succeeded()
     }
 
     /// Keeps a copy for [`Next::again`](super::Next::again); `None` unless the request is marked idempotent.

@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::container::CommitOutcome::Unknown;
 use crate::{BoxError, Request, SendError, SendErrorKind};
 
 /// A message and its handling, with their types forgotten.
@@ -22,7 +21,7 @@ pub(crate) trait Exchange {
     fn restore(&mut self, kept: &(dyn Any + Send));
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     fn cancel(&mut self);
-    /// Whether the handling came to a good end, whatever middleware made of it.
+    /// Whether the handling came to a good end, in any attempt and whatever middleware made of it.
     fn has_succeeded(&self) -> bool;
 }
 
@@ -33,7 +32,7 @@ pub(crate) trait Reply {
     fn error(&self) -> Option<&(dyn Error + 'static)>;
     fn error_kind(&self) -> Option<SendErrorKind>;
     /// `answer` is an `Option` of the response, or of the type that is `given`.
-    fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any, given: &'static str);
+    fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any, given: &'static str, committed: bool);
     fn reject(&mut self, middleware: &'static str, source: BoxError, committed: bool);
 }
 
@@ -50,20 +49,27 @@ impl<T: Send + 'static, E: Debug + Display + 'static> Reply for Option<Result<T,
         self.as_ref()?.as_ref().err().map(SendError::kind)
     }
 
-    fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any, given: &'static str) {
-        let answer = answer.downcast_mut::<Option<T>>().and_then(Option::take);
-        *self = Some(match (answer, self.take()) {
+    fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any, given: &'static str, committed: bool) {
+        let expected = type_name::<T>();
+        *self = Some(match (answer.downcast_mut::<Option<T>>().and_then(Option::take), self.take()) {
             // What was not delivered must not get lost.
             (Some(answer), Some(Err(SendError::Undelivered(undelivered)))) => {
                 Err(SendError::Undelivered(undelivered.with_response(answer)))
             }
             (Some(answer), _) => Ok(answer),
-            (None, _) => Err(SendError::WrongAnswer { middleware, expected: type_name::<T>(), given }),
+            (None, Some(Err(error))) if error.may_be_committed() => Err(error),
+            (None, _) if committed => {
+                let source = format!("it answered with `{given}`, and the response is `{expected}`").into();
+                Err(SendError::RejectedAfterCommit { middleware, source })
+            }
+            (None, _) => Err(SendError::WrongAnswer { middleware, expected, given }),
         });
     }
 
     fn reject(&mut self, middleware: &'static str, source: BoxError, committed: bool) {
-        if let Some(Err(error @ (SendError::Undelivered(_) | SendError::Commit { outcome: Unknown, .. }))) = self {
+        if let Some(Err(error)) = self
+            && error.may_be_committed()
+        {
             let (reason, kept) = (&*source as &dyn Error, error as &dyn Error);
             tracing::warn!(target: "diator", middleware, reason, kept, "what may be committed cannot be refused");
             return;

@@ -11,8 +11,9 @@ use crate::{Request, SendError, SendErrorKind};
 /// Handles an idempotent request again that failed for a passing reason.
 ///
 /// Of itself it tries again only when the scope could not be opened or could not commit, and when an attempt has
-/// [`TimedOut`](super::TimedOut), or a handler of an event in it: who adds a [`TimeoutMiddleware`](super::TimeoutMiddleware) after the retry asks for that. Which errors of
-/// handlers are worth another attempt, the program says with [`when`](Self::when) and [`when_any`](Self::when_any).
+/// [`TimedOut`](super::TimedOut), or a handler of an event in it: who adds a
+/// [`TimeoutMiddleware`](super::TimeoutMiddleware) after the retry asks for that. Which errors of handlers are worth another
+/// attempt, the program says with [`when`](Self::when) and [`when_any`](Self::when_any).
 ///
 /// # Guarantees
 ///

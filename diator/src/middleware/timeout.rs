@@ -14,8 +14,10 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 ///
 /// The message is then rolled back, and fails with [`SendError::Rejected`](crate::SendError::Rejected), whose source is
 /// a [`TimedOut`]; if it was an event's handler that took too long, that is the source of a
-/// [`SendError::Event`](crate::SendError::Event). [`SendError::timed_out`](crate::SendError::timed_out) finds both. Added before a [`RetryMiddleware`](super::RetryMiddleware), it limits all attempts together; added
-/// after it, each of them, and one that took too long is rolled back and then tried again.
+/// [`SendError::Event`](crate::SendError::Event). [`SendError::timed_out`](crate::SendError::timed_out) finds both.
+///
+/// Added before a [`RetryMiddleware`](super::RetryMiddleware), it limits all attempts together; added after it, each of
+/// them, and one that took too long is rolled back and then tried again.
 ///
 /// # Guarantees
 ///
