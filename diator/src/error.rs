@@ -108,7 +108,7 @@ pub enum SendError<E> {
         /// Its reason.
         source: BoxError,
     },
-    /// A middleware refused the message when it had succeeded already: what it did stands.
+    /// A middleware refused the message, or answered with another type, when it had succeeded already: what it did stands.
     // A variant of its own and not a flag: that would be the only part of the error that is no whole word, and slow it down.
     RejectedAfterCommit {
         /// The middleware's type.
