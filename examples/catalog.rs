@@ -11,9 +11,9 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diator::MediatorBuilder;
-use diator::cli::Cli;
 use diator::middleware::{Call, Handled, MessageInfo, Middleware, Next, TracingMiddleware};
 use diator::prelude::*;
+use diator_catalog::cli::Cli;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -371,7 +371,7 @@ impl Minutes {
 
 #[cfg(test)]
 mod tests {
-    use diator::catalog::Edges;
+    use diator_catalog::Edges;
 
     use super::*;
 
@@ -379,7 +379,7 @@ mod tests {
     #[tokio::test]
     async fn what_causes_what_is_as_it_was() -> Result<(), BoxError> {
         let (edges, broker) = (Edges::new(), InMemoryBroker::new());
-        let mediator = builder().broker(broker.clone()).observe(&edges).build()?;
+        let mediator = builder().broker(broker.clone()).observe(edges.clone()).build()?;
 
         let meeting_id = mediator.send(ScheduleMeeting { title: "planning".to_owned() }).await?;
         let link = mediator.send(JoinMeeting { meeting_id, user_id: 7 }).await?;
@@ -398,7 +398,7 @@ mod tests {
         mediator.receive(message).await?;
 
         // What breaks others comes first: whoever blesses the edges has read it.
-        mediator.catalog().with_edges(&edges)?.assert_matches("../docs/catalog/catalog.json");
+        Catalog::from(mediator.wiring()).with_edges(&edges)?.assert_matches("../docs/catalog/catalog.json");
         edges.assert_matches("../docs/catalog/edges.json");
         Ok(())
     }

@@ -137,7 +137,7 @@ pub fn derive_domain_event(input: TokenStream) -> TokenStream {
 /// - `topic = "…"`: where a broker publishes it, unless the driver has a place of its own for it.
 /// - `key = field`: what the event is about, also `field.of.a.field`. A broker that can keeps events with one key in
 ///   order. The value must be `Display`; an enum must have the field in all its variants.
-/// - `schema`: the catalog tells its shape; it must be `schemars::JsonSchema`, and the feature `asyncapi` on.
+/// - `schema`: the catalog tells its shape; it must be `schemars::JsonSchema`, and its crate must depend on `schemars` 1.
 /// - `mark = CONSTANT`: tells middleware something; it may be repeated. Middleware reads it as `call.info().mark::<…>()`.
 /// - `crate = path`: where the library is, if not at `::diator`.
 ///

@@ -2,10 +2,10 @@ use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::catalog::Cause;
 use crate::event::EventKind;
 use crate::mediator::Run;
 use crate::registry::MessageDescriptor;
+use crate::wiring::Cause;
 use crate::{BoxFuture, Command, Event, HandledBy, Meta, Request, SendError, SentFrom};
 
 /// What the handler of a request can do besides answering.
@@ -75,7 +75,7 @@ impl<R> fmt::Debug for RequestContext<'_, R> {
 }
 
 fn cause<R>() -> Cause {
-    Cause { message: type_name::<R>(), handler: None }
+    Cause::new(type_name::<R>(), None)
 }
 
 /// What the handler of an event can do besides reacting to it.

@@ -57,8 +57,6 @@
 //! | `redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
 //! | `redis-tls` | `redis` over TLS |
 //! | `azure` | Azure Service Bus topics and queues |
-//! | `asyncapi` | AsyncAPI 3.0 from the [`catalog`], with the events' JSON Schemas |
-//! | `cli` | the [`catalog`] on the command line |
 //! | `dill` | handlers resolved from a `dill::Catalog` |
 //! | `froodi` | handlers resolved from a `froodi` container; unstable, as that crate is |
 //! | `more-di` | handlers resolved from a `di::ServiceCollection` |
@@ -74,9 +72,6 @@
 extern crate self as diator;
 
 pub mod broker;
-pub mod catalog;
-#[cfg(feature = "cli")]
-pub mod cli;
 pub mod container;
 mod context;
 mod error;
@@ -96,6 +91,7 @@ pub mod registry;
 mod request;
 mod retry;
 mod undelivered;
+pub mod wiring;
 
 use std::error::Error;
 use std::future::Future;
@@ -111,7 +107,6 @@ pub use async_trait::async_trait;
 pub use diator_macros::{Command, DomainEvent, EcstEvent, NotificationEvent, Query, event_handler, request_handler};
 
 pub use self::broker::{InMemoryBroker, InboundMessage, MessageBroker, OutboundMessage, PublishError};
-pub use self::catalog::Catalog;
 pub use self::container::{Container, Scope, Services};
 pub use self::context::{EventContext, RequestContext};
 pub use self::error::{SendError, SendErrorKind};
@@ -139,6 +134,7 @@ pub mod __private {
     pub use inventory;
 
     pub use crate::__dependency as dependency;
+    pub use crate::__event_schema as event_schema;
     pub use crate::event::EventDescriptor;
     pub use crate::handler::HandledBy;
     pub use crate::inject::{Cloned, Inject, Service};

@@ -54,7 +54,7 @@ pub trait Request: Sized + Send + 'static {
 pub struct Mark {
     /// Any value of a type of the program's own.
     pub value: &'static (dyn Any + Send + Sync),
-    /// How the [catalog](crate::catalog) writes it: as it was given, such as `RateLimit(5)`.
+    /// How the [wiring](crate::wiring) writes it: as it was given, such as `RateLimit(5)`.
     pub text: &'static str,
 }
 

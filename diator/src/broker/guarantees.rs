@@ -1,3 +1,7 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
 /// What a broker promises beyond the contract that every broker keeps.
 ///
 /// Each driver states its own. The conformance suite checks what is stated here and leaves out what is not; a
@@ -16,7 +20,8 @@
 /// assert!(STREAMS.durable && STREAMS.ordered_by_key);
 /// assert!(!STREAMS.deduplicated);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Guarantees {
     /// A message answered with `Ok` survives a restart of the broker.
@@ -97,6 +102,28 @@ impl Guarantees {
     pub const fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = Some(bytes);
         self
+    }
+}
+
+/// In words: `durable, ordered, confirmed, retained`.
+impl fmt::Display for Guarantees {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { durable, ordered, ordered_by_key, confirmed, retained, deduplicated, max_body } = *self;
+        let words = [
+            (durable, "durable"),
+            (ordered, "ordered"),
+            (ordered_by_key && !ordered, "ordered by key"),
+            (confirmed, "confirmed"),
+            (retained, "retained"),
+            (deduplicated, "deduplicated"),
+        ];
+        let mut words: Vec<_> =
+            words.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word.to_owned()).collect();
+        words.extend(max_body.map(|bytes| format!("at most {bytes} bytes")));
+        match words.is_empty() {
+            true => f.write_str("promises nothing beyond the contract"),
+            false => f.write_str(&words.join(", ")),
+        }
     }
 }
 

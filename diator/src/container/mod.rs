@@ -15,6 +15,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::registry::Location;
 use crate::{BoxError, BoxFuture, Meta};
 
@@ -26,7 +28,8 @@ pub use self::services::{OwnedServiceScope, ProvidedFrom, ServiceScope, Services
 pub use self::unit_of_work::{Enlistment, Savepoint, Savepoints, UnitOfWork};
 
 /// How long a service lives, as far as its container knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Lifetime {
     /// One for the whole program: a handler that needs only such services is built once.
@@ -41,6 +44,21 @@ pub enum Lifetime {
     Ambiguous,
     /// The container has none: a problem that `build()` reports.
     Missing,
+}
+
+impl Lifetime {
+    /// The word for it, such as `singleton` or `scoped`; it does not change.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Singleton => "singleton",
+            Self::Scoped => "scoped",
+            Self::Transient => "transient",
+            Self::Unknown => "unknown",
+            Self::Ambiguous => "ambiguous",
+            Self::Missing => "missing",
+        }
+    }
 }
 
 /// How a unit of work ended: whether its scope commits or rolls back.

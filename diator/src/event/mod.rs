@@ -44,11 +44,11 @@ pub trait Event: Sized + Send + Sync + 'static {
     const ALIASES: &'static [&'static str] = &[];
     /// Whether `build()` insists on a handler for this domain event.
     const MUST_BE_HANDLED: bool = false;
-    /// The form of its fields, for the [catalog](crate::catalog): `#[event(schema)]`.
+    /// The form of its fields, for the [wiring](crate::wiring): `#[event(schema)]`.
     const SCHEMA: Option<EventSchema> = None;
     /// What it tells middleware: `#[event(mark = …)]`.
     const MARKS: &'static [Mark] = &[];
-    /// The field that [`key`](Self::key) reads, for the [catalog](crate::catalog): `#[event(key = order_id)]`.
+    /// The field that [`key`](Self::key) reads, for the [wiring](crate::wiring): `#[event(key = order_id)]`.
     const KEY: Option<&'static str> = None;
 
     /// What the event is about: brokers that can, keep events with one key in order.
@@ -106,7 +106,6 @@ pub struct EventDescriptor {
     pub(crate) must_be_handled: bool,
     pub(crate) marks: &'static [Mark],
     pub(crate) key: Option<&'static str>,
-    #[cfg_attr(not(feature = "asyncapi"), expect(dead_code, reason = "only the feature `asyncapi` reads it"))]
     pub(crate) schema: Option<EventSchema>,
     pub(crate) location: Location,
     /// How it is read when it arrives; only handlers know that it can be.

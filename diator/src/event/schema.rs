@@ -1,44 +1,79 @@
 use std::fmt;
 
-/// How an event's fields look on the wire, as JSON Schema; `#[event(schema)]` makes one.
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+/// How the fields of an event look on the wire, as JSON Schema, draft 7; `#[event(schema)]` makes one.
 ///
-/// The event has to implement `schemars::JsonSchema`, and the feature `asyncapi` has to be on.
+/// The event must implement `schemars::JsonSchema`, and its crate must depend on `schemars` 1. Nothing is computed until
+/// somebody asks.
+///
+/// # Source
+///
+/// JSON Schema draft 7, because that is what AsyncAPI 3.0 takes.
 #[derive(Clone, Copy)]
-pub struct EventSchema {
-    #[cfg(feature = "asyncapi")]
-    pub(crate) fields: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
-}
+pub struct EventSchema(fn(written: bool) -> (Value, Map<String, Value>));
 
-#[cfg(feature = "asyncapi")]
 impl EventSchema {
-    /// The schema of `E`, as `schemars` tells it.
+    #[doc(hidden)]
     #[must_use]
-    pub const fn of<E: schemars::JsonSchema>() -> Self {
-        Self { fields: E::json_schema }
+    pub const fn of(schema: fn(written: bool) -> (Value, Map<String, Value>)) -> Self {
+        Self(schema)
+    }
+
+    /// The schema of what is written, with all definitions that it refers to.
+    #[must_use]
+    pub fn written(&self) -> Value {
+        self.document(true)
+    }
+
+    /// The schema of what can be read: a field with a default need not be there.
+    #[must_use]
+    pub fn read(&self) -> Value {
+        self.document(false)
+    }
+
+    fn document(&self, written: bool) -> Value {
+        let (mut own, definitions) = self.0(written);
+        if let (Value::Object(own), false) = (&mut own, definitions.is_empty()) {
+            own.insert("definitions".to_owned(), Value::Object(definitions));
+        }
+        own
     }
 }
-
-#[cfg(not(feature = "asyncapi"))]
-impl EventSchema {
-    /// There is no schema without the feature `asyncapi`.
-    #[must_use]
-    pub const fn of<E: NeedsAsyncapi>() -> Self {
-        Self {}
-    }
-}
-
-/// Nothing implements it: it is there to say what is missing.
-#[cfg(not(feature = "asyncapi"))]
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`#[event(schema)]` needs diator's feature `asyncapi`",
-    label = "its schema is asked for here",
-    note = "turn the feature on in the `Cargo.toml`, or leave `schema` out"
-)]
-pub trait NeedsAsyncapi {}
 
 impl fmt::Debug for EventSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSchema").finish_non_exhaustive()
     }
+}
+
+/// As `written` and `read`.
+impl Serialize for EventSchema {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut schema = serializer.serialize_struct("EventSchema", 2)?;
+        schema.serialize_field("written", &self.written())?;
+        schema.serialize_field("read", &self.read())?;
+        schema.end()
+    }
+}
+
+/// What `#[event(schema)]` writes. The name of `schemars` is handed in, so that an error about it underlines the argument.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __event_schema {
+    ($schemars:ident, $event:ty) => {
+        $crate::event::EventSchema::of(|written| {
+            let settings = ::$schemars::generate::SchemaSettings::draft07();
+            let settings = if written { settings.for_serialize() } else { settings.for_deserialize() };
+            let mut generator = settings.into_generator();
+            let mut own = <$event as ::$schemars::JsonSchema>::json_schema(&mut generator);
+            // As is done for the definitions: a type writes its schema in the newest draft.
+            for transform in generator.transforms_mut() {
+                ::$schemars::transform::Transform::transform(transform, &mut own);
+            }
+            (own.to_value(), generator.take_definitions(true))
+        })
+    };
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::running::Running;
 use super::{EmittedEvent, Inner, Install, Mediator, OnEmitted, OnUndelivered, check};
 use crate::broker::{Format, MessageBroker};
-use crate::catalog::{Added, Catalog, Edges, Observer, Replaced, Wiring};
 use crate::container::{Container, Services};
 use crate::middleware::{Layer, Middleware};
 use crate::outbox::Outbox;
 use crate::registry::{BuildError, HandlerDescriptor, HandlerSet, Handlers, Location, Problem, Registered};
 use crate::request::RequestDescriptor;
 use crate::undelivered::Undelivered;
+use crate::wiring::{Added, Observer, Observing, Parts, Replaced, Wiring};
 use crate::{Request, RequestHandler};
 
 /// Collects what a mediator is made of.
@@ -59,7 +59,7 @@ pub struct MediatorBuilder {
     format: Format,
     on_emitted: Option<Arc<OnEmitted>>,
     on_undelivered: Option<Arc<OnUndelivered>>,
-    edges: Option<Edges>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// A handler that replaces another, and how it is taken in.
@@ -87,7 +87,7 @@ impl MediatorBuilder {
             format: Format::default(),
             on_emitted: None,
             on_undelivered: None,
-            edges: None,
+            observer: None,
         }
     }
 
@@ -286,20 +286,20 @@ impl MediatorBuilder {
         self
     }
 
-    /// Notes down which handlers run and what they cause, for the [catalog](crate::catalog): for test runs.
-    pub fn observe(mut self, edges: &Edges) -> Self {
-        self.edges = Some(edges.clone());
+    /// Tells an observer which handlers run and what they cause: for test runs. The last one counts.
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 
     /// What the mediator will consist of; nothing is built or checked for it.
     #[must_use]
-    pub fn catalog(&self) -> Catalog {
-        self.wiring().catalog(&*self.container, self.broker.as_deref(), &self.format, self.outbox.is_some())
+    pub fn wiring(&self) -> Wiring {
+        self.parts().wiring(&*self.container, self.broker.as_deref(), &self.format, self.outbox.is_some())
     }
 
-    fn wiring(&self) -> Wiring {
-        Wiring {
+    fn parts(&self) -> Parts {
+        Parts {
             from_registry: self.from_registry,
             handlers: self.handlers.clone(),
             replaced: self.replacements.values().map(|replace| replace.replaced).collect(),
@@ -318,9 +318,8 @@ impl MediatorBuilder {
         let crates = self.handlers.iter().map(|handler| handler.location().crate_name()).collect();
         let checked = check::check(&mut self);
         let mut problems = std::mem::take(&mut self.problems);
-        let wiring = self.wiring();
-        let observer = self.edges.clone().map(|edges| Layer::new(Observer(edges)));
-        self.layers.extend(observer);
+        let parts = self.parts();
+        self.layers.extend(self.observer.clone().map(|observer| Layer::new(Observing(observer))));
         let mut install = Install::new(&*self.container, &self.layers);
         // Without its dependencies a handler could only fail again, for reasons that are reported already.
         if problems.is_empty() {
@@ -342,8 +341,8 @@ impl MediatorBuilder {
             format: self.format,
             on_emitted: self.on_emitted,
             on_undelivered: self.on_undelivered,
-            edges: self.edges,
-            wiring,
+            observer: self.observer,
+            parts,
             messages: Running::new(),
             tasks: Running::new(),
         })))

@@ -7,7 +7,7 @@ use super::MediatorBuilder;
 use crate::broker::{EventRoute, MessageType};
 use crate::container::{Container, Lifetime, Misregistered};
 use crate::event::EventDescriptor;
-use crate::registry::{HandlerDescriptor, HandlerRole, LinkedCrate, Location, Problem, ProblemKind, short};
+use crate::registry::{HandlerDescriptor, HandlerRole, LinkedCrate, Location, Problem, ProblemKind, short_name};
 use crate::request::RequestDescriptor;
 
 /// What the checks found out on the way.
@@ -89,7 +89,7 @@ fn unhandled_requests(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
         if excused.contains(&id) || builder.remote.iter().any(|remote| remote == crate_name) {
             continue;
         }
-        let name = short((request.name)());
+        let name = short_name((request.name)());
         problems.push(Problem::new(
             ProblemKind::NoHandler,
             request.location,
@@ -116,7 +116,7 @@ fn several_handlers(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
         problems.push(Problem::new(
             ProblemKind::SeveralHandlers,
             first.location(),
-            format!("the request `{}` has {} handlers: {}", short(request), handlers.len(), places.join(", ")),
+            format!("the request `{}` has {} handlers: {}", short_name(request), handlers.len(), places.join(", ")),
             "keep one of them, or leave the others out of this process with `.except::<…>()`\n\
              if several parts of the program are to react, let the handler emit a domain event: \
              it may have any number of handlers",
@@ -135,8 +135,8 @@ fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
         for dependency in handler.dependencies() {
             let (name, field, service) = (handler.handler(), dependency.field, dependency.key.name());
             let (has, remedy) = match container.lifetime(&dependency.key) {
-                Lifetime::Missing if !dependency.optional => ("none", how_to_register(&short(service))),
-                Lifetime::Ambiguous => ("several", format!("register one `{}` only", short(service))),
+                Lifetime::Missing if !dependency.optional => ("none", how_to_register(&short_name(service))),
+                Lifetime::Ambiguous => ("several", format!("register one `{}` only", short_name(service))),
                 _ => continue,
             };
             problems.push(Problem::new(
@@ -165,7 +165,7 @@ fn unhandled_events(builder: &MediatorBuilder, events: &[EventDescriptor], probl
     let mut excused = handled(builder);
     excused.extend(builder.left_out.iter().map(HandlerDescriptor::message_id));
     for event in events.iter().filter(|event| event.must_be_handled && !excused.contains(&(event.id)())) {
-        let name = short((event.type_name)());
+        let name = short_name((event.type_name)());
         problems.push(Problem::new(
             ProblemKind::UnhandledEvent,
             event.location,
@@ -186,7 +186,10 @@ fn no_broker(builder: &MediatorBuilder, events: &[EventDescriptor], problems: &m
         problems.push(Problem::new(
             ProblemKind::NoBroker,
             event.location,
-            format!("the event `{}` goes to a message broker, and the mediator has none", short((event.type_name)())),
+            format!(
+                "the event `{}` goes to a message broker, and the mediator has none",
+                short_name((event.type_name)())
+            ),
             "add one, for example `.broker(InMemoryBroker::new())`\n\
              if this process only receives such events, say `.without_broker()`",
         ));

@@ -5,11 +5,11 @@ use super::route::unhandled;
 use super::running::Running;
 use super::soon::Soon;
 use super::unit::Unit;
-use crate::catalog::Cause;
 use crate::inject::{Resolver, Services, Slots};
 use crate::meta::PackedMeta;
 use crate::middleware::Committing;
 use crate::registry::{Dependency, MessageDescriptor};
+use crate::wiring::{Cause, Observer};
 use crate::{BoxFuture, Meta, Request, SendError};
 
 /// A failure of the mediator's own: there is no handler's error in it.
@@ -43,6 +43,12 @@ impl<'a> Dispatch<'a> {
             None => unhandled::<R>(),
         }
     }
+}
+
+// Functions are given, so that nothing of this is in the frames of those who emit and send.
+#[cold]
+fn tell(observer: &dyn Observer, cause: fn() -> Cause, message: fn() -> MessageDescriptor) {
+    observer.caused(cause(), message().wired());
 }
 
 /// Who a message from outside was given to, and what travels with it.
@@ -92,8 +98,8 @@ impl<'a> Run<'a> {
     /// Notes down that one message causes another, if somebody wants to know.
     #[inline]
     pub(crate) fn observe(&self, cause: fn() -> Cause, message: fn() -> MessageDescriptor) {
-        if let Some(edges) = &self.origin.mediator.0.edges {
-            edges.add(cause, message);
+        if let Some(observer) = &self.origin.mediator.0.observer {
+            tell(&**observer, cause, message);
         }
     }
 

@@ -7,10 +7,10 @@ use tokio::sync::Mutex;
 
 use super::dispatch::{Run, widen};
 use super::soon::Soon;
-use crate::catalog::Cause;
 use crate::event::Decode;
 use crate::inject::Inject;
 use crate::middleware::{Call, EventExchange, Pipeline};
+use crate::wiring::Cause;
 use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
 
 /// All handlers of one event.
@@ -77,7 +77,7 @@ fn failed(error: BoxError) -> Box<SendError<BoxError>> {
 
 impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
     fn cause() -> Cause {
-        Cause { message: type_name::<E>(), handler: Some(type_name::<H>()) }
+        Cause::new(type_name::<E>(), Some(type_name::<H>()))
     }
 
     async fn attempt(&self, event: &(dyn Any + Send + Sync), mut run: Run<'_>) -> Result<(), SendError<BoxError>> {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::events::{EventEntry, EventRoute, EventTo};
 use super::route::{Replacement, Route, RouteTo};
-use crate::catalog::Replaced;
 use crate::container::{Container, Lifetime, TypeMap};
 use crate::inject::{Inject, ResolveError, Resolver};
 use crate::middleware::{Layer, MessageInfo, Pipeline};
 use crate::registry::{HandlerDescriptor, HandlerRole, Problem, ProblemKind, SlotIndex};
+use crate::wiring::Replaced;
 use crate::{Event, EventHandler, Request, RequestHandler};
 
 /// Takes handlers into the maps of a mediator that is being built.

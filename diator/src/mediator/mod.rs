@@ -28,13 +28,13 @@ use tracing::field::Empty;
 use tracing::{Instrument, Level, Span};
 
 use crate::broker::{Format, MessageBroker, MessageType};
-use crate::catalog::{Catalog, Edges, Wiring};
 use crate::container::{Container, TypeMap};
 use crate::event::EventKind;
 use crate::meta::PackedMeta;
 use crate::middleware::fail;
 use crate::outbox::Outbox;
 use crate::undelivered::Undelivered;
+use crate::wiring::{Observer, Parts, Wiring};
 use crate::{Event, HandledBy, Meta, Request, SendError};
 
 pub use self::builder::MediatorBuilder;
@@ -109,9 +109,9 @@ pub(crate) struct Inner {
     format: Format,
     on_emitted: Option<Arc<OnEmitted>>,
     on_undelivered: Option<Arc<OnUndelivered>>,
-    pub(crate) edges: Option<Edges>,
-    // What the mediator was built from, for the catalog.
-    wiring: Wiring,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    // What the mediator was built from, for those who ask.
+    parts: Parts,
     messages: Running,
     // What goes on after the commit, although its sender may have gone.
     tasks: Running,
@@ -194,9 +194,9 @@ impl Mediator {
 
     /// What the mediator consists of: messages, handlers, dependencies, middleware, broker.
     #[must_use]
-    pub fn catalog(&self) -> Catalog {
-        let Inner { wiring, container, broker, format, outbox, .. } = &*self.0;
-        wiring.catalog(&**container, broker.as_deref(), format, outbox.is_some())
+    pub fn wiring(&self) -> Wiring {
+        let Inner { parts, container, broker, format, outbox, .. } = &*self.0;
+        parts.wiring(&**container, broker.as_deref(), format, outbox.is_some())
     }
 
     /// Takes no more messages, and waits for those that are running and for what follows their commits.

@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use crate::broker::MessageType;
 use crate::event::EventDescriptor;
 use crate::registry::{HandlerDescriptor, Location, MessageDescriptor};
@@ -99,7 +101,8 @@ impl MessageInfo {
 }
 
 /// The sorts of message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MessageKind {
     /// A request that changes something.

@@ -1,5 +1,8 @@
 use std::fmt;
 
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
 /// Where something was declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Location {
@@ -22,6 +25,11 @@ impl Location {
     pub(crate) fn caller() -> Self {
         let caller = std::panic::Location::caller();
         Self { file: caller.file(), line: caller.line(), module: "" }
+    }
+
+    /// The place, unless nobody knows it.
+    pub(crate) fn known(self) -> Option<Self> {
+        (!self.file.is_empty()).then_some(self)
     }
 
     /// The name of the crate, as `use` knows it; empty where the module is not known.
@@ -52,5 +60,16 @@ impl Location {
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// As `crate`, `file` and `line`.
+impl Serialize for Location {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut location = serializer.serialize_struct("Location", 3)?;
+        location.serialize_field("crate", self.crate_name())?;
+        location.serialize_field("file", self.file)?;
+        location.serialize_field("line", &self.line)?;
+        location.end()
     }
 }

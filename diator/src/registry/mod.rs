@@ -9,7 +9,7 @@ pub(crate) use self::descriptor::MessageDescriptor;
 pub use self::descriptor::{Dependency, HandlerDescriptor, HandlerRole, SlotIndex};
 pub use self::location::Location;
 pub use self::report::{BuildError, Problem, ProblemKind};
-pub(crate) use self::short::short;
+pub use self::short::short_name;
 
 /// A type with `#[request_handler]` or `#[event_handler]` on it, and what those said.
 ///

@@ -1,5 +1,14 @@
-/// A type's name without the paths in it.
-pub(crate) fn short(name: &str) -> String {
+/// A type's name without the paths in it, as reports show it.
+///
+/// # Example
+///
+/// ```
+/// use diator::registry::short_name;
+///
+/// assert_eq!(short_name("alloc::sync::Arc<dyn shop::Orders>"), "Arc<dyn Orders>");
+/// ```
+#[must_use]
+pub fn short_name(name: &str) -> String {
     let mut short = String::new();
     let mut rest = name;
     while let Some(end) = rest.find(['<', '>', ',', ' ', '(', ')', '[', ']', '&']) {

@@ -43,8 +43,8 @@ pub(crate) async fn the_lifetimes_are_those_that_were_registered<D: Driver>() {
 
 pub(crate) async fn the_catalog_tells_the_lifetimes_that_the_container_knows<D: Driver>() {
     let (mediator, _) = mediator::<D>();
-    let catalog = mediator.catalog();
-    let look = catalog.requests.iter().find(|request| request.name == "Look").unwrap();
+    let wiring = mediator.wiring();
+    let look = wiring.requests.iter().find(|request| request.name == "Look").unwrap();
     let told = look.handlers[0].dependencies.iter().map(|dependency| (dependency.field, dependency.lifetime));
     let known = [
         ("config", Lifetime::Singleton),

@@ -1,0 +1,119 @@
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+
+use super::nearest::nearest;
+use super::style::Style;
+use super::{Cli, arguments};
+use crate::{Catalog, Edges};
+use diator::{BoxError, MediatorBuilder};
+
+pub(super) fn run(cli: Cli, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match arguments::command().try_get_matches_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let printed = error.print();
+            return ended(printed.map(|()| if error.use_stderr() { Answer::Wrong } else { Answer::Done }));
+        }
+    };
+    let Some((command, arguments)) = arguments.subcommand() else { return ExitCode::from(2) };
+    ended(match command {
+        "check" => check(cli.builder),
+        command => render(command, arguments, &cli),
+    })
+}
+
+/// What the exit code tells.
+enum Answer {
+    Done,
+    Problems,
+    Wrong,
+}
+
+fn ended(answer: io::Result<Answer>) -> ExitCode {
+    match answer {
+        Ok(Answer::Done) => ExitCode::SUCCESS,
+        Ok(Answer::Problems) => ExitCode::from(1),
+        Ok(Answer::Wrong) => ExitCode::from(2),
+        // The reader has seen enough: `… | head`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            _ = writeln!(io::stderr(), "error: the output cannot be written: {error}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn check(builder: MediatorBuilder) -> io::Result<Answer> {
+    match builder.build() {
+        Ok(mediator) => {
+            let catalog = Catalog::from(mediator.wiring());
+            let count = |number, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+            let (requests, events) = (count(catalog.requests.len(), "request"), count(catalog.events.len(), "event"));
+            writeln!(io::stdout(), "the mediator can be built: {requests}, {events}")?;
+            Ok(Answer::Done)
+        }
+        Err(problems) => {
+            writeln!(io::stderr(), "{problems}")?;
+            Ok(Answer::Problems)
+        }
+    }
+}
+
+fn render(command: &str, arguments: &ArgMatches, cli: &Cli) -> io::Result<Answer> {
+    let edges = match edges(cli, arguments) {
+        Ok(edges) => edges,
+        Err(error) => return wrong(&error.to_string()),
+    };
+    let (catalog, stale) = Catalog::from(cli.builder.wiring()).with_fitting_edges(&edges);
+    match stale {
+        None => {}
+        // Who describes a program that is being changed is helped by those that fit.
+        Some(stale) if command == "describe" => writeln!(io::stderr(), "warning: {stale}")?,
+        Some(stale) => return wrong(&stale.to_string()),
+    }
+    let text = |name: &str| arguments.try_get_one::<String>(name).ok().flatten().map_or("", String::as_str);
+    let rendered = match command {
+        "describe" => return describe(&catalog, arguments.get_one::<String>("name").map(String::as_str)),
+        "mermaid" => catalog.mermaid(),
+        "asyncapi" => catalog.asyncapi(text("title"), text("api-version")),
+        "html" => catalog.html().title(text("title")).sources(text("sources")).to_string(),
+        _ => catalog.to_json(),
+    };
+    io::stdout().write_all(rendered.as_bytes())?;
+    Ok(Answer::Done)
+}
+
+fn edges(cli: &Cli, arguments: &ArgMatches) -> Result<Edges, BoxError> {
+    match (arguments.get_one::<String>("edges"), &cli.edges) {
+        (Some(path), _) => Edges::load(path),
+        (None, Some(json)) => Edges::from_json(json),
+        (None, None) => Ok(Edges::new()),
+    }
+}
+
+fn describe(catalog: &Catalog, name: Option<&str>) -> io::Result<Answer> {
+    let style = Style::for_terminal(io::stdout().is_terminal());
+    let text = match name.map(|name| (name, catalog.describe(name))) {
+        None => catalog.to_string(),
+        Some((_, Some(description))) => description.to_string(),
+        Some((name, None)) => return unknown(catalog, name),
+    };
+    io::stdout().write_all(style.paint(&text).as_bytes())?;
+    Ok(Answer::Done)
+}
+
+fn unknown(catalog: &Catalog, name: &str) -> io::Result<Answer> {
+    let name = name.escape_debug();
+    match nearest(&name.to_string(), catalog.names()) {
+        Some(nearest) => wrong(&format!("nothing is called `{name}`: did you mean `{}`?", nearest.escape_debug())),
+        None => wrong(&format!("nothing is called `{name}`: `describe` without a name lists what there is")),
+    }
+}
+
+fn wrong(text: &str) -> io::Result<Answer> {
+    writeln!(io::stderr(), "error: {text}")?;
+    Ok(Answer::Wrong)
+}

@@ -1,0 +1,101 @@
+use std::sync::Arc;
+
+use super::WiredMessage;
+use crate::middleware::{Call, Handled, MessageInfo, MessageKind, Middleware, Next};
+
+/// Learns which handlers run, and what they cause: which events they emit, and which requests they send.
+///
+/// Which messages a handler causes stands in its code alone. An observer notes it down while the tests of a program run:
+/// [`MediatorBuilder::observe`](crate::MediatorBuilder::observe) takes one, and a mediator without one pays nothing for it.
+/// `diator_catalog::Edges` is an observer that draws the graph of a program.
+///
+/// # Guarantees
+///
+/// - The mediator calls it from the task of the message, and waits for it: keep it short. Calls may come from many threads at
+///   once.
+/// - [`ran`](Self::ran) comes before the handler runs, for each attempt.
+/// - [`caused`](Self::caused) comes when a handler emits or sends, whether or not its unit of work commits.
+/// - A message that is sent or emitted outside of handlers has no cause, and is not observed.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+///
+/// use diator::prelude::*;
+/// use diator::wiring::{Cause, Observer, WiredMessage};
+///
+/// # #[derive(Debug, Command)]
+/// # struct PlaceOrder;
+/// # #[derive(Debug, DomainEvent)]
+/// # struct OrderPlaced;
+/// # #[request_handler(PlaceOrder)]
+/// # struct PlaceOrderHandler;
+/// # impl RequestHandler<PlaceOrder> for PlaceOrderHandler {
+/// #     async fn handle(&self, _: PlaceOrder, cx: &mut RequestContext<'_, PlaceOrder>) -> Result<(), BoxError> {
+/// #         cx.emit(OrderPlaced);
+/// #         Ok(())
+/// #     }
+/// # }
+/// #[derive(Clone, Default)]
+/// struct Emitted(Arc<Mutex<Vec<&'static str>>>);
+///
+/// impl Observer for Emitted {
+///     fn ran(&self, _: Cause) {}
+///
+///     fn caused(&self, _: Cause, message: WiredMessage) {
+///         if let WiredMessage::Event(event) = message {
+///             self.0.lock().unwrap().push(event.name);
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let emitted = Emitted::default();
+/// let mediator = Mediator::builder().handlers(handlers![PlaceOrderHandler]).observe(emitted.clone()).build()?;
+/// mediator.send(PlaceOrder).await?;
+/// assert_eq!(*emitted.0.lock().unwrap(), ["OrderPlaced"]);
+/// # Ok(())
+/// # }
+/// ```
+pub trait Observer: Send + Sync + 'static {
+    /// A handler begins to run.
+    fn ran(&self, handler: Cause);
+
+    /// A handler has emitted an event, or sent a request.
+    fn caused(&self, handler: Cause, message: WiredMessage);
+}
+
+/// A handler at work. Types, with their paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Cause {
+    /// What it handles.
+    pub message: &'static str,
+    /// Which of an event's handlers it is; `None` for a request, which has but one.
+    pub handler: Option<&'static str>,
+}
+
+impl Cause {
+    pub(crate) fn new(message: &'static str, handler: Option<&'static str>) -> Self {
+        Self { message, handler }
+    }
+
+    fn of(info: &MessageInfo) -> Self {
+        let is_request = matches!(info.kind, MessageKind::Command | MessageKind::Query);
+        Self::new(info.message_type, (!is_request).then_some(info.handler))
+    }
+}
+
+/// Tells an observer which handlers run: a handler that causes nothing would else look like one that no test went through.
+/// It is the innermost middleware, so that a mediator without an observer pays nothing for it.
+pub(crate) struct Observing(pub(crate) Arc<dyn Observer>);
+
+#[crate::async_trait]
+impl Middleware for Observing {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+        self.0.ran(Cause::of(call.info()));
+        next.run(call).await
+    }
+}
