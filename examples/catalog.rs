@@ -371,7 +371,7 @@ impl Minutes {
 
 #[cfg(test)]
 mod tests {
-    use diator_catalog::Edges;
+    use diator_catalog::{Catalog, Edges};
 
     use super::*;
 

@@ -46,7 +46,7 @@ impl Catalog {
         let types = types.chain(self.handlers().map(|handler| &handler.type_name));
         let short = types.map(|name| short_name(name));
         let wire = self.events.iter().flat_map(|event| event.aliases.iter().chain([&event.name]));
-        let names: BTreeSet<_> = short.chain(wire.map(|name| (*name).to_owned())).collect();
+        let names: BTreeSet<_> = short.chain(wire.map(|name| (*name).clone())).collect();
         names.into_iter()
     }
 }
@@ -177,7 +177,7 @@ impl Writer<'_> {
     fn causers(&self, type_name: &str) -> Vec<String> {
         let messages = self.catalog.messages();
         let causing = messages.iter().filter(|message| message.causes().any(|cause| cause == type_name));
-        causing.map(|message| self.labels.label(&message.type_name)).collect()
+        causing.map(|message| self.labels.label(message.type_name)).collect()
     }
 }
 

@@ -135,7 +135,7 @@ impl Page<'_> {
             row(rows, "also read as", &code(&event.aliases.join(", ")));
         }
         if let Some(broker) = self.catalog.broker.as_ref().filter(|_| self.catalog.is_sent(event)) {
-            let name = broker.type_name.as_deref().map_or_else(|| "an outbox".to_owned(), |name| short_name(name));
+            let name = broker.type_name.as_deref().map_or_else(|| "an outbox".to_owned(), short_name);
             row(rows, "goes to", &format!("{} as {}", code(&name), code(&broker.content_type)));
         }
         let schema =
@@ -194,7 +194,7 @@ impl Page<'_> {
              <p class=path>{}</p><dl>{rows}</dl></article>\n",
             class(kind),
             Text(&searched(message, also)),
-            Text(&self.labels.label(&message.type_name)),
+            Text(&self.labels.label(message.type_name)),
             self.source(source),
             Text(&clean(message.type_name)),
         )
@@ -208,7 +208,7 @@ impl Page<'_> {
             row(&mut rows, "middleware", &text);
         }
         if let Some(broker) = &self.catalog.broker {
-            let name = broker.type_name.as_deref().map_or_else(|| "an outbox".to_owned(), |name| short_name(name));
+            let name = broker.type_name.as_deref().map_or_else(|| "an outbox".to_owned(), short_name);
             let guarantees = broker.guarantees;
             row(
                 &mut rows,

@@ -109,7 +109,7 @@ impl Drawn {
             let is_event = matches!(message.kind, MessageKind::NotificationEvent | MessageKind::EcstEvent);
             lines.push(if is_event { "(no handler emits it)" } else { "(nobody)" }.to_owned());
         }
-        let title = cut(&labels.label(&message.type_name));
+        let title = cut(&labels.label(message.type_name));
         Self { class: class(words(message.kind)[0]), title, lines }
     }
 

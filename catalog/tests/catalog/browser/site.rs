@@ -44,7 +44,9 @@ fn answer(mut stream: TcpStream, page: &str, requests: &Mutex<Vec<String>>) {
     requests.lock().expect("nobody panics while holding it").push(path.clone());
     let (status, content_type, body) = match path.as_str() {
         "/" => ("200 OK", "text/html; charset=utf-8", page),
-        "/source/catalog/tests/catalog/world.rs" => ("200 OK", "text/plain; charset=utf-8", include_str!("../world.rs")),
+        "/source/catalog/tests/catalog/world.rs" => {
+            ("200 OK", "text/plain; charset=utf-8", include_str!("../world.rs"))
+        }
         _ => ("404 Not Found", "text/plain", ""),
     };
     let head = format!(

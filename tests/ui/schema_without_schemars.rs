@@ -1,4 +1,4 @@
-//! A schema is asked for, and nothing is there that makes one.
+//! A schema is asked for, and the crate does not depend on what makes one.
 
 use diator::prelude::*;
 use serde::Serialize;
