@@ -142,6 +142,11 @@ impl Error for PublishError {
 pub enum DecodeError {
     /// The bytes are not JSON; the source names line and column.
     Json(serde_json::Error),
+    /// An object of the message has one field twice, and nobody could tell which of them is meant.
+    Repeated {
+        /// The field, with the fields that it stands in: `payload.id`.
+        field: String,
+    },
     /// The message is JSON, but not an object.
     NotAnObject {
         /// What it is instead.
@@ -171,6 +176,7 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(_) => f.write_str("message is not json"),
+            Self::Repeated { field } => write!(f, "message has the field {} twice", quote(field)),
             Self::NotAnObject { found } => write!(f, "message is {found}, expected an object"),
             Self::UnknownFormat => {
                 f.write_str("message has neither `message_type` nor `specversion`: its format is unknown")

@@ -2,6 +2,8 @@ use serde::Serialize;
 use serde::ser::{self, Error as _, Impossible, Serializer};
 use serde_json::{Error, to_writer};
 
+use super::checked::{Held, Names, Path, check_key, part_of};
+
 /// What an envelope puts beside an event's own fields, or takes from there.
 pub(super) const EVENT_ID: &str = "event_id";
 pub(super) const EVENT_TIMESTAMP: &str = "event_timestamp";
@@ -21,26 +23,67 @@ fn comma(out: &mut Vec<u8>) {
     }
 }
 
+/// The object of the message, and the object that the event's fields stand in.
+const ENVELOPE: usize = 2;
+
 /// Writes the fields of an event into a JSON object that is open already.
 ///
-/// Only the event itself is written by this serialiser, what its fields hold is left to `serde_json`: so an
-/// event costs one instance of its `Serialize`, no copy, and no look at bytes already written. It differs from
-/// serde's `flatten` in that it refuses the fields that belong to the envelope.
-pub(super) struct Fields<'a>(pub(super) &'a mut Vec<u8>);
+/// It differs from serde's `flatten` in that it refuses the fields that belong to the envelope, and whatever else could not be
+/// read back.
+pub(super) struct Fields<'a> {
+    out: &'a mut Vec<u8>,
+    path: &'a Path,
+    names: Names,
+    /// As of [`Compound`](super::checked::Compound).
+    key: String,
+    is_flattened: bool,
+}
+
+/// Writes the fields of an event into the JSON object that `out` ends in.
+pub(super) fn fields<E: Serialize + ?Sized>(out: &mut Vec<u8>, event: &E) -> Result<(), Error> {
+    let path = Path::default();
+    let fields = Fields { out, path: &path, names: Names::default(), key: String::new(), is_flattened: false };
+    event.serialize(fields).map_err(|error| path.explain(error))
+}
 
 /// A variant's content, one level further in, where every name is free.
 pub(super) struct Nested<'a> {
     out: &'a mut Vec<u8>,
+    path: &'a Path,
+    names: Names,
+    variant: &'static str,
+    place: usize,
     close: u8,
 }
 
 impl<'a> Fields<'a> {
-    fn nested(self, key: &str, open: u8, close: u8) -> Result<Nested<'a>, Error> {
+    fn nested(self, key: &'static str, open: u8, close: u8) -> Result<Nested<'a>, Error> {
         free(key)?;
-        comma(self.0);
-        to_writer(&mut *self.0, key)?;
-        self.0.extend([b':', open]);
-        Ok(Nested { out: self.0, close })
+        comma(self.out);
+        to_writer(&mut *self.out, key)?;
+        self.out.extend([b':', open]);
+        Ok(Nested { out: self.out, path: self.path, names: self.names, variant: key, place: 0, close })
+    }
+
+    fn hold<'v, T: ?Sized>(&self, value: &'v T) -> Held<'v, T>
+    where
+        'a: 'v,
+    {
+        Held { value, path: self.path, depth: ENVELOPE }
+    }
+
+    fn member<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
+        free(key)?;
+        self.names.add(key)?;
+        let held = self.hold(value);
+        let written = member(self.out, key, &held);
+        self.path.within(|| format!(".{key}"), written)
+    }
+}
+
+impl Nested<'_> {
+    fn within(&self, part: &str, written: Result<(), Error>) -> Result<(), Error> {
+        self.path.within(|| format!(".{}{part}", self.variant), written)
     }
 }
 
@@ -114,7 +157,7 @@ impl<'a> Serializer for Fields<'a> {
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Error> {
         free(variant)?;
-        member(self.0, variant, &())
+        member(self.out, variant, &())
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Error> {
@@ -122,14 +165,13 @@ impl<'a> Serializer for Fields<'a> {
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
+        mut self,
         _: &'static str,
         _: u32,
         variant: &'static str,
         value: &T,
     ) -> Result<(), Error> {
-        free(variant)?;
-        member(self.0, variant, value)
+        self.member(variant, value)
     }
 
     fn serialize_tuple_variant(
@@ -142,8 +184,8 @@ impl<'a> Serializer for Fields<'a> {
         self.nested(variant, b'[', b']')
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Self, Error> {
-        Ok(self)
+    fn serialize_map(self, len: Option<usize>) -> Result<Self, Error> {
+        Ok(Self { is_flattened: len.is_none(), ..self })
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, Error> {
@@ -166,8 +208,7 @@ impl ser::SerializeStruct for Fields<'_> {
     type Error = Error;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
-        free(key)?;
-        member(self.0, key, value)
+        self.member(key, value)
     }
 
     fn end(self) -> Result<(), Error> {
@@ -180,15 +221,18 @@ impl ser::SerializeMap for Fields<'_> {
     type Error = Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        let key = text_of(key)?;
-        free(&key)?;
-        comma(self.0);
-        to_writer(&mut *self.0, &key)
+        let text = text_of(key)?;
+        free(&text)?;
+        self.key = check_key(key, &mut self.names, self.is_flattened)?;
+        comma(self.out);
+        to_writer(&mut *self.out, &text)
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.0.push(b':');
-        to_writer(&mut *self.0, value)
+        self.out.push(b':');
+        let held = self.hold(value);
+        let written = to_writer(&mut *self.out, &held);
+        self.path.within(|| part_of(&self.key), written)
     }
 
     fn end(self) -> Result<(), Error> {
@@ -210,7 +254,10 @@ impl ser::SerializeTupleVariant for Nested<'_> {
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         comma(self.out);
-        to_writer(&mut *self.out, value)
+        let held = Held { value, path: self.path, depth: ENVELOPE + 1 };
+        let written = to_writer(&mut *self.out, &held);
+        self.place += 1;
+        self.within(&format!("[{}]", self.place - 1), written)
     }
 
     fn end(self) -> Result<(), Error> {
@@ -224,7 +271,10 @@ impl ser::SerializeStructVariant for Nested<'_> {
     type Error = Error;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
-        member(self.out, key, value)
+        self.names.add(key)?;
+        let held = Held { value, path: self.path, depth: ENVELOPE + 1 };
+        let written = member(self.out, key, &held);
+        self.within(&format!(".{key}"), written)
     }
 
     fn end(self) -> Result<(), Error> {

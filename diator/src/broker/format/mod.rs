@@ -1,7 +1,9 @@
+mod checked;
 mod cloud_events;
 mod envelope;
 mod fields;
 mod python;
+mod strict;
 mod timestamp;
 
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use uuid::Uuid;
 
 pub use self::cloud_events::InvalidSource;
 use self::envelope::Envelope;
-use self::fields::{EVENT_ID, EVENT_TIMESTAMP, Fields};
+use self::fields::{EVENT_ID, EVENT_TIMESTAMP, fields};
 use super::{DecodeError, InboundMessage, MessageType, OutboundMessage};
 
 /// The form in which messages are written; what arrives is recognised whichever form it has.
@@ -114,7 +116,7 @@ impl Format {
     /// Writes an event with its envelope.
     pub(crate) fn encode<E: Serialize + ?Sized>(&self, head: &Head<'_>, event: &E) -> Result<Arc<[u8]>, Error> {
         let mut out = Vec::with_capacity(512);
-        let written = self.open(head, &mut out).and_then(|()| event.serialize(Fields(&mut out)));
+        let written = self.open(head, &mut out).and_then(|()| fields(&mut out, event));
         close(head, written, out)
     }
 
@@ -149,7 +151,7 @@ fn close(head: &Head<'_>, written: Result<(), Error>, mut out: Vec<u8>) -> Resul
 
 /// Reads a message in whichever format it has; its event stays JSON.
 pub(super) fn decode(body: &[u8]) -> Result<InboundMessage, DecodeError> {
-    let message = match serde_json::from_slice(body).map_err(DecodeError::Json)? {
+    let message = match strict::from_slice(body)? {
         Value::Object(fields) => Envelope(fields),
         other => return Err(DecodeError::not_an_object(&other)),
     };

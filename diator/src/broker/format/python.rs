@@ -104,7 +104,7 @@ mod tests {
             tiny: 1e-7,
             whole: 1e16,
             huge: 1.5e300,
-            nothing: Some(f64::NAN),
+            nothing: None,
             control: "\0\u{8}\t\n\u{c}\r\u{1b}\u{7f}\u{2028}\u{a0}\u{feff}".to_owned(),
         }
     }
@@ -177,7 +177,7 @@ mod tests {
 
         let odd_message = decode(ODD.as_bytes()).expect("python wrote it");
         let read: Odd = decode_payload(odd_message.payload).expect("the types fit");
-        assert_eq!(read, Odd { nothing: None, ..odd() });
+        assert_eq!(read, odd());
         let started = decode(STARTED.as_bytes()).expect("python wrote it");
         assert_eq!(decode_payload::<Started>(started.payload).expect("the types fit"), Started);
     }

@@ -260,7 +260,7 @@ fn an_error_of_the_event_is_passed_on() {
     }
 
     assert_eq!(refusal(&Broken), "it broke");
-    assert_eq!(refusal(&BTreeMap::from([("broken", Broken)])), "it broke");
+    assert_eq!(refusal(&BTreeMap::from([("broken", Broken)])), "its field `broken`: it broke");
     assert_eq!(refusal(&BTreeMap::from([((1, 2), 3)])), "key must be a string");
 }
 
@@ -346,4 +346,145 @@ fn truncated_messages_are_errors_and_no_panic() {
             let _ = decode(&body).map(|message| decode_payload::<Joined>(message.payload));
         }
     }
+}
+
+#[test]
+fn a_name_that_would_be_written_twice_is_refused() {
+    #[derive(Serialize)]
+    struct Flattened {
+        id: u8,
+        #[serde(flatten)]
+        rest: BTreeMap<String, Value>,
+    }
+    #[derive(Serialize)]
+    struct Renamed {
+        #[serde(rename = "id")]
+        first: u8,
+        id: u8,
+    }
+    #[derive(Serialize)]
+    struct Typed {
+        r#type: u8,
+    }
+    #[derive(Serialize)]
+    #[serde(tag = "type")]
+    enum Tagged {
+        Moved(Typed),
+    }
+    #[derive(Serialize)]
+    struct Within<T> {
+        inner: T,
+    }
+    #[derive(Serialize)]
+    enum Variant {
+        Content {
+            #[serde(rename = "a")]
+            first: u8,
+            a: u8,
+        },
+    }
+    struct Pairs(Vec<(&'static str, u8)>);
+    impl Serialize for Pairs {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map(self.0.iter().copied())
+        }
+    }
+
+    let flattened = || Flattened { id: 1, rest: BTreeMap::from([("id".to_owned(), json!(2))]) };
+    let twice = |name: &str| format!("it would have the field `{name}` twice");
+    assert_eq!(refusal(&flattened()), twice("id"));
+    assert_eq!(refusal(&Renamed { first: 1, id: 2 }), twice("id"));
+    assert_eq!(refusal(&Tagged::Moved(Typed { r#type: 1 })), twice("type"));
+    assert_eq!(refusal(&Pairs(vec![("a", 1), ("b", 2), ("a", 3)])), twice("a"));
+    assert_eq!(refusal(&Within { inner: flattened() }), format!("its field `inner`: {}", twice("id")));
+    assert_eq!(refusal(&Within { inner: [flattened()] }), format!("its field `inner[0]`: {}", twice("id")));
+    assert_eq!(
+        refusal(&Within { inner: Variant::Content { first: 1, a: 2 } }),
+        format!("its field `inner`: {}", twice("a"))
+    );
+    assert_eq!(refusal(&Variant::Content { first: 1, a: 2 }), twice("a"));
+    assert_eq!(
+        refusal(&BTreeMap::from([("k\n", Pairs(vec![("a", 1), ("a", 2)]))])),
+        format!("its field `k\\n`: {}", twice("a"))
+    );
+}
+
+#[test]
+fn what_could_not_be_read_back_is_refused_with_its_field() {
+    #[derive(Serialize)]
+    struct Measured<T> {
+        values: Vec<T>,
+    }
+    #[derive(Serialize)]
+    struct Numbered {
+        id: u8,
+        #[serde(flatten)]
+        by_number: BTreeMap<u32, u8>,
+    }
+    #[derive(Serialize)]
+    enum Reading {
+        At(f64),
+        Pair(u8, f64),
+        Named { value: f32 },
+    }
+
+    let number = "it is not a finite number, and json has no other";
+    assert_eq!(refusal(&Measured { values: vec![1.0, f64::NAN] }), format!("its field `values[1]`: {number}"));
+    assert_eq!(refusal(&Measured { values: vec![Some(f32::INFINITY)] }), format!("its field `values[0]`: {number}"));
+    assert_eq!(refusal(&Reading::At(f64::NEG_INFINITY)), format!("its field `At`: {number}"));
+    assert_eq!(refusal(&Reading::Pair(1, f64::NAN)), format!("its field `Pair[1]`: {number}"));
+    assert_eq!(refusal(&Reading::Named { value: f32::NAN }), format!("its field `Named.value`: {number}"));
+    assert_eq!(
+        refusal(&Measured { values: vec![Reading::At(f64::NAN)] }),
+        format!("its field `values[0].At`: {number}")
+    );
+
+    let whole = "it is a whole number beyond 64 bits, and could not be read back";
+    assert_eq!(
+        refusal(&Measured { values: vec![u128::from(u64::MAX) + 1] }),
+        format!("its field `values[0]`: {whole}")
+    );
+    assert_eq!(
+        refusal(&Measured { values: vec![i128::from(i64::MIN) - 1] }),
+        format!("its field `values[0]`: {whole}")
+    );
+    let fitting = Measured { values: vec![u128::from(u64::MAX)] };
+    assert!(Format::json().encode(&head(NAME), &fitting).is_ok());
+
+    let keys = "its key `1` is no text: a flattened map with other keys could not be read back";
+    let numbered = || Numbered { id: 1, by_number: BTreeMap::from([(1, 2)]) };
+    assert_eq!(refusal(&numbered()), keys);
+    assert_eq!(refusal(&Measured { values: vec![numbered()] }), format!("its field `values[0]`: {keys}"));
+}
+
+#[test]
+fn what_lies_too_deep_is_refused_and_what_does_not_can_be_read() {
+    /// So many arrays in each other.
+    fn nested(levels: usize) -> Value {
+        (0..levels).fold(json!(1), |inner, _| json!([inner]))
+    }
+    let event = |levels| BTreeMap::from([("deep", nested(levels))]);
+    for format in [Format::json(), Format::cloud_events("/here").expect("it is a uri")] {
+        let body = format.encode(&head(NAME), &event(125)).expect("it can be read");
+        let read = decode(&body).expect("it was written");
+        assert_eq!(decode_payload::<BTreeMap<String, Value>>(read.payload).expect("it fits")["deep"], nested(125));
+    }
+    let refused = refusal(&event(126));
+    assert!(
+        refused.ends_with("it lies more than 127 objects and arrays deep, and could not be read back"),
+        "{refused}"
+    );
+    assert!(refused.starts_with("its field `deep[0][0]"), "{refused}");
+}
+
+#[test]
+fn a_payload_with_a_repeated_field_is_refused() {
+    let body = |payload: &str| {
+        format!(r#"{{"message_type":"ecst_event","message_name":"A","message_id":"{ID}","payload":{payload}}}"#)
+    };
+    let why = |payload: &str| decode(body(payload).as_bytes()).expect_err(payload).to_string();
+    assert_eq!(why(r#"{"id":1,"id":2}"#), "message has the field `payload.id` twice");
+    assert_eq!(why(r#"{"lines":[{"a":1,"a":1}]}"#), "message has the field `payload.lines.a` twice");
+    let twice = format!(r#"{{"message_id":"{ID}",{}"#, &body("{}")[1..]);
+    assert_eq!(decode(twice.as_bytes()).expect_err("two ids").to_string(), "message has the field `message_id` twice");
 }
