@@ -90,6 +90,7 @@ pub mod prelude;
 pub mod registry;
 mod request;
 mod retry;
+mod shown;
 mod undelivered;
 pub mod wiring;
 
@@ -125,6 +126,7 @@ pub use self::middleware::Middleware;
 pub use self::outbox::Outbox;
 pub use self::registry::{BuildError, Handlers};
 pub use self::request::{Command, Mark, Query, Request, RequestKind, SentFrom};
+pub use self::shown::ForeignError;
 pub use self::undelivered::{DeliveryFailure, Undelivered};
 
 /// What the macros' code calls. It may change with every version: write nothing against it.

@@ -1,3 +1,4 @@
+mod headers;
 #[cfg(feature = "http")]
 mod http;
 mod traceparent;
@@ -9,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
+pub(crate) use self::headers::HeaderCodec;
 pub(crate) use self::traceparent::is_traceparent;
 
 /// What travels with a message: who caused it, which trace it belongs to, who asks.
@@ -85,6 +87,8 @@ impl Meta {
     }
 
     /// Adds a value of the program's own, such as a tenant; it replaces an earlier one of the same type.
+    ///
+    /// It stays in this process, unless [`MediatorBuilder::header`](crate::MediatorBuilder::header) gives it a name on the wire.
     #[must_use]
     pub fn with<T: Send + Sync + 'static>(mut self, extension: T) -> Self {
         self.carried_mut().extensions.insert(TypeId::of::<T>(), Arc::new(extension));

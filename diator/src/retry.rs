@@ -1,11 +1,17 @@
 //! How often, and after what time, something is tried again.
 
+// Times come from outside: from a broker that asks to wait, and from a program's configuration.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::error::Error;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+const LONGEST_DELAY: Duration = Duration::from_secs(3_600);
+const LONGEST_TIME: Duration = Duration::from_secs(24 * 3_600);
 
 /// How often, and after what time, something is tried again: publishing a message, handling a request.
 ///
@@ -83,36 +89,42 @@ impl RetryPolicy {
     }
 
     fn problems(&self) -> Vec<String> {
-        const HOUR: Duration = Duration::from_secs(3600);
         let Self { attempts, first_delay, max_delay, give_up_after } = self;
         let rules = [
             ((1..=1000).contains(attempts), format!("there must be 1 to 1,000 attempts, and are {attempts}")),
             (!first_delay.is_zero(), "the first delay must be more than zero".to_owned()),
             (
-                first_delay <= max_delay && *max_delay <= HOUR,
+                first_delay <= max_delay && *max_delay <= LONGEST_DELAY,
                 format!("the longest delay ({max_delay:?}) must be between the first ({first_delay:?}) and 1h"),
             ),
             (
-                first_delay <= give_up_after && *give_up_after <= 24 * HOUR,
+                first_delay <= give_up_after && *give_up_after <= LONGEST_TIME,
                 format!("the time to give up after ({give_up_after:?}) must be between the first delay and 24h"),
             ),
         ];
         rules.into_iter().filter(|(holds, _)| !holds).map(|(_, problem)| problem).collect()
     }
 
+    /// How long after the first attempt another one may begin.
+    pub(crate) fn longest(&self) -> Duration {
+        self.give_up_after
+    }
+
     /// The wait before an attempt; the second is number 1. `random` is anything.
     fn delay(&self, number: u32, random: u64) -> Duration {
-        let doubled = self.first_delay.saturating_mul(1_u32.checked_shl(number - 1).unwrap_or(u32::MAX));
+        let doubled = self.first_delay.saturating_mul(1_u32.checked_shl(number.saturating_sub(1)).unwrap_or(u32::MAX));
         let full = doubled.min(self.max_delay);
-        // The upper 32 bits as a share of one half.
-        full - (full / 2).mul_f64((random >> 32) as f64 / f64::from(u32::MAX))
+        // The upper 32 bits as a share of one half. A policy that was validated has no delay that this could overflow.
+        let share = (random >> 32) as f64 / f64::from(u32::MAX);
+        full.saturating_sub(full.min(LONGEST_DELAY).mul_f64(share / 2.0))
     }
 
     /// How long to wait for the attempt after this one, if there is to be one; `asked` is what the other side wants at
     /// least.
     pub(crate) fn wait(&self, asked: Duration, number: u32, begun: Instant) -> Option<Duration> {
         let wait = asked.max(self.delay(number, random()));
-        (number < self.attempts && begun.elapsed() + wait <= self.give_up_after).then_some(wait)
+        let after = begun.elapsed().saturating_add(wait);
+        (number < self.attempts && after <= self.give_up_after).then_some(wait)
     }
 }
 
@@ -153,6 +165,8 @@ impl Error for InvalidRetryPolicy {}
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn policy() -> RetryPolicy {
@@ -175,6 +189,36 @@ mod tests {
         assert!((745..=755).contains(&middle), "{middle}");
         let delays: std::collections::HashSet<_> = (0..20).map(|_| policy().delay(1, random())).collect();
         assert!(delays.len() > 10, "{delays:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_time_from_outside_overflows(
+            [first, longest, give_up, asked] in [time(), time(), time(), time()],
+            (attempts, number, random) in (extreme(), extreme(), any::<u64>()),
+        ) {
+            let policy = RetryPolicy::new().attempts(attempts as u32).first_delay(first).max_delay(longest);
+            let policy = policy.give_up_after(give_up);
+            let _ = policy.validate();
+            prop_assert!(policy.delay(number as u32, random) <= longest);
+            if let Some(wait) = policy.wait(asked, number as u32, Instant::now()) {
+                prop_assert!(wait >= asked && wait <= give_up);
+            }
+        }
+    }
+
+    /// Numbers, with those at either end more often than by chance.
+    fn extreme() -> impl Strategy<Value = u64> {
+        prop_oneof![Just(0), Just(1), Just(u64::MAX), Just(u64::MAX - 1), any::<u64>()]
+    }
+
+    fn time() -> impl Strategy<Value = Duration> {
+        prop_oneof![
+            Just(Duration::ZERO),
+            Just(Duration::MAX),
+            extreme().prop_map(Duration::from_secs),
+            extreme().prop_map(Duration::from_millis)
+        ]
     }
 
     #[test]

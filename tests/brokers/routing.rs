@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diator::broker::{
-    EventRoute, Guarantees, MessageType, NotAccepted, PublishErrorKind, Receipt, Route, RoutingBroker,
+    EventRoute, Guarantees, MessageType, NotAccepted, PublishErrorKind, Receipt, Route, RoutingBroker, TargetAnswers,
 };
 use diator::handlers;
 use diator::prelude::*;
@@ -119,7 +119,10 @@ async fn the_error_of_several_targets_says_how_many_have_the_message() {
         ([None, None, Some(BUSY)], ambiguous, 2),
         ([Some(BUSY), Some(wait(3)), Some(wait(2))], wait(3), 0),
         ([Some(BUSY), Some(ambiguous), Some(BUSY)], ambiguous, 0),
-        ([None, Some(fatal), Some(BUSY)], fatal, 1),
+        ([None, Some(fatal), Some(BUSY)], ambiguous, 1),
+        ([None, Some(fatal), Some(fatal)], ambiguous, 1),
+        ([Some(fatal), Some(ambiguous), Some(BUSY)], ambiguous, 0),
+        ([Some(fatal), Some(BUSY), Some(wait(3))], fatal, 0),
     ];
     for (behaviours, kind, taken) in cases {
         for (target, behaviour) in [&one, &two, &three].into_iter().zip(behaviours) {
@@ -132,22 +135,29 @@ async fn the_error_of_several_targets_says_how_many_have_the_message() {
         for error in [single, batch] {
             assert_eq!(error.kind(), kind, "{behaviours:?}");
             assert_eq!(error.to_string(), format!("only {taken} of 3 brokers took the message"));
-            let source = std::error::Error::source(&error).unwrap().downcast_ref::<PublishError>().unwrap();
-            assert_eq!(source.to_string(), "in-memory broker was told to refuse the message");
+            let source = std::error::Error::source(&error).unwrap().downcast_ref::<TargetAnswers>().unwrap();
+            let answers = source.answers().iter().map(|answer| answer.as_ref().err().map(PublishError::kind));
+            assert_eq!(answers.collect::<Vec<_>>(), behaviours);
         }
         assert_eq!(one.len() + two.len() + three.len(), 2 * taken);
     }
 }
 
 #[tokio::test]
-async fn the_code_and_the_text_of_the_worst_target_are_kept() {
+async fn the_code_of_the_worst_target_and_what_each_answered_are_kept() {
     let (one, two) = (memory(), memory());
     let broker = RoutingBroker::new().otherwise(one.clone()).otherwise(two.clone());
     one.refuse_if(|_| Some(PublishError::transient("one is busy").with_code("503")));
     two.refuse_if(|_| Some(PublishError::fatal("two knows no such topic").with_code("404")));
     let error = broker.publish(&message("A")).await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (PublishErrorKind::Fatal, Some("404")));
-    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "two knows no such topic (404)");
+    let answers = "target 1 answered: one is busy (503); target 2 answered: two knows no such topic (404)";
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), answers);
+    one.accept();
+    let error = broker.publish(&message("B")).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (PublishErrorKind::Ambiguous, Some("404")));
+    let answers = "target 1 took it; target 2 answered: two knows no such topic (404)";
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), answers);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::BoxError;
+use crate::shown::{self, ForeignError};
 
 /// Why a broker did not publish a message, or is not known to have done so.
 ///
@@ -21,12 +22,11 @@ use crate::BoxError;
 /// assert_eq!(error.kind(), PublishErrorKind::Transient { retry_after: Some(Duration::from_secs(4)) });
 /// assert_eq!(error.to_string(), "service bus is busy (503)");
 /// ```
-#[derive(Debug)]
 pub struct PublishError {
     kind: PublishErrorKind,
     message: Cow<'static, str>,
     code: Option<Cow<'static, str>>,
-    source: Option<BoxError>,
+    source: Option<ForeignError>,
 }
 
 /// What the caller can do about a message that was not published.
@@ -85,11 +85,17 @@ impl PublishError {
         Self::new(PublishErrorKind::Fatal, message)
     }
 
-    /// Adds the error of the layer below.
+    /// Adds the error of the layer below; its text is shown as of [`ForeignError`].
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(ForeignError::new(source));
         self
+    }
+
+    /// The error of the layer below, if it is of this type.
+    #[must_use]
+    pub fn source_as<E: Error + 'static>(&self) -> Option<&E> {
+        self.source.as_ref()?.get_ref().downcast_ref()
     }
 
     /// Adds the broker's own code, such as `OOM` or `503`.
@@ -123,14 +129,25 @@ impl PublishError {
 
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        self.code.as_ref().map_or(Ok(()), |code| write!(f, " ({code})"))
+        f.write_str(&shown::text(&self.message))?;
+        self.code.as_ref().map_or(Ok(()), |code| write!(f, " ({})", shown::name(code)))
+    }
+}
+
+impl fmt::Debug for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublishError")
+            .field("kind", &self.kind)
+            .field("message", &format_args!("{}", shown::text(&self.message)))
+            .field("code", &self.code.as_deref().map(shown::name))
+            .field("source", &self.source)
+            .finish()
     }
 }
 
 impl Error for PublishError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.source.as_ref().map(|source| source as _)
     }
 }
 
@@ -140,11 +157,18 @@ impl Error for PublishError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DecodeError {
+    /// The body is larger than the [`Decoder`](super::Decoder) reads.
+    TooLarge {
+        /// How large it is, in bytes.
+        bytes: usize,
+        /// How large it may be, in bytes.
+        limit: usize,
+    },
     /// The bytes are not JSON; the source names line and column.
-    Json(serde_json::Error),
+    Json(ForeignError),
     /// An object of the message has one field twice, and nobody could tell which of them is meant.
     Repeated {
-        /// The field, with the fields that it stands in: `payload.id`.
+        /// The field, with the fields that it stands in, shortened: `payload.id`.
         field: String,
     },
     /// The message is JSON, but not an object.
@@ -169,14 +193,15 @@ pub enum DecodeError {
         expected: &'static str,
     },
     /// The payload does not fit the event's type; the source says how.
-    Payload(serde_json::Error),
+    Payload(ForeignError),
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::TooLarge { bytes, limit } => write!(f, "message has {bytes} bytes, and at most {limit} are read"),
             Self::Json(_) => f.write_str("message is not json"),
-            Self::Repeated { field } => write!(f, "message has the field {} twice", quote(field)),
+            Self::Repeated { field } => write!(f, "message has the field `{field}` twice"),
             Self::NotAnObject { found } => write!(f, "message is {found}, expected an object"),
             Self::UnknownFormat => {
                 f.write_str("message has neither `message_type` nor `specversion`: its format is unknown")
@@ -204,7 +229,7 @@ impl DecodeError {
         Self::NotAnObject { found: describe(found) }
     }
 
-    pub(super) fn invalid(field: &'static str, found: &Value, expected: &'static str) -> Self {
+    pub(crate) fn invalid(field: &'static str, found: &Value, expected: &'static str) -> Self {
         Self::Invalid { field, found: describe(found), expected }
     }
 }
@@ -222,10 +247,7 @@ fn describe(value: &Value) -> String {
 }
 
 fn quote(text: &str) -> String {
-    const SHOWN: usize = 48;
-    let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    let more = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
-    format!("`{shown}{more}`")
+    format!("`{}`", shown::name(text))
 }
 
 #[cfg(test)]
@@ -274,7 +296,7 @@ mod tests {
         for (value, text) in cases {
             assert_eq!(describe(&value), text);
         }
-        assert_eq!(describe(&json!("ü".repeat(48))), format!("`{}`", "ü".repeat(48)));
-        assert_eq!(describe(&json!("ü".repeat(5000))), format!("`{}…`", "ü".repeat(48)));
+        assert_eq!(describe(&json!("ü".repeat(100))), format!("`{}`", "ü".repeat(100)));
+        assert_eq!(describe(&json!("ü".repeat(5000))), format!("`{}…`", "ü".repeat(100)));
     }
 }

@@ -14,8 +14,10 @@ mod message;
 pub mod redis;
 mod retrying;
 mod routing;
+mod turns;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -25,9 +27,11 @@ pub use self::format::{Format, InvalidSource};
 pub(crate) use self::format::{Head, decode_payload};
 pub use self::guarantees::Guarantees;
 pub use self::in_memory::InMemoryBroker;
-pub use self::message::{InboundMessage, MessageType, OutboundMessage};
+pub(crate) use self::message::is_header_name;
+pub use self::message::{Decoder, Headers, InboundMessage, MessageType, OutboundMessage};
 pub use self::retrying::RetryingBroker;
-pub use self::routing::{Matcher, Route, RoutingBroker};
+pub use self::routing::{Matcher, Route, RoutingBroker, TargetAnswers};
+use self::turns::Turns;
 pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
 
 /// Takes messages to where other processes read them.
@@ -104,19 +108,31 @@ pub trait MessageBroker: Send + Sync + 'static {
     /// - A message that fails does not keep the later ones from being tried. Who needs order across failures,
     ///   publishes one message at a time.
     /// - The messages are taken in their order, unless the broker is not [`ordered`](Guarantees::ordered).
-    /// - As it stands here it publishes one after the other, each with a deadline of its own. An override has one
-    ///   deadline for the whole call.
+    /// - As it stands here it publishes one after the other. One [`deadline`](Self::deadline) bounds the whole call, as it must
+    ///   in an override: a message whose turn comes later is answered as transient, because it was certainly not sent.
     /// - Dropping the future: each message by itself is published or not.
     ///
     /// # Errors
     ///
     /// Per message, as of [`publish`](Self::publish).
     async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
+        let mut turns = Turns::new(self.deadline());
         let mut answers = Vec::with_capacity(messages.len());
         for message in messages {
-            answers.push(self.publish(message).await);
+            answers.push(turns.take(self.publish(message)).await);
         }
         answers
+    }
+
+    /// How long one call takes at most, whether it publishes one message or several.
+    ///
+    /// As it stands here, the broker names no time: then nothing but its own code bounds a call.
+    ///
+    /// # Units
+    ///
+    /// It counts from the begin of the call, connecting included. A broker that wraps another one adds its own time.
+    fn deadline(&self) -> Option<Duration> {
+        None
     }
 
     /// What a consumer may expect of this broker; the same answer each time.
@@ -148,6 +164,10 @@ impl<B: MessageBroker + ?Sized> MessageBroker for Arc<B> {
 
     async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
         (**self).publish_batch(messages).await
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        (**self).deadline()
     }
 
     fn guarantees(&self) -> Guarantees {

@@ -1,3 +1,6 @@
+// Times come from outside.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -158,7 +161,7 @@ impl<B: MessageBroker> MessageBroker for RetryingBroker<B> {
         while let Some(wait) = attempts.error().and_then(|error| self.wait(error, number, begun)) {
             sleep(wait).await;
             attempts.add(self.broker.publish(message).await);
-            number += 1;
+            number = number.saturating_add(1);
         }
         attempts.into_answer()
     }
@@ -170,9 +173,14 @@ impl<B: MessageBroker> MessageBroker for RetryingBroker<B> {
         let mut attempts: Vec<_> = messages.iter().map(first).collect();
         let mut number = 1;
         while self.again(messages, &mut attempts, number, begun).await {
-            number += 1;
+            number = number.saturating_add(1);
         }
         attempts.into_iter().map(Attempts::into_answer).collect()
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        // An attempt may begin up to the last moment.
+        Some(self.broker.deadline()?.saturating_add(self.policy.longest()))
     }
 
     fn guarantees(&self) -> Guarantees {

@@ -1,7 +1,7 @@
 use std::any::Any;
 use std::fmt;
 
-use crate::broker::{Format, MessageType, OutboundMessage};
+use crate::broker::{Format, Headers, MessageType, OutboundMessage};
 use crate::{BoxError, Meta};
 
 /// An event on its way to its handlers or to the broker.
@@ -30,7 +30,7 @@ pub(crate) trait Pending: Send + Sync {
     fn event(&self) -> &(dyn Any + Send + Sync);
 
     /// The message that the broker gets; `None` for a domain event.
-    fn message(&self, _format: &Format, _meta: &Meta) -> Option<Result<OutboundMessage, BoxError>> {
+    fn message(&self, _format: &Format, _meta: &Meta, _headers: &Headers) -> Option<Result<OutboundMessage, BoxError>> {
         None
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Event, Pending};
-use crate::broker::{DecodeError, Format, Head, MessageType, OutboundMessage, decode_payload};
+use crate::broker::{DecodeError, Format, Head, Headers, MessageType, OutboundMessage, decode_payload};
 use crate::{BoxError, Meta};
 
 /// A notification or ECST event, stamped when it was emitted.
@@ -37,7 +37,7 @@ impl<E: Event + Serialize> Pending for OnTheWire<E> {
         Some(self.message_type)
     }
 
-    fn message(&self, format: &Format, meta: &Meta) -> Option<Result<OutboundMessage, BoxError>> {
+    fn message(&self, format: &Format, meta: &Meta, headers: &Headers) -> Option<Result<OutboundMessage, BoxError>> {
         let key = self.event.key();
         let head = Head {
             message_type: self.message_type,
@@ -48,6 +48,7 @@ impl<E: Event + Serialize> Pending for OnTheWire<E> {
             correlation_id: Some(meta.correlation_id()),
             causation_id: Some(meta.message_id()),
             traceparent: meta.traceparent(),
+            headers,
         };
         Some(
             format

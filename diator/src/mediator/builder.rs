@@ -1,12 +1,14 @@
 use std::any::{TypeId, type_name};
 use std::collections::{HashMap, HashSet};
-use std::fmt;
+use std::fmt::{self, Display};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use super::running::Running;
 use super::{EmittedEvent, Inner, Install, Mediator, OnEmitted, OnUndelivered, check};
 use crate::broker::{Format, MessageBroker};
 use crate::container::{Container, Services};
+use crate::meta::HeaderCodec;
 use crate::middleware::{Layer, Middleware};
 use crate::outbox::Outbox;
 use crate::registry::{BuildError, HandlerDescriptor, HandlerSet, Handlers, Location, Problem, Registered};
@@ -57,6 +59,7 @@ pub struct MediatorBuilder {
     pub(super) outbox: Option<Arc<dyn Outbox>>,
     pub(super) problems: Vec<Problem>,
     format: Format,
+    pub(super) headers: Vec<HeaderCodec>,
     on_emitted: Option<Arc<OnEmitted>>,
     on_undelivered: Option<Arc<OnUndelivered>>,
     observer: Option<Arc<dyn Observer>>,
@@ -85,6 +88,7 @@ impl MediatorBuilder {
             outbox: None,
             problems: Vec::new(),
             format: Format::default(),
+            headers: Vec::new(),
             on_emitted: None,
             on_undelivered: None,
             observer: None,
@@ -239,6 +243,73 @@ impl MediatorBuilder {
         self
     }
 
+    /// Lets a value of the program's own travel with messages, such as a tenant.
+    ///
+    /// Where [`Meta`](crate::Meta) holds a `T`, each notification and ECST event that the message emits carries it as a header of
+    /// this name. Where such a message arrives, the meta of its handlers holds it again.
+    ///
+    /// # Guarantees
+    ///
+    /// - Every broker of this library carries headers, except Redis Pub/Sub in the Python library's format: there, nothing
+    ///   travels but the event.
+    /// - A header that arrives and that `T` does not parse refuses the message: handlers never run without a tenant that was
+    ///   there.
+    /// - A value that is not printable ASCII, or longer than 1,024 characters, fails the message before its commit.
+    ///
+    /// # Units
+    ///
+    /// A name has 1 to 20 characters, lower-case letters and digits; `build()` reports others, and names that a message uses
+    /// already.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use diator::prelude::*;
+    /// use diator::Meta;
+    ///
+    /// struct Tenant(String);
+    ///
+    /// impl std::fmt::Display for Tenant {
+    ///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    ///         f.write_str(&self.0)
+    ///     }
+    /// }
+    ///
+    /// impl std::str::FromStr for Tenant {
+    ///     type Err = std::convert::Infallible;
+    ///
+    ///     fn from_str(text: &str) -> Result<Self, Self::Err> {
+    ///         Ok(Self(text.to_owned()))
+    ///     }
+    /// }
+    ///
+    /// #[derive(Debug, serde::Serialize, NotificationEvent)]
+    /// struct OrderPlaced;
+    ///
+    /// # #[derive(Command)] struct Nothing;
+    /// # #[request_handler(Nothing)] struct Handle;
+    /// # impl RequestHandler<Nothing> for Handle {
+    /// #     async fn handle(&self, _: Nothing, _: &mut RequestContext<'_, Nothing>) -> Result<(), BoxError> { Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// # let builder = Mediator::builder().handlers(handlers![Handle]);
+    /// let broker = InMemoryBroker::new();
+    /// let mediator = builder.broker(broker.clone()).header::<Tenant>("tenant").build()?;
+    /// mediator.with(Meta::new().with(Tenant("acme".to_owned()))).emit(OrderPlaced).await?;
+    /// assert_eq!(broker.published()[0].headers.get("tenant"), Some("acme"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn header<T>(mut self, name: &'static str) -> Self
+    where
+        T: Display + FromStr + Send + Sync + 'static,
+    {
+        self.headers.push(HeaderCodec::of::<T>(name, Location::caller()));
+        self
+    }
+
     /// Learns of each event that is emitted: of whatever kind, and whether or not anybody handles it.
     ///
     /// It is called once the handler that emitted the event has succeeded, in the order in which they were emitted, and
@@ -339,6 +410,7 @@ impl MediatorBuilder {
             broker: self.broker,
             outbox: self.outbox,
             format: self.format,
+            headers: self.headers,
             on_emitted: self.on_emitted,
             on_undelivered: self.on_undelivered,
             observer: self.observer,

@@ -4,9 +4,10 @@ use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::MediatorBuilder;
-use crate::broker::{EventRoute, MessageType};
+use crate::broker::{EventRoute, MessageType, is_header_name};
 use crate::container::{Container, Lifetime, Misregistered};
 use crate::event::EventDescriptor;
+use crate::meta::HeaderCodec;
 use crate::registry::{HandlerDescriptor, HandlerRole, LinkedCrate, Location, Problem, ProblemKind, short_name};
 use crate::request::RequestDescriptor;
 
@@ -30,6 +31,7 @@ pub(super) fn check(builder: &mut MediatorBuilder) -> Checked {
     unhandled_events(builder, &events, &mut problems);
     no_broker(builder, &events, &mut problems);
     not_accepted(builder, &events, &mut problems);
+    headers(&builder.headers, &mut problems);
     let names = names(&events, &mut problems);
     builder.problems = problems;
     Checked { names }
@@ -204,6 +206,27 @@ fn not_accepted(builder: &MediatorBuilder, events: &[EventDescriptor], problems:
         if let Err(refusal) = broker.accepts(&route) {
             let text = format!("the broker does not take the event `{}`: {refusal}", event.name);
             problems.push(Problem::new(ProblemKind::NotAccepted, event.location, text, refusal.remedy()));
+        }
+    }
+}
+
+fn headers(headers: &[HeaderCodec], problems: &mut Vec<Problem>) {
+    for (number, header) in headers.iter().enumerate() {
+        let mut problem = |text: String, remedy: &str| {
+            problems.push(Problem::new(ProblemKind::Header, header.location, text, remedy));
+        };
+        if !is_header_name(header.name) {
+            problem(
+                format!("no message can carry a header of the name `{}`", header.name.escape_debug()),
+                "take 1 to 20 lower-case letters and digits, and no name that a message uses already, such as `id`",
+            );
+        }
+        for other in headers[..number].iter().filter(|other| other.name == header.name) {
+            let (name, one, two) = (header.name.escape_debug(), other.type_name, header.type_name);
+            problem(
+                format!("the header `{name}` is registered twice: for `{one}` at {} and for `{two}`", other.location),
+                "give one of them another name, or remove it",
+            );
         }
     }
 }

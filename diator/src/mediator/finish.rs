@@ -11,7 +11,7 @@ use super::events::EventRoute;
 use super::soon::Soon;
 use super::unit::Unit;
 use crate::SendError;
-use crate::broker::OutboundMessage;
+use crate::broker::{Headers, OutboundMessage};
 use crate::container::{Closing, CommitError};
 use crate::event::Emitted;
 use crate::middleware::Committing;
@@ -152,12 +152,18 @@ impl<'a> Run<'a> {
     fn messages(&self) -> Result<Vec<OutboundMessage>, Failure> {
         let inner = &self.origin.mediator.0;
         let mut messages = Vec::new();
+        let mut headers = None;
         for event in self.unit.waiting().map(Emitted::pending).filter(|event| event.goes_to_the_broker()) {
             if inner.outbox.is_none() && inner.broker.is_none() {
                 return Err(SendError::NoBroker { event: event.name() }.into());
             }
-            let message = event.message(&inner.format, self.meta()).transpose();
-            messages.extend(message.map_err(|source| SendError::Encode { event: event.name(), source })?);
+            let unwritten = |source| SendError::Encode { event: event.name(), source };
+            let headers = match &headers {
+                Some(headers) => headers,
+                None => headers.insert(Headers::of(self.meta(), &inner.headers).map_err(unwritten)?),
+            };
+            let message = event.message(&inner.format, self.meta(), headers).transpose();
+            messages.extend(message.map_err(unwritten)?);
         }
         Ok(messages)
     }

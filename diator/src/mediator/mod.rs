@@ -30,7 +30,7 @@ use tracing::{Instrument, Level, Span};
 use crate::broker::{Format, MessageBroker, MessageType};
 use crate::container::{Container, TypeMap};
 use crate::event::EventKind;
-use crate::meta::PackedMeta;
+use crate::meta::{HeaderCodec, PackedMeta};
 use crate::middleware::fail;
 use crate::outbox::Outbox;
 use crate::undelivered::Undelivered;
@@ -107,6 +107,8 @@ pub(crate) struct Inner {
     broker: Option<Arc<dyn MessageBroker>>,
     outbox: Option<Arc<dyn Outbox>>,
     format: Format,
+    // What of the meta travels with messages.
+    headers: Vec<HeaderCodec>,
     on_emitted: Option<Arc<OnEmitted>>,
     on_undelivered: Option<Arc<OnUndelivered>>,
     pub(crate) observer: Option<Arc<dyn Observer>>,

@@ -12,7 +12,7 @@ use super::unit::Lineage;
 use crate::BoxError;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
 use crate::middleware::fail;
-use crate::{Meta, SendError};
+use crate::{Meta, SendError, shown};
 
 /// What became of a message that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +31,12 @@ pub enum ReceiveError {
     Unknown {
         /// The kind that the message names.
         message_type: MessageType,
-        /// The name that the message gives.
+        /// The name that the message gives, escaped and shortened.
         name: String,
     },
-    /// The payload does not fit the event. A retry does not help.
+    /// The payload, or a registered header, does not fit. A retry does not help.
     Undecodable {
-        /// The name that the message gives.
+        /// The name that the message gives, escaped and shortened.
         name: String,
         /// What was wrong.
         source: DecodeError,
@@ -70,15 +70,20 @@ impl Mediator {
     pub async fn receive(&self, message: InboundMessage) -> Result<Received, ReceiveError> {
         let _running = Running::enter(self).ok_or(ReceiveError::ShuttingDown)?;
         let Some(event) = self.event_named(message.message_type, &message.name) else {
-            return Err(ReceiveError::Unknown { message_type: message.message_type, name: message.name });
+            let name = shown::name(&message.name);
+            return Err(ReceiveError::Unknown { message_type: message.message_type, name });
         };
-        let meta = meta_of(&message);
+        let name = shown::name(&message.name);
+        let meta = match message.headers.read_into(meta_of(&message), &self.0.headers) {
+            Ok(meta) => meta,
+            Err(source) => return Err(ReceiveError::Undecodable { name, source }),
+        };
         match self.0.events.get(&event) {
             Some(route) => {
                 let span = tracing::info_span!(
                     target: "diator",
                     "receive",
-                    diator.message = message.name,
+                    diator.message = name,
                     messaging.operation.name = "receive",
                     messaging.message.id = %message.id,
                     messaging.message.conversation_id = %meta.correlation_id(),
@@ -108,8 +113,8 @@ impl Mediator {
         meta: &Meta,
     ) -> Result<Received, ReceiveError> {
         let Some(decode) = route.decode else { return Ok(Received::Ignored) };
-        let event =
-            decode(message.payload).map_err(|source| ReceiveError::Undecodable { name: message.name, source })?;
+        let event = decode(message.payload)
+            .map_err(|source| ReceiveError::Undecodable { name: shown::name(&message.name), source })?;
         let mut failures = Vec::new();
         for entry in route.handlers.iter().chain(&route.after_commit) {
             if let Err(error) = self.handle_apart(entry, &*event, meta.clone(), Lineage::default()).await {

@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ::metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 use async_trait::async_trait;
@@ -45,6 +45,10 @@ impl<B: MessageBroker> MessageBroker for MetricsBroker<B> {
         histogram!(PUBLISH_DURATION).record(begun.elapsed());
         messages.iter().zip(&answers).for_each(|(message, answer)| count(message, answer));
         answers
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        self.broker.deadline()
     }
 
     fn guarantees(&self) -> Guarantees {

@@ -1,3 +1,6 @@
+// Times come from outside.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -158,7 +161,7 @@ impl Middleware for RetryMiddleware {
         loop {
             let handled = next.again(call, &kept).await;
             let Some(wait) = self.wait(call, number, begun) else { return handled };
-            number += 1;
+            number = number.saturating_add(1);
             tell(call, number, wait);
             sleep(wait).await;
         }

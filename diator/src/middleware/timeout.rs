@@ -1,3 +1,6 @@
+// Times come from outside.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::error::Error;
 use std::fmt;
 use std::iter;

@@ -45,6 +45,8 @@ pub enum ProblemKind {
     NotAccepted,
     /// Two events have one name on the wire.
     AmbiguousName,
+    /// A header has a name that no message can carry, or that another one has.
+    Header,
     /// A crate that `link!` names contributed no handler.
     NothingLinked,
     /// Something that was asked of the builder names nothing that is there.

@@ -10,7 +10,7 @@ use super::Head;
 use super::envelope::{Envelope, require};
 use super::fields::member;
 use super::python::CONTENT_TYPE as JSON;
-use crate::broker::{DecodeError, InboundMessage};
+use crate::broker::{DecodeError, Headers, InboundMessage, is_header_name};
 use crate::meta::is_traceparent;
 
 pub(super) const CONTENT_TYPE: &str = "application/cloudevents+json";
@@ -66,6 +66,7 @@ pub(super) fn open(source: &str, head: &Head<'_>, time: &str, out: &mut Vec<u8>)
     optional(out, "correlationid", head.correlation_id)?;
     optional(out, "causationid", head.causation_id)?;
     optional(out, "traceparent", head.traceparent)?;
+    head.headers.iter().try_for_each(|(name, value)| member(out, name, value))?;
     out.extend(b",\"data\":{");
     Ok(())
 }
@@ -83,8 +84,16 @@ pub(super) fn decode(event: Envelope) -> Result<InboundMessage, DecodeError> {
     let correlation_id = event.id("correlationid")?;
     let causation_id = event.id("causationid")?;
     let traceparent = event.get("traceparent").and_then(trace);
+    let headers = headers(&event);
     let message = InboundMessage::new(message_type, name, id, data(event)?);
-    Ok(InboundMessage { timestamp, correlation_id, causation_id, traceparent, ..message })
+    Ok(InboundMessage { timestamp, correlation_id, causation_id, traceparent, headers, ..message })
+}
+
+/// The extension attributes that this library gives no meaning to.
+fn headers(event: &Envelope) -> Headers {
+    let own = event.0.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
+    let own = own.filter(|(name, _)| is_header_name(name));
+    own.fold(Headers::new(), |headers, (name, value)| headers.with(name.clone(), value))
 }
 
 /// An event without fields may come without data.
@@ -96,7 +105,7 @@ fn data(mut event: Envelope) -> Result<Value, DecodeError> {
     Ok(Value::Object(event.take_object("data")?.map_or_else(Map::new, |data| data.0)))
 }
 
-fn is_json(media_type: &str) -> bool {
+pub(in crate::broker) fn is_json(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence.ends_with("/json") || essence.ends_with("+json")
 }

@@ -16,9 +16,11 @@ use serde_json::{Error, Value};
 use uuid::Uuid;
 
 pub use self::cloud_events::InvalidSource;
+pub(super) use self::cloud_events::is_json;
 use self::envelope::Envelope;
 use self::fields::{EVENT_ID, EVENT_TIMESTAMP, fields};
-use super::{DecodeError, InboundMessage, MessageType, OutboundMessage};
+use super::{DecodeError, Headers, InboundMessage, MessageType, OutboundMessage};
+use crate::shown::ForeignError;
 
 /// The form in which messages are written; what arrives is recognised whichever form it has.
 ///
@@ -30,7 +32,7 @@ use super::{DecodeError, InboundMessage, MessageType, OutboundMessage};
 /// - [`json`](Self::json), the default: what the Python library diator 0.1.2 writes, field by field and in its order.
 /// - [`cloud_events`](Self::cloud_events): the name of the message is `type`, its time is `time`, its key (unless
 ///   empty) is `subject`; the extension attributes `messagetype`, `correlationid`, `causationid` and `traceparent`
-///   carry the rest. `data` holds the event's own fields alone, since id and time stand beside it already.
+///   carry the rest, and further ones the program's own [headers](Headers). `data` holds the event's own fields alone, since id and time stand beside it already.
 /// - A struct's fields stand in the payload itself; a struct without fields adds none; an enum stands as serde's
 ///   attributes say, by default as one field named after the variant, which is null for a variant without content.
 /// - An event that is no object (a number, a text, a sequence), or that has a field `event_id` or
@@ -76,6 +78,7 @@ pub(crate) struct Head<'a> {
     pub(crate) correlation_id: Option<Uuid>,
     pub(crate) causation_id: Option<Uuid>,
     pub(crate) traceparent: Option<&'a str>,
+    pub(crate) headers: &'a Headers,
 }
 
 impl Format {
@@ -127,7 +130,8 @@ impl Format {
             correlation_id: head.correlation_id,
             causation_id: head.causation_id,
             traceparent: head.traceparent.map(Into::into),
-            content_type: self.content_type(),
+            content_type: self.content_type().into(),
+            headers: head.headers.clone(),
             ..OutboundMessage::new(head.id, head.message_type, head.name, body)
         }
     }
@@ -169,8 +173,8 @@ pub(crate) fn decode_payload<E: DeserializeOwned>(mut payload: Value) -> Result<
     let is_empty = strip_envelope(&mut payload)?;
     match E::deserialize(payload) {
         // Without fields there is no telling `struct Started;` from `struct Started {}`: one of them fits.
-        Err(why) if is_empty => E::deserialize(Value::Null).map_err(|_| DecodeError::Payload(why)),
-        read => read.map_err(DecodeError::Payload),
+        Err(why) if is_empty => E::deserialize(Value::Null).map_err(|_| DecodeError::Payload(ForeignError::new(why))),
+        read => read.map_err(|why| DecodeError::Payload(ForeignError::new(why))),
     }
 }
 

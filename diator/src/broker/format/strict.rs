@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::{Map, Number, Value};
 
 use crate::broker::DecodeError;
+use crate::shown::{self, ForeignError};
 
 /// What `serde_json` calls a number where some crate of the program turned its feature `arbitrary_precision` on.
 const NUMBER: &str = "$serde_json::private::Number";
@@ -19,8 +20,8 @@ pub(super) fn from_slice(body: &[u8]) -> Result<Value, DecodeError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = Strict(&repeated).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     read.map_err(|error| match repeated.field() {
-        Some(field) => DecodeError::Repeated { field },
-        None => DecodeError::Json(error),
+        Some(field) => DecodeError::Repeated { field: shown::name(&field) },
+        None => DecodeError::Json(ForeignError::new(error)),
     })
 }
 

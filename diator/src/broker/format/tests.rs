@@ -30,8 +30,11 @@ pub(super) fn head(name: &'static str) -> Head<'static> {
         correlation_id: None,
         causation_id: None,
         traceparent: None,
+        headers: &NONE,
     }
 }
+
+static NONE: Headers = Headers::new();
 
 pub(super) fn text(body: Result<Arc<[u8]>, Error>) -> String {
     String::from_utf8(body.expect("it is an event").to_vec()).expect("json is utf-8")

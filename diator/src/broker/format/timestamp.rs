@@ -1,3 +1,6 @@
+// Times come from outside.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::time::SystemTime;
 
 use jiff::SignedDuration;
@@ -29,7 +32,7 @@ pub(super) fn from_text(text: &str) -> Option<SystemTime> {
     }
     let offset = pieces.to_numeric_offset().map_or(0, Offset::seconds);
     let local = pieces.date().to_datetime(pieces.time()?);
-    from_epoch(local.duration_since(EPOCH) - SignedDuration::from_secs(offset.into()))
+    from_epoch(local.duration_since(EPOCH).checked_sub(SignedDuration::from_secs(offset.into()))?)
 }
 
 fn from_epoch(elapsed: SignedDuration) -> Option<SystemTime> {

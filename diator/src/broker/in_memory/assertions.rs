@@ -94,7 +94,7 @@ fn holds<E: Event>(message: &OutboundMessage) -> bool {
 }
 
 fn read<E: DeserializeOwned>(message: &OutboundMessage) -> Result<E, DecodeError> {
-    decode_payload(InboundMessage::from_slice(&message.body)?.payload)
+    decode_payload(InboundMessage::try_from(message)?.payload)
 }
 
 /// What was published, one message a line, without ids and times: those never are what a test looks for.

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -5,24 +6,29 @@ use std::time::SystemTime;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{MessageType, OutboundMessage};
-use crate::broker::{DecodeError, format};
+use super::{Decoder, Headers, MessageType, OutboundMessage};
+use crate::broker::DecodeError;
+use crate::shown;
 
 /// A message that arrived, with its envelope read and its payload still JSON.
 ///
 /// # Guarantees
 ///
-/// Reading never panics, whatever arrives, and its depth is limited to 127 levels. Unknown fields are passed over.
+/// Reading never panics, whatever arrives; its size and its depth are limited, see [`Decoder`]. Unknown fields are passed over.
 ///
 /// # Example
 ///
 /// ```
 /// use diator::broker::{InboundMessage, MessageType};
 ///
-/// let message = InboundMessage::from_slice(br#"{"message_type": "notification_event", "message_name": "UserJoined",
-///     "message_id": "82a0b10e-1b3d-4c3c-9bdd-3934f8f824c2", "payload": {"user_id": 123}}"#)?;
+/// let body = br#"{"message_type": "notification_event", "message_name": "UserJoined",
+///     "message_id": "82a0b10e-1b3d-4c3c-9bdd-3934f8f824c2", "payload": {"user_id": 123}}"#;
+/// let headers = [("correlation_id", "0192a0b1-0e1b-7d4c-8c9b-dd3934f8f824"), ("tenant", "acme")];
+/// let message = InboundMessage::decode(body, Some("application/json"), headers)?;
 /// assert_eq!(message.message_type, MessageType::Notification);
 /// assert_eq!(message.payload["user_id"], 123);
+/// assert!(message.correlation_id.is_some());
+/// assert_eq!(message.headers.get("tenant"), Some("acme"));
 /// # Ok::<(), diator::broker::DecodeError>(())
 /// ```
 #[derive(Clone, PartialEq)]
@@ -42,6 +48,8 @@ pub struct InboundMessage {
     pub causation_id: Option<Uuid>,
     /// The trace that the message belongs to.
     pub traceparent: Option<Arc<str>>,
+    /// Values of the sending program's own, such as a tenant.
+    pub headers: Headers,
     /// The event as an object; it may hold `event_id` and `event_timestamp` beside the event's own fields.
     pub payload: Value,
 }
@@ -59,20 +67,22 @@ impl InboundMessage {
             correlation_id: None,
             causation_id: None,
             traceparent: None,
+            headers: Headers::new(),
             payload,
         }
     }
 
-    /// Reads a message in either [`Format`](crate::broker::Format), which it tells apart by their fields.
-    ///
-    /// A `traceparent` that is not what W3C describes is left out; everything else must be right or absent.
+    /// Reads a message as a broker delivers it, with a [`Decoder`] that has its defaults.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`], whose variants tell what is wrong with which field; [`DecodeError::Payload`] is not among
-    /// them, since the event is not read here.
-    pub fn from_slice(body: &[u8]) -> Result<Self, DecodeError> {
-        format::decode(body)
+    /// As of [`Decoder::decode`].
+    pub fn decode<N: AsRef<str>, V: AsRef<str>>(
+        body: &[u8],
+        content_type: Option<&str>,
+        headers: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, DecodeError> {
+        Decoder::new().decode(body, content_type, headers)
     }
 
     /// Says when the event happened.
@@ -102,14 +112,22 @@ impl InboundMessage {
         self.traceparent = Some(traceparent.into());
         self
     }
+
+    /// Adds a value of the sending program's own.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
 }
 
-/// Reads back what was published, as if a broker had carried it with its properties.
+/// Reads back what was published, as if a broker had carried it with its properties; it has no limit of size.
 impl TryFrom<&OutboundMessage> for InboundMessage {
     type Error = DecodeError;
 
     fn try_from(sent: &OutboundMessage) -> Result<Self, DecodeError> {
-        let mut message = Self::from_slice(&sent.body)?;
+        let mut message =
+            Decoder::new().max_body(usize::MAX).decode(&sent.body, Some(&sent.content_type), sent.headers.iter())?;
         message.correlation_id = message.correlation_id.or(sent.correlation_id);
         message.causation_id = message.causation_id.or(sent.causation_id);
         message.traceparent = message.traceparent.or_else(|| sent.traceparent.clone());
@@ -121,13 +139,14 @@ impl fmt::Debug for InboundMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InboundMessage")
             .field("message_type", &self.message_type)
-            .field("name", &self.name)
+            .field("name", &shown::name(&self.name))
             .field("id", &self.id)
             .field("timestamp", &self.timestamp)
             .field("correlation_id", &self.correlation_id)
             .field("causation_id", &self.causation_id)
             .field("traceparent", &self.traceparent)
-            .field("payload", &format_args!("{}", self.payload))
+            .field("headers", &format_args!("{}", shown::text(format_args!("{:?}", self.headers))))
+            .field("payload", &format_args!("{}", shown::text(&self.payload)))
             .finish()
     }
 }

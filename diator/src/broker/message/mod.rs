@@ -1,9 +1,14 @@
+mod decoder;
+mod headers;
 mod inbound;
 mod outbound;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use self::decoder::Decoder;
+pub use self::headers::Headers;
+pub(crate) use self::headers::is_header_name;
 pub use self::inbound::InboundMessage;
 pub use self::outbound::OutboundMessage;
 use super::DecodeError;
@@ -20,6 +25,7 @@ use super::DecodeError;
 /// # Ok::<(), diator::broker::DecodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum MessageType {
     /// A notification event: that something happened, and its ids.
     Notification,
@@ -60,6 +66,7 @@ impl FromStr for MessageType {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
     use std::time::SystemTime;
 
     use serde_json::json;
@@ -91,7 +98,7 @@ mod tests {
     #[test]
     fn debug_shows_the_body_as_text() {
         assert!(format!("{:?}", outbound(r#"{"a":"ü"}"#)).ends_with(r#"body: {"a":"ü"} }"#));
-        assert!(format!("{:?}", outbound("a\nb")).ends_with(r#"body: "a\nb" }"#));
+        assert!(format!("{:?}", outbound("a\nb")).ends_with(r#"body: a\nb }"#));
         let binary = OutboundMessage { body: (*b"\xff\x01").into(), ..outbound("") };
         assert!(format!("{binary:?}").ends_with("body: [255, 1] }"));
         let inbound = InboundMessage::new(MessageType::Ecst, "A", Uuid::nil(), json!({"a": "ü\n"}));
@@ -107,10 +114,12 @@ mod tests {
             .with_correlation_id(id)
             .with_causation_id(id)
             .with_traceparent("p")
-            .with_content_type("text/plain");
+            .with_content_type("text/plain".to_owned())
+            .with_header("tenant", "acme");
         assert_eq!((sent.topic.as_deref(), sent.key.as_deref()), (Some("t"), Some("k")));
         assert_eq!((sent.correlation_id, sent.causation_id), (Some(id), Some(id)));
-        assert_eq!((sent.traceparent.as_deref(), sent.content_type), (Some("p"), "text/plain"));
+        assert_eq!((sent.traceparent.as_deref(), sent.content_type.clone()), (Some("p"), Cow::Borrowed("text/plain")));
+        assert_eq!(sent.headers.get("tenant"), Some("acme"));
 
         let arrived = InboundMessage::new(MessageType::Ecst, "A", id, json!({}))
             .with_timestamp(SystemTime::UNIX_EPOCH)

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::MessageType;
+use super::{Headers, MessageType};
 use crate::broker::Format;
+use crate::shown;
 
 /// A message on its way to the broker: encoded once, and the same at every attempt.
 ///
-/// The mediator makes them from events. A driver takes `body` as it is; the other fields are for routing and for
+/// The mediator makes them from events; a program that has stored one builds it anew with [`new`](Self::new) and the `with_…`
+/// methods. A driver takes `body` as it is; the other fields are for routing and for
 /// the broker's own properties. Cloning shares the body.
 ///
 /// # Example
@@ -42,7 +44,9 @@ pub struct OutboundMessage {
     /// The trace that the message belongs to, as the W3C header of that name has it.
     pub traceparent: Option<Arc<str>>,
     /// The media type of `body`.
-    pub content_type: &'static str,
+    pub content_type: Cow<'static, str>,
+    /// Values of the program's own, such as a tenant.
+    pub headers: Headers,
     /// What goes over the wire.
     pub body: Arc<[u8]>,
 }
@@ -65,7 +69,8 @@ impl OutboundMessage {
             correlation_id: None,
             causation_id: None,
             traceparent: None,
-            content_type: Format::json().content_type(),
+            content_type: Cow::Borrowed(Format::json().content_type()),
+            headers: Headers::new(),
             body: body.into(),
         }
     }
@@ -107,8 +112,15 @@ impl OutboundMessage {
 
     /// Says what the body is, if not `application/json`.
     #[must_use]
-    pub fn with_content_type(mut self, content_type: &'static str) -> Self {
-        self.content_type = content_type;
+    pub fn with_content_type(mut self, content_type: impl Into<Cow<'static, str>>) -> Self {
+        self.content_type = content_type.into();
+        self
+    }
+
+    /// Adds a value of the program's own; a name has at most 20 characters, lower-case letters and digits.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.insert(name, value);
         self
     }
 }
@@ -125,20 +137,20 @@ impl fmt::Debug for OutboundMessage {
             .field("causation_id", &self.causation_id)
             .field("traceparent", &self.traceparent)
             .field("content_type", &self.content_type)
+            .field("headers", &self.headers)
             .field("body", &Body(&self.body))
             .finish()
     }
 }
 
-/// Shows a body as the text that it is, unless that could forge a line of a log.
+/// Shows a body as the text that it is, unless that could forge a line of a log; what is long is shortened.
 struct Body<'a>(&'a [u8]);
 
 impl fmt::Debug for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match std::str::from_utf8(self.0) {
-            Ok(text) if !text.contains(char::is_control) => f.write_str(text),
-            Ok(text) => fmt::Debug::fmt(text, f),
-            Err(_) => fmt::Debug::fmt(self.0, f),
+            Ok(text) => f.write_str(&shown::text(text)),
+            Err(_) => f.write_str(&shown::text(format_args!("{:?}", self.0))),
         }
     }
 }

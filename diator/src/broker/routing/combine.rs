@@ -1,42 +1,79 @@
 //! What several targets answered, made one.
 
-use std::time::Duration;
+// Times come from outside.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
+use std::error::Error;
+use std::fmt;
+use std::iter;
 
 use super::Answer;
 use crate::broker::{Guarantees, PublishError, PublishErrorKind, Receipt};
+
+/// What each target of a route answered: the source of the error of a [`RoutingBroker`](super::RoutingBroker).
+///
+/// Its text names each target by its number, in the order in which the route has them, with all causes of its error.
+#[derive(Debug)]
+pub struct TargetAnswers(Vec<Result<Receipt, PublishError>>);
+
+impl TargetAnswers {
+    /// The answers, in the order of the route's targets.
+    pub fn answers(&self) -> &[Result<Receipt, PublishError>] {
+        &self.0
+    }
+}
+
+impl fmt::Display for TargetAnswers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, answer) in (1..).zip(&self.0) {
+            write!(f, "{}target {number} ", if number == 1 { "" } else { "; " })?;
+            match answer {
+                Ok(_) => f.write_str("took it")?,
+                Err(error) => {
+                    write!(f, "answered: {error}")?;
+                    iter::successors(error.source(), |&cause| cause.source())
+                        .try_for_each(|cause| write!(f, ": {cause}"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+// Its text holds the causes of all, because a source is but one of them.
+impl Error for TargetAnswers {}
 
 /// One answer for a message that went to several targets.
 pub(super) fn combine(mut answers: Vec<Answer>) -> Answer {
     if let [_] = *answers {
         return answers.remove(0);
     }
-    let total = answers.len();
-    let (taken, failed): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
-    let taken: Vec<_> = taken.into_iter().filter_map(Result::ok).collect();
-    let failed = failed.into_iter().filter_map(Result::err).collect::<Vec<_>>();
-    let kind = kind_of(&failed, taken.len());
-    let Some(worst) = failed.into_iter().max_by_key(|error| severity(error.kind())) else {
-        return Ok(weakest_receipt(taken));
+    let Some(kind) = kind_of(&answers) else {
+        return Ok(weakest_receipt(answers.into_iter().flatten()));
     };
-    let error = PublishError::new(kind, format!("only {} of {total} brokers took the message", taken.len()));
-    let code = worst.code().map(str::to_owned);
-    let error = code.into_iter().fold(error, PublishError::with_code);
-    Err(error.with_source(worst))
+    let taken = answers.iter().filter(|answer| answer.is_ok()).count();
+    let error = PublishError::new(kind, format!("only {taken} of {} brokers took the message", answers.len()));
+    let failed = answers.iter().filter_map(|answer| answer.as_ref().err());
+    let worst = failed.max_by_key(|error| severity(error.kind())).and_then(PublishError::code).map(str::to_owned);
+    let error = worst.into_iter().fold(error, PublishError::with_code);
+    Err(error.with_source(TargetAnswers(answers)))
 }
 
-fn kind_of(failed: &[PublishError], taken: usize) -> PublishErrorKind {
-    let mut longest: Option<Duration> = None;
-    let mut worst = if taken > 0 { 1 } else { 0 };
-    for error in failed {
-        worst = worst.max(severity(error.kind()));
-        if let PublishErrorKind::Transient { retry_after } = error.kind() {
-            longest = longest.max(retry_after);
+/// What is known of a message that not every target took; `None` if all of them did.
+///
+/// Where one target has the message, or may have it, "not taken" would be a lie, whatever the others say.
+fn kind_of(answers: &[Answer]) -> Option<PublishErrorKind> {
+    let failed: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).map(PublishError::kind).collect();
+    let longest = failed.iter().filter_map(|kind| match kind {
+        PublishErrorKind::Transient { retry_after } => Some(*retry_after),
+        _ => None,
+    });
+    match failed.iter().map(|kind| severity(*kind)).max()? {
+        _ if failed.len() < answers.len() || failed.contains(&PublishErrorKind::Ambiguous) => {
+            Some(PublishErrorKind::Ambiguous)
         }
-    }
-    match worst {
-        0 => PublishErrorKind::Transient { retry_after: longest },
-        1 => PublishErrorKind::Ambiguous,
-        _ => PublishErrorKind::Fatal,
+        0 => Some(PublishErrorKind::Transient { retry_after: longest.max().flatten() }),
+        _ => Some(PublishErrorKind::Fatal),
     }
 }
 
@@ -48,13 +85,13 @@ fn severity(kind: PublishErrorKind) -> u8 {
     }
 }
 
-fn weakest_receipt(receipts: Vec<Receipt>) -> Receipt {
+fn weakest_receipt(receipts: impl Iterator<Item = Receipt>) -> Receipt {
     let strength = |receipt: &Receipt| match receipt {
         Receipt::Sent => 0,
         Receipt::Accepted => 1,
         Receipt::Persisted { .. } => 2,
     };
-    receipts.into_iter().min_by_key(strength).unwrap_or(Receipt::Sent)
+    receipts.min_by_key(strength).unwrap_or(Receipt::Sent)
 }
 
 pub(super) fn weakest(one: Guarantees, other: Guarantees) -> Guarantees {

@@ -5,9 +5,11 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::combine::TargetAnswers;
 use self::combine::{combine, weakest};
 pub use self::route::{Matcher, Route};
 use super::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
@@ -31,11 +33,14 @@ type Answer = Result<Receipt, PublishError>;
 ///
 /// # Errors
 ///
-/// With one target, its own. With several, one error for the message, whose text says how many of them have it, and
-/// whose code and source are the worst of theirs:
-/// - fatal, if any target's is: no retry can bring the message to all of them;
-/// - ambiguous, if another target has the message or may have it: a retry reaches it once more, with the same id;
-/// - transient, if no target has it; the longest `retry_after` counts.
+/// With one target, its own. With several, one error for the message: the text says how many of them have it, the code is that
+/// of the worst answer, and the source is a [`TargetAnswers`] with the answer of each.
+///
+/// | the targets that failed | another target took the message, or may have it | kind |
+/// |---|---|---|
+/// | any | yes | ambiguous: a retry reaches that target once more, with the same id |
+/// | one of them for good | no | fatal: no retry can bring the message to all of them |
+/// | all of them for now | no | transient; the longest `retry_after` counts |
 ///
 /// A message that no route takes is a fatal error; `build()` reports the events of which that is known.
 ///
@@ -186,6 +191,14 @@ impl MessageBroker for RoutingBroker {
             Some(target) => target.publish_batch(messages).await,
             None => self.publish_shares(messages).await,
         }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        // The targets are asked at the same time.
+        self.targets
+            .iter()
+            .map(MessageBroker::deadline)
+            .try_fold(Duration::ZERO, |longest, one| Some(longest.max(one?)))
     }
 
     fn guarantees(&self) -> Guarantees {

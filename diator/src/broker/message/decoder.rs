@@ -1,0 +1,169 @@
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{InboundMessage, is_header_name};
+use crate::broker::{DecodeError, format};
+use crate::meta::is_traceparent;
+
+/// Reads what a broker delivers: body, content type and headers.
+///
+/// [`InboundMessage::decode`] is one with its defaults.
+///
+/// # Guarantees
+///
+/// - Both [`Format`](crate::broker::Format)s are read; they are told apart by their fields.
+/// - Reading never panics, whatever arrives. An object or array may lie at most 127 levels deep.
+/// - The headers `correlation_id`, `causation_id` and `traceparent`, as the drivers of this library write them, fill what the body
+///   does not say. A header with a name that [`Headers`](super::Headers) allow is kept; every other one is passed over.
+/// - A `traceparent` that is not what W3C describes is left out, because it must not cost the message.
+///
+/// # Units
+///
+/// `max_body` counts bytes; 1 MiB by default. What is larger is refused before it is read, because a small machine reads 64 MiB
+/// of numbers for many seconds.
+///
+/// # Example
+///
+/// ```
+/// use diator::broker::{DecodeError, Decoder};
+///
+/// let decoder = Decoder::new().max_body(10);
+/// let error = decoder.decode(b"more than ten bytes", None, [("", ""); 0]).unwrap_err();
+/// assert!(matches!(error, DecodeError::TooLarge { bytes: 19, limit: 10 }));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decoder {
+    max_body: usize,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decoder {
+    /// Reads bodies of up to 1 MiB.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { max_body: 1 << 20 }
+    }
+
+    /// Bounds the body, in bytes.
+    #[must_use]
+    pub const fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// Reads one message.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`], whose variants tell what is wrong with which field; [`DecodeError::Payload`] is not among them, because
+    /// the event itself is not read here.
+    pub fn decode<N: AsRef<str>, V: AsRef<str>>(
+        &self,
+        body: &[u8],
+        content_type: Option<&str>,
+        headers: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<InboundMessage, DecodeError> {
+        if body.len() > self.max_body {
+            return Err(DecodeError::TooLarge { bytes: body.len(), limit: self.max_body });
+        }
+        if let Some(other) = content_type.filter(|content_type| !format::is_json(content_type)) {
+            return Err(DecodeError::invalid("content_type", &other.into(), "a json type"));
+        }
+        let mut message = format::decode(body)?;
+        for (name, value) in headers {
+            message.add_header(name.as_ref(), value.as_ref())?;
+        }
+        Ok(message)
+    }
+}
+
+impl InboundMessage {
+    /// Takes a header in, where the body has not said it already.
+    fn add_header(&mut self, name: &str, value: &str) -> Result<(), DecodeError> {
+        match name {
+            "correlation_id" if self.correlation_id.is_none() => {
+                self.correlation_id = Some(id("correlation_id", value)?);
+            }
+            "causation_id" if self.causation_id.is_none() => self.causation_id = Some(id("causation_id", value)?),
+            "traceparent" if self.traceparent.is_none() => {
+                self.traceparent = is_traceparent(value).then(|| Arc::from(value));
+            }
+            _ if is_header_name(name) && self.headers.get(name).is_none() => {
+                self.headers.insert(name.to_owned(), value);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn id(header: &'static str, value: &str) -> Result<Uuid, DecodeError> {
+    Uuid::try_parse(value).map_err(|_| DecodeError::invalid(header, &value.into(), "a uuid"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const OUTER: Uuid = Uuid::from_u128(2);
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    fn body() -> Vec<u8> {
+        let message =
+            json!({"message_type": "ecst_event", "message_name": "A", "message_id": Uuid::nil(), "payload": {}});
+        message.to_string().into_bytes()
+    }
+
+    fn with(headers: &[(&str, &str)]) -> Result<InboundMessage, DecodeError> {
+        InboundMessage::decode(&body(), Some("application/json; charset=utf-8"), headers.iter().copied())
+    }
+
+    #[test]
+    fn headers_fill_what_the_body_does_not_say() {
+        let id = OUTER.to_string();
+        let all = [("correlation_id", &*id), ("causation_id", &id), ("traceparent", TRACE), ("tenant", "acme")];
+        let message = with(&all).expect("it is a message");
+        assert_eq!((message.correlation_id, message.causation_id), (Some(OUTER), Some(OUTER)));
+        assert_eq!((message.traceparent.as_deref(), message.headers.get("tenant")), (Some(TRACE), Some("acme")));
+
+        let inner = Uuid::from_u128(1);
+        let cloud = json!({"specversion": "1.0", "id": inner, "source": "/a", "type": "A", "messagetype": "ecst_event",
+            "correlationid": inner, "tenant": "inner"});
+        let message = InboundMessage::decode(cloud.to_string().as_bytes(), None, all).expect("it is a message");
+        assert_eq!((message.correlation_id, message.causation_id), (Some(inner), Some(OUTER)));
+        assert_eq!(message.headers.get("tenant"), Some("inner"));
+    }
+
+    #[test]
+    fn what_belongs_to_the_broker_is_passed_over() {
+        let headers =
+            [("id", "x"), ("body", "x"), ("content_type", "x"), ("X-Forwarded-For", "x"), ("traceparent", "x")];
+        let message = with(&headers).expect("it is a message");
+        assert!(message.headers.is_empty() && message.traceparent.is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let why = |headers: &[(&str, &str)]| with(headers).expect_err("it is wrong").to_string();
+        assert_eq!(why(&[("correlation_id", "x\n")]), r"message field `correlation_id` is `x\n`, expected a uuid");
+        let other = InboundMessage::decode(&body(), Some("text/xml"), [("", ""); 0]).expect_err("it is wrong");
+        assert_eq!(other.to_string(), "message field `content_type` is `text/xml`, expected a json type");
+    }
+
+    #[test]
+    fn a_body_that_is_too_large_is_not_read() {
+        let large = vec![b'['; (1 << 20) + 1];
+        let error = InboundMessage::decode(&large, None, [("", ""); 0]).expect_err("it is too large");
+        assert_eq!(error.to_string(), "message has 1048577 bytes, and at most 1048576 are read");
+        let read = Decoder::new().max_body(large.len()).decode(&large, None, [("", ""); 0]);
+        assert!(matches!(read, Err(DecodeError::Json(_))));
+    }
+}

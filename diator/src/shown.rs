@@ -1,0 +1,178 @@
+//! Texts from outside, as errors and logs show them.
+//!
+//! Whoever sends a message chooses its name and its content. Shown as it is, a name with line breaks forges lines of a log, one
+//! with escape sequences gives orders to a terminal, and one of 64 MiB fills a disk.
+
+use std::error::Error;
+use std::fmt::{self, Write};
+
+use crate::BoxError;
+
+/// How many characters of a name are shown.
+const NAME: usize = 100;
+/// How many characters of any other text are shown.
+const TEXT: usize = 1_000;
+
+/// A name from outside: escaped, and no longer than 100 characters.
+pub(crate) fn name(text: &str) -> String {
+    shorten(text, NAME)
+}
+
+/// A text from outside: escaped, and no longer than 1,000 characters. What is longer is not looked at.
+pub(crate) fn text(shown: impl fmt::Display) -> String {
+    shorten(shown, TEXT)
+}
+
+fn shorten(shown: impl fmt::Display, most: usize) -> String {
+    let mut short = Short { text: String::new(), left: most };
+    if write!(short, "{shown}").is_err() {
+        short.text.push('…');
+    }
+    short.text
+}
+
+/// Takes so many characters, and refuses the rest.
+struct Short {
+    text: String,
+    left: usize,
+}
+
+impl Write for Short {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        for c in more.chars() {
+            self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
+            match is_obeyed(c) {
+                true => self.text.extend(c.escape_default()),
+                false => self.text.push(c),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a terminal, an editor or a reader of logs would do something else with it than show it.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// An error of another library, whose text may hold what came from outside.
+///
+/// `Display` and `Debug` show its text on one line: control characters are escaped, and what exceeds 1,000 characters is left
+/// out. Its causes follow as `source()`, shown the same way. The error itself is to be had with [`get_ref`](Self::get_ref).
+///
+/// # Example
+///
+/// ```
+/// use diator::ForeignError;
+///
+/// let error = ForeignError::new("no such user: ada\n2026-11-28 ERROR all is lost");
+/// assert_eq!(error.to_string(), r"no such user: ada\n2026-11-28 ERROR all is lost");
+/// ```
+pub struct ForeignError {
+    link: Link,
+    error: BoxError,
+}
+
+/// One error of a chain, as it is shown.
+struct Link {
+    text: String,
+    next: Option<Box<Link>>,
+}
+
+impl ForeignError {
+    /// Takes an error in.
+    #[must_use]
+    pub fn new(error: impl Into<BoxError>) -> Self {
+        let error = error.into();
+        Self { link: Link::of(&*error), error }
+    }
+
+    /// The error as it is: for a program that knows its type. Its text is not escaped.
+    #[must_use]
+    pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.error
+    }
+}
+
+impl Link {
+    fn of(error: &(dyn Error + 'static)) -> Self {
+        Self { text: text(error), next: error.source().map(|next| Box::new(Self::of(next))) }
+    }
+
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.next.as_deref().map(|next| next as _)
+    }
+}
+
+macro_rules! shown_as_text {
+    ($($error:ty: $text:ident $(.$field:ident)?;)*) => {$(
+        impl fmt::Display for $error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.$text$(.$field)?)
+            }
+        }
+
+        impl fmt::Debug for $error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )*};
+}
+
+shown_as_text! {
+    ForeignError: link.text;
+    Link: text;
+}
+
+impl Error for ForeignError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.link.source()
+    }
+}
+
+impl Error for Link {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_obeyed_and_nothing_is_long() {
+        assert_eq!(name("Order\r\n\u{1b}[31mPlaced\u{202e}"), "Order\\r\\n\\u{1b}[31mPlaced\\u{202e}");
+        assert_eq!(name("Ünï 🦀 \"quoted\" \\"), "Ünï 🦀 \"quoted\" \\");
+        assert_eq!(name(&"ü".repeat(100)), "ü".repeat(100));
+        assert_eq!(name(&"ü".repeat(101)), "ü".repeat(100) + "…");
+        assert!(text("\u{1b}".repeat(64 << 20)).len() < 8_000);
+    }
+
+    #[test]
+    fn every_error_of_a_chain_is_shown_so() {
+        let cause = std::io::Error::other("line\nbreak");
+        let error = ForeignError::new(std::io::Error::other(Outer(cause)));
+        assert_eq!((error.to_string(), format!("{error:?}")), ("outer\\t".to_owned(), "outer\\t".to_owned()));
+        let source = error.source().expect("it has a cause");
+        assert_eq!((source.to_string(), format!("{source:?}")), ("line\\nbreak".to_owned(), "line\\nbreak".to_owned()));
+        assert!(error.get_ref().downcast_ref::<std::io::Error>().is_some());
+    }
+
+    #[derive(Debug)]
+    struct Outer(std::io::Error);
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("outer\t")
+        }
+    }
+
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+}
