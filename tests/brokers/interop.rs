@@ -13,7 +13,7 @@ use diator::broker::redis::{RedisBroker, RedisConfig};
 use diator::handlers;
 use diator::prelude::*;
 use diator::{InboundMessage, Received};
-use diator_tests::broker::within_patience;
+use diator_testkit::within_patience;
 use diator_tests::redis_server::{ChannelListener, RedisServer};
 use jiff::civil::{Date, DateTime, Time};
 use rust_decimal::Decimal;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diator::MessageBroker;
 use diator::broker::Guarantees;
 use diator::broker::redis::{RedisBroker, RedisConfig};
-use diator_tests::broker::{Driver, Listener, Login, Server};
+use diator_testkit::broker::{Driver, Listener, Login, Server};
 use diator_tests::redis_server::RedisServer;
 
 const MAX_BODY: usize = 1024 * 1024;
@@ -36,5 +36,5 @@ impl Driver for Streams {
     }
 }
 
-diator_tests::broker_conformance!(Streams);
-diator_tests::broker_faults!(Streams);
+diator_testkit::broker_conformance!(Streams);
+diator_testkit::broker_faults!(Streams);

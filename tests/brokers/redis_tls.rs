@@ -8,7 +8,8 @@ use diator::MessageBroker;
 use diator::broker::PublishErrorKind;
 use diator::broker::redis::client::{Client, TlsCertificates};
 use diator::broker::redis::{RedisBroker, RedisConfig};
-use diator_tests::broker::{message, within_patience};
+use diator_testkit::broker::message;
+use diator_testkit::within_patience;
 use diator_tests::redis_server::RedisServer;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 

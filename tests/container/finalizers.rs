@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use diator::container::Enlistment;
 use diator::{Mediator, Meta};
-use diator_tests::drop_after;
+use diator_testkit::drop_after;
 use froodi::DefaultScope::{App, Request};
 use froodi::{Container, Inject, Registry, async_impl, declare, instance, registry};
 

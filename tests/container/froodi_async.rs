@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use diator::Meta;
 use diator::container::Enlistment;
-use diator_tests::yields;
+use diator_testkit::yields;
 use froodi::DefaultScope::{App, Request};
 use froodi::async_impl::Container;
 use froodi::{Config as Caching, Inject, InstantiateErrorKind, declare, instance, registry};

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use diator::MessageBroker;
 use diator::broker::Guarantees;
-use diator_tests::broker::{Arrived, Driver, Listener, Login, Server};
+use diator_testkit::broker::{Arrived, Driver, Listener, Login, Server};
+use diator_testkit::{broker_conformance, broker_faults};
 use diator_tests::service_bus::{KEY, LISTENER, POLICY, ServiceBusServer};
-use diator_tests::{broker_conformance, broker_faults};
 
 struct ServiceBus(Arc<ServiceBusServer>);
 

@@ -6,7 +6,7 @@ use std::thread;
 use diator::container::{DependencyKey, Lifetime, Opening};
 use diator::registry::{Problem, ProblemKind};
 use diator::{BuildError, Container, Mediator, Meta, SendError};
-use diator_tests::drop_after;
+use diator_testkit::drop_after;
 use tokio::task::JoinSet;
 
 use super::Driver;

@@ -59,7 +59,7 @@ struct LookHandler {
 impl RequestHandler<Look> for LookHandler {
     async fn handle(&self, _: Look, _: &mut RequestContext<'_, Look>) -> Result<Seen, BoxError> {
         // Other messages get their turn while this one has its services.
-        diator_tests::yields(3).await;
+        diator_testkit::yields(3).await;
         Ok(Seen {
             config: self.config.0,
             clock: self.clock.number(),

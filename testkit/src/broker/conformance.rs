@@ -1,6 +1,7 @@
 //! What every broker does while its server is well.
-
-#![allow(missing_docs, reason = "the names of the cases say it")]
+//!
+//! Each function is a case: it panics where the broker does not do what the case demands.
+//! [`broker_conformance!`](crate::broker_conformance) makes tests of them all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,11 +57,13 @@ impl<D: Driver> Fixture<D> {
     }
 }
 
+/// [`guarantees`](MessageBroker::guarantees) must return what [`Driver::GUARANTEES`] states.
 pub async fn declares_its_guarantees<D: Driver>() {
     let driver = D::start().await;
     assert_eq!(driver.connect(Login::Right).guarantees(), D::GUARANTEES);
 }
 
+/// Each of 200 messages must arrive once with its id and its bytes, in their order where the broker is ordered.
 pub async fn every_message_arrives_once_byte_for_byte_and_in_order<D: Driver>() {
     let mut fixture = Fixture::<D>::new().await;
     let messages: Vec<_> = (0..200).map(message).collect();
@@ -68,6 +71,7 @@ pub async fn every_message_arrives_once_byte_for_byte_and_in_order<D: Driver>() 
     fixture.assert_arrived(&messages).await;
 }
 
+/// A confirmed broker must not answer with [`Receipt::Sent`], and a durable one must say where it stored the message.
 pub async fn a_receipt_says_no_less_than_was_promised<D: Driver>() {
     let fixture = Fixture::<D>::new().await;
     let mut receipts = fixture.publish(&[message(0)]).await;
@@ -80,6 +84,7 @@ pub async fn a_receipt_says_no_less_than_was_promised<D: Driver>() {
     }
 }
 
+/// A batch must have an answer for each message, and a body that is too large must not keep the others from arriving.
 pub async fn a_batch_answers_for_each_message<D: Driver>() {
     let mut fixture = Fixture::<D>::new().await;
     assert!(fixture.broker.publish_batch(&[]).await.is_empty());
@@ -100,6 +105,7 @@ pub async fn a_batch_answers_for_each_message<D: Driver>() {
     fixture.assert_arrived(&sent).await;
 }
 
+/// A batch of 2,500 messages must be taken whole, and arrive in its order where the broker is ordered.
 pub async fn a_batch_of_thousands_arrives_in_order<D: Driver>() {
     let mut fixture = Fixture::<D>::new().await;
     let messages: Vec<_> = (0..2500).map(message).collect();
@@ -108,6 +114,8 @@ pub async fn a_batch_of_thousands_arrives_in_order<D: Driver>() {
     fixture.assert_arrived(&messages).await;
 }
 
+/// All messages of eight tasks that publish at once must arrive, those of each task in their order where the broker is
+/// ordered.
 pub async fn concurrent_publishers_lose_nothing<D: Driver>() {
     let mut fixture = Fixture::<D>::new().await;
     let mut publishers = JoinSet::new();
@@ -136,6 +144,7 @@ pub async fn concurrent_publishers_lose_nothing<D: Driver>() {
     }
 }
 
+/// Bodies of any text must arrive byte for byte: empty ones, large ones, and those that look like a protocol.
 pub async fn any_bytes_travel_unchanged<D: Driver>() {
     let mut fixture = Fixture::<D>::new().await;
     let bodies: [Vec<u8>; 7] = [
@@ -152,6 +161,8 @@ pub async fn any_bytes_travel_unchanged<D: Driver>() {
     fixture.assert_arrived(&messages).await;
 }
 
+/// A body as large as the limit must be taken, a larger one must be a fatal error that names the limit, and the broker
+/// must stay usable.
 pub async fn a_body_that_is_too_large_is_refused_for_good<D: Driver>() {
     let mut fixture = Fixture::<D>::new().await;
     let sized = |bytes| message_of(vec![b'x'; bytes]);
@@ -167,6 +178,7 @@ pub async fn a_body_that_is_too_large_is_refused_for_good<D: Driver>() {
     fixture.assert_arrived(&[fitting, after]).await;
 }
 
+/// A message that is published twice must arrive with one id, once where the broker drops duplicates and else twice.
 pub async fn a_message_published_again_has_the_same_id<D: Driver>() {
     let mut fixture = Fixture::<D>::new().await;
     let (again, after) = (message(0), message(1));
@@ -180,6 +192,7 @@ pub async fn a_message_published_again_has_the_same_id<D: Driver>() {
     assert_eq!(heard, expected);
 }
 
+/// A consumer that comes after the messages must get them where the broker retains them, and none of them elsewhere.
 pub async fn who_comes_late_hears_what_is_kept<D: Driver>() {
     let mut fixture = Fixture::<D>::new().await;
     let messages: Vec<_> = (0..20).map(message).collect();
@@ -188,6 +201,7 @@ pub async fn who_comes_late_hears_what_is_kept<D: Driver>() {
     fixture.assert_arrived(if D::GUARANTEES.retained { &messages } else { &[] }).await;
 }
 
+/// A dropped `publish` must leave the broker usable, and no message that nobody published.
 pub async fn a_publish_that_is_dropped_leaves_the_broker_usable<D: Driver>() {
     let mut fixture = Fixture::<D>::new().await;
     let dropped: Vec<_> = (0..30).map(message).collect();
@@ -209,6 +223,7 @@ pub async fn a_publish_that_is_dropped_leaves_the_broker_usable<D: Driver>() {
     assert!(heard.iter().all(|id| known.contains(id)), "something arrived that nobody published");
 }
 
+/// A broker must take messages from a second runtime, and from the first one again once the second has ended.
 pub async fn a_broker_can_be_used_from_another_runtime<D: Driver>() {
     let mut fixture = Fixture::<D>::new().await;
     let (first, second) = (message(0), message(1));

@@ -2,9 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use diator::broker::{Guarantees, InMemoryBroker, MessageBroker, OutboundMessage, PublishError, Receipt};
+use diator_testkit::yields;
 
 use crate::journal::{Entry, Journal, label};
-use crate::polling::yields;
 
 /// An in-memory broker that writes what it takes into a [`Journal`], and can take its time or panic.
 ///

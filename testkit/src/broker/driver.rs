@@ -5,33 +5,39 @@ use diator::broker::Guarantees;
 use uuid::Uuid;
 
 /// A driver under test, with a server of its own if it has one.
+///
+/// The author of a driver implements it in a test file: the [module](super) has one. Each case starts one, and drops
+/// it at its end; the server must then end too.
 #[diator::async_trait]
 pub trait Driver: Send + Sync + Sized + 'static {
     /// What the driver promises; the cases check no more, and no less.
     const GUARANTEES: Guarantees;
 
-    /// Starts the server, empty.
+    /// Starts the server, empty; it must not share anything with the servers of cases that run at the same time.
     async fn start() -> Self;
 
     /// A broker that shares no connection with others.
+    ///
+    /// It need not connect before it publishes, and must not wait. A driver without a server may give everybody the
+    /// same broker. The deadline of its calls must be less than 20 seconds.
     fn connect(&self, login: Login) -> Arc<dyn MessageBroker>;
 
     /// Hears what is published from now on, and what was published before if that is kept.
     ///
-    /// It reads with another client than the driver's.
+    /// It must read with another client than the driver's, and must be listening when this returns.
     async fn listen(&self) -> Box<dyn Listener>;
 
-    /// The server, for the cases in which it misbehaves.
+    /// The server, for [`broker_faults!`](crate::broker_faults).
     ///
     /// # Panics
     ///
-    /// If it has none.
+    /// As it stands here, always: the driver has no server.
     fn server(&self) -> &dyn Server {
         panic!("it has no server")
     }
 }
 
-/// As whom to connect.
+/// As whom to connect; a driver without logins may pass over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
     /// As a user who may publish.
@@ -71,6 +77,8 @@ impl std::fmt::Debug for Arrived {
 }
 
 /// A server that can be made to misbehave.
+///
+/// [`ServerProcess`](crate::ServerProcess) does all but [`permit`](Self::permit) for a server that is a child process.
 pub trait Server: Send + Sync {
     /// Ends it at once, without a chance to save anything.
     fn kill(&self);

@@ -1,16 +1,13 @@
 use std::collections::HashSet;
-use std::future::Future;
-use std::time::Duration;
 
 use diator::OutboundMessage;
 use diator::broker::MessageType;
 use serde_json::json;
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Arrived, Driver, Listener, Login};
 
-/// A message whose body tells its number.
+/// A message whose body tells its number, in the Python library's format.
 #[must_use]
 pub fn message(number: usize) -> OutboundMessage {
     let id = Uuid::now_v7();
@@ -19,7 +16,7 @@ pub fn message(number: usize) -> OutboundMessage {
     OutboundMessage::new(id, MessageType::Notification, "Numbered", body.to_string().into_bytes())
 }
 
-/// A message with this body.
+/// A message with this body, which need not be JSON.
 #[must_use]
 pub fn message_of(body: impl Into<Vec<u8>>) -> OutboundMessage {
     OutboundMessage::new(Uuid::now_v7(), MessageType::Ecst, "Of", body.into())
@@ -37,7 +34,7 @@ pub fn ids(messages: &[OutboundMessage]) -> Vec<Uuid> {
 ///
 /// # Panics
 ///
-/// If something arrives whose id arrived before.
+/// Something arrives whose id arrived before, or the server is gone.
 pub async fn arrivals<D: Driver>(driver: &D, listener: &mut dyn Listener) -> Vec<Arrived> {
     let last = message(usize::MAX);
     driver.connect(Login::Right).publish(&last).await.expect("the server is well");
@@ -50,13 +47,4 @@ pub async fn arrivals<D: Driver>(driver: &D, listener: &mut dyn Listener) -> Vec
         }
         arrived.push(next);
     }
-}
-
-/// Runs a case, which fails if it takes for ever.
-///
-/// # Panics
-///
-/// After two minutes.
-pub async fn within_patience<T>(case: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(120), Box::pin(case)).await.expect("the case should have come to its end by now")
 }

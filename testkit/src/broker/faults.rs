@@ -1,6 +1,7 @@
 //! What every broker does when its server misbehaves.
-
-#![allow(missing_docs, reason = "the names of the cases say it")]
+//!
+//! Each function is a case: it panics where the broker does not do what the case demands, and where the driver has no
+//! [`server`](Driver::server). [`broker_faults!`](crate::broker_faults) makes tests of them all.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -89,6 +90,8 @@ async fn publish_on(
     }
 }
 
+/// No message that was answered with `Ok` may be lost by a kill under load where the broker is durable and retains
+/// messages; none may arrive that was said not to be taken, and none twice.
 pub async fn a_kill_in_mid_stream_loses_nothing_that_was_acknowledged<D: Driver>() {
     let driver = D::start().await;
     let mut listener = driver.listen().await;
@@ -150,6 +153,7 @@ pub async fn a_kill_in_mid_stream_loses_nothing_that_was_acknowledged<D: Driver>
     }
 }
 
+/// After a restart of the server the same broker must publish again, without a fatal error in between.
 pub async fn a_restart_between_two_messages_needs_no_restart_of_the_program<D: Driver>() {
     let driver = D::start().await;
     let broker = driver.connect(Login::Right);
@@ -169,6 +173,7 @@ pub async fn a_restart_between_two_messages_needs_no_restart_of_the_program<D: D
     }
 }
 
+/// Publishing to a server that is not there must be a transient error, and succeed once the server has come.
 pub async fn a_server_that_is_not_there_is_transient_until_it_is<D: Driver>() {
     let driver = D::start().await;
     driver.server().kill();
@@ -188,6 +193,7 @@ pub async fn a_server_that_is_not_there_is_transient_until_it_is<D: Driver>() {
     assert_eq!(heard, [one.id]);
 }
 
+/// A message to a connected server that stops answering must be ambiguous, before 20 seconds have passed.
 pub async fn a_paused_server_makes_a_message_ambiguous_in_time<D: Driver>() {
     let driver = D::start().await;
     let mut listener = driver.listen().await;
@@ -206,6 +212,8 @@ pub async fn a_paused_server_makes_a_message_ambiguous_in_time<D: Driver>() {
     assert_eq!(without, [before.id, after.id]);
 }
 
+/// A message to a server that never answered the connection must be transient, before 20 seconds have passed, and must
+/// not arrive later.
 pub async fn a_paused_server_that_was_never_reached_is_transient<D: Driver>() {
     let driver = D::start().await;
     let mut listener = driver.listen().await;
@@ -222,6 +230,8 @@ pub async fn a_paused_server_that_was_never_reached_is_transient<D: Driver>() {
     assert_eq!(heard, [after.id], "what was said not to be taken arrived");
 }
 
+/// A batch of 10,000 messages must end within one deadline, the first message ambiguous, and none that is said not to be
+/// taken may arrive.
 pub async fn a_batch_to_a_paused_server_keeps_its_one_deadline<D: Driver>() {
     let driver = D::start().await;
     let broker = driver.connect(Login::Right);
@@ -245,6 +255,7 @@ pub async fn a_batch_to_a_paused_server_keeps_its_one_deadline<D: Driver>() {
     assert!(!heard.iter().any(|message| untaken.contains(&message.id)), "what was said not to be taken arrived");
 }
 
+/// A wrong password must be a fatal error whose texts, sources included, do not repeat it.
 pub async fn a_wrong_password_is_fatal_and_stays_secret<D: Driver>() {
     let driver = D::start().await;
     let mut listener = driver.listen().await;
@@ -261,6 +272,7 @@ pub async fn a_wrong_password_is_fatal_and_stays_secret<D: Driver>() {
     assert_eq!(arrivals(&driver, &mut *listener).await, []);
 }
 
+/// A denied permission must be a fatal error with the server's code, and publishing must succeed once it is granted.
 pub async fn a_denied_permission_is_fatal_until_it_is_granted<D: Driver>() {
     let driver = D::start().await;
     let mut listener = driver.listen().await;
@@ -280,6 +292,7 @@ pub async fn a_denied_permission_is_fatal_until_it_is_granted<D: Driver>() {
     assert_eq!(heard, ids(&granted));
 }
 
+/// A [`RetryingBroker`] around the broker must bring every message through a restart of the server.
 pub async fn retries_bring_every_message_through_a_restart<D: Driver>() {
     let driver = D::start().await;
     let policy = RetryPolicy::new().attempts(1000).max_delay(Duration::from_millis(200)).give_up_after(SOON * 3);
