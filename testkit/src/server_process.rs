@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// - The port is the same for the life of the value. It lies below the range that systems give to outgoing
 ///   connections, so that none of these takes it after a [`kill`](Self::kill).
 /// - When [`start`](Self::start) or [`restart`](Self::restart) returns, the server has said that it is ready.
-/// - All methods may be called from several threads; none waits for the server, these two apart.
+/// - All methods may be called from several threads.
 /// - Dropping the value kills the process, also a paused one.
 ///
 /// [`pause`](Self::pause) and [`resume`](Self::resume) call the program `kill`, which Unix systems have.

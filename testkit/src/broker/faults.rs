@@ -230,7 +230,7 @@ pub async fn a_paused_server_that_was_never_reached_is_transient<D: Driver>() {
     assert_eq!(heard, [after.id], "what was said not to be taken arrived");
 }
 
-/// A batch of 10,000 messages must end within one deadline, the first message ambiguous, and none that is said not to be
+/// A batch of 10,000 messages must end within one deadline, the first message ambiguous; none that is said not to be
 /// taken may arrive.
 pub async fn a_batch_to_a_paused_server_keeps_its_one_deadline<D: Driver>() {
     let driver = D::start().await;

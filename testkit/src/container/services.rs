@@ -1,13 +1,15 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use diator::container::{CommitError, Savepoints, UnitOfWork};
+use diator::container::{CommitError, Enlistment, Savepoints, UnitOfWork};
 use diator::{BoxError, Meta};
 
-/// Numbers what is built, and notes what becomes of it.
+/// Numbers what is built, and notes what becomes of it: a singleton.
+///
+/// Clones are the same probe.
 #[derive(Clone, Default)]
-pub(crate) struct Probe(Arc<State>);
+pub struct Probe(Arc<State>);
 
 impl fmt::Debug for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,18 +24,26 @@ struct State {
     notes: Mutex<Vec<String>>,
 }
 
+impl State {
+    fn notes(&self) -> MutexGuard<'_, Vec<String>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Probe {
     pub(crate) fn number(&self) -> usize {
         self.0.built.fetch_add(1, Ordering::SeqCst)
     }
 
-    pub(crate) fn note(&self, note: impl Into<String>) {
-        self.0.notes.lock().unwrap().push(note.into());
+    /// Notes something.
+    pub fn note(&self, note: impl Into<String>) {
+        self.0.notes().push(note.into());
     }
 
-    /// What was noted since the last time.
-    pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.notes.lock().unwrap())
+    /// What was noted since the last time: `write …` and what became of the unit of work, and `session dropped`.
+    #[must_use]
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.notes())
     }
 
     /// The next so many factories that can go wrong do.
@@ -51,23 +61,37 @@ impl Probe {
 }
 
 /// A singleton.
-pub(crate) struct Config(pub(crate) usize);
+#[derive(Debug)]
+pub struct Config(usize);
 
 impl Config {
-    pub(crate) fn of(probe: &Probe) -> Self {
+    /// The next one.
+    #[must_use]
+    pub fn of(probe: &Probe) -> Self {
         Self(probe.number())
+    }
+
+    /// Its number, which no other service has.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.0
     }
 }
 
-/// A singleton behind a trait.
-pub(crate) trait Clock: Send + Sync {
+/// A singleton behind a trait: a [`SystemClock`].
+pub trait Clock: Send + Sync {
+    /// Its number, which no other service has.
     fn number(&self) -> usize;
 }
 
-pub(crate) struct SystemClock(usize);
+/// The [`Clock`] of the suite.
+#[derive(Debug)]
+pub struct SystemClock(usize);
 
 impl SystemClock {
-    pub(crate) fn of(probe: &Probe) -> Self {
+    /// The next one.
+    #[must_use]
+    pub fn of(probe: &Probe) -> Self {
         Self(probe.number())
     }
 }
@@ -78,15 +102,18 @@ impl Clock for SystemClock {
     }
 }
 
-/// A scoped service.
-pub(crate) struct Session {
+/// A scoped service, whose end is noted.
+#[derive(Debug)]
+pub struct Session {
     pub(crate) number: usize,
     pub(crate) meta: Arc<Meta>,
     probe: Probe,
 }
 
 impl Session {
-    pub(crate) fn of(probe: &Probe, meta: Arc<Meta>) -> Self {
+    /// The next one, for the message with this `meta`.
+    #[must_use]
+    pub fn of(probe: &Probe, meta: Arc<Meta>) -> Self {
         Self { number: probe.number(), meta, probe: probe.clone() }
     }
 }
@@ -97,15 +124,20 @@ impl Drop for Session {
     }
 }
 
-/// A scoped service behind a trait, which needs another.
-pub(crate) trait Repository: Send + Sync {
+/// A scoped service behind a trait, which needs another: an [`InSession`].
+pub trait Repository: Send + Sync {
+    /// The number of its [`Session`].
     fn session(&self) -> usize;
 }
 
-pub(crate) struct InSession(Arc<Session>);
+/// The [`Repository`] of the suite.
+#[derive(Debug)]
+pub struct InSession(Arc<Session>);
 
 impl InSession {
-    pub(crate) fn of(session: Arc<Session>) -> Self {
+    /// One that has this session.
+    #[must_use]
+    pub fn of(session: Arc<Session>) -> Self {
         Self(session)
     }
 }
@@ -117,28 +149,50 @@ impl Repository for InSession {
 }
 
 /// A transient service.
-pub(crate) struct Stamp(pub(crate) usize);
+#[derive(Debug)]
+pub struct Stamp(usize);
 
 impl Stamp {
-    pub(crate) fn of(probe: &Probe) -> Self {
+    /// The next one.
+    #[must_use]
+    pub fn of(probe: &Probe) -> Self {
         Self(probe.number())
+    }
+
+    /// Its number, which no other service has.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.0
     }
 }
 
 /// A scoped service whose factory may fail.
-pub(crate) struct Failing;
+#[derive(Debug)]
+pub struct Failing;
 
 impl Failing {
-    pub(crate) fn of(probe: &Probe) -> Result<Self, BoxError> {
+    /// What the factory answers.
+    ///
+    /// # Errors
+    ///
+    /// Where a case wants it; not if the container's [guarantees](super::Guarantees) do not have `factories_may_fail`.
+    pub fn of(probe: &Probe) -> Result<Self, BoxError> {
         if probe.is_spoilt() { Err("the factory failed".into()) } else { Ok(Self) }
     }
 }
 
 /// A scoped service whose factory may panic.
-pub(crate) struct Panicking;
+#[derive(Debug)]
+pub struct Panicking;
 
 impl Panicking {
-    pub(crate) fn of(probe: &Probe) -> Self {
+    /// What the factory answers.
+    ///
+    /// # Panics
+    ///
+    /// Where a case wants it.
+    #[must_use]
+    pub fn of(probe: &Probe) -> Self {
         assert!(!probe.is_spoilt(), "the factory panicked");
         Self
     }
@@ -147,25 +201,32 @@ impl Panicking {
 /// What is never registered.
 pub(crate) struct Absent;
 
-/// Two services that need each other.
-pub(crate) struct Chicken;
-pub(crate) struct Egg;
+/// A service that needs an [`Egg`].
+#[derive(Debug)]
+pub struct Chicken;
 
-/// A scoped unit of work.
-#[derive(Clone)]
-pub(crate) struct Work {
+/// A service that needs a [`Chicken`].
+#[derive(Debug)]
+pub struct Egg;
+
+/// A scoped unit of work, which notes what becomes of it.
+///
+/// Clones are the same unit of work.
+#[derive(Clone, Debug)]
+pub struct Work {
     probe: Probe,
 }
 
 impl Work {
-    pub(crate) fn of(probe: &Probe) -> Self {
+    /// A unit of work that the container registers as one.
+    #[must_use]
+    pub fn of(probe: &Probe) -> Self {
         Self { probe: probe.clone() }
     }
 
-    /// As a service of a container that does not know it for a unit of work.
-    /// In a container that has to be told that it is a unit of work.
-    #[cfg(any(feature = "dill", feature = "froodi", feature = "more-di"))]
-    pub(crate) fn enlisted(probe: &Probe, enlistment: &diator::container::Enlistment) -> Self {
+    /// A unit of work that enlists itself: for a container that does not know it for one.
+    #[must_use]
+    pub fn enlisted(probe: &Probe, enlistment: &Enlistment) -> Self {
         let work = Self::of(probe);
         enlistment.enlist(Arc::new(work.clone()));
         work

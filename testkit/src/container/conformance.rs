@@ -1,3 +1,11 @@
+//! What a program can rely on in every container.
+//!
+//! Each function is a case: it panics where the container does not do what the case demands.
+//! [`container_conformance!`](crate::container_conformance) makes tests of them all.
+
+#![allow(clippy::unused_async, reason = "every case is run alike")]
+
+use std::any::type_name;
 use std::collections::HashSet;
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -6,24 +14,27 @@ use std::thread;
 use diator::container::{DependencyKey, Lifetime, Opening};
 use diator::registry::{Problem, ProblemKind};
 use diator::{BuildError, Container, Mediator, Meta, SendError};
-use diator_testkit::drop_after;
 use tokio::task::JoinSet;
 
 use super::Driver;
-use super::handlers::{self, BeFaulty, CarryOn, Look, NeedAbsent, PanicFactory, Seen, TakeSteps, Write};
+use super::handlers::{
+    BeFaulty, CarryOn, Look, NeedAbsent, PanicFactory, Seen, TakeSteps, Write, handlers, unresolvable,
+};
 use super::services::{Absent, Clock, Config, Probe, Repository, Session, Stamp};
+use crate::polling::drop_after;
 
 fn mediator<D: Driver>() -> (Mediator, Probe) {
     let probe = Probe::default();
-    let builder = Mediator::builder().handlers(handlers::all()).container(D::container(probe.clone()));
+    let builder = Mediator::builder().handlers(handlers()).container(D::container(probe.clone()));
     (builder.build().unwrap_or_else(|error| panic!("{error}")), probe)
 }
 
 async fn look(mediator: &Mediator) -> Seen {
-    mediator.send(Look).await.unwrap()
+    mediator.send(Look).await.expect("the container has all that it needs")
 }
 
-pub(crate) async fn the_lifetimes_are_those_that_were_registered<D: Driver>() {
+/// [`Container::lifetime`] must answer with what was registered, or with [`Lifetime::Unknown`] for every service.
+pub async fn the_lifetimes_are_those_that_were_registered<D: Driver>() {
     let container = D::container(Probe::default());
     let expected = [
         (DependencyKey::of::<Probe>(), Lifetime::Singleton),
@@ -41,10 +52,11 @@ pub(crate) async fn the_lifetimes_are_those_that_were_registered<D: Driver>() {
     }
 }
 
-pub(crate) async fn the_catalog_tells_the_lifetimes_that_the_container_knows<D: Driver>() {
+/// The catalog must show the same lifetimes for the fields of a handler.
+pub async fn the_catalog_tells_the_lifetimes_that_the_container_knows<D: Driver>() {
     let (mediator, _) = mediator::<D>();
     let catalog = mediator.catalog();
-    let look = catalog.requests.iter().find(|request| request.name == "Look").unwrap();
+    let look = catalog.requests.iter().find(|request| request.name == "Look").expect("it has a handler");
     let told = look.handlers[0].dependencies.iter().map(|dependency| (dependency.field, dependency.lifetime));
     let known = [
         ("config", Lifetime::Singleton),
@@ -62,11 +74,12 @@ pub(crate) async fn the_catalog_tells_the_lifetimes_that_the_container_knows<D: 
     assert_eq!(told.collect::<Vec<_>>(), if D::GUARANTEES.knows_lifetimes { known } else { unknown });
 }
 
-pub(crate) async fn a_message_gets_all_that_it_asks_for<D: Driver>() {
+/// A handler must get each service that it asks for, `None` for one that is not registered, and its message's [`Meta`].
+pub async fn a_message_gets_all_that_it_asks_for<D: Driver>() {
     let (mediator, probe) = mediator::<D>();
     let meta = Meta::new().with_traceparent("00-1-2-01");
     let message = meta.message_id();
-    let seen = mediator.with(meta).send(Look).await.unwrap();
+    let seen = mediator.with(meta).send(Look).await.expect("the container has all that it needs");
     assert_eq!((seen.session_of_repository, seen.optional_session), (seen.session, Some(seen.session)));
     assert!(!seen.has_absent);
     assert!(seen.probe.is(&probe));
@@ -75,7 +88,8 @@ pub(crate) async fn a_message_gets_all_that_it_asks_for<D: Driver>() {
     }
 }
 
-pub(crate) async fn singletons_are_shared_by_all_messages<D: Driver>() {
+/// Two messages must share the singletons, and have scoped and transient services of their own.
+pub async fn singletons_are_shared_by_all_messages<D: Driver>() {
     let (mediator, _) = mediator::<D>();
     let (one, other) = (look(&mediator).await, look(&mediator).await);
     assert_eq!((one.config, one.clock), (other.config, other.clock));
@@ -84,14 +98,17 @@ pub(crate) async fn singletons_are_shared_by_all_messages<D: Driver>() {
     assert_eq!(stamps.len(), 4, "a transient service is a new one each time");
 }
 
-pub(crate) async fn scoped_services_are_shared_by_all_handlers_of_one_message<D: Driver>() {
+/// The handlers of a message, of its nested request and of its event must share one scoped service, which is then
+/// dropped.
+pub async fn scoped_services_are_shared_by_all_handlers_of_one_message<D: Driver>() {
     let (mediator, probe) = mediator::<D>();
-    let [outer, nested] = mediator.send(TakeSteps).await.unwrap();
+    let [outer, nested] = mediator.send(TakeSteps).await.expect("the container has all that it needs");
     assert_eq!(nested, outer);
     assert_eq!(probe.take(), [outer.to_string(), "session dropped".to_owned()]);
 }
 
-pub(crate) async fn concurrent_messages_do_not_share_a_scope<D: Driver>() {
+/// Forty messages at once must have a scope each, and share the singletons.
+pub async fn concurrent_messages_do_not_share_a_scope<D: Driver>() {
     let (mediator, _) = mediator::<D>();
     let mut messages = JoinSet::new();
     for _ in 0..40 {
@@ -108,103 +125,124 @@ pub(crate) async fn concurrent_messages_do_not_share_a_scope<D: Driver>() {
     }
 }
 
-pub(crate) async fn a_scoped_service_is_one_also_for_those_who_ask_at_the_same_time<D: Driver>() {
+/// Four threads that ask one scope for a service at once must get the same one.
+pub async fn a_scoped_service_is_one_also_for_those_who_ask_at_the_same_time<D: Driver>() {
     let container = D::container(Probe::default());
     for _ in 0..50 {
         let meta = Meta::new();
         let scope = match container.open(&meta) {
-            Opening::Ready(scope) => scope.unwrap(),
-            Opening::Pending(opening) => opening.await.unwrap(),
+            Opening::Ready(scope) => scope.expect("a scope can be opened"),
+            Opening::Pending(opening) => opening.await.expect("a scope can be opened"),
         };
         let ask = || {
-            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(scope.get::<dyn Repository>(&meta))
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            runtime.block_on(scope.get::<dyn Repository>(&meta))
         };
         let asked: Vec<_> = thread::scope(|threads| {
             let asking: Vec<_> = (0..4).map(|_| threads.spawn(ask)).collect();
-            asking.into_iter().map(|asking| asking.join().unwrap().unwrap()).collect()
+            asking
+                .into_iter()
+                .map(|asking| asking.join().expect("it does not panic").expect("it is registered"))
+                .collect()
         });
         assert!(asked.iter().all(|one| Arc::ptr_eq(one, &asked[0])));
     }
 }
 
-pub(crate) async fn what_is_not_registered_is_missed_as_early_as_can_be<D: Driver>() {
+/// A service that is not registered must be a problem of `build()` where lifetimes are known, and else an error of the
+/// message that names the field and the service.
+pub async fn what_is_not_registered_is_missed_as_early_as_can_be<D: Driver>() {
     let container = D::container(Probe::default());
-    let built = Mediator::builder().handlers(handlers::unresolvable()).container(container).build();
+    let built = Mediator::builder().handlers(unresolvable()).container(container).build();
     if D::GUARANTEES.knows_lifetimes {
-        assert_eq!(kinds(&built.unwrap_err()), [ProblemKind::MissingDependency]);
+        assert_eq!(kinds(&built.expect_err("a service is missing")), [ProblemKind::MissingDependency]);
         return;
     }
-    let error = built.unwrap().send(NeedAbsent).await.unwrap_err();
+    let mediator = built.expect("the container cannot tell yet");
+    let error = mediator.send(NeedAbsent).await.expect_err("a service is missing");
     let SendError::Resolve { handler, source } = error else { panic!("{error}") };
     let text = source.to_string();
     assert!(handler.ends_with("NeedAbsentHandler"), "{handler}");
-    assert!(text.starts_with("field `absent` needs `container::suite::services::Absent`"), "{text}");
-    assert!(text.ends_with("the container has no `container::suite::services::Absent`"), "{text}");
+    let absent = type_name::<Absent>();
+    assert!(text.starts_with(&format!("field `absent` needs `{absent}`")), "{text}");
+    assert!(text.ends_with(&format!("the container has no `{absent}`")), "{text}");
 }
 
-pub(crate) async fn what_needs_itself_is_refused_before_the_first_message<D: Driver>() {
+/// Two services that need each other must be refused, by name, when the container or the mediator is built.
+pub async fn what_needs_itself_is_refused_before_the_first_message<D: Driver>() {
     let text = match catch_unwind(D::cyclic) {
         Ok(container) => {
-            let built = Mediator::builder().handlers(handlers::unresolvable()).container(container).build();
-            let problems = built.unwrap_err().problems().to_vec();
+            let built = Mediator::builder().handlers(unresolvable()).container(container).build();
+            let problems = built.expect_err("two services need each other").problems().to_vec();
             let of_container = problems.iter().filter(|problem| problem.kind() == ProblemKind::Container);
             of_container.map(ToString::to_string).collect()
         }
-        Err(panic) => *panic.downcast::<String>().unwrap(),
+        Err(panic) => *panic.downcast::<String>().expect("the panic has a text"),
     };
     assert!(text.contains("Chicken") && text.contains("Egg"), "{text}");
+}
+
+/// In a task of its own, because the panic ends what runs it.
+async fn assert_panics<T: Send + 'static>(message: impl Future<Output = T> + Send + 'static) {
+    let ended = tokio::spawn(message).await.map(drop);
+    assert!(ended.expect_err("it panics").is_panic());
 }
 
 fn kinds(error: &BuildError) -> Vec<ProblemKind> {
     error.problems().iter().map(Problem::kind).collect()
 }
 
-pub(crate) async fn a_factory_that_fails_or_panics_leaves_the_mediator_usable<D: Driver>() {
+/// A factory that fails or panics must do so to its message alone, and be asked again for the next one.
+pub async fn a_factory_that_fails_or_panics_leaves_the_mediator_usable<D: Driver>() {
     let (mediator, probe) = mediator::<D>();
     if D::GUARANTEES.factories_may_fail {
         probe.spoil(1);
-        let error = mediator.send(BeFaulty).await.unwrap_err();
+        let error = mediator.send(BeFaulty).await.expect_err("the factory fails");
         assert!(
             matches!(&error, SendError::Resolve { .. }) && format!("{error:?}").contains("the factory failed"),
             "{error:?}"
         );
     }
-    mediator.send(BeFaulty).await.unwrap();
+    mediator.send(BeFaulty).await.expect("the factory succeeds again");
     probe.spoil(1);
     let panicking = mediator.clone();
-    assert!(tokio::spawn(async move { panicking.send(PanicFactory).await }).await.unwrap_err().is_panic());
-    mediator.send(PanicFactory).await.unwrap();
+    assert_panics(async move { panicking.send(PanicFactory).await }).await;
+    mediator.send(PanicFactory).await.expect("the factory succeeds again");
 }
 
-pub(crate) async fn a_message_that_succeeds_commits<D: Driver>() {
+/// A message that succeeds must commit its unit of work, once.
+pub async fn a_message_that_succeeds_commits<D: Driver>() {
     let (mediator, probe) = mediator::<D>();
-    mediator.send(Write::Succeed).await.unwrap();
+    mediator.send(Write::Succeed).await.expect("it commits");
     let mut notes = probe.take();
     notes.retain(|note| note != "session dropped");
     assert_eq!(notes, ["write something", "commit"]);
 }
 
-pub(crate) async fn a_message_that_fails_rolls_back<D: Driver>() {
+/// A message whose handler fails must roll its unit of work back, once.
+pub async fn a_message_that_fails_rolls_back<D: Driver>() {
     let (mediator, probe) = mediator::<D>();
-    mediator.send(Write::Fail).await.unwrap_err();
+    mediator.send(Write::Fail).await.expect_err("its handler fails");
     let mut notes = probe.take();
     notes.retain(|note| note != "session dropped");
     assert_eq!(notes, ["write something", "roll back"]);
 }
 
-pub(crate) async fn a_message_that_is_dropped_or_panics_drops_its_services<D: Driver>() {
+/// A message that is dropped or panics must drop its services, and commit nothing.
+pub async fn a_message_that_is_dropped_or_panics_drops_its_services<D: Driver>() {
     let (mediator, probe) = mediator::<D>();
     assert!(drop_after(5, mediator.send(Write::Hang)).await.is_none());
     assert_eq!(probe.take(), ["write something", "session dropped"]);
     let panicking = mediator.clone();
-    assert!(tokio::spawn(async move { panicking.send(Write::Panic).await }).await.unwrap_err().is_panic());
+    assert_panics(async move { panicking.send(Write::Panic).await }).await;
     assert_eq!(probe.take(), ["write something", "session dropped"]);
-    mediator.send(Write::Succeed).await.unwrap();
+    mediator.send(Write::Succeed).await.expect("it commits");
 }
 
-pub(crate) async fn a_nested_request_that_fails_undoes_its_own_work_only<D: Driver>() {
+/// A nested request that fails must be undone to its savepoint, and what its caller wrote must be committed.
+pub async fn a_nested_request_that_fails_undoes_its_own_work_only<D: Driver>() {
     let (mediator, probe) = mediator::<D>();
-    mediator.send(CarryOn).await.unwrap();
+    mediator.send(CarryOn).await.expect("its handler carries on");
     let mut notes = probe.take();
     notes.retain(|note| note != "session dropped");
     assert_eq!(notes, ["write before", "savepoint", "write something", "roll back to savepoint", "release", "commit"]);

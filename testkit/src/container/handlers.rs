@@ -2,13 +2,31 @@ use std::future;
 use std::sync::Arc;
 
 use diator::prelude::*;
-use diator::{Handlers, Meta, handlers};
+use diator::{Handlers, Meta};
 
 use super::services::{Absent, Clock, Config, Failing, Panicking, Probe, Repository, Session, Stamp, Work};
+use crate::polling::yields;
 
-/// All handlers but the one that cannot be had.
-pub(crate) fn all() -> Handlers {
-    handlers![
+/// The handlers of the suite, which a container with its services can build.
+///
+/// # Example
+///
+/// ```no_run
+/// # fn container(probe: diator_testkit::container::Probe) -> diator::Services { diator::Services::new() }
+/// use diator::Mediator;
+/// use diator_testkit::container::{Probe, Write, handlers};
+///
+/// # async fn example() -> Result<(), diator::BoxError> {
+/// let probe = Probe::default();
+/// let mediator = Mediator::builder().handlers(handlers()).container(container(probe.clone())).build()?;
+/// mediator.send(Write::Succeed).await?;
+/// assert!(probe.take().contains(&"commit".to_owned()));
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub fn handlers() -> Handlers {
+    diator::handlers![
         LookHandler,
         TakeStepsHandler,
         NoteStep,
@@ -19,13 +37,14 @@ pub(crate) fn all() -> Handlers {
     ]
 }
 
+/// The one that needs what nobody registers.
 pub(crate) fn unresolvable() -> Handlers {
-    handlers![NeedAbsentHandler]
+    diator::handlers![NeedAbsentHandler]
 }
 
 /// The numbers of all that its handler gets.
 #[derive(Debug, Query)]
-#[request(response = Seen)]
+#[request(response = Seen, unregistered)]
 pub(crate) struct Look;
 
 #[derive(Debug)]
@@ -41,7 +60,7 @@ pub(crate) struct Seen {
     pub(crate) metas: [Arc<Meta>; 2],
 }
 
-#[request_handler(Look)]
+#[request_handler(Look, unregistered)]
 struct LookHandler {
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
@@ -59,14 +78,14 @@ struct LookHandler {
 impl RequestHandler<Look> for LookHandler {
     async fn handle(&self, _: Look, _: &mut RequestContext<'_, Look>) -> Result<Seen, BoxError> {
         // Other messages get their turn while this one has its services.
-        diator_testkit::yields(3).await;
+        yields(3).await;
         Ok(Seen {
-            config: self.config.0,
+            config: self.config.number(),
             clock: self.clock.number(),
             session: self.session.number,
             session_of_repository: self.repository.session(),
             optional_session: self.optional_session.as_ref().map(|session| session.number),
-            stamps: [self.stamp.0, self.other_stamp.0],
+            stamps: [self.stamp.number(), self.other_stamp.number()],
             has_absent: self.absent.is_some(),
             probe: self.probe.clone(),
             metas: [self.meta.clone(), self.session.meta.clone()],
@@ -76,13 +95,14 @@ impl RequestHandler<Look> for LookHandler {
 
 /// Answers with the sessions of its handler and of the nested request; the one of its event's handler is noted.
 #[derive(Debug, Command)]
-#[request(response = [usize; 2])]
+#[request(response = [usize; 2], unregistered)]
 pub(crate) struct TakeSteps;
 
 #[derive(Debug, DomainEvent)]
+#[event(unregistered)]
 struct StepTaken;
 
-#[request_handler(TakeSteps)]
+#[request_handler(TakeSteps, unregistered)]
 struct TakeStepsHandler {
     session: Arc<Session>,
 }
@@ -94,7 +114,7 @@ impl RequestHandler<TakeSteps> for TakeStepsHandler {
     }
 }
 
-#[event_handler(StepTaken)]
+#[event_handler(StepTaken, unregistered)]
 struct NoteStep {
     session: Arc<Session>,
     probe: Arc<Probe>,
@@ -109,9 +129,10 @@ impl EventHandler<StepTaken> for NoteStep {
 
 /// Its handler needs something that nobody registered.
 #[derive(Debug, Command)]
+#[request(unregistered)]
 pub(crate) struct NeedAbsent;
 
-#[request_handler(NeedAbsent)]
+#[request_handler(NeedAbsent, unregistered)]
 struct NeedAbsentHandler {
     absent: Arc<Absent>,
 }
@@ -125,9 +146,10 @@ impl RequestHandler<NeedAbsent> for NeedAbsentHandler {
 
 /// Its handler needs a service whose factory may fail.
 #[derive(Debug, Command)]
+#[request(unregistered)]
 pub(crate) struct BeFaulty;
 
-#[request_handler(BeFaulty)]
+#[request_handler(BeFaulty, unregistered)]
 struct BeFaultyHandler {
     failing: Arc<Failing>,
 }
@@ -141,9 +163,10 @@ impl RequestHandler<BeFaulty> for BeFaultyHandler {
 
 /// Its handler needs a service whose factory may panic.
 #[derive(Debug, Command)]
+#[request(unregistered)]
 pub(crate) struct PanicFactory;
 
-#[request_handler(PanicFactory)]
+#[request_handler(PanicFactory, unregistered)]
 struct PanicFactoryHandler {
     panicking: Arc<Panicking>,
 }
@@ -155,16 +178,21 @@ impl RequestHandler<PanicFactory> for PanicFactoryHandler {
     }
 }
 
-/// Writes, and ends as it is told.
-#[derive(Debug, Command)]
-pub(crate) enum Write {
+/// A command whose handler writes "something" into its [`Work`], has a [`Session`], and ends as it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Command)]
+#[request(unregistered)]
+pub enum Write {
+    /// The handler succeeds.
     Succeed,
+    /// The handler fails.
     Fail,
+    /// The handler panics.
     Panic,
+    /// The handler never ends.
     Hang,
 }
 
-#[request_handler(Write)]
+#[request_handler(Write, unregistered)]
 struct WriteHandler {
     work: Arc<Work>,
     _session: Arc<Session>,
@@ -184,9 +212,10 @@ impl RequestHandler<Write> for WriteHandler {
 
 /// Writes, and carries on though a nested request fails.
 #[derive(Debug, Command)]
+#[request(unregistered)]
 pub(crate) struct CarryOn;
 
-#[request_handler(CarryOn)]
+#[request_handler(CarryOn, unregistered)]
 struct CarryOnHandler {
     work: Arc<Work>,
 }
