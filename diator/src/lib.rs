@@ -54,8 +54,6 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | none | the core, the built-in container, the in-memory broker |
-//! | `redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
-//! | `redis-tls` | `redis` over TLS |
 //! | `azure` | Azure Service Bus topics and queues |
 //! | `asyncapi` | AsyncAPI 3.0 from the [`catalog`], with the events' JSON Schemas |
 //! | `cli` | the [`catalog`] on the command line |

@@ -9,9 +9,6 @@ mod format;
 mod guarantees;
 mod in_memory;
 mod message;
-#[cfg(feature = "redis")]
-#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub mod redis;
 mod retrying;
 mod routing;
 

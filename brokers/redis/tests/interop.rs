@@ -1,6 +1,6 @@
 //! The Python library diator 0.1.2 and this one on the same Redis.
 //!
-//! `tests/vectors/redis` has what the original wrote (`scripts/record-vectors`) of the events in its `events.py`; the
+//! `vectors`, beside this file, has what the original wrote (`scripts/record-vectors`) of the events in its `events.py`; the
 //! same events with the same values stand here.
 
 use std::any::type_name;
@@ -9,10 +9,10 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use diator::broker::redis::{RedisBroker, RedisConfig};
 use diator::handlers;
 use diator::prelude::*;
 use diator::{InboundMessage, Received};
+use diator_redis::{RedisBroker, RedisConfig};
 use diator_testkit::within_patience;
 use diator_tests::redis_server::{ChannelListener, RedisServer};
 use jiff::civil::{Date, DateTime, Time};
@@ -148,7 +148,7 @@ struct Vector {
 
 impl Vector {
     fn recorded(name: &str) -> Self {
-        let path = format!("{}/vectors/redis/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/tests/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));
         serde_json::from_slice(&std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))).unwrap()
     }
 
@@ -269,7 +269,7 @@ async fn a_python_subscriber_reads_our_events() {
 
     let server = RedisServer::start(&[]);
     let mut subscriber = Command::new(python())
-        .args([concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/redis/subscriber.py"), &server.url()])
+        .args([concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/subscriber.py"), &server.url()])
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdout(Stdio::piped())
         .spawn()
@@ -286,7 +286,7 @@ async fn a_python_subscriber_reads_our_events() {
 
 /// The interpreter that has the original.
 fn python() -> String {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/record-vectors");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/record-vectors");
     let output = Command::new(script).arg("--python").stderr(Stdio::inherit()).output().unwrap();
     assert!(
         output.status.success(),

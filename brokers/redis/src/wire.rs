@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use ::redis::{Cmd, RedisWrite, Value};
+use redis::{Cmd, RedisWrite, Value};
 use uuid::fmt::Hyphenated;
 
-use crate::broker::{EventRoute, Guarantees, NotAccepted, OutboundMessage, PublishError, Receipt};
+use diator::broker::{EventRoute, Guarantees, NotAccepted, OutboundMessage, PublishError, Receipt};
 
 /// Messages go out on channels, to those who are subscribed at that moment.
 #[derive(Clone, Debug)]
@@ -167,7 +167,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::broker::{MessageType, PublishErrorKind};
+    use diator::broker::{MessageType, PublishErrorKind};
 
     const ID: Uuid = Uuid::from_u128(0x82a0_b10e_1b3d_4c3c_9bdd_3934_f8f8_24c2);
 
@@ -187,7 +187,7 @@ mod tests {
     fn arguments(wire: &Wire, message: &OutboundMessage) -> Vec<Vec<u8>> {
         let command = wire.command(message).expect("it can be sent");
         let packed = command.get_packed_command();
-        let Ok(Value::Array(parts)) = ::redis::parse_redis_value(&packed) else { panic!("it is no command") };
+        let Ok(Value::Array(parts)) = redis::parse_redis_value(&packed) else { panic!("it is no command") };
         parts
             .into_iter()
             .map(|part| if let Value::BulkString(bytes) = part { bytes } else { panic!("{part:?}") })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diator::MessageBroker;
 use diator::broker::Guarantees;
-use diator::broker::redis::{RedisBroker, RedisConfig};
+use diator_redis::{RedisBroker, RedisConfig};
 use diator_testkit::broker::{Driver, Listener, Login, Server};
 use diator_tests::redis_server::RedisServer;
 

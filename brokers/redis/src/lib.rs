@@ -1,20 +1,57 @@
-//! Redis: Pub/Sub in the Python library's channel scheme, and Streams as the durable mode.
+//! Redis for [`diator`]: Pub/Sub in the Python library's channel scheme, and Streams for messages that are kept.
+//!
+//! ```no_run
+//! use diator::prelude::*;
+//! use diator_redis::{RedisBroker, RedisConfig};
+//! use serde::Serialize;
+//!
+//! # #[derive(Debug, Command)]
+//! # struct JoinMeeting { user_id: u64 }
+//! #[derive(Debug, Serialize, NotificationEvent)]
+//! struct UserJoined { user_id: u64 }
+//!
+//! # #[request_handler(JoinMeeting)]
+//! # struct JoinMeetingHandler;
+//! # impl RequestHandler<JoinMeeting> for JoinMeetingHandler {
+//! async fn handle(&self, command: JoinMeeting, cx: &mut RequestContext<'_, JoinMeeting>) -> Result<(), BoxError> {
+//!     cx.emit(UserJoined { user_id: command.user_id });
+//!     Ok(())
+//! }
+//! # }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let broker = RedisBroker::new(RedisConfig::streams("redis://127.0.0.1:6379"))?;
+//! broker.ping().await?;
+//! let mediator = Mediator::from_registry().broker(broker).build()?;
+//! mediator.send(JoinMeeting { user_id: 7 }).await?; // the stream `diator:events` has the event
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`RedisBroker`] says what a message becomes, what is promised, and which error means what; [`RedisConfig`] has the
+//! settings. With the feature `tls` a URL may be `rediss://…`, over rustls and ring.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod batch;
 mod config;
 mod connection;
 mod error;
-#[cfg(feature = "redis-tls")]
+#[cfg(feature = "tls")]
 mod tls;
 mod wire;
 
 use std::fmt;
 use std::time::Duration;
 
-/// The Redis client, whose [`Client`](::redis::Client) a configuration takes in place of a URL.
-pub use ::redis as client;
-use ::redis::{Cmd, Value, cmd};
 use async_trait::async_trait;
+use diator::broker::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
+/// The Redis client, whose [`Client`](redis::Client) a configuration takes in place of a URL.
+pub use redis as client;
+use redis::{Cmd, Value, cmd};
 
 use self::batch::Batch;
 pub use self::config::{InvalidRedisConfig, RedisConfig, RedisServer};
@@ -22,7 +59,6 @@ use self::connection::{Link, Span};
 use self::error::{Failure, refused};
 use self::wire::Wire;
 pub use self::wire::{PubSub, Streams};
-use super::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
 
 /// Publishes to a Redis server, on Pub/Sub channels or to streams.
 ///
@@ -62,7 +98,7 @@ use super::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage,
 /// # Example
 ///
 /// ```no_run
-/// use diator::broker::redis::{RedisBroker, RedisConfig};
+/// use diator_redis::{RedisBroker, RedisConfig};
 /// use diator::prelude::*;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -172,3 +208,8 @@ impl fmt::Debug for RedisBroker {
             .finish_non_exhaustive()
     }
 }
+
+/// The README's program, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use diator::MessageBroker;
 use diator::broker::PublishErrorKind;
-use diator::broker::redis::client::{Client, TlsCertificates};
-use diator::broker::redis::{RedisBroker, RedisConfig};
+use diator_redis::client::{Client, TlsCertificates};
+use diator_redis::{RedisBroker, RedisConfig};
 use diator_testkit::broker::message;
 use diator_testkit::within_patience;
 use diator_tests::redis_server::RedisServer;

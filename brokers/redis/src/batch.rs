@@ -1,11 +1,11 @@
 //! Pipelines: how many messages share one, and which reply belongs to which.
 
-use ::redis::{Pipeline, Value};
+use redis::{Pipeline, Value};
 
 use super::RedisBroker;
 use super::connection::Span;
 use super::error::Failure;
-use crate::broker::{OutboundMessage, PublishError, Receipt};
+use diator::broker::{OutboundMessage, PublishError, Receipt};
 
 /// What one pipeline holds at most: the client copies it twice, and nothing of it is answered before all of it.
 const MESSAGES: usize = 1_000;

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use ::redis::{Client, ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
+use redis::{Client, ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
 use super::wire::{PubSub, Streams, Wire};
 
@@ -25,14 +25,14 @@ use super::wire::{PubSub, Streams, Wire};
 /// ```
 /// use std::time::Duration;
 /// use diator::broker::MessageBroker;
-/// use diator::broker::redis::{RedisBroker, RedisConfig};
+/// use diator_redis::{RedisBroker, RedisConfig};
 ///
 /// let config = RedisConfig::streams("redis://127.0.0.1:6379").max_len(100_000).deadline(Duration::from_secs(2));
 /// assert!(RedisBroker::new(config)?.guarantees().retained);
 ///
 /// let error = RedisBroker::new(RedisConfig::pub_sub("http://127.0.0.1").prefix("a*")).unwrap_err();
 /// assert_eq!(error.problems().len(), 2);
-/// # Ok::<(), diator::broker::redis::InvalidRedisConfig>(())
+/// # Ok::<(), diator_redis::InvalidRedisConfig>(())
 /// ```
 #[derive(Clone)]
 #[must_use = "a configuration does nothing until a broker has it"]
@@ -46,7 +46,7 @@ pub struct RedisConfig<M> {
 
 /// Where the server is: a URL, or a client that has been made already.
 ///
-/// A URL is `redis://[user:password@]host[:port][/database]`, with TLS `rediss://…` (feature `redis-tls`), or
+/// A URL is `redis://[user:password@]host[:port][/database]`, with TLS `rediss://…` (feature `tls`), or
 /// `unix:///path[?db=…&user=…&pass=…]`. A client can say more: certificates, TCP settings. Replies come in RESP2,
 /// whatever either says.
 #[derive(Clone)]
@@ -118,7 +118,7 @@ impl RedisConfig<Streams> {
     /// Says that the server writes each message to its disk before it answers: `appendonly yes` and
     /// `appendfsync always`.
     ///
-    /// The broker then promises [durability](crate::broker::Guarantees::durable), and asks each server it connects to
+    /// The broker then promises [durability](diator::broker::Guarantees::durable), and asks each server it connects to
     /// for those settings: one that has others gets no message. One that does not let itself be asked is believed.
     pub fn durable(mut self) -> Self {
         self.mode.durable = true;
@@ -210,7 +210,7 @@ impl RedisServer {
         if login.db() < 0 {
             problems.push("the number of the database must not be negative".to_owned());
         }
-        #[cfg(feature = "redis-tls")]
+        #[cfg(feature = "tls")]
         super::tls::prepare();
         // The login is ours, because the client's does not tell a wrong password from a server that is full.
         let bare = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
@@ -229,7 +229,7 @@ fn read(url: &str) -> Result<ConnectionInfo, String> {
     if !SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
         return Err("the scheme of the url is not supported: use `redis://`, `rediss://` or `unix://`".to_owned());
     }
-    let parsed = ::redis::parse_redis_url(url).ok_or("the url cannot be read: a password needs `%` escapes")?;
+    let parsed = redis::parse_redis_url(url).ok_or("the url cannot be read: a password needs `%` escapes")?;
     let known: &[&str] = if scheme.to_ascii_lowercase().ends_with("unix") { &["db", "user", "pass"] } else { &[] };
     let mut names = parsed.query_pairs().map(|(name, _)| name);
     // The client passes over what it does not know.
@@ -245,7 +245,9 @@ fn read(url: &str) -> Result<ConnectionInfo, String> {
 fn problem_of_address(address: &ConnectionAddr) -> Option<&'static str> {
     match address {
         ConnectionAddr::Tcp(_, 0) | ConnectionAddr::TcpTls { port: 0, .. } => Some("the port must not be 0"),
-        ConnectionAddr::TcpTls { .. } if cfg!(not(feature = "redis-tls")) => Some("tls needs the feature `redis-tls`"),
+        ConnectionAddr::TcpTls { .. } if cfg!(not(feature = "tls")) => {
+            Some("tls needs the feature `tls` of `diator-redis`")
+        }
         ConnectionAddr::TcpTls { insecure: true, .. } => Some("tls without checking the server is not supported"),
         address if !address.is_supported() => Some("this platform does not support such an address"),
         _ => None,
@@ -299,7 +301,7 @@ impl Error for InvalidRedisConfig {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::redis::RedisBroker;
+    use crate::RedisBroker;
 
     fn problems(url: &str) -> Vec<String> {
         RedisBroker::new(RedisConfig::pub_sub(url)).err().map_or_else(Vec::new, |error| error.problems)
@@ -357,13 +359,13 @@ mod tests {
         assert_eq!(problems("redis://localhost"), [""; 0]);
     }
 
-    #[cfg(not(feature = "redis-tls"))]
+    #[cfg(not(feature = "tls"))]
     #[test]
     fn tls_needs_its_feature() {
         assert!(problems("rediss://localhost")[0].contains("TLS"), "{:?}", problems("rediss://localhost"));
     }
 
-    #[cfg(feature = "redis-tls")]
+    #[cfg(feature = "tls")]
     #[test]
     fn tls_is_checked_and_has_a_crypto_provider() {
         assert_eq!(problems("rediss://localhost"), [""; 0]);

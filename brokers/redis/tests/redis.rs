@@ -5,10 +5,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diator::broker::redis::client::Client;
-use diator::broker::redis::{RedisBroker, RedisConfig};
 use diator::broker::{MessageType, PublishErrorKind, Receipt};
 use diator::{MessageBroker, OutboundMessage, PublishError};
+use diator_redis::client::Client;
+use diator_redis::{RedisBroker, RedisConfig};
 use diator_testkit::broker::{Login, Server, message, message_of};
 use diator_testkit::drop_after;
 use diator_testkit::within_patience;

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, RedisConnectionInfo, RedisError, RedisResult, Value, cmd};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, RedisConnectionInfo, RedisError, RedisResult, Value, cmd};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
@@ -274,7 +274,7 @@ mod tests {
     }
 
     fn error(line: &str) -> Value {
-        ::redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).expect("it is a reply")
+        redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).expect("it is a reply")
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::{ErrorKind, RedisError, ServerError};
+use redis::{ErrorKind, RedisError, ServerError};
 
-use crate::broker::{PublishError, PublishErrorKind};
+use diator::broker::{PublishError, PublishErrorKind};
 
 /// Why there is no reply; one reason serves for all messages of a pipeline.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ pub(super) fn refused(error: ServerError) -> PublishError {
 
 #[cfg(test)]
 mod tests {
-    use ::redis::{Value, parse_redis_value};
+    use redis::{Value, parse_redis_value};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 """The events of the vectors, as a program that uses the Python library declares them.
 
-`tests/brokers/interop.rs` declares the same events with the same values in Rust.
+`interop.rs` declares the same events with the same values in Rust.
 """
 
 from dataclasses import dataclass, field
