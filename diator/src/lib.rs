@@ -54,7 +54,6 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | none | the core, the built-in container, the in-memory broker |
-//! | `azure` | Azure Service Bus topics and queues |
 //! | `asyncapi` | AsyncAPI 3.0 from the [`catalog`], with the events' JSON Schemas |
 //! | `cli` | the [`catalog`] on the command line |
 //! | `dill` | handlers resolved from a `dill::Catalog` |

@@ -9,8 +9,6 @@ mod polling;
 mod recorder;
 mod recording_broker;
 pub mod redis_server;
-#[cfg(feature = "azure")]
-pub mod service_bus;
 
 pub use self::journal::{Ending, Entry, Journal, ScopeId};
 pub use self::outbox::RecordingOutbox;

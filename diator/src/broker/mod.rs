@@ -1,9 +1,6 @@
 //! The message-broker contract, the forms messages take on the wire, and the in-memory broker.
 
 mod accept;
-#[cfg(feature = "azure")]
-#[cfg_attr(docsrs, doc(cfg(feature = "azure")))]
-pub mod azure;
 mod error;
 mod format;
 mod guarantees;

@@ -1,4 +1,40 @@
-//! Azure Service Bus, topics and queues, over its REST interface.
+//! Azure Service Bus for [`diator`]: topics and queues, over its REST interface.
+//!
+//! ```no_run
+//! use diator::prelude::*;
+//! use diator_azure::{ServiceBusBroker, ServiceBusConfig};
+//! use serde::Serialize;
+//!
+//! # #[derive(Debug, Command)]
+//! # struct PlaceOrder { order_id: u64 }
+//! #[derive(Debug, Serialize, NotificationEvent)]
+//! #[event(key = order_id)]
+//! struct OrderPlaced { order_id: u64 }
+//!
+//! # #[request_handler(PlaceOrder)]
+//! # struct PlaceOrderHandler;
+//! # impl RequestHandler<PlaceOrder> for PlaceOrderHandler {
+//! async fn handle(&self, command: PlaceOrder, cx: &mut RequestContext<'_, PlaceOrder>) -> Result<(), BoxError> {
+//!     cx.emit(OrderPlaced { order_id: command.order_id });
+//!     Ok(())
+//! }
+//! # }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = ServiceBusConfig::from_connection_string(&std::env::var("SERVICE_BUS")?).topic("orders");
+//! let mediator = Mediator::from_registry().broker(ServiceBusBroker::new(config)?).build()?;
+//! mediator.send(PlaceOrder { order_id: 7 }).await?; // the topic `orders` has the event
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`ServiceBusBroker`] says what a message becomes, what is promised, and which error means what;
+//! [`ServiceBusConfig`] has the settings of the broker, [`MessageOptions`] those of a message.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod config;
 mod connection;
@@ -15,21 +51,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use azure_core::HttpClient;
 use azure_messaging_servicebus::service_bus::TopicClient;
+use diator::BoxFuture;
+use diator::broker::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
 use futures_util::StreamExt;
 use futures_util::stream;
-use tokio::time::{Instant, timeout_at};
-
-pub use self::config::{InvalidServiceBusConfig, ServiceBusConfig};
-pub use self::options::MessageOptions;
 /// The HTTP client that [`ServiceBusConfig::http`] adapts.
 pub use reqwest;
+use tokio::time::{Instant, timeout_at};
 
 use self::config::Checked;
+pub use self::config::{InvalidServiceBusConfig, ServiceBusConfig};
 use self::error::{not_begun, publish_error, timed_out};
 use self::http::Transport;
+pub use self::options::MessageOptions;
 use self::wire::Request;
-use super::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
-use crate::BoxFuture;
 
 /// Sends messages to topics and queues of an Azure Service Bus namespace.
 ///
@@ -73,7 +108,7 @@ use crate::BoxFuture;
 /// # Example
 ///
 /// ```no_run
-/// use diator::broker::azure::{ServiceBusBroker, ServiceBusConfig};
+/// use diator_azure::{ServiceBusBroker, ServiceBusConfig};
 /// use diator::prelude::*;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -200,5 +235,10 @@ impl fmt::Debug for ServiceBusBroker {
 
 /// The page about this driver, compiled.
 #[cfg(doctest)]
-#[doc = include_str!("../../../../docs/azure.md")]
+#[doc = include_str!("../../../docs/azure.md")]
 struct Page;
+
+/// The README's program, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use diator::broker::azure::{MessageOptions, ServiceBusBroker, ServiceBusConfig};
 use diator::broker::{EventRoute, Guarantees, MessageBroker, MessageType};
 use diator::prelude::*;
 use diator::registry::ProblemKind;
+use diator_azure::{MessageOptions, ServiceBusBroker, ServiceBusConfig};
 use serde::{Deserialize, Serialize};
 
 const GOOD: &str = "Endpoint=sb://shop.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=c2VjcmV0";

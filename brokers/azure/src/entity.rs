@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::broker::NotAccepted;
+use diator::broker::NotAccepted;
 
 #[derive(Debug, Default)]
 pub(super) struct Entities {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::entity::Entities;
 use super::options::{MessageOptions, full_second, is_property_value};
-use crate::broker::{OutboundMessage, PublishError};
+use diator::broker::{OutboundMessage, PublishError};
 
 pub(super) type Customise = Arc<dyn Fn(&OutboundMessage, MessageOptions) -> MessageOptions + Send + Sync>;
 
@@ -142,7 +142,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::broker::{MessageType, PublishErrorKind};
+    use diator::broker::{MessageType, PublishErrorKind};
 
     fn wire() -> Wire {
         let entities = Entities { default: Some("all".to_owned()), ..Entities::default() };
@@ -150,7 +150,11 @@ mod tests {
     }
 
     fn message() -> OutboundMessage {
-        OutboundMessage::new(Uuid::from_u128(1), MessageType::Ecst, "Changed", *b"{}")
+        named("Changed")
+    }
+
+    fn named(name: &'static str) -> OutboundMessage {
+        OutboundMessage::new(Uuid::from_u128(1), MessageType::Ecst, name, *b"{}")
     }
 
     fn sent(wire: &Wire, message: &OutboundMessage) -> HashMap<String, String> {
@@ -212,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_a_header_must_not_have_is_escaped() {
-        let message = OutboundMessage { name: "Zoë\n🦀\u{7f}\"".into(), ..message().with_key("ключ") };
+        let message = named("Zoë\n🦀\u{7f}\"").with_key("ключ");
         let properties = &sent(&wire(), &message)["brokerproperties"];
         assert!(properties.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{properties}");
         let json: Value = serde_json::from_str(properties).expect("it is json");
@@ -231,15 +235,14 @@ mod tests {
         assert_eq!(headers["a"], "\"1\"");
         assert!(headers["brokerproperties"].contains(r#""TimeToLive":10"#), "{headers:?}");
         assert!(headers["brokerproperties"].contains(r#""PartitionKey":"other""#), "{headers:?}");
-        let other = OutboundMessage { name: "Bad".into(), ..message() };
-        let text = refusal(&wire, &other);
+        let text = refusal(&wire, &named("Bad"));
         assert!(text.starts_with("service bus driver cannot send `Bad`: the property `no name` must"), "{text}");
     }
 
     #[test]
     fn what_cannot_be_sent_is_fatal() {
         let mut wire = wire();
-        let body = |body: &[u8]| OutboundMessage { body: body.into(), ..message() };
+        let body = |body: &[u8]| OutboundMessage::new(Uuid::from_u128(1), MessageType::Ecst, "Changed", body);
         assert!(wire.request(&body(b"12345678")).is_ok() && wire.request(&body(b"")).is_ok());
         assert!(refusal(&wire, &body(b"123456789")).ends_with("its body has 9 bytes, and 8 is the limit"));
         assert!(refusal(&wire, &body(b"\xff")).contains("its body is no text"));

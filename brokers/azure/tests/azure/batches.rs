@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use crate::service_bus::{Answer, Captured, ServiceBusServer};
 use diator::broker::{MessageBroker, OutboundMessage, PublishError, PublishErrorKind};
-use diator_tests::service_bus::{Answer, Captured, ServiceBusServer};
 use tokio::time::{Instant, timeout};
 
 use super::{PATIENCE, broker, message};

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::service_bus::ServiceBusServer;
 use diator::Received;
-use diator::broker::azure::MessageOptions;
 use diator::broker::{Format, InboundMessage, MessageBroker, Receipt};
 use diator::prelude::*;
-use diator_tests::service_bus::ServiceBusServer;
+use diator_azure::MessageOptions;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::service_bus::{Answer, ServiceBusServer};
 use diator::broker::{MessageBroker, PublishErrorKind};
-use diator_tests::service_bus::{Answer, ServiceBusServer};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 

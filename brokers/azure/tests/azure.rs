@@ -1,5 +1,7 @@
 //! The Service Bus driver against a server that stands in for the service; `docs/azure.md` says what that shows.
 
+mod service_bus;
+
 mod azure {
     mod answers;
     mod batches;
@@ -11,8 +13,8 @@ mod azure {
 
     use std::time::Duration;
 
-    use diator::broker::azure::{ServiceBusBroker, ServiceBusConfig};
     use diator::broker::{MessageType, OutboundMessage};
+    use diator_azure::{ServiceBusBroker, ServiceBusConfig};
     use uuid::Uuid;
 
     /// How long a test waits for what must come.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use diator::broker::azure::reqwest::Certificate;
+use diator_azure::reqwest::Certificate;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 ///
 /// ```
 /// use std::time::Duration;
-/// use diator::broker::azure::MessageOptions;
+/// use diator_azure::MessageOptions;
 ///
 /// let options = MessageOptions::new().time_to_live(Duration::from_secs(3600)).property("tenant", "acme");
 /// assert_ne!(options, MessageOptions::default());

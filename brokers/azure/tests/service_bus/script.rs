@@ -4,7 +4,7 @@ use tokio_rustls::server::TlsStream;
 
 /// What the server does about a request.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// Answers with a status, headers and a body.
     Status(u16, Vec<(String, String)>, String),
     /// Never answers, and keeps the connection.
@@ -20,13 +20,13 @@ pub enum Answer {
 impl Answer {
     /// The message is taken.
     #[must_use]
-    pub fn created() -> Self {
+    pub(crate) fn created() -> Self {
         Self::Status(201, Vec::new(), String::new())
     }
 
     /// A status with a body as the service writes it.
     #[must_use]
-    pub fn error(status: u16, detail: &str) -> Self {
+    pub(crate) fn error(status: u16, detail: &str) -> Self {
         let body = format!("<Error><Code>{status}</Code><Detail>{detail}</Detail></Error>");
         Self::Status(status, vec![("content-type".to_owned(), "application/xml; charset=utf-8".to_owned())], body)
     }
@@ -37,7 +37,7 @@ impl Answer {
     ///
     /// It is no [`Status`](Self::Status).
     #[must_use]
-    pub fn with_header(self, name: &str, value: &str) -> Self {
+    pub(crate) fn with_header(self, name: &str, value: &str) -> Self {
         let Self::Status(status, mut headers, body) = self else { panic!("only a status has headers") };
         headers.push((name.to_owned(), value.to_owned()));
         Self::Status(status, headers, body)

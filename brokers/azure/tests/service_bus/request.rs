@@ -3,17 +3,17 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// A request as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Captured {
+pub(crate) struct Captured {
     /// The connection that it came over: 0 is the first one.
-    pub connection: usize,
+    pub(crate) connection: usize,
     /// Such as `POST`.
-    pub method: String,
+    pub(crate) method: String,
     /// The path, with the query if there is one.
-    pub path: String,
+    pub(crate) path: String,
     /// The names in lower case, in the order in which they came.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// What follows the headers.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Captured {
@@ -23,7 +23,7 @@ impl Captured {
     ///
     /// It came more than once.
     #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(other, _)| other == name).map(|(_, value)| &**value);
         let value = values.next();
         assert_eq!(values.next(), None, "`{name}` came twice");
@@ -36,13 +36,13 @@ impl Captured {
     ///
     /// There are none, or they are no JSON.
     #[must_use]
-    pub fn broker_properties(&self) -> Value {
+    pub(crate) fn broker_properties(&self) -> Value {
         serde_json::from_str(self.header("brokerproperties").expect("it has them")).expect("they are json")
     }
 
     /// The name of the topic or queue.
     #[must_use]
-    pub fn entity(&self) -> Option<&str> {
+    pub(crate) fn entity(&self) -> Option<&str> {
         self.path.strip_prefix('/')?.strip_suffix("/messages")
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::fmt::rfc2822::DateTimeParser;
 
-use crate::broker::{PublishError, PublishErrorKind};
+use diator::broker::{PublishError, PublishErrorKind};
 
 /// An answer other than 201.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::service_bus::{ServiceBusServer, sas_token};
 use diator::broker::MessageBroker;
-use diator::broker::azure::ServiceBusConfig;
-use diator_tests::service_bus::{ServiceBusServer, sas_token};
+use diator_azure::ServiceBusConfig;
 use serde::Deserialize;
 
 use super::{broker, message};
@@ -27,7 +27,7 @@ struct Vector {
 }
 
 fn vectors() -> Vec<Vector> {
-    let text = include_str!("../../vectors/service_bus.json");
+    let text = include_str!("../vectors/service_bus.json");
     let vectors = serde_json::from_str::<Vectors>(text).unwrap().tokens;
     assert!(vectors.len() >= 5);
     vectors

@@ -12,26 +12,26 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener as Port};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use diator::broker::azure::ServiceBusConfig;
-use diator::broker::azure::reqwest::{Certificate, ClientBuilder};
+use diator_azure::ServiceBusConfig;
+use diator_azure::reqwest::{Certificate, ClientBuilder};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-pub use self::request::Captured;
-pub use self::sas::sas_token;
-pub use self::script::Answer;
+pub(crate) use self::request::Captured;
+pub(crate) use self::sas::sas_token;
+pub(crate) use self::script::Answer;
 
 /// The name of the access policy that may send.
-pub const POLICY: &str = "send";
+pub(crate) const POLICY: &str = "send";
 /// Its key.
-pub const KEY: &str = "c2VjcmV0LWtleS1mb3ItdGVzdHMtb25seS0wMDAwMDA=";
+pub(crate) const KEY: &str = "c2VjcmV0LWtleS1mb3ItdGVzdHMtb25seS0wMDAwMDA=";
 /// A policy that may only listen; its key is the same.
-pub const LISTENER: &str = "listen";
+pub(crate) const LISTENER: &str = "listen";
 
 /// A server that stands in for Service Bus; what it took outlives [`stop`](Self::stop), as what a service stored would.
-pub struct ServiceBusServer {
+pub(crate) struct ServiceBusServer {
     shared: Arc<Shared>,
     certificate: Certificate,
     acceptor: TlsAcceptor,
@@ -74,7 +74,7 @@ impl ServiceBusServer {
     ///
     /// No port is free.
     #[must_use]
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_at((Ipv4Addr::LOCALHOST, 0).into())
     }
 
@@ -84,7 +84,7 @@ impl ServiceBusServer {
     ///
     /// The port is taken.
     #[must_use]
-    pub fn start_at(address: SocketAddr) -> Self {
+    pub(crate) fn start_at(address: SocketAddr) -> Self {
         let (certificate, acceptor) = tls::identity();
         let keys = [POLICY, LISTENER].map(|policy| (policy.to_owned(), KEY.to_owned()));
         let shared = Shared {
@@ -104,7 +104,7 @@ impl ServiceBusServer {
     }
 
     /// What a client needs to reach it under the name of a namespace; the client trusts nobody else.
-    pub fn reach(&self, namespace: &str) -> impl FnOnce(ClientBuilder) -> ClientBuilder + Send + 'static {
+    pub(crate) fn reach(&self, namespace: &str) -> impl FnOnce(ClientBuilder) -> ClientBuilder + Send + 'static {
         let host = format!("{namespace}.servicebus.windows.net");
         let (certificate, address) = (self.certificate.clone(), self.address);
         move |builder| {
@@ -113,47 +113,47 @@ impl ServiceBusServer {
     }
 
     /// A configuration that reaches it, and has no topic or queue yet.
-    pub fn config(&self) -> ServiceBusConfig {
+    pub(crate) fn config(&self) -> ServiceBusConfig {
         self.config_as(POLICY, KEY)
     }
 
     /// The same, with another name or key.
-    pub fn config_as(&self, policy: &str, key: &str) -> ServiceBusConfig {
+    pub(crate) fn config_as(&self, policy: &str, key: &str) -> ServiceBusConfig {
         ServiceBusConfig::new("shop", policy, key).http(self.reach("shop"))
     }
 
     /// Accepts one more policy, which may send.
-    pub fn allow(&self, policy: &str, key: &str) {
+    pub(crate) fn allow(&self, policy: &str, key: &str) {
         lock(&self.shared.keys).insert(policy.to_owned(), key.to_owned());
     }
 
     /// Answers the next requests like this, one after the other, and then by itself again.
-    pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
+    pub(crate) fn script(&self, answers: impl IntoIterator<Item = Answer>) {
         lock(&self.shared.script).extend(answers);
     }
 
     /// Refuses larger bodies from now on.
-    pub fn limit(&self, bytes: usize) {
+    pub(crate) fn limit(&self, bytes: usize) {
         self.shared.limit.store(bytes, Ordering::SeqCst);
     }
 
     /// Lets a policy send that could not, such as [`LISTENER`].
-    pub fn permit(&self, policy: &str) {
+    pub(crate) fn permit(&self, policy: &str) {
         lock(&self.shared.denied).remove(policy);
     }
 
     /// Reads requests, but does nothing about them until [`resume`](Self::resume).
-    pub fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.shared.gate.send_replace(Gate::Held);
     }
 
     /// Does nothing until [`resume`](Self::resume): connections are made by the system alone, without their TLS.
-    pub fn pause(&self) {
+    pub(crate) fn pause(&self) {
         self.shared.gate.send_replace(Gate::Shut);
     }
 
     /// Goes on with what came in between, also where nobody waits any more.
-    pub fn resume(&self) {
+    pub(crate) fn resume(&self) {
         self.shared.gate.send_replace(Gate::Open);
     }
 
@@ -162,7 +162,7 @@ impl ServiceBusServer {
     /// # Panics
     ///
     /// It is not running.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         let running = lock(&self.running).take().expect("it is running");
         // A runtime must not be dropped where another one runs.
         std::thread::spawn(move || drop(running)).join().expect("no task panics while it is dropped");
@@ -173,34 +173,34 @@ impl ServiceBusServer {
     /// # Panics
     ///
     /// Somebody else has taken the port.
-    pub fn restart(&self) {
+    pub(crate) fn restart(&self) {
         self.listen(Port::bind(self.address).expect("the port is still free"));
     }
 
     /// Everything that came, oldest first, whatever the answer was.
     #[must_use]
-    pub fn requests(&self) -> Vec<Captured> {
+    pub(crate) fn requests(&self) -> Vec<Captured> {
         self.shared.record.borrow().requests.clone()
     }
 
     /// What it answered with 201, oldest first.
     #[must_use]
-    pub fn taken(&self) -> Vec<Captured> {
+    pub(crate) fn taken(&self) -> Vec<Captured> {
         self.shared.record.borrow().taken.clone()
     }
 
     /// Waits until so many requests have come; for ever, if they do not.
-    pub async fn requests_at_least(&self, count: usize) -> Vec<Captured> {
+    pub(crate) async fn requests_at_least(&self, count: usize) -> Vec<Captured> {
         self.wait(|record| record.requests.len() >= count).await.requests
     }
 
     /// Waits until so many messages are taken; for ever, if they do not come.
-    pub async fn taken_at_least(&self, count: usize) -> Vec<Captured> {
+    pub(crate) async fn taken_at_least(&self, count: usize) -> Vec<Captured> {
         self.wait(|record| record.taken.len() >= count).await.taken
     }
 
     /// Waits for one of the messages that it took, the first of which is number 0; for ever, if it does not come.
-    pub async fn taken_number(&self, number: usize) -> Captured {
+    pub(crate) async fn taken_number(&self, number: usize) -> Captured {
         let mut record = self.shared.record.subscribe();
         let record = record.wait_for(|record| record.taken.len() > number).await.expect("the server is there");
         record.taken[number].clone()
@@ -213,13 +213,13 @@ impl ServiceBusServer {
 
     /// Where it listens.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// How many connections were made.
     #[must_use]
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
 

@@ -11,7 +11,7 @@ use super::Captured;
 ///
 /// It shares no code with the driver's.
 #[must_use]
-pub fn sas_token(uri: &str, policy: &str, key: &str, expiry: u64) -> String {
+pub(crate) fn sas_token(uri: &str, policy: &str, key: &str, expiry: u64) -> String {
     let resource = quote(uri);
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
     let signature = hmac::sign(&key, format!("{resource}\n{expiry}").as_bytes());

@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::entity::{self, Entities};
 use super::options::MessageOptions;
 use super::wire::{Customise, Wire};
-use crate::broker::OutboundMessage;
+use diator::broker::OutboundMessage;
 
 /// Where Service Bus is, and how messages go there.
 ///
@@ -31,7 +31,7 @@ use crate::broker::OutboundMessage;
 /// ```
 /// use std::time::Duration;
 /// use diator::broker::MessageBroker;
-/// use diator::broker::azure::{MessageOptions, ServiceBusBroker, ServiceBusConfig};
+/// use diator_azure::{MessageOptions, ServiceBusBroker, ServiceBusConfig};
 ///
 /// let config = ServiceBusConfig::from_connection_string(
 ///     "Endpoint=sb://shop.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=c2VjcmV0",
@@ -41,7 +41,7 @@ use crate::broker::OutboundMessage;
 /// .deadline(Duration::from_secs(5));
 /// let broker = ServiceBusBroker::new(config)?;
 /// assert!(broker.guarantees().durable);
-/// # Ok::<(), diator::broker::azure::InvalidServiceBusConfig>(())
+/// # Ok::<(), diator_azure::InvalidServiceBusConfig>(())
 /// ```
 #[must_use = "a configuration does nothing until a broker has it"]
 pub struct ServiceBusConfig {

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::time::Duration;
 
+use crate::service_bus::{Answer, KEY, LISTENER, POLICY, ServiceBusServer};
 use diator::broker::{MessageBroker, PublishError, PublishErrorKind};
-use diator_tests::service_bus::{Answer, KEY, LISTENER, POLICY, ServiceBusServer};
 use tokio::time::{Instant, timeout};
 
 use super::{PATIENCE, broker, message};

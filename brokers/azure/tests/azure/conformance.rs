@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::service_bus::{KEY, LISTENER, POLICY, ServiceBusServer};
 use diator::MessageBroker;
 use diator::broker::Guarantees;
 use diator_testkit::broker::{Arrived, Driver, Listener, Login, Server};
 use diator_testkit::{broker_conformance, broker_faults};
-use diator_tests::service_bus::{KEY, LISTENER, POLICY, ServiceBusServer};
 
 struct ServiceBus(Arc<ServiceBusServer>);
 

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use azure_messaging_servicebus::prelude::QueueClient;
-use diator::broker::azure::{MessageOptions, ServiceBusBroker, ServiceBusConfig};
 use diator::broker::{MessageBroker, MessageType, OutboundMessage};
+use diator_azure::{MessageOptions, ServiceBusBroker, ServiceBusConfig};
 use uuid::Uuid;
 
 const NAME: &str = "a_real_queue_keeps_what_it_is_sent";
