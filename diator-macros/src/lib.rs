@@ -308,3 +308,8 @@ pub fn event_handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
 pub fn derive_glue(input: TokenStream) -> TokenStream {
     expand::handler::glue(input.into()).into()
 }
+
+/// The README's program, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

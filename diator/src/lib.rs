@@ -62,6 +62,14 @@
 //! | `http` | [`Meta`] from and to the headers of HTTP |
 //! | `metrics` | counters and durations, through the facade of that name |
 //! | `tower` | [`Mediator::send`] as a `tower_service::Service` |
+//!
+//! # Packages
+//!
+//! | package | what it adds |
+//! |---|---|
+//! | `diator-redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
+//! | `diator-azure` | Azure Service Bus topics and queues |
+//! | `diator-testkit` | the conformance suites for brokers and containers |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]

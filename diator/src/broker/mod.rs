@@ -26,9 +26,11 @@ pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
 
 /// Takes messages to where other processes read them.
 ///
-/// One implementation per broker. The mediator hands it the notification and ECST events of a message whose
-/// work is committed; it knows nothing of handlers. For tests, and for a program that nobody listens to, there
-/// is [`InMemoryBroker`].
+/// One implementation per broker, in a package of its own such as `diator-redis`. The mediator hands it the notification
+/// and ECST events of a message whose work is committed; it knows nothing of handlers. For tests, and for a program that
+/// nobody listens to, there is [`InMemoryBroker`].
+///
+/// An implementation must pass the conformance suite `diator_testkit::broker`: the package `diator-testkit` says how.
 ///
 /// # Guarantees
 ///
