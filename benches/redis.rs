@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diator::broker::MessageType;
-use diator::broker::redis::{RedisBroker, RedisConfig};
 use diator::{MessageBroker, OutboundMessage};
 use diator_benches::{Pair, time};
+use diator_redis::{RedisBroker, RedisConfig};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Pipeline, cmd};
 use serde::Serialize;

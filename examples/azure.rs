@@ -11,8 +11,8 @@ use std::env;
 use std::error::Error;
 use std::process::ExitCode;
 
-use diator::broker::azure::{MessageOptions, ServiceBusBroker, ServiceBusConfig};
 use diator::prelude::*;
+use diator_azure::{MessageOptions, ServiceBusBroker, ServiceBusConfig};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Command)]

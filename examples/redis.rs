@@ -7,9 +7,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diator::broker::redis::{RedisBroker, RedisConfig};
 use diator::broker::{MessageType, RetryPolicy, RetryingBroker, Route, RoutingBroker};
 use diator::prelude::*;
+use diator_redis::{RedisBroker, RedisConfig};
 use serde::Serialize;
 
 #[derive(Debug, Command)]

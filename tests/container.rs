@@ -1,10 +1,4 @@
 //! What a program can rely on in every container; each case is a test of its own, run for each of them.
-//!
-//! The cases have handlers, so they cannot live in the library that all tests share.
-
-#[path = "container/suite/mod.rs"]
-#[macro_use]
-mod suite;
 
 #[cfg(feature = "dill")]
 #[path = "container/ambiguous.rs"]

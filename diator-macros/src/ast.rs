@@ -153,6 +153,11 @@ impl Handler {
         self.registrations.iter().find_map(|registration| registration.arguments.root.as_ref())
     }
 
+    /// Where it is said that the registry shall not have it.
+    pub(crate) fn unregistered(&self) -> Option<&Argument<()>> {
+        self.registrations.iter().find_map(|registration| registration.arguments.unregistered.as_ref())
+    }
+
     /// The requests that it answers.
     pub(crate) fn requests(&self) -> impl Iterator<Item = &Type> {
         self.messages(Role::Request).map(|(request, _)| request)

@@ -17,6 +17,7 @@ pub(crate) struct RequestArguments {
     pub(crate) error: Option<Argument<Type>>,
     pub(crate) idempotent: Option<Argument<()>>,
     pub(crate) marks: Vec<Expr>,
+    pub(crate) unregistered: Option<Argument<()>>,
     pub(crate) root: Option<Argument<Path>>,
 }
 
@@ -30,6 +31,7 @@ pub(crate) struct EventArguments {
     pub(crate) must_be_handled: Option<Argument<()>>,
     pub(crate) schema: Option<Argument<()>>,
     pub(crate) marks: Vec<Expr>,
+    pub(crate) unregistered: Option<Argument<()>>,
     pub(crate) root: Option<Argument<Path>>,
 }
 
@@ -39,6 +41,7 @@ pub(crate) struct HandlerArguments {
     pub(crate) messages: Vec<Type>,
     pub(crate) order: Option<Argument<i32>>,
     pub(crate) after_commit: Option<Argument<()>>,
+    pub(crate) unregistered: Option<Argument<()>>,
     pub(crate) root: Option<Argument<Path>>,
 }
 
@@ -121,7 +124,7 @@ impl Role {
 
 const REQUEST: Grammar = Grammar {
     attribute: "request",
-    usages: &["response = Type", "error = Type", "idempotent", "mark = CONSTANT", "crate = path"],
+    usages: &["response = Type", "error = Type", "idempotent", "mark = CONSTANT", "unregistered", "crate = path"],
 };
 
 const EVENT: Grammar = Grammar {
@@ -134,16 +137,19 @@ const EVENT: Grammar = Grammar {
         "must_be_handled",
         "mark = CONSTANT",
         "schema",
+        "unregistered",
         "crate = path",
     ],
 };
 
-const REQUEST_HANDLER: Grammar =
-    Grammar { attribute: "request_handler", usages: &["the types of one or more requests", "crate = path"] };
+const REQUEST_HANDLER: Grammar = Grammar {
+    attribute: "request_handler",
+    usages: &["the types of one or more requests", "unregistered", "crate = path"],
+};
 
 const EVENT_HANDLER: Grammar = Grammar {
     attribute: "event_handler",
-    usages: &["the type of one event", "order = 10", "after_commit", "crate = path"],
+    usages: &["the type of one event", "order = 10", "after_commit", "unregistered", "crate = path"],
 };
 
 const INJECT: Grammar = Grammar { attribute: "inject", usages: &["clone", "default", "with = expression"] };
@@ -165,6 +171,7 @@ impl RequestArguments {
                 self.marks.push(REQUEST.value(name, input)?.value);
                 Ok(())
             }
+            "unregistered" => set(&mut self.unregistered, flag(name, input)?),
             "crate" => set(&mut self.root, REQUEST.value(name, input)?),
             _ => Err(REQUEST.unknown(&name)),
         }
@@ -194,6 +201,7 @@ impl EventArguments {
                 self.marks.push(EVENT.value(name, input)?.value);
                 Ok(())
             }
+            "unregistered" => set(&mut self.unregistered, flag(name, input)?),
             "crate" => set(&mut self.root, EVENT.value(name, input)?),
             _ => Err(EVENT.unknown(&name)),
         }
@@ -208,7 +216,8 @@ impl HandlerArguments {
     }
 
     fn argument(&mut self, role: Role, input: ParseStream<'_>) -> syn::Result<()> {
-        let flag_alone = input.peek(Ident) && input.fork().parse::<Ident>()? == "after_commit";
+        let is_flag = |name: Ident| name == "after_commit" || name == "unregistered";
+        let flag_alone = input.peek(Ident) && input.fork().parse().is_ok_and(is_flag);
         let named = input.peek(Ident::peek_any) && input.peek2(Token![=]);
         if !named && !flag_alone {
             let message = input.parse().map_err(|error: syn::Error| role.grammar().no_type(error.span()))?;
@@ -218,6 +227,7 @@ impl HandlerArguments {
         let grammar = role.grammar();
         let name = grammar.name(input)?;
         match (name.to_string().as_str(), role) {
+            ("unregistered", _) => set(&mut self.unregistered, flag(name, input)?),
             ("crate", _) => set(&mut self.root, grammar.value(name, input)?),
             ("order", Role::Event) => set(&mut self.order, grammar.value(name, input)?),
             ("after_commit", Role::Event) => set(&mut self.after_commit, flag(name, input)?),

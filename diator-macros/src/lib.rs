@@ -36,6 +36,8 @@ use crate::attr::Role;
 ///   must be `Clone`.
 /// - `mark = CONSTANT`: tells middleware something, as in `mark = Audited` or `mark = RateLimit(5)`; it may be repeated.
 ///   Middleware reads it as `call.info().mark::<…>()`.
+/// - `unregistered`: keeps the request out of the link-time registry, so that a program that links this crate need not
+///   handle it. For the messages of a library such as a test kit.
 /// - `crate = path`: where the library is, if not at `::diator`.
 ///
 /// A generic command is possible; its handlers then handle instances of it: `#[request_handler(Store<u32>)]`.
@@ -101,6 +103,8 @@ pub fn derive_query(input: TokenStream) -> TokenStream {
 ///   no problem.
 /// - `name = "…"`: what it is called in reports and traces; the type's identifier if left out.
 /// - `mark = CONSTANT`: tells middleware something; it may be repeated. Middleware reads it as `call.info().mark::<…>()`.
+/// - `unregistered`: keeps the event out of the link-time registry, so that `build()` asks a program that links this
+///   crate for no handler, broker or unique name of it. For the messages of a library such as a test kit.
 /// - `crate = path`: where the library is, if not at `::diator`.
 ///
 /// # Example
@@ -139,6 +143,8 @@ pub fn derive_domain_event(input: TokenStream) -> TokenStream {
 ///   order. The value must be `Display`; an enum must have the field in all its variants.
 /// - `schema`: the catalog tells its shape; it must be `schemars::JsonSchema`, and its crate must depend on `schemars` 1.
 /// - `mark = CONSTANT`: tells middleware something; it may be repeated. Middleware reads it as `call.info().mark::<…>()`.
+/// - `unregistered`: keeps the event out of the link-time registry, so that `build()` asks a program that links this
+///   crate for no handler, broker or unique name of it. For the messages of a library such as a test kit.
 /// - `crate = path`: where the library is, if not at `::diator`.
 ///
 /// # Example
@@ -198,6 +204,8 @@ pub fn derive_ecst_event(input: TokenStream) -> TokenStream {
 /// # Arguments
 ///
 /// - The types of one or more requests. Instances of generic requests and paths are fine.
+/// - `unregistered`: keeps the handler out of the link-time registry; `handlers![…]` finds it all the same, and `send`
+///   compiles. A struct that has several attributes says so in each. For the handlers of a library such as a test kit.
 /// - `crate = path`: where the library is, if not at `::diator`.
 ///
 /// # Fields
@@ -261,6 +269,8 @@ pub fn request_handler(arguments: TokenStream, item: TokenStream) -> TokenStream
 ///   same number is always the same, but do not rely on it.
 /// - `after_commit`: it runs once the unit of work is committed, for mails and calls to others. What then fails undoes
 ///   nothing.
+/// - `unregistered`: keeps the handler out of the link-time registry; `handlers![…]` finds it all the same. A struct
+///   that has several attributes says so in each. For the handlers of a library such as a test kit.
 /// - `crate = path`: where the library is, if not at `::diator`.
 ///
 /// # Fields
@@ -298,3 +308,8 @@ pub fn event_handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
 pub fn derive_glue(input: TokenStream) -> TokenStream {
     expand::handler::glue(input.into()).into()
 }
+
+/// The README's program, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

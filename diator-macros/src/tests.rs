@@ -287,6 +287,51 @@ fn another_path_of_the_library_replaces_every_mention() {
 }
 
 #[test]
+fn what_is_unregistered_is_expanded_like_all_else_but_not_submitted() {
+    let expand = |flag: TokenStream| {
+        let request = quote!(
+            #[request(response = u64, #flag)]
+            struct A;
+        );
+        let event = quote!(
+            #[event(must_be_handled, #flag)]
+            struct E;
+        );
+        let handler = quote!(
+            #[diator_request_handler(A, #flag)]
+            #[diator_event_handler(E, #flag)]
+            struct H;
+        );
+        [
+            request::derive(RequestKind::Command, request),
+            event::derive(EventKind::Domain, event),
+            handler::glue(handler),
+        ]
+        .map(pretty)
+    };
+    for (registered, unregistered) in expand(TokenStream::new()).iter().zip(expand(quote!(unregistered))) {
+        let submission = registered.find("    ::diator::__private::inventory::submit!").expect("it is submitted");
+        assert_eq!(unregistered, format!("{}}};\n", &registered[..submission]));
+    }
+}
+
+#[test]
+fn a_handler_is_registered_as_a_whole() {
+    let expanded = handler::glue(quote! {
+        #[diator_request_handler(A)]
+        #[diator_event_handler(E, unregistered, unregistered)]
+        struct H;
+    });
+    assert_eq!(
+        errors(&expanded),
+        [
+            "`unregistered` is given twice: keep one of them",
+            "`H` is registered as a whole or not at all: write `unregistered` in each of its attributes, or in none",
+        ]
+    );
+}
+
+#[test]
 fn instances_of_one_generic_request_have_different_markers() {
     let expanded = handler::glue(quote! {
         #[diator_request_handler(Find<u8>, Find<u16>)]
@@ -313,7 +358,7 @@ fn all_mistakes_are_reported_and_what_was_right_is_expanded() {
             "expected a type without quotes, as in `response = Type`",
             "unknown argument `eror`: did you mean `error = Type`?",
             "`idempotent` takes no value: write `idempotent` alone",
-            "`#[request(…)]` takes `response = Type`, `error = Type`, `idempotent`, `mark = CONSTANT` and `crate = path`",
+            "`#[request(…)]` takes `response = Type`, `error = Type`, `idempotent`, `mark = CONSTANT`, `unregistered` and `crate = path`",
         ]
     );
     assert!(pretty(expanded).contains("type Error = OrderError;"));

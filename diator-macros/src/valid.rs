@@ -42,6 +42,7 @@ pub(crate) fn handler(handler: &Handler, errors: &mut Errors) {
         }
     }
     handled_once(handler, errors);
+    registered_as_a_whole(handler, errors);
 }
 
 fn owns_its_data(what: &str, generics: &Generics, errors: &mut Errors) {
@@ -174,8 +175,8 @@ fn one_event(registration: &Registration, errors: &mut Errors) {
                 // No type begins like that: it is a slip of the pen.
                 let message = match shown.starts_with(char::is_lowercase) && !shown.contains("::") {
                     true => format!(
-                        "unknown argument `{shown}`: after the event, `#[event_handler(…)]` takes `order = 10` and \
-                         `after_commit`"
+                        "unknown argument `{shown}`: after the event, `#[event_handler(…)]` takes `order = 10`, \
+                         `after_commit` and `unregistered`"
                     ),
                     false => {
                         format!("one event for each attribute: put `#[event_handler({shown})]` on a line of its own")
@@ -208,5 +209,17 @@ fn handled_once(handler: &Handler, errors: &mut Errors) {
             }
             seen.push(message);
         }
+    }
+}
+
+/// The registry has all that the struct handles, or nothing of it.
+fn registered_as_a_whole(handler: &Handler, errors: &mut Errors) {
+    let Some(flag) = handler.unregistered() else { return };
+    if handler.registrations.iter().any(|registration| registration.arguments.unregistered.is_none()) {
+        let message = format!(
+            "`{}` is registered as a whole or not at all: write `unregistered` in each of its attributes, or in none",
+            handler.ident
+        );
+        errors.at(flag.name.span(), message);
     }
 }

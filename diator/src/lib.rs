@@ -54,15 +54,20 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | none | the core, the built-in container, the in-memory broker |
-//! | `redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
-//! | `redis-tls` | `redis` over TLS |
-//! | `azure` | Azure Service Bus topics and queues |
 //! | `dill` | handlers resolved from a `dill::Catalog` |
 //! | `froodi` | handlers resolved from a `froodi` container; unstable, as that crate is |
 //! | `more-di` | handlers resolved from a `di::ServiceCollection` |
 //! | `http` | [`Meta`] from and to the headers of HTTP |
 //! | `metrics` | counters and durations, through the facade of that name |
 //! | `tower` | [`Mediator::send`] as a `tower_service::Service` |
+//!
+//! # Packages
+//!
+//! | package | what it adds |
+//! |---|---|
+//! | `diator-redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
+//! | `diator-azure` | Azure Service Bus topics and queues |
+//! | `diator-testkit` | the conformance suites for brokers and containers |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use diator::broker::Guarantees;
 use diator::{InMemoryBroker, MessageBroker};
-use diator_tests::broker::{Arrived, Driver, Listener, Login};
+use diator_testkit::broker::{Arrived, Driver, Listener, Login};
 
 struct InMemory(InMemoryBroker);
 
@@ -39,4 +39,4 @@ impl Listener for Reader {
     }
 }
 
-diator_tests::broker_conformance!(InMemory);
+diator_testkit::broker_conformance!(InMemory);

@@ -9,7 +9,7 @@ use diator::broker::{
     RetryingBroker,
 };
 use diator::{MessageBroker, OutboundMessage, PublishError};
-use diator_tests::broker::{ids, message};
+use diator_testkit::broker::{ids, message};
 use tokio::time::Instant;
 
 const AMBIGUOUS: PublishErrorKind = PublishErrorKind::Ambiguous;

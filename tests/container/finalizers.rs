@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use diator::container::Enlistment;
 use diator::{Mediator, Meta};
-use diator_tests::drop_after;
+use diator_testkit::container::{Probe, Session, Work, Write, handlers};
+use diator_testkit::drop_after;
 use froodi::DefaultScope::{App, Request};
 use froodi::{Container, Inject, Registry, async_impl, declare, instance, registry};
-
-use crate::suite::handlers::{self, Write};
-use crate::suite::{Probe, Session, Work};
 
 /// A unit of work, a finalizer, and another that is asynchronous.
 fn services(probe: &Probe, sessions: Registry) -> Registry {
@@ -63,7 +61,7 @@ fn async_sessions(probe: &Probe) -> Registry {
 }
 
 fn mediator(container: impl diator::Container) -> Mediator {
-    Mediator::builder().handlers(handlers::all()).container(container).build().unwrap()
+    Mediator::builder().handlers(handlers()).container(container).build().unwrap()
 }
 
 #[tokio::test]

@@ -3,18 +3,17 @@ use std::sync::Arc;
 
 use diator::Meta;
 use diator::container::Enlistment;
-use froodi::DefaultScope::{App, Request};
-use froodi::{Config as Caching, Container, Inject, InstantiateErrorKind, declare, instance, registry};
-
-use crate::suite::{
+use diator_testkit::container::{
     Chicken, Clock, Config, Driver, Egg, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp,
     SystemClock, Work,
 };
+use froodi::DefaultScope::{App, Request};
+use froodi::{Config as Caching, Container, Inject, InstantiateErrorKind, declare, instance, registry};
 
 struct Froodi;
 
 impl Driver for Froodi {
-    const GUARANTEES: Guarantees = Guarantees { knows_lifetimes: false, factories_may_fail: true };
+    const GUARANTEES: Guarantees = Guarantees::none().factories_may_fail();
 
     type Container = Container;
 
@@ -56,4 +55,4 @@ impl Driver for Froodi {
     }
 }
 
-container_conformance!(Froodi);
+diator_testkit::container_conformance!(Froodi);

@@ -3,20 +3,19 @@ use std::sync::Arc;
 
 use diator::Meta;
 use diator::container::Enlistment;
-use diator_tests::yields;
+use diator_testkit::container::{
+    Chicken, Clock, Config, Driver, Egg, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp,
+    SystemClock, Work,
+};
+use diator_testkit::yields;
 use froodi::DefaultScope::{App, Request};
 use froodi::async_impl::Container;
 use froodi::{Config as Caching, Inject, InstantiateErrorKind, declare, instance, registry};
 
-use crate::suite::{
-    Chicken, Clock, Config, Driver, Egg, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp,
-    SystemClock, Work,
-};
-
 struct FroodiAsync;
 
 impl Driver for FroodiAsync {
-    const GUARANTEES: Guarantees = Guarantees { knows_lifetimes: false, factories_may_fail: true };
+    const GUARANTEES: Guarantees = Guarantees::none().factories_may_fail();
 
     type Container = Container;
 
@@ -66,4 +65,4 @@ impl Driver for FroodiAsync {
     }
 }
 
-container_conformance!(FroodiAsync);
+diator_testkit::container_conformance!(FroodiAsync);

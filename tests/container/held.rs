@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use diator::prelude::*;
 use diator::{Mediator, handlers};
+use diator_testkit::container::{Clock, Config, Failing, Probe, Repository, Stamp, SystemClock};
 use froodi::DefaultScope::{App, Request};
 use froodi::{Container, InstantiateErrorKind, Registry, registry};
-
-use crate::suite::{Clock, Config, Failing, Probe, Repository, Stamp, SystemClock};
 
 #[derive(Debug, Query)]
 #[request(response = [Option<usize>; 4])]
@@ -28,8 +27,8 @@ impl RequestHandler<Numbers> for NumbersHandler {
     async fn handle(&self, _: Numbers, _: &mut RequestContext<'_, Numbers>) -> Result<[Option<usize>; 4], BoxError> {
         assert!(self.failing.is_none());
         Ok([
-            Some(self.as_it_is.0),
-            self.in_arc.as_ref().map(|config| config.0),
+            Some(self.as_it_is.number()),
+            self.in_arc.as_ref().map(|config| config.number()),
             self.interface.as_ref().map(|clock| clock.number()),
             self.absent.as_ref().map(|repository| repository.session()),
         ])
@@ -38,10 +37,9 @@ impl RequestHandler<Numbers> for NumbersHandler {
 
 fn services() -> Registry {
     let probe = Probe::default();
-    let stamp = Stamp::of(&probe).0;
     registry! {
         scope(App) [
-            provide(move || Ok(Stamp(stamp))),
+            provide({ let probe = probe.clone(); move || Ok(Stamp::of(&probe)) }),
             provide({ let probe = probe.clone(); move || Ok(Arc::new(Config::of(&probe))) }),
             provide(move || Ok(Arc::new(SystemClock::of(&probe)) as Arc<dyn Clock>)),
         ],
@@ -70,5 +68,8 @@ async fn an_optional_service_that_fails_is_no_absent_one() {
     let mediator = mediator(registry! { extend(services(), failing.into_registry()) }.into_registry());
     let error = mediator.send(Numbers).await.unwrap_err();
     let SendError::Resolve { source, .. } = error else { panic!("{error}") };
-    assert_eq!(source.to_string(), "field `failing` needs `container::suite::services::Failing`: the factory failed");
+    assert_eq!(
+        source.to_string(),
+        "field `failing` needs `diator_testkit::container::services::Failing`: the factory failed"
+    );
 }

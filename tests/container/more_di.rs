@@ -2,8 +2,7 @@ use std::sync::Arc;
 
 use di::{ServiceCollection, existing_as_self, scoped_factory, singleton_factory, transient_factory};
 use diator::container::MoreDi;
-
-use crate::suite::{
+use diator_testkit::container::{
     Chicken, Clock, Config, Driver, Egg, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp,
     SystemClock, Work,
 };
@@ -11,7 +10,7 @@ use crate::suite::{
 struct MoreDiDriver;
 
 impl Driver for MoreDiDriver {
-    const GUARANTEES: Guarantees = Guarantees { knows_lifetimes: true, factories_may_fail: false };
+    const GUARANTEES: Guarantees = Guarantees::none().knows_lifetimes();
 
     type Container = MoreDi;
 
@@ -39,4 +38,4 @@ impl Driver for MoreDiDriver {
     }
 }
 
-container_conformance!(MoreDiDriver);
+diator_testkit::container_conformance!(MoreDiDriver);

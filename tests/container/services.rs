@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
 use diator::Services;
-
-use crate::suite::{
+use diator_testkit::container::{
     Chicken, Clock, Config, Driver, Egg, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp,
     SystemClock, Work,
 };
@@ -10,7 +9,7 @@ use crate::suite::{
 struct BuiltIn;
 
 impl Driver for BuiltIn {
-    const GUARANTEES: Guarantees = Guarantees { knows_lifetimes: true, factories_may_fail: true };
+    const GUARANTEES: Guarantees = Guarantees::none().knows_lifetimes().factories_may_fail();
 
     type Container = Services;
 
@@ -37,4 +36,4 @@ impl Driver for BuiltIn {
     }
 }
 
-container_conformance!(BuiltIn);
+diator_testkit::container_conformance!(BuiltIn);

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use diator::broker::PublishErrorKind;
 use diator::container::CommitOutcome;
-use diator_tests::{Ending, Entry, Pace, drop_after, yields};
+use diator_testkit::{drop_after, yields};
+use diator_tests::{Ending, Entry, Pace};
 
 use super::messages::{Act, Booked, act, announced, happened_then, refuse, settled_then};
 use super::world::{Way, World, every_way};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diator::SendError;
-use diator_tests::{Ending, Entry, Pace, drop_after, yields};
+use diator_testkit::{drop_after, yields};
+use diator_tests::{Ending, Entry, Pace};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 

@@ -3,7 +3,8 @@
 use diator::broker::PublishErrorKind;
 use diator::container::CommitOutcome;
 use diator::prelude::*;
-use diator_tests::{Ending, Entry, Pace, RecordingOutbox, drop_after};
+use diator_testkit::drop_after;
+use diator_tests::{Ending, Entry, Pace, RecordingOutbox};
 use uuid::Uuid;
 
 use super::messages::{

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use diator::prelude::*;
 use diator::{BoxFuture, CascadeLimit};
-use diator_tests::{Ending, Journal, yields};
+use diator_testkit::yields;
+use diator_tests::{Ending, Journal};
 
 use super::messages::{Act, Happened, Unheard, act, announced, done, happened, happened_then, settled};
 use super::world::{Way, World, every_way};

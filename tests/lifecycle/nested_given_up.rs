@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use diator::middleware::{Call, Handled, MessageInfo, Middleware, Next};
 use diator::prelude::*;
-use diator_tests::{Entry, Journal, drop_after, yields};
+use diator_testkit::{drop_after, yields};
+use diator_tests::{Entry, Journal};
 
 use super::messages::{Act, act, announced, happened, settled};
 use super::nested::{assert_swallowed, failing};

@@ -4,7 +4,8 @@ use diator::SendError;
 use diator::broker::PublishErrorKind;
 use diator::container::CommitOutcome;
 use diator::middleware::{Call, Handled, Middleware, Next};
-use diator_tests::{Ending, Entry, Pace, yields};
+use diator_testkit::yields;
+use diator_tests::{Ending, Entry, Pace};
 
 use super::messages::{Act, Booked, KeepBooks, act, announced, done, happened, happened_then, settled, settled_then};
 use super::world::{Way, World, every_way};

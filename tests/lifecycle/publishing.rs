@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use diator::broker::{MessageBroker, OutboundMessage, PublishError, PublishErrorKind};
 use diator::{DeliveryFailure, SendError, Undelivered};
-use diator_tests::{Ending, at_once, drop_after};
+use diator_testkit::drop_after;
+use diator_tests::{Ending, at_once};
 
 use super::messages::{Act, Settled, act, announced, done, refuse, replicated, settled, settled_then};
 use super::world::{Sent, Way, World, every_way};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use diator::broker::PublishErrorKind;
 use diator::container::CommitOutcome;
 use diator::{HandlerFailure, Mediator, ReceiveError, Received, SendError};
-use diator_tests::{Ending, Entry, Pace, drop_after};
+use diator_testkit::drop_after;
+use diator_tests::{Ending, Entry, Pace};
 
 use super::world::{Conduct, World, room_changed, seat_taken};
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diator::SendError;
-use diator_tests::{Ending, Pace, drop_after, eventually};
+use diator_testkit::drop_after;
+use diator_tests::{Ending, Pace, eventually};
 use tokio::task::JoinSet;
 
 use super::world::{Conduct, Gate, Sent, World, work};

@@ -99,7 +99,7 @@ async fn what_a_running_message_sends_is_not_refused() {
 async fn a_shutdown_that_was_dropped_still_refuses() {
     let (world, gate) = (World::new(), Gate::closed());
     let running = world.spawn("running", &gate, Conduct::Succeed).await;
-    let waiting = diator_tests::drop_after(3, world.mediator.shutdown(Duration::from_secs(60))).await;
+    let waiting = diator_testkit::drop_after(3, world.mediator.shutdown(Duration::from_secs(60))).await;
     assert!(waiting.is_none(), "a message is running");
     let sent = world.mediator.send(work("next", &gate, Conduct::Succeed)).await;
     assert!(matches!(sent, Err(SendError::ShuttingDown)), "{sent:?}");

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use diator_tests::{Ending, Pace, drop_after};
+use diator_testkit::drop_after;
+use diator_tests::{Ending, Pace};
 
 use super::world::{Conduct, Gate, Work, World, work};
 

@@ -125,7 +125,7 @@ impl World {
     pub(crate) async fn spawn(&self, label: &str, gate: &Gate, conduct: Conduct) -> tokio::task::JoinHandle<Sent> {
         let (mediator, work) = (self.mediator.clone(), work(label, gate, conduct));
         let task = tokio::spawn(async move { mediator.send(work).await });
-        diator_tests::yields(10).await;
+        diator_testkit::yields(10).await;
         task
     }
 
@@ -133,7 +133,7 @@ impl World {
     pub(crate) async fn spawn_shutdown(&self) -> tokio::task::JoinHandle<diator::ShutdownReport> {
         let mediator = self.mediator.clone();
         let task = tokio::spawn(async move { mediator.shutdown(Duration::from_secs(60 * 60)).await });
-        diator_tests::yields(10).await;
+        diator_testkit::yields(10).await;
         task
     }
 }

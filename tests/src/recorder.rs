@@ -7,9 +7,9 @@ use diator::container::{
     Closing, CommitError, CommitOutcome, Container, DependencyKey, Lifetime, Opening, Outcome, Place, Resolving, Scope,
 };
 use diator::{BoxError, Meta};
+use diator_testkit::yields;
 
 use crate::journal::{Ending, Entry, Journal, ScopeId};
-use crate::polling::yields;
 
 /// A container that writes into a [`Journal`] what is asked of it, and fails or takes its time as it is told.
 ///

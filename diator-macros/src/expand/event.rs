@@ -37,7 +37,8 @@ fn expand(event: &Event) -> TokenStream {
     let optional = optional_items(&root, arguments);
     let marks = mark::marks(&root, &arguments.marks);
     let key = arguments.key.as_ref().map(|key| key_items(event, key));
-    let submitted = event.generics.params.is_empty().then(|| submit(&root, ident));
+    let is_registered = event.generics.params.is_empty() && arguments.unregistered.is_none();
+    let submitted = is_registered.then(|| submit(&root, ident));
     quote! {
         const _: () = {
             #[automatically_derived]

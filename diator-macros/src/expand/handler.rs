@@ -59,6 +59,13 @@ fn expand(handler: &Handler) -> TokenStream {
     let of_requests = handlings.iter().map(Handling::descriptor);
     let of_events = handler.events().map(|(event, arguments)| event_descriptor(&root, event, arguments));
     let location = expand::location(&root, &handler.ident);
+    let submitted = handler.unregistered().is_none().then(|| {
+        quote! {
+            #root::__private::inventory::submit! {
+                #root::__private::HandlerSet(<#ident as #root::__private::Registered>::DESCRIPTORS)
+            }
+        }
+    });
     quote! {
         const _: () = {
             #inject
@@ -69,9 +76,7 @@ fn expand(handler: &Handler) -> TokenStream {
                 const DESCRIPTORS: &'static [#root::__private::HandlerDescriptor] =
                     &[#(#of_requests,)* #(#of_events,)*];
             }
-            #root::__private::inventory::submit! {
-                #root::__private::HandlerSet(<#ident as #root::__private::Registered>::DESCRIPTORS)
-            }
+            #submitted
         };
     }
 }

@@ -25,7 +25,8 @@ fn expand(request: &Request) -> TokenStream {
     let implemented = implement(&root, request);
     let sent_from = sent_from(&root, request);
     let ident = &request.ident;
-    let submitted = request.generics.params.is_empty().then(|| {
+    let is_registered = request.generics.params.is_empty() && request.arguments.unregistered.is_none();
+    let submitted = is_registered.then(|| {
         let location = expand::location(&root, ident);
         quote! {
             #root::__private::inventory::submit! {

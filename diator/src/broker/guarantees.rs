@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// What a broker promises beyond the contract that every broker keeps.
 ///
-/// Each driver states its own. The conformance suite checks what is stated here and leaves out what is not; a
-/// program may ask before it relies on one. Start from [`none`](Self::none) and add.
+/// Each driver states its own. The conformance suite, `diator_testkit::broker`, checks what is stated here and leaves out
+/// what is not; a program may ask before it relies on one. Start from [`none`](Self::none) and add.
 ///
 /// # Units
 ///

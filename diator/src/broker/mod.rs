@@ -1,17 +1,11 @@
 //! The message-broker contract, the forms messages take on the wire, and the in-memory broker.
 
 mod accept;
-#[cfg(feature = "azure")]
-#[cfg_attr(docsrs, doc(cfg(feature = "azure")))]
-pub mod azure;
 mod error;
 mod format;
 mod guarantees;
 mod in_memory;
 mod message;
-#[cfg(feature = "redis")]
-#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub mod redis;
 mod retrying;
 mod routing;
 mod turns;
@@ -36,9 +30,11 @@ pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
 
 /// Takes messages to where other processes read them.
 ///
-/// One implementation per broker. The mediator hands it the notification and ECST events of a message whose
-/// work is committed; it knows nothing of handlers. For tests, and for a program that nobody listens to, there
-/// is [`InMemoryBroker`].
+/// One implementation per broker, in a package of its own such as `diator-redis`. The mediator hands it the notification
+/// and ECST events of a message whose work is committed; it knows nothing of handlers. For tests, and for a program that
+/// nobody listens to, there is [`InMemoryBroker`].
+///
+/// An implementation must pass the conformance suite `diator_testkit::broker`: the package `diator-testkit` says how.
 ///
 /// # Guarantees
 ///

@@ -232,7 +232,8 @@ impl fmt::Debug for Closing {
 
 /// Gives handlers their dependencies.
 ///
-/// [`Services`] is the built-in one. Implement this to let handlers be resolved from another.
+/// [`Services`] is the built-in one. Implement this to let handlers be resolved from another. An implementation must pass
+/// the conformance suite `diator_testkit::container`: the package `diator-testkit` says how.
 ///
 /// # Guarantees
 ///

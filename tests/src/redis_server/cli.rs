@@ -1,10 +1,9 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use diator_testkit::broker::{Arrived, Listener};
 use tokio::sync::mpsc;
 use uuid::Uuid;
-
-use crate::broker::{Arrived, Listener};
 
 /// `redis-cli`, which shares no code with the driver.
 #[derive(Clone, Copy, Debug)]

@@ -1,23 +1,20 @@
 use std::fs::{create_dir_all, remove_dir_all, write};
-use std::io::{BufRead, BufReader, Lines};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::process::Command;
 
+use diator_testkit::ServerProcess;
+use diator_testkit::broker::{Login, Server};
 use uuid::Uuid;
 
 use super::RedisCli;
-use crate::broker::{Login, Server};
 
 /// A Redis server on a free port of the loopback interface, which ends with this value.
 ///
 /// Besides the user that needs no password it has `app`, who may do anything, and `reader`, who may not publish.
 #[derive(Debug)]
 pub struct RedisServer {
-    directory: PathBuf,
-    port: u16,
-    process: Mutex<Option<Child>>,
+    process: ServerProcess,
+    directory: Directory,
 }
 
 const PASSWORD: &str = "c0rrect-s3cret";
@@ -29,62 +26,23 @@ impl RedisServer {
     ///
     /// # Panics
     ///
-    /// If `redis-server` is not installed or does not start.
+    /// If `redis-server` is not installed (`scripts/install-servers` does that) or does not start.
     #[must_use]
     pub fn start(settings: &[&str]) -> Self {
-        let directory = std::env::temp_dir().join(format!("diator-redis-{}", Uuid::now_v7()));
-        create_dir_all(&directory).expect("the directory for temporary files can be written");
-        let mut server = Self { directory, port: 0, process: Mutex::default() };
-        // Another program may take the port between the look and the start.
-        for _ in 0..20 {
-            server.port = free_port();
-            server.configure(settings);
-            if let Ok(process) = server.launch() {
-                server.process = Mutex::new(Some(process));
-                return server;
-            }
-        }
-        panic!("redis-server does not start: {}", server.launch().expect_err("it failed before"));
-    }
-
-    fn configure(&self, settings: &[&str]) {
-        let (port, directory, settings) = (self.port, self.directory.display(), settings.join("\n"));
-        let socket = self.socket();
-        let socket = socket.display();
-        let text = format!(
-            "bind 127.0.0.1\nport {port}\nunixsocket {socket}\ndir {directory}\nsave \"\"\n{USERS}{settings}\n"
-        );
-        write(self.configuration(), text).expect("its directory can be written");
-    }
-
-    fn configuration(&self) -> PathBuf {
-        self.directory.join("redis.conf")
-    }
-
-    /// Starts the process, and waits until it takes connections, or says why not.
-    fn launch(&self) -> Result<Child, String> {
-        let command =
-            Command::new("redis-server").arg(self.configuration()).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-        let mut process =
-            command.unwrap_or_else(|error| panic!("redis-server is missing, run scripts/install-servers: {error}"));
-        let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
-        match until_ready(&mut lines) {
-            None => {
-                // It blocks once nobody reads.
-                std::thread::spawn(move || lines.for_each(drop));
-                Ok(process)
-            }
-            Some(log) => {
-                process.kill().and_then(|()| process.wait()).expect("it is ours");
-                Err(log)
-            }
-        }
+        let directory = Directory::new();
+        let (path, settings) = (directory.0.clone(), settings.join("\n"));
+        let process = ServerProcess::start("Ready to accept connections", move |port| {
+            let mut command = Command::new("redis-server");
+            command.arg(configure(&path, port, &settings));
+            command
+        });
+        Self { process, directory }
     }
 
     /// The URL for the user without a password.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://127.0.0.1:{}", self.port())
     }
 
     /// The URL for a user of the conformance suite.
@@ -95,102 +53,84 @@ impl RedisServer {
             Login::WrongPassword => ("app", Login::WRONG),
             Login::NotPermitted => ("reader", PASSWORD),
         };
-        format!("redis://{user}:{password}@127.0.0.1:{}", self.port)
+        format!("redis://{user}:{password}@127.0.0.1:{}", self.port())
     }
 
     /// The port it listens to.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.process.port()
     }
 
     /// The socket it listens to.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
-        self.directory.join("redis.sock")
+        socket(self.directory())
     }
 
     /// Where it keeps its files.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        &self.directory
+        &self.directory.0
     }
 
     /// Another client's eyes.
     #[must_use]
     pub fn cli(&self) -> RedisCli {
-        RedisCli::new(self.port)
-    }
-
-    fn process(&self) -> MutexGuard<'_, Option<Child>> {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.process().as_ref().expect("it runs").id().to_string();
-        let status = Command::new("kill").args([signal, &id]).status().expect("`kill` is there");
-        assert!(status.success(), "kill {signal} {id}: {status}");
-    }
-
-    fn end(&self) {
-        if let Some(mut process) = self.process().take() {
-            // SIGKILL, which ends a stopped process too.
-            process.kill().and_then(|()| process.wait()).expect("it is ours");
-        }
+        RedisCli::new(self.port())
     }
 }
 
-/// `None` once it takes connections, or its log if it ends before.
-fn until_ready(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
-    let mut log = String::new();
-    for line in lines.map_while(Result::ok) {
-        if line.contains("Ready to accept connections") {
-            return None;
-        }
-        log.push_str(&line);
-        log.push('\n');
-    }
-    Some(log)
+/// Writes the configuration file, and says where it is.
+fn configure(directory: &Path, port: u16, settings: &str) -> PathBuf {
+    let (file, socket) = (directory.join("redis.conf"), socket(directory));
+    let (directory, socket) = (directory.display(), socket.display());
+    let text =
+        format!("bind 127.0.0.1\nport {port}\nunixsocket {socket}\ndir {directory}\nsave \"\"\n{USERS}{settings}\n");
+    write(&file, text).expect("its directory can be written");
+    file
 }
 
-/// A port below those that the system gives to outgoing connections: one of these may not take it after a kill.
-fn free_port() -> u16 {
-    loop {
-        let port = 20_000
-            + u16::try_from(Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).as_u128() % 10_000)
-                .expect("it is small");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
+fn socket(directory: &Path) -> PathBuf {
+    directory.join("redis.sock")
+}
+
+/// A directory of the server's own, which goes with this value.
+#[derive(Debug)]
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("diator-redis-{}", Uuid::now_v7()));
+        create_dir_all(&path).expect("the directory for temporary files can be written");
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = remove_dir_all(&self.0);
     }
 }
 
 impl Server for RedisServer {
     fn kill(&self) {
-        self.end();
+        self.process.kill();
     }
 
     fn restart(&self) {
-        let process = self.launch().unwrap_or_else(|log| panic!("redis-server does not start again: {log}"));
-        *self.process() = Some(process);
+        self.process.restart();
     }
 
     fn pause(&self) {
-        self.signal("-STOP");
+        self.process.pause();
     }
 
     fn resume(&self) {
-        self.signal("-CONT");
+        self.process.resume();
     }
 
     fn permit(&self) {
         self.cli().run(&["ACL", "SETUSER", "reader", "+@all"]);
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        self.end();
-        let _ = remove_dir_all(&self.directory);
     }
 }

@@ -1,0 +1,412 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use redis::{Client, ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
+
+use super::wire::{PubSub, Streams, Wire};
+
+/// Which Redis server, what a message becomes there, and how long a call may take.
+///
+/// Nothing is checked until [`RedisBroker::new`](super::RedisBroker::new) checks everything at once. What only one of
+/// the modes has, only its configuration can say.
+///
+/// # Units
+///
+/// - `deadline`: how long a call may take, connecting included; 5 s by default, more than zero, at most 1 h.
+/// - `max_body`: bytes; 536,870,912 by default, which is what a Redis server takes as it comes
+///   (`proto-max-bulk-len`); more than zero.
+/// - `probe_after`: how long a connection may be silent before it is asked whether it still lives; 5 s by default; zero
+///   asks before each call.
+/// - `max_len`: messages in one stream; 1,000,000 by default, more than zero.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use diator::broker::MessageBroker;
+/// use diator_redis::{RedisBroker, RedisConfig};
+///
+/// let config = RedisConfig::streams("redis://127.0.0.1:6379").max_len(100_000).deadline(Duration::from_secs(2));
+/// assert!(RedisBroker::new(config)?.guarantees().retained);
+///
+/// let error = RedisBroker::new(RedisConfig::pub_sub("http://127.0.0.1").prefix("a*")).unwrap_err();
+/// assert_eq!(error.problems().len(), 2);
+/// # Ok::<(), diator_redis::InvalidRedisConfig>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a configuration does nothing until a broker has it"]
+pub struct RedisConfig<M> {
+    server: RedisServer,
+    deadline: Duration,
+    max_body: usize,
+    probe_after: Duration,
+    mode: M,
+}
+
+/// Where the server is: a URL, or a client that has been made already.
+///
+/// A URL is `redis://[user:password@]host[:port][/database]`, with TLS `rediss://…` (feature `tls`), or
+/// `unix:///path[?db=…&user=…&pass=…]`. A client can say more: certificates, TCP settings. Replies come in RESP2,
+/// whatever either says.
+#[derive(Clone)]
+pub struct RedisServer(Origin);
+
+#[derive(Clone)]
+enum Origin {
+    Url(String),
+    Client(Box<ConnectionInfo>),
+}
+
+impl From<&str> for RedisServer {
+    fn from(url: &str) -> Self {
+        Self(Origin::Url(url.to_owned()))
+    }
+}
+
+impl From<String> for RedisServer {
+    fn from(url: String) -> Self {
+        Self(Origin::Url(url))
+    }
+}
+
+impl From<Client> for RedisServer {
+    fn from(client: Client) -> Self {
+        Self(Origin::Client(Box::new(client.get_connection_info().clone())))
+    }
+}
+
+impl RedisConfig<PubSub> {
+    /// Publishes on one channel for each message, as the Python library does: nobody keeps a message, who is
+    /// subscribed gets it.
+    pub fn pub_sub(server: impl Into<RedisServer>) -> Self {
+        Self::with(server.into(), PubSub { prefix: "python_diator_channel".to_owned() })
+    }
+
+    /// What channels begin with, where the event has no topic; `python_diator_channel` by default.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.mode.prefix = prefix.into();
+        self
+    }
+}
+
+impl RedisConfig<Streams> {
+    /// Adds messages to streams, where consumer groups find them.
+    pub fn streams(server: impl Into<RedisServer>) -> Self {
+        let default = "diator:events".to_owned();
+        Self::with(server.into(), Streams { default, max_len: Some(1_000_000), durable: false })
+    }
+
+    /// The stream of messages whose event has no topic; `diator:events` by default.
+    pub fn stream(mut self, name: impl Into<String>) -> Self {
+        self.mode.default = name.into();
+        self
+    }
+
+    /// Drops the oldest messages of a stream once it has about so many more, whether or not somebody read them.
+    pub fn max_len(mut self, messages: usize) -> Self {
+        self.mode.max_len = Some(messages);
+        self
+    }
+
+    /// Drops no message; to trim the streams is the business of others.
+    pub fn untrimmed(mut self) -> Self {
+        self.mode.max_len = None;
+        self
+    }
+
+    /// Says that the server writes each message to its disk before it answers: `appendonly yes` and
+    /// `appendfsync always`.
+    ///
+    /// The broker then promises [durability](diator::broker::Guarantees::durable), and asks each server it connects to
+    /// for those settings: one that has others gets no message. One that does not let itself be asked is believed.
+    pub fn durable(mut self) -> Self {
+        self.mode.durable = true;
+        self
+    }
+}
+
+#[allow(private_bounds, reason = "the modes are `PubSub` and `Streams`")]
+impl<M: Into<Wire> + Clone> RedisConfig<M> {
+    fn with(server: RedisServer, mode: M) -> Self {
+        Self {
+            server,
+            deadline: Duration::from_secs(5),
+            max_body: 512 * 1024 * 1024,
+            probe_after: Duration::from_secs(5),
+            mode,
+        }
+    }
+
+    /// Bounds each call, connecting and reconnecting included.
+    pub fn deadline(mut self, time: Duration) -> Self {
+        self.deadline = time;
+        self
+    }
+
+    /// Refuses larger bodies before they are sent: the server would close the connection, and other messages with it.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// Asks a connection that was silent for so long whether it still lives, before a message is given to it.
+    ///
+    /// So a server that was restarted meanwhile costs a message nothing: it goes out over a new connection.
+    pub fn probe_after(mut self, silence: Duration) -> Self {
+        self.probe_after = silence;
+        self
+    }
+
+    pub(super) fn check(self) -> Result<Checked, InvalidRedisConfig> {
+        let mut problems = Vec::new();
+        let server = self.server.check(&mut problems);
+        let wire = self.mode.into();
+        problems.extend(wire.problems());
+        if self.deadline.is_zero() || self.deadline > Duration::from_secs(3600) {
+            problems.push(format!("the deadline must be more than zero and at most 1h, and is {:?}", self.deadline));
+        }
+        if self.max_body == 0 {
+            problems.push("the largest body must have more than 0 bytes".to_owned());
+        }
+        match server {
+            Some(server) if problems.is_empty() => Ok(Checked {
+                server,
+                deadline: self.deadline,
+                max_body: self.max_body,
+                probe_after: self.probe_after,
+                wire,
+            }),
+            _ => Err(InvalidRedisConfig { problems }),
+        }
+    }
+}
+
+/// What a broker works with.
+pub(super) struct Checked {
+    pub(super) server: Server,
+    pub(super) deadline: Duration,
+    pub(super) max_body: usize,
+    pub(super) probe_after: Duration,
+    pub(super) wire: Wire,
+}
+
+/// A client that connects without logging in, and what the login says.
+pub(super) struct Server {
+    pub(super) address: String,
+    pub(super) client: Client,
+    pub(super) login: RedisConnectionInfo,
+}
+
+impl RedisServer {
+    fn check(self, problems: &mut Vec<String>) -> Option<Server> {
+        let info = match self.0 {
+            Origin::Client(info) => Ok(*info),
+            Origin::Url(url) => read(&url),
+        };
+        let info = info.map_err(|problem| problems.push(problem)).ok()?;
+        problems.extend(problem_of_address(info.addr()).map(str::to_owned));
+        let login = info.redis_settings().clone();
+        if login.db() < 0 {
+            problems.push("the number of the database must not be negative".to_owned());
+        }
+        #[cfg(feature = "tls")]
+        super::tls::prepare();
+        // The login is ours, because the client's does not tell a wrong password from a server that is full.
+        let bare = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
+        let address = info.addr().to_string();
+        let client = Client::open(info.set_redis_settings(bare)).map_err(|error| problems.push(error.to_string()));
+        Some(Server { address, client: client.ok()?, login })
+    }
+}
+
+/// Reads a URL; what is said of a bad one repeats nothing of it, since parts that were mixed up may be the password.
+fn read(url: &str) -> Result<ConnectionInfo, String> {
+    const SCHEMES: [&str; 7] = ["redis", "rediss", "valkey", "valkeys", "unix", "redis+unix", "valkey+unix"];
+    let Some((scheme, _)) = url.split_once("://") else {
+        return Err("the url has no scheme: begin with `redis://`".to_owned());
+    };
+    if !SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
+        return Err("the scheme of the url is not supported: use `redis://`, `rediss://` or `unix://`".to_owned());
+    }
+    let parsed = redis::parse_redis_url(url).ok_or("the url cannot be read: a password needs `%` escapes")?;
+    let known: &[&str] = if scheme.to_ascii_lowercase().ends_with("unix") { &["db", "user", "pass"] } else { &[] };
+    let mut names = parsed.query_pairs().map(|(name, _)| name);
+    // The client passes over what it does not know.
+    if names.any(|name| name != "protocol" && !known.contains(&&*name)) || parsed.fragment().is_some() {
+        return Err("the url ends in something that means nothing here: only a socket has parameters".to_owned());
+    }
+    url.parse::<ConnectionInfo>().map_err(|error| {
+        let text = error.to_string();
+        format!("the url cannot be used: {}", text.split(" - ").next().unwrap_or_default())
+    })
+}
+
+fn problem_of_address(address: &ConnectionAddr) -> Option<&'static str> {
+    match address {
+        ConnectionAddr::Tcp(_, 0) | ConnectionAddr::TcpTls { port: 0, .. } => Some("the port must not be 0"),
+        ConnectionAddr::TcpTls { .. } if cfg!(not(feature = "tls")) => {
+            Some("tls needs the feature `tls` of `diator-redis`")
+        }
+        ConnectionAddr::TcpTls { insecure: true, .. } => Some("tls without checking the server is not supported"),
+        address if !address.is_supported() => Some("this platform does not support such an address"),
+        _ => None,
+    }
+}
+
+impl<M: fmt::Debug> fmt::Debug for RedisConfig<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisConfig")
+            .field("server", &self.server)
+            .field("deadline", &self.deadline)
+            .field("max_body", &self.max_body)
+            .field("probe_after", &self.probe_after)
+            .field("mode", &self.mode)
+            .finish()
+    }
+}
+
+impl fmt::Debug for RedisServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            // Whatever was taken for a URL may hold a password.
+            Origin::Url(_) => f.write_str("RedisServer(url)"),
+            Origin::Client(server) => write!(f, "RedisServer({})", server.addr()),
+        }
+    }
+}
+
+/// Everything that is wrong with a [`RedisConfig`], in one report; it repeats no part of the URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidRedisConfig {
+    problems: Vec<String>,
+}
+
+impl InvalidRedisConfig {
+    /// What is wrong, one text for each problem.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for InvalidRedisConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "redis configuration is invalid: {}", self.problems.join("; "))
+    }
+}
+
+impl Error for InvalidRedisConfig {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RedisBroker;
+
+    fn problems(url: &str) -> Vec<String> {
+        RedisBroker::new(RedisConfig::pub_sub(url)).err().map_or_else(Vec::new, |error| error.problems)
+    }
+
+    fn login(url: &str) -> (String, Option<String>, Option<String>, i64) {
+        let server = RedisServer::from(url).check(&mut Vec::new()).expect("it is a url");
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        (server.address, owned(server.login.username()), owned(server.login.password()), server.login.db())
+    }
+
+    #[test]
+    fn urls_are_read() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(login("redis://localhost"), ("localhost:6379".to_owned(), None, None, 0));
+        let all = login("valkey://us%20er:p%40ss@[::1]:7000/3?protocol=resp3");
+        assert_eq!(all, ("::1:7000".to_owned(), text("us er"), text("p@ss"), 3));
+        assert_eq!(login("redis://:secret@10.0.0.1/0").2, text("secret"));
+        let socket = login("unix:///run/redis.sock?db=2&user=u&pass=p");
+        assert_eq!(socket, ("/run/redis.sock".to_owned(), text("u"), text("p"), 2));
+    }
+
+    #[test]
+    fn a_client_brings_its_login() {
+        let client = Client::open("redis://user:secret@localhost:7000/4").expect("it is a url");
+        let config = RedisConfig::streams(client);
+        assert!(!format!("{config:?}").contains("secret"), "{config:?}");
+        let server = config.server.check(&mut Vec::new()).expect("it is right");
+        assert_eq!((server.login.password(), server.login.db()), (Some("secret"), 4));
+        assert_eq!(server.client.get_connection_info().redis_settings().password(), None);
+    }
+
+    #[test]
+    fn bad_urls_are_told_apart() {
+        let cases = [
+            ("", "the url has no scheme"),
+            ("localhost:6379", "the url has no scheme"),
+            ("http://localhost", "the scheme of the url is not supported"),
+            ("amqp://localhost", "the scheme of the url is not supported"),
+            ("redis://", "the url cannot be used: Missing hostname"),
+            ("redis://user:pass:word@host:x", "the url cannot be read"),
+            ("redis://localhost/one", "the url cannot be used: Invalid database number"),
+            ("redis://localhost/-1", "the number of the database must not be negative"),
+            ("redis://localhost:0", "the port must not be 0"),
+            ("redis://0.0.0.0", "the url cannot be used: Cannot connect to a wildcard address"),
+            ("redis://localhost?db=1", "the url ends in something that means nothing"),
+            ("redis://localhost#insecure", "the url ends in something that means nothing"),
+            ("redis://localhost?protocol=9", "the url cannot be used: Invalid protocol version"),
+            ("unix://run/redis.sock", "the url cannot be used"),
+        ];
+        for (url, problem) in cases {
+            let found = problems(url);
+            assert!(found.len() == 1 && found[0].starts_with(problem), "{url}: {found:?}");
+        }
+        assert_eq!(problems("redis://localhost"), [""; 0]);
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn tls_needs_its_feature() {
+        assert!(problems("rediss://localhost")[0].contains("TLS"), "{:?}", problems("rediss://localhost"));
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn tls_is_checked_and_has_a_crypto_provider() {
+        assert_eq!(problems("rediss://localhost"), [""; 0]);
+        assert!(rustls::crypto::CryptoProvider::get_default().is_some());
+        assert_eq!(problems("rediss://localhost#insecure").len(), 1);
+        let insecure = Client::open("rediss://localhost#insecure").expect("the client takes it");
+        let error = RedisBroker::new(RedisConfig::pub_sub(insecure)).expect_err("we do not");
+        assert_eq!(error.problems, ["tls without checking the server is not supported"]);
+    }
+
+    #[test]
+    fn every_problem_is_listed() {
+        let config = RedisConfig::streams("nowhere").stream("a b").max_len(0).deadline(Duration::ZERO).max_body(0);
+        let error = RedisBroker::new(config).expect_err("it is wrong throughout");
+        assert_eq!(error.problems().len(), 5, "{error}");
+        assert!(error.to_string().starts_with("redis configuration is invalid: the url has no scheme"), "{error}");
+        let long = RedisConfig::pub_sub("redis://localhost").deadline(Duration::from_secs(3601)).prefix("");
+        assert_eq!(RedisBroker::new(long).expect_err("too long").problems().len(), 2);
+    }
+
+    #[test]
+    fn no_text_repeats_a_password() {
+        for url in [
+            "sup3rsecret",
+            "sup3rsecret://host",
+            "http://user:sup3rsecret@host",
+            "redis://user:sup3rsecret",
+            "redis://user:sup3rsecret@",
+            "redis://:sup3rsecret@host:port",
+            "redis://:sup3rsecret@host/sup3rsecret",
+            "redis://host?pass=sup3rsecret",
+            "redis://host?protocol=sup3rsecret",
+            "unix://sup3rsecret",
+        ] {
+            let config = RedisConfig::pub_sub(url);
+            assert!(!format!("{config:?}").contains("sup3rsecret"), "{config:?}");
+            let error = RedisBroker::new(config).expect_err(url);
+            assert!(!format!("{error} {error:?}").contains("sup3rsecret"), "{error}");
+        }
+        let broker = RedisBroker::new(RedisConfig::pub_sub("redis://user:sup3rsecret@host")).expect("it is right");
+        let shown = format!("{broker:?}");
+        assert!(shown.contains("host:6379") && !shown.contains("sup3rsecret"), "{shown}");
+    }
+}

@@ -1,0 +1,153 @@
+//! What a reply, or the lack of one, means for the message.
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{ErrorKind, RedisError, ServerError};
+
+use diator::broker::{PublishError, PublishErrorKind};
+
+/// Why there is no reply; one reason serves for all messages of a pipeline.
+#[derive(Clone, Debug)]
+pub(super) enum Failure {
+    /// The deadline passed before anything was sent.
+    NotSent(Duration),
+    /// The server could not be reached, or refused the login; nothing was sent.
+    Unreachable(RedisError),
+    /// The server does not keep messages as it was said to; nothing was sent.
+    NotDurable,
+    /// The deadline passed before there was a reply.
+    NoReply(Duration),
+    /// The connection broke before there was a reply.
+    Lost(RedisError),
+}
+
+impl Failure {
+    /// The error for one message; `server` is its address.
+    pub(super) fn at(&self, server: &str) -> PublishError {
+        match self {
+            Self::NotSent(time) => {
+                PublishError::transient(format!("the message could not be sent to redis at {server} within {time:?}"))
+            }
+            Self::Unreachable(error) => unreachable(error.clone(), server),
+            Self::NotDurable => PublishError::fatal(format!(
+                "redis at {server} does not write each message to disk: it needs `appendonly yes` and `appendfsync always`"
+            )),
+            Self::NoReply(time) => PublishError::ambiguous(format!("redis at {server} did not answer within {time:?}")),
+            Self::Lost(error) => {
+                PublishError::ambiguous(format!("the connection to redis at {server} broke")).with_source(error.clone())
+            }
+        }
+    }
+}
+
+fn unreachable(error: RedisError, server: &str) -> PublishError {
+    if let Ok(refusal) = ServerError::try_from(error.clone()) {
+        return refused(refusal);
+    }
+    let kind = match error.kind() {
+        // Something answered that is no Redis, or whose certificate is not to be trusted.
+        _ if is_distrust(&error) => PublishErrorKind::Fatal,
+        ErrorKind::Client | ErrorKind::InvalidClientConfig => PublishErrorKind::Fatal,
+        _ => PublishErrorKind::Transient { retry_after: None },
+    };
+    PublishError::new(kind, format!("redis at {server} could not be reached")).with_source(error)
+}
+
+fn is_distrust(error: &RedisError) -> bool {
+    // The client keeps its sources in an `Arc`, and shows that.
+    let source = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+    let source = source.and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
+}
+
+/// The server's own no: the command was not carried out.
+pub(super) fn refused(error: ServerError) -> PublishError {
+    let code = error.code().to_owned();
+    let details = error.details().unwrap_or_default();
+    let (kind, text) = match &*code {
+        "LOADING" | "BUSY" | "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "OOM" | "MISCONF"
+        | "NOREPLICAS" => (PublishErrorKind::Transient { retry_after: None }, "redis cannot take the message now"),
+        // It has no code of its own.
+        "ERR" if details.contains("max number of clients") => {
+            (PublishErrorKind::Transient { retry_after: None }, "redis has too many connections")
+        }
+        "NOAUTH" | "WRONGPASS" => (PublishErrorKind::Fatal, "redis refused the login"),
+        "NOPERM" => (PublishErrorKind::Fatal, "redis does not permit the user to publish"),
+        _ => (PublishErrorKind::Fatal, "redis refused the message"),
+    };
+    PublishError::new(kind, text).with_code(code).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::{Value, parse_redis_value};
+
+    use super::*;
+
+    const TRANSIENT: PublishErrorKind = PublishErrorKind::Transient { retry_after: None };
+
+    fn answer(line: &str) -> PublishError {
+        match parse_redis_value(format!("-{line}\r\n").as_bytes()) {
+            Ok(Value::ServerError(error)) => refused(error),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_code_has_its_kind() {
+        for line in [
+            "LOADING Redis is loading the dataset in memory",
+            "BUSY Redis is busy running a script.",
+            "READONLY You can't write against a read only replica.",
+            "MASTERDOWN Link with MASTER is down",
+            "CLUSTERDOWN Hash slot not served",
+            "TRYAGAIN Multiple keys request during rehashing of slot",
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "MISCONF Redis is configured to save RDB snapshots",
+            "NOREPLICAS Not enough good replicas to write.",
+            "ERR max number of clients reached",
+        ] {
+            assert_eq!(answer(line).kind(), TRANSIENT, "{line}");
+        }
+        for line in [
+            "NOAUTH Authentication required.",
+            "WRONGPASS invalid username-password pair or user is disabled.",
+            "NOPERM this user has no permissions to run the 'publish' command",
+            "WRONGTYPE Operation against a key holding the wrong kind of value",
+            "MOVED 3999 127.0.0.1:6381",
+            "ERR unknown command 'XADD'",
+            "SOMETHING new",
+        ] {
+            assert_eq!(answer(line).kind(), PublishErrorKind::Fatal, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_code_is_redis_own_and_the_source_has_its_words() {
+        let error = answer("OOM command not allowed");
+        assert_eq!(error.to_string(), "redis cannot take the message now (OOM)");
+        assert!(error.source().is_some_and(|source| source.to_string().contains("command not allowed")));
+        assert_eq!(answer("NOPERM no").to_string(), "redis does not permit the user to publish (NOPERM)");
+        assert_eq!(answer("NOAUTH no").code(), Some("NOAUTH"));
+    }
+
+    #[test]
+    fn what_was_not_sent_is_transient_and_what_was_lost_ambiguous() {
+        let second = Duration::from_secs(1);
+        let io = |kind| RedisError::from(io::Error::from(kind));
+        let kind = |failure: Failure| failure.at("host:1").kind();
+        assert_eq!(kind(Failure::NotSent(second)), TRANSIENT);
+        assert_eq!(kind(Failure::NoReply(second)), PublishErrorKind::Ambiguous);
+        for error in [io::ErrorKind::ConnectionRefused, io::ErrorKind::TimedOut, io::ErrorKind::BrokenPipe] {
+            assert_eq!(kind(Failure::Unreachable(io(error))), TRANSIENT);
+            assert_eq!(kind(Failure::Lost(io(error))), PublishErrorKind::Ambiguous);
+        }
+        assert_eq!(kind(Failure::Unreachable(io(io::ErrorKind::InvalidData))), PublishErrorKind::Fatal);
+        assert_eq!(kind(Failure::NotDurable), PublishErrorKind::Fatal);
+        let text = Failure::NoReply(second).at("host:1").to_string();
+        assert_eq!(text, "redis at host:1 did not answer within 1s");
+    }
+}

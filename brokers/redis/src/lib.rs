@@ -1,0 +1,215 @@
+//! Redis for [`diator`]: Pub/Sub in the Python library's channel scheme, and Streams for messages that are kept.
+//!
+//! ```no_run
+//! use diator::prelude::*;
+//! use diator_redis::{RedisBroker, RedisConfig};
+//! use serde::Serialize;
+//!
+//! # #[derive(Debug, Command)]
+//! # struct JoinMeeting { user_id: u64 }
+//! #[derive(Debug, Serialize, NotificationEvent)]
+//! struct UserJoined { user_id: u64 }
+//!
+//! # #[request_handler(JoinMeeting)]
+//! # struct JoinMeetingHandler;
+//! # impl RequestHandler<JoinMeeting> for JoinMeetingHandler {
+//! async fn handle(&self, command: JoinMeeting, cx: &mut RequestContext<'_, JoinMeeting>) -> Result<(), BoxError> {
+//!     cx.emit(UserJoined { user_id: command.user_id });
+//!     Ok(())
+//! }
+//! # }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let broker = RedisBroker::new(RedisConfig::streams("redis://127.0.0.1:6379"))?;
+//! broker.ping().await?;
+//! let mediator = Mediator::from_registry().broker(broker).build()?;
+//! mediator.send(JoinMeeting { user_id: 7 }).await?; // the stream `diator:events` has the event
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`RedisBroker`] says what a message becomes, what is promised, and which error means what; [`RedisConfig`] has the
+//! settings. With the feature `tls` a URL may be `rediss://…`, over rustls and ring.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+mod batch;
+mod config;
+mod connection;
+mod error;
+#[cfg(feature = "tls")]
+mod tls;
+mod wire;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use diator::broker::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
+/// The Redis client, whose [`Client`](redis::Client) a configuration takes in place of a URL.
+pub use redis as client;
+use redis::{Cmd, Value, cmd};
+
+use self::batch::Batch;
+pub use self::config::{InvalidRedisConfig, RedisConfig, RedisServer};
+use self::connection::{Link, Span};
+use self::error::{Failure, refused};
+use self::wire::Wire;
+pub use self::wire::{PubSub, Streams};
+
+/// Publishes to a Redis server, on Pub/Sub channels or to streams.
+///
+/// | | [Pub/Sub](RedisConfig::pub_sub) | [Streams](RedisConfig::streams) |
+/// |---|---|---|
+/// | command | `PUBLISH` | `XADD … MAXLEN ~ n` |
+/// | where to | `<prefix>:<message type>:<message id>` | the stream |
+/// | an event's topic | takes the place of the prefix | is the name of the stream |
+/// | what travels | the body | the fields `id`, `type`, `name`, `content_type`, `correlation_id`, `causation_id`, `key`, `traceparent` and `body`; those that a message lacks are left out |
+/// | who gets it | subscribers that listen at that moment | consumers, whenever they come, until it is trimmed |
+/// | receipt | [`Sent`](Receipt::Sent) | [`Accepted`](Receipt::Accepted), or [`Persisted`](Receipt::Persisted) with the stream id where the server is [durable](RedisConfig::durable) |
+///
+/// With Pub/Sub, a key travels only in a format that writes it: `CloudEvents` do, the Python library's does not.
+///
+/// # Guarantees
+///
+/// - All calls share one connection, which is made when it is first needed, and anew when it broke or was silent for
+///   too long. Nothing has to be restarted, whatever happened to the server.
+/// - A batch goes out as one pipeline, or as several one after the other: 1,000 messages and 4 MiB each.
+/// - One message is never sent twice by one call.
+/// - One server, not a cluster: a server that answers `MOVED` refuses the message for good.
+///
+/// # Errors
+///
+/// The [`code`](PublishError::code) is the one that Redis gave, the source has its words.
+/// - Transient: not connected by the deadline, or refused for now: `LOADING`, `BUSY`, `READONLY`, `MASTERDOWN`,
+///   `CLUSTERDOWN`, `TRYAGAIN`, `OOM`, `MISCONF`, `NOREPLICAS`, too many connections.
+/// - Ambiguous: no reply by the deadline; the connection broke before the reply; a reply that makes no sense.
+/// - Fatal: everything else that Redis refuses, such as `NOAUTH`, `WRONGPASS`, `NOPERM` and `WRONGTYPE`; a body that
+///   is too large; a topic with blanks or with characters of patterns; a TLS certificate that is not to be trusted; a
+///   server that is not as [durable](RedisConfig::durable) as it was said to be.
+///
+/// # Panics
+///
+/// Outside a tokio runtime with I/O and time.
+///
+/// # Example
+///
+/// ```no_run
+/// use diator_redis::{RedisBroker, RedisConfig};
+/// use diator::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let broker = RedisBroker::new(RedisConfig::pub_sub("redis://127.0.0.1:6379").prefix("meetings"))?;
+/// let mediator = Mediator::from_registry().broker(broker).build()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct RedisBroker {
+    link: Link,
+    wire: Wire,
+    deadline: Duration,
+    max_body: usize,
+}
+
+impl RedisBroker {
+    /// Checks the configuration; it connects when the first message is published, or with [`ping`](Self::ping).
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, in one report.
+    #[allow(private_bounds, reason = "the modes are `PubSub` and `Streams`")]
+    pub fn new<M: Into<Wire> + Clone>(config: RedisConfig<M>) -> Result<Self, InvalidRedisConfig> {
+        let config = config.check()?;
+        let link = Link::new(config.server, config.wire.durable(), config.probe_after);
+        Ok(Self { link, wire: config.wire, deadline: config.deadline, max_body: config.max_body })
+    }
+
+    /// Connects, unless it is connected, and asks the server whether it is there.
+    ///
+    /// For a program that should rather not start than find out with its first message. Whether the user may publish
+    /// is not asked.
+    ///
+    /// # Errors
+    ///
+    /// As of [`publish`](MessageBroker::publish).
+    pub async fn ping(&self) -> Result<(), PublishError> {
+        match self.reply(&cmd("PING")).await? {
+            // Who may not even say `PING` is connected all the same.
+            Value::ServerError(error) if error.code() != "NOPERM" => Err(refused(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn command(&self, message: &OutboundMessage) -> Result<Cmd, PublishError> {
+        let (length, limit) = (message.body.len(), self.max_body);
+        if length > limit {
+            let name = message.name.escape_debug();
+            return Err(PublishError::fatal(format!(
+                "redis cannot take `{name}`: its body has {length} bytes, and {limit} is the limit"
+            )));
+        }
+        self.wire.command(message)
+    }
+
+    async fn reply(&self, command: &Cmd) -> Result<Value, PublishError> {
+        let call = Span::new(self.deadline);
+        let sent = async { self.link.ready(call).await?.command(call, command).await };
+        sent.await.map_err(|failure: Failure| self.error(&failure))
+    }
+
+    fn receipt(&self, reply: Value) -> Result<Receipt, PublishError> {
+        match reply {
+            Value::ServerError(error) => Err(refused(error)),
+            reply => self.wire.receipt(reply),
+        }
+    }
+
+    fn error(&self, failure: &Failure) -> PublishError {
+        failure.at(self.link.address())
+    }
+}
+
+#[async_trait]
+impl MessageBroker for RedisBroker {
+    async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {
+        let command = self.command(message)?;
+        self.receipt(self.reply(&command).await?)
+    }
+
+    async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
+        let call = Span::new(self.deadline);
+        let mut answers = Vec::with_capacity(messages.len());
+        while answers.len() < messages.len() {
+            let batch = Batch::of(self, &messages[answers.len()..]);
+            answers.extend(batch.publish(self, call).await);
+        }
+        answers
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        self.wire.guarantees().max_body(self.max_body)
+    }
+
+    fn accepts(&self, event: &EventRoute<'_>) -> Result<(), NotAccepted> {
+        self.wire.accepts(event)
+    }
+}
+
+impl fmt::Debug for RedisBroker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisBroker")
+            .field("server", &self.link.address())
+            .field("mode", &self.wire)
+            .field("deadline", &self.deadline)
+            .field("max_body", &self.max_body)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The README's program, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,93 @@
+use std::sync::Arc;
+
+use diator::MessageBroker;
+use diator::broker::Guarantees;
+use uuid::Uuid;
+
+/// A driver under test, with a server of its own if it has one.
+///
+/// The author of a driver implements it in a test file: the [module](super) has one. Each case starts one, and drops
+/// it at its end; the server must then end too.
+#[diator::async_trait]
+pub trait Driver: Send + Sync + Sized + 'static {
+    /// What the driver promises; the cases check no more, and no less.
+    const GUARANTEES: Guarantees;
+
+    /// Starts the server, empty; it must not share anything with the servers of cases that run at the same time.
+    async fn start() -> Self;
+
+    /// A broker that shares no connection with others.
+    ///
+    /// It need not connect before it publishes, and must not wait. A driver without a server may give everybody the
+    /// same broker. The deadline of its calls must be less than 20 seconds.
+    fn connect(&self, login: Login) -> Arc<dyn MessageBroker>;
+
+    /// Hears what is published from now on, and what was published before if that is kept.
+    ///
+    /// It must read with another client than the driver's, and must be listening when this returns.
+    async fn listen(&self) -> Box<dyn Listener>;
+
+    /// The server, for [`broker_faults!`](crate::broker_faults).
+    ///
+    /// # Panics
+    ///
+    /// As it stands here, always: the driver has no server.
+    fn server(&self) -> &dyn Server {
+        panic!("it has no server")
+    }
+}
+
+/// As whom to connect; a driver without logins may pass over it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// As a user who may publish.
+    Right,
+    /// With a password that is not that user's: [`Login::WRONG`].
+    WrongPassword,
+    /// As a user who may not publish.
+    NotPermitted,
+}
+
+impl Login {
+    /// What a wrong password is; no text may repeat it.
+    pub const WRONG: &'static str = "wr0ng-s3cret";
+}
+
+/// One who hears messages, in the order in which they arrive.
+#[diator::async_trait]
+pub trait Listener: Send {
+    /// Waits for the next one; `None` once the server is gone.
+    async fn next(&mut self) -> Option<Arrived>;
+}
+
+/// A message as a consumer sees it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Arrived {
+    /// Its id, from wherever the driver puts it.
+    pub id: Uuid,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Arrived {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = String::from_utf8_lossy(&self.body[..self.body.len().min(64)]);
+        write!(f, "{} ({} bytes: {shown:?})", self.id, self.body.len())
+    }
+}
+
+/// A server that can be made to misbehave.
+///
+/// [`ServerProcess`](crate::ServerProcess) does all but [`permit`](Self::permit) for a server that is a child process.
+pub trait Server: Send + Sync {
+    /// Ends it at once, without a chance to save anything.
+    fn kill(&self);
+    /// Starts it again, with what it saved.
+    fn restart(&self);
+    /// Stops it in the middle of whatever it does; its connections stay open.
+    fn pause(&self);
+    /// Lets it go on.
+    fn resume(&self);
+    /// Permits [`Login::NotPermitted`] to publish.
+    fn permit(&self);
+}

@@ -1,0 +1,273 @@
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use diator::container::{CommitError, Enlistment, Savepoints, UnitOfWork};
+use diator::{BoxError, Meta};
+
+/// Numbers what is built, and notes what becomes of it: a singleton.
+///
+/// Clones are the same probe.
+#[derive(Clone, Default)]
+pub struct Probe(Arc<State>);
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Probe")
+    }
+}
+
+#[derive(Default)]
+struct State {
+    built: AtomicUsize,
+    faulty: AtomicUsize,
+    notes: Mutex<Vec<String>>,
+}
+
+impl State {
+    fn notes(&self) -> MutexGuard<'_, Vec<String>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Probe {
+    pub(crate) fn number(&self) -> usize {
+        self.0.built.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// Notes something.
+    pub fn note(&self, note: impl Into<String>) {
+        self.0.notes().push(note.into());
+    }
+
+    /// What was noted since the last time: `write …` and what became of the unit of work, and `session dropped`.
+    #[must_use]
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.notes())
+    }
+
+    /// The next so many factories that can go wrong do.
+    pub(crate) fn spoil(&self, times: usize) {
+        self.0.faulty.store(times, Ordering::SeqCst);
+    }
+
+    fn is_spoilt(&self) -> bool {
+        self.0.faulty.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// A singleton.
+#[derive(Debug)]
+pub struct Config(usize);
+
+impl Config {
+    /// The next one.
+    #[must_use]
+    pub fn of(probe: &Probe) -> Self {
+        Self(probe.number())
+    }
+
+    /// Its number, which no other service has.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.0
+    }
+}
+
+/// A singleton behind a trait: a [`SystemClock`].
+pub trait Clock: Send + Sync {
+    /// Its number, which no other service has.
+    fn number(&self) -> usize;
+}
+
+/// The [`Clock`] of the suite.
+#[derive(Debug)]
+pub struct SystemClock(usize);
+
+impl SystemClock {
+    /// The next one.
+    #[must_use]
+    pub fn of(probe: &Probe) -> Self {
+        Self(probe.number())
+    }
+}
+
+impl Clock for SystemClock {
+    fn number(&self) -> usize {
+        self.0
+    }
+}
+
+/// A scoped service, whose end is noted.
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) number: usize,
+    pub(crate) meta: Arc<Meta>,
+    probe: Probe,
+}
+
+impl Session {
+    /// The next one, for the message with this `meta`.
+    #[must_use]
+    pub fn of(probe: &Probe, meta: Arc<Meta>) -> Self {
+        Self { number: probe.number(), meta, probe: probe.clone() }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.probe.note("session dropped");
+    }
+}
+
+/// A scoped service behind a trait, which needs another: an [`InSession`].
+pub trait Repository: Send + Sync {
+    /// The number of its [`Session`].
+    fn session(&self) -> usize;
+}
+
+/// The [`Repository`] of the suite.
+#[derive(Debug)]
+pub struct InSession(Arc<Session>);
+
+impl InSession {
+    /// One that has this session.
+    #[must_use]
+    pub fn of(session: Arc<Session>) -> Self {
+        Self(session)
+    }
+}
+
+impl Repository for InSession {
+    fn session(&self) -> usize {
+        self.0.number
+    }
+}
+
+/// A transient service.
+#[derive(Debug)]
+pub struct Stamp(usize);
+
+impl Stamp {
+    /// The next one.
+    #[must_use]
+    pub fn of(probe: &Probe) -> Self {
+        Self(probe.number())
+    }
+
+    /// Its number, which no other service has.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.0
+    }
+}
+
+/// A scoped service whose factory may fail.
+#[derive(Debug)]
+pub struct Failing;
+
+impl Failing {
+    /// What the factory answers.
+    ///
+    /// # Errors
+    ///
+    /// Where a case wants it; not if the container's [guarantees](super::Guarantees) do not have `factories_may_fail`.
+    pub fn of(probe: &Probe) -> Result<Self, BoxError> {
+        if probe.is_spoilt() { Err("the factory failed".into()) } else { Ok(Self) }
+    }
+}
+
+/// A scoped service whose factory may panic.
+#[derive(Debug)]
+pub struct Panicking;
+
+impl Panicking {
+    /// What the factory answers.
+    ///
+    /// # Panics
+    ///
+    /// Where a case wants it.
+    #[must_use]
+    pub fn of(probe: &Probe) -> Self {
+        assert!(!probe.is_spoilt(), "the factory panicked");
+        Self
+    }
+}
+
+/// What is never registered.
+pub(crate) struct Absent;
+
+/// A service that needs an [`Egg`].
+#[derive(Debug)]
+pub struct Chicken;
+
+/// A service that needs a [`Chicken`].
+#[derive(Debug)]
+pub struct Egg;
+
+/// A scoped unit of work, which notes what becomes of it.
+///
+/// Clones are the same unit of work.
+#[derive(Clone, Debug)]
+pub struct Work {
+    probe: Probe,
+}
+
+impl Work {
+    /// A unit of work that the container registers as one.
+    #[must_use]
+    pub fn of(probe: &Probe) -> Self {
+        Self { probe: probe.clone() }
+    }
+
+    /// A unit of work that enlists itself: for a container that does not know it for one.
+    #[must_use]
+    pub fn enlisted(probe: &Probe, enlistment: &Enlistment) -> Self {
+        let work = Self::of(probe);
+        enlistment.enlist(Arc::new(work.clone()));
+        work
+    }
+
+    pub(crate) fn write(&self, what: &str) {
+        self.probe.note(format!("write {what}"));
+    }
+}
+
+#[diator::async_trait]
+impl UnitOfWork for Work {
+    async fn commit(&self) -> Result<(), CommitError> {
+        self.probe.note("commit");
+        Ok(())
+    }
+
+    async fn roll_back(&self) -> Result<(), BoxError> {
+        self.probe.note("roll back");
+        Ok(())
+    }
+
+    fn savepoints(&self) -> Option<&dyn Savepoints> {
+        Some(self)
+    }
+}
+
+#[diator::async_trait]
+impl Savepoints for Work {
+    async fn set(&self, _: &str) -> Result<(), BoxError> {
+        self.probe.note("savepoint");
+        Ok(())
+    }
+
+    async fn roll_back_to(&self, _: &str) -> Result<(), BoxError> {
+        self.probe.note("roll back to savepoint");
+        Ok(())
+    }
+
+    async fn release(&self, _: &str) -> Result<(), BoxError> {
+        self.probe.note("release");
+        Ok(())
+    }
+}
