@@ -89,7 +89,7 @@ async fn a_mediator_with_the_listed_handlers_has_them() {
         assert_eq!(mediator.send_dyn(PlaceOrder).await.unwrap(), 1);
         let paid = r#"{"message_type":"notification_event","message_name":"OrderPaid",
             "message_id":"00000000-0000-0000-0000-000000000001","payload":{}}"#;
-        let message = InboundMessage::from_slice(paid.as_bytes()).unwrap();
+        let message = InboundMessage::decode(paid.as_bytes(), None, []).unwrap();
         assert_eq!(message.message_type, MessageType::Notification);
         assert_eq!(mediator.receive(message).await.unwrap(), Received::Handled);
         assert_eq!(orders.0.load(Ordering::SeqCst), 12);

@@ -98,7 +98,7 @@ impl Fixture {
     }
 
     async fn receive(&self, body: &[u8]) -> Result<Received, ReceiveError> {
-        self.mediator.receive(InboundMessage::from_slice(body).unwrap()).await
+        self.mediator.receive(InboundMessage::decode(body, None, []).unwrap()).await
     }
 }
 
@@ -116,7 +116,7 @@ async fn a_notification_event_is_written_as_the_python_library_writes_it() {
     let expected = r#"{"message_type":"notification_event","message_name":"UserJoined","message_id":"ID","payload":{"event_id":"ID","event_timestamp":"TIME","user_id":7,"nickname":null}}"#;
     assert_eq!(neutral(&message), expected);
     assert_eq!((message.message_type, &*message.name), (MessageType::Notification, "UserJoined"));
-    assert_eq!((message.content_type, message.topic, message.key), ("application/json", None, None));
+    assert_eq!((&*message.content_type, message.topic, message.key), ("application/json", None, None));
 }
 
 #[tokio::test]

@@ -141,7 +141,7 @@ async fn publish_and_receive(format: Format) {
     assert_eq!(world.journal.notes(), [""; 0], "handlers run for what arrives, not for what is published");
 
     for published in world.broker.memory().take_published() {
-        let arrived = InboundMessage::from_slice(&published.body).expect("it is a message");
+        let arrived = InboundMessage::try_from(&published).expect("it is a message");
         assert_eq!(arrived.id, published.id);
         let received = world.mediator.receive(arrived).await;
         assert_eq!(received.expect("it comes back as it went"), Received::Handled);
@@ -166,7 +166,7 @@ async fn what_the_python_library_wrote_is_read() {
         "message_id": "82a0b10e-1b3d-4c3c-9bdd-3934f8f824c2",
         "payload": {"event_id": "82a0b10e-1b3d-4c3c-9bdd-3934f8f824c2",
             "event_timestamp": "2026-11-22T22:31:53.997858", "room": "blue"}}"#;
-    let arrived = InboundMessage::from_slice(written).expect("it is a message");
+    let arrived = InboundMessage::decode(written, None, []).expect("it is a message");
     assert_eq!(world.mediator.receive(arrived).await.expect("it succeeds"), Received::Handled);
     assert_eq!(world.journal.notes()[..2], ["blue changed", "message 82a0b10e-1b3d-4c3c-9bdd-3934f8f824c2"]);
     world.mediator.receive(room_changed("red")).await.expect("it is the same event");

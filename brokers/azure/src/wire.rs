@@ -37,7 +37,7 @@ impl Wire {
         let options = self.options(message)?;
         let session = options.session_id.clone();
         let options = SendMessageOptions {
-            content_type: Some(message.content_type.to_owned()),
+            content_type: Some(message.content_type.clone().into_owned()),
             // Ours, among the headers: the client's own writes dates that the service does not document, and text
             // beyond ASCII as it is.
             broker_properties: None,
@@ -79,6 +79,7 @@ fn unsendable(message: &OutboundMessage, why: &dyn std::fmt::Display) -> Publish
 fn headers(message: &OutboundMessage, options: &MessageOptions) -> HashMap<String, String> {
     let mut headers: HashMap<_, _> =
         options.properties.iter().map(|(name, value)| (name.clone(), literal(value))).collect();
+    headers.extend(message.headers.iter().map(|(name, value)| (name.to_owned(), literal(value))));
     headers.insert("brokerproperties".to_owned(), broker_properties(message, options));
     headers.insert("messagetype".to_owned(), literal(message.message_type.as_str()));
     if let Some(id) = message.causation_id {

@@ -67,7 +67,7 @@ pub use self::wire::{PubSub, Streams};
 /// | command | `PUBLISH` | `XADD … MAXLEN ~ n` |
 /// | where to | `<prefix>:<message type>:<message id>` | the stream |
 /// | an event's topic | takes the place of the prefix | is the name of the stream |
-/// | what travels | the body | the fields `id`, `type`, `name`, `content_type`, `correlation_id`, `causation_id`, `key`, `traceparent` and `body`; those that a message lacks are left out |
+/// | what travels | the body | the fields `id`, `type`, `name`, `content_type`, `correlation_id`, `causation_id`, `key`, `traceparent`, one for each header of the program, and `body`; those that a message lacks are left out |
 /// | who gets it | subscribers that listen at that moment | consumers, whenever they come, until it is trimmed |
 /// | receipt | [`Sent`](Receipt::Sent) | [`Accepted`](Receipt::Accepted), or [`Persisted`](Receipt::Persisted) with the stream id where the server is [durable](RedisConfig::durable) |
 ///

@@ -132,7 +132,7 @@ fn add(stream: &str, max_len: Option<usize>, message: &OutboundMessage) -> Cmd {
     command.arg("id").arg(&*message.id.hyphenated().encode_lower(&mut text));
     command.arg("type").arg(message.message_type.as_str());
     command.arg("name").arg(&*message.name);
-    command.arg("content_type").arg(message.content_type);
+    command.arg("content_type").arg(&*message.content_type);
     for (name, id) in [("correlation_id", message.correlation_id), ("causation_id", message.causation_id)] {
         if let Some(id) = id {
             command.arg(name).arg(&*id.hyphenated().encode_lower(&mut text));
@@ -142,6 +142,9 @@ fn add(stream: &str, max_len: Option<usize>, message: &OutboundMessage) -> Cmd {
         if let Some(value) = value {
             command.arg(name).arg(value);
         }
+    }
+    for (name, value) in message.headers.iter() {
+        command.arg(name).arg(value);
     }
     command.arg("body").arg(&*message.body);
     command

@@ -250,7 +250,7 @@ async fn what_the_original_writes_is_handled() {
         name: &str,
         event: E,
     ) {
-        let message = InboundMessage::from_slice(Vector::recorded(name).body.as_bytes()).unwrap();
+        let message = InboundMessage::decode(Vector::recorded(name).body.as_bytes(), None, []).unwrap();
         assert!(message.timestamp.is_some(), "{name}");
         assert_eq!(mediator.receive(message).await.unwrap(), Received::Handled, "{name}");
         assert_eq!(arrived.lock().unwrap().pop(), Some(format!("{event:?}")), "{name}");

@@ -159,7 +159,7 @@ async fn an_event_of_the_mediator_arrives_in_both_formats() {
         let [request] = &server.taken()[..] else { panic!("one message is taken") };
         assert_eq!(request.path, "/users/messages");
         assert_eq!(request.header("content-type"), Some(content_type));
-        let inbound = InboundMessage::from_slice(&request.body).unwrap();
+        let inbound = InboundMessage::decode(&request.body, Some(content_type), []).unwrap();
         let properties = request.broker_properties();
         assert_eq!(properties["MessageId"], inbound.id.to_string());
         assert_eq!((&properties["Label"], &properties["SessionId"]), (&json!("UserChanged"), &json!("7")));

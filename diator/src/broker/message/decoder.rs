@@ -14,7 +14,8 @@ use crate::meta::is_traceparent;
 ///
 /// - Both [`Format`](crate::broker::Format)s are read; they are told apart by their fields.
 /// - Reading never panics, whatever arrives. An object or array may lie at most 127 levels deep.
-/// - The headers `correlation_id`, `causation_id` and `traceparent`, as the drivers of this library write them, fill what the body
+/// - The headers `correlation_id`, `causation_id` (or `correlationid`, `causationid`) and `traceparent`, as the drivers of this
+///   library write them, fill what the body
 ///   does not say. A header with a name that [`Headers`](super::Headers) allow is kept; every other one is passed over.
 /// - A `traceparent` that is not what W3C describes is left out, because it must not cost the message.
 ///
@@ -29,7 +30,7 @@ use crate::meta::is_traceparent;
 /// use diator::broker::{DecodeError, Decoder};
 ///
 /// let decoder = Decoder::new().max_body(10);
-/// let error = decoder.decode(b"more than ten bytes", None, [("", ""); 0]).unwrap_err();
+/// let error = decoder.decode(b"more than ten bytes", None, []).unwrap_err();
 /// assert!(matches!(error, DecodeError::TooLarge { bytes: 19, limit: 10 }));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +64,11 @@ impl Decoder {
     ///
     /// [`DecodeError`], whose variants tell what is wrong with which field; [`DecodeError::Payload`] is not among them, because
     /// the event itself is not read here.
-    pub fn decode<N: AsRef<str>, V: AsRef<str>>(
+    pub fn decode<'h>(
         &self,
         body: &[u8],
         content_type: Option<&str>,
-        headers: impl IntoIterator<Item = (N, V)>,
+        headers: impl IntoIterator<Item = (&'h str, &'h str)>,
     ) -> Result<InboundMessage, DecodeError> {
         if body.len() > self.max_body {
             return Err(DecodeError::TooLarge { bytes: body.len(), limit: self.max_body });
@@ -77,7 +78,7 @@ impl Decoder {
         }
         let mut message = format::decode(body)?;
         for (name, value) in headers {
-            message.add_header(name.as_ref(), value.as_ref())?;
+            message.add_header(name, value)?;
         }
         Ok(message)
     }
@@ -87,10 +88,12 @@ impl InboundMessage {
     /// Takes a header in, where the body has not said it already.
     fn add_header(&mut self, name: &str, value: &str) -> Result<(), DecodeError> {
         match name {
-            "correlation_id" if self.correlation_id.is_none() => {
+            "correlation_id" | "correlationid" if self.correlation_id.is_none() => {
                 self.correlation_id = Some(id("correlation_id", value)?);
             }
-            "causation_id" if self.causation_id.is_none() => self.causation_id = Some(id("causation_id", value)?),
+            "causation_id" | "causationid" if self.causation_id.is_none() => {
+                self.causation_id = Some(id("causation_id", value)?)
+            }
             "traceparent" if self.traceparent.is_none() => {
                 self.traceparent = is_traceparent(value).then(|| Arc::from(value));
             }
@@ -154,16 +157,16 @@ mod tests {
     fn what_is_wrong_is_named() {
         let why = |headers: &[(&str, &str)]| with(headers).expect_err("it is wrong").to_string();
         assert_eq!(why(&[("correlation_id", "x\n")]), r"message field `correlation_id` is `x\n`, expected a uuid");
-        let other = InboundMessage::decode(&body(), Some("text/xml"), [("", ""); 0]).expect_err("it is wrong");
+        let other = InboundMessage::decode(&body(), Some("text/xml"), []).expect_err("it is wrong");
         assert_eq!(other.to_string(), "message field `content_type` is `text/xml`, expected a json type");
     }
 
     #[test]
     fn a_body_that_is_too_large_is_not_read() {
         let large = vec![b'['; (1 << 20) + 1];
-        let error = InboundMessage::decode(&large, None, [("", ""); 0]).expect_err("it is too large");
+        let error = InboundMessage::decode(&large, None, []).expect_err("it is too large");
         assert_eq!(error.to_string(), "message has 1048577 bytes, and at most 1048576 are read");
-        let read = Decoder::new().max_body(large.len()).decode(&large, None, [("", ""); 0]);
+        let read = Decoder::new().max_body(large.len()).decode(&large, None, []);
         assert!(matches!(read, Err(DecodeError::Json(_))));
     }
 }

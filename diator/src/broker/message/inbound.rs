@@ -77,10 +77,10 @@ impl InboundMessage {
     /// # Errors
     ///
     /// As of [`Decoder::decode`].
-    pub fn decode<N: AsRef<str>, V: AsRef<str>>(
+    pub fn decode<'h>(
         body: &[u8],
         content_type: Option<&str>,
-        headers: impl IntoIterator<Item = (N, V)>,
+        headers: impl IntoIterator<Item = (&'h str, &'h str)>,
     ) -> Result<Self, DecodeError> {
         Decoder::new().decode(body, content_type, headers)
     }
