@@ -12,6 +12,65 @@ use diator::{MessageBroker, OutboundMessage, PublishError};
 use diator_testkit::broker::{ids, message};
 use tokio::time::Instant;
 
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_nobody_lives_to_see_is_no_attempt_and_no_panic() {
+    fn ages(_: usize, _: &OutboundMessage) -> Option<PublishError> {
+        Some(PublishError::transient("come back later").with_retry_after(Duration::MAX))
+    }
+    fn seconds(_: usize, _: &OutboundMessage) -> Option<PublishError> {
+        Some(PublishError::transient("come back later").with_retry_after(Duration::from_secs(u64::MAX)))
+    }
+    for script in [ages as fn(usize, &OutboundMessage) -> Option<PublishError>, seconds] {
+        let inner = Scripted::new(script);
+        let broker = RetryingBroker::new(inner.clone(), RetryPolicy::new()).unwrap();
+        let begun = Instant::now();
+        assert!(broker.publish(&message(0)).await.is_err());
+        assert!(broker.publish_batch(&[message(1), message(2)]).await.iter().all(Result::is_err));
+        assert_eq!((inner.calls(), begun.elapsed()), (2, Duration::ZERO));
+    }
+}
+
+/// Answers after its time, and has no `publish_batch` of its own.
+struct Slow(Duration);
+
+#[diator::async_trait]
+impl MessageBroker for Slow {
+    async fn publish(&self, _: &OutboundMessage) -> Result<Receipt, PublishError> {
+        tokio::time::sleep(self.0).await;
+        Ok(Receipt::Accepted)
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        Some(2 * SECOND)
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        Guarantees::none()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_deadline_bounds_a_batch_that_is_published_one_by_one() {
+    let messages: Vec<_> = (0..10).map(message).collect();
+    let begun = Instant::now();
+    let answers = Slow(Duration::from_millis(700)).publish_batch(&messages).await;
+    assert_eq!(begun.elapsed(), 2 * SECOND, "it took ten times 700 ms");
+    let kinds: Vec<_> = answers.iter().map(|answer| answer.as_ref().err().map(PublishError::kind)).collect();
+    let mut expected = vec![None, None, Some(AMBIGUOUS)];
+    expected.resize(10, Some(BUSY));
+    assert_eq!(kinds, expected, "what was not begun was certainly not sent");
+
+    // The layer that retries goes on with what was not sent, for as long as its policy says.
+    let policy = RetryPolicy::new().give_up_after(2 * SECOND);
+    let broker = RetryingBroker::new(Slow(Duration::from_millis(700)), policy).unwrap();
+    let begun = Instant::now();
+    let answers = broker.publish_batch(&messages).await;
+    assert!(begun.elapsed() <= broker.deadline().unwrap(), "{:?}", begun.elapsed());
+    assert_eq!(answers.len(), 10);
+    assert_eq!(broker.deadline(), Some(4 * SECOND));
+    assert_eq!(RetryingBroker::new(InMemoryBroker::new(), RetryPolicy::new()).unwrap().deadline(), None);
+}
+
 const AMBIGUOUS: PublishErrorKind = PublishErrorKind::Ambiguous;
 const BUSY: PublishErrorKind = PublishErrorKind::Transient { retry_after: None };
 const SECOND: Duration = Duration::from_secs(1);

@@ -135,7 +135,7 @@ async fn the_error_of_several_targets_says_how_many_have_the_message() {
         for error in [single, batch] {
             assert_eq!(error.kind(), kind, "{behaviours:?}");
             assert_eq!(error.to_string(), format!("only {taken} of 3 brokers took the message"));
-            let source = std::error::Error::source(&error).unwrap().downcast_ref::<TargetAnswers>().unwrap();
+            let source = error.source_as::<TargetAnswers>().unwrap();
             let answers = source.answers().iter().map(|answer| answer.as_ref().err().map(PublishError::kind));
             assert_eq!(answers.collect::<Vec<_>>(), behaviours);
         }
