@@ -37,10 +37,14 @@ use crate::shown::ForeignError;
 ///   attributes say, by default as one field named after the variant, which is null for a variant without content.
 /// - An event that is no object (a number, a text, a sequence), or that has a field `event_id` or
 ///   `event_timestamp` of its own, is an error in both forms.
+/// - What this library could not read back is an error that names the field, before the commit: a name that would stand twice in
+///   one object, `NaN` and infinities, whole numbers beyond 64 bits, more than 127 objects and arrays within each other, and a
+///   map with `#[serde(flatten)]` whose keys are no texts.
+/// - A message in which an object has one field twice is not read.
 ///
 /// # Units
 ///
-/// Times are in UTC and cut to microseconds. A whole number beyond 64 bits is written, and cannot be read back.
+/// Times are in UTC and cut to microseconds.
 ///
 /// # Example
 ///

@@ -92,7 +92,7 @@ impl InboundMessage {
                 self.correlation_id = Some(id("correlation_id", value)?);
             }
             "causation_id" | "causationid" if self.causation_id.is_none() => {
-                self.causation_id = Some(id("causation_id", value)?)
+                self.causation_id = Some(id("causation_id", value)?);
             }
             "traceparent" if self.traceparent.is_none() => {
                 self.traceparent = is_traceparent(value).then(|| Arc::from(value));
