@@ -136,7 +136,7 @@ async fn main() -> Result<(), BoxError> {
         .middleware(TracingMiddleware::new())
         .middleware(TimeoutMiddleware::new(Duration::from_secs(30))?)
         // The order stands: the client gets its 201, and the operator learns what failed, and what is left to publish.
-        .on_undelivered(|undelivered| tracing::error!(unsent = ?undelivered.unsent(), "{undelivered}"))
+        .on_undelivered(|undelivered| tracing::error!(again = ?undelivered.messages(), "{undelivered}"))
         .build()?;
 
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".to_owned());

@@ -185,6 +185,6 @@ fn an_error_that_only_shows_itself_is_enough() {
 
     let error: Box<dyn Error + Send + Sync> = SendError::Handler(Full).into();
     assert_eq!(error.to_string(), "the meeting is full");
-    let cascade = SendError::<Full>::Cascade { message: "Held", limit: CascadeLimit::Depth };
+    let cascade = SendError::<Full>::Cascade { message: "Held", limit: CascadeLimit::Depth(64) };
     assert!(cascade.to_string().starts_with("`Held`"), "{cascade}");
 }

@@ -2,6 +2,7 @@
 
 mod shutdown {
     mod load;
+    mod losses;
     mod refusing;
     mod waiting;
     mod world;

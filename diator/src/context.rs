@@ -37,7 +37,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
         R: Command,
     {
         self.run.observe(cause::<R>, MessageDescriptor::event::<E>);
-        self.run.unit.emit(E::Kind::emitted(event));
+        self.run.emit(E::Kind::emitted(event));
     }
 
     /// Sends another request, within this unit of work.
@@ -100,7 +100,7 @@ impl<'a> EventContext<'a> {
     /// Emits another event; a domain event is handled after those that wait already.
     pub fn emit<E: Event>(&mut self, event: E) {
         self.run.observe(self.cause, MessageDescriptor::event::<E>);
-        self.run.unit.emit(E::Kind::emitted(event));
+        self.run.emit(E::Kind::emitted(event));
     }
 
     /// Sends a request, within this unit of work.

@@ -296,7 +296,7 @@ impl<E: Display> Display for SendError<E> {
         match self {
             Self::Handler(error) => Display::fmt(error, f),
             Self::Event { event, handler, .. } => write!(f, "`{handler}` could not handle the event `{event}`"),
-            Self::Cascade { message, limit } => write!(f, "`{message}` was one too many: {limit}"),
+            Self::Cascade { message, limit } => write!(f, "`{message}` exceeds {limit}"),
             Self::Resolve { handler, .. } => write!(f, "`{handler}` could not be built"),
             Self::Scope(_) => f.write_str("the container could not open a scope or keep a savepoint"),
             Self::Encode { event, .. } => write!(f, "the event `{event}` could not be written as a message"),

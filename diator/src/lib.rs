@@ -83,6 +83,7 @@ mod error;
 pub mod event;
 mod handler;
 mod inject;
+mod join;
 mod mediator;
 mod meta;
 #[cfg(feature = "metrics")]
@@ -120,8 +121,8 @@ pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
 pub use self::inject::{Inject, InjectField, ResolveError};
 pub use self::mediator::{
-    CascadeLimit, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorBuilder, MediatorWith, ReceiveError,
-    Received, ShutdownReport,
+    CascadeLimit, CascadeLimits, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorBuilder, MediatorWith,
+    ReceiveError, Received, ShutdownReport,
 };
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
@@ -132,7 +133,7 @@ pub use self::outbox::Outbox;
 pub use self::registry::{BuildError, Handlers};
 pub use self::request::{Command, Mark, Query, Request, RequestKind, SentFrom};
 pub use self::shown::ForeignError;
-pub use self::undelivered::{DeliveryFailure, Undelivered};
+pub use self::undelivered::{DeliveryFailure, DeliveryState, Undelivered, UndeliveredMessage};
 
 /// What the macros' code calls. It may change with every version: write nothing against it.
 #[doc(hidden)]

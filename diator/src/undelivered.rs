@@ -9,15 +9,45 @@ use crate::broker::{OutboundMessage, PublishError, PublishErrorKind};
 
 /// What a committed message could not deliver.
 ///
-/// It shows itself with the causes of all that failed. The commit stands; what is listed here is for the caller, or the
+/// It shows itself with the causes of all that failed. The commit stands; [`messages`](Self::messages) is for the caller, or the
 /// [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook, to deliver later. Publish a message again as it is:
 /// its id stays the same, so that a consumer can tell.
 pub struct Undelivered {
-    unsent: Vec<OutboundMessage>,
-    ambiguous: Vec<OutboundMessage>,
+    messages: Vec<UndeliveredMessage>,
     failures: Vec<DeliveryFailure>,
     // A mutex only so that the error can be shared between threads: it is never locked, only opened.
     response: Option<Mutex<Box<dyn Any + Send>>>,
+}
+
+/// A message that has to be delivered again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UndeliveredMessage {
+    /// The message as the broker got it: publish it as it is, with the same id.
+    pub message: OutboundMessage,
+    /// What is known of it.
+    pub state: DeliveryState,
+}
+
+/// What is known of a message that was not delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DeliveryState {
+    /// The broker has not taken it.
+    NotTaken,
+    /// Nobody knows whether the broker has taken it; consumers may see it twice.
+    Ambiguous,
+}
+
+impl DeliveryState {
+    /// The name for logs: `not_taken` or `ambiguous`; it does not change.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotTaken => "not_taken",
+            Self::Ambiguous => "ambiguous",
+        }
+    }
 }
 
 /// One thing that failed after a commit.
@@ -40,19 +70,25 @@ pub enum DeliveryFailure {
         /// The handler's error.
         source: BoxError,
     },
+    /// The hook of `on_undelivered` panicked, and so has not taken over what is listed here.
+    Hook {
+        /// What it said.
+        panic: String,
+    },
 }
 
 impl Undelivered {
     pub(crate) fn new() -> Self {
-        Self { unsent: Vec::new(), ambiguous: Vec::new(), failures: Vec::new(), response: None }
+        Self { messages: Vec::new(), failures: Vec::new(), response: None }
     }
 
     pub(crate) fn add_unpublished(&mut self, message: OutboundMessage, source: PublishError) {
         let event = message.name.to_string();
-        match source.kind() {
-            PublishErrorKind::Ambiguous => self.ambiguous.push(message),
-            _ => self.unsent.push(message),
-        }
+        let state = match source.kind() {
+            PublishErrorKind::Ambiguous => DeliveryState::Ambiguous,
+            _ => DeliveryState::NotTaken,
+        };
+        self.messages.push(UndeliveredMessage { message, state });
         self.failures.push(DeliveryFailure::Publish { event, source });
     }
 
@@ -60,9 +96,13 @@ impl Undelivered {
         self.failures.push(DeliveryFailure::AfterCommit { event, handler, source });
     }
 
+    /// What a hook has not taken over because it panicked.
+    pub(crate) fn of_hook(messages: Vec<UndeliveredMessage>, panic: String) -> Self {
+        Self { messages, failures: vec![DeliveryFailure::Hook { panic }], response: None }
+    }
+
     pub(crate) fn absorb(&mut self, other: Self) {
-        self.unsent.extend(other.unsent);
-        self.ambiguous.extend(other.ambiguous);
+        self.messages.extend(other.messages);
         self.failures.extend(other.failures);
     }
 
@@ -86,16 +126,12 @@ impl Undelivered {
         }
     }
 
-    /// The messages that the broker did not take, in the order of their events.
+    /// All messages that have to be delivered again, in the order of their events.
+    ///
+    /// What an event's `after_commit` handlers emitted stands behind the events of the message itself.
     #[must_use]
-    pub fn unsent(&self) -> &[OutboundMessage] {
-        &self.unsent
-    }
-
-    /// The messages of which nobody knows whether the broker took them.
-    #[must_use]
-    pub fn ambiguous(&self) -> &[OutboundMessage] {
-        &self.ambiguous
+    pub fn messages(&self) -> &[UndeliveredMessage] {
+        &self.messages
     }
 
     /// Why, one entry for each thing that failed.
@@ -108,8 +144,7 @@ impl Undelivered {
 impl fmt::Debug for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Undelivered")
-            .field("unsent", &self.unsent)
-            .field("ambiguous", &self.ambiguous)
+            .field("messages", &self.messages)
             .field("failures", &self.failures)
             .finish_non_exhaustive()
     }
@@ -139,6 +174,7 @@ impl fmt::Display for DeliveryFailure {
             Self::AfterCommit { event, handler, .. } => {
                 write!(f, "`{handler}` could not handle the event `{event}` after the commit")
             }
+            Self::Hook { panic } => write!(f, "the hook of `on_undelivered` failed: {panic}"),
         }
     }
 }
@@ -148,6 +184,7 @@ impl Error for DeliveryFailure {
         match self {
             Self::Publish { source, .. } => Some(source),
             Self::AfterCommit { source, .. } => Some(&**source),
+            Self::Hook { .. } => None,
         }
     }
 }

@@ -236,7 +236,7 @@ async fn what_is_undelivered_goes_to_the_hook_although_the_sender_has_gone(way: 
         let told = Arc::new(Mutex::new(Vec::new()));
         let telling = told.clone();
         let hook = move |undelivered: diator::Undelivered| {
-            let unsent = undelivered.unsent().iter().filter_map(|message| message.key.clone());
+            let unsent = undelivered.messages().iter().filter_map(|again| again.message.key.clone());
             telling.lock().expect("no test panics here").extend(unsent);
         };
         let world = World::with(way, |builder, _| builder.on_undelivered(hook));

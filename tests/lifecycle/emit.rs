@@ -129,7 +129,7 @@ async fn what_the_broker_refuses_is_told() {
     let error = world.mediator.emit(announced("a")).await.expect_err("it is undelivered");
     assert!(error.is_committed());
     let SendError::Undelivered(undelivered) = error else { panic!("it is undelivered: {error:?}") };
-    assert_eq!(undelivered.unsent()[0].key.as_deref(), Some("a"));
+    assert_eq!(undelivered.messages()[0].message.key.as_deref(), Some("a"));
     SendError::<()>::Undelivered(undelivered).into_response::<()>().expect("the response is empty");
 }
 

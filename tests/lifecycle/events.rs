@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use diator::prelude::*;
-use diator::{BoxFuture, CascadeLimit};
+use diator::{BoxFuture, CascadeLimit, CascadeLimits};
 use diator_testkit::yields;
-use diator_tests::{Ending, Journal};
+use diator_tests::Journal;
 
 use super::messages::{Act, Happened, Unheard, act, announced, done, happened, happened_then, settled};
 use super::world::{Way, World, every_way};
@@ -22,7 +22,9 @@ every_way! {
     an_event_without_handlers_is_fine,
     an_endless_cascade_ends_at_the_depth_limit,
     an_exponential_cascade_ends_at_the_event_limit,
-    ten_thousand_events_are_not_too_many,
+    what_a_request_emits_itself_is_no_cascade,
+    ten_thousand_events_of_an_event_are_not_too_many,
+    the_limits_are_those_of_the_builder,
     one_more_is_too_many,
 }
 
@@ -233,7 +235,7 @@ async fn an_endless_cascade_ends_at_the_depth_limit(way: Way) {
     let world = World::new(way);
     let sent = world.send(emitting(vec![cascade(1)])).await;
     let Err(SendError::Cascade { message, limit }) = sent else { panic!("it is too deep: {sent:?}") };
-    assert_eq!((message, limit), ("Happened", CascadeLimit::Depth));
+    assert_eq!((message, limit), ("Happened", CascadeLimit::Depth(64)));
     let around_it = usize::from(way.is_nested());
     assert_eq!(around_it + world.notes().len(), 64, "as many levels below the message from outside");
     world.assert_rolled_back();
@@ -243,22 +245,53 @@ async fn an_exponential_cascade_ends_at_the_event_limit(way: Way) {
     let world = World::new(way);
     let sent = world.send(emitting(vec![cascade(2)])).await;
     let Err(SendError::Cascade { message, limit }) = sent else { panic!("it is too much: {sent:?}") };
-    assert_eq!((message, limit), ("Happened", CascadeLimit::Events));
+    assert_eq!((message, limit), ("Happened", CascadeLimit::Events(10_000)));
     assert!(world.notes().len() <= 10_000);
     world.assert_rolled_back();
 }
 
-async fn ten_thousand_events_are_not_too_many(way: Way) {
+/// An event whose handler emits so many that cause nothing.
+fn scattering(width: usize) -> Happened {
+    happened_then("scattered", move |cx| -> BoxFuture<'_, _> {
+        (0..width).for_each(|_| cx.emit(happened("a")));
+        done(Ok(()))
+    })
+}
+
+async fn what_a_request_emits_itself_is_no_cascade(way: Way) {
     let world = World::new(way);
-    world.send(emitting(vec![happened("a"); 10_000])).await.expect("the limit is not exceeded");
-    assert_eq!(world.notes().len(), 10_000);
+    world.send(emitting(vec![happened("a"); 10_001])).await.expect("an import may emit as many as it likes");
+    assert_eq!(world.notes().len(), 10_001);
     world.assert_committed();
-    world.send(emitting(vec![happened("a"); 10_000])).await.expect("each message has its own count");
+}
+
+async fn ten_thousand_events_of_an_event_are_not_too_many(way: Way) {
+    let world = World::new(way);
+    world.send(emitting(vec![scattering(10_000)])).await.expect("the limit is not exceeded");
+    assert_eq!(world.notes().len(), 10_001);
+    world.assert_committed();
+    world.send(emitting(vec![scattering(10_000)])).await.expect("each message has its own count");
 }
 
 async fn one_more_is_too_many(way: Way) {
     let world = World::new(way);
-    let sent = world.send(emitting(vec![happened("a"); 10_001])).await;
-    assert!(matches!(sent, Err(SendError::Cascade { limit: CascadeLimit::Events, .. })), "{sent:?}");
-    assert_eq!(world.endings(), if way.scoped { vec![Ending::RolledBack] } else { vec![] });
+    let error = world.send(emitting(vec![scattering(10_001)])).await.expect_err("it is too much");
+    assert!(matches!(error, SendError::Cascade { limit: CascadeLimit::Events(10_000), .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "`Happened` exceeds the limit of 10000 events that the events of one message cause; break the cycle, or raise it \
+         with `.cascade_limits(CascadeLimits::new().events(…))`"
+    );
+    world.assert_rolled_back();
+}
+
+async fn the_limits_are_those_of_the_builder(way: Way) {
+    let limits = CascadeLimits::new().depth(3).events(5);
+    let world = World::with(way, |builder, _| builder.cascade_limits(limits));
+    let error = world.send(emitting(vec![cascade(1)])).await.expect_err("it is too deep");
+    assert!(matches!(error, SendError::Cascade { limit: CascadeLimit::Depth(3), .. }), "{error:?}");
+    let error = world.send(emitting(vec![scattering(6)])).await.expect_err("it is too much");
+    assert!(matches!(error, SendError::Cascade { limit: CascadeLimit::Events(5), .. }), "{error:?}");
+    let wide = World::with(way, |builder, _| builder.cascade_limits(CascadeLimits::new().events(20_000)));
+    wide.send(emitting(vec![scattering(15_000)])).await.expect("the limit was raised");
 }

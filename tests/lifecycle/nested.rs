@@ -226,7 +226,7 @@ fn recursive(journal: Journal) -> Act {
         Box::pin(async move {
             journal.note("level");
             match cx.send(recursive(journal.clone())).await {
-                Err(SendError::Cascade { message, limit: CascadeLimit::Depth }) => refuse(&format!("`{message}`")),
+                Err(SendError::Cascade { message, limit: CascadeLimit::Depth(64) }) => refuse(&format!("`{message}`")),
                 Err(SendError::Handler(deeper)) => Err(deeper),
                 other => panic!("it is too deep: {other:?}"),
             }

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use diator::broker::{MessageBroker, OutboundMessage, PublishError, PublishErrorKind};
-use diator::{DeliveryFailure, SendError, Undelivered};
+use diator::broker::{MessageBroker, PublishError, PublishErrorKind};
+use diator::{DeliveryFailure, DeliveryState, SendError, Undelivered};
 use diator_testkit::drop_after;
 use diator_tests::{Ending, at_once};
 
@@ -43,8 +43,10 @@ fn undelivered(sent: Sent) -> Undelivered {
     }
 }
 
-fn keys(messages: &[OutboundMessage]) -> Vec<&str> {
-    messages.iter().filter_map(|message| message.key.as_deref()).collect()
+/// What is to be delivered again of which so much is known.
+fn keys(undelivered: &Undelivered, state: DeliveryState) -> Vec<&str> {
+    let messages = undelivered.messages().iter().filter(|again| again.state == state);
+    messages.filter_map(|again| again.message.key.as_deref()).collect()
 }
 
 /// What each failed publishing was about.
@@ -81,20 +83,20 @@ async fn refused(way: Way, kind: PublishErrorKind) -> Undelivered {
 
 async fn a_broker_that_refuses_leaves_the_messages_unsent(way: Way) {
     let undelivered = refused(way, PublishErrorKind::Transient { retry_after: None }).await;
-    assert_eq!(keys(undelivered.unsent()), ["a", "b"]);
-    assert_eq!(keys(undelivered.ambiguous()), [""; 0]);
+    assert_eq!(keys(&undelivered, DeliveryState::NotTaken), ["a", "b"]);
+    assert_eq!(keys(&undelivered, DeliveryState::Ambiguous), [""; 0]);
 }
 
 async fn a_permanent_refusal_leaves_the_messages_unsent(way: Way) {
     let undelivered = refused(way, PublishErrorKind::Fatal).await;
-    assert_eq!(keys(undelivered.unsent()), ["a", "b"]);
-    assert_eq!(keys(undelivered.ambiguous()), [""; 0]);
+    assert_eq!(keys(&undelivered, DeliveryState::NotTaken), ["a", "b"]);
+    assert_eq!(keys(&undelivered, DeliveryState::Ambiguous), [""; 0]);
 }
 
 async fn an_ambiguous_answer_leaves_the_messages_ambiguous(way: Way) {
     let undelivered = refused(way, PublishErrorKind::Ambiguous).await;
-    assert_eq!(keys(undelivered.unsent()), [""; 0]);
-    assert_eq!(keys(undelivered.ambiguous()), ["a", "b"]);
+    assert_eq!(keys(&undelivered, DeliveryState::NotTaken), [""; 0]);
+    assert_eq!(keys(&undelivered, DeliveryState::Ambiguous), ["a", "b"]);
 }
 
 async fn a_message_that_is_refused_in_the_middle_is_neither_lost_nor_doubled(way: Way) {
@@ -108,10 +110,10 @@ async fn a_message_that_is_refused_in_the_middle_is_neither_lost_nor_doubled(way
     let published = world.published();
     let mut all: Vec<_> = published.iter().map(String::as_str).collect();
     assert!(all.is_sorted(), "{all:?}");
-    assert!(keys(undelivered.unsent()).contains(&"b"));
-    assert!(keys(undelivered.unsent()).is_sorted());
-    all.extend(keys(undelivered.unsent()));
-    all.extend(keys(undelivered.ambiguous()));
+    assert!(keys(&undelivered, DeliveryState::NotTaken).contains(&"b"));
+    assert!(keys(&undelivered, DeliveryState::NotTaken).is_sorted());
+    all.extend(keys(&undelivered, DeliveryState::NotTaken));
+    all.extend(keys(&undelivered, DeliveryState::Ambiguous));
     all.sort_unstable();
     assert_eq!(all, ["a", "b", "c", "d", "e"]);
 }
@@ -145,10 +147,11 @@ async fn what_is_undelivered_can_be_published_later_as_it_is(way: Way) {
         Some(PublishError::transient("not now"))
     });
     let undelivered = undelivered(world.send(announcing(["a"])).await);
-    assert_eq!(undelivered.unsent(), *offered.lock().expect("no test panics here"), "id and body stay the same");
+    let again: Vec<_> = undelivered.messages().iter().map(|again| again.message.clone()).collect();
+    assert_eq!(again, *offered.lock().expect("no test panics here"), "id and body stay the same");
 
     world.broker.memory().accept();
-    world.broker.publish(&undelivered.unsent()[0]).await.expect("it accepts again");
+    world.broker.publish(&again[0]).await.expect("it accepts again");
     assert_eq!(world.published(), ["a"]);
 }
 
@@ -179,7 +182,7 @@ async fn handlers_run_although_the_broker_refuses(way: Way) {
     world.broker.memory().refuse(PublishErrorKind::Fatal);
     let undelivered = undelivered(world.send(announcing_and_settling(settled("settled"))).await);
     assert_eq!(world.notes(), ["settled", "settled too"]);
-    assert_eq!(keys(undelivered.unsent()), ["a", "b"]);
+    assert_eq!(keys(&undelivered, DeliveryState::NotTaken), ["a", "b"]);
 }
 
 async fn the_broker_gets_its_messages_although_a_handler_fails(way: Way) {
@@ -237,7 +240,10 @@ async fn the_hook_takes_what_is_undelivered(way: Way) {
     assert_eq!(answer.expect("the hook takes care"), 7);
     let taken = taken.lock().expect("no test panics here");
     let [undelivered] = &taken[..] else { panic!("the hook is called once: {taken:?}") };
-    assert_eq!((keys(undelivered.ambiguous()), keys(undelivered.unsent())), (vec!["a"], vec!["b"]));
+    assert_eq!(
+        (keys(undelivered, DeliveryState::Ambiguous), keys(undelivered, DeliveryState::NotTaken)),
+        (vec!["a"], vec!["b"])
+    );
     assert_eq!(undelivered.failures().len(), 3, "{undelivered:?}");
 }
 

@@ -69,7 +69,7 @@ async fn what_was_not_delivered_cannot_be_refused() {
     seats.broker.refuse(PublishErrorKind::Fatal);
     let error = seats.with(too_late()).send(Reserve(7)).await.unwrap_err();
     let SendError::Undelivered(undelivered) = &error else { panic!("{error:?}") };
-    assert_eq!(undelivered.unsent()[0].name, "SeatTaken");
+    assert_eq!(undelivered.messages()[0].message.name, "SeatTaken");
     assert_eq!(error.into_response::<u32>().unwrap(), 7);
 }
 
@@ -79,7 +79,7 @@ async fn another_answer_does_not_lose_what_was_not_delivered() {
     seats.broker.refuse(PublishErrorKind::Fatal);
     let error = seats.with(afterwards(|call| call.answer(8_u32))).send(Reserve(7)).await.unwrap_err();
     let SendError::Undelivered(undelivered) = &error else { panic!("{error:?}") };
-    assert_eq!(undelivered.unsent().len(), 1);
+    assert_eq!(undelivered.messages().len(), 1);
     assert_eq!(error.into_response::<u32>().unwrap(), 8);
 }
 

@@ -159,9 +159,9 @@ async fn a_command_with_all_that_follows_is_one_tree() {
         command Reserve by ReserveHandler
           domain_event Reserved by NoteReserved
           DEBUG commit
-          domain_event Reserved by SendTicket
           publish
             INFO published SeatTaken
+          domain_event Reserved by SendTicket
         ",
     );
 }
@@ -180,9 +180,9 @@ async fn a_nested_request_stands_below_its_root() {
           domain_event Reserved by NoteReserved
           DEBUG nobody handles the event GroupSeated
           DEBUG commit
-          domain_event Reserved by SendTicket
           publish
             INFO published SeatTaken
+          domain_event Reserved by SendTicket
         ",
     );
 }

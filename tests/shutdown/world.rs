@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use diator::MediatorBuilder;
 use diator::prelude::*;
 use diator_tests::{Journal, Recorder, RecordingBroker, SideLedger};
 use serde::{Deserialize, Serialize};
@@ -114,10 +115,14 @@ pub(crate) type Sent = Result<(), SendError<BoxError>>;
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    pub(crate) fn with(configure: impl FnOnce(MediatorBuilder) -> MediatorBuilder) -> Self {
         let journal = Journal::default();
         let (container, broker) = (Recorder::new(journal.clone()), RecordingBroker::new(journal.clone()));
         let builder = Mediator::builder().handlers(handlers![WorkHandler, Settle]);
-        let mediator = builder.container(container.clone()).broker(broker.clone()).build();
+        let mediator = configure(builder.container(container.clone()).broker(broker.clone())).build();
         Self { journal, container, broker, mediator: mediator.expect("the world is in order") }
     }
 

@@ -1,23 +1,25 @@
 //! What goes on after a commit: it cannot be undone, and must not depend on who waits for it.
 
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use super::Mediator;
 use super::dispatch::{Failure, Origin, Run, answer, widen};
 use super::events::EventEntry;
 use super::running::{Entered, Running};
 use super::unit::{Lineage, Unit};
+use super::{Mediator, OnUndelivered};
 use crate::broker::{OutboundMessage, PublishError};
 use crate::container::CommitOutcome;
 use crate::event::Emitted;
+use crate::join::join_all;
 use crate::middleware::fail;
 use crate::panic::{catch_panic, panic_message};
-use crate::undelivered::Undelivered;
-use crate::{BoxError, Meta, SendError};
+use crate::undelivered::{Undelivered, UndeliveredMessage};
+use crate::{BoxError, BoxFuture, Meta, SendError};
 
 /// The events of a unit of work that wait for its commit.
 pub(super) struct Delivery {
@@ -25,6 +27,8 @@ pub(super) struct Delivery {
     meta: Meta,
     events: Vec<(Emitted, Lineage)>,
     messages: Vec<OutboundMessage>,
+    /// Open until the broker has answered for the messages of the unit of work that caused this one.
+    cause: Option<watch::Receiver<()>>,
 }
 
 impl Delivery {
@@ -34,34 +38,58 @@ impl Delivery {
         meta: &Meta,
         events: Vec<(Emitted, Lineage)>,
         messages: Vec<OutboundMessage>,
+        cause: Option<watch::Receiver<()>>,
     ) -> Option<Self> {
         if events.is_empty() && messages.is_empty() {
             return None;
         }
-        Some(Self { mediator: mediator.clone(), meta: meta.clone(), events, messages })
+        Some(Self { mediator: mediator.clone(), meta: meta.clone(), events, messages, cause })
     }
 
+    /// Publishes the messages, and runs the handlers at the same time: neither keeps the other from its work.
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let mut undelivered = Undelivered::new();
-        for (event, lineage) in &self.events {
-            self.handle(event, lineage, &mut undelivered).await;
-        }
-        self.publish(&mut undelivered).await;
+        let undelivered = match (self.messages.is_empty(), self.events.is_empty()) {
+            (_, true) => self.publish().await,
+            (true, false) => self.handle_all(self.cause.as_ref()).await,
+            (false, false) => self.publish_and_handle().await,
+        };
         match (&self.mediator.0.on_undelivered, undelivered.is_empty()) {
             (_, true) => Ok(()),
-            (Some(hook), false) => {
-                hook(undelivered);
-                Ok(())
-            }
+            (Some(hook), false) => hand_over(&**hook, undelivered),
             (None, false) => Err(SendError::Undelivered(Box::new(undelivered)).into()),
         }
     }
 
-    async fn handle(&self, event: &Emitted, lineage: &Lineage, undelivered: &mut Undelivered) {
+    async fn publish_and_handle(&self) -> Undelivered {
+        // Closed when the broker has answered, whatever it said: then what the handlers emit may follow.
+        let (answered, answer) = watch::channel(());
+        let published: BoxFuture<'_, _> = Box::pin(async {
+            let published = self.publish().await;
+            drop(answered);
+            published
+        });
+        let mut undelivered = Undelivered::new();
+        for part in join_all(vec![published, Box::pin(self.handle_all(Some(&answer)))]).await {
+            undelivered.absorb(part);
+        }
+        undelivered
+    }
+
+    /// Runs the `after_commit` handlers, one after the other; `cause` is what their messages come after.
+    async fn handle_all(&self, cause: Option<&watch::Receiver<()>>) -> Undelivered {
+        let mut undelivered = Undelivered::new();
+        for (event, lineage) in &self.events {
+            self.handle(event, lineage.clone().after(cause.cloned()), &mut undelivered).await;
+        }
+        undelivered
+    }
+
+    async fn handle(&self, event: &Emitted, lineage: Lineage, undelivered: &mut Undelivered) {
         let pending = event.pending();
         let Some(route) = self.mediator.0.events.get(&pending.event().type_id()) else { return };
         for entry in &route.after_commit {
-            match self.handle_in_a_unit_of_its_own(entry, event, lineage).await {
+            let handling = self.mediator.handle_apart(entry, pending.event(), self.meta.clone(), lineage.clone());
+            match handling.await {
                 Ok(()) => {}
                 Err(SendError::Undelivered(more)) => undelivered.absorb(*more),
                 Err(SendError::Handler(source)) => undelivered.add_failed(pending.name(), entry.name, source),
@@ -70,19 +98,13 @@ impl Delivery {
         }
     }
 
-    async fn handle_in_a_unit_of_its_own(
-        &self,
-        entry: &EventEntry,
-        event: &Emitted,
-        lineage: &Lineage,
-    ) -> Result<(), SendError<BoxError>> {
-        let (event, meta) = (event.pending().event(), self.meta.clone());
-        let handling = self.mediator.handle_apart(entry, event, meta, lineage.clone());
-        catch_panic(handling).await.unwrap_or_else(|panic| Err(SendError::Handler(panic_message(&*panic).into())))
-    }
-
-    async fn publish(&self, undelivered: &mut Undelivered) {
-        let (Some(broker), false) = (&self.mediator.0.broker, self.messages.is_empty()) else { return };
+    async fn publish(&self) -> Undelivered {
+        let mut undelivered = Undelivered::new();
+        let (Some(broker), false) = (&self.mediator.0.broker, self.messages.is_empty()) else { return undelivered };
+        if let Some(mut cause) = self.cause.clone() {
+            // Closed, which is all that is waited for, when the broker has answered for what caused these messages.
+            while cause.changed().await.is_ok() {}
+        }
         let span = tracing::info_span!(
             target: "diator",
             "publish",
@@ -113,11 +135,21 @@ impl Delivery {
                 undelivered.add_unpublished(message.clone(), error);
             }
         }
+        undelivered
     }
 }
 
+/// Gives the hook what was not delivered. A hook that panics must not take messages with it.
+fn hand_over(hook: &OnUndelivered, undelivered: Undelivered) -> Result<(), Failure> {
+    let messages = undelivered.messages().to_vec();
+    catch_unwind(AssertUnwindSafe(|| hook(undelivered))).map_err(|panic| {
+        let undelivered = Undelivered::of_hook(messages, panic_message(&*panic));
+        SendError::Undelivered(Box::new(undelivered)).into()
+    })
+}
+
 impl Mediator {
-    /// Lets one handler handle an event in a unit of work of its own.
+    /// Lets one handler handle an event in a unit of work of its own; a panic is a failure of that handler.
     pub(super) async fn handle_apart(
         &self,
         entry: &EventEntry,
@@ -125,16 +157,19 @@ impl Mediator {
         meta: Meta,
         lineage: Lineage,
     ) -> Result<(), SendError<BoxError>> {
-        // Not counted as a message: it runs within one, or within a task, and does so while the mediator shuts down.
-        let origin = Origin { mediator: self, meta };
-        let mut unit = Unit::caused_by(lineage);
-        let handling = entry.handler.handle(event, Run { origin: &origin, unit: &mut unit });
-        let handled = handling.await.map_err(|error| *error);
-        if unit.is_untouched() {
-            return handled;
-        }
-        let ended = Run { origin: &origin, unit: &mut unit }.end(handled.is_ok(), None).get().await;
-        answer(handled, ended)
+        let handling = async {
+            // Not counted as a message: it runs within one, or within a task, and does so while the mediator shuts down.
+            let origin = Origin { mediator: self, meta };
+            let mut unit = Unit::caused_by(lineage);
+            let handling = entry.handler.handle(event, Run { origin: &origin, unit: &mut unit });
+            let handled = handling.await.map_err(|error| *error);
+            if unit.is_untouched() {
+                return handled;
+            }
+            let ended = Run { origin: &origin, unit: &mut unit }.end(handled.is_ok(), None).get().await;
+            answer(handled, ended)
+        };
+        catch_panic(handling).await.unwrap_or_else(|panic| Err(SendError::Handler(panic_message(&*panic).into())))
     }
 
     /// Runs what must come to its end although its sender may go away, in a task that a shutdown waits for.
@@ -146,10 +181,7 @@ impl Mediator {
     ) -> Result<(), Failure> {
         let Ok(runtime) = Handle::try_current() else { return rest.await };
         let running = Entered::new(Tasks(self.clone()));
-        let task = async move {
-            let _running = running;
-            Report(Some(rest.await))
-        };
+        let task = async move { Report { ended: Some(rest.await), _running: running } };
         match runtime.spawn(task.in_current_span()).await {
             Ok(report) => report.read(),
             Err(error) => match error.try_into_panic() {
@@ -195,22 +227,45 @@ impl AsRef<Running> for Tasks {
 }
 
 /// How a task ended; if nobody is left to read of a failure, it is logged.
-struct Report(Option<Result<(), Failure>>);
+///
+/// The task counts as running until then: a shutdown that was clean has told of every loss.
+struct Report {
+    ended: Option<Result<(), Failure>>,
+    _running: Entered<Tasks>,
+}
 
 impl Report {
     fn read(mut self) -> Result<(), Failure> {
-        self.0.take().unwrap_or(Ok(()))
+        self.ended.take().unwrap_or(Ok(()))
     }
 }
 
 impl Drop for Report {
     fn drop(&mut self) {
-        if let Some(Err(failure)) = self.0.take() {
-            let failure = widen::<BoxError>(failure);
-            tracing::error!(
-                error = &failure as &dyn std::error::Error,
-                "a message failed at or after its commit, and its sender had gone"
-            );
+        let Some(Err(failure)) = self.ended.take() else { return };
+        let failure = widen::<BoxError>(failure);
+        tracing::error!(
+            error = &failure as &dyn std::error::Error,
+            "a message failed at or after its commit, and its sender had gone"
+        );
+        if let SendError::Undelivered(undelivered) = &failure {
+            undelivered.messages().iter().for_each(log_undelivered);
         }
     }
+}
+
+/// Writes a message down whole, so that it can be published again from the log.
+fn log_undelivered(UndeliveredMessage { message, state }: &UndeliveredMessage) {
+    tracing::error!(
+        target: "diator",
+        {
+            diator.message = %message.name,
+            messaging.message.id = %message.id,
+            messaging.destination.name = message.topic.as_deref(),
+            diator.key = message.key,
+            diator.state = state.as_str(),
+            body = %String::from_utf8_lossy(&message.body),
+        },
+        "a message has to be delivered again"
+    );
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::running::Running;
-use super::{EmittedEvent, Inner, Install, Mediator, OnEmitted, OnUndelivered, check};
+use super::{CascadeLimits, EmittedEvent, Inner, Install, Mediator, OnEmitted, OnUndelivered, check};
 use crate::broker::{Format, MessageBroker};
 use crate::container::{Container, Services};
 use crate::meta::HeaderCodec;
@@ -60,6 +60,7 @@ pub struct MediatorBuilder {
     pub(super) problems: Vec<Problem>,
     format: Format,
     pub(super) headers: Vec<HeaderCodec>,
+    cascade_limits: CascadeLimits,
     on_emitted: Option<Arc<OnEmitted>>,
     on_undelivered: Option<Arc<OnUndelivered>>,
     observer: Option<Arc<dyn Observer>>,
@@ -89,6 +90,7 @@ impl MediatorBuilder {
             problems: Vec::new(),
             format: Format::default(),
             headers: Vec::new(),
+            cascade_limits: CascadeLimits::new(),
             on_emitted: None,
             on_undelivered: None,
             observer: None,
@@ -310,6 +312,12 @@ impl MediatorBuilder {
         self
     }
 
+    /// Bounds how far messages may cause each other; without it, the defaults of [`CascadeLimits`] hold.
+    pub fn cascade_limits(mut self, limits: CascadeLimits) -> Self {
+        self.cascade_limits = limits;
+        self
+    }
+
     /// Learns of each event that is emitted: of whatever kind, and whether or not anybody handles it.
     ///
     /// It is called once the handler that emitted the event has succeeded, in the order in which they were emitted, and
@@ -411,6 +419,7 @@ impl MediatorBuilder {
             outbox: self.outbox,
             format: self.format,
             headers: self.headers,
+            cascade_limits: self.cascade_limits,
             on_emitted: self.on_emitted,
             on_undelivered: self.on_undelivered,
             observer: self.observer,

@@ -5,6 +5,7 @@ use super::route::unhandled;
 use super::running::Running;
 use super::soon::Soon;
 use super::unit::Unit;
+use crate::event::Emitted;
 use crate::inject::{Resolver, Services, Slots};
 use crate::meta::PackedMeta;
 use crate::middleware::Committing;
@@ -93,6 +94,11 @@ impl<'a> Run<'a> {
 
     pub(crate) fn meta(&self) -> &'a Meta {
         &self.origin.meta
+    }
+
+    /// Takes an event in, to happen if the handler succeeds.
+    pub(crate) fn emit(&mut self, event: Emitted) {
+        self.unit.emit(event, self.origin.mediator.0.cascade_limits);
     }
 
     /// Notes down that one message causes another, if somebody wants to know.

@@ -174,9 +174,9 @@ impl<'a> Run<'a> {
     /// changes nothing.
     // No `async fn`: what is delivered would have its place in the frame of every message that emits an event.
     fn deliver(self, closing: Closing, messages: Vec<OutboundMessage>) -> Soon<'a, ()> {
-        let events = self.unit.take_waiting();
+        let (events, cause) = (self.unit.take_waiting(), self.unit.cause());
         let Origin { mediator, meta } = self.origin;
-        let delivery = || Delivery::new(mediator, meta, events, messages);
+        let delivery = || Delivery::new(mediator, meta, events, messages, cause);
         match closing {
             Closing::Ready(Err(error)) => Err(uncommitted(error)).into(),
             Closing::Ready(Ok(())) => match delivery() {

@@ -226,7 +226,8 @@ impl<'j, 'a> NestedAttempt<'j, 'a> {
         mut attempts: MutexGuard<'j, Attempts<'a>>,
         request: &'static str,
     ) -> Result<Attempt<'j, 'a>, Failure> {
-        let deeper = attempts.run.unit.deeper(request);
+        let limits = attempts.run.origin.mediator.0.cascade_limits;
+        let deeper = attempts.run.unit.deeper(request, limits);
         deeper.map_err(|(message, limit)| SendError::Cascade { message, limit })?;
         attempts.last = LastAttempt::Unfinished;
         Ok(Attempt::Nested(Self(attempts)))

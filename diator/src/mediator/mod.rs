@@ -2,6 +2,7 @@
 
 mod after;
 mod builder;
+mod cascade;
 mod check;
 mod dispatch;
 mod emitted;
@@ -38,6 +39,7 @@ use crate::wiring::{Observer, Parts, Wiring};
 use crate::{Event, HandledBy, Meta, Request, SendError};
 
 pub use self::builder::MediatorBuilder;
+pub use self::cascade::{CascadeLimit, CascadeLimits};
 pub use self::dispatch::Dispatch;
 pub(crate) use self::dispatch::Run;
 pub use self::emitted::EmittedEvent;
@@ -46,7 +48,6 @@ pub use self::receive::{HandlerFailure, ReceiveError, Received};
 pub use self::route::send;
 #[cfg(feature = "tower")]
 pub use self::service::{RequestService, RequestServiceWithMeta};
-pub use self::unit::CascadeLimit;
 
 use self::dispatch::{Origin, answer, widen};
 use self::events::EventRoute;
@@ -109,6 +110,7 @@ pub(crate) struct Inner {
     format: Format,
     // What of the meta travels with messages.
     headers: Vec<HeaderCodec>,
+    cascade_limits: CascadeLimits,
     on_emitted: Option<Arc<OnEmitted>>,
     on_undelivered: Option<Arc<OnUndelivered>>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
@@ -236,7 +238,7 @@ impl Origin<'_> {
                 unit.begin_with_event();
                 handled = Run { origin: self, unit: &mut unit }.run_handlers(route, E::NAME, &event).await;
             }
-            None => unit.emit(E::Kind::emitted(event)),
+            None => unit.emit(E::Kind::emitted(event), self.mediator.0.cascade_limits),
         }
         if unit.is_untouched() && handled.is_ok() {
             // There is nothing to drop, which the compiler cannot see.

@@ -1,40 +1,15 @@
-use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use smallvec::SmallVec;
+use tokio::sync::watch;
 
+use super::cascade::{CascadeLimit, CascadeLimits};
 use super::soon::Soon;
 use crate::container::{Closing, Container, Opening, Outcome, Savepoint, Scope};
 use crate::event::Emitted;
 use crate::{BoxError, Meta, SendError};
-
-/// How deep events and nested sends may cause each other.
-const MAX_DEPTH: u16 = 64;
-/// How many events one message may cause.
-const MAX_EVENTS: usize = 10_000;
-
-/// The bound that a cascade of messages ran into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-// A whole word: a `SendError` is then moved by words, which its reader need not wait for.
-#[repr(usize)]
-pub enum CascadeLimit {
-    /// A message caused a message that caused a message, and so on: 64 levels.
-    Depth,
-    /// One message caused 10,000 events, those after its commit included.
-    Events,
-}
-
-impl fmt::Display for CascadeLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Depth => write!(f, "messages cause each other more than {MAX_DEPTH} levels deep"),
-            Self::Events => write!(f, "one message caused more than {MAX_EVENTS} events"),
-        }
-    }
-}
 
 /// What belongs to one message from outside: its events and its scope.
 ///
@@ -43,32 +18,49 @@ impl fmt::Display for CascadeLimit {
 pub(crate) struct Unit {
     // All events that were emitted, in order; those that are done are `None`, so that places stay what they are.
     events: SmallVec<[Queued; 1]>,
-    // Whether it began with one that is not among them, because it was handled at once.
-    began_with_event: bool,
+    // Whether what is emitted now is caused by an event that the message emitted.
+    in_cascade: bool,
+    // How many events were caused so.
+    caused: u32,
     scope: Option<Box<dyn Scope>>,
-    depth: u16,
+    depth: u32,
     rollback_only: bool,
     // In a box, because there is hardly ever one.
     runaway: Option<Box<(&'static str, CascadeLimit)>>,
     // How many events were emitted, if this is not the only unit of work that its message caused.
-    total: Option<Arc<AtomicUsize>>,
+    total: Option<Arc<AtomicU32>>,
+    // Closed when the broker has answered for the messages of the unit of work that caused this one.
+    cause: Option<watch::Receiver<()>>,
 }
 
-/// What a unit of work inherits from the one that caused it, so that the limits hold across the commit.
+/// What a unit of work inherits from the one that caused it, so that limits and order hold across the commit.
 #[derive(Clone, Default)]
 pub(crate) struct Lineage {
-    depth: u16,
-    total: Option<Arc<AtomicUsize>>,
+    depth: u32,
+    total: Option<Arc<AtomicU32>>,
+    cause: Option<watch::Receiver<()>>,
+}
+
+impl Lineage {
+    /// Says what its messages come after.
+    pub(super) fn after(self, cause: Option<watch::Receiver<()>>) -> Self {
+        Self { cause, ..self }
+    }
 }
 
 struct Queued {
     event: Option<Emitted>,
-    depth: u16,
+    depth: u32,
 }
 
 impl Unit {
-    pub(crate) fn caused_by(Lineage { depth, total }: Lineage) -> Self {
-        Self { depth, total, ..Self::default() }
+    pub(crate) fn caused_by(Lineage { depth, total, cause }: Lineage) -> Self {
+        Self { depth, in_cascade: depth > 0, total, cause, ..Self::default() }
+    }
+
+    /// What its messages come after.
+    pub(super) fn cause(&self) -> Option<watch::Receiver<()>> {
+        self.cause.clone()
     }
 
     /// Whether nothing has to follow the handler.
@@ -83,33 +75,32 @@ impl Unit {
         self.events.is_empty() && self.runaway.is_none() && !self.rollback_only
     }
 
-    pub(crate) fn emit(&mut self, event: Emitted) {
+    pub(crate) fn emit(&mut self, event: Emitted, limits: CascadeLimits) {
         let depth = self.depth + 1;
         match () {
-            () if depth > MAX_DEPTH => self.run_away(&event, CascadeLimit::Depth),
-            () if self.count_one() >= MAX_EVENTS => self.run_away(&event, CascadeLimit::Events),
+            () if depth > limits.depth => self.run_away(&event, CascadeLimit::Depth(limits.depth)),
+            // What a message emits itself is no cascade, however much it is.
+            () if self.in_cascade && self.count_one() >= limits.events => {
+                self.run_away(&event, CascadeLimit::Events(limits.events));
+            }
             () => self.events.push(Queued { event: Some(event), depth }),
         }
     }
 
-    /// Counts an event that is handled at once, without a place among the others.
+    /// Begins with an event that is handled at once, without a place among the others.
     #[inline]
     pub(crate) fn begin_with_event(&mut self) {
         self.depth += 1;
-        self.began_with_event = true;
     }
 
-    /// Counts an event; the answer is how many there were before.
-    fn count_one(&self) -> usize {
-        match &self.total {
-            Some(total) => total.fetch_add(1, Ordering::Relaxed),
-            None => self.emitted(),
+    /// Counts an event that an event caused; the answer is how many there were before.
+    fn count_one(&mut self) -> u32 {
+        if let Some(total) = &self.total {
+            return total.fetch_add(1, Ordering::Relaxed);
         }
-    }
-
-    /// How many events there were, as far as this unit of work counts them by itself.
-    fn emitted(&self) -> usize {
-        usize::from(self.began_with_event) + self.events.len()
+        let before = self.caused;
+        self.caused = before.saturating_add(1);
+        before
     }
 
     fn run_away(&mut self, event: &Emitted, limit: CascadeLimit) {
@@ -130,6 +121,7 @@ impl Unit {
     pub(crate) fn take_event(&mut self, place: usize) -> Option<Option<Emitted>> {
         let queued = self.events.get_mut(place)?;
         self.depth = queued.depth;
+        self.in_cascade = true;
         Some(queued.event.take())
     }
 
@@ -147,12 +139,12 @@ impl Unit {
 
     /// Takes those events out that have handlers which wait for the commit.
     pub(crate) fn take_waiting(&mut self) -> Vec<(Emitted, Lineage)> {
-        let emitted = self.emitted();
+        let caused = self.caused;
         let mut waiting = Vec::new();
         for Queued { event, depth } in mem::take(&mut self.events) {
             let Some(event) = event.filter(|event| !event.pending().goes_to_the_broker()) else { continue };
-            let total = self.total.get_or_insert_with(|| Arc::new(AtomicUsize::new(emitted))).clone();
-            waiting.push((event, Lineage { depth, total: Some(total) }));
+            let total = self.total.get_or_insert_with(|| Arc::new(AtomicU32::new(caused))).clone();
+            waiting.push((event, Lineage { depth, total: Some(total), cause: None }));
         }
         waiting
     }
@@ -261,9 +253,13 @@ impl Unit {
     }
 
     /// Goes one level deeper, for a nested message.
-    pub(crate) fn deeper(&mut self, message: &'static str) -> Result<(), (&'static str, CascadeLimit)> {
-        if self.depth >= MAX_DEPTH {
-            return Err((message, CascadeLimit::Depth));
+    pub(crate) fn deeper(
+        &mut self,
+        message: &'static str,
+        limits: CascadeLimits,
+    ) -> Result<(), (&'static str, CascadeLimit)> {
+        if self.depth >= limits.depth {
+            return Err((message, CascadeLimit::Depth(limits.depth)));
         }
         self.depth += 1;
         Ok(())

@@ -15,6 +15,7 @@ pub fn count_undelivered(undelivered: &Undelivered) {
                 _ => (event.clone(), "unsent"),
             },
             DeliveryFailure::AfterCommit { event, .. } => ((*event).to_owned(), "handler"),
+            DeliveryFailure::Hook { .. } => (String::new(), "hook"),
         };
         counter!(UNDELIVERED, "message" => message, "what" => what).increment(1);
     }

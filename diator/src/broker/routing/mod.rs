@@ -2,9 +2,7 @@ mod combine;
 mod route;
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +12,7 @@ use self::combine::{combine, weakest};
 pub use self::route::{Matcher, Route};
 use super::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
 use crate::BoxFuture;
+use crate::join::join_all;
 
 type Answer = Result<Receipt, PublishError>;
 
@@ -231,19 +230,4 @@ fn no_route(event: &EventRoute<'_>) -> NotAccepted {
             name = event.name
         ),
     )
-}
-
-/// Runs futures at the same time; the results come in the order of the futures.
-async fn join_all<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
-    let mut results: Vec<Option<T>> = futures.iter().map(|_| None).collect();
-    poll_fn(|cx| {
-        for (future, result) in futures.iter_mut().zip(&mut results).filter(|(_, result)| result.is_none()) {
-            if let Poll::Ready(ready) = future.as_mut().poll(cx) {
-                *result = Some(ready);
-            }
-        }
-        if results.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    results.into_iter().flatten().collect()
 }
