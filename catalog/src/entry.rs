@@ -34,7 +34,7 @@ pub struct RequestEntry {
     /// Whether `.remote(…)` names its crate: another process handles it.
     #[serde(default)]
     pub remote: bool,
-    /// Where it was declared, if that is known: not for an instance of a generic type.
+    /// Where it was declared, if the registry knows it: as of [`WiredRequest::location`](diator::wiring::WiredRequest::location).
     #[serde(default)]
     pub source: Option<Source>,
     /// One, if all is well.
@@ -74,7 +74,7 @@ pub struct EventEntry {
     /// Its own fields as they can be read when it arrives: one with a default need not be there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema_read: Option<serde_json::Value>,
-    /// Where it was declared, if that is known: not for an instance of a generic type.
+    /// Where it was declared, if the registry knows it: as of [`WiredRequest::location`](diator::wiring::WiredRequest::location).
     #[serde(default)]
     pub source: Option<Source>,
     /// Its handlers in the order in which they run, those after the commit last.
@@ -198,8 +198,10 @@ pub struct Source {
 }
 
 /// What an earlier version of a catalog did not say.
+pub(super) const UNTOLD: &str = "?";
+
 fn unknown() -> String {
-    "?".to_owned()
+    UNTOLD.to_owned()
 }
 
 fn unknown_lifetime() -> Lifetime {

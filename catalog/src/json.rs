@@ -42,7 +42,7 @@ impl Catalog {
     }
 
     fn event_record(&self, event: &EventEntry) -> EventRecord {
-        let direction = Parties { read: self.is_sent(event), send: event.arrives() };
+        let direction = Parties { read: self.is_sent(event), send: event.arrives(), told: true };
         let schema = self.shape(event).cloned();
         let schema_read = event.schema_read.clone().filter(|_| direction.read && direction.send);
         EventRecord { event: EventEntry { schema, schema_read, ..event.clone() }, direction }

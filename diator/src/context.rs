@@ -74,7 +74,7 @@ impl<R> fmt::Debug for RequestContext<'_, R> {
     }
 }
 
-fn cause<R>() -> Cause {
+pub(crate) fn cause<R>() -> Cause {
     Cause::new(type_name::<R>(), None)
 }
 

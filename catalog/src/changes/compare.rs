@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::parties::Parties;
 use super::{Change, Impact, handlers, schema};
+use crate::entry::UNTOLD;
 use crate::json::{EventRecord, Record, value};
 use crate::labels::{clean, words};
 use crate::{BrokerEntry, EventEntry, RequestEntry};
@@ -95,8 +96,8 @@ fn request(old: &RequestEntry, new: &RequestEntry, middleware: &handlers::Middle
     let title = title(old.kind, &old.type_name);
     let differing = [
         (Impact::Senders, changed("kind", &old.kind, &new.kind)),
-        (Impact::Senders, changed("response", &old.response, &new.response)),
-        (Impact::Senders, changed("error", &old.error, &new.error)),
+        (Impact::Senders, changed("response", &old.response, &new.response).filter(|_| old.response != UNTOLD)),
+        (Impact::Senders, changed("error", &old.error, &new.error).filter(|_| old.error != UNTOLD)),
         (Impact::Nobody, changed("name", &old.name, &new.name)),
         (Impact::Nobody, changed("type", &old.type_name, &new.type_name)),
         (Impact::Nobody, changed("idempotent", &old.idempotent, &new.idempotent)),
@@ -226,23 +227,19 @@ fn marks(title: &str, was: &[String], is: &[String], changes: &mut Vec<Change>) 
 }
 
 fn broker(old: Option<&BrokerEntry>, new: Option<&BrokerEntry>, changes: &mut Vec<Change>) {
-    // Whoever reads the events reads them in this form.
-    let form = if new.is_some() { Impact::Consumers } else { Impact::Nobody };
+    let (was, is) = match (old, new) {
+        (Some(was), Some(is)) => (was, is),
+        (None, Some(_)) => return note(changes, Impact::Nobody, "the broker is new"),
+        (Some(_), None) => return note(changes, Impact::Consumers, "the broker is gone: no event leaves any more"),
+        (None, None) => return,
+    };
     let differing = [
-        (form, of_broker("content type", old, new, |broker| broker.content_type.clone())),
-        (Impact::Nobody, of_broker("type", old, new, |broker| broker.type_name.clone())),
-        (Impact::Nobody, of_broker("guarantees", old, new, |broker| broker.guarantees)),
-        (Impact::Nobody, of_broker("cloud events source", old, new, |broker| broker.cloud_events_source.clone())),
-        (Impact::Nobody, of_broker("outbox", old, new, |broker| broker.outbox)),
+        // Whoever reads the events reads them in this form.
+        (Impact::Consumers, changed("content type", &was.content_type, &is.content_type)),
+        (Impact::Nobody, changed("type", &was.type_name, &is.type_name)),
+        (Impact::Nobody, changed("guarantees", &was.guarantees, &is.guarantees)),
+        (Impact::Nobody, changed("cloud events source", &was.cloud_events_source, &is.cloud_events_source)),
+        (Impact::Nobody, changed("outbox", &was.outbox, &is.outbox)),
     ];
     tell("the broker", differing, changes);
-}
-
-fn of_broker<T: Serialize + PartialEq>(
-    field: &str,
-    old: Option<&BrokerEntry>,
-    new: Option<&BrokerEntry>,
-    value: impl Fn(&BrokerEntry) -> T,
-) -> Option<String> {
-    changed(field, &old.map(&value), &new.map(&value))
 }

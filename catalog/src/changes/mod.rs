@@ -11,6 +11,8 @@ pub(crate) use self::parties::Parties;
 use super::Catalog;
 use super::json::Record;
 use diator::BoxError;
+use serde::Deserialize;
+use serde_json::Value;
 
 /// What [`Catalog::assert_matches`] looks for in the environment.
 const BLESS: &str = "DIATOR_BLESS";
@@ -92,7 +94,11 @@ impl Catalog {
     ///
     /// The text is no catalog.
     pub fn changes_since(&self, json: &str) -> Result<Changes, BoxError> {
-        let old: Record = serde_json::from_str(json).map_err(|error| format!("it holds no catalog: {error}"))?;
+        let old: Value = serde_json::from_str(json).map_err(|error| format!("it is not json: {error}"))?;
+        if !old["requests"].is_array() || !old["events"].is_array() {
+            return Err("it holds no catalog: `requests` and `events` are missing".into());
+        }
+        let old = Record::deserialize(old).map_err(|error| format!("it holds no catalog of this version: {error}"))?;
         let mut changes = compare::catalogs(&old, &self.to_record());
         changes.sort();
         changes.dedup();

@@ -1,3 +1,4 @@
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Impact;
@@ -9,12 +10,14 @@ pub(crate) struct Parties {
     pub(crate) read: bool,
     /// Whether others send it, because this program receives it.
     pub(crate) send: bool,
+    /// Whether the catalog says so.
+    pub(crate) told: bool,
 }
 
 /// Those of an event of which an earlier catalog says no direction: it may have had any.
 impl Default for Parties {
     fn default() -> Self {
-        Self { read: true, send: true }
+        Self { read: true, send: true, told: false }
     }
 }
 
@@ -32,9 +35,14 @@ impl Serialize for Parties {
 
 impl<'de> Deserialize<'de> for Parties {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let direction = Option::<String>::deserialize(deserializer)?;
-        let is_any_of = |words: [&str; 2]| direction.as_deref().is_some_and(|direction| words.contains(&direction));
-        Ok(Self { read: is_any_of(["sent", "both"]), send: is_any_of(["received", "both"]) })
+        let (read, send) = match Option::<String>::deserialize(deserializer)?.as_deref() {
+            None => (false, false),
+            Some("sent") => (true, false),
+            Some("received") => (false, true),
+            Some("both") => (true, true),
+            Some(other) => return Err(D::Error::unknown_variant(other, &["sent", "received", "both"])),
+        };
+        Ok(Self { read, send, told: true })
     }
 }
 
@@ -61,6 +69,8 @@ impl Parties {
 
     /// What it means that these are now others.
     pub(super) fn changes_to(self, now: Self) -> impl Iterator<Item = (Impact, &'static str)> {
+        // Where nothing was said, nothing can have been lost.
+        let told = |change: Option<_>| change.filter(|_| self.told);
         let sent = match (self.read, now.read) {
             (true, false) => Some((Impact::Consumers, "it is no longer sent")),
             (false, true) => Some((Impact::Nobody, "it is now sent")),
@@ -71,6 +81,6 @@ impl Parties {
             (false, true) => Some((Impact::Nobody, "it is now received")),
             _ => None,
         };
-        sent.into_iter().chain(received)
+        told(sent).into_iter().chain(told(received))
     }
 }

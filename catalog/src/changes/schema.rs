@@ -159,7 +159,7 @@ impl<'a> Comparison<'a> {
 
     fn is_same(&self, old: &'a Value, new: &'a Value) -> bool {
         let (roots, compared) = (self.roots, self.compared.clone());
-        let parties = Parties { read: true, send: true };
+        let parties = Parties { read: true, send: true, told: true };
         let mut comparison = Comparison { parties, roots, compared, found: Vec::new() };
         comparison.schemas("", old, new);
         comparison.found.is_empty()

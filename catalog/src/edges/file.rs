@@ -60,9 +60,9 @@ pub(super) fn message(message: &Message) -> String {
 }
 
 pub(super) fn read(text: &str) -> Result<Seen, BoxError> {
-    let file: Value = serde_json::from_str(text)?;
     let form = "it has no list `handlers` of objects with `message`, `causes` and perhaps `handler`; \
                 set DIATOR_BLESS=1 and run the test that notes the edges down, to have it written";
+    let file: Value = serde_json::from_str(text).map_err(|error| format!("{form} (it is not json: {error})"))?;
     let mut handlers = BTreeMap::<_, BTreeSet<_>>::new();
     for Ran { handling, causes } in Vec::<Ran>::deserialize(&file["handlers"]).map_err(|_| form)? {
         handlers.entry(handling).or_default().extend(causes);

@@ -303,10 +303,35 @@ fn another_format_breaks_consumers() {
 }
 
 #[test]
-fn what_is_no_catalog_is_an_error() {
-    for text in ["", "[]", "{}", "{\"requests\": []}", "null"] {
-        assert!(Catalog::from(builder().wiring()).changes_since(text).is_err(), "{text}");
+fn a_broker_that_comes_breaks_nobody_and_one_that_goes_breaks_consumers() {
+    let came = changes(|was| was["broker"] = Value::Null);
+    assert_eq!(came, [(Impact::Nobody, "the broker is new".to_owned())]);
+    let mut now = Catalog::from(builder().wiring());
+    now.broker = None;
+    let gone = now.changes_since(&earlier(|_| {})).expect("it is a catalog");
+    let gone: Vec<_> = gone.all().iter().map(|change| (change.impact, change.text.as_str())).collect();
+    assert_eq!(gone, [(Impact::Consumers, "the broker is gone: no event leaves any more")]);
+}
+
+#[test]
+fn what_an_earlier_catalog_did_not_say_has_not_changed() {
+    let untold = |name: &str, field: &str| {
+        changes(|was| _ = message(was, name).as_object_mut().expect("an object").remove(field))
+    };
+    for (name, field) in [("PlaceOrder", "response"), ("PlaceOrder", "error"), ("PaymentArrived", "direction")] {
+        assert_eq!(untold(name, field), [], "{name}: {field}");
     }
+}
+
+#[test]
+fn what_is_no_catalog_is_an_error() {
+    let why = |text: &str| Catalog::from(builder().wiring()).changes_since(text).expect_err(text).to_string();
+    for text in ["[]", "{}", "{\"requests\": []}", "null"] {
+        assert_eq!(why(text), "it holds no catalog: `requests` and `events` are missing", "{text}");
+    }
+    assert!(why("").starts_with("it is not json: "));
+    let sideways = why(&earlier(|was| message(was, "PaymentArrived")["direction"] = json!("sideways")));
+    assert!(sideways.contains("unknown variant `sideways`, expected one of `sent`, `received`, `both`"), "{sideways}");
 }
 
 /// Compares with a file that holds the text, and gives the message if that fails.

@@ -182,3 +182,33 @@ async fn a_kept_file_fails_when_an_edge_is_lost_or_new() {
     );
     assert!(message.contains("DIATOR_BLESS=1"), "{message}");
 }
+
+#[derive(Debug, Command)]
+#[request(unregistered)]
+struct Unresolvable;
+
+/// What cannot be had when a message asks for it.
+struct Faulty;
+
+#[request_handler(Unresolvable, unregistered)]
+struct NeverBuilt {
+    _faulty: std::sync::Arc<Faulty>,
+}
+
+impl RequestHandler<Unresolvable> for NeverBuilt {
+    async fn handle(&self, _: Unresolvable, _: &mut RequestContext<'_, Unresolvable>) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_could_not_be_built_did_not_run() {
+    let edges = Edges::new();
+    let services = Services::new().scoped(|_| Err::<Faulty, BoxError>("the data base is away".into()));
+    let builder = || Mediator::builder().handlers(handlers![NeverBuilt]);
+    let mediator = builder().container(services).observe(edges.clone()).build().expect("it is found out later");
+    assert!(matches!(mediator.send(Unresolvable).await, Err(SendError::Resolve { .. })));
+    assert_eq!(edges.to_json(), Edges::new().to_json());
+    let catalog = Catalog::from(builder().wiring()).with_edges(&edges).expect("they fit");
+    assert_eq!(causes(&catalog, "::NeverBuilt"), [None], "not observed, which is not the same as causing nothing");
+}

@@ -84,8 +84,9 @@ fn optional_items(root: &Path, arguments: &EventArguments) -> TokenStream {
     });
     let schema = arguments.schema.as_ref().map(|schema| {
         // At the argument, because that is where a missing `JsonSchema`, or a missing crate, has to be shown.
-        let schemars = Ident::new("schemars", paths::located(schema.name.span()));
-        let own = quote!(#root::__private::event_schema!(#schemars, Self));
+        let place = paths::located(schema.name.span());
+        let (schemars, event) = (Ident::new("schemars", place), quote_spanned!(place=> Self));
+        let own = quote!(#root::__private::event_schema!(#schemars, #event));
         quote! {
             const SCHEMA: ::core::option::Option<#root::event::EventSchema> = ::core::option::Option::Some(#own);
         }

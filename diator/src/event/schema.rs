@@ -4,10 +4,11 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// How the fields of an event look on the wire, as JSON Schema, draft 7; `#[event(schema)]` makes one.
+/// The form of an event's own fields, as JSON Schema, draft 7; `#[event(schema)]` makes one.
 ///
-/// The event must implement `schemars::JsonSchema`, and its crate must depend on `schemars` 1. Nothing is computed until
-/// somebody asks.
+/// It is what the event's `schemars::JsonSchema` says. On the wire the fields stand in an envelope, which changes the form of
+/// events that are no structs: `diator-catalog` knows how. The event's crate must depend on `schemars` 1 under that name; a crate
+/// that renames it writes `extern crate other_name as schemars;` in its root. Nothing is computed until somebody asks.
 ///
 /// # Source
 ///

@@ -398,7 +398,7 @@ impl MediatorBuilder {
         let checked = check::check(&mut self);
         let mut problems = std::mem::take(&mut self.problems);
         let parts = self.parts();
-        self.layers.extend(self.observer.clone().map(|observer| Layer::new(Observing(observer))));
+        self.layers.extend(self.observer.as_ref().map(|_| Layer::new(Observing)));
         let mut install = Install::new(&*self.container, &self.layers);
         // Without its dependencies a handler could only fail again, for reasons that are reported already.
         if problems.is_empty() {

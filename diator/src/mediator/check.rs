@@ -62,17 +62,16 @@ fn linked_crates(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
     if !builder.from_registry {
         return;
     }
-    let found: HashSet<_> = inventory::iter::<crate::registry::HandlerSet>
-        .into_iter()
-        .flat_map(|set| set.0)
-        .map(|handler| handler.location().crate_name())
-        .collect();
+    let registered = inventory::iter::<crate::registry::HandlerSet>.into_iter().flat_map(|set| set.0);
+    let listed = builder.handlers.iter();
+    let found: HashSet<_> = registered.chain(listed).map(|handler| handler.location().crate_name()).collect();
     for linked in inventory::iter::<LinkedCrate>.into_iter().filter(|linked| !found.contains(linked.name)) {
         problems.push(Problem::new(
             ProblemKind::NothingLinked,
             linked.location,
             format!("`link!` names the crate `{}`, but no handler of it is registered", linked.name),
-            "name the crate that holds the handlers, not one that re-exports it\n\
+            "name the crate that holds the handlers, not one that re-exports it; if its handlers say `unregistered`, list \
+             them with `.handlers(handlers![…])`\n\
              on wasm and in static libraries nothing is registered: list them with `.handlers(handlers![…])`",
         ));
     }
@@ -99,6 +98,7 @@ fn unhandled_requests(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
             format!(
                 "put `#[request_handler({name})]` on a handler; if it has one in another crate, name that crate: \
                  `diator::link!(that_crate);`\n\
+                 if its handler says `unregistered`, list it: `.handlers(handlers![…])`\n\
                  if another process handles it, say `.remote(\"{crate_name}\")` or `.allow_unhandled::<{name}>()`\n\
                  in a test binary, all its modules' messages are registered: list those that you want with \
                  `Mediator::builder().handlers(handlers![…])`"

@@ -109,6 +109,13 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Notes down that a handler begins to run, if somebody wants to know.
+    pub(super) fn tell_ran(&self, handler: fn() -> Cause) {
+        if let Some(observer) = &self.origin.mediator.0.observer {
+            observer.ran(handler());
+        }
+    }
+
     /// What follows the handler: the same for every message.
     pub(super) fn end(self, succeeded: bool, committing: Option<&'a Committing>) -> Soon<'a, ()> {
         if succeeded { self.finish(committing) } else { self.fail() }

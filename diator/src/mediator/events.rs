@@ -97,6 +97,7 @@ impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
                 &for_this_event
             }
         };
+        run.tell_ran(Self::cause);
         handler.handle(event, &mut EventContext::new(run, Self::cause)).await.map_err(SendError::Handler)
     }
 }

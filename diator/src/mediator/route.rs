@@ -12,6 +12,7 @@ use super::journey::{Journey, Nested, Root};
 use super::running::Running;
 use super::soon::Soon;
 use super::unit::Unit;
+use crate::context::cause;
 use crate::inject::Inject;
 use crate::middleware::{Call, Pipeline, RequestExchange};
 use crate::registry::{Dependency, SlotIndex};
@@ -88,6 +89,7 @@ impl<R: Request, H: RequestHandler<R> + Inject> RouteTo<R, H> {
                     &for_this_message
                 }
             };
+            attempt.run().tell_ran(cause::<R>);
             // The handler's own result, for it is the smaller one, and kept until all has ended.
             let result = handler.handle(request, &mut RequestContext::new(attempt.run())).await;
             match attempt.end(result.is_ok()) {

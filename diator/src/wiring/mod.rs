@@ -96,7 +96,8 @@ pub struct WiredRequest {
     pub marks: Vec<&'static str>,
     /// Whether `.remote(…)` names its crate: another process handles it.
     pub remote: bool,
-    /// Where it was declared; `None` for an instance of a generic type.
+    /// Where it was declared; `None` where the registry does not know it: an instance of a generic type, a message that is
+    /// `unregistered`, any message of a mediator that does not start from the registry.
     pub location: Option<Location>,
     /// One, unless `build()` reports a problem.
     pub handlers: Vec<WiredHandler>,
@@ -125,7 +126,8 @@ pub struct WiredEvent {
     pub marks: Vec<&'static str>,
     /// The form of its own fields; `None` without `#[event(schema)]`.
     pub schema: Option<EventSchema>,
-    /// Where it was declared; `None` for an instance of a generic type.
+    /// Where it was declared; `None` where the registry does not know it: an instance of a generic type, a message that is
+    /// `unregistered`, any message of a mediator that does not start from the registry.
     pub location: Option<Location>,
     /// Its handlers in the order in which they run; handlers that run after the commit stand last.
     pub handlers: Vec<WiredHandler>,

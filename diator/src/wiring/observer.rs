@@ -1,7 +1,5 @@
-use std::sync::Arc;
-
 use super::WiredMessage;
-use crate::middleware::{Call, Handled, MessageInfo, MessageKind, Middleware, Next};
+use crate::middleware::{Call, Handled, Middleware, Next};
 
 /// Learns which handlers run, and what they cause: which events they emit, and which requests they send.
 ///
@@ -13,9 +11,10 @@ use crate::middleware::{Call, Handled, MessageInfo, MessageKind, Middleware, Nex
 ///
 /// - The mediator calls it from the task of the message, and waits for it: keep it short. Calls may come from many threads at
 ///   once.
-/// - [`ran`](Self::ran) comes before the handler runs, for each attempt.
-/// - [`caused`](Self::caused) comes when a handler emits or sends, whether or not its unit of work commits.
-/// - A message that is sent or emitted outside of handlers has no cause, and is not observed.
+/// - [`ran`](Self::ran) comes before the handler runs, for each attempt; not for a handler whose services could not be resolved.
+/// - [`caused`](Self::caused) comes when a handler emits or sends, whether or not its unit of work commits. A message that is sent
+///   or emitted outside of handlers has no cause, and is not told.
+/// - A panic of an observer is one of the handler that it is told of.
 ///
 /// # Example
 ///
@@ -81,21 +80,14 @@ impl Cause {
     pub(crate) fn new(message: &'static str, handler: Option<&'static str>) -> Self {
         Self { message, handler }
     }
-
-    fn of(info: &MessageInfo) -> Self {
-        let is_request = matches!(info.kind, MessageKind::Command | MessageKind::Query);
-        Self::new(info.message_type, (!is_request).then_some(info.handler))
-    }
 }
 
-/// Tells an observer which handlers run: a handler that causes nothing would else look like one that no test went through.
-/// It is the innermost middleware, so that a mediator without an observer pays nothing for it.
-pub(crate) struct Observing(pub(crate) Arc<dyn Observer>);
+/// Keeps messages on the way on which an observer is told what runs, so that a mediator without one pays nothing for it.
+pub(crate) struct Observing;
 
 #[crate::async_trait]
 impl Middleware for Observing {
     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
-        self.0.ran(Cause::of(call.info()));
         next.run(call).await
     }
 }
