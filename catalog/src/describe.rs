@@ -146,6 +146,9 @@ impl Writer<'_> {
         let when = if handler.after_commit { ", after the commit" } else { "" };
         let order = if handler.order == 0 { String::new() } else { format!(", order {}", handler.order) };
         let mut text = format!("  {heading:<10}   {}{order}{when}{place}\n", self.labels.label(&handler.type_name));
+        if let Some(id) = handler.given_id() {
+            text += &format!("    known as   {}\n", clean(id));
+        }
         for dependency in &handler.dependencies {
             let optional = if dependency.optional { ", optional" } else { "" };
             let service = clean(&short_name(&dependency.type_name));

@@ -102,6 +102,10 @@ pub struct HandlerEntry {
     /// Its type, with the path.
     #[serde(rename = "type")]
     pub type_name: String,
+    /// What tells it from other handlers of its event, also in the next version of the program; empty where an earlier catalog
+    /// did not say so.
+    #[serde(default)]
+    pub id: String,
     /// Where it stands among the handlers of an event; 0 for that of a request.
     #[serde(default)]
     pub order: i32,
@@ -125,6 +129,11 @@ pub struct HandlerEntry {
 }
 
 impl HandlerEntry {
+    /// The id, if it was given one: else it is the type.
+    pub(super) fn given_id(&self) -> Option<&str> {
+        Some(&*self.id).filter(|id| !id.is_empty() && *id != self.type_name)
+    }
+
     /// What it is known to cause.
     pub(super) fn causes(&self) -> impl Iterator<Item = &str> {
         self.causes.iter().flatten().map(String::as_str)
@@ -255,6 +264,7 @@ impl From<WiredHandler> for HandlerEntry {
     fn from(handler: WiredHandler) -> Self {
         Self {
             type_name: handler.type_name.to_owned(),
+            id: handler.id.to_owned(),
             order: handler.order,
             after_commit: handler.after_commit,
             dependencies: entries(handler.dependencies),

@@ -39,6 +39,7 @@ pub(crate) struct EventArguments {
 #[derive(Default)]
 pub(crate) struct HandlerArguments {
     pub(crate) messages: Vec<Type>,
+    pub(crate) id: Option<Argument<LitStr>>,
     pub(crate) order: Option<Argument<i32>>,
     pub(crate) after_commit: Option<Argument<()>>,
     pub(crate) unregistered: Option<Argument<()>>,
@@ -149,7 +150,7 @@ const REQUEST_HANDLER: Grammar = Grammar {
 
 const EVENT_HANDLER: Grammar = Grammar {
     attribute: "event_handler",
-    usages: &["the type of one event", "order = 10", "after_commit", "unregistered", "crate = path"],
+    usages: &["the type of one event", "id = \"…\"", "order = 10", "after_commit", "unregistered", "crate = path"],
 };
 
 const INJECT: Grammar = Grammar { attribute: "inject", usages: &["clone", "default", "with = expression"] };
@@ -229,9 +230,10 @@ impl HandlerArguments {
         match (name.to_string().as_str(), role) {
             ("unregistered", _) => set(&mut self.unregistered, flag(name, input)?),
             ("crate", _) => set(&mut self.root, grammar.value(name, input)?),
+            ("id", Role::Event) => set(&mut self.id, grammar.value(name, input)?),
             ("order", Role::Event) => set(&mut self.order, grammar.value(name, input)?),
             ("after_commit", Role::Event) => set(&mut self.after_commit, flag(name, input)?),
-            ("order" | "after_commit", Role::Request) => Err(syn::Error::new(
+            ("id" | "order" | "after_commit", Role::Request) => Err(syn::Error::new(
                 name.span(),
                 format!("`{name}` is for `#[event_handler(…)]`: a request has one handler, and its answer is awaited"),
             )),

@@ -175,8 +175,8 @@ fn one_event(registration: &Registration, errors: &mut Errors) {
                 // No type begins like that: it is a slip of the pen.
                 let message = match shown.starts_with(char::is_lowercase) && !shown.contains("::") {
                     true => format!(
-                        "unknown argument `{shown}`: after the event, `#[event_handler(…)]` takes `order = 10`, \
-                         `after_commit` and `unregistered`"
+                        "unknown argument `{shown}`: after the event, `#[event_handler(…)]` takes `id = \"…\"`, \
+                         `order = 10`, `after_commit` and `unregistered`"
                     ),
                     false => {
                         format!("one event for each attribute: put `#[event_handler({shown})]` on a line of its own")

@@ -121,8 +121,8 @@ pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
 pub use self::inject::{Inject, InjectField, ResolveError};
 pub use self::mediator::{
-    CascadeLimit, CascadeLimits, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorBuilder, MediatorWith,
-    ReceiveError, Received, ShutdownReport,
+    Arrival, CascadeLimit, CascadeLimits, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorBuilder,
+    MediatorWith, ReceiveError, Received, ShutdownReport,
 };
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]

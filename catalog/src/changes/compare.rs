@@ -144,6 +144,9 @@ fn event(old: &EventRecord, new: &EventRecord, middleware: &handlers::Middleware
     tell(&title, differing, changes);
     aliases(&title, &was.aliases, &is.aliases, changes);
     marks(&title, &was.marks, &is.marks, changes);
+    if was.is_on_the_wire() {
+        handlers::lost_ids(&title, &was.handlers, &is.handlers, changes);
+    }
     handlers::compare(&title, [&was.handlers, &is.handlers], Impact::Nobody, middleware, changes);
 }
 

@@ -72,8 +72,21 @@ pub(super) fn compare(
     }
 }
 
+/// What arrives may come again, to a handler that it knows by its id.
+pub(super) fn lost_ids(title: &str, old: &[HandlerEntry], new: &[HandlerEntry], changes: &mut Vec<Change>) {
+    // Where no handler is left the event is no longer received, which is told.
+    let lost = old.iter().filter(|was| !was.id.is_empty() && !new.iter().any(|is| is.id == was.id));
+    for was in lost.filter(|_| !new.is_empty()) {
+        let id = was.id.escape_debug();
+        note(changes, Impact::UnderWay, &format!("{title}: no handler has the id `{id}` any more"));
+    }
+}
+
 fn one(title: &str, old: &HandlerEntry, new: &HandlerEntry, middleware: &Middleware<'_>, changes: &mut Vec<Change>) {
     let mut texts = Vec::new();
+    if !old.id.is_empty() {
+        texts.extend(changed("id", &old.id, &new.id));
+    }
     texts.extend(changed("order", &old.order, &new.order));
     texts.extend(changed("after commit", &old.after_commit, &new.after_commit));
     if !middleware.explains(&old.middleware, &new.middleware) {

@@ -39,6 +39,8 @@ pub enum Impact {
     Consumers,
     /// Whoever sends the message, in this program or to it.
     Senders,
+    /// Messages that are under way: redelivered, or waiting to be replayed to a handler that they know by its id.
+    UnderWay,
     /// Nobody that the catalog knows of.
     Nobody,
 }
@@ -56,7 +58,7 @@ impl Changes {
         self.0.is_empty()
     }
 
-    /// Whether something breaks consumers or senders.
+    /// Whether something breaks anybody.
     #[must_use]
     pub fn is_breaking(&self) -> bool {
         self.0.iter().any(|change| change.impact != Impact::Nobody)
@@ -82,6 +84,7 @@ impl Impact {
         match self {
             Self::Consumers => "breaks consumers of the events",
             Self::Senders => "breaks who sends the messages",
+            Self::UnderWay => "breaks messages that are under way",
             Self::Nobody => "other changes",
         }
     }

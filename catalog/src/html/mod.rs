@@ -148,6 +148,9 @@ impl Page<'_> {
         for handler in handlers {
             let mut text =
                 format!("{} {}", code(&self.labels.label(&handler.type_name)), self.source(handler.source.as_ref()));
+            if let Some(id) = handler.given_id() {
+                _ = write!(text, "<div>known as {}</div>", code(id));
+            }
             if handler.order != 0 {
                 _ = write!(text, "<div>order {}</div>", handler.order);
             }

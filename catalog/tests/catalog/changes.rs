@@ -314,6 +314,25 @@ fn a_broker_that_comes_breaks_nobody_and_one_that_goes_breaks_consumers() {
 }
 
 #[test]
+fn a_lost_id_breaks_what_is_under_way() {
+    let found = changes(|was| message(was, "PaymentArrived")["handlers"][0]["id"] = json!("billing.note"));
+    let title = "the notification event `PaymentArrived`";
+    assert_eq!(
+        found,
+        [
+            (Impact::UnderWay, format!("{title}: no handler has the id `billing.note` any more")),
+            (Impact::Nobody, format!("{title}: its handler `Note`: id was \"billing.note\", now \"Note\"")),
+        ]
+    );
+    let untold =
+        changes(|was| _ = message(was, "PaymentArrived")["handlers"][0].as_object_mut().map(|it| it.remove("id")));
+    assert_eq!(untold, []);
+    // A domain event never comes again.
+    let domain = changes(|was| message(was, "OrderPlaced")["handlers"][0]["id"] = json!("note"));
+    assert!(domain.iter().all(|(impact, _)| *impact == Impact::Nobody) && domain.len() == 1, "{domain:?}");
+}
+
+#[test]
 fn what_an_earlier_catalog_did_not_say_has_not_changed() {
     let untold = |name: &str, field: &str| {
         changes(|was| _ = message(was, name).as_object_mut().expect("an object").remove(field))

@@ -86,8 +86,12 @@ fn event_descriptor(root: &Path, event: &Type, arguments: &HandlerArguments) -> 
     let after_commit = arguments.after_commit.is_some();
     let place = event.span();
     let root = paths::root_at(root, place);
+    let named = arguments.id.as_ref().map(|id| {
+        let id = &id.value;
+        quote!(.named(#id))
+    });
     quote_spanned! {place=>
-        #root::__private::HandlerDescriptor::event::<#event, Self>(#order, #after_commit, LOCATION)
+        #root::__private::HandlerDescriptor::event::<#event, Self>(#order, #after_commit, LOCATION)#named
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) fn check(builder: &mut MediatorBuilder) -> Checked {
     several_handlers(builder, &mut problems);
     dependencies(builder, &mut problems);
     let events = events(builder);
+    handler_ids(builder, &mut problems);
     unhandled_events(builder, &events, &mut problems);
     no_broker(builder, &events, &mut problems);
     not_accepted(builder, &events, &mut problems);
@@ -160,6 +161,37 @@ fn how_to_register(service: &str) -> String {
             "{example}\nif it is registered as the concrete type, add `.alias::<{service}, ThatType>(|service| service)`"
         ),
         false => example,
+    }
+}
+
+fn handler_ids(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
+    let mut seen: HashMap<_, &HandlerDescriptor> = HashMap::new();
+    for handler in builder.handlers.iter().filter(|handler| handler.role() != HandlerRole::Request) {
+        let id = handler.id();
+        if id.as_str().is_empty() {
+            problems.push(Problem::new(
+                ProblemKind::HandlerId,
+                handler.location(),
+                format!("the handler `{}` has an empty id", handler.handler()),
+                "give it a name that outlives its type, such as `id = \"billing.charge\"`, or leave `id` out",
+            ));
+        }
+        if let Some(other) = seen.insert((handler.message_id(), id), handler)
+            && other.handler_id() != handler.handler_id()
+        {
+            problems.push(Problem::new(
+                ProblemKind::HandlerId,
+                handler.location(),
+                format!(
+                    "the handlers `{}` at {} and `{}` of one event have the same id: `{}`",
+                    other.handler(),
+                    other.location(),
+                    handler.handler(),
+                    id.as_str().escape_debug()
+                ),
+                "give one of them another id: redelivery and replay could not tell them apart",
+            ));
+        }
     }
 }
 

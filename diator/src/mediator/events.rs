@@ -10,6 +10,7 @@ use super::soon::Soon;
 use crate::event::Decode;
 use crate::inject::Inject;
 use crate::middleware::{Call, EventExchange, Pipeline};
+use crate::registry::HandlerId;
 use crate::wiring::Cause;
 use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
 
@@ -23,9 +24,17 @@ pub(crate) struct EventRoute {
     pub(super) decode: Option<Decode>,
 }
 
+impl EventRoute {
+    /// Its handlers, those after the commit last.
+    pub(super) fn all(&self) -> impl Iterator<Item = &EventEntry> {
+        self.handlers.iter().chain(&self.after_commit)
+    }
+}
+
 /// One handler of one event.
 pub(crate) struct EventEntry {
     pub(super) order: i32,
+    pub(super) id: HandlerId,
     pub(super) name: &'static str,
     pub(super) handler: Box<dyn HandleEvent>,
 }

@@ -93,7 +93,7 @@ impl<'b> Install<'b> {
         let built = install.built::<H>(descriptor);
         let pipeline = Pipeline::new(MessageInfo::of(descriptor), install.layers);
         let handler = Box::new(EventTo::<E, H> { built, pipeline, event: PhantomData });
-        let entry = EventEntry { order, name: descriptor.handler(), handler };
+        let entry = EventEntry { order, id: descriptor.id(), name: descriptor.handler(), handler };
         let route = install.maps.events.entry(TypeId::of::<E>()).or_default();
         route.decode = descriptor.handled_event().and_then(|event| event.decode);
         match after_commit {

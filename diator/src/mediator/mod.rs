@@ -44,7 +44,7 @@ pub use self::dispatch::Dispatch;
 pub(crate) use self::dispatch::Run;
 pub use self::emitted::EmittedEvent;
 pub(crate) use self::install::Install;
-pub use self::receive::{HandlerFailure, ReceiveError, Received};
+pub use self::receive::{Arrival, HandlerFailure, ReceiveError, Received};
 pub use self::route::send;
 #[cfg(feature = "tower")]
 pub use self::service::{RequestService, RequestServiceWithMeta};

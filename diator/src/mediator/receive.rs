@@ -1,18 +1,18 @@
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 use std::error::Error;
 use std::fmt;
 
-use tracing::Instrument;
 use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::Mediator;
-use super::events::EventRoute;
+use super::events::{EventEntry, EventRoute};
 use super::running::Running;
 use super::unit::Lineage;
-use crate::BoxError;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
 use crate::middleware::fail;
-use crate::{Meta, SendError, shown};
+use crate::registry::HandlerId;
+use crate::{BoxError, Meta, SendError, shown};
 
 /// What became of a message that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub enum ReceiveError {
         /// What was wrong.
         source: DecodeError,
     },
-    /// Some handlers failed; the others are done. A retry can help.
+    /// Some handlers failed; the others are done. A retry can help: see [`Arrival`] for how to try those alone that failed.
     Handlers(Vec<HandlerFailure>),
     /// The mediator takes no more messages. Another process can handle it.
     ShuttingDown,
@@ -51,80 +51,180 @@ pub enum ReceiveError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct HandlerFailure {
-    /// The handler's type, with its path: who has to get the message again.
+    /// Who has to get the message again: [`Arrival::handle`] takes it.
+    pub id: HandlerId,
+    /// The handler's type, with its path.
     pub handler: &'static str,
     /// Why, and whether its work is committed nevertheless.
     pub error: SendError<BoxError>,
 }
 
+/// A message that arrived, with its event read, for each of its handlers by itself.
+///
+/// [`Mediator::arrive`] makes it. A consumer that tries again what failed, and only that, keeps it: each handler is addressed by its
+/// id, any number of times.
+///
+/// # Guarantees
+///
+/// Each call of [`handle`](Self::handle) is a unit of work of its own. A handler's panic is a failure of that handler.
+///
+/// # Example
+///
+/// ```
+/// use diator::InboundMessage;
+/// use diator::prelude::*;
+///
+/// #[derive(Debug, serde::Serialize, serde::Deserialize, NotificationEvent)]
+/// struct OrderPlaced;
+///
+/// #[event_handler(OrderPlaced, id = "billing.charge")]
+/// struct Charge;
+///
+/// impl EventHandler<OrderPlaced> for Charge {
+///     async fn handle(&self, _: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+///         Ok(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let mediator = Mediator::builder().handlers(handlers![Charge]).without_broker().build()?;
+/// let body = br#"{"message_type": "notification_event", "message_name": "OrderPlaced",
+///     "message_id": "82a0b10e-1b3d-4c3c-9bdd-3934f8f824c2", "payload": {}}"#;
+/// let arrival = mediator.arrive(InboundMessage::decode(body, None, [])?)?;
+/// for handler in arrival.handlers() {
+///     assert_eq!(handler.as_str(), "billing.charge");
+///     arrival.handle(handler).await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Arrival {
+    mediator: Mediator,
+    event_type: TypeId,
+    /// `None` where nothing handles it, and so nothing has read it.
+    event: Option<Box<dyn Any + Send + Sync>>,
+    handlers: Vec<HandlerId>,
+    meta: Meta,
+    span: Span,
+}
+
 impl Mediator {
+    /// Reads a message that a broker delivered, for its handlers to handle it one by one.
+    ///
+    /// The event is found by its kind and its name or an alias. The handlers' meta carries the message's id, correlation id,
+    /// trace and registered headers.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Unknown`] and [`ReceiveError::Undecodable`].
+    pub fn arrive(&self, message: InboundMessage) -> Result<Arrival, ReceiveError> {
+        let name = shown::name(&message.name);
+        let Some(event_type) = self.event_named(message.message_type, &message.name) else {
+            return Err(ReceiveError::Unknown { message_type: message.message_type, name });
+        };
+        let undecodable = |source| ReceiveError::Undecodable { name: name.clone(), source };
+        let meta = message.headers.read_into(meta_of(&message), &self.0.headers).map_err(undecodable)?;
+        let span = tracing::info_span!(
+            target: "diator",
+            "receive",
+            diator.message = name,
+            messaging.operation.name = "receive",
+            messaging.message.id = %message.id,
+            messaging.message.conversation_id = %meta.correlation_id(),
+            diator.causation_id = meta.causation_id().map(display),
+            traceparent = meta.traceparent(),
+            otel.status_code = Empty,
+            error.type = Empty,
+        );
+        let route = self.0.events.get(&event_type);
+        let decode = route.and_then(|route| route.decode);
+        let event = decode.map(|decode| decode(message.payload)).transpose().map_err(|source| {
+            let error = undecodable(source);
+            fail(&span, error.as_str());
+            error
+        })?;
+        let handlers = route.into_iter().flat_map(EventRoute::all).map(|entry| entry.id).collect();
+        Ok(Arrival { mediator: self.clone(), event_type, event, handlers, meta, span })
+    }
+
     /// Handles a message that a broker delivered.
     ///
-    /// The event is found by its kind and its name or an alias. Each of its handlers runs in a unit of work of its
-    /// own, through the middleware; one that fails does not stop the others. The handlers' meta carries the message's id,
-    /// correlation id and trace.
+    /// It [arrives](Self::arrive), and each of its handlers handles it, in their order. One that fails or panics does not stop
+    /// the others.
     ///
     /// # Errors
     ///
     /// Each variant of [`ReceiveError`] says when it occurs.
     pub async fn receive(&self, message: InboundMessage) -> Result<Received, ReceiveError> {
         let _running = Running::enter(self).ok_or(ReceiveError::ShuttingDown)?;
-        let Some(event) = self.event_named(message.message_type, &message.name) else {
-            let name = shown::name(&message.name);
-            return Err(ReceiveError::Unknown { message_type: message.message_type, name });
-        };
-        let name = shown::name(&message.name);
-        let meta = match message.headers.read_into(meta_of(&message), &self.0.headers) {
-            Ok(meta) => meta,
-            Err(source) => return Err(ReceiveError::Undecodable { name, source }),
-        };
-        match self.0.events.get(&event) {
-            Some(route) => {
-                let span = tracing::info_span!(
-                    target: "diator",
-                    "receive",
-                    diator.message = name,
-                    messaging.operation.name = "receive",
-                    messaging.message.id = %message.id,
-                    messaging.message.conversation_id = %meta.correlation_id(),
-                    diator.causation_id = meta.causation_id().map(display),
-                    traceparent = meta.traceparent(),
-                    otel.status_code = Empty,
-                    error.type = Empty,
-                );
-                let received = self.receive_by(route, message, &meta).instrument(span.clone()).await;
-                if let Err(error) = &received {
-                    fail(&span, error.as_str());
-                }
-                received
+        let arrival = self.arrive(message)?;
+        let mut failures = Vec::new();
+        for id in arrival.handlers() {
+            failures.extend(arrival.handle_by(id).await.err());
+        }
+        match (arrival.handlers.is_empty(), failures.is_empty()) {
+            (true, _) => Ok(Received::Ignored),
+            (false, true) => Ok(Received::Handled),
+            (false, false) => {
+                let error = ReceiveError::Handlers(failures);
+                fail(&arrival.span, error.as_str());
+                Err(error)
             }
-            None => Ok(Received::Ignored),
         }
     }
 
     fn event_named(&self, message_type: MessageType, name: &str) -> Option<TypeId> {
         self.0.names.get(&(message_type, name)).copied()
     }
+}
 
-    async fn receive_by(
-        &self,
-        route: &EventRoute,
-        message: InboundMessage,
-        meta: &Meta,
-    ) -> Result<Received, ReceiveError> {
-        let Some(decode) = route.decode else { return Ok(Received::Ignored) };
-        let event = decode(message.payload)
-            .map_err(|source| ReceiveError::Undecodable { name: shown::name(&message.name), source })?;
-        let mut failures = Vec::new();
-        for entry in route.handlers.iter().chain(&route.after_commit) {
-            if let Err(error) = self.handle_apart(entry, &*event, meta.clone(), Lineage::default()).await {
-                failures.push(HandlerFailure { handler: entry.name, error });
-            }
-        }
-        match failures.is_empty() {
-            true => Ok(Received::Handled),
-            false => Err(ReceiveError::Handlers(failures)),
-        }
+impl Arrival {
+    /// The handlers of the event, in the order in which [`Mediator::receive`] runs them.
+    #[must_use]
+    pub fn handlers(&self) -> &[HandlerId] {
+        &self.handlers
+    }
+
+    /// What travels with the message.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// Lets one handler handle the event, in a unit of work of its own.
+    ///
+    /// # Errors
+    ///
+    /// The handler failed or panicked; [`SendError::ShuttingDown`] if the mediator takes no more messages, and
+    /// [`SendError::Unhandled`] if the event has no such handler.
+    pub async fn handle(&self, handler: &HandlerId) -> Result<(), HandlerFailure> {
+        let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
+        let _running = Running::enter(&self.mediator).ok_or_else(|| failure(SendError::ShuttingDown))?;
+        self.handle_by(handler).await.inspect_err(|failure| fail(&self.span, failure.error.kind().as_str()))
+    }
+
+    async fn handle_by(&self, handler: &HandlerId) -> Result<(), HandlerFailure> {
+        let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
+        let (Some(event), Some(entry)) = (&self.event, self.entry(handler)) else {
+            return Err(failure(SendError::Unhandled { request: handler.as_str() }));
+        };
+        let handling = self.mediator.handle_apart(entry, &**event, self.meta.clone(), Lineage::default());
+        handling.instrument(self.span.clone()).await.map_err(failure)
+    }
+
+    fn entry(&self, handler: &HandlerId) -> Option<&EventEntry> {
+        self.mediator.0.events.get(&self.event_type)?.all().find(|entry| entry.id == *handler)
+    }
+
+    fn type_of(&self, handler: &HandlerId) -> &'static str {
+        self.entry(handler).map_or(handler.as_str(), |entry| entry.name)
+    }
+}
+
+impl fmt::Debug for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrival").field("handlers", &self.handlers).field("meta", &self.meta).finish_non_exhaustive()
     }
 }
 
@@ -141,6 +241,12 @@ fn meta_of(message: &InboundMessage) -> Meta {
 }
 
 impl ReceiveError {
+    /// Whether the same message can succeed when it is received again.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Handlers(_) | Self::ShuttingDown)
+    }
+
     /// The name of the variant, for a trace.
     fn as_str(&self) -> &'static str {
         match self {
@@ -158,7 +264,7 @@ impl fmt::Display for ReceiveError {
             Self::Unknown { message_type, name } => write!(f, "no {message_type} named `{name}` is known here"),
             Self::Undecodable { name, .. } => write!(f, "the message `{name}` cannot be read"),
             Self::Handlers(failures) => {
-                let names: Vec<_> = failures.iter().map(|failure| failure.handler).collect();
+                let names: Vec<_> = failures.iter().map(|failure| failure.id.as_str()).collect();
                 write!(f, "the message arrived, but these handlers failed: {}", names.join(", "))
             }
             Self::ShuttingDown => f.write_str("the mediator is shutting down"),
@@ -173,5 +279,17 @@ impl Error for ReceiveError {
             Self::Handlers(failures) => failures.first().map(|failure| &failure.error as _),
             Self::Unknown { .. } | Self::ShuttingDown => None,
         }
+    }
+}
+
+impl fmt::Display for HandlerFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the handler `{}` failed", self.id)
+    }
+}
+
+impl Error for HandlerFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
     }
 }

@@ -16,6 +16,7 @@ pub struct HandlerDescriptor {
     pub(crate) handler: TypeName,
     pub(crate) message: MessageDescriptor,
     pub(crate) role: HandlerRole,
+    pub(crate) id: Option<&'static str>,
     pub(crate) location: Location,
     pub(crate) dependencies: &'static [Dependency],
     pub(crate) slot: Option<fn() -> &'static SlotIndex>,
@@ -62,6 +63,45 @@ impl MessageDescriptor {
     }
 }
 
+/// What tells a handler of an event from the others, also in the next version of the program.
+///
+/// It is what `#[event_handler(OrderPlaced, id = "billing.charge")]` says, and by default the handler's type with its path: a
+/// handler without an id of its own gets another one when it is moved or renamed.
+///
+/// # Example
+///
+/// ```
+/// use diator::prelude::*;
+/// use diator::registry::Registered;
+///
+/// #[derive(Debug, DomainEvent)]
+/// struct OrderPlaced;
+///
+/// #[event_handler(OrderPlaced, id = "billing.charge")]
+/// struct Charge;
+///
+/// # impl EventHandler<OrderPlaced> for Charge {
+/// #     async fn handle(&self, _: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> { Ok(()) }
+/// # }
+/// assert_eq!(Charge::DESCRIPTORS[0].id().as_str(), "billing.charge");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HandlerId(pub(crate) &'static str);
+
+impl HandlerId {
+    /// The id as text.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for HandlerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.0)
+    }
+}
+
 /// What a handler is to its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -89,6 +129,7 @@ impl HandlerDescriptor {
             handler: TypeName::of::<H>(),
             message: MessageDescriptor::Request(RequestDescriptor::of::<R>(location)),
             role: HandlerRole::Request,
+            id: None,
             location,
             dependencies: H::DEPENDENCIES,
             slot: Some(slot),
@@ -108,11 +149,31 @@ impl HandlerDescriptor {
             handler: TypeName::of::<H>(),
             message: MessageDescriptor::Event(EventDescriptor::handled::<E>(location)),
             role: HandlerRole::Event { order, after_commit },
+            id: None,
             location,
             dependencies: H::DEPENDENCIES,
             slot: None,
             install: Install::event::<E, H>,
         }
+    }
+
+    /// The same handler under a name that outlives its type: `#[event_handler(OrderPlaced, id = "billing.charge")]`.
+    #[must_use]
+    pub const fn named(mut self, id: &'static str) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// What tells the handler from others of its message: the name that it was given, or else its type, with its path.
+    #[must_use]
+    pub fn id(&self) -> HandlerId {
+        HandlerId(self.id.unwrap_or_else(self.handler.name))
+    }
+
+    /// Whether the handler was given a name.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.id.is_some()
     }
 
     /// The handler's type, with its path.

@@ -6,7 +6,7 @@ mod report;
 mod short;
 
 pub(crate) use self::descriptor::MessageDescriptor;
-pub use self::descriptor::{Dependency, HandlerDescriptor, HandlerRole, SlotIndex};
+pub use self::descriptor::{Dependency, HandlerDescriptor, HandlerId, HandlerRole, SlotIndex};
 pub use self::location::Location;
 pub use self::report::{BuildError, Problem, ProblemKind};
 pub use self::short::short_name;

@@ -33,6 +33,8 @@ pub enum ProblemKind {
     NoHandler,
     /// A request has several handlers.
     SeveralHandlers,
+    /// Two handlers of an event have one id, or a handler has an empty one.
+    HandlerId,
     /// A domain event that must be handled is not.
     UnhandledEvent,
     /// The container lacks a dependency of a handler, or has several.

@@ -146,6 +146,7 @@ impl Parts {
         });
         WiredHandler {
             type_name: handler.handler(),
+            id: handler.id().as_str(),
             order,
             after_commit,
             dependencies: dependencies.collect(),
@@ -157,6 +158,7 @@ impl Parts {
     fn replacement(&self, replaced: &Replaced) -> WiredHandler {
         WiredHandler {
             type_name: replaced.handler,
+            id: replaced.handler,
             order: 0,
             after_commit: false,
             dependencies: Vec::new(),

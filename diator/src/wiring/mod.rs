@@ -151,6 +151,8 @@ pub struct WiredHandler {
     /// Its type, with the path.
     #[serde(rename = "type")]
     pub type_name: &'static str,
+    /// What tells it from other handlers of its event, also in the next version of the program.
+    pub id: &'static str,
     /// Its place among the handlers of an event; 0 for the handler of a request.
     pub order: i32,
     /// Whether it runs only after the commit.
