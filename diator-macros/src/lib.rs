@@ -265,6 +265,8 @@ pub fn request_handler(arguments: TokenStream, item: TokenStream) -> TokenStream
 /// # Arguments
 ///
 /// - The type of one event.
+/// - `id = "billing.charge"`: a name that outlives the type, for what arrives: redelivery and replay know the handler by it. By
+///   default it is the type with its path, which a move or a rename changes.
 /// - `order = 10`: lower runs first; 0 if left out, and negative numbers are fine. The sequence of handlers with the
 ///   same number is always the same, but do not rely on it.
 /// - `after_commit`: it runs once the unit of work is committed, for mails and calls to others. What then fails undoes
