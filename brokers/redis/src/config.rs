@@ -16,8 +16,9 @@ use super::wire::{PubSub, Streams, Wire};
 /// - `deadline`: how long a call may take, connecting included; 5 s by default, more than zero, at most 1 h.
 /// - `max_body`: bytes; 536,870,912 by default, which is what a Redis server takes as it comes
 ///   (`proto-max-bulk-len`); more than zero.
-/// - `probe_after`: how long a connection may be silent before it is asked whether it still lives; 5 s by default; zero
-///   asks before each call.
+/// - `probe_after`: how long the answer to a probe counts, also while the connection is in use; 1 s by default; zero probes
+///   before each call.
+/// - `renew_after`: how long a connection is used before another one takes its place; 60 s by default.
 /// - `max_len`: messages in one stream; 1,000,000 by default, more than zero.
 ///
 /// # Example
@@ -41,6 +42,7 @@ pub struct RedisConfig<M> {
     deadline: Duration,
     max_body: usize,
     probe_after: Duration,
+    renew_after: Duration,
     mode: M,
 }
 
@@ -118,8 +120,10 @@ impl RedisConfig<Streams> {
     /// Says that the server writes each message to its disk before it answers: `appendonly yes` and
     /// `appendfsync always`.
     ///
-    /// The broker then promises [durability](diator::broker::Guarantees::durable), and asks each server it connects to
-    /// for those settings: one that has others gets no message. One that does not let itself be asked is believed.
+    /// The broker then promises [durability](diator::broker::Guarantees::durable), and asks for those settings whenever it
+    /// connects, and with each [probe](Self::probe_after): a server that has others gets no message. A change on a live
+    /// connection is noticed by the first call that begins more than `probe_after` later, 1 s by default; **until then the
+    /// receipt says more than the server does**. A server that does not let itself be asked is believed.
     pub fn durable(mut self) -> Self {
         self.mode.durable = true;
         self
@@ -133,7 +137,8 @@ impl<M: Into<Wire> + Clone> RedisConfig<M> {
             server,
             deadline: Duration::from_secs(5),
             max_body: 512 * 1024 * 1024,
-            probe_after: Duration::from_secs(5),
+            probe_after: Duration::from_secs(1),
+            renew_after: Duration::from_secs(60),
             mode,
         }
     }
@@ -150,11 +155,25 @@ impl<M: Into<Wire> + Clone> RedisConfig<M> {
         self
     }
 
-    /// Asks a connection that was silent for so long whether it still lives, before a message is given to it.
+    /// Probes a connection whose last probe is older, before a message is given to it.
     ///
-    /// So a server that was restarted meanwhile costs a message nothing: it goes out over a new connection.
-    pub fn probe_after(mut self, silence: Duration) -> Self {
-        self.probe_after = silence;
+    /// A probe is one round trip, for all calls that wait at that moment: it asks whether the server is there, whether it is
+    /// a primary (`ROLE`), and whether it is still as [durable](Self::durable) as it was said to be. So a server that was
+    /// demoted, or stores messages no longer, gets no message of a call that begins this much later. A call that was not
+    /// answered, or whose caller went away, makes the next one probe whatever the time.
+    ///
+    /// A user who may not say `ROLE` can still publish: then the driver believes that the server is a primary, and `PING`
+    /// tells whether it is there.
+    pub fn probe_after(mut self, time: Duration) -> Self {
+        self.probe_after = time;
+        self
+    }
+
+    /// Makes a new connection in place of one that is older, when it is probed, and keeps the old one if that fails.
+    ///
+    /// So a service name that moved to another server is followed even where the former server goes on answering.
+    pub fn renew_after(mut self, time: Duration) -> Self {
+        self.renew_after = time;
         self
     }
 
@@ -175,6 +194,7 @@ impl<M: Into<Wire> + Clone> RedisConfig<M> {
                 deadline: self.deadline,
                 max_body: self.max_body,
                 probe_after: self.probe_after,
+                renew_after: self.renew_after,
                 wire,
             }),
             _ => Err(InvalidRedisConfig { problems }),
@@ -188,6 +208,7 @@ pub(super) struct Checked {
     pub(super) deadline: Duration,
     pub(super) max_body: usize,
     pub(super) probe_after: Duration,
+    pub(super) renew_after: Duration,
     pub(super) wire: Wire,
 }
 
@@ -261,6 +282,7 @@ impl<M: fmt::Debug> fmt::Debug for RedisConfig<M> {
             .field("deadline", &self.deadline)
             .field("max_body", &self.max_body)
             .field("probe_after", &self.probe_after)
+            .field("renew_after", &self.renew_after)
             .field("mode", &self.mode)
             .finish()
     }

@@ -34,12 +34,15 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
-#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::unwrap_used))]
 
 mod batch;
 mod config;
 mod connection;
 mod error;
+mod login;
+mod slot;
+mod span;
 #[cfg(feature = "tls")]
 mod tls;
 mod wire;
@@ -53,10 +56,11 @@ use diator::broker::{EventRoute, Guarantees, MessageBroker, NotAccepted, Outboun
 pub use redis as client;
 use redis::{Cmd, Value, cmd};
 
-use self::batch::Batch;
+use self::batch::{Batch, is_lonely, size};
 pub use self::config::{InvalidRedisConfig, RedisConfig, RedisServer};
-use self::connection::{Link, Span};
+use self::connection::Link;
 use self::error::{Failure, refused};
+use self::span::Span;
 use self::wire::Wire;
 pub use self::wire::{PubSub, Streams};
 
@@ -123,8 +127,8 @@ impl RedisBroker {
     #[allow(private_bounds, reason = "the modes are `PubSub` and `Streams`")]
     pub fn new<M: Into<Wire> + Clone>(config: RedisConfig<M>) -> Result<Self, InvalidRedisConfig> {
         let config = config.check()?;
-        let link = Link::new(config.server, config.wire.durable(), config.probe_after);
-        Ok(Self { link, wire: config.wire, deadline: config.deadline, max_body: config.max_body })
+        let (deadline, max_body, wire) = (config.deadline, config.max_body, config.wire.clone());
+        Ok(Self { link: Link::new(config), wire, deadline, max_body })
     }
 
     /// Connects, unless it is connected, and asks the server whether it is there.
@@ -136,7 +140,7 @@ impl RedisBroker {
     ///
     /// As of [`publish`](MessageBroker::publish).
     pub async fn ping(&self) -> Result<(), PublishError> {
-        match self.reply(&cmd("PING")).await? {
+        match self.reply(&cmd("PING")).await.map_err(|failure| self.error(&failure, 0))? {
             // Who may not even say `PING` is connected all the same.
             Value::ServerError(error) if error.code() != "NOPERM" => Err(refused(error)),
             _ => Ok(()),
@@ -154,10 +158,9 @@ impl RedisBroker {
         self.wire.command(message)
     }
 
-    async fn reply(&self, command: &Cmd) -> Result<Value, PublishError> {
+    async fn reply(&self, command: &Cmd) -> Result<Value, Failure> {
         let call = Span::new(self.deadline);
-        let sent = async { self.link.ready(call).await?.command(call, command).await };
-        sent.await.map_err(|failure: Failure| self.error(&failure))
+        self.link.ready(call).await?.command(call, command).await
     }
 
     fn receipt(&self, reply: Value) -> Result<Receipt, PublishError> {
@@ -167,8 +170,9 @@ impl RedisBroker {
         }
     }
 
-    fn error(&self, failure: &Failure) -> PublishError {
-        failure.at(self.link.address())
+    /// The error of a message of that size.
+    fn error(&self, failure: &Failure, size: usize) -> PublishError {
+        failure.at(self.link.address(), Some(size).filter(|size| is_lonely(*size)))
     }
 }
 
@@ -176,17 +180,21 @@ impl RedisBroker {
 impl MessageBroker for RedisBroker {
     async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {
         let command = self.command(message)?;
-        self.receipt(self.reply(&command).await?)
+        self.receipt(self.reply(&command).await.map_err(|failure| self.error(&failure, size(message)))?)
     }
 
     async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
         let call = Span::new(self.deadline);
         let mut answers = Vec::with_capacity(messages.len());
         while answers.len() < messages.len() {
-            let batch = Batch::of(self, &messages[answers.len()..]);
+            let batch = Batch::of(self, messages.get(answers.len()..).unwrap_or_default());
             answers.extend(batch.publish(self, call).await);
         }
         answers
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        Some(self.deadline)
     }
 
     fn guarantees(&self) -> Guarantees {
