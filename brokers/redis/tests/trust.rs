@@ -11,7 +11,7 @@ use diator_redis::{RedisBroker, RedisConfig};
 use diator_testkit::broker::{Server, message, message_of};
 use diator_testkit::{Proxy, within_patience};
 use diator_tests::redis_server::RedisServer;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
 use tokio::time::{sleep, timeout};
 
@@ -362,7 +362,7 @@ async fn many_messages_of_medium_size_go_out_in_several_pipelines() {
 
 // --- Runtimes. ----------------------------------------------------------------------------------
 
-#[derive(Debug, Serialize, NotificationEvent)]
+#[derive(Debug, Serialize, Deserialize, NotificationEvent)]
 struct Numbered {
     number: usize,
 }
