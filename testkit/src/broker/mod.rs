@@ -120,6 +120,7 @@ macro_rules! broker_faults {
         $crate::__broker_cases! { $driver, network:
             names_its_deadline_and_keeps_it,
             a_restart_in_silence_makes_no_message_ambiguous,
+            a_restart_that_the_program_slept_through_makes_no_message_ambiguous,
             a_connection_closed_in_silence_costs_no_message,
             callers_that_give_up_early_get_a_new_connection,
             a_body_that_the_server_finds_too_large_fails_alone,

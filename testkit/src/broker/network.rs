@@ -51,6 +51,35 @@ pub async fn a_restart_in_silence_makes_no_message_ambiguous<D: Driver>() {
     }
 }
 
+/// The same, where the program's only thread slept meanwhile, so that its runtime heard of nothing.
+pub async fn a_restart_that_the_program_slept_through_makes_no_message_ambiguous<D: Driver>() {
+    let driver = D::start().await;
+    let sleeping = tokio::task::spawn_blocking(move || {
+        let broker = driver.connect(Login::Right);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        for silence in [0, 100, 1_500].map(Duration::from_millis) {
+            for batch in [false, true] {
+                runtime.block_on(broker.publish(&message(0))).expect("the server is well");
+                driver.server().kill();
+                driver.server().restart();
+                std::thread::sleep(silence);
+                let answer = runtime.block_on(async {
+                    let message = message(1);
+                    if batch {
+                        broker.publish_batch(&[message]).await.remove(0)
+                    } else {
+                        broker.publish(&message).await
+                    }
+                });
+                if let Err(error) = answer {
+                    assert!(is_transient(&error), "after {silence:?}: {error:?}");
+                }
+            }
+        }
+    });
+    sleeping.await.expect("it succeeds");
+}
+
 /// After the network closed a connection that nobody used, the first message must be taken.
 pub async fn a_connection_closed_in_silence_costs_no_message<D: Driver>() {
     let driver = D::start().await;
