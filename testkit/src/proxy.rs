@@ -13,7 +13,8 @@ use std::thread;
 ///
 /// - The port is the same for the life of the value, and free for each value.
 /// - It runs in threads of its own, so that no runtime of the test holds it up.
-/// - All methods may be called from several threads; when one returns, it has taken effect.
+/// - All methods may be called from several threads. When one returns, it has taken effect for every connection that the
+///   server has seen.
 /// - Dropping the value closes its port and all its connections.
 ///
 /// # Example
@@ -113,10 +114,13 @@ impl Shared {
             }
             self.accepted.fetch_add(1, Ordering::SeqCst);
             let target = *lock(&self.target);
+            // The server may know of it before it is among those that are present, and whoever cuts these must not miss it.
+            let mut present = lock(&self.present);
             // Without a server, the client sees its connection close.
             let Ok(server) = TcpStream::connect(target) else { continue };
             let connection = Arc::new(Connection { client, server, swallows: AtomicBool::new(false) });
-            lock(&self.present).push(connection.clone());
+            present.push(connection.clone());
+            drop(present);
             let back = connection.clone();
             thread::spawn(move || connection.pass(&connection.client, &connection.server));
             thread::spawn(move || back.pass(&back.server, &back.client));

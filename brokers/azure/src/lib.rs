@@ -93,6 +93,7 @@ use self::wire::Request;
 ///   up early do not wait on a dead one.
 /// - Each tokio runtime that publishes has connections of its own, which end with it. A broker in a `static` serves
 ///   runtimes that come and go, also side by side; a call loses its message's answer only if its own runtime ends.
+/// - A connection that ended while nobody used it is not used again, which takes no round trip to find out.
 /// - `sessions` and `duplicate_detection` are the configuration's word: over REST, a sender cannot ask for them.
 ///
 /// # Errors

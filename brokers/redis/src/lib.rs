@@ -79,9 +79,24 @@ pub use self::wire::{PubSub, Streams};
 ///
 /// # Guarantees
 ///
-/// - All calls share one connection, which is made when it is first needed, and anew when it broke or was silent for
-///   too long. Nothing has to be restarted, whatever happened to the server.
-/// - A batch goes out as one pipeline, or as several one after the other: 1,000 messages and 4 MiB each.
+/// - All calls of a tokio runtime share one connection, which is made when it is first needed, and anew when it is not fit
+///   to be used any more. Nothing has to be restarted, whatever happened to the server.
+/// - **Runtimes.** Each has a connection of its own, which ends with it. A broker in a `static` serves runtimes that come
+///   and go, such as those of `#[tokio::test]`, also side by side; each costs the server a connection. A call loses its
+///   answer only if its own runtime ends.
+/// - **Failover.** A server that answers `READONLY`, `MASTERDOWN`, `LOADING`, `NOREPLICAS` or `NOAUTH` is left: the next call
+///   connects anew, and so follows a service name that moved. A replica also takes what is published on channels, and
+///   drops it; so the driver asks for the `ROLE` when it connects and with each [probe](RedisConfig::probe_after), and
+///   publishes nothing to a replica. **A message on a channel can be lost to a demoted server for as long as a probe counts**,
+///   1 s by default.
+/// - **Silence.** Before a message is given to a connection that was silent, the driver looks whether it has ended; that
+///   takes no round trip. So a server that was restarted meanwhile makes no message ambiguous.
+/// - **Callers that give up.** A call that was not answered, or whose future was dropped, makes the next call probe the
+///   connection. A probe goes on when its caller leaves: a connection that does not answer within half the deadline is
+///   replaced, however little patience the callers have.
+/// - A batch goes out as one pipeline, or as several one after the other: 1,000 messages and 4 MiB each. A message of more
+///   than 1 MiB travels alone, because a server that finds it too large closes the connection: then it alone fails, as
+///   fatal with the server's words, or as ambiguous where these were lost with the connection.
 /// - One message is never sent twice by one call.
 /// - One server, not a cluster: a server that answers `MOVED` refuses the message for good.
 ///
@@ -89,7 +104,8 @@ pub use self::wire::{PubSub, Streams};
 ///
 /// The [`code`](PublishError::code) is the one that Redis gave, the source has its words.
 /// - Transient: not connected by the deadline, or refused for now: `LOADING`, `BUSY`, `READONLY`, `MASTERDOWN`,
-///   `CLUSTERDOWN`, `TRYAGAIN`, `OOM`, `MISCONF`, `NOREPLICAS`, too many connections.
+///   `CLUSTERDOWN`, `TRYAGAIN`, `OOM`, `MISCONF`, `NOREPLICAS`, too many connections. A server that says in its `ROLE` that
+///   it is a replica has the code `READONLY` too.
 /// - Ambiguous: no reply by the deadline; the connection broke before the reply; a reply that makes no sense.
 /// - Fatal: everything else that Redis refuses, such as `NOAUTH`, `WRONGPASS`, `NOPERM` and `WRONGTYPE`; a body that
 ///   is too large; a topic with blanks or with characters of patterns; a TLS certificate that is not to be trusted; a
