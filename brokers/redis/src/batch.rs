@@ -3,6 +3,7 @@
 use redis::{Pipeline, Value};
 
 use super::RedisBroker;
+use super::connection::Lane;
 use super::error::Failure;
 use super::span::Span;
 use diator::broker::{OutboundMessage, PublishError, Receipt};
@@ -12,7 +13,7 @@ const MESSAGES: usize = 1_000;
 const BYTES: usize = 4 * 1024 * 1024;
 
 /// What every server takes: `proto-max-bulk-len` cannot be set to less. A server that finds a message too large closes
-/// the connection, so a larger one travels alone, and takes no other with it.
+/// the connection, so larger ones travel alone on a connection of their own, and take no other with them.
 const ALWAYS_TAKEN: usize = 1024 * 1024;
 
 /// The first of some messages, as one pipeline.
@@ -73,7 +74,7 @@ impl Batch {
         if call.is_over() {
             return Err(Failure::NotSent(call.length()));
         }
-        broker.link.ready(call).await?.pipeline(call, &self.pipeline).await
+        broker.link.ready(lane(self.bytes_of_one()), call).await?.pipeline(call, &self.pipeline).await
     }
 }
 
@@ -83,6 +84,11 @@ pub(super) fn size(message: &OutboundMessage) -> usize {
     let texts = [key.as_deref(), traceparent.as_deref(), Some(&*message.name), Some(&*message.content_type)];
     let headers = message.headers.iter().flat_map(|(name, value)| [name, value]);
     texts.into_iter().flatten().chain(headers).fold(body.len(), |size, text| size.saturating_add(text.len()))
+}
+
+/// Which connection a message of that size takes.
+pub(super) fn lane(size: usize) -> Lane {
+    if is_lonely(size) { Lane::Large } else { Lane::Shared }
 }
 
 /// Whether a server may find something of that size too large.

@@ -14,9 +14,10 @@ use tokio::task::yield_now;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout_at;
 
-use super::config::{Checked, Server};
+use super::config::Checked;
 use super::error::{Failure, dooms};
 use super::login::log_in;
+use super::server::Server;
 use super::slot::{Slot, Standing, Verdict};
 use super::span::Span;
 
@@ -26,8 +27,19 @@ pub(super) struct Link {
     deadline: Duration,
     probe_after: Duration,
     renew_after: Duration,
-    /// One for each runtime: a connection is driven by the runtime that made it, and ends with it.
-    slots: RwLock<Vec<(Id, Arc<Slot>)>>,
+    slots: RwLock<Vec<(User, Arc<Slot>)>>,
+}
+
+/// Who has a connection: a runtime drives those that it made, and takes them along when it ends.
+type User = (Id, Lane);
+
+/// Which of the connections of its runtime a message takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// The one that all share.
+    Shared,
+    /// The one for what a server may find too large: it closes the connection then, and with it whatever else is under way.
+    Large,
 }
 
 /// A connection to send over.
@@ -49,55 +61,44 @@ impl Link {
     }
 
     /// Waits for a connection that is fit to be used, no longer than the call may take; nothing is sent before that.
-    pub(super) async fn ready(&self, call: Span) -> Result<Ready<'_>, Failure> {
-        let slot = self.slot();
+    pub(super) async fn ready(&self, lane: Lane, call: Span) -> Result<Ready<'_>, Failure> {
+        let slot = self.slot(lane);
         let Some(connection) = slot.connection() else {
             if slot.age() > self.deadline {
                 // Those who began to make it have gone away.
                 self.forget(&slot);
             }
-            return self.connect(self.slot(), call).await;
+            return self.connect(self.slot(lane), call).await;
         };
-        let verdict = match slot.standing(call, self.probe_after) {
+        let ready = Ready { link: self, slot, connection };
+        let verdict = match ready.slot.standing(call, self.probe_after) {
             Standing::InUse => Verdict::Fit,
-            Standing::Silent => ended(&connection).await,
-            Standing::Due => match ended(&connection).await {
-                Verdict::Fit if slot.is_to_be_renewed(self.renew_after) => {
-                    return self.renew(slot, connection, call).await;
-                }
-                Verdict::Fit => slot.probe(&connection, call, self.patience()).await,
+            Standing::Silent => ready.looked_at().await,
+            Standing::Due => match ready.looked_at().await {
+                Verdict::Fit if ready.slot.is_to_be_renewed(self.renew_after) => match self.renew(&ready, call).await {
+                    Some(renewed) => return Ok(renewed),
+                    None => ready.probed(call).await,
+                },
+                Verdict::Fit => ready.probed(call).await,
                 verdict => verdict,
             },
         };
-        self.follow(verdict, slot, connection, call).await
-    }
-
-    async fn follow(
-        &self,
-        verdict: Verdict,
-        slot: Arc<Slot>,
-        connection: MultiplexedConnection,
-        call: Span,
-    ) -> Result<Ready<'_>, Failure> {
         match verdict {
-            Verdict::Fit => Ok(Ready { link: self, slot, connection }),
+            Verdict::Fit => Ok(ready),
             Verdict::OutOfTime => Err(Failure::NotSent(call.length())),
             Verdict::Unfit => {
-                self.forget(&slot);
-                self.connect(self.slot(), call).await
+                self.forget(&ready.slot);
+                self.connect(self.slot(lane), call).await
             }
         }
     }
 
-    /// Puts a new connection in the place of an old one, or probes the old one if none can be made.
-    async fn renew(&self, old: Arc<Slot>, connection: MultiplexedConnection, call: Span) -> Result<Ready<'_>, Failure> {
-        let new = Arc::new(self.new_slot());
-        if let Ok(connection) = new.made(call.half()).await {
-            self.replace(&old, &new);
-            return Ok(Ready { link: self, slot: new, connection });
-        }
-        let verdict = old.probe(&connection, call, self.patience()).await;
-        self.follow(verdict, old, connection, call).await
+    /// Puts a new connection in the place of an old one, if one can be made.
+    async fn renew(&self, old: &Ready<'_>, call: Span) -> Option<Ready<'_>> {
+        let slot = Arc::new(self.new_slot());
+        let connection = slot.made(call.half()).await.ok()?;
+        self.replace(&old.slot, &slot);
+        Some(Ready { link: self, slot, connection })
     }
 
     async fn connect(&self, slot: Arc<Slot>, call: Span) -> Result<Ready<'_>, Failure> {
@@ -116,10 +117,10 @@ impl Link {
     }
 
     /// The present connection of this runtime; if there is none, the making of one, which the caller has to drive.
-    fn slot(&self) -> Arc<Slot> {
-        let runtime = Handle::current().id();
+    fn slot(&self, lane: Lane) -> Arc<Slot> {
+        let user = (Handle::current().id(), lane);
         let of =
-            |slots: &[(Id, Arc<Slot>)]| slots.iter().find(|(owner, _)| *owner == runtime).map(|(_, slot)| slot.clone());
+            |slots: &[(User, Arc<Slot>)]| slots.iter().find(|(other, _)| *other == user).map(|(_, slot)| slot.clone());
         if let Some(slot) = of(&self.slots.read().unwrap_or_else(PoisonError::into_inner)) {
             return slot;
         }
@@ -129,7 +130,7 @@ impl Link {
         }
         slots.retain(|(_, slot)| self.is_of_use(slot));
         let slot = Arc::new(self.new_slot());
-        slots.push((runtime, slot.clone()));
+        slots.push((user, slot.clone()));
         slot
     }
 
@@ -144,7 +145,7 @@ impl Link {
         present.into_iter().for_each(|slot| *slot = new.clone());
     }
 
-    /// Whether another runtime may still use it: those that have ended take their connections along.
+    /// Whether it may still be used: runtimes that have ended take their connections along.
     fn is_of_use(&self, slot: &Slot) -> bool {
         slot.connection().map_or(slot.age() <= self.deadline, |connection| !Slot::has_ended(connection))
     }
@@ -156,15 +157,19 @@ impl Link {
     }
 }
 
-/// Lets the runtime see what came of the connection while nobody used it: in the first turn it hears of it, in the second
-/// the client does.
-async fn ended(connection: &MultiplexedConnection) -> Verdict {
-    yield_now().await;
-    yield_now().await;
-    if Slot::has_ended(connection.clone()) { Verdict::Unfit } else { Verdict::Fit }
-}
-
 impl Ready<'_> {
+    /// Lets the runtime see what came of the connection while nobody used it: in the first turn it hears of it, in the second
+    /// the client does.
+    async fn looked_at(&self) -> Verdict {
+        yield_now().await;
+        yield_now().await;
+        if Slot::has_ended(self.connection.clone()) { Verdict::Unfit } else { Verdict::Fit }
+    }
+
+    async fn probed(&self, call: Span) -> Verdict {
+        self.slot.probe(&self.connection, call, self.link.patience()).await
+    }
+
     /// Sends a command and waits for the reply, no longer than the call may take.
     pub(super) async fn command(&mut self, call: Span, command: &Cmd) -> Result<Value, Failure> {
         let unanswered = Unanswered::of(&self.slot);

@@ -41,6 +41,7 @@ mod config;
 mod connection;
 mod error;
 mod login;
+mod server;
 mod slot;
 mod span;
 #[cfg(feature = "tls")]
@@ -56,10 +57,11 @@ use diator::broker::{EventRoute, Guarantees, MessageBroker, NotAccepted, Outboun
 pub use redis as client;
 use redis::{Cmd, Value, cmd};
 
-use self::batch::{Batch, is_lonely, size};
-pub use self::config::{InvalidRedisConfig, RedisConfig, RedisServer};
+use self::batch::{Batch, is_lonely, lane, size};
+pub use self::config::{InvalidRedisConfig, RedisConfig};
 use self::connection::Link;
 use self::error::{Failure, refused};
+pub use self::server::RedisServer;
 use self::span::Span;
 use self::wire::Wire;
 pub use self::wire::{PubSub, Streams};
@@ -79,7 +81,7 @@ pub use self::wire::{PubSub, Streams};
 ///
 /// # Guarantees
 ///
-/// - All calls of a tokio runtime share one connection, which is made when it is first needed, and anew when it is not fit
+/// - All calls of a tokio runtime share one connection (and one for large messages), which is made when it is first needed, and anew when it is not fit
 ///   to be used any more. Nothing has to be restarted, whatever happened to the server.
 /// - **Runtimes.** Each has a connection of its own, which ends with it. A broker in a `static` serves runtimes that come
 ///   and go, such as those of `#[tokio::test]`, also side by side; each costs the server a connection. A call loses its
@@ -94,9 +96,10 @@ pub use self::wire::{PubSub, Streams};
 /// - **Callers that give up.** A call that was not answered, or whose future was dropped, makes the next call probe the
 ///   connection. A probe goes on when its caller leaves: a connection that does not answer within half the deadline is
 ///   replaced, however little patience the callers have.
-/// - A batch goes out as one pipeline, or as several one after the other: 1,000 messages and 4 MiB each. A message of more
-///   than 1 MiB travels alone, because a server that finds it too large closes the connection: then it alone fails, as
-///   fatal with the server's words, or as ambiguous where these were lost with the connection.
+/// - A batch goes out as one pipeline, or as several one after the other: 1,000 messages and 4 MiB each.
+/// - **Size.** A message of more than 1 MiB travels alone, on a second connection that is made for such messages: a server
+///   that finds it too large closes that. Then it fails, as fatal with the server's words, or as ambiguous where these were
+///   lost with the connection; other messages do not, unless they are as large and under way at the same time.
 /// - One message is never sent twice by one call.
 /// - One server, not a cluster: a server that answers `MOVED` refuses the message for good.
 ///
@@ -156,7 +159,7 @@ impl RedisBroker {
     ///
     /// As of [`publish`](MessageBroker::publish).
     pub async fn ping(&self) -> Result<(), PublishError> {
-        match self.reply(&cmd("PING")).await.map_err(|failure| self.error(&failure, 0))? {
+        match self.reply(&cmd("PING"), 0).await.map_err(|failure| self.error(&failure, 0))? {
             // Who may not even say `PING` is connected all the same.
             Value::ServerError(error) if error.code() != "NOPERM" => Err(refused(error)),
             _ => Ok(()),
@@ -174,9 +177,9 @@ impl RedisBroker {
         self.wire.command(message)
     }
 
-    async fn reply(&self, command: &Cmd) -> Result<Value, Failure> {
+    async fn reply(&self, command: &Cmd, size: usize) -> Result<Value, Failure> {
         let call = Span::new(self.deadline);
-        self.link.ready(call).await?.command(call, command).await
+        self.link.ready(lane(size), call).await?.command(call, command).await
     }
 
     fn receipt(&self, reply: Value) -> Result<Receipt, PublishError> {
@@ -196,7 +199,8 @@ impl RedisBroker {
 impl MessageBroker for RedisBroker {
     async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {
         let command = self.command(message)?;
-        self.receipt(self.reply(&command).await.map_err(|failure| self.error(&failure, size(message)))?)
+        let size = size(message);
+        self.receipt(self.reply(&command, size).await.map_err(|failure| self.error(&failure, size))?)
     }
 
     async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {

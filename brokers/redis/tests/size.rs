@@ -1,11 +1,13 @@
 //! Messages, numbers and times of any size.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diator::broker::{MessageBroker, PublishErrorKind};
 use diator_redis::{RedisBroker, RedisConfig};
 use diator_testkit::broker::{message, message_of};
 use diator_tests::redis_server::RedisServer;
+use tokio::task::JoinSet;
 
 fn streams(server: &RedisServer) -> RedisBroker {
     RedisBroker::new(RedisConfig::streams(server.url())).unwrap()
@@ -41,6 +43,30 @@ async fn large_parts_of_any_kind_fail_alone_and_say_why() {
         broker.publish(&message(3)).await.expect("the connection is usable");
         assert_eq!(entries(&server), 4 * round);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_is_too_large_does_no_harm_to_calls_beside_it() {
+    let server = RedisServer::start(&["proto-max-bulk-len 1mb"]);
+    let broker = Arc::new(streams(&server));
+    let mut beside = JoinSet::new();
+    for _ in 0..4 {
+        let broker = broker.clone();
+        beside.spawn(async move {
+            for number in 0..300 {
+                broker.publish(&message(number)).await.expect("it is small");
+            }
+            let messages: Vec<_> = (0..300).map(message).collect();
+            assert!(broker.publish_batch(&messages).await.iter().all(Result::is_ok));
+        });
+    }
+    while !beside.is_empty() {
+        broker.publish(&message_of(vec![b'x'; 2 * MIB])).await.expect_err("it is large");
+        while let Some(ended) = beside.try_join_next() {
+            ended.unwrap();
+        }
+    }
+    assert_eq!(entries(&server), 4 * 600);
 }
 
 #[tokio::test]
