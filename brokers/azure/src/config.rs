@@ -7,6 +7,7 @@ use std::time::Duration;
 use azure_core::auth::Secret;
 use reqwest::{Client, ClientBuilder};
 
+use super::clients::Clients;
 use super::connection::Connection;
 use super::entity::{self, Entities};
 use super::options::MessageOptions;
@@ -58,10 +59,10 @@ pub struct ServiceBusConfig {
     concurrency: usize,
     sessions: bool,
     duplicate_detection: bool,
-    http: Option<Adapt>,
+    http: Option<Box<Adapt>>,
 }
 
-type Adapt = Box<dyn FnOnce(ClientBuilder) -> ClientBuilder + Send>;
+type Adapt = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
 
 impl ServiceBusConfig {
     /// Takes namespace, name and key from a connection string, as the Azure portal shows it.
@@ -174,7 +175,10 @@ impl ServiceBusConfig {
     }
 
     /// Adapts the HTTP client: proxies, certificates. Time-outs, redirects and the pool are set after it.
-    pub fn http(mut self, adapt: impl FnOnce(ClientBuilder) -> ClientBuilder + Send + 'static) -> Self {
+    ///
+    /// It is asked once to check the configuration, and once for each tokio runtime that publishes: each has a client of
+    /// its own.
+    pub fn http(mut self, adapt: impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + 'static) -> Self {
         self.http = Some(Box::new(adapt));
         self
     }
@@ -185,7 +189,8 @@ impl ServiceBusConfig {
         problems.extend(self.options.problems());
         self.destinations(&mut problems);
         let http = self.http.take();
-        let http = http_client(http, self.connect_timeout, self.concurrency)
+        let (connect_timeout, connections) = (self.connect_timeout, self.concurrency);
+        let clients = Clients::new(Box::new(move || http_client(http.as_deref(), connect_timeout, connections)))
             .map_err(|error| problems.push(format!("the http client cannot be made: {error}")));
         let only = self.connection.entity;
         let default = self.topic.or(self.queue).or_else(|| only.clone());
@@ -196,12 +201,12 @@ impl ServiceBusConfig {
             max_body: self.max_body,
             sessions: self.sessions,
         };
-        match (http, self.connection.namespace, self.connection.policy, self.connection.key) {
-            (Ok(http), Some(namespace), Some(policy), Some(key)) if problems.is_empty() => Ok(Checked {
+        match (clients, self.connection.namespace, self.connection.policy, self.connection.key) {
+            (Ok(clients), Some(namespace), Some(policy), Some(key)) if problems.is_empty() => Ok(Checked {
                 namespace,
                 policy,
                 key,
-                http,
+                clients,
                 wire,
                 deadline: self.deadline,
                 concurrency: self.concurrency,
@@ -243,7 +248,7 @@ impl ServiceBusConfig {
     }
 }
 
-fn http_client(adapt: Option<Adapt>, connect_timeout: Duration, connections: usize) -> reqwest::Result<Client> {
+fn http_client(adapt: Option<&Adapt>, connect_timeout: Duration, connections: usize) -> reqwest::Result<Client> {
     let builder = Client::builder().user_agent(concat!("diator/", env!("CARGO_PKG_VERSION")));
     let builder = builder.pool_idle_timeout(Duration::from_secs(60));
     let builder = match adapt {
@@ -264,7 +269,7 @@ pub(super) struct Checked {
     pub(super) namespace: String,
     pub(super) policy: String,
     pub(super) key: Secret,
-    pub(super) http: Client,
+    pub(super) clients: Clients,
     pub(super) wire: Wire,
     pub(super) deadline: Duration,
     pub(super) concurrency: usize,

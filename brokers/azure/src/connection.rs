@@ -44,8 +44,8 @@ impl Connection {
 /// The values of the known parts, in the order of `PARTS`.
 fn values<'a>(text: &'a str, problems: &mut Vec<String>) -> [Option<&'a str>; PARTS.len()] {
     let mut values = [None; PARTS.len()];
-    let parts = text.split(';').map(str::trim).enumerate().filter(|(_, part)| !part.is_empty());
-    for (number, part) in parts.map(|(index, part)| (index + 1, part)) {
+    let parts = (1_usize..).zip(text.split(';').map(str::trim)).filter(|(_, part)| !part.is_empty());
+    for (number, part) in parts {
         let Some((name, value)) = part.split_once('=') else {
             problems.push(format!("part {number} of the connection string has no `=`"));
             continue;

@@ -77,6 +77,10 @@ pub(super) fn publish_error(error: azure_core::Error) -> PublishError {
 
 const NO_REQUEST: &str = "service bus request could not be made";
 
+pub(super) fn no_client(error: reqwest::Error) -> PublishError {
+    PublishError::fatal(NO_REQUEST).with_source(error)
+}
+
 pub(super) fn timed_out(deadline: Duration) -> PublishError {
     PublishError::ambiguous(format!("service bus did not answer within {deadline:?}"))
 }

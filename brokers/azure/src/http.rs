@@ -43,8 +43,9 @@ async fn refusal(mut answer: reqwest::Response) -> Refusal {
     while body.len() < READ {
         // The status says what became of the message; a body that breaks off only leaves the reason out.
         let Ok(Some(chunk)) = answer.chunk().await else { break };
-        body.extend_from_slice(&chunk[..chunk.len().min(READ - body.len())]);
+        body.extend_from_slice(&chunk);
     }
+    body.truncate(READ);
     Refusal::new(status, retry_after.as_deref(), &body)
 }
 

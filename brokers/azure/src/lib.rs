@@ -34,8 +34,9 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
-#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::unwrap_used))]
 
+mod clients;
 mod config;
 mod connection;
 mod entity;
@@ -46,10 +47,9 @@ mod wire;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use azure_core::HttpClient;
 use azure_messaging_servicebus::service_bus::TopicClient;
 use diator::BoxFuture;
 use diator::broker::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
@@ -57,12 +57,12 @@ use futures_util::StreamExt;
 use futures_util::stream;
 /// The HTTP client that [`ServiceBusConfig::http`] adapts.
 pub use reqwest;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
 use self::config::Checked;
 pub use self::config::{InvalidServiceBusConfig, ServiceBusConfig};
-use self::error::{not_begun, publish_error, timed_out};
-use self::http::Transport;
+use self::error::{no_client, not_begun, publish_error, timed_out};
 pub use self::options::MessageOptions;
 use self::wire::Request;
 
@@ -89,7 +89,12 @@ use self::wire::Request;
 /// - With [`sessions`](ServiceBusConfig::sessions), consumers see messages with one key in order; without, no order
 ///   is promised.
 /// - A message published again has the same `MessageId`; the service drops it where it detects duplicates.
-/// - Connections are kept and made anew as needed. Dropping a `publish` closes its connection.
+/// - Connections are kept and made anew as needed. Dropping a `publish` closes its connection, so that callers who give
+///   up early do not wait on a dead one.
+/// - Each tokio runtime that publishes has connections of its own, which end with it. A broker in a `static` serves
+///   runtimes that come and go, also side by side; a call loses its message's answer only if its own runtime ends.
+/// - A connection that ended while nobody used it is not used again, which takes no round trip to find out.
+/// - `sessions` and `duplicate_detection` are the configuration's word: over REST, a sender cannot ask for them.
 ///
 /// # Errors
 ///
@@ -119,7 +124,6 @@ use self::wire::Request;
 /// ```
 pub struct ServiceBusBroker {
     checked: Checked,
-    transport: Arc<dyn HttpClient>,
 }
 
 impl ServiceBusBroker {
@@ -129,23 +133,24 @@ impl ServiceBusBroker {
     ///
     /// Everything that is wrong, in one report.
     pub fn new(config: ServiceBusConfig) -> Result<Self, InvalidServiceBusConfig> {
-        let checked = config.check()?;
-        Ok(Self { transport: Arc::new(Transport(checked.http.clone())), checked })
+        Ok(Self { checked: config.check()? })
     }
 
-    /// When a call that begins now has to be over.
-    fn deadline(&self) -> Instant {
-        Instant::now() + self.checked.deadline
+    /// When a call that begins now has to be over; one whose end no clock can show is over at once.
+    fn end(&self) -> Instant {
+        let now = Instant::now();
+        now.checked_add(self.checked.deadline).unwrap_or(now)
     }
 
     async fn send(&self, request: Request<'_>, deadline: Instant) -> Result<Receipt, PublishError> {
         if deadline <= Instant::now() {
             return Err(not_begun(self.checked.deadline));
         }
-        let Checked { namespace, policy, key, .. } = &self.checked;
+        let Checked { clients, namespace, policy, key, .. } = &self.checked;
+        let transport = clients.transport().map_err(no_client)?;
         // A topic's client, also for queues: they differ in what they receive, not in how they send.
         let entity = request.entity;
-        let client = TopicClient::new(self.transport.clone(), namespace, entity, policy, key.clone());
+        let client = TopicClient::new(transport, namespace, entity, policy, key.clone());
         let sender = client.map_err(publish_error)?.topic_sender();
         match timeout_at(deadline, sender.send_message(request.body, Some(request.options))).await {
             Ok(Ok(())) => Ok(Receipt::Persisted { position: entity.to_owned() }),
@@ -162,6 +167,13 @@ impl ServiceBusBroker {
         }
         answers
     }
+}
+
+/// Lets the runtime see which connections ended while nobody used them: in the first turn it hears of it, in the second the
+/// pool does. It takes no round trip.
+async fn look_around() {
+    yield_now().await;
+    yield_now().await;
 }
 
 /// Messages of a batch that go out one after the other, with their numbers.
@@ -186,11 +198,14 @@ fn lanes(requests: Vec<(usize, Request<'_>)>) -> Vec<Lane<'_>> {
 #[async_trait]
 impl MessageBroker for ServiceBusBroker {
     async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {
-        self.send(self.checked.wire.request(message)?, self.deadline()).await
+        let request = self.checked.wire.request(message)?;
+        let deadline = self.end();
+        look_around().await;
+        self.send(request, deadline).await
     }
 
     async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
-        let deadline = self.deadline();
+        let deadline = self.end();
         let mut answers = Vec::with_capacity(messages.len());
         let mut requests = Vec::with_capacity(messages.len());
         for (number, message) in messages.iter().enumerate() {
@@ -199,6 +214,7 @@ impl MessageBroker for ServiceBusBroker {
                 Err(error) => answers.push((number, Err(error))),
             }
         }
+        look_around().await;
         let mut sending: Vec<BoxFuture<'_, _>> = Vec::new();
         for lane in lanes(requests) {
             sending.push(Box::pin(self.send_lane(lane, deadline)));
@@ -209,6 +225,10 @@ impl MessageBroker for ServiceBusBroker {
         }
         answers.sort_unstable_by_key(|(number, _)| *number);
         answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        Some(self.checked.deadline)
     }
 
     fn guarantees(&self) -> Guarantees {

@@ -3,39 +3,58 @@
 use redis::{Pipeline, Value};
 
 use super::RedisBroker;
-use super::connection::Span;
+use super::connection::Lane;
 use super::error::Failure;
+use super::span::Span;
 use diator::broker::{OutboundMessage, PublishError, Receipt};
 
 /// What one pipeline holds at most: the client copies it twice, and nothing of it is answered before all of it.
 const MESSAGES: usize = 1_000;
 const BYTES: usize = 4 * 1024 * 1024;
 
+/// What every server takes: `proto-max-bulk-len` cannot be set to less. A server that finds a message too large closes
+/// the connection, so larger ones travel alone on a connection of their own, and take no other with them.
+const ALWAYS_TAKEN: usize = 1024 * 1024;
+
 /// The first of some messages, as one pipeline.
 pub(super) struct Batch {
     pipeline: Pipeline,
     /// One for each message; what was refused here is not in the pipeline.
     refused: Vec<Option<PublishError>>,
+    /// How large all of it is, without what the protocol adds.
+    bytes: usize,
 }
 
 impl Batch {
     /// Takes as many messages as fit, at least one.
     pub(super) fn of(broker: &RedisBroker, messages: &[OutboundMessage]) -> Self {
         let most = messages.len().min(MESSAGES);
-        let mut batch = Self { pipeline: Pipeline::with_capacity(most), refused: Vec::with_capacity(most) };
-        let mut bytes = 0;
-        for message in &messages[..most] {
-            bytes += message.body.len();
-            if bytes > BYTES && !batch.pipeline.is_empty() {
+        let mut batch = Self { pipeline: Pipeline::with_capacity(most), refused: Vec::with_capacity(most), bytes: 0 };
+        for message in messages.iter().take(most) {
+            let size = size(message);
+            let bytes = batch.bytes.saturating_add(size);
+            if !batch.pipeline.is_empty() && (is_lonely(size) || bytes > BYTES) {
                 break;
             }
-            batch.refused.push(broker.command(message).map(|command| batch.pipeline.add_command(command)).err());
+            let command = broker.command(message).map(|command| batch.pipeline.add_command(command));
+            if command.is_ok() {
+                batch.bytes = bytes;
+            }
+            batch.refused.push(command.err());
+            if is_lonely(batch.bytes_of_one()) {
+                break;
+            }
         }
         batch
     }
 
+    /// How large the message is, if there is only one.
+    fn bytes_of_one(&self) -> usize {
+        if self.pipeline.len() == 1 { self.bytes } else { 0 }
+    }
+
     /// Answers for as many messages as it took.
-    pub(super) async fn publish(self, broker: &RedisBroker, call: Span) -> Vec<Result<Receipt, PublishError>> {
+    pub(super) async fn publish(mut self, broker: &RedisBroker, call: Span) -> Vec<Result<Receipt, PublishError>> {
         let replies = if self.pipeline.is_empty() { Ok(Vec::new()) } else { self.replies(broker, call).await };
         match replies {
             Ok(replies) => {
@@ -44,7 +63,9 @@ impl Batch {
                 self.refused.into_iter().map(|refused| refused.map_or_else(&mut receipt, Err)).collect()
             }
             Err(failure) => {
-                self.refused.into_iter().map(|refused| Err(refused.unwrap_or_else(|| broker.error(&failure)))).collect()
+                let refused = std::mem::take(&mut self.refused);
+                let error = || broker.error(&failure, self.bytes_of_one());
+                refused.into_iter().map(|refused| Err(refused.unwrap_or_else(error))).collect()
             }
         }
     }
@@ -53,6 +74,24 @@ impl Batch {
         if call.is_over() {
             return Err(Failure::NotSent(call.length()));
         }
-        broker.link.ready(call).await?.pipeline(call, &self.pipeline).await
+        broker.link.ready(lane(self.bytes_of_one()), call).await?.pipeline(call, &self.pipeline).await
     }
+}
+
+/// How large a message is, with everything that can be long.
+pub(super) fn size(message: &OutboundMessage) -> usize {
+    let OutboundMessage { body, key, traceparent, .. } = message;
+    let texts = [key.as_deref(), traceparent.as_deref(), Some(&*message.name), Some(&*message.content_type)];
+    let headers = message.headers.iter().flat_map(|(name, value)| [name, value]);
+    texts.into_iter().flatten().chain(headers).fold(body.len(), |size, text| size.saturating_add(text.len()))
+}
+
+/// Which connection a message of that size takes.
+pub(super) fn lane(size: usize) -> Lane {
+    if is_lonely(size) { Lane::Large } else { Lane::Shared }
+}
+
+/// Whether a server may find something of that size too large.
+pub(super) fn is_lonely(size: usize) -> bool {
+    size > ALWAYS_TAKEN
 }

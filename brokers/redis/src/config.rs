@@ -2,8 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use redis::{Client, ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
-
+use super::server::{RedisServer, Server};
 use super::wire::{PubSub, Streams, Wire};
 
 /// Which Redis server, what a message becomes there, and how long a call may take.
@@ -16,8 +15,9 @@ use super::wire::{PubSub, Streams, Wire};
 /// - `deadline`: how long a call may take, connecting included; 5 s by default, more than zero, at most 1 h.
 /// - `max_body`: bytes; 536,870,912 by default, which is what a Redis server takes as it comes
 ///   (`proto-max-bulk-len`); more than zero.
-/// - `probe_after`: how long a connection may be silent before it is asked whether it still lives; 5 s by default; zero
-///   asks before each call.
+/// - `probe_after`: how long the answer to a probe counts, also while the connection is in use; 1 s by default; zero probes
+///   before each call.
+/// - `renew_after`: how long a connection is used before another one takes its place; 60 s by default.
 /// - `max_len`: messages in one stream; 1,000,000 by default, more than zero.
 ///
 /// # Example
@@ -41,39 +41,8 @@ pub struct RedisConfig<M> {
     deadline: Duration,
     max_body: usize,
     probe_after: Duration,
+    renew_after: Duration,
     mode: M,
-}
-
-/// Where the server is: a URL, or a client that has been made already.
-///
-/// A URL is `redis://[user:password@]host[:port][/database]`, with TLS `rediss://…` (feature `tls`), or
-/// `unix:///path[?db=…&user=…&pass=…]`. A client can say more: certificates, TCP settings. Replies come in RESP2,
-/// whatever either says.
-#[derive(Clone)]
-pub struct RedisServer(Origin);
-
-#[derive(Clone)]
-enum Origin {
-    Url(String),
-    Client(Box<ConnectionInfo>),
-}
-
-impl From<&str> for RedisServer {
-    fn from(url: &str) -> Self {
-        Self(Origin::Url(url.to_owned()))
-    }
-}
-
-impl From<String> for RedisServer {
-    fn from(url: String) -> Self {
-        Self(Origin::Url(url))
-    }
-}
-
-impl From<Client> for RedisServer {
-    fn from(client: Client) -> Self {
-        Self(Origin::Client(Box::new(client.get_connection_info().clone())))
-    }
 }
 
 impl RedisConfig<PubSub> {
@@ -118,8 +87,10 @@ impl RedisConfig<Streams> {
     /// Says that the server writes each message to its disk before it answers: `appendonly yes` and
     /// `appendfsync always`.
     ///
-    /// The broker then promises [durability](diator::broker::Guarantees::durable), and asks each server it connects to
-    /// for those settings: one that has others gets no message. One that does not let itself be asked is believed.
+    /// The broker then promises [durability](diator::broker::Guarantees::durable), and asks for those settings whenever it
+    /// connects, and with each [probe](Self::probe_after): a server that has others gets no message. A change on a live
+    /// connection is noticed by the first call that begins more than `probe_after` later, 1 s by default; **until then the
+    /// receipt says more than the server does**. A server that does not let itself be asked is believed.
     pub fn durable(mut self) -> Self {
         self.mode.durable = true;
         self
@@ -133,7 +104,8 @@ impl<M: Into<Wire> + Clone> RedisConfig<M> {
             server,
             deadline: Duration::from_secs(5),
             max_body: 512 * 1024 * 1024,
-            probe_after: Duration::from_secs(5),
+            probe_after: Duration::from_secs(1),
+            renew_after: Duration::from_secs(60),
             mode,
         }
     }
@@ -144,17 +116,31 @@ impl<M: Into<Wire> + Clone> RedisConfig<M> {
         self
     }
 
-    /// Refuses larger bodies before they are sent: the server would close the connection, and other messages with it.
+    /// Refuses larger bodies before they are sent: the server would close the connection.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
     }
 
-    /// Asks a connection that was silent for so long whether it still lives, before a message is given to it.
+    /// Probes a connection whose last probe is older, before a message is given to it.
     ///
-    /// So a server that was restarted meanwhile costs a message nothing: it goes out over a new connection.
-    pub fn probe_after(mut self, silence: Duration) -> Self {
-        self.probe_after = silence;
+    /// A probe is one round trip, for all calls that wait at that moment: it asks whether the server is there, whether it is
+    /// a primary (`ROLE`), and whether it is still as [durable](Self::durable) as it was said to be. So a server that was
+    /// demoted, or stores messages no longer, gets no message of a call that begins this much later. A call that was not
+    /// answered, or whose caller went away, makes the next one probe whatever the time.
+    ///
+    /// A user who may not say `ROLE` can still publish: then the driver believes that the server is a primary, and `PING`
+    /// tells whether it is there.
+    pub fn probe_after(mut self, time: Duration) -> Self {
+        self.probe_after = time;
+        self
+    }
+
+    /// Makes a new connection in place of one that is older, when it is probed, and keeps the old one if that fails.
+    ///
+    /// So a service name that moved to another server is followed even where the former server goes on answering.
+    pub fn renew_after(mut self, time: Duration) -> Self {
+        self.renew_after = time;
         self
     }
 
@@ -175,6 +161,7 @@ impl<M: Into<Wire> + Clone> RedisConfig<M> {
                 deadline: self.deadline,
                 max_body: self.max_body,
                 probe_after: self.probe_after,
+                renew_after: self.renew_after,
                 wire,
             }),
             _ => Err(InvalidRedisConfig { problems }),
@@ -188,70 +175,8 @@ pub(super) struct Checked {
     pub(super) deadline: Duration,
     pub(super) max_body: usize,
     pub(super) probe_after: Duration,
+    pub(super) renew_after: Duration,
     pub(super) wire: Wire,
-}
-
-/// A client that connects without logging in, and what the login says.
-pub(super) struct Server {
-    pub(super) address: String,
-    pub(super) client: Client,
-    pub(super) login: RedisConnectionInfo,
-}
-
-impl RedisServer {
-    fn check(self, problems: &mut Vec<String>) -> Option<Server> {
-        let info = match self.0 {
-            Origin::Client(info) => Ok(*info),
-            Origin::Url(url) => read(&url),
-        };
-        let info = info.map_err(|problem| problems.push(problem)).ok()?;
-        problems.extend(problem_of_address(info.addr()).map(str::to_owned));
-        let login = info.redis_settings().clone();
-        if login.db() < 0 {
-            problems.push("the number of the database must not be negative".to_owned());
-        }
-        #[cfg(feature = "tls")]
-        super::tls::prepare();
-        // The login is ours, because the client's does not tell a wrong password from a server that is full.
-        let bare = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
-        let address = info.addr().to_string();
-        let client = Client::open(info.set_redis_settings(bare)).map_err(|error| problems.push(error.to_string()));
-        Some(Server { address, client: client.ok()?, login })
-    }
-}
-
-/// Reads a URL; what is said of a bad one repeats nothing of it, since parts that were mixed up may be the password.
-fn read(url: &str) -> Result<ConnectionInfo, String> {
-    const SCHEMES: [&str; 7] = ["redis", "rediss", "valkey", "valkeys", "unix", "redis+unix", "valkey+unix"];
-    let Some((scheme, _)) = url.split_once("://") else {
-        return Err("the url has no scheme: begin with `redis://`".to_owned());
-    };
-    if !SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
-        return Err("the scheme of the url is not supported: use `redis://`, `rediss://` or `unix://`".to_owned());
-    }
-    let parsed = redis::parse_redis_url(url).ok_or("the url cannot be read: a password needs `%` escapes")?;
-    let known: &[&str] = if scheme.to_ascii_lowercase().ends_with("unix") { &["db", "user", "pass"] } else { &[] };
-    let mut names = parsed.query_pairs().map(|(name, _)| name);
-    // The client passes over what it does not know.
-    if names.any(|name| name != "protocol" && !known.contains(&&*name)) || parsed.fragment().is_some() {
-        return Err("the url ends in something that means nothing here: only a socket has parameters".to_owned());
-    }
-    url.parse::<ConnectionInfo>().map_err(|error| {
-        let text = error.to_string();
-        format!("the url cannot be used: {}", text.split(" - ").next().unwrap_or_default())
-    })
-}
-
-fn problem_of_address(address: &ConnectionAddr) -> Option<&'static str> {
-    match address {
-        ConnectionAddr::Tcp(_, 0) | ConnectionAddr::TcpTls { port: 0, .. } => Some("the port must not be 0"),
-        ConnectionAddr::TcpTls { .. } if cfg!(not(feature = "tls")) => {
-            Some("tls needs the feature `tls` of `diator-redis`")
-        }
-        ConnectionAddr::TcpTls { insecure: true, .. } => Some("tls without checking the server is not supported"),
-        address if !address.is_supported() => Some("this platform does not support such an address"),
-        _ => None,
-    }
 }
 
 impl<M: fmt::Debug> fmt::Debug for RedisConfig<M> {
@@ -261,18 +186,9 @@ impl<M: fmt::Debug> fmt::Debug for RedisConfig<M> {
             .field("deadline", &self.deadline)
             .field("max_body", &self.max_body)
             .field("probe_after", &self.probe_after)
+            .field("renew_after", &self.renew_after)
             .field("mode", &self.mode)
             .finish()
-    }
-}
-
-impl fmt::Debug for RedisServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            // Whatever was taken for a URL may hold a password.
-            Origin::Url(_) => f.write_str("RedisServer(url)"),
-            Origin::Client(server) => write!(f, "RedisServer({})", server.addr()),
-        }
     }
 }
 
@@ -300,38 +216,13 @@ impl Error for InvalidRedisConfig {}
 
 #[cfg(test)]
 mod tests {
+    use redis::Client;
+
     use super::*;
     use crate::RedisBroker;
 
     fn problems(url: &str) -> Vec<String> {
         RedisBroker::new(RedisConfig::pub_sub(url)).err().map_or_else(Vec::new, |error| error.problems)
-    }
-
-    fn login(url: &str) -> (String, Option<String>, Option<String>, i64) {
-        let server = RedisServer::from(url).check(&mut Vec::new()).expect("it is a url");
-        let owned = |text: Option<&str>| text.map(str::to_owned);
-        (server.address, owned(server.login.username()), owned(server.login.password()), server.login.db())
-    }
-
-    #[test]
-    fn urls_are_read() {
-        let text = |text: &str| Some(text.to_owned());
-        assert_eq!(login("redis://localhost"), ("localhost:6379".to_owned(), None, None, 0));
-        let all = login("valkey://us%20er:p%40ss@[::1]:7000/3?protocol=resp3");
-        assert_eq!(all, ("::1:7000".to_owned(), text("us er"), text("p@ss"), 3));
-        assert_eq!(login("redis://:secret@10.0.0.1/0").2, text("secret"));
-        let socket = login("unix:///run/redis.sock?db=2&user=u&pass=p");
-        assert_eq!(socket, ("/run/redis.sock".to_owned(), text("u"), text("p"), 2));
-    }
-
-    #[test]
-    fn a_client_brings_its_login() {
-        let client = Client::open("redis://user:secret@localhost:7000/4").expect("it is a url");
-        let config = RedisConfig::streams(client);
-        assert!(!format!("{config:?}").contains("secret"), "{config:?}");
-        let server = config.server.check(&mut Vec::new()).expect("it is right");
-        assert_eq!((server.login.password(), server.login.db()), (Some("secret"), 4));
-        assert_eq!(server.client.get_connection_info().redis_settings().password(), None);
     }
 
     #[test]

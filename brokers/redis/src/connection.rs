@@ -1,73 +1,46 @@
-//! The one connection that all calls share, and how it is replaced.
+//! The connection that all calls of a runtime share, and how it is replaced.
 //!
 //! The `redis` crate's own `ConnectionManager` does not serve: after a failure to connect that is no I/O error, a wrong
 //! password or a server that is full, it never tries again; and its errors do not tell a message that was never sent
 //! from one whose reply was lost.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, RedisConnectionInfo, RedisError, RedisResult, Value, cmd};
+use redis::{Cmd, Pipeline, RedisResult, Value};
+use tokio::runtime::{Handle, Id};
+use tokio::task::yield_now;
 use tokio::time::error::Elapsed;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
-use super::config::Server;
-use super::error::Failure;
-
-/// How many commands may wait to be written before callers wait for room; none of them is dropped.
-const WAITING: usize = 1024;
-
-/// When a call began, and when it has to be over.
-#[derive(Clone, Copy)]
-pub(super) struct Span {
-    begun: Instant,
-    end: Instant,
-}
-
-impl Span {
-    pub(super) fn new(length: Duration) -> Self {
-        let begun = Instant::now();
-        Self { begun, end: begun + length }
-    }
-
-    /// Whether nothing more may be sent.
-    pub(super) fn is_over(self) -> bool {
-        self.end <= Instant::now()
-    }
-
-    pub(super) fn length(self) -> Duration {
-        self.end - self.begun
-    }
-
-    /// A call within this one, which leaves as much time again.
-    fn half_of_the_rest(self) -> Self {
-        let begun = Instant::now();
-        Self { begun, end: begun + self.end.saturating_duration_since(begun) / 2 }
-    }
-}
+use super::config::Checked;
+use super::error::{Failure, dooms};
+use super::login::log_in;
+use super::server::Server;
+use super::slot::{Slot, Standing, Verdict};
+use super::span::Span;
 
 pub(super) struct Link {
     server: Server,
     durable: bool,
+    deadline: Duration,
     probe_after: Duration,
-    epoch: Instant,
-    current: RwLock<Option<Arc<Slot>>>,
+    renew_after: Duration,
+    slots: RwLock<Vec<(User, Arc<Slot>)>>,
 }
 
-/// A connection, or the making of it.
-struct Slot {
-    /// Every call that waits for it drives it: one that is held and not polled keeps no other from connecting.
-    connection: Shared<BoxFuture<'static, Result<MultiplexedConnection, Failure>>>,
-    /// When the server was last heard, in milliseconds since the link's epoch.
-    heard: AtomicU64,
-}
+/// Who has a connection: a runtime drives those that it made, and takes them along when it ends.
+type User = (Id, Lane);
 
-/// Stands for a server that did not answer in time: the next call asks it whether it still lives.
-const SUSPECT: u64 = u64::MAX;
+/// Which of the connections of its runtime a message takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// The one that all share.
+    Shared,
+    /// The one for what a server may find too large: it closes the connection then, and with it whatever else is under way.
+    Large,
+}
 
 /// A connection to send over.
 pub(super) struct Ready<'a> {
@@ -77,8 +50,9 @@ pub(super) struct Ready<'a> {
 }
 
 impl Link {
-    pub(super) fn new(server: Server, durable: bool, probe_after: Duration) -> Self {
-        Self { server, durable, probe_after, epoch: Instant::now(), current: RwLock::new(None) }
+    pub(super) fn new(config: Checked) -> Self {
+        let Checked { server, deadline, probe_after, renew_after, wire, .. } = config;
+        Self { server, durable: wire.durable(), deadline, probe_after, renew_after, slots: RwLock::default() }
     }
 
     /// The server's address, for error texts.
@@ -86,28 +60,49 @@ impl Link {
         &self.server.address
     }
 
-    /// Waits for a connection, no longer than the call may take.
-    pub(super) async fn ready(&self, call: Span) -> Result<Ready<'_>, Failure> {
-        let slot = self.slot();
-        let silence = slot.silence(self.millis(call.begun));
-        let Some(Ok(connection)) = slot.connection.peek().cloned() else {
-            if silence > call.length() {
+    /// Waits for a connection that is fit to be used, no longer than the call may take; nothing is sent before that.
+    pub(super) async fn ready(&self, lane: Lane, call: Span) -> Result<Ready<'_>, Failure> {
+        let slot = self.slot(lane);
+        let Some(connection) = slot.connection() else {
+            if slot.age() > self.deadline {
                 // Those who began to make it have gone away.
                 self.forget(&slot);
             }
-            return self.connect(self.slot(), call).await;
+            return self.connect(self.slot(lane), call).await;
         };
-        let mut ready = Ready { link: self, slot, connection };
-        if silence < self.probe_after || ready.lives(call.half_of_the_rest()).await {
-            return Ok(ready);
+        let ready = Ready { link: self, slot, connection };
+        let verdict = match ready.slot.standing(call, self.probe_after) {
+            Standing::InUse => Verdict::Fit,
+            Standing::Silent => ready.looked_at().await,
+            Standing::Due => match ready.looked_at().await {
+                Verdict::Fit if ready.slot.is_to_be_renewed(self.renew_after) => match self.renew(&ready, call).await {
+                    Some(renewed) => return Ok(renewed),
+                    None => ready.probed(call).await,
+                },
+                Verdict::Fit => ready.probed(call).await,
+                verdict => verdict,
+            },
+        };
+        match verdict {
+            Verdict::Fit => Ok(ready),
+            Verdict::OutOfTime => Err(Failure::NotSent(call.length())),
+            Verdict::Unfit => {
+                self.forget(&ready.slot);
+                self.connect(self.slot(lane), call).await
+            }
         }
-        self.forget(&ready.slot);
-        self.connect(self.slot(), call).await
+    }
+
+    /// Puts a new connection in the place of an old one, if one can be made.
+    async fn renew(&self, old: &Ready<'_>, call: Span) -> Option<Ready<'_>> {
+        let slot = Arc::new(self.new_slot());
+        let connection = slot.made(call.half()).await.ok()?;
+        self.replace(&old.slot, &slot);
+        Some(Ready { link: self, slot, connection })
     }
 
     async fn connect(&self, slot: Arc<Slot>, call: Span) -> Result<Ready<'_>, Failure> {
-        let made = timeout_at(call.end, slot.connection.clone()).await;
-        match made.unwrap_or(Err(Failure::NotSent(call.length()))) {
+        match slot.made(call).await {
             Ok(connection) => Ok(Ready { link: self, slot, connection }),
             Err(failure) => {
                 self.forget(&slot);
@@ -116,212 +111,124 @@ impl Link {
         }
     }
 
-    /// The present connection; if there is none, the making of one, which the caller has to drive.
-    fn slot(&self) -> Arc<Slot> {
-        if let Some(slot) = &*self.current.read().unwrap_or_else(PoisonError::into_inner) {
-            return slot.clone();
+    /// How long a probe may take: there must be time to connect anew in the same call.
+    fn patience(&self) -> Duration {
+        self.deadline.checked_div(2).unwrap_or_default()
+    }
+
+    /// The present connection of this runtime; if there is none, the making of one, which the caller has to drive.
+    fn slot(&self, lane: Lane) -> Arc<Slot> {
+        let user = (Handle::current().id(), lane);
+        let of =
+            |slots: &[(User, Arc<Slot>)]| slots.iter().find(|(other, _)| *other == user).map(|(_, slot)| slot.clone());
+        if let Some(slot) = of(&self.slots.read().unwrap_or_else(PoisonError::into_inner)) {
+            return slot;
         }
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        current.get_or_insert_with(|| Arc::new(self.new_slot())).clone()
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = of(&slots) {
+            return slot;
+        }
+        slots.retain(|(_, slot)| self.is_of_use(slot));
+        let slot = Arc::new(self.new_slot());
+        slots.push((user, slot.clone()));
+        slot
     }
 
     fn new_slot(&self) -> Slot {
-        let connection = log_in(self.server.client.clone(), login(&self.server.login, self.durable), self.durable);
-        Slot { connection: connection.boxed().shared(), heard: AtomicU64::new(self.millis(Instant::now())) }
+        let making = log_in(self.server.client.clone(), self.server.login.clone(), self.durable);
+        Slot::new(making, self.durable)
+    }
+
+    fn replace(&self, old: &Arc<Slot>, new: &Arc<Slot>) {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let present = slots.iter_mut().map(|(_, slot)| slot).find(|slot| Arc::ptr_eq(slot, old));
+        present.into_iter().for_each(|slot| *slot = new.clone());
+    }
+
+    /// Whether it may still be used: runtimes that have ended take their connections along.
+    fn is_of_use(&self, slot: &Slot) -> bool {
+        slot.connection().map_or(slot.age() <= self.deadline, |connection| !Slot::has_ended(connection))
     }
 
     /// Lets the next call make a new connection, unless another call has seen to it.
     fn forget(&self, slot: &Arc<Slot>) {
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, slot)) {
-            *current = None;
-        }
-    }
-
-    fn millis(&self, time: Instant) -> u64 {
-        u64::try_from(time.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX - 1)
-    }
-}
-
-impl Slot {
-    fn silence(&self, now: u64) -> Duration {
-        match self.heard.load(Ordering::Relaxed) {
-            SUSPECT => Duration::MAX,
-            heard => Duration::from_millis(now.saturating_sub(heard)),
-        }
-    }
-
-    /// Notes that there was a reply to a call begun then; not each time, so that threads do not share the write.
-    fn heard(&self, begun: u64) {
-        const COARSE: u64 = 50;
-        let last = self.heard.load(Ordering::Relaxed);
-        if last == SUSPECT || last + COARSE <= begun {
-            self.heard.store(begun, Ordering::Relaxed);
-        }
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|(_, other)| !Arc::ptr_eq(other, slot));
     }
 }
 
 impl Ready<'_> {
+    /// Lets the runtime see what came of the connection while nobody used it: in the first turn it hears of it, in the second
+    /// the client does.
+    async fn looked_at(&self) -> Verdict {
+        yield_now().await;
+        yield_now().await;
+        if Slot::has_ended(self.connection.clone()) { Verdict::Unfit } else { Verdict::Fit }
+    }
+
+    async fn probed(&self, call: Span) -> Verdict {
+        self.slot.probe(&self.connection, call, self.link.patience()).await
+    }
+
     /// Sends a command and waits for the reply, no longer than the call may take.
     pub(super) async fn command(&mut self, call: Span, command: &Cmd) -> Result<Value, Failure> {
-        let reply = timeout_at(call.end, self.connection.send_packed_command(command)).await;
-        self.judge(call, reply)
+        let unanswered = Unanswered::of(&self.slot);
+        let reply = timeout_at(call.end(), self.connection.send_packed_command(command)).await;
+        self.judge(call, unanswered, reply, dooms)
     }
 
     /// The same for several commands at once; there are as many replies.
     pub(super) async fn pipeline(&mut self, call: Span, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
-        let replies = timeout_at(call.end, self.connection.send_packed_commands(pipeline, 0, pipeline.len())).await;
-        self.judge(call, replies)
+        let unanswered = Unanswered::of(&self.slot);
+        let replies = timeout_at(call.end(), self.connection.send_packed_commands(pipeline, 0, pipeline.len())).await;
+        self.judge(call, unanswered, replies, |replies| replies.iter().any(dooms))
     }
 
-    fn judge<T>(&self, call: Span, reply: Result<RedisResult<T>, Elapsed>) -> Result<T, Failure> {
+    fn judge<T>(
+        &self,
+        call: Span,
+        unanswered: Unanswered<'_>,
+        reply: Result<RedisResult<T>, Elapsed>,
+        dooms: impl FnOnce(&T) -> bool,
+    ) -> Result<T, Failure> {
+        let Ok(reply) = reply else { return Err(Failure::NoReply(call.length())) };
+        unanswered.settle();
         match reply {
-            Ok(Ok(reply)) => {
-                self.slot.heard(self.link.millis(call.begun));
+            Ok(reply) if dooms(&reply) => {
+                self.link.forget(&self.slot);
                 Ok(reply)
             }
-            Ok(Err(error)) => {
+            Ok(reply) => {
+                self.slot.heard();
+                Ok(reply)
+            }
+            Err(error) => {
                 self.link.forget(&self.slot);
                 Err(Failure::Lost(error))
             }
-            Err(_) => {
-                self.slot.heard.store(SUSPECT, Ordering::Relaxed);
-                Err(Failure::NoReply(call.length()))
-            }
         }
     }
+}
 
-    /// Asks the server; any reply is a sign of life.
-    async fn lives(&mut self, question: Span) -> bool {
-        self.command(question, &cmd("PING")).await.is_ok()
+/// Something was sent. Dropped, it makes the connection suspect: its time was up, or the caller went away.
+struct Unanswered<'a> {
+    slot: Option<&'a Slot>,
+}
+
+impl<'a> Unanswered<'a> {
+    fn of(slot: &'a Slot) -> Self {
+        Self { slot: Some(slot) }
+    }
+
+    fn settle(mut self) {
+        self.slot = None;
     }
 }
 
-async fn log_in(client: Client, login: Pipeline, durable: bool) -> Result<MultiplexedConnection, Failure> {
-    // No time-outs of the client's own: the call's deadline holds for all of it.
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(None)
-        .set_response_timeout(None)
-        .set_pipeline_buffer_size(WAITING);
-    let connecting = client.get_multiplexed_async_connection_with_config(&config);
-    let mut connection = connecting.await.map_err(Failure::Unreachable)?;
-    let replies = connection.send_packed_commands(&login, 0, login.len()).await.map_err(Failure::Unreachable)?;
-    check_login(replies, durable)?;
-    Ok(connection)
-}
-
-/// What is said first; its last command tells whether the server takes commands at all.
-fn login(info: &RedisConnectionInfo, durable: bool) -> Pipeline {
-    let mut login = Pipeline::new();
-    if let Some(password) = info.password() {
-        login.cmd("AUTH").arg(info.username()).arg(password);
-    }
-    if info.db() != 0 {
-        login.cmd("SELECT").arg(info.db());
-    }
-    login.cmd("PING");
-    if durable {
-        login.cmd("CONFIG").arg("GET").arg("appendonly");
-        login.cmd("CONFIG").arg("GET").arg("appendfsync");
-    }
-    login
-}
-
-fn check_login(mut replies: Vec<Value>, durable: bool) -> Result<(), Failure> {
-    let settings = if durable { replies.split_off(replies.len().saturating_sub(2)) } else { Vec::new() };
-    for reply in replies {
-        match reply {
-            // Who may not even say `PING` may still be allowed to publish.
-            Value::ServerError(error) if error.code() != "NOPERM" => {
-                return Err(Failure::Unreachable(RedisError::from(error)));
-            }
-            _ => {}
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot {
+            slot.suspect();
         }
-    }
-    let wanted = ["yes", "always"];
-    let differs = |(reply, wanted): (&Value, &str)| setting(reply).is_some_and(|value| value != wanted.as_bytes());
-    if settings.iter().zip(wanted).any(differs) { Err(Failure::NotDurable) } else { Ok(()) }
-}
-
-/// The value that `CONFIG GET` answered; `None` where the server does not say.
-fn setting(reply: &Value) -> Option<&[u8]> {
-    match reply {
-        Value::Array(pair) => match &**pair {
-            [_, Value::BulkString(value)] => Some(value),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::pending;
-
-    use super::*;
-
-    fn packed(info: &RedisConnectionInfo, durable: bool) -> String {
-        let text = String::from_utf8(login(info, durable).get_packed_pipeline()).expect("it is text");
-        text.lines().filter(|line| !line.starts_with(['*', '$'])).collect::<Vec<_>>().join(" ")
-    }
-
-    fn bulk(text: &str) -> Value {
-        Value::BulkString(text.as_bytes().to_vec())
-    }
-
-    fn config(name: &str, value: &str) -> Value {
-        Value::Array(vec![bulk(name), bulk(value)])
-    }
-
-    fn error(line: &str) -> Value {
-        redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).expect("it is a reply")
-    }
-
-    #[test]
-    fn the_login_says_what_it_must() {
-        let bare = RedisConnectionInfo::default();
-        assert_eq!(packed(&bare, false), "PING");
-        assert_eq!(packed(&bare.clone().set_password("p"), false), "AUTH p PING");
-        let all = bare.set_username("u").set_password("p").set_db(3);
-        assert_eq!(packed(&all, true), "AUTH u p SELECT 3 PING CONFIG GET appendonly CONFIG GET appendfsync");
-    }
-
-    #[test]
-    fn a_login_that_is_refused_is_no_connection() {
-        let pong = || Value::SimpleString("PONG".to_owned());
-        assert!(check_login(vec![Value::Okay, pong()], false).is_ok());
-        assert!(check_login(vec![Value::Okay, error("NOPERM no ping")], false).is_ok());
-        for line in ["WRONGPASS no", "NOAUTH no", "LOADING wait", "ERR max number of clients reached"] {
-            assert!(matches!(check_login(vec![error(line)], false), Err(Failure::Unreachable(_))), "{line}");
-        }
-    }
-
-    #[test]
-    fn durability_is_asked_for_and_silence_is_believed() {
-        let check = |replies: [Value; 2]| check_login([vec![Value::Okay], replies.to_vec()].concat(), true);
-        assert!(check([config("appendonly", "yes"), config("appendfsync", "always")]).is_ok());
-        assert!(check([error("NOPERM no config"), error("ERR unknown command")]).is_ok());
-        assert!(check([Value::Array(vec![]), Value::Array(vec![])]).is_ok());
-        for (append, sync) in [("no", "always"), ("yes", "everysec"), ("no", "no")] {
-            let replies = [config("appendonly", append), config("appendfsync", sync)];
-            assert!(matches!(check(replies), Err(Failure::NotDurable)), "{append} {sync}");
-        }
-        assert!(matches!(
-            check_login(vec![error("NOAUTH no"), Value::Nil, Value::Nil], true),
-            Err(Failure::Unreachable(_))
-        ));
-    }
-
-    #[test]
-    fn silence_is_measured() {
-        let slot = Slot { connection: pending().boxed().shared(), heard: AtomicU64::new(0) };
-        slot.heard(100);
-        assert_eq!(slot.silence(1100), Duration::from_secs(1));
-        slot.heard(120);
-        assert_eq!(slot.silence(1100), Duration::from_secs(1));
-        slot.heard.store(SUSPECT, Ordering::Relaxed);
-        assert_eq!(slot.silence(1100), Duration::MAX);
-        slot.heard(1000);
-        assert_eq!(slot.silence(900), Duration::ZERO);
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{ErrorKind, RedisError, ServerError};
+use redis::{ErrorKind, RedisError, ServerError, Value};
 
 use diator::broker::{PublishError, PublishErrorKind};
 
@@ -18,6 +18,8 @@ pub(super) enum Failure {
     Unreachable(RedisError),
     /// The server does not keep messages as it was said to; nothing was sent.
     NotDurable,
+    /// The server is a replica: it would refuse an entry of a stream, and drop a message of a channel. Nothing was sent.
+    Replica,
     /// The deadline passed before there was a reply.
     NoReply(Duration),
     /// The connection broke before there was a reply.
@@ -25,8 +27,8 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// The error for one message; `server` is its address.
-    pub(super) fn at(&self, server: &str) -> PublishError {
+    /// The error for one message; `server` is its address, `suspicious` a size that may be the reason.
+    pub(super) fn at(&self, server: &str, suspicious: Option<usize>) -> PublishError {
         match self {
             Self::NotSent(time) => {
                 PublishError::transient(format!("the message could not be sent to redis at {server} within {time:?}"))
@@ -35,9 +37,17 @@ impl Failure {
             Self::NotDurable => PublishError::fatal(format!(
                 "redis at {server} does not write each message to disk: it needs `appendonly yes` and `appendfsync always`"
             )),
+            Self::Replica => PublishError::transient(format!("redis at {server} is a replica")).with_code("READONLY"),
             Self::NoReply(time) => PublishError::ambiguous(format!("redis at {server} did not answer within {time:?}")),
             Self::Lost(error) => {
-                PublishError::ambiguous(format!("the connection to redis at {server} broke")).with_source(error.clone())
+                let reason = suspicious.map(|bytes| {
+                    format!(
+                        ": a message of {bytes} bytes may be more than its `proto-max-bulk-len` or \
+                             `client-query-buffer-limit`"
+                    )
+                });
+                let text = format!("the connection to redis at {server} broke{}", reason.unwrap_or_default());
+                PublishError::ambiguous(text).with_source(error.clone())
             }
         }
     }
@@ -63,6 +73,18 @@ fn is_distrust(error: &RedisError) -> bool {
     source.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
 }
 
+/// Whether a reply says that this server, or this connection to it, is not the one to publish to: the service may have
+/// moved to another server, or the login does not count any more.
+pub(super) fn dooms(reply: &Value) -> bool {
+    let Value::ServerError(error) = reply else { return false };
+    matches!(error.code(), "READONLY" | "MASTERDOWN" | "LOADING" | "NOREPLICAS" | "NOAUTH") || is_protocol_error(error)
+}
+
+/// The server closes the connection after it.
+fn is_protocol_error(error: &ServerError) -> bool {
+    error.code() == "ERR" && error.details().is_some_and(|details| details.starts_with("Protocol error"))
+}
+
 /// The server's own no: the command was not carried out.
 pub(super) fn refused(error: ServerError) -> PublishError {
     let code = error.code().to_owned();
@@ -74,6 +96,7 @@ pub(super) fn refused(error: ServerError) -> PublishError {
         "ERR" if details.contains("max number of clients") => {
             (PublishErrorKind::Transient { retry_after: None }, "redis has too many connections")
         }
+        "ERR" if is_protocol_error(&error) => (PublishErrorKind::Fatal, "redis cannot read a message of that size"),
         "NOAUTH" | "WRONGPASS" => (PublishErrorKind::Fatal, "redis refused the login"),
         "NOPERM" => (PublishErrorKind::Fatal, "redis does not permit the user to publish"),
         _ => (PublishErrorKind::Fatal, "redis refused the message"),
@@ -126,6 +149,25 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_that_dooms_the_connection_is_known() {
+        let reply = |line: &str| parse_redis_value(format!("-{line}\r\n").as_bytes()).expect("it is a reply");
+        for line in [
+            "READONLY You can't write against a read only replica.",
+            "MASTERDOWN Link with MASTER is down",
+            "LOADING Redis is loading the dataset in memory",
+            "NOREPLICAS Not enough good replicas to write.",
+            "NOAUTH Authentication required.",
+            "ERR Protocol error: invalid bulk length",
+        ] {
+            assert!(dooms(&reply(line)), "{line}");
+        }
+        for line in ["OOM no", "WRONGTYPE no", "NOPERM no", "BUSY no", "ERR unknown command", "ERR"] {
+            assert!(!dooms(&reply(line)), "{line}");
+        }
+        assert!(!dooms(&Value::SimpleString("READONLY".to_owned())));
+    }
+
+    #[test]
     fn the_code_is_redis_own_and_the_source_has_its_words() {
         let error = answer("OOM command not allowed");
         assert_eq!(error.to_string(), "redis cannot take the message now (OOM)");
@@ -138,7 +180,7 @@ mod tests {
     fn what_was_not_sent_is_transient_and_what_was_lost_ambiguous() {
         let second = Duration::from_secs(1);
         let io = |kind| RedisError::from(io::Error::from(kind));
-        let kind = |failure: Failure| failure.at("host:1").kind();
+        let kind = |failure: Failure| failure.at("host:1", None).kind();
         assert_eq!(kind(Failure::NotSent(second)), TRANSIENT);
         assert_eq!(kind(Failure::NoReply(second)), PublishErrorKind::Ambiguous);
         for error in [io::ErrorKind::ConnectionRefused, io::ErrorKind::TimedOut, io::ErrorKind::BrokenPipe] {
@@ -147,7 +189,13 @@ mod tests {
         }
         assert_eq!(kind(Failure::Unreachable(io(io::ErrorKind::InvalidData))), PublishErrorKind::Fatal);
         assert_eq!(kind(Failure::NotDurable), PublishErrorKind::Fatal);
-        let text = Failure::NoReply(second).at("host:1").to_string();
-        assert_eq!(text, "redis at host:1 did not answer within 1s");
+        assert_eq!(kind(Failure::Replica), TRANSIENT);
+        let text = |failure: Failure, size| failure.at("host:1", size).to_string();
+        assert_eq!(text(Failure::NoReply(second), Some(5)), "redis at host:1 did not answer within 1s");
+        let lost = || Failure::Lost(io(io::ErrorKind::BrokenPipe));
+        assert_eq!(text(lost(), None), "the connection to redis at host:1 broke");
+        assert!(
+            text(lost(), Some(5)).contains("broke: a message of 5 bytes may be more than its `proto-max-bulk-len`")
+        );
     }
 }

@@ -34,12 +34,16 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
-#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::unwrap_used))]
 
 mod batch;
 mod config;
 mod connection;
 mod error;
+mod login;
+mod server;
+mod slot;
+mod span;
 #[cfg(feature = "tls")]
 mod tls;
 mod wire;
@@ -53,10 +57,12 @@ use diator::broker::{EventRoute, Guarantees, MessageBroker, NotAccepted, Outboun
 pub use redis as client;
 use redis::{Cmd, Value, cmd};
 
-use self::batch::Batch;
-pub use self::config::{InvalidRedisConfig, RedisConfig, RedisServer};
-use self::connection::{Link, Span};
+use self::batch::{Batch, is_lonely, lane, size};
+pub use self::config::{InvalidRedisConfig, RedisConfig};
+use self::connection::Link;
 use self::error::{Failure, refused};
+pub use self::server::RedisServer;
+use self::span::Span;
 use self::wire::Wire;
 pub use self::wire::{PubSub, Streams};
 
@@ -75,9 +81,25 @@ pub use self::wire::{PubSub, Streams};
 ///
 /// # Guarantees
 ///
-/// - All calls share one connection, which is made when it is first needed, and anew when it broke or was silent for
-///   too long. Nothing has to be restarted, whatever happened to the server.
+/// - All calls of a tokio runtime share one connection (and one for large messages), which is made when it is first needed, and anew when it is not fit
+///   to be used any more. Nothing has to be restarted, whatever happened to the server.
+/// - **Runtimes.** Each has a connection of its own, which ends with it. A broker in a `static` serves runtimes that come
+///   and go, such as those of `#[tokio::test]`, also side by side; each costs the server a connection. A call loses its
+///   answer only if its own runtime ends.
+/// - **Failover.** A server that answers `READONLY`, `MASTERDOWN`, `LOADING`, `NOREPLICAS` or `NOAUTH` is left: the next call
+///   connects anew, and so follows a service name that moved. A replica also takes what is published on channels, and
+///   drops it; so the driver asks for the `ROLE` when it connects and with each [probe](RedisConfig::probe_after), and
+///   publishes nothing to a replica. **A message on a channel can be lost to a demoted server for as long as a probe counts**,
+///   1 s by default.
+/// - **Silence.** Before a message is given to a connection that was silent, the driver looks whether it has ended; that
+///   takes no round trip. So a server that was restarted meanwhile makes no message ambiguous.
+/// - **Callers that give up.** A call that was not answered, or whose future was dropped, makes the next call probe the
+///   connection. A probe goes on when its caller leaves: a connection that does not answer within half the deadline is
+///   replaced, however little patience the callers have.
 /// - A batch goes out as one pipeline, or as several one after the other: 1,000 messages and 4 MiB each.
+/// - **Size.** A message of more than 1 MiB travels alone, on a second connection that is made for such messages: a server
+///   that finds it too large closes that. Then it fails, as fatal with the server's words, or as ambiguous where these were
+///   lost with the connection; other messages do not, unless they are as large and under way at the same time.
 /// - One message is never sent twice by one call.
 /// - One server, not a cluster: a server that answers `MOVED` refuses the message for good.
 ///
@@ -85,7 +107,8 @@ pub use self::wire::{PubSub, Streams};
 ///
 /// The [`code`](PublishError::code) is the one that Redis gave, the source has its words.
 /// - Transient: not connected by the deadline, or refused for now: `LOADING`, `BUSY`, `READONLY`, `MASTERDOWN`,
-///   `CLUSTERDOWN`, `TRYAGAIN`, `OOM`, `MISCONF`, `NOREPLICAS`, too many connections.
+///   `CLUSTERDOWN`, `TRYAGAIN`, `OOM`, `MISCONF`, `NOREPLICAS`, too many connections. A server that says in its `ROLE` that
+///   it is a replica has the code `READONLY` too.
 /// - Ambiguous: no reply by the deadline; the connection broke before the reply; a reply that makes no sense.
 /// - Fatal: everything else that Redis refuses, such as `NOAUTH`, `WRONGPASS`, `NOPERM` and `WRONGTYPE`; a body that
 ///   is too large; a topic with blanks or with characters of patterns; a TLS certificate that is not to be trusted; a
@@ -123,8 +146,8 @@ impl RedisBroker {
     #[allow(private_bounds, reason = "the modes are `PubSub` and `Streams`")]
     pub fn new<M: Into<Wire> + Clone>(config: RedisConfig<M>) -> Result<Self, InvalidRedisConfig> {
         let config = config.check()?;
-        let link = Link::new(config.server, config.wire.durable(), config.probe_after);
-        Ok(Self { link, wire: config.wire, deadline: config.deadline, max_body: config.max_body })
+        let (deadline, max_body, wire) = (config.deadline, config.max_body, config.wire.clone());
+        Ok(Self { link: Link::new(config), wire, deadline, max_body })
     }
 
     /// Connects, unless it is connected, and asks the server whether it is there.
@@ -136,7 +159,7 @@ impl RedisBroker {
     ///
     /// As of [`publish`](MessageBroker::publish).
     pub async fn ping(&self) -> Result<(), PublishError> {
-        match self.reply(&cmd("PING")).await? {
+        match self.reply(&cmd("PING"), 0).await.map_err(|failure| self.error(&failure, 0))? {
             // Who may not even say `PING` is connected all the same.
             Value::ServerError(error) if error.code() != "NOPERM" => Err(refused(error)),
             _ => Ok(()),
@@ -154,10 +177,9 @@ impl RedisBroker {
         self.wire.command(message)
     }
 
-    async fn reply(&self, command: &Cmd) -> Result<Value, PublishError> {
+    async fn reply(&self, command: &Cmd, size: usize) -> Result<Value, Failure> {
         let call = Span::new(self.deadline);
-        let sent = async { self.link.ready(call).await?.command(call, command).await };
-        sent.await.map_err(|failure: Failure| self.error(&failure))
+        self.link.ready(lane(size), call).await?.command(call, command).await
     }
 
     fn receipt(&self, reply: Value) -> Result<Receipt, PublishError> {
@@ -167,8 +189,9 @@ impl RedisBroker {
         }
     }
 
-    fn error(&self, failure: &Failure) -> PublishError {
-        failure.at(self.link.address())
+    /// The error of a message of that size.
+    fn error(&self, failure: &Failure, size: usize) -> PublishError {
+        failure.at(self.link.address(), Some(size).filter(|size| is_lonely(*size)))
     }
 }
 
@@ -176,17 +199,22 @@ impl RedisBroker {
 impl MessageBroker for RedisBroker {
     async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {
         let command = self.command(message)?;
-        self.receipt(self.reply(&command).await?)
+        let size = size(message);
+        self.receipt(self.reply(&command, size).await.map_err(|failure| self.error(&failure, size))?)
     }
 
     async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
         let call = Span::new(self.deadline);
         let mut answers = Vec::with_capacity(messages.len());
         while answers.len() < messages.len() {
-            let batch = Batch::of(self, &messages[answers.len()..]);
+            let batch = Batch::of(self, messages.get(answers.len()..).unwrap_or_default());
             answers.extend(batch.publish(self, call).await);
         }
         answers
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        Some(self.deadline)
     }
 
     fn guarantees(&self) -> Guarantees {

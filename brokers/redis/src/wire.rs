@@ -106,8 +106,8 @@ fn publish(prefix: &str, message: &OutboundMessage) -> Cmd {
     let message_type = message.message_type.as_str();
     let mut id = [0; Hyphenated::LENGTH];
     let channel = [prefix, ":", message_type, ":", message.id.hyphenated().encode_lower(&mut id)];
-    let length: usize = channel.iter().map(|part| part.len()).sum();
-    let mut command = Cmd::with_capacity(3, "PUBLISH".len() + length + message.body.len());
+    let length = channel.iter().fold("PUBLISH".len(), |length, part| length.saturating_add(part.len()));
+    let mut command = Cmd::with_capacity(3, length.saturating_add(message.body.len()));
     command.arg("PUBLISH");
     let mut argument = command.writer_for_next_arg();
     for part in channel {
@@ -122,7 +122,8 @@ fn publish(prefix: &str, message: &OutboundMessage) -> Cmd {
 /// `XADD <stream> MAXLEN ~ <n> * id <id> type <type> name <name> …`
 fn add(stream: &str, max_len: Option<usize>, message: &OutboundMessage) -> Cmd {
     // Room for all fields; a long key or trace makes it grow.
-    let mut command = Cmd::with_capacity(24, 384 + stream.len() + message.name.len() + message.body.len());
+    let length = [stream.len(), message.name.len(), message.body.len()].into_iter().fold(384, usize::saturating_add);
+    let mut command = Cmd::with_capacity(24, length);
     command.arg("XADD").arg(stream);
     if let Some(max_len) = max_len {
         command.arg("MAXLEN").arg("~").arg(max_len);

@@ -50,7 +50,10 @@ pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
 /// - **Time.** One deadline bounds the whole call, connecting and reconnecting included. If it passes after the
 ///   first byte may have left, the error is [ambiguous](PublishErrorKind::Ambiguous); before that, transient.
 /// - **Cancellation.** Dropping the future leaves the message published or not published, never half, and the
-///   broker usable. Nobody then knows which: it is as ambiguous as a time-out.
+///   broker usable. Nobody then knows which: it is as ambiguous as a time-out. Callers that all give up early must not keep
+///   a connection in use that answers nothing.
+/// - **Silence.** What became of a connection while nobody published, by a restart of the server or the end of the runtime
+///   that made it, does not make the next message ambiguous.
 /// - **Threads.** Calls may come from many threads and tasks at once; one slow call does not hold up the others for
 ///   longer than the broker itself does. No call blocks its thread or panics.
 ///

@@ -16,7 +16,7 @@ use crate::polling::drop_after;
 /// The large body that everybody takes.
 const LARGE: usize = 200 * 1024;
 /// What a broker without a limit has to take.
-const HUGE: usize = 4 * 1024 * 1024;
+pub(super) const HUGE: usize = 4 * 1024 * 1024;
 
 struct Fixture<D> {
     driver: D,
@@ -242,4 +242,55 @@ pub async fn a_broker_can_be_used_from_another_runtime<D: Driver>() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     fixture.assert_arrived(&[first, second]).await;
+}
+
+/// Runtimes may use one broker one after the other and at once, end whenever they like, or rest: no message may be lost by
+/// that.
+pub async fn runtimes_may_come_and_go<D: Driver>() {
+    let mut fixture = Fixture::<D>::new().await;
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let mut published = Vec::new();
+    // Those that rest still have what they had; nobody drives it.
+    let mut resting = Vec::new();
+    for number in 0..6 {
+        let (broker, message) = (fixture.broker.clone(), message(number));
+        let publishing = message.clone();
+        let elsewhere = std::thread::spawn(move || {
+            let runtime = runtime();
+            runtime.block_on(broker.publish(&publishing)).expect("the server is well");
+            runtime
+        });
+        let runtime =
+            tokio::task::spawn_blocking(|| elsewhere.join().expect("it succeeds")).await.expect("it succeeds");
+        if number % 2 == 0 {
+            resting.push(runtime);
+        } else {
+            runtime.shutdown_background();
+        }
+        published.push(message);
+    }
+    let threads: Vec<_> = (0..4)
+        .map(|thread| {
+            let broker = fixture.broker.clone();
+            std::thread::spawn(move || {
+                let messages: Vec<_> = (0..10 * (thread + 1)).map(message).collect();
+                runtime().block_on(async {
+                    for message in &messages {
+                        broker.publish(message).await.expect("the server is well");
+                    }
+                });
+                messages
+            })
+        })
+        .collect();
+    for thread in threads {
+        let messages = tokio::task::spawn_blocking(|| thread.join().expect("it succeeds")).await.expect("it succeeds");
+        published.extend(messages);
+    }
+    resting.into_iter().for_each(tokio::runtime::Runtime::shutdown_background);
+    let mut heard: Vec<_> = fixture.arrived().await.into_iter().map(|message| message.id).collect();
+    let mut expected = ids(&published);
+    heard.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(heard, expected);
 }

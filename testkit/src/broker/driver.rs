@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use diator::MessageBroker;
@@ -35,6 +36,31 @@ pub trait Driver: Send + Sync + Sized + 'static {
     fn server(&self) -> &dyn Server {
         panic!("it has no server")
     }
+
+    /// A broker as of [`connect`](Self::connect), for [`Login::Right`], that finds the server at this address of a
+    /// [`Proxy`](crate::Proxy); for [`broker_faults!`](crate::broker_faults).
+    ///
+    /// # Panics
+    ///
+    /// As it stands here, always: the driver has no server.
+    fn connect_through(&self, _proxy: SocketAddr) -> Arc<dyn MessageBroker> {
+        panic!("it has no server")
+    }
+}
+
+/// A driver whose servers can take over from one another, for [`broker_failover!`](crate::broker_failover).
+pub trait Failover: Driver {
+    /// Makes the server a replica of the other driver's, which takes messages; its connections stay open.
+    fn demote(&self, successor: &Self);
+}
+
+/// A driver whose server can be told, while it runs, to store messages no longer; for
+/// [`broker_storage!`](crate::broker_storage).
+///
+/// [`GUARANTEES`](Driver::GUARANTEES) must state that it is durable.
+pub trait Storage: Driver {
+    /// Lets the server confirm messages from now on that it does not store; its connections stay open.
+    fn stop_storing(&self);
 }
 
 /// As whom to connect; a driver without logins may pass over it.
@@ -78,7 +104,7 @@ impl std::fmt::Debug for Arrived {
 
 /// A server that can be made to misbehave.
 ///
-/// [`ServerProcess`](crate::ServerProcess) does all but [`permit`](Self::permit) for a server that is a child process.
+/// [`ServerProcess`](crate::ServerProcess) does the first four for a server that is a child process.
 pub trait Server: Send + Sync {
     /// Ends it at once, without a chance to save anything.
     fn kill(&self);
@@ -90,4 +116,8 @@ pub trait Server: Send + Sync {
     fn resume(&self);
     /// Permits [`Login::NotPermitted`] to publish.
     fn permit(&self);
+    /// Refuses bodies of more bytes from now on, which the driver does not know of; present connections stay.
+    fn limit(&self, bytes: usize);
+    /// Where it listens.
+    fn address(&self) -> SocketAddr;
 }

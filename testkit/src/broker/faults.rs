@@ -16,9 +16,9 @@ use uuid::Uuid;
 use super::{Driver, Login, arrivals, ids, message};
 
 /// More than any deadline of a driver under test, less than any time-out of a socket.
-const SOON: Duration = Duration::from_secs(20);
+pub(super) const SOON: Duration = Duration::from_secs(20);
 
-fn is_transient(error: &PublishError) -> bool {
+pub(super) fn is_transient(error: &PublishError) -> bool {
     matches!(error.kind(), PublishErrorKind::Transient { .. })
 }
 

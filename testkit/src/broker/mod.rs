@@ -4,7 +4,10 @@
 //! [`Guarantees`](diator::broker::Guarantees). The author of a driver writes a test file that says how to start its
 //! server, how to connect, how another client listens, and what the driver guarantees: that is [`Driver`]. The file
 //! names the cases with [`broker_conformance!`](crate::broker_conformance) and, if the driver has a server, with
-//! [`broker_faults!`](crate::broker_faults); [`ServerProcess`](crate::ServerProcess) is a server that can be broken.
+//! [`broker_faults!`](crate::broker_faults); [`ServerProcess`](crate::ServerProcess) is a server that can be broken, and
+//! [`Proxy`](crate::Proxy) a network. What not every server can do, a driver states with a trait, and names the cases with
+//! its macro: [`Failover`] and [`broker_failover!`](crate::broker_failover), [`Storage`] and
+//! [`broker_storage!`](crate::broker_storage).
 //! Each case starts a server of its own, so that all of them can run at once.
 //!
 //! A guarantee that is not stated is not checked, and one that is stated is.
@@ -62,10 +65,13 @@
 
 pub mod conformance;
 mod driver;
+pub mod failover;
 pub mod faults;
 mod message;
+pub mod network;
+pub mod storage;
 
-pub use self::driver::{Arrived, Driver, Listener, Login, Server};
+pub use self::driver::{Arrived, Driver, Failover, Listener, Login, Server, Storage};
 pub use self::message::{arrivals, ids, message, message_of};
 
 /// Makes a test of every case of [`broker::conformance`](crate::broker::conformance), for one [`Driver`].
@@ -88,12 +94,13 @@ macro_rules! broker_conformance {
             who_comes_late_hears_what_is_kept,
             a_publish_that_is_dropped_leaves_the_broker_usable,
             a_broker_can_be_used_from_another_runtime,
+            runtimes_may_come_and_go,
         }
     };
 }
 
-/// Makes a test of every case of [`broker::faults`](crate::broker::faults), for one [`Driver`] that has a
-/// [`server`](Driver::server).
+/// Makes a test of every case of [`broker::faults`](crate::broker::faults) and [`broker::network`](crate::broker::network),
+/// for one [`Driver`] that has a [`server`](Driver::server).
 ///
 /// It goes beside [`broker_conformance!`](crate::broker_conformance). A test ends after two minutes, as a failure.
 #[macro_export]
@@ -109,6 +116,42 @@ macro_rules! broker_faults {
             a_wrong_password_is_fatal_and_stays_secret,
             a_denied_permission_is_fatal_until_it_is_granted,
             retries_bring_every_message_through_a_restart,
+        }
+        $crate::__broker_cases! { $driver, network:
+            names_its_deadline_and_keeps_it,
+            a_restart_in_silence_makes_no_message_ambiguous,
+            a_restart_that_the_program_slept_through_makes_no_message_ambiguous,
+            a_connection_closed_in_silence_costs_no_message,
+            callers_that_give_up_early_get_a_new_connection,
+            a_body_that_the_server_finds_too_large_fails_alone,
+        }
+    };
+}
+
+/// Makes a test of every case of [`broker::failover`](crate::broker::failover), for one driver that states
+/// [`Failover`](crate::broker::Failover).
+///
+/// It goes beside [`broker_faults!`](crate::broker_faults). A test ends after two minutes, as a failure.
+#[macro_export]
+macro_rules! broker_failover {
+    ($driver:ty) => {
+        $crate::__broker_cases! { $driver, failover:
+            a_service_that_moves_is_followed_in_use,
+            a_service_that_moves_in_silence_is_followed_at_once,
+        }
+    };
+}
+
+/// Makes a test of every case of [`broker::storage`](crate::broker::storage), for one driver that states
+/// [`Storage`](crate::broker::Storage).
+///
+/// It goes beside [`broker_faults!`](crate::broker_faults). A test ends after two minutes, as a failure.
+#[macro_export]
+macro_rules! broker_storage {
+    ($driver:ty) => {
+        $crate::__broker_cases! { $driver, storage:
+            storage_that_ends_is_noticed_in_use,
+            storage_that_ended_in_silence_is_noticed_at_once,
         }
     };
 }

@@ -1,4 +1,5 @@
 use std::fs::{create_dir_all, remove_dir_all, write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -54,6 +55,17 @@ impl RedisServer {
             Login::NotPermitted => ("reader", PASSWORD),
         };
         format!("redis://{user}:{password}@127.0.0.1:{}", self.port())
+    }
+
+    /// The URL for a user of the conformance suite who finds the server at another address, that of a proxy.
+    #[must_use]
+    pub fn url_through(&self, proxy: SocketAddr) -> String {
+        format!("redis://app:{PASSWORD}@{proxy}")
+    }
+
+    /// Makes it a replica of another one; its connections stay open.
+    pub fn demote(&self, successor: &Self) {
+        self.cli().run(&["REPLICAOF", "127.0.0.1", &successor.port().to_string()]);
     }
 
     /// The port it listens to.
@@ -132,5 +144,13 @@ impl Server for RedisServer {
 
     fn permit(&self) {
         self.cli().run(&["ACL", "SETUSER", "reader", "+@all"]);
+    }
+
+    fn limit(&self, bytes: usize) {
+        self.cli().run(&["CONFIG", "SET", "proto-max-bulk-len", &bytes.to_string()]);
+    }
+
+    fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port()).into()
     }
 }

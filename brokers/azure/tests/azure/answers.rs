@@ -77,6 +77,24 @@ async fn the_time_to_wait_is_kept() {
 }
 
 #[tokio::test]
+async fn any_time_to_wait_is_read_or_passed_over() {
+    let asked = |value: &'static str| async move {
+        match refused(Answer::error(503, "busy").with_header("retry-after", value)).await.kind() {
+            PublishErrorKind::Transient { retry_after } => retry_after,
+            other => panic!("{value}: {other:?}"),
+        }
+    };
+    assert_eq!(asked("18446744073709551615").await, Some(Duration::from_secs(u64::MAX)));
+    for value in ["18446744073709551616", "99999999999999999999999999", "-1", "1e400", "Fri, 31 Dec 99999 23:59:59 GMT"]
+    {
+        assert_eq!(asked(value).await, None, "{value}");
+    }
+    let latest = asked("Fri, 31 Dec 9999 23:59:59 GMT").await;
+    assert!(latest.is_none_or(|wait| wait > Duration::from_secs(7000 * 365 * 24 * 3600)), "{latest:?}");
+    assert_eq!(asked("Mon, 01 Jan 0001 00:00:00 GMT").await.unwrap_or_default(), Duration::ZERO);
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let server = ServiceBusServer::start();
     let broker = broker(server.config().queue("work"));

@@ -1,6 +1,6 @@
 //! A configuration is checked as a whole, when the broker is made; events, when the mediator is.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use diator::broker::{EventRoute, Guarantees, MessageBroker, MessageType};
 use diator::prelude::*;
@@ -75,6 +75,25 @@ fn limits_have_an_upper_end() {
     assert_eq!(problems(good().deadline(Duration::from_secs(3601))).len(), 1);
     assert_eq!(problems(good().deadline(Duration::MAX)).len(), 1);
     assert_eq!(problems(good().connect_timeout(Duration::ZERO)).len(), 1);
+}
+
+#[test]
+fn no_time_and_no_number_is_too_large_to_be_refused() {
+    let scheduled = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(i64::MAX.unsigned_abs() - 1));
+    for time in [Duration::MAX, Duration::from_secs(u64::MAX)] {
+        for config in [
+            good().deadline(time),
+            good().connect_timeout(time),
+            good().deadline(time).connect_timeout(time),
+            good().options(MessageOptions::new().time_to_live(time)),
+        ] {
+            assert_eq!(problems(config).len(), 1, "{time:?}");
+        }
+    }
+    let late = MessageOptions::new().scheduled_for(scheduled.expect("the clock can show it"));
+    for config in [good().concurrency(usize::MAX), good().max_body(usize::MAX), good().options(late)] {
+        assert_eq!(problems(config).len(), 1);
+    }
 }
 
 #[test]

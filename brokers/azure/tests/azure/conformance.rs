@@ -1,11 +1,13 @@
 //! The suite that every broker passes, with the stand-in for its server.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::service_bus::{KEY, LISTENER, POLICY, ServiceBusServer};
 use diator::MessageBroker;
 use diator::broker::Guarantees;
+use diator_azure::ServiceBusConfig;
 use diator_testkit::broker::{Arrived, Driver, Listener, Login, Server};
 use diator_testkit::{broker_conformance, broker_faults};
 
@@ -28,8 +30,7 @@ impl Driver for ServiceBus {
             Login::WrongPassword => (POLICY, Login::WRONG),
             Login::NotPermitted => (LISTENER, KEY),
         };
-        let config = self.0.config_as(policy, key).queue("work");
-        Arc::new(super::broker(config.deadline(Duration::from_secs(10)).connect_timeout(Duration::from_secs(4))))
+        connected(self.0.config_as(policy, key))
     }
 
     async fn listen(&self) -> Box<dyn Listener> {
@@ -39,6 +40,15 @@ impl Driver for ServiceBus {
     fn server(&self) -> &dyn Server {
         self
     }
+
+    fn connect_through(&self, proxy: SocketAddr) -> Arc<dyn MessageBroker> {
+        connected(self.0.config_through(proxy))
+    }
+}
+
+fn connected(config: ServiceBusConfig) -> Arc<dyn MessageBroker> {
+    let config = config.queue("work").deadline(Duration::from_secs(10)).connect_timeout(Duration::from_secs(4));
+    Arc::new(super::broker(config))
 }
 
 impl Server for ServiceBus {
@@ -60,6 +70,14 @@ impl Server for ServiceBus {
 
     fn permit(&self) {
         self.0.permit(LISTENER);
+    }
+
+    fn limit(&self, bytes: usize) {
+        self.0.limit(bytes);
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.address()
     }
 }
 

@@ -104,11 +104,24 @@ impl ServiceBusServer {
     }
 
     /// What a client needs to reach it under the name of a namespace; the client trusts nobody else.
-    pub(crate) fn reach(&self, namespace: &str) -> impl FnOnce(ClientBuilder) -> ClientBuilder + Send + 'static {
+    pub(crate) fn reach(&self, namespace: &str) -> impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + use<> {
+        self.reach_through(namespace, self.address)
+    }
+
+    /// The same, where the server is found at another address, that of a proxy.
+    fn reach_through(
+        &self,
+        namespace: &str,
+        address: SocketAddr,
+    ) -> impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + use<> {
         let host = format!("{namespace}.servicebus.windows.net");
-        let (certificate, address) = (self.certificate.clone(), self.address);
+        let certificate = self.certificate.clone();
         move |builder| {
-            builder.no_proxy().tls_built_in_root_certs(false).add_root_certificate(certificate).resolve(&host, address)
+            builder
+                .no_proxy()
+                .tls_built_in_root_certs(false)
+                .add_root_certificate(certificate.clone())
+                .resolve(&host, address)
         }
     }
 
@@ -120,6 +133,11 @@ impl ServiceBusServer {
     /// The same, with another name or key.
     pub(crate) fn config_as(&self, policy: &str, key: &str) -> ServiceBusConfig {
         ServiceBusConfig::new("shop", policy, key).http(self.reach("shop"))
+    }
+
+    /// A configuration that reaches it through a proxy.
+    pub(crate) fn config_through(&self, proxy: SocketAddr) -> ServiceBusConfig {
+        ServiceBusConfig::new("shop", POLICY, KEY).http(self.reach_through("shop", proxy))
     }
 
     /// Accepts one more policy, which may send.

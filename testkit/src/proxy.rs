@@ -1,0 +1,176 @@
+use std::fmt;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+/// A TCP proxy on the loopback interface: a name whose server can change, over a network that can fail.
+///
+/// A test lets the driver connect to the proxy, and the proxy to a server.
+///
+/// # Guarantees
+///
+/// - The port is the same for the life of the value, and free for each value.
+/// - It runs in threads of its own, so that no runtime of the test holds it up.
+/// - All methods may be called from several threads. When one returns, it has taken effect for every connection that the
+///   server has seen.
+/// - Dropping the value closes its port and all its connections.
+///
+/// # Example
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::net::{TcpListener, TcpStream};
+///
+/// use diator_testkit::Proxy;
+///
+/// let server = TcpListener::bind("127.0.0.1:0")?;
+/// let proxy = Proxy::start(server.local_addr()?);
+/// let mut client = TcpStream::connect(proxy.address())?;
+/// client.write_all(b"x")?;
+/// let (mut connection, _) = server.accept()?;
+/// connection.read_exact(&mut [0])?;
+///
+/// proxy.cut();
+/// assert_eq!((connection.read(&mut [0])?, proxy.accepted()), (0, 1));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    target: Mutex<SocketAddr>,
+    present: Mutex<Vec<Arc<Connection>>>,
+    accepted: AtomicUsize,
+    ended: AtomicBool,
+}
+
+/// Both ends stay open as long as this value is there.
+struct Connection {
+    client: TcpStream,
+    server: TcpStream,
+    swallows: AtomicBool,
+}
+
+impl Proxy {
+    /// Starts a proxy in front of the server at this address.
+    ///
+    /// # Panics
+    ///
+    /// The system has no port left.
+    #[must_use]
+    pub fn start(target: SocketAddr) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = port.local_addr().expect("it is bound");
+        let shared = Arc::new(Shared {
+            target: Mutex::new(target),
+            present: Mutex::default(),
+            accepted: AtomicUsize::new(0),
+            ended: AtomicBool::new(false),
+        });
+        let accepting = shared.clone();
+        thread::spawn(move || accepting.accept(&port));
+        Self { address, shared }
+    }
+
+    /// Where clients connect to.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections it has accepted so far.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Connects those who come from now on to another server; present connections stay with theirs.
+    pub fn redirect(&self, target: SocketAddr) {
+        *lock(&self.shared.target) = target;
+    }
+
+    /// Takes whatever comes over the present connections, passes none of it on, and tells nobody, not even of an end.
+    ///
+    /// It is what a client sees of a firewall that forgot its connection. New connections are not concerned.
+    pub fn swallow(&self) {
+        lock(&self.shared.present).iter().for_each(|connection| connection.swallows.store(true, Ordering::SeqCst));
+    }
+
+    /// Closes the present connections, on both sides; new ones are accepted.
+    pub fn cut(&self) {
+        lock(&self.shared.present).drain(..).for_each(|connection| connection.close());
+    }
+}
+
+impl Shared {
+    fn accept(self: &Arc<Self>, port: &TcpListener) {
+        for client in port.incoming().map_while(Result::ok) {
+            if self.ended.load(Ordering::SeqCst) {
+                return;
+            }
+            self.accepted.fetch_add(1, Ordering::SeqCst);
+            let target = *lock(&self.target);
+            // The server may know of it before it is among those that are present, and whoever cuts these must not miss it.
+            let mut present = lock(&self.present);
+            // Without a server, the client sees its connection close.
+            let Ok(server) = TcpStream::connect(target) else { continue };
+            let connection = Arc::new(Connection { client, server, swallows: AtomicBool::new(false) });
+            present.push(connection.clone());
+            drop(present);
+            let back = connection.clone();
+            thread::spawn(move || connection.pass(&connection.client, &connection.server));
+            thread::spawn(move || back.pass(&back.server, &back.client));
+        }
+    }
+}
+
+impl Connection {
+    /// Passes on what comes from one end, until that ends.
+    fn pass(&self, mut from: &TcpStream, mut to: &TcpStream) {
+        let mut bytes = [0; 16 * 1024];
+        loop {
+            let read = from.read(&mut bytes).unwrap_or_default();
+            let swallows = self.swallows.load(Ordering::SeqCst);
+            if read == 0 {
+                if !swallows {
+                    self.close();
+                }
+                return;
+            }
+            if !swallows && to.write_all(&bytes[..read]).is_err() {
+                return self.close();
+            }
+        }
+    }
+
+    fn close(&self) {
+        for end in [&self.client, &self.server] {
+            // It may be closed already.
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = *lock(&self.shared.target);
+        f.debug_struct("Proxy").field("address", &self.address).field("target", &target).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        // It wakes the thread that accepts.
+        let _ = TcpStream::connect(self.address);
+        self.cut();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
