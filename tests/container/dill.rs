@@ -104,7 +104,7 @@ impl Repository for DillRepository {
 struct Dill;
 
 impl Driver for Dill {
-    const GUARANTEES: Guarantees = Guarantees::none().knows_lifetimes();
+    const GUARANTEES: Guarantees = Guarantees::none().knows_lifetimes().savepoints();
 
     type Container = Catalog;
 

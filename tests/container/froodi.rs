@@ -13,7 +13,7 @@ use froodi::{Config as Caching, Container, Inject, InstantiateErrorKind, declare
 struct Froodi;
 
 impl Driver for Froodi {
-    const GUARANTEES: Guarantees = Guarantees::none().factories_may_fail();
+    const GUARANTEES: Guarantees = Guarantees::none().factories_may_fail().savepoints();
 
     type Container = Container;
 

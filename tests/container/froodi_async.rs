@@ -15,7 +15,7 @@ use froodi::{Config as Caching, Inject, InstantiateErrorKind, declare, instance,
 struct FroodiAsync;
 
 impl Driver for FroodiAsync {
-    const GUARANTEES: Guarantees = Guarantees::none().factories_may_fail();
+    const GUARANTEES: Guarantees = Guarantees::none().factories_may_fail().savepoints();
 
     type Container = Container;
 

@@ -10,7 +10,7 @@ use diator_testkit::container::{
 struct MoreDiDriver;
 
 impl Driver for MoreDiDriver {
-    const GUARANTEES: Guarantees = Guarantees::none().knows_lifetimes();
+    const GUARANTEES: Guarantees = Guarantees::none().knows_lifetimes().savepoints();
 
     type Container = MoreDi;
 

@@ -9,7 +9,7 @@ use diator_testkit::container::{
 struct BuiltIn;
 
 impl Driver for BuiltIn {
-    const GUARANTEES: Guarantees = Guarantees::none().knows_lifetimes().factories_may_fail();
+    const GUARANTEES: Guarantees = Guarantees::none().knows_lifetimes().factories_may_fail().savepoints();
 
     type Container = Services;
 

@@ -10,6 +10,7 @@ use diator::broker::{PublishErrorKind, Receipt};
 use diator::{MessageBroker, OutboundMessage};
 use tokio::task::JoinSet;
 
+use super::message::heard_until;
 use super::{Arrived, Driver, Listener, Login, arrivals, ids, message, message_of};
 use crate::polling::drop_after;
 
@@ -183,9 +184,11 @@ pub async fn a_message_published_again_has_the_same_id<D: Driver>() {
     let mut fixture = Fixture::<D>::new().await;
     let (again, after) = (message(0), message(1));
     fixture.publish(&[again.clone(), again.clone(), after.clone()]).await;
-    let mut heard = Vec::new();
-    while heard.last() != Some(&after.id) {
-        heard.push(fixture.listener.next().await.expect("the server is well").id);
+    let heard = heard_until::<D>(after.id, &mut *fixture.listener).await;
+    let mut heard: Vec<_> = heard.into_iter().map(|message| message.id).collect();
+    if !D::GUARANTEES.ordered {
+        // They were drawn in this order.
+        heard.sort_unstable();
     }
     let expected =
         if D::GUARANTEES.deduplicated { vec![again.id, after.id] } else { vec![again.id, again.id, after.id] };
@@ -201,6 +204,24 @@ pub async fn who_comes_late_hears_what_is_kept<D: Driver>() {
     fixture.assert_arrived(if D::GUARANTEES.retained { &messages } else { &[] }).await;
 }
 
+/// A text that came with a message must not give orders to whoever reads the error that it causes.
+pub async fn texts_of_errors_give_no_orders<D: Driver>() {
+    const FORGED: &str = "orders\n2026-11-28 ERROR all is lost\u{1b}[31m";
+    let fixture = Fixture::<D>::new().await;
+    let mut forged = message(0).with_topic(FORGED);
+    forged.name = FORGED.into();
+    let answers = fixture.broker.publish_batch(std::slice::from_ref(&forged)).await;
+    for error in answers.into_iter().chain([fixture.broker.publish(&forged).await]).filter_map(Result::err) {
+        let mut next = Some(&error as &dyn std::error::Error);
+        while let Some(error) = next {
+            for text in [error.to_string(), format!("{error:?}")] {
+                assert!(!text.contains(['\n', '\u{1b}']), "{text}");
+            }
+            next = error.source();
+        }
+    }
+}
+
 /// A dropped `publish` must leave the broker usable, and no message that nobody published.
 pub async fn a_publish_that_is_dropped_leaves_the_broker_usable<D: Driver>() {
     let mut fixture = Fixture::<D>::new().await;
@@ -213,11 +234,12 @@ pub async fn a_publish_that_is_dropped_leaves_the_broker_usable<D: Driver>() {
     fixture.publish(&after).await;
     let last = message(0);
     fixture.publish(std::slice::from_ref(&last)).await;
-    let mut heard = Vec::new();
-    while heard.last() != Some(&last.id) {
-        heard.push(fixture.listener.next().await.expect("the server is well").id);
+    let heard: Vec<_> =
+        heard_until::<D>(last.id, &mut *fixture.listener).await.into_iter().map(|message| message.id).collect();
+    let mut whole: Vec<_> = heard.iter().copied().filter(|id| ids(&after).contains(id)).collect();
+    if !D::GUARANTEES.ordered {
+        whole.sort_unstable();
     }
-    let whole: Vec<_> = heard.iter().copied().filter(|id| ids(&after).contains(id)).collect();
     assert_eq!(whole, ids(&after));
     let known = [ids(&dropped), ids(&after), vec![last.id]].concat();
     assert!(heard.iter().all(|id| known.contains(id)), "something arrived that nobody published");

@@ -1,8 +1,10 @@
 use std::collections::HashSet;
+use std::time::Duration;
 
 use diator::OutboundMessage;
 use diator::broker::MessageType;
 use serde_json::json;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Arrived, Driver, Listener, Login};
@@ -30,7 +32,8 @@ pub fn ids(messages: &[OutboundMessage]) -> Vec<Uuid> {
 
 /// What the listener heard until now.
 ///
-/// It publishes one message more, and listens until that arrives: what was taken before arrived before.
+/// It publishes one message more, and listens until that arrives. Where the driver keeps order, what was taken before has arrived
+/// before; elsewhere it listens on, until nothing has come for two seconds.
 ///
 /// # Panics
 ///
@@ -38,13 +41,24 @@ pub fn ids(messages: &[OutboundMessage]) -> Vec<Uuid> {
 pub async fn arrivals<D: Driver>(driver: &D, listener: &mut dyn Listener) -> Vec<Arrived> {
     let last = message(usize::MAX);
     driver.connect(Login::Right).publish(&last).await.expect("the server is well");
-    let (mut arrived, mut seen) = (Vec::<Arrived>::new(), HashSet::new());
-    loop {
-        let next = listener.next().await.expect("the server is well");
-        assert!(seen.insert(next.id), "it arrived twice: {next:?}");
-        if next.id == last.id {
-            return arrived;
-        }
-        arrived.push(next);
+    let mut arrived = heard_until::<D>(last.id, listener).await;
+    let mut seen = HashSet::new();
+    arrived.iter().for_each(|next| assert!(seen.insert(next.id), "it arrived twice: {next:?}"));
+    arrived.retain(|next| next.id != last.id);
+    arrived
+}
+
+/// All that is heard until a message arrives, the message included; without order, and a little longer.
+pub(super) async fn heard_until<D: Driver>(last: Uuid, listener: &mut dyn Listener) -> Vec<Arrived> {
+    const QUIET: Duration = Duration::from_secs(2);
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|heard: &Arrived| heard.id != last) {
+        heard.push(listener.next().await.expect("the server is well"));
     }
+    if !D::GUARANTEES.ordered {
+        while let Ok(Some(next)) = timeout(QUIET, listener.next()).await {
+            heard.push(next);
+        }
+    }
+    heard
 }

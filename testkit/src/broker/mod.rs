@@ -10,7 +10,8 @@
 //! [`broker_storage!`](crate::broker_storage).
 //! Each case starts a server of its own, so that all of them can run at once.
 //!
-//! A guarantee that is not stated is not checked, and one that is stated is.
+//! A guarantee that is stated is checked, and one that is not stated is not asked for. Where a case can see that a driver does more
+//! than it states, it fails: a program must be able to rely on the statement in both directions.
 //!
 //! # Example
 //!
@@ -92,6 +93,7 @@ macro_rules! broker_conformance {
             a_body_that_is_too_large_is_refused_for_good,
             a_message_published_again_has_the_same_id,
             who_comes_late_hears_what_is_kept,
+            texts_of_errors_give_no_orders,
             a_publish_that_is_dropped_leaves_the_broker_usable,
             a_broker_can_be_used_from_another_runtime,
             runtimes_may_come_and_go,
@@ -100,7 +102,7 @@ macro_rules! broker_conformance {
 }
 
 /// Makes a test of every case of [`broker::faults`](crate::broker::faults) and [`broker::network`](crate::broker::network),
-/// for one [`Driver`] that has a [`server`](Driver::server).
+/// for one [`Driver`] that has a [`server`](Driver::server), and waits for the answer of that server.
 ///
 /// It goes beside [`broker_conformance!`](crate::broker_conformance). A test ends after two minutes, as a failure.
 #[macro_export]

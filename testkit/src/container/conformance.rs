@@ -11,7 +11,7 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::thread;
 
-use diator::container::{DependencyKey, Lifetime, Opening};
+use diator::container::{CommitOutcome, DependencyKey, Lifetime, Opening};
 use diator::registry::{Problem, ProblemKind};
 use diator::{BuildError, Container, Mediator, Meta, SendError};
 use tokio::task::JoinSet;
@@ -177,7 +177,10 @@ pub async fn what_needs_itself_is_refused_before_the_first_message<D: Driver>() 
             let of_container = problems.iter().filter(|problem| problem.kind() == ProblemKind::Container);
             of_container.map(ToString::to_string).collect()
         }
-        Err(panic) => *panic.downcast::<String>().expect("the panic has a text"),
+        Err(panic) => match panic.downcast::<&str>() {
+            Ok(text) => (*text).to_owned(),
+            Err(panic) => *panic.downcast::<String>().expect("the panic has a text"),
+        },
     };
     assert!(text.contains("Chicken") && text.contains("Egg"), "{text}");
 }
@@ -228,6 +231,21 @@ pub async fn a_message_that_fails_rolls_back<D: Driver>() {
     assert_eq!(notes, ["write something", "roll back"]);
 }
 
+/// A commit that fails must fail the message, with what is known of the outcome.
+pub async fn a_commit_that_fails_is_told<D: Driver>() {
+    for outcome in [CommitOutcome::RolledBack, CommitOutcome::Unknown] {
+        let (mediator, probe) = mediator::<D>();
+        probe.fail_to_commit(outcome);
+        match mediator.send(Write::Succeed).await {
+            Err(SendError::Commit { outcome: told, source }) => {
+                assert_eq!((told, source.to_string().as_str()), (outcome, "the commit failed"));
+            }
+            other => panic!("the commit failed: {other:?}"),
+        }
+        mediator.send(Write::Succeed).await.expect("the mediator stays usable");
+    }
+}
+
 /// A message that is dropped or panics must drop its services, and commit nothing.
 pub async fn a_message_that_is_dropped_or_panics_drops_its_services<D: Driver>() {
     let (mediator, probe) = mediator::<D>();
@@ -242,8 +260,15 @@ pub async fn a_message_that_is_dropped_or_panics_drops_its_services<D: Driver>()
 /// A nested request that fails must be undone to its savepoint, and what its caller wrote must be committed.
 pub async fn a_nested_request_that_fails_undoes_its_own_work_only<D: Driver>() {
     let (mediator, probe) = mediator::<D>();
-    mediator.send(CarryOn).await.expect("its handler carries on");
+    let sent = mediator.send(CarryOn).await;
     let mut notes = probe.take();
     notes.retain(|note| note != "session dropped");
+    if !D::GUARANTEES.savepoints {
+        // What cannot be undone alone must not be committed.
+        assert!(matches!(sent, Err(SendError::RolledBack)), "{sent:?}");
+        assert_eq!(notes, ["write before", "write something", "roll back"]);
+        return;
+    }
+    sent.expect("its handler carries on");
     assert_eq!(notes, ["write before", "savepoint", "write something", "roll back to savepoint", "release", "commit"]);
 }

@@ -40,13 +40,15 @@ pub struct Guarantees {
     pub knows_lifetimes: bool,
     /// A factory can fail without a panic.
     pub factories_may_fail: bool,
+    /// Its scopes offer the savepoints of their unit of work.
+    pub savepoints: bool,
 }
 
 impl Guarantees {
     /// Promises nothing yet.
     #[must_use]
     pub const fn none() -> Self {
-        Self { knows_lifetimes: false, factories_may_fail: false }
+        Self { knows_lifetimes: false, factories_may_fail: false, savepoints: false }
     }
 
     /// The container knows how long a service lives, and whether there is one.
@@ -60,6 +62,13 @@ impl Guarantees {
     #[must_use]
     pub const fn factories_may_fail(mut self) -> Self {
         self.factories_may_fail = true;
+        self
+    }
+
+    /// The scopes of the container offer the savepoints of their unit of work.
+    #[must_use]
+    pub const fn savepoints(mut self) -> Self {
+        self.savepoints = true;
         self
     }
 }

@@ -33,7 +33,7 @@
 //! struct BuiltIn;
 //!
 //! impl Driver for BuiltIn {
-//!     const GUARANTEES: Guarantees = Guarantees::none().knows_lifetimes().factories_may_fail();
+//!     const GUARANTEES: Guarantees = Guarantees::none().knows_lifetimes().factories_may_fail().savepoints();
 //!
 //!     type Container = Services;
 //!
@@ -97,6 +97,7 @@ macro_rules! container_conformance {
             a_factory_that_fails_or_panics_leaves_the_mediator_usable,
             a_message_that_succeeds_commits,
             a_message_that_fails_rolls_back,
+            a_commit_that_fails_is_told,
             a_message_that_is_dropped_or_panics_drops_its_services,
             a_nested_request_that_fails_undoes_its_own_work_only,
         }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use diator::container::{CommitError, Enlistment, Savepoints, UnitOfWork};
+use diator::container::{CommitError, CommitOutcome, Enlistment, Savepoints, UnitOfWork};
 use diator::{BoxError, Meta};
 
 /// Numbers what is built, and notes what becomes of it: a singleton.
@@ -21,6 +21,7 @@ impl fmt::Debug for Probe {
 struct State {
     built: AtomicUsize,
     faulty: AtomicUsize,
+    commit_fails: Mutex<Option<CommitOutcome>>,
     notes: Mutex<Vec<String>>,
 }
 
@@ -49,6 +50,11 @@ impl Probe {
     /// The next so many factories that can go wrong do.
     pub(crate) fn spoil(&self, times: usize) {
         self.0.faulty.store(times, Ordering::SeqCst);
+    }
+
+    /// The next commit fails so.
+    pub(crate) fn fail_to_commit(&self, outcome: CommitOutcome) {
+        *self.0.commit_fails.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
     }
 
     fn is_spoilt(&self) -> bool {
@@ -241,7 +247,11 @@ impl Work {
 impl UnitOfWork for Work {
     async fn commit(&self) -> Result<(), CommitError> {
         self.probe.note("commit");
-        Ok(())
+        match self.probe.0.commit_fails.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            None => Ok(()),
+            Some(CommitOutcome::RolledBack) => Err(CommitError::rolled_back("the commit failed")),
+            Some(_) => Err(CommitError::unknown("the commit failed")),
+        }
     }
 
     async fn roll_back(&self) -> Result<(), BoxError> {
