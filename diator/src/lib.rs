@@ -40,7 +40,7 @@
 //! 5. Domain events are handled, first in, first out; the first handler that fails fails the message.
 //! 6. Notification and ECST events are written as messages; with an [`Outbox`] they join the transaction.
 //! 7. The scope commits. Before this, dropping the future undoes the message; from here on nothing does.
-//! 8. `after_commit` handlers run, and the [`broker`] gets the messages. What fails here is
+//! 8. The [`broker`] gets the messages, while the `after_commit` handlers run. What fails here is
 //!    [`SendError::Undelivered`]: it carries the response, and what has to be delivered again.
 //!
 //! # Handlers in other crates
