@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
+use crate::shown;
+
 /// Awaits a future; a panic becomes an error. The future is not polled again after it.
 pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
     let mut future = pin!(future);
@@ -17,8 +19,8 @@ pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Box<d
     .await
 }
 
-/// What a panic said.
+/// What a panic said, as of [`shown::text`]: it may quote what came from outside.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("it panicked: {}", text.unwrap_or("no message"))
+    format!("it panicked: {}", shown::text(text.unwrap_or("no message")))
 }

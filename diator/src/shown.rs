@@ -10,6 +10,8 @@ use crate::BoxError;
 
 /// How many characters of a name are shown.
 const NAME: usize = 100;
+/// How many characters of one text among several are shown.
+const BRIEF: usize = 200;
 /// How many characters of any other text are shown.
 const TEXT: usize = 1_000;
 
@@ -21,6 +23,23 @@ pub(crate) fn name(text: &str) -> String {
 /// A text from outside: escaped, and no longer than 1,000 characters. What is longer is not looked at.
 pub(crate) fn text(shown: impl fmt::Display) -> String {
     shorten(shown, TEXT)
+}
+
+/// A text from outside that stands with others on one line: escaped, and no longer than 200 characters.
+pub(crate) fn brief(text: impl fmt::Display) -> String {
+    shorten(text, BRIEF)
+}
+
+/// The whole of a JSON text: what would be obeyed stands in the escapes of JSON, so that it reads as the same value.
+pub(crate) fn json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_obeyed(c) {
+            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| shown.push_str(&format!("\\u{unit:04x}"))),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 fn shorten(shown: impl fmt::Display, most: usize) -> String {
@@ -53,7 +72,18 @@ impl Write for Short {
 /// Whether a terminal, an editor or a reader of logs would do something else with it than show it.
 fn is_obeyed(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// An error of another library, whose text may hold what came from outside.
@@ -149,6 +179,21 @@ mod tests {
         assert_eq!(name(&"ü".repeat(100)), "ü".repeat(100));
         assert_eq!(name(&"ü".repeat(101)), "ü".repeat(100) + "…");
         assert!(text("\u{1b}".repeat(64 << 20)).len() < 8_000);
+    }
+
+    #[test]
+    fn what_is_not_seen_is_not_there_unseen() {
+        for unseen in ['\u{ad}', '\u{61c}', '\u{200b}', '\u{2066}', '\u{206f}', '\u{fffb}', '\u{e0041}'] {
+            assert_eq!(name(&unseen.to_string()), format!("\\u{{{:x}}}", u32::from(unseen)));
+        }
+    }
+
+    #[test]
+    fn json_stays_whole_and_means_the_same() {
+        let value = serde_json::json!({ "text": "ü🦀\u{202e}\u{e0041}\u{7f}".repeat(1_000) });
+        let shown = json(&value.to_string());
+        assert!(!shown.contains(is_obeyed) && shown.contains("ü🦀"));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).expect("it is json"), value);
     }
 
     #[test]

@@ -74,6 +74,8 @@ pub enum DeliveryFailure {
     Hook {
         /// What it said.
         panic: String,
+        /// What it was told, as a text: all that failed before it.
+        undelivered: String,
     },
 }
 
@@ -97,8 +99,8 @@ impl Undelivered {
     }
 
     /// What a hook has not taken over because it panicked.
-    pub(crate) fn of_hook(messages: Vec<UndeliveredMessage>, panic: String) -> Self {
-        Self { messages, failures: vec![DeliveryFailure::Hook { panic }], response: None }
+    pub(crate) fn of_hook(messages: Vec<UndeliveredMessage>, undelivered: String, panic: String) -> Self {
+        Self { messages, failures: vec![DeliveryFailure::Hook { panic, undelivered }], response: None }
     }
 
     pub(crate) fn absorb(&mut self, other: Self) {
@@ -174,7 +176,9 @@ impl fmt::Display for DeliveryFailure {
             Self::AfterCommit { event, handler, .. } => {
                 write!(f, "`{handler}` could not handle the event `{event}` after the commit")
             }
-            Self::Hook { panic } => write!(f, "the hook of `on_undelivered` failed: {panic}"),
+            Self::Hook { panic, undelivered } => {
+                write!(f, "the hook of `on_undelivered` failed: {panic}; it was told: {undelivered}")
+            }
         }
     }
 }

@@ -92,7 +92,8 @@ pub use self::wire::{PubSub, Streams};
 ///   publishes nothing to a replica. **A message on a channel can be lost to a demoted server for as long as a probe counts**,
 ///   1 s by default.
 /// - **Silence.** Before a message is given to a connection that was silent, the driver looks whether it has ended; that
-///   takes no round trip. So a server that was restarted meanwhile makes no message ambiguous.
+///   takes no round trip. So a server that was restarted meanwhile makes no message ambiguous. A connection that ends less than
+///   5 ms after its last reply ends in use; and nothing is known of its end before a thread of the runtime is free to see it.
 /// - **Callers that give up.** A call that was not answered, or whose future was dropped, makes the next call probe the
 ///   connection. A probe goes on when its caller leaves: a connection that does not answer within half the deadline is
 ///   replaced, however little patience the callers have.

@@ -130,6 +130,11 @@ pub trait MessageBroker: Send + Sync + 'static {
     /// # Units
     ///
     /// It counts from the begin of the call, connecting included. A broker that wraps another one adds its own time.
+    ///
+    /// # Panics
+    ///
+    /// Not here; but where a time is named, the inherited [`publish_batch`](Self::publish_batch) panics outside a tokio runtime
+    /// whose timers are on.
     fn deadline(&self) -> Option<Duration> {
         None
     }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tracing::Instrument;
-use tracing::field::Empty;
+use tracing::field::{self, Empty};
 
 use super::dispatch::{Failure, Origin, Run, answer, widen};
 use super::events::EventEntry;
@@ -19,7 +19,7 @@ use crate::join::join_all;
 use crate::middleware::fail;
 use crate::panic::{catch_panic, panic_message};
 use crate::undelivered::{Undelivered, UndeliveredMessage};
-use crate::{BoxError, BoxFuture, Meta, SendError};
+use crate::{BoxError, BoxFuture, Meta, SendError, shown};
 
 /// The events of a unit of work that wait for its commit.
 pub(super) struct Delivery {
@@ -141,9 +141,9 @@ impl Delivery {
 
 /// Gives the hook what was not delivered. A hook that panics must not take messages with it.
 fn hand_over(hook: &OnUndelivered, undelivered: Undelivered) -> Result<(), Failure> {
-    let messages = undelivered.messages().to_vec();
+    let (messages, failures) = (undelivered.messages().to_vec(), undelivered.to_string());
     catch_unwind(AssertUnwindSafe(|| hook(undelivered))).map_err(|panic| {
-        let undelivered = Undelivered::of_hook(messages, panic_message(&*panic));
+        let undelivered = Undelivered::of_hook(messages, failures, panic_message(&*panic));
         SendError::Undelivered(Box::new(undelivered)).into()
     })
 }
@@ -254,17 +254,23 @@ impl Drop for Report {
     }
 }
 
-/// Writes a message down whole, so that it can be published again from the log.
+/// Writes a message down whole, so that it can be published again from the log; nothing in it can forge a line there.
 fn log_undelivered(UndeliveredMessage { message, state }: &UndeliveredMessage) {
     tracing::error!(
         target: "diator",
         {
             diator.message = %message.name,
+            diator.message_type = message.message_type.as_str(),
             messaging.message.id = %message.id,
+            messaging.message.conversation_id = message.correlation_id.map(field::display),
             messaging.destination.name = message.topic.as_deref(),
-            diator.key = message.key,
+            diator.causation_id = message.causation_id.map(field::display),
+            diator.key = message.key.as_deref().map(shown::json),
             diator.state = state.as_str(),
-            body = %String::from_utf8_lossy(&message.body),
+            traceparent = message.traceparent.as_deref(),
+            content_type = %message.content_type,
+            headers = ?message.headers,
+            body = shown::json(&String::from_utf8_lossy(&message.body)),
         },
         "a message has to be delivered again"
     );

@@ -7,8 +7,9 @@ use std::fmt;
 ///
 /// # Units
 ///
-/// - `depth`: how many messages may stand in one chain of causes; 64 by default. Nested requests count, and events that events
-///   cause. Zero allows neither events nor nested requests.
+/// - `depth`: how many levels of messages may lie below a request that comes from outside; 64 by default. Nested requests count,
+///   and events that events cause. An event that comes from outside is on the first level itself. Zero allows no event and no
+///   nested request.
 /// - `events`: how many events the events of one message may cause, over all chains and beyond its commit; 10,000 by default. What
 ///   a message emits itself does not count, nested requests included: an import may emit as much as it likes.
 ///

@@ -11,6 +11,8 @@ use serde::ser::{self, Error as _, Serializer};
 use serde_json::Error;
 use smallvec::SmallVec;
 
+use crate::shown;
+
 /// How many objects and arrays may stand within each other, the message itself included: what `serde_json` reads.
 const DEEPEST: usize = 127;
 
@@ -29,7 +31,7 @@ impl Path {
         if path.is_empty() {
             return error;
         }
-        Error::custom(format_args!("its field `{}`: {error}", path.trim_start_matches('.').escape_debug()))
+        Error::custom(format_args!("its field `{}`: {error}", shown::name(path.trim_start_matches('.'))))
     }
 }
 
@@ -38,7 +40,7 @@ impl Path {
 pub(super) struct Names {
     /// Those of a struct. Few, so that looking through them is quicker than anything else.
     fixed: SmallVec<[&'static str; 16]>,
-    /// Those of a map, as JSON.
+    /// Those of a map.
     free: BTreeSet<String>,
 }
 
@@ -51,17 +53,17 @@ impl Names {
         Ok(())
     }
 
-    /// Takes a key as JSON writes it: a text in quotes, or a number.
-    fn add_key<E: ser::Error>(&mut self, key: String) -> Result<(), E> {
-        match self.free.replace(key) {
+    /// Takes a key as JSON writes it: a text in quotes, or a number, which becomes a text.
+    fn add_key<E: ser::Error>(&mut self, key: &str) -> Result<(), E> {
+        match self.free.replace(name_of(key)) {
             None => Ok(()),
-            Some(key) => Err(twice(&name_of(&key))),
+            Some(name) => Err(twice(&name)),
         }
     }
 }
 
 fn twice<E: ser::Error>(name: &str) -> E {
-    E::custom(format_args!("it would have the field `{name}` twice"))
+    E::custom(format_args!("it would have the field `{}` twice", shown::name(name)))
 }
 
 /// A key as it stands in an error: without the quotes that it has as JSON.
@@ -294,10 +296,13 @@ pub(super) fn check_key<E: ser::Error, T: Serialize + ?Sized>(
 ) -> Result<String, E> {
     let text = key_text(key)?;
     if is_flattened && !text.starts_with('"') {
-        let text = format_args!("its key `{text}` is no text: a flattened map with other keys could not be read back");
+        let text = format_args!(
+            "its key `{}` is no text: a flattened map with other keys could not be read back",
+            shown::name(&text)
+        );
         return Err(E::custom(text));
     }
-    names.add_key(text.clone())?;
+    names.add_key(&text)?;
     Ok(text)
 }
 

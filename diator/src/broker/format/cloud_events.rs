@@ -91,9 +91,12 @@ pub(super) fn decode(event: Envelope) -> Result<InboundMessage, DecodeError> {
 
 /// The extension attributes that this library gives no meaning to.
 fn headers(event: &Envelope) -> Headers {
-    let own = event.0.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
-    let own = own.filter(|(name, _)| is_header_name(name));
-    own.fold(Headers::new(), |headers, (name, value)| headers.with(name.clone(), value))
+    let own = event.0.iter().filter(|(name, _)| is_header_name(name));
+    let own = own.filter(|(_, value)| matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)));
+    own.fold(Headers::new(), |headers, (name, value)| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        headers.with(name.clone(), text)
+    })
 }
 
 /// An event without fields may come without data.
@@ -107,7 +110,12 @@ fn data(mut event: Envelope) -> Result<Value, DecodeError> {
 
 pub(in crate::broker) fn is_json(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence.ends_with("/json") || essence.ends_with("+json")
+    match essence.split_once('/') {
+        Some((kind, form)) => {
+            !kind.is_empty() && (form == "json" || form.len() > "+json".len() && form.ends_with("+json"))
+        }
+        None => false,
+    }
 }
 
 /// A malformed `traceparent` is passed over, as W3C Trace Context asks: it must not cost the message.

@@ -39,7 +39,10 @@ use crate::shown::ForeignError;
 ///   `event_timestamp` of its own, is an error in both forms.
 /// - What this library could not read back is an error that names the field, before the commit: a name that would stand twice in
 ///   one object, `NaN` and infinities, whole numbers beyond 64 bits, more than 127 objects and arrays within each other, and a
-///   map with `#[serde(flatten)]` whose keys are no texts.
+///   map whose keys are no texts and that does not know its length: so are maps with `#[serde(flatten)]`.
+/// - What serde itself reads otherwise than it writes, the writer cannot see: maps with number keys and `i128` behind
+///   `#[serde(untagged)]`, `tag` or `flatten`, `Some(None)`, fields that are skipped without a default, and what a
+///   `serde_json::value::RawValue` holds.
 /// - A message in which an object has one field twice is not read.
 ///
 /// # Units

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -97,7 +98,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            if name == NUMBER && object.is_empty() {
+            if name == NUMBER && object.is_empty() && numbers_are_maps() {
                 return number(&members.next_value::<String>()?);
             }
             if object.contains_key(&name) {
@@ -113,6 +114,30 @@ impl<'de> Visitor<'de> for Strict<'_> {
         }
         Ok(object.into())
     }
+}
+
+/// Whether `serde_json` hands numbers over as maps: else the key is one that somebody chose.
+fn numbers_are_maps() -> bool {
+    struct Asked;
+
+    impl<'de> Visitor<'de> for Asked {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number")
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+            Ok(false)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut number: A) -> Result<bool, A::Error> {
+            number.next_entry::<String, String>().map(|_| true)
+        }
+    }
+
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| serde_json::Deserializer::from_slice(b"1").deserialize_any(Asked).unwrap_or(false))
 }
 
 fn number<E: serde::de::Error>(text: &str) -> Result<Value, E> {
@@ -170,8 +195,15 @@ mod tests {
 
     #[test]
     fn a_number_of_arbitrary_precision_is_a_number() {
+        assert_eq!(number::<Error>("12.5").expect("it is a number"), json!(12.5));
+        assert!(number::<Error>("x").is_err());
+    }
+
+    #[test]
+    fn a_key_that_looks_like_one_is_a_key() {
+        assert!(!numbers_are_maps(), "no crate here turns the feature on");
         let repeated = Repeated::default();
-        let number = MapDeserializer::<_, Error>::new([(NUMBER, "12.5")].into_iter());
-        assert_eq!(Strict(&repeated).visit_map(number).expect("it is a number"), json!(12.5));
+        let map = MapDeserializer::<_, Error>::new([(NUMBER, "12.5")].into_iter());
+        assert_eq!(Strict(&repeated).visit_map(map).expect("it is an object"), json!({ NUMBER: "12.5" }));
     }
 }

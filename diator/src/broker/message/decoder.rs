@@ -2,9 +2,10 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{InboundMessage, is_header_name};
+use super::{Headers, InboundMessage, is_header_name};
 use crate::broker::{DecodeError, format};
 use crate::meta::is_traceparent;
+use crate::shown;
 
 /// Reads what a broker delivers: body, content type and headers.
 ///
@@ -16,7 +17,7 @@ use crate::meta::is_traceparent;
 /// - Reading never panics, whatever arrives. An object or array may lie at most 127 levels deep.
 /// - The headers `correlation_id`, `causation_id` (or `correlationid`, `causationid`) and `traceparent`, as the drivers of this
 ///   library write them, fill what the body
-///   does not say. A header with a name that [`Headers`](super::Headers) allow is kept; every other one is passed over.
+///   does not say. A header with a name that [`Headers`] allow is kept, unless it is there twice; every other one is passed over.
 /// - A `traceparent` that is not what W3C describes is left out, because it must not cost the message.
 ///
 /// # Units
@@ -77,16 +78,25 @@ impl Decoder {
             return Err(DecodeError::invalid("content_type", &other.into(), "a json type"));
         }
         let mut message = format::decode(body)?;
+        let mut given = Headers::new();
         for (name, value) in headers {
-            message.add_header(name, value)?;
+            if is_header_name(name) {
+                if given.get(name).is_some() {
+                    return Err(DecodeError::Repeated { field: shown::name(name) });
+                }
+                given.insert(name.to_owned(), value);
+            } else {
+                message.fill(name, value)?;
+            }
         }
+        message.headers.fill(given);
         Ok(message)
     }
 }
 
 impl InboundMessage {
-    /// Takes a header in, where the body has not said it already.
-    fn add_header(&mut self, name: &str, value: &str) -> Result<(), DecodeError> {
+    /// Takes what every message has from its header, where the body has not said it already.
+    fn fill(&mut self, name: &str, value: &str) -> Result<(), DecodeError> {
         match name {
             "correlation_id" | "correlationid" if self.correlation_id.is_none() => {
                 self.correlation_id = Some(id("correlation_id", value)?);
@@ -96,9 +106,6 @@ impl InboundMessage {
             }
             "traceparent" if self.traceparent.is_none() => {
                 self.traceparent = is_traceparent(value).then(|| Arc::from(value));
-            }
-            _ if is_header_name(name) && self.headers.get(name).is_none() => {
-                self.headers.insert(name.to_owned(), value);
             }
             _ => {}
         }
@@ -151,6 +158,12 @@ mod tests {
             [("id", "x"), ("body", "x"), ("content_type", "x"), ("X-Forwarded-For", "x"), ("traceparent", "x")];
         let message = with(&headers).expect("it is a message");
         assert!(message.headers.is_empty() && message.traceparent.is_none());
+    }
+
+    #[test]
+    fn a_header_that_is_there_twice_is_refused() {
+        let error = with(&[("tenant", "acme"), ("tenant", "other")]).expect_err("nobody knows which is meant");
+        assert!(matches!(&error, DecodeError::Repeated { field } if field == "tenant"), "{error:?}");
     }
 
     #[test]

@@ -52,6 +52,13 @@ impl Headers {
         self.0.iter().map(|(name, value)| (&**name, value.as_str()))
     }
 
+    /// Adds what is not there yet.
+    pub(crate) fn fill(&mut self, others: Self) {
+        for (name, value) in others.0 {
+            self.0.entry(name).or_insert(value);
+        }
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -144,7 +144,7 @@ impl fmt::Debug for InboundMessage {
             .field("timestamp", &self.timestamp)
             .field("correlation_id", &self.correlation_id)
             .field("causation_id", &self.causation_id)
-            .field("traceparent", &self.traceparent)
+            .field("traceparent", &self.traceparent.as_deref().map(shown::name))
             .field("headers", &format_args!("{}", shown::text(format_args!("{:?}", self.headers))))
             .field("payload", &format_args!("{}", shown::text(&self.payload)))
             .finish()

@@ -118,6 +118,9 @@ impl OutboundMessage {
     }
 
     /// Adds a value of the program's own; a name has at most 20 characters, lower-case letters and digits.
+    ///
+    /// Nothing looks at the name here: [`MediatorBuilder::header`](crate::MediatorBuilder::header) does, and what it refuses may
+    /// not arrive.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.headers.insert(name, value);
@@ -130,14 +133,14 @@ impl fmt::Debug for OutboundMessage {
         f.debug_struct("OutboundMessage")
             .field("id", &self.id)
             .field("message_type", &self.message_type)
-            .field("name", &self.name)
-            .field("topic", &self.topic)
-            .field("key", &self.key)
+            .field("name", &shown::name(&self.name))
+            .field("topic", &self.topic.as_deref().map(shown::name))
+            .field("key", &self.key.as_deref().map(shown::name))
             .field("correlation_id", &self.correlation_id)
             .field("causation_id", &self.causation_id)
-            .field("traceparent", &self.traceparent)
-            .field("content_type", &self.content_type)
-            .field("headers", &self.headers)
+            .field("traceparent", &self.traceparent.as_deref().map(shown::name))
+            .field("content_type", &shown::name(&self.content_type))
+            .field("headers", &format_args!("{}", shown::text(format_args!("{:?}", self.headers))))
             .field("body", &Body(&self.body))
             .finish()
     }

@@ -9,6 +9,7 @@ use std::iter;
 
 use super::Answer;
 use crate::broker::{Guarantees, PublishError, PublishErrorKind, Receipt};
+use crate::shown;
 
 /// What each target of a route answered: the source of the error of a [`RoutingBroker`](super::RoutingBroker).
 ///
@@ -30,9 +31,9 @@ impl fmt::Display for TargetAnswers {
             match answer {
                 Ok(_) => f.write_str("took it")?,
                 Err(error) => {
-                    write!(f, "answered: {error}")?;
-                    iter::successors(error.source(), |&cause| cause.source())
-                        .try_for_each(|cause| write!(f, ": {cause}"))?;
+                    let causes = iter::successors(Some(error as &dyn Error), |&cause| cause.source());
+                    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+                    write!(f, "answered: {}", shown::brief(causes.join(": ")))?;
                 }
             }
         }

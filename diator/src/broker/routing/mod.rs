@@ -41,6 +41,9 @@ type Answer = Result<Receipt, PublishError>;
 /// | one of them for good | no | fatal: no retry can bring the message to all of them |
 /// | all of them for now | no | transient; the longest `retry_after` counts |
 ///
+/// Put a [`RetryingBroker`](super::RetryingBroker) around each target and not around this broker: from outside it can only try all
+/// targets again, those that have the message included, and what one of them refused for good looks ambiguous.
+///
 /// A message that no route takes is a fatal error; `build()` reports the events of which that is known.
 ///
 /// # Example
@@ -193,6 +196,9 @@ impl MessageBroker for RoutingBroker {
     }
 
     fn deadline(&self) -> Option<Duration> {
+        if self.targets.is_empty() {
+            return None;
+        }
         // The targets are asked at the same time.
         self.targets
             .iter()
