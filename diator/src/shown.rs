@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::fmt::{self, Write};
+use std::iter;
 
 use crate::BoxError;
 
@@ -40,6 +41,16 @@ pub(crate) fn json(text: &str) -> String {
         }
     }
     shown
+}
+
+/// An error with all its causes on one line.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        iter::successors(self.0.source(), |&cause| cause.source()).try_for_each(|cause| write!(f, ": {cause}"))
+    }
 }
 
 fn shorten(shown: impl fmt::Display, most: usize) -> String {

@@ -1,11 +1,11 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
-use std::iter;
 use std::sync::{Mutex, PoisonError};
 
 use crate::BoxError;
 use crate::broker::{OutboundMessage, PublishError, PublishErrorKind};
+use crate::shown::Chain;
 
 /// What a committed message could not deliver.
 ///
@@ -156,8 +156,7 @@ impl fmt::Display for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the message is committed")?;
         for (index, failure) in self.failures.iter().enumerate() {
-            write!(f, "{}{failure}", if index == 0 { ", but " } else { "; " })?;
-            iter::successors(failure.source(), |&error| error.source()).try_for_each(|error| write!(f, ": {error}"))?;
+            write!(f, "{}{}", if index == 0 { ", but " } else { "; " }, Chain(failure))?;
         }
         Ok(())
     }

@@ -115,7 +115,7 @@ pub trait MessageBroker: Send + Sync + 'static {
     ///
     /// Per message, as of [`publish`](Self::publish).
     async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
-        let mut turns = Turns::new(self.deadline());
+        let turns = Turns::new(self.deadline());
         let mut answers = Vec::with_capacity(messages.len());
         for message in messages {
             answers.push(turns.take(self.publish(message)).await);

@@ -17,7 +17,7 @@ impl Turns {
 
     /// Gives one message its turn, unless the time is up.
     pub(super) async fn take(
-        &mut self,
+        &self,
         publishing: impl Future<Output = Result<Receipt, PublishError>>,
     ) -> Result<Receipt, PublishError> {
         let Some((begun, deadline)) = self.limit else { return publishing.await };

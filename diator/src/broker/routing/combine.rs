@@ -5,11 +5,10 @@
 
 use std::error::Error;
 use std::fmt;
-use std::iter;
 
 use super::Answer;
 use crate::broker::{Guarantees, PublishError, PublishErrorKind, Receipt};
-use crate::shown;
+use crate::shown::{self, Chain};
 
 /// What each target of a route answered: the source of the error of a [`RoutingBroker`](super::RoutingBroker).
 ///
@@ -30,11 +29,7 @@ impl fmt::Display for TargetAnswers {
             write!(f, "{}target {number} ", if number == 1 { "" } else { "; " })?;
             match answer {
                 Ok(_) => f.write_str("took it")?,
-                Err(error) => {
-                    let causes = iter::successors(Some(error as &dyn Error), |&cause| cause.source());
-                    let causes: Vec<_> = causes.map(ToString::to_string).collect();
-                    write!(f, "answered: {}", shown::brief(causes.join(": ")))?;
-                }
+                Err(error) => write!(f, "answered: {}", shown::brief(Chain(error)))?,
             }
         }
         Ok(())
@@ -65,17 +60,20 @@ pub(super) fn combine(mut answers: Vec<Answer>) -> Answer {
 /// Where one target has the message, or may have it, "not taken" would be a lie, whatever the others say.
 fn kind_of(answers: &[Answer]) -> Option<PublishErrorKind> {
     let failed: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).map(PublishError::kind).collect();
-    let longest = failed.iter().filter_map(|kind| match kind {
-        PublishErrorKind::Transient { retry_after } => Some(*retry_after),
+    if failed.is_empty() {
+        return None;
+    }
+    if failed.len() < answers.len() || failed.contains(&PublishErrorKind::Ambiguous) {
+        return Some(PublishErrorKind::Ambiguous);
+    }
+    if failed.contains(&PublishErrorKind::Fatal) {
+        return Some(PublishErrorKind::Fatal);
+    }
+    let times = failed.iter().filter_map(|kind| match kind {
+        PublishErrorKind::Transient { retry_after } => *retry_after,
         _ => None,
     });
-    match failed.iter().map(|kind| severity(*kind)).max()? {
-        _ if failed.len() < answers.len() || failed.contains(&PublishErrorKind::Ambiguous) => {
-            Some(PublishErrorKind::Ambiguous)
-        }
-        0 => Some(PublishErrorKind::Transient { retry_after: longest.max().flatten() }),
-        _ => Some(PublishErrorKind::Fatal),
-    }
+    Some(PublishErrorKind::Transient { retry_after: times.max() })
 }
 
 fn severity(kind: PublishErrorKind) -> u8 {
