@@ -1,7 +1,7 @@
 //! What is still generated for a faulty handler, so that one mistake does not cause ten errors more.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
 use syn::{Path, Type};
 
 use crate::ast::Handler;
@@ -47,13 +47,7 @@ fn handled<'a>(root: &Path, handler: &Ident, requests: impl Iterator<Item = &'a 
         }
     }
     let handlings = Handling::all(root, handler, different.into_iter());
-    let never = |_: &Path, place: Span| {
-        quote_spanned! {place=>
-            let _ = (self, dispatch);
-            ::core::future::pending()
-        }
-    };
-    let handled_by = handlings.iter().map(|handling| handling.handled_by(never));
+    let handled_by = handlings.iter().map(Handling::never);
     quote! {
         const _: () = {
             #(#handled_by)*

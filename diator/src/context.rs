@@ -3,7 +3,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::event::EventKind;
-use crate::mediator::Run;
+use crate::mediator::{Run, Sender, send};
+use crate::middleware::MessageInfo;
 use crate::registry::MessageDescriptor;
 use crate::wiring::Cause;
 use crate::{BoxFuture, Command, Event, HandledBy, Meta, Request, SendError, SentFrom};
@@ -54,7 +55,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
         Q: HandledBy<OneHandler> + SentFrom<R>, // cannot be inferred if there are two handlers: keep one
     {
         self.run.observe(cause::<R>, MessageDescriptor::request::<Q>);
-        self.run.reborrow().send(request)
+        Box::pin(send(Sender::Handler(self.run.reborrow()), request))
     }
 
     /// Sends another request whose handler this crate cannot see.
@@ -64,7 +65,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: SentFrom<R>>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
         self.run.observe(cause::<R>, MessageDescriptor::request::<Q>);
-        self.run.reborrow().send(request)
+        Box::pin(send(Sender::Handler(self.run.reborrow()), request))
     }
 }
 
@@ -82,13 +83,13 @@ pub(crate) fn cause<R>() -> Cause {
 pub struct EventContext<'a> {
     run: Run<'a>,
     // Who emits and sends, for those who observe it.
-    cause: fn() -> Cause,
+    info: &'a MessageInfo,
 }
 
 impl<'a> EventContext<'a> {
     #[inline]
-    pub(crate) fn new(run: Run<'a>, cause: fn() -> Cause) -> Self {
-        Self { run, cause }
+    pub(crate) fn new(run: Run<'a>, info: &'a MessageInfo) -> Self {
+        Self { run, info }
     }
 
     /// What travels with the message that caused the event.
@@ -99,7 +100,7 @@ impl<'a> EventContext<'a> {
 
     /// Emits another event; a domain event is handled after those that wait already.
     pub fn emit<E: Event>(&mut self, event: E) {
-        self.run.observe(self.cause, MessageDescriptor::event::<E>);
+        self.run.observe(|| self.info.cause(), MessageDescriptor::event::<E>);
         self.run.emit(E::Kind::emitted(event));
     }
 
@@ -112,8 +113,8 @@ impl<'a> EventContext<'a> {
     where
         Q: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
     {
-        self.run.observe(self.cause, MessageDescriptor::request::<Q>);
-        self.run.reborrow().send(request)
+        self.run.observe(|| self.info.cause(), MessageDescriptor::request::<Q>);
+        Box::pin(send(Sender::Handler(self.run.reborrow()), request))
     }
 
     /// Sends a request whose handler this crate cannot see.
@@ -122,8 +123,8 @@ impl<'a> EventContext<'a> {
     ///
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: Request>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
-        self.run.observe(self.cause, MessageDescriptor::request::<Q>);
-        self.run.reborrow().send(request)
+        self.run.observe(|| self.info.cause(), MessageDescriptor::request::<Q>);
+        Box::pin(send(Sender::Handler(self.run.reborrow()), request))
     }
 }
 

@@ -15,10 +15,10 @@ use crate::{BoxError, CascadeLimit};
 /// For every variant but [`Undelivered`](Self::Undelivered), [`RejectedAfterCommit`](Self::RejectedAfterCommit) and
 /// [`Commit`](Self::Commit) with an unknown outcome, nothing that the message did in its scope was kept, and none of its
 /// events left the process.
-/// The exception is a middleware of the program's own that drops `next` while the message is committing: what it makes of
-/// that, [`Rejected`](Self::Rejected) say, is its own answer, and the commit goes on.
-/// [`Next::run_until`](crate::middleware::Next::run_until) does not, and so neither does
-/// [`TimeoutMiddleware`](crate::middleware::TimeoutMiddleware).
+/// A middleware that drops `next` while the message is committing does not stop the commit: whatever it makes of that, other
+/// than a success, is answered as a [`Commit`](Self::Commit) with an unknown outcome. So is a message of which an earlier
+/// attempt may be committed, and that fails afterwards. [`Next::run_until`](crate::middleware::Next::run_until), and so
+/// [`TimeoutMiddleware`](crate::middleware::TimeoutMiddleware), waits for the commit.
 ///
 /// # Source
 ///
@@ -29,13 +29,13 @@ use crate::{BoxError, CascadeLimit};
 /// # Example
 ///
 /// ```
-/// use diator::SendError;
+/// use diator::{Committed, SendError};
 ///
 /// fn status<E>(error: &SendError<E>) -> u16 {
 ///     match error {
 ///         SendError::Handler(_) => 422,
 ///         SendError::ShuttingDown => 503,
-///         error if error.is_committed() => 200,
+///         error if error.committed() == Committed::Yes => 200,
 ///         _ => 500,
 ///     }
 /// }
@@ -156,15 +156,15 @@ impl<E> SendError<E> {
 
     /// Whether the unit of work is committed in spite of the error.
     ///
-    /// A message that is committed must not be sent again; what could not be delivered can be.
+    /// A message that is committed must not be sent again; what could not be delivered can be. Where the answer is
+    /// [`Committed::Unknown`], ask the data base before you send it again, unless the request is idempotent.
     #[must_use]
-    pub fn is_committed(&self) -> bool {
-        matches!(self, Self::Undelivered(_) | Self::RejectedAfterCommit { .. })
-    }
-
-    /// Whether somebody has to look after what is, or perhaps is, committed: then no other error may hide this one.
-    pub(crate) fn may_be_committed(&self) -> bool {
-        self.is_committed() || matches!(self, Self::Commit { outcome: CommitOutcome::Unknown, .. })
+    pub fn committed(&self) -> Committed {
+        match self {
+            Self::Undelivered(_) | Self::RejectedAfterCommit { .. } => Committed::Yes,
+            Self::Commit { outcome: CommitOutcome::Unknown, .. } => Committed::Unknown,
+            _ => Committed::No,
+        }
     }
 
     /// The handler's response, if the message is committed and `T` is the response's type.
@@ -221,6 +221,17 @@ impl<E: Debug + Display + 'static> SendError<E> {
     pub fn timed_out(&self) -> Option<&TimedOut> {
         crate::middleware::timed_out(self)
     }
+}
+
+/// Whether a message that failed is committed; [`SendError::committed`] says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Committed {
+    /// Nothing of it was kept, and none of its events left the process.
+    No,
+    /// It stands: something that followed the commit failed.
+    Yes,
+    /// Nobody knows: the data base did not answer, or whoever waited for its answer gave up.
+    Unknown,
 }
 
 /// Which variant of [`SendError`] an error is, whatever the request's own error.

@@ -1,7 +1,6 @@
 use std::future::Future;
 
-use crate::mediator::Dispatch;
-use crate::{BoxError, Event, EventContext, Request, RequestContext, SendError};
+use crate::{BoxError, Event, EventContext, Request, RequestContext};
 
 /// Answers one kind of request.
 ///
@@ -22,7 +21,7 @@ pub trait RequestHandler<R: Request>: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The request's own error; the caller gets it as [`SendError::Handler`].
+    /// The request's own error; the caller gets it as [`SendError::Handler`](crate::SendError::Handler).
     fn handle(
         &self,
         request: R,
@@ -67,9 +66,10 @@ pub trait EventHandler<E: Event>: Send + Sync + 'static {
     note = "if `{Self}` is an event, it is not sent but emitted: call `emit`"
 )]
 pub trait HandledBy<M>: Request {
+    #[cfg(feature = "in-place")]
     #[doc(hidden)]
     fn dispatch(
         self,
-        dispatch: Dispatch<'_>,
-    ) -> impl Future<Output = Result<Self::Response, SendError<Self::Error>>> + Send;
+        dispatch: crate::mediator::Dispatch<'_>,
+    ) -> impl Future<Output = Result<Self::Response, crate::SendError<Self::Error>>> + Send;
 }

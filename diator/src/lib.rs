@@ -58,6 +58,7 @@
 //! | `froodi` | handlers resolved from a `froodi` container; unstable, as that crate is |
 //! | `more-di` | handlers resolved from a `di::ServiceCollection` |
 //! | `http` | [`Meta`] from and to the headers of HTTP |
+//! | `in-place` | [`Mediator::send`] without an allocation, for a longer compilation |
 //! | `metrics` | counters and durations, through the facade of that name |
 //! | `tower` | [`Mediator::send`] as a `tower_service::Service` |
 //!
@@ -116,7 +117,7 @@ pub use diator_macros::{Command, DomainEvent, EcstEvent, NotificationEvent, Quer
 pub use self::broker::{InMemoryBroker, InboundMessage, MessageBroker, OutboundMessage, PublishError};
 pub use self::container::{Container, Scope, Services};
 pub use self::context::{EventContext, RequestContext};
-pub use self::error::{SendError, SendErrorKind};
+pub use self::error::{Committed, SendError, SendErrorKind};
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
 pub use self::inject::{Inject, InjectField, ResolveError};
@@ -148,10 +149,9 @@ pub mod __private {
     pub use crate::inject::{Cloned, Inject, Service};
     #[cfg(feature = "froodi")]
     pub use crate::inject::{PerhapsSized, Sizing, sized_or};
-    pub use crate::mediator::{Dispatch, send};
-    pub use crate::registry::{
-        Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered, SlotIndex,
-    };
+    #[cfg(feature = "in-place")]
+    pub use crate::mediator::{Dispatch, SlotIndex, send_in_place};
+    pub use crate::registry::{Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered};
     pub use crate::request::RequestDescriptor;
     pub use crate::{BoxError, SendError};
 }

@@ -112,9 +112,8 @@ impl Undelivered {
         self.failures.is_empty()
     }
 
-    pub(crate) fn with_response<T: Send + 'static>(mut self: Box<Self>, response: T) -> Box<Self> {
-        self.response = Some(Mutex::new(Box::new(response)));
-        self
+    pub(crate) fn keep_response(&mut self, response: Box<dyn Any + Send>) {
+        self.response = Some(Mutex::new(response));
     }
 
     pub(crate) fn into_response<T: Send + 'static>(mut self: Box<Self>) -> Result<T, Box<Self>> {

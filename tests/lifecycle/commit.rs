@@ -1,5 +1,6 @@
 //! Step 7, the commit: the scope closes as a success, and what it could not commit did not happen.
 
+use diator::Committed;
 use diator::SendError;
 use diator::container::CommitOutcome;
 use diator_tests::{Ending, Entry, Pace};
@@ -39,7 +40,7 @@ async fn the_commit_comes_after_all_handlers_and_before_all_that_leaves(way: Way
 async fn assert_commit_fails(world: &World, expected: CommitOutcome, reason: &str) {
     world.container.fail_to_commit(expected);
     let Err(error) = world.send(everything()).await else { panic!("the commit fails") };
-    assert!(!error.is_committed());
+    assert_eq!(error.committed(), if expected == CommitOutcome::Unknown { Committed::Unknown } else { Committed::No });
     let SendError::Commit { outcome, source } = error else { panic!("the commit fails: {error:?}") };
     assert_eq!((outcome, source.to_string()), (expected, reason.to_owned()));
     world.settle().await;

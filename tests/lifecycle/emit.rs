@@ -1,5 +1,6 @@
 //! Events from outside a handler: `mediator.emit` runs steps 5 to 8 in a scope of its own.
 
+use diator::Committed;
 use diator::broker::PublishErrorKind;
 use diator::container::CommitOutcome;
 use diator::prelude::*;
@@ -127,7 +128,7 @@ async fn what_the_broker_refuses_is_told() {
     let world = world();
     world.broker.memory().refuse(PublishErrorKind::Fatal);
     let error = world.mediator.emit(announced("a")).await.expect_err("it is undelivered");
-    assert!(error.is_committed());
+    assert_eq!(error.committed(), Committed::Yes);
     let SendError::Undelivered(undelivered) = error else { panic!("it is undelivered: {error:?}") };
     assert_eq!(undelivered.messages()[0].message.key.as_deref(), Some("a"));
     SendError::<()>::Undelivered(undelivered).into_response::<()>().expect("the response is empty");

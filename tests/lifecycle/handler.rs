@@ -1,5 +1,6 @@
 //! Step 4, the handler: it answers, or fails and undoes what it did.
 
+use diator::Committed;
 use diator::SendError;
 
 use super::messages::{Refusal, act, announced, done, happened, refuse, replicated, settled};
@@ -23,7 +24,7 @@ async fn a_failing_handler_fails_the_message_with_its_own_error(way: Way) {
     let world = World::new(way);
     let sent = world.send(act(|_| done(refuse("no seat is left")))).await;
     let Err(error) = sent else { panic!("it fails") };
-    assert!(!error.is_committed());
+    assert_eq!(error.committed(), Committed::No);
     assert!(matches!(error, SendError::Handler(Refusal(reason)) if reason == "no seat is left"));
     world.assert_rolled_back();
 }

@@ -1,5 +1,6 @@
 //! Step 10, panics: they unwind to the caller, undo what is not committed, and leave the mediator usable.
 
+use diator::Committed;
 use diator::SendError;
 use diator::broker::PublishErrorKind;
 use diator::container::CommitOutcome;
@@ -181,7 +182,7 @@ async fn a_panic_after_the_commit_stops_neither_handlers_nor_publishing(way: Way
     });
     let sent = tokio::spawn(world.send(panicking)).await.expect("the caller is told, not unwound");
     let error = sent.expect_err("a handler has panicked");
-    assert!(error.is_committed(), "{error:?}");
+    assert_eq!(error.committed(), Committed::Yes, "{error:?}");
     assert_eq!(error.into_response::<u32>().expect("the response is there"), 7);
     assert_eq!(world.notes(), ["booked in scope 0", "a", "a too", "b", "b too"]);
     assert_eq!(world.published(), ["c"]);

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use diator::Committed;
 use diator::broker::{MessageBroker, PublishError, PublishErrorKind};
 use diator::{DeliveryFailure, DeliveryState, SendError, Undelivered};
 use diator_testkit::drop_after;
@@ -73,7 +74,7 @@ async fn refused(way: Way, kind: PublishErrorKind) -> Undelivered {
     let world = World::new(way);
     world.broker.memory().refuse(kind);
     let sent = world.send(announcing(["a", "b"])).await;
-    assert!(sent.as_ref().is_err_and(SendError::is_committed));
+    assert!(sent.as_ref().is_err_and(|error| error.committed() == Committed::Yes));
     world.assert_committed();
     assert_eq!(world.published(), [""; 0]);
     let undelivered = undelivered(sent);
@@ -130,11 +131,11 @@ async fn a_response_of_another_type_cannot_be_had(way: Way) {
     world.broker.memory().refuse(PublishErrorKind::Fatal);
     let error = world.send(announcing(["a"])).await.expect_err("it is undelivered");
     let error = error.into_response::<String>().expect_err("it is no text");
-    assert!(error.is_committed(), "the error is still the same");
+    assert_eq!(error.committed(), Committed::Yes, "the error is still the same");
     assert_eq!(error.into_response::<u32>().expect("the response is still there"), 7);
 
     let error = world.send(act(|_| done(refuse("no")))).await.expect_err("it is refused");
-    assert!(!error.is_committed());
+    assert_eq!(error.committed(), Committed::No);
     assert!(matches!(error.into_response::<u32>(), Err(SendError::Handler(_))), "a failure has no response");
 }
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use diator::Committed;
 use diator::broker::PublishErrorKind;
 use diator::middleware::{Call, Handled, MiddlewareFn, middleware_fn};
 use diator::prelude::*;
@@ -29,7 +30,7 @@ fn too_late() -> impl Middleware {
 async fn who_refuses_what_is_committed_says_so() {
     let seats = Seats::default();
     let error = seats.with(too_late()).send(Reserve(7)).await.unwrap_err();
-    assert!(error.is_committed(), "{error:?}");
+    assert_eq!(error.committed(), Committed::Yes, "{error:?}");
     assert_eq!(error.kind(), SendErrorKind::RejectedAfterCommit);
     assert_eq!(error.to_string(), "`late` refused the message after it had been committed");
     assert_eq!(error.source().unwrap().to_string(), "too late");
@@ -50,7 +51,7 @@ async fn what_failed_or_never_ran_is_not_committed() {
     let mediator = seats.builder().middleware(too_late()).middleware(answering).build().unwrap();
     let error = mediator.send(Reserve(7)).await.unwrap_err();
     assert_eq!(error.kind(), SendErrorKind::Rejected, "{error:?}");
-    assert!(!error.is_committed());
+    assert_eq!(error.committed(), Committed::No);
 }
 
 #[tokio::test]
@@ -58,7 +59,7 @@ async fn who_refuses_a_nested_request_lets_it_be_undone() {
     let seats = Seats::default();
     let mediator = seats.with(too_late().only(|info| info.message == "Reserve"));
     let error = mediator.send(ReserveForGroup(7)).await.unwrap_err();
-    assert!(!error.is_committed(), "{error:?}");
+    assert_eq!(error.committed(), Committed::No, "{error:?}");
     assert_eq!(seats.journal.notes(), ["reserve 7", "rollback"]);
     assert_eq!(seats.broker.len(), 0);
 }
@@ -90,11 +91,11 @@ async fn an_answer_of_another_type_names_both() {
     seats.script.fail([SeatError::Taken]);
     let mediator = seats.with(wrong());
     let error = mediator.send(Reserve(7)).await.unwrap_err();
-    assert!(!error.is_committed());
+    assert_eq!(error.committed(), Committed::No);
     assert_eq!(error.to_string(), "`late` answered with `&str`, and the response is `u32`");
 
     let error = mediator.send(Reserve(7)).await.unwrap_err();
-    assert!(error.is_committed(), "this time it had succeeded: {error:?}");
+    assert_eq!(error.committed(), Committed::Yes, "this time it had succeeded: {error:?}");
     assert_eq!(error.source().unwrap().to_string(), "it answered with `&str`, and the response is `u32`");
 
     seats.broker.refuse(PublishErrorKind::Fatal);

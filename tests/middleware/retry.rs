@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use diator::Committed;
 use diator::broker::PublishErrorKind;
 use diator::middleware::{RetryMiddleware, RetryPolicy, middleware_fn};
 use diator::prelude::*;
@@ -114,7 +115,7 @@ async fn what_is_committed_is_not_tried_again() {
     let seats = Seats::default();
     seats.broker.refuse(PublishErrorKind::Fatal);
     let error = seats.with(retry().when_any(|_| true)).send(Reserve(1)).await.unwrap_err();
-    assert!(error.is_committed());
+    assert_eq!(error.committed(), Committed::Yes);
     assert_eq!(seats.journal.notes(), ["reserve 1", "reserved 1", "commit begins", "commit", "ticket 1"]);
 }
 

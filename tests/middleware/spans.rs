@@ -4,6 +4,7 @@ use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use diator::Committed;
 use diator::InboundMessage;
 use diator::broker::{MessageType, PublishErrorKind};
 use diator::middleware::{RetryMiddleware, RetryPolicy, TracingMiddleware, middleware_fn};
@@ -227,7 +228,7 @@ async fn what_could_not_be_published_is_told_apart_from_a_message_that_failed() 
     let seats = Seats::default();
     seats.broker.refuse(PublishErrorKind::Fatal);
     let (tree, reply) = watch(seats.with(TracingMiddleware::new()).send(Reserve(7))).await;
-    assert!(reply.unwrap_err().is_committed());
+    assert_eq!(reply.unwrap_err().committed(), Committed::Yes);
     assert_eq!(tree.field("command", "error.type").unwrap(), "undelivered");
     let text = tree.read();
     assert!(text.contains("\n    WARN not published SeatTaken"), "{text}");

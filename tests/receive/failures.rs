@@ -1,5 +1,6 @@
 //! What becomes of a message whose handlers fail, or whose receiver goes away.
 
+use diator::Committed;
 use std::time::Duration;
 
 use diator::broker::PublishErrorKind;
@@ -24,7 +25,7 @@ async fn one_that_fails_does_not_stop_the_others() {
     let failures = failures(&world.mediator, seat_taken(7, Conduct::Fail)).await;
     let [HandlerFailure { handler, error, .. }] = &failures[..] else { panic!("one of them fails: {failures:?}") };
     assert_eq!(*handler, std::any::type_name::<super::world::MarkSeat>());
-    assert!(!error.is_committed());
+    assert_eq!(error.committed(), Committed::No);
     assert!(format!("{error:?}").contains("the plan is locked"), "{error:?}");
     assert_eq!(world.journal.notes(), ["seat 7 marked in scope 0", "seat 7 counted in scope 1"]);
     assert_eq!(world.journal.endings(), [Ending::RolledBack, Ending::Committed]);
@@ -63,7 +64,7 @@ async fn one_that_cannot_publish_is_committed_all_the_same() {
     let failures = failures(&world.mediator, seat_taken(7, Conduct::Succeed)).await;
     let [failure] = &failures[..] else { panic!("only one of them publishes: {failures:?}") };
     assert!(failure.handler.ends_with("CountSeats"));
-    assert!(failure.error.is_committed());
+    assert_eq!(failure.error.committed(), Committed::Yes);
     assert_eq!(world.journal.endings(), [Ending::Committed; 2]);
 }
 

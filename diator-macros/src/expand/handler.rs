@@ -55,7 +55,7 @@ fn expand(handler: &Handler) -> TokenStream {
     let ident = &handler.ident;
     let inject = inject::expand(&root, handler);
     let handlings = Handling::all(&root, &handler.ident, handler.requests());
-    let handled_by = handlings.iter().map(Handling::dispatched);
+    let handled_by = handlings.iter().map(Handling::handled_by);
     let of_requests = handlings.iter().map(Handling::descriptor);
     let of_events = handler.events().map(|(event, arguments)| event_descriptor(&root, event, arguments));
     let location = expand::location(&root, &handler.ident);
@@ -127,13 +127,19 @@ impl<'a> Handling<'a> {
         all
     }
 
-    fn dispatched(&self) -> TokenStream {
+    /// Implements `HandledBy` for the request: the proof that it has a handler, and, in place, the way to it.
+    fn handled_by(&self) -> TokenStream {
+        if !cfg!(feature = "in-place") {
+            return self.implemented(|_, _| None);
+        }
         let Self { root, slot, .. } = self;
         let mut handler = self.handler.clone();
-        let handled_by = self.handled_by(|root, place| {
+        let handled_by = self.implemented(|root, place| {
             // Not at its own place: what is missing is underlined where the request is named.
             handler.set_span(handler.span().located_at(place));
-            quote_spanned!(place=> #root::__private::send::<Self, #handler>(dispatch, self, &#slot))
+            let body =
+                quote_spanned!(place=> #root::__private::send_in_place::<Self, #handler>(dispatch, self, &#slot));
+            Some(dispatch(root, place, &body))
         });
         quote! {
             static #slot: #root::__private::SlotIndex = #root::__private::SlotIndex::new();
@@ -141,23 +147,26 @@ impl<'a> Handling<'a> {
         }
     }
 
-    /// Implements `HandledBy` for the request. The body finds `self` and `dispatch` if it is made at the given place.
-    pub(crate) fn handled_by(&self, body: impl FnOnce(&Path, Span) -> TokenStream) -> TokenStream {
+    /// The same for a handler that is faulty; nothing of it ever runs.
+    pub(crate) fn never(&self) -> TokenStream {
+        self.implemented(|root, place| {
+            let body = quote_spanned! {place=>
+                let _ = (self, dispatch);
+                ::core::future::pending()
+            };
+            cfg!(feature = "in-place").then(|| dispatch(root, place, &body))
+        })
+    }
+
+    fn implemented(&self, dispatch: impl FnOnce(&Path, Span) -> Option<TokenStream>) -> TokenStream {
         let Self { request, marker, .. } = self;
         // At the request: two handlers for one request are both underlined there.
         let place = request.span();
         let root = &paths::root_at(self.root, place);
-        let body = body(root, place);
+        let dispatch = dispatch(root, place);
         let implemented = quote_spanned! {place=>
             impl #root::__private::HandledBy<#marker> for #request {
-                fn dispatch(self, dispatch: #root::__private::Dispatch<'_>) -> impl ::core::future::Future<
-                    Output = ::core::result::Result<
-                        <Self as #root::Request>::Response,
-                        #root::__private::SendError<<Self as #root::Request>::Error>,
-                    >,
-                > + ::core::marker::Send {
-                    #body
-                }
+                #dispatch
             }
         };
         quote! {
@@ -173,8 +182,23 @@ impl<'a> Handling<'a> {
         let Self { root, request, slot, .. } = self;
         let place = request.span();
         let root = paths::root_at(root, place);
+        let in_place = cfg!(feature = "in-place").then(|| quote!(.in_place(|| &#slot)));
         quote_spanned! {place=>
-            #root::__private::HandlerDescriptor::request::<#request, Self>(|| &#slot, LOCATION)
+            #root::__private::HandlerDescriptor::request::<#request, Self>(LOCATION)#in_place
+        }
+    }
+}
+
+/// The method that `send` calls.
+fn dispatch(root: &Path, place: Span, body: &TokenStream) -> TokenStream {
+    quote_spanned! {place=>
+        fn dispatch(self, dispatch: #root::__private::Dispatch<'_>) -> impl ::core::future::Future<
+            Output = ::core::result::Result<
+                <Self as #root::Request>::Response,
+                #root::__private::SendError<<Self as #root::Request>::Error>,
+            >,
+        > + ::core::marker::Send {
+            #body
         }
     }
 }

@@ -7,8 +7,9 @@ use tokio::sync::watch;
 use tracing::Instrument;
 use tracing::field::{self, Empty};
 
-use super::dispatch::{Failure, Origin, Run, answer, widen};
 use super::events::EventEntry;
+use super::execution::{Origin, Run};
+use super::failure::{Failure, answer, widen};
 use super::running::{Entered, Running};
 use super::unit::{Lineage, Unit};
 use super::{Mediator, OnUndelivered};
@@ -161,7 +162,7 @@ impl Mediator {
             // Not counted as a message: it runs within one, or within a task, and does so while the mediator shuts down.
             let origin = Origin { mediator: self, meta };
             let mut unit = Unit::caused_by(lineage);
-            let handling = entry.handler.handle(event, Run { origin: &origin, unit: &mut unit });
+            let handling = entry.handle(event, Run { origin: &origin, unit: &mut unit });
             let handled = handling.await.map_err(|error| *error);
             if unit.is_untouched() {
                 return handled;

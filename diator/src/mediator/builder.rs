@@ -4,8 +4,10 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::handle::{AnyValue, Replacement, RequestFunctions};
+use super::install::Install;
 use super::running::Running;
-use super::{CascadeLimits, EmittedEvent, Inner, Install, Mediator, OnEmitted, OnUndelivered, check};
+use super::{CascadeLimits, EmittedEvent, Inner, Mediator, OnEmitted, OnUndelivered, check};
 use crate::broker::{Format, MessageBroker};
 use crate::container::{Container, Services};
 use crate::meta::HeaderCodec;
@@ -14,7 +16,7 @@ use crate::outbox::Outbox;
 use crate::registry::{BuildError, HandlerDescriptor, HandlerSet, Handlers, Location, Problem, Registered};
 use crate::request::RequestDescriptor;
 use crate::undelivered::Undelivered;
-use crate::wiring::{Added, Observer, Observing, Parts, Replaced, Wiring};
+use crate::wiring::{Added, Observer, Parts, Replaced, Wiring};
 use crate::{Request, RequestHandler};
 
 /// Collects what a mediator is made of.
@@ -66,10 +68,11 @@ pub struct MediatorBuilder {
     observer: Option<Arc<dyn Observer>>,
 }
 
-/// A handler that replaces another, and how it is taken in.
+/// A handler that replaces another.
 pub(super) struct Replace {
     replaced: Replaced,
-    take_in: Box<dyn FnOnce(&mut Install<'_>)>,
+    handler: Arc<AnyValue>,
+    functions: RequestFunctions,
 }
 
 impl MediatorBuilder {
@@ -163,8 +166,9 @@ impl MediatorBuilder {
 
     fn replace_at<R: Request, H: RequestHandler<R>>(mut self, handler: H, at: Location) -> Self {
         let replaced = Replaced { request: RequestDescriptor::of::<R>(at), handler: type_name::<H>() };
-        let take_in = Box::new(move |install: &mut Install<'_>| install.replacement::<R, _>(&replaced, handler));
-        self.replacements.insert(TypeId::of::<R>(), Replace { replaced, take_in });
+        let functions = RequestFunctions::of::<R, Replacement<H>>();
+        let replace = Replace { replaced, handler: Arc::new(Replacement(handler)), functions };
+        self.replacements.insert(TypeId::of::<R>(), replace);
         self
     }
 
@@ -398,12 +402,13 @@ impl MediatorBuilder {
         let checked = check::check(&mut self);
         let mut problems = std::mem::take(&mut self.problems);
         let parts = self.parts();
-        self.layers.extend(self.observer.as_ref().map(|_| Layer::new(Observing)));
         let mut install = Install::new(&*self.container, &self.layers);
         // Without its dependencies a handler could only fail again, for reasons that are reported already.
         if problems.is_empty() {
             self.handlers.iter().for_each(|handler| install.take_in(handler, &self.replacements));
-            self.replacements.into_values().for_each(|replace| (replace.take_in)(&mut install));
+            for Replace { replaced, handler, functions } in self.replacements.into_values() {
+                install.replacement(&replaced, handler, functions);
+            }
         }
         let maps = install.finish(&mut problems);
         if !problems.is_empty() {
@@ -411,6 +416,7 @@ impl MediatorBuilder {
         }
         Ok(Mediator(Arc::new(Inner {
             routes: maps.routes,
+            #[cfg(feature = "in-place")]
             slots: maps.slots.into(),
             events: maps.events,
             names: checked.names,

@@ -1,17 +1,19 @@
-use std::any::{Any, type_name};
+//! The handlers of events, their types forgotten.
+
+use std::any::type_name;
 use std::marker::PhantomData;
-use std::pin::pin;
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
-
-use super::dispatch::{Run, widen};
-use super::soon::Soon;
+use super::execution::Run;
+use super::failure::widen;
+use super::handle::AnyValue;
+use super::invocation::Invocation;
+use super::maybe_ready::MaybeReady;
+use super::route::travel;
 use crate::event::Decode;
 use crate::inject::Inject;
-use crate::middleware::{Call, EventExchange, Pipeline};
+use crate::middleware::{EventReplied, MessageInfo, Pipeline};
 use crate::registry::HandlerId;
-use crate::wiring::Cause;
 use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
 
 /// All handlers of one event.
@@ -31,11 +33,12 @@ impl EventRoute {
     }
 }
 
-/// One handler of one event.
+/// One handler of one event, and what wraps it.
 pub(crate) struct EventEntry {
     pub(super) order: i32,
     pub(super) id: HandlerId,
     pub(super) name: &'static str,
+    pub(super) pipeline: Pipeline,
     pub(super) handler: Box<dyn HandleEvent>,
 }
 
@@ -43,70 +46,72 @@ pub(crate) struct EventEntry {
 // In a box, like what the mediator itself may fail with: a success is then a single word.
 pub(crate) type EventResult = Result<(), Box<SendError<BoxError>>>;
 
-/// A handler of an event, their types forgotten.
-pub(crate) trait HandleEvent: Send + Sync {
-    fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, EventResult>;
+impl EventEntry {
+    pub(super) fn handle<'a>(&'a self, event: &'a AnyValue, run: Run<'a>) -> BoxFuture<'a, EventResult> {
+        if self.pipeline.is_idle() {
+            return self.handler.handle(event, &self.pipeline.info, run);
+        }
+        Box::pin(async move {
+            let mut reply: EventReplied = None;
+            travel(Invocation::of_event(&self.pipeline, &*self.handler, event, &mut reply, run)).await;
+            reply.unwrap_or(Ok(())).map_err(Box::new)
+        })
+    }
 }
 
-/// A handler of `E`, and what wraps it.
-pub(crate) struct EventTo<E, H> {
-    /// Built with the mediator, if all its dependencies are singletons; else it is built for each event.
-    pub(super) built: Option<Arc<H>>,
-    pub(super) pipeline: Pipeline,
-    pub(super) event: PhantomData<fn(E)>,
+/// A handler of an event: what the compiler writes for each.
+pub(crate) trait HandleEvent: Send + Sync {
+    fn handle<'a>(&'a self, event: &'a AnyValue, info: &'a MessageInfo, run: Run<'a>) -> BoxFuture<'a, EventResult>;
+}
+
+/// Makes a handler of it that is built, or else one that is built for each event.
+pub(crate) type Attach = fn(Option<Arc<AnyValue>>) -> Box<dyn HandleEvent>;
+
+pub(crate) fn attach<E: Event, H: EventHandler<E> + Inject>(built: Option<Arc<AnyValue>>) -> Box<dyn HandleEvent> {
+    Box::new(EventTo::<E, H> { built: built.and_then(|built| built.downcast().ok()), event: PhantomData })
+}
+
+/// A handler of `E`.
+// Kept by its type: to find that out again for each event cost a tenth of the time.
+struct EventTo<E, H> {
+    built: Option<Arc<H>>,
+    event: PhantomData<fn(E)>,
 }
 
 impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
-    fn handle<'a>(&'a self, event: &'a (dyn Any + Send + Sync), run: Run<'a>) -> BoxFuture<'a, EventResult> {
-        // All else that can happen would only make the box larger.
-        if let (Some(handler), Some(event), true) = (&self.built, event.downcast_ref(), self.pipeline.is_idle()) {
-            let mut cx = EventContext::new(run, Self::cause);
-            return Box::pin(async move { handler.handle(event, &mut cx).await.map_err(failed) });
-        }
+    fn handle<'a>(
+        &'a self,
+        event: &'a AnyValue,
+        info: &'a MessageInfo,
+        mut run: Run<'a>,
+    ) -> BoxFuture<'a, EventResult> {
+        let event: &E = event.downcast_ref().expect("an event's handlers are found by its type");
         Box::pin(async move {
-            if self.pipeline.is_idle() {
-                return self.attempt(event, run).await.map_err(Box::new);
+            let for_this_event;
+            let handler = match self.built.as_deref() {
+                Some(built) => built,
+                None => {
+                    let mut slots = H::Slots::default();
+                    let filled = match run.fill(&mut slots, H::DEPENDENCIES, type_name::<H>()) {
+                        MaybeReady::Ready(filled) => filled,
+                        MaybeReady::Pending(rest) => rest.await,
+                    };
+                    if let Err(failure) = filled {
+                        return Err(Box::new(widen(failure)));
+                    }
+                    for_this_event = H::build(slots);
+                    &for_this_event
+                }
+            };
+            run.tell_ran(|| info.cause());
+            match handler.handle(event, &mut EventContext::new(run, info)).await {
+                Ok(()) => Ok(()),
+                Err(error) => Err(failed(error)),
             }
-            let meta = run.meta();
-            let run = Mutex::new(run);
-            let attempt = || async { self.attempt(event, run.lock().await.reborrow()).await };
-            let running = pin!(None);
-            let mut exchange = EventExchange::new(event, attempt, running);
-            let mut call = Call::new(&self.pipeline, meta, None, &mut exchange);
-            let _handled = call.first().await;
-            call.over();
-            exchange.into_reply().map_err(Box::new)
         })
     }
 }
 
 fn failed(error: BoxError) -> Box<SendError<BoxError>> {
     Box::new(SendError::Handler(error))
-}
-
-impl<E: Event, H: EventHandler<E> + Inject> EventTo<E, H> {
-    fn cause() -> Cause {
-        Cause::new(type_name::<E>(), Some(type_name::<H>()))
-    }
-
-    async fn attempt(&self, event: &(dyn Any + Send + Sync), mut run: Run<'_>) -> Result<(), SendError<BoxError>> {
-        let Some(event) = event.downcast_ref::<E>() else {
-            let error = format!("the mediator took another event for `{}`", E::NAME);
-            return Err(SendError::Handler(error.into()));
-        };
-        let for_this_event;
-        let handler = match self.built.as_deref() {
-            Some(built) => built,
-            None => {
-                let mut slots = H::Slots::default();
-                if let Soon::Later(rest) = run.fill(&mut slots, H::DEPENDENCIES, type_name::<H>()) {
-                    rest.await.map_err(widen)?;
-                }
-                for_this_event = H::build(slots);
-                &for_this_event
-            }
-        };
-        run.tell_ran(Self::cause);
-        handler.handle(event, &mut EventContext::new(run, Self::cause)).await.map_err(SendError::Handler)
-    }
 }

@@ -6,25 +6,28 @@ use std::any::Any;
 
 use super::EmittedEvent;
 use super::after::Delivery;
-use super::dispatch::{Failure, Origin, Run};
 use super::events::EventRoute;
-use super::soon::Soon;
+use super::execution::{Origin, Run};
+use super::failure::Failure;
+use super::maybe_ready::MaybeReady;
+#[cfg(feature = "in-place")]
 use super::unit::Unit;
-use crate::SendError;
 use crate::broker::{Headers, OutboundMessage};
 use crate::container::{Closing, CommitError};
 use crate::event::Emitted;
-use crate::middleware::Committing;
+use crate::middleware::CommitGate;
+use crate::{Committed, SendError};
 
+#[cfg(feature = "in-place")]
 impl<'a> Origin<'a> {
     /// What follows the handler of a message that has no middleware.
     // It takes what it needs: what was lent would have its place in the message's frame all along.
-    pub(super) fn end(self, mut unit: Unit, succeeded: bool) -> Soon<'a, ()> {
+    pub(super) fn end(self, mut unit: Unit, succeeded: bool) -> MaybeReady<'a, Result<(), Failure>> {
         let closing = (succeeded && unit.only_commits()).then(|| unit.commit());
         if let Some(Closing::Ready(closed)) = closing {
-            return closed.map_err(uncommitted).into();
+            return MaybeReady::Ready(closed.map_err(uncommitted));
         }
-        Soon::later(async move {
+        MaybeReady::pending(async move {
             let run = Run { origin: &self, unit: &mut unit };
             match closing {
                 Some(closing) => run.deliver(closing, Vec::new()).get().await,
@@ -36,34 +39,39 @@ impl<'a> Origin<'a> {
 }
 
 impl<'a> Run<'a> {
+    /// What follows the handler: the same for every message.
+    pub(super) fn end(self, succeeded: bool, gate: Option<&'a CommitGate>) -> MaybeReady<'a, Result<(), Failure>> {
+        if succeeded { self.finish(gate) } else { self.fail() }
+    }
+
     /// Carries a message on whose handler succeeded.
     // A named type for the future: handlers of events may send, which comes here again.
-    pub(super) fn finish(self, committing: Option<&'a Committing>) -> Soon<'a, ()> {
+    pub(super) fn finish(self, gate: Option<&'a CommitGate>) -> MaybeReady<'a, Result<(), Failure>> {
         if self.unit.only_commits() {
-            begin(committing);
+            begin(gate);
             return match self.unit.commit() {
-                Closing::Ready(closed) => settle(committing, closed.map_err(uncommitted)).into(),
+                Closing::Ready(closed) => MaybeReady::Ready(settle(gate, closed.map_err(uncommitted))),
                 closing => {
                     let delivered = self.deliver(closing, Vec::new());
-                    Soon::later(async move { settle(committing, delivered.get().await) })
+                    MaybeReady::pending(async move { settle(gate, delivered.get().await) })
                 }
             };
         }
-        Soon::later(self.carry_on(committing))
+        MaybeReady::pending(self.carry_on(gate))
     }
 
     /// Ends a message that failed.
-    pub(super) fn fail(self) -> Soon<'a, ()> {
-        Soon::later(self.give_up())
+    pub(super) fn fail(self) -> MaybeReady<'a, Result<(), Failure>> {
+        MaybeReady::pending(self.give_up())
     }
 
-    async fn carry_on(mut self, committing: Option<&Committing>) -> Result<(), Failure> {
+    async fn carry_on(mut self, gate: Option<&CommitGate>) -> Result<(), Failure> {
         match self.up_to_the_commit().await {
             Ok(messages) => {
-                begin(committing);
+                begin(gate);
                 let closing = self.unit.commit();
                 let delivered = self.deliver(closing, messages);
-                settle(committing, delivered.get().await)
+                settle(gate, delivered.get().await)
             }
             Err(failure) => {
                 self.unit.fail().await;
@@ -125,7 +133,7 @@ impl<'a> Run<'a> {
         event: &(dyn Any + Send + Sync),
     ) -> Result<(), Failure> {
         for entry in &route.handlers {
-            if let Err(error) = entry.handler.handle(event, self.reborrow()).await {
+            if let Err(error) = entry.handle(event, self.reborrow()).await {
                 let source = match *error {
                     SendError::Handler(source) => source,
                     other => other.into(),
@@ -173,19 +181,19 @@ impl<'a> Run<'a> {
     /// There is no await between the begin of the commit and its task: from here on a caller that goes away
     /// changes nothing.
     // No `async fn`: what is delivered would have its place in the frame of every message that emits an event.
-    fn deliver(self, closing: Closing, messages: Vec<OutboundMessage>) -> Soon<'a, ()> {
+    fn deliver(self, closing: Closing, messages: Vec<OutboundMessage>) -> MaybeReady<'a, Result<(), Failure>> {
         // Where nothing waits for the commit, all is done: a tenth fewer instructions for a message with a domain event.
         if matches!(closing, Closing::Ready(Ok(()))) && self.unit.waiting().next().is_none() {
-            return Soon::Now(());
+            return MaybeReady::Ready(Ok(()));
         }
         let (events, cause) = (self.unit.take_waiting(), self.unit.cause());
         let Origin { mediator, meta } = self.origin;
         let delivery = || Delivery::new(mediator, meta, events, messages, cause);
         match closing {
-            Closing::Ready(Err(error)) => Err(uncommitted(error)).into(),
+            Closing::Ready(Err(error)) => MaybeReady::Ready(Err(uncommitted(error))),
             Closing::Ready(Ok(())) => match delivery() {
-                Some(delivery) => Soon::later(mediator.finish_in_a_task(delivery.run())),
-                None => Soon::Now(()),
+                Some(delivery) => MaybeReady::pending(mediator.finish_in_a_task(delivery.run())),
+                None => MaybeReady::Ready(Ok(())),
             },
             Closing::Pending(closing) => {
                 let delivery = delivery();
@@ -196,24 +204,24 @@ impl<'a> Run<'a> {
                         None => Ok(()),
                     }
                 };
-                Soon::later(mediator.finish_in_a_task(rest))
+                MaybeReady::pending(mediator.finish_in_a_task(rest))
             }
         }
     }
 }
 
-fn begin(committing: Option<&Committing>) {
-    if let Some(committing) = committing {
-        committing.begin();
+fn begin(gate: Option<&CommitGate>) {
+    if let Some(gate) = gate {
+        gate.begin();
     }
 }
 
 /// After a commit that failed, another attempt may follow, which can be given up.
-fn settle(committing: Option<&Committing>, delivered: Result<(), Failure>) -> Result<(), Failure> {
-    if let (Some(committing), Err(failure)) = (committing, &delivered)
-        && !failure.is_committed()
+fn settle(gate: Option<&CommitGate>, delivered: Result<(), Failure>) -> Result<(), Failure> {
+    if let (Some(gate), Err(failure)) = (gate, &delivered)
+        && failure.committed() != Committed::Yes
     {
-        committing.reset();
+        gate.reset();
     }
     delivered
 }

@@ -4,35 +4,35 @@ mod after;
 mod builder;
 mod cascade;
 mod check;
-mod dispatch;
+mod emit;
 mod emitted;
 mod events;
+mod execution;
+mod failure;
 mod finish;
+mod handle;
+#[cfg(feature = "in-place")]
+mod in_place;
 mod install;
-mod journey;
+mod invocation;
+mod maybe_ready;
 mod receive;
 mod route;
 mod running;
 #[cfg(feature = "tower")]
 mod service;
-mod soon;
 mod unit;
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::field::Empty;
-use tracing::{Instrument, Level, Span};
-
 use crate::broker::{Format, MessageBroker, MessageType};
 use crate::container::{Container, TypeMap};
-use crate::event::EventKind;
 use crate::meta::{HeaderCodec, PackedMeta};
-use crate::middleware::fail;
 use crate::outbox::Outbox;
 use crate::undelivered::Undelivered;
 use crate::wiring::{Observer, Parts, Wiring};
@@ -40,20 +40,24 @@ use crate::{Event, HandledBy, Meta, Request, SendError};
 
 pub use self::builder::MediatorBuilder;
 pub use self::cascade::{CascadeLimit, CascadeLimits};
-pub use self::dispatch::Dispatch;
-pub(crate) use self::dispatch::Run;
 pub use self::emitted::EmittedEvent;
-pub(crate) use self::install::Install;
+pub(crate) use self::events::{Attach, attach};
+pub(crate) use self::execution::Run;
+pub(crate) use self::failure::{Failure, widen};
+pub(crate) use self::handle::{Build, RequestFunctions, build};
+#[cfg(feature = "in-place")]
+pub use self::in_place::{Dispatch, SlotIndex, send_in_place};
+pub(crate) use self::invocation::Invocation;
+pub(crate) use self::maybe_ready::MaybeReady;
 pub use self::receive::{Arrival, HandlerFailure, ReceiveError, Received};
-pub use self::route::send;
+pub(crate) use self::route::{Sender, send};
 #[cfg(feature = "tower")]
 pub use self::service::{RequestService, RequestServiceWithMeta};
 
-use self::dispatch::{Origin, answer, widen};
 use self::events::EventRoute;
+use self::execution::Origin;
+use self::route::RequestRoute;
 use self::running::Running;
-use self::soon::Soon;
-use self::unit::Unit;
 
 /// Why an event that was emitted from outside a handler failed: there is no handler's own error.
 pub type EmitError = SendError<Infallible>;
@@ -98,10 +102,10 @@ type OnEmitted = dyn Fn(&EmittedEvent) + Send + Sync;
 type OnUndelivered = dyn Fn(Undelivered) + Send + Sync;
 
 pub(crate) struct Inner {
-    // An `Arc<dyn Route<R>>` for each request `R`.
-    routes: TypeMap<Box<dyn Any + Send + Sync>>,
-    // The same routes with their handlers' types, by the numbers of their `SlotIndex`.
-    slots: Box<[Option<Arc<dyn Any + Send + Sync>>]>,
+    routes: TypeMap<Arc<RequestRoute>>,
+    // The same routes, by the numbers of their `SlotIndex`.
+    #[cfg(feature = "in-place")]
+    slots: Box<[Option<Arc<RequestRoute>>]>,
     events: TypeMap<EventRoute>,
     names: HashMap<(MessageType, &'static str), TypeId>,
     pub(crate) container: Arc<dyn Container>,
@@ -162,7 +166,7 @@ impl Mediator {
     where
         R: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
     {
-        request.dispatch(Dispatch::new(self, PackedMeta::default()))
+        send_to::<R, OneHandler>(self, PackedMeta::default(), request)
     }
 
     /// Sends a request whose handler this code does not see.
@@ -178,7 +182,7 @@ impl Mediator {
         &self,
         request: R,
     ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send {
-        Dispatch::new(self, PackedMeta::default()).send_dyn(request)
+        send(Sender::Outside(self, PackedMeta::default()), request)
     }
 
     /// Emits an event from outside a handler, in a unit of work of its own.
@@ -226,33 +230,25 @@ impl Mediator {
     }
 }
 
-impl Origin<'_> {
-    // The meta is lent, and a success is written anew at the end: to move either costs more than most of the rest.
-    async fn emit<E: Event>(&self, event: E) -> Result<(), EmitError> {
-        let Some(_running) = Running::enter(self.mediator) else { return Err(SendError::ShuttingDown) };
-        let mut unit = Unit::default();
-        let mut handled = Ok(());
-        match self.mediator.at_once::<E>() {
-            Some(route) => {
-                self.mediator.tell_emitted(|| EmittedEvent::new(None, E::NAME));
-                unit.begin_with_event();
-                handled = Run { origin: self, unit: &mut unit }.run_handlers(route, E::NAME, &event).await;
-            }
-            None => unit.emit(E::Kind::emitted(event), self.mediator.0.cascade_limits),
-        }
-        if unit.is_untouched() && handled.is_ok() {
-            // There is nothing to drop, which the compiler cannot see.
-            std::mem::forget(unit);
-            return Ok(());
-        }
-        let run = Run { origin: self, unit: &mut unit };
-        match run.end(handled.is_ok(), None) {
-            Soon::Now(()) => handled.map_err(widen),
-            Soon::Later(rest) => {
-                let ended = rest.await;
-                answer(handled.map_err(widen), ended)
-            }
-        }
+/// Sends a request whose handler the compiler knows.
+#[cfg(not(feature = "in-place"))]
+fn send_to<'a, R, OneHandler>(
+    mediator: &'a Mediator,
+    meta: PackedMeta,
+    request: R,
+) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R, OneHandler>
+where
+    R: HandledBy<OneHandler>,
+{
+    send(Sender::Outside(mediator, meta), request)
+}
+
+#[cfg(feature = "in-place")]
+use self::in_place::send_to;
+
+impl AsRef<Running> for Mediator {
+    fn as_ref(&self) -> &Running {
+        &self.0.messages
     }
 }
 
@@ -262,12 +258,6 @@ impl Mediator {
         if let Some(hook) = &self.0.on_emitted {
             hook(&event());
         }
-    }
-
-    /// The handlers of the event, if it need not outlive them.
-    fn at_once<E: Event>(&self) -> Option<&EventRoute> {
-        let stays = <E::Kind as EventKind<E>>::MESSAGE_TYPE.is_none();
-        self.0.events.get(&TypeId::of::<E>()).filter(|route| stays && route.after_commit.is_empty())
     }
 }
 
@@ -288,7 +278,7 @@ impl<'a> MediatorWith<'a> {
     where
         R: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
     {
-        request.dispatch(Dispatch::new(self.0.mediator, self.0.meta.into()))
+        send_to::<R, OneHandler>(self.0.mediator, self.0.meta.into(), request)
     }
 
     /// Sends a request, like [`Mediator::send_dyn`].
@@ -300,7 +290,7 @@ impl<'a> MediatorWith<'a> {
         self,
         request: R,
     ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R> {
-        Dispatch::new(self.0.mediator, self.0.meta.into()).send_dyn(request)
+        send(Sender::Outside(self.0.mediator, self.0.meta.into()), request)
     }
 
     /// Emits an event, like [`Mediator::emit`].
@@ -309,36 +299,8 @@ impl<'a> MediatorWith<'a> {
     ///
     /// As for [`Mediator::emit`].
     pub fn emit<E: Event>(self, event: E) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E> {
-        let Self(origin) = self;
-        async move {
-            // Asked before, because a span that is disabled can still have its ids drawn, for the crate `log`.
-            if !tracing::enabled!(target: "diator", Level::INFO) {
-                return origin.emit(event).await;
-            }
-            let span = span_of_emit(E::NAME, &origin.meta);
-            // In a box, because else every frame would have room for it twice.
-            let emitted = Box::pin(origin.emit(event).instrument(span.clone())).await;
-            if let Err(error) = &emitted {
-                fail(&span, error.kind().as_str());
-            }
-            emitted
-        }
+        emit::emit(self.0, event)
     }
-}
-
-fn span_of_emit(event: &'static str, meta: &Meta) -> Span {
-    tracing::info_span!(
-        target: "diator",
-        "emit",
-        diator.message = event,
-        messaging.operation.name = "emit",
-        messaging.message.id = %meta.message_id(),
-        messaging.message.conversation_id = %meta.correlation_id(),
-        diator.causation_id = meta.causation_id().map(display),
-        traceparent = meta.traceparent(),
-        otel.status_code = Empty,
-        error.type = Empty,
-    )
 }
 
 /// What a shutdown had to leave behind when its deadline came.

@@ -6,7 +6,8 @@ use smallvec::SmallVec;
 use tokio::sync::watch;
 
 use super::cascade::{CascadeLimit, CascadeLimits};
-use super::soon::Soon;
+use super::failure::Failure;
+use super::maybe_ready::MaybeReady;
 use crate::container::{Closing, Container, Opening, Outcome, Savepoint, Scope};
 use crate::event::Emitted;
 use crate::{BoxError, Meta, SendError};
@@ -24,6 +25,8 @@ pub(crate) struct Unit {
     caused: u32,
     scope: Option<Box<dyn Scope>>,
     depth: u32,
+    // How many nested requests have begun and not ended. One whose future was forgotten never ends.
+    open: u32,
     rollback_only: bool,
     // In a box, because there is hardly ever one.
     runaway: Option<Box<(&'static str, CascadeLimit)>>,
@@ -72,7 +75,12 @@ impl Unit {
 
     /// Whether nothing has to follow the handler but the commit.
     pub(crate) fn only_commits(&self) -> bool {
-        self.events.is_empty() && self.runaway.is_none() && !self.rollback_only
+        self.events.is_empty() && self.runaway.is_none() && !self.is_rollback_only()
+    }
+
+    /// Begins anew; what is left is dropped, and a scope then rolls back.
+    pub(super) fn reset(&mut self) {
+        *self = Self::default();
     }
 
     pub(crate) fn emit(&mut self, event: Emitted, limits: CascadeLimits) {
@@ -111,8 +119,9 @@ impl Unit {
         self.runaway.as_deref().copied()
     }
 
+    /// Whether there is half-done work in it that could not be undone alone.
     pub(crate) fn is_rollback_only(&self) -> bool {
-        self.rollback_only
+        self.rollback_only || self.open > 0
     }
 
     /// Takes the event at a place out, to be handled; `None` after the last place.
@@ -150,20 +159,24 @@ impl Unit {
     }
 
     /// The scope, opened when it is first asked for.
-    pub(super) fn scope<'u>(&'u mut self, container: &'u dyn Container, meta: &'u Meta) -> Soon<'u, &'u dyn Scope> {
+    pub(super) fn scope<'u>(
+        &'u mut self,
+        container: &'u dyn Container,
+        meta: &'u Meta,
+    ) -> MaybeReady<'u, Result<&'u dyn Scope, Failure>> {
         let scope = match self.scope.take() {
             Some(open) => Ok(open),
             None => match container.open(meta) {
                 Opening::Ready(opened) => opened.map_err(|error| SendError::Scope(error).into()),
                 Opening::Pending(opening) => {
-                    return Soon::later(async move {
+                    return MaybeReady::pending(async move {
                         let scope = opening.await.map_err(SendError::Scope)?;
                         Ok(&**self.scope.insert(scope))
                     });
                 }
             },
         };
-        scope.map(|scope| &**self.scope.insert(scope)).into()
+        MaybeReady::Ready(scope.map(|scope| &**self.scope.insert(scope)))
     }
 
     /// Begins to close the scope as a success, if there is one.
@@ -195,31 +208,41 @@ impl Unit {
         }
     }
 
-    /// Marks the place to which a nested message is undone if it fails, by a savepoint.
-    pub(super) async fn mark(&self) -> Result<Mark, BoxError> {
+    /// Begins a nested request, and marks the place to which it is undone if it fails: by a savepoint.
+    pub(super) async fn mark(&mut self) -> Result<Checkpoint, BoxError> {
         let savepoint = match self.scope.as_ref().and_then(|scope| scope.savepoint()) {
             Some(saving) => Some(saving.await?),
             None => None,
         };
-        Ok(Mark { events: self.events.len(), began: Began::WithScope(savepoint) })
+        Ok(self.checkpoint(match savepoint {
+            Some(savepoint) => Place::Savepoint(Some(savepoint)),
+            None => Place::Indivisible,
+        }))
     }
 
     /// The same, if there is no savepoint to wait for.
-    pub(super) fn mark_at_once(&self) -> Option<Mark> {
-        let began = match &self.scope {
-            None => Began::WithoutScope,
-            Some(scope) if scope.savepoint().is_none() => Began::WithScope(None),
+    pub(super) fn mark_at_once(&mut self) -> Option<Checkpoint> {
+        let place = match &self.scope {
+            None => Place::NoScope,
+            Some(scope) if scope.savepoint().is_none() => Place::Indivisible,
             Some(_) => return None,
         };
-        Some(Mark { events: self.events.len(), began })
+        Some(self.checkpoint(place))
+    }
+
+    fn checkpoint(&mut self, place: Place) -> Checkpoint {
+        let checkpoint = Checkpoint { events: self.events.len(), depth: self.depth, open: self.open, place };
+        self.open += 1;
+        checkpoint
     }
 
     /// Undoes what was done since: what cannot be undone alone must not be committed.
-    pub(crate) async fn undo(&mut self, mark: &mut Mark) {
-        self.events.truncate(mark.events);
-        match &mut mark.began {
-            Began::WithoutScope if self.offers_savepoints() => self.close_as_failure().await,
-            Began::WithScope(Some(savepoint)) => {
+    pub(crate) async fn undo(&mut self, checkpoint: &mut Checkpoint) {
+        self.events.truncate(checkpoint.events);
+        self.return_to(checkpoint);
+        match &mut checkpoint.place {
+            Place::NoScope if self.offers_savepoints() => self.close_as_failure().await,
+            Place::Savepoint(Some(savepoint)) => {
                 if let Err(error) = savepoint.undo().await {
                     self.rollback_only = true;
                     warn(&error, "a nested request could not be undone alone");
@@ -228,24 +251,39 @@ impl Unit {
             // Without a scope there is nothing that could be half done.
             _ => self.rollback_only |= self.scope.is_some(),
         }
+        // What a request within it left behind is undone with it.
+        self.open = checkpoint.open + 1;
     }
 
     /// The same, where nothing can be awaited.
-    pub(crate) fn undo_at_once(&mut self, mark: &Mark) {
-        self.events.truncate(mark.events);
-        match mark.began {
-            Began::WithoutScope if self.offers_savepoints() => self.scope = None,
+    pub(crate) fn undo_at_once(&mut self, checkpoint: &Checkpoint) {
+        self.events.truncate(checkpoint.events);
+        match checkpoint.place {
+            Place::NoScope if self.offers_savepoints() => self.scope = None,
             _ => self.rollback_only |= self.scope.is_some(),
         }
+        self.open = checkpoint.open + 1;
     }
 
     /// Keeps what was done since.
-    pub(super) async fn keep(&mut self, mark: &mut Mark) -> Result<(), BoxError> {
-        let Began::WithScope(savepoint) = &mut mark.began else { return Ok(()) };
+    pub(super) async fn keep(&mut self, checkpoint: &mut Checkpoint) -> Result<(), BoxError> {
+        let Place::Savepoint(savepoint) = &mut checkpoint.place else { return Ok(()) };
         let Some(savepoint) = savepoint.take() else { return Ok(()) };
         let released = savepoint.release().await;
         self.rollback_only |= released.is_err();
         released
+    }
+
+    /// Goes back to the level of the checkpoint.
+    pub(super) fn return_to(&mut self, checkpoint: &Checkpoint) {
+        self.depth = checkpoint.depth;
+    }
+
+    /// Ends a nested request; one within it that was forgotten left something half done.
+    pub(super) fn close(&mut self, checkpoint: &Checkpoint) {
+        self.return_to(checkpoint);
+        self.rollback_only |= self.open > checkpoint.open + 1;
+        self.open = checkpoint.open;
     }
 
     fn offers_savepoints(&self) -> bool {
@@ -264,32 +302,30 @@ impl Unit {
         self.depth += 1;
         Ok(())
     }
-
-    pub(crate) fn shallower(&mut self) {
-        self.depth -= 1;
-    }
 }
 
-/// Where a nested message began.
-#[derive(Default)]
-pub(crate) struct Mark {
+/// Where a nested request began.
+pub(crate) struct Checkpoint {
     events: usize,
-    began: Began,
+    depth: u32,
+    open: u32,
+    place: Place,
 }
 
-impl Mark {
+impl Checkpoint {
     pub(super) fn has_savepoint(&self) -> bool {
-        matches!(self.began, Began::WithScope(Some(_)))
+        matches!(self.place, Place::Savepoint(Some(_)))
     }
 }
 
-#[derive(Default)]
-enum Began {
-    /// The scope may have been opened since, and then it is the nested message's own.
-    #[default]
-    WithoutScope,
-    /// With its savepoint, if it offers them.
-    WithScope(Option<Box<dyn Savepoint>>),
+/// How what was done since a checkpoint can be undone.
+enum Place {
+    /// There was no scope: one that is opened later belongs to the nested request alone.
+    NoScope,
+    /// The scope can only be undone as a whole.
+    Indivisible,
+    /// By a savepoint, until it is released.
+    Savepoint(Option<Box<dyn Savepoint>>),
 }
 
 fn warn(error: &BoxError, what: &'static str) {

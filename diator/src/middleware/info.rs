@@ -4,6 +4,7 @@ use crate::broker::MessageType;
 use crate::event::EventDescriptor;
 use crate::registry::{HandlerDescriptor, Location, MessageDescriptor};
 use crate::request::{Mark, RequestDescriptor, RequestKind};
+use crate::wiring::Cause;
 
 /// What is known of a message before it is sent: its kind, its type, who handles it.
 #[derive(Clone, Debug)]
@@ -56,6 +57,12 @@ impl MessageInfo {
             idempotent: false,
             marks: event.marks,
         }
+    }
+
+    /// Its handler, as the cause of what that emits and sends.
+    pub(crate) fn cause(&self) -> Cause {
+        let is_request = matches!(self.kind, MessageKind::Command | MessageKind::Query);
+        Cause::new(self.message_type, (!is_request).then_some(self.handler))
     }
 
     /// Whether the message carries a mark of this type: `#[request(mark = Audited)]`.

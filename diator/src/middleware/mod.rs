@@ -1,12 +1,12 @@
 //! What wraps the handling of every message.
 
 mod call;
-mod committing;
-pub(crate) mod exchange;
 mod function;
+mod gate;
 mod info;
 mod next;
 mod only;
+mod reply;
 mod retry;
 mod timeout;
 mod tracing;
@@ -19,12 +19,12 @@ use async_trait::async_trait;
 use crate::registry::Location;
 
 pub use self::call::{Call, Handled, Kept};
-pub(crate) use self::committing::Committing;
-pub(crate) use self::exchange::{EventExchange, RequestExchange};
 pub use self::function::{MiddlewareFn, middleware_fn};
+pub(crate) use self::gate::CommitGate;
 pub use self::info::{MessageInfo, MessageKind};
 pub use self::next::Next;
 pub use self::only::Only;
+pub(crate) use self::reply::{AnyReply, EventReplied, Replied, Reply, ReplyView};
 pub use self::retry::RetryMiddleware;
 pub(crate) use self::timeout::timed_out;
 pub use self::timeout::{InvalidTimeout, TimedOut, TimeoutMiddleware};
@@ -187,6 +187,11 @@ impl Pipeline {
             }
             place += 1;
         }
+    }
+
+    /// The name of the first middleware that a message meets.
+    pub(crate) fn outermost(&self) -> &'static str {
+        self.holder(self.layers.len().min(1))
     }
 
     /// The name of the middleware that holds a call at this place.

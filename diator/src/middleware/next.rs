@@ -2,10 +2,10 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::mem;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::task::Poll;
 
-use super::{Call, Committing, Handled, Kept, Pipeline};
+use super::{Call, CommitGate, Handled, Kept, Pipeline};
 
 /// What a middleware wraps: the rest of the middleware, then the handler and what follows it.
 // A single word, because it is moved with each message into the future of each middleware.
@@ -58,7 +58,7 @@ impl<'n> Next<'n> {
     /// }
     /// ```
     pub async fn run_until(self, call: &mut Call<'_>, stop: impl Future<Output = ()> + Send) -> Option<Handled> {
-        let committing = call.committing;
+        let gate = call.gate();
         let mut running = pin!(self.run(call));
         let mut stop = pin!(stop);
         let mut stopped = false;
@@ -67,7 +67,7 @@ impl<'n> Next<'n> {
                 return Poll::Ready(Some(handled));
             }
             stopped = stopped || stop.as_mut().poll(cx).is_ready();
-            match stopped && !committing.is_some_and(Committing::has_begun) {
+            match stopped && !gate.is_some_and(CommitGate::has_begun) {
                 true => Poll::Ready(None),
                 false => Poll::Pending,
             }
@@ -84,7 +84,7 @@ impl<'n> Next<'n> {
         call: &'f mut Call<'c>,
         kept: &Kept,
     ) -> impl Future<Output = Handled> + Send + use<'f, 'c, 'n> {
-        call.exchange.restore(&*kept.0);
+        call.invocation.restore_request(&*kept.0);
         proceed(self.place, call)
     }
 }
@@ -93,12 +93,12 @@ fn proceed<'f, 'c>(place: usize, call: &'f mut Call<'c>) -> impl Future<Output =
     // It is known already, unless a middleware has forgotten the future of an earlier attempt.
     call.place = place;
     async {
-        let Some((place, layer)) = call.pipeline.first_active(call.place) else {
-            Running { call, finished: false }.await;
+        let Some((place, layer)) = call.invocation.pipeline.first_active(call.place) else {
+            call.invocation.attempt().await;
             return Handled(());
         };
         let holding = Holding { outer: mem::replace(&mut call.place, place + 1), call };
-        layer.middleware.handle(holding.call, Next::after(place + 1)).await
+        layer.middleware.handle(&mut *holding.call, Next::after(place + 1)).await
     }
 }
 
@@ -111,30 +111,6 @@ struct Holding<'c, 'a> {
 impl Drop for Holding<'_, '_> {
     fn drop(&mut self) {
         self.call.place = self.outer;
-    }
-}
-
-/// Polls the handling, which lives in the frame of whoever sent the message, and ends it when dropped.
-struct Running<'c, 'a> {
-    call: &'c mut Call<'a>,
-    finished: bool,
-}
-
-impl Future for Running<'_, '_> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let polled = self.call.exchange.poll(cx);
-        self.finished = polled.is_ready();
-        polled
-    }
-}
-
-impl Drop for Running<'_, '_> {
-    fn drop(&mut self) {
-        if !self.finished {
-            self.call.exchange.cancel();
-        }
     }
 }
 

@@ -155,7 +155,8 @@ impl Middleware for RetryMiddleware {
     }
 
     async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
-        let Some(kept) = call.committing.and_then(|_from_outside| call.keep()) else { return next.run(call).await };
+        let kept = if call.is_from_outside() { call.keep() } else { None };
+        let Some(kept) = kept else { return next.run(call).await };
         let begun = Instant::now();
         let mut number = 1;
         loop {

@@ -114,7 +114,7 @@ impl Middleware for TracingMiddleware {
 /// A span's name is part of its place in the code, so each kind of message has a place of its own.
 fn span(call: &Call<'_>, payload: Option<&dyn Debug>) -> Span {
     // What belongs to a message from outside shares its ids.
-    let outermost = || call.committing.is_some().then(|| call.meta());
+    let outermost = || call.is_from_outside().then(|| call.meta());
     macro_rules! span {
         ($name:literal, $kind:literal, $operation:literal) => {
             tracing::info_span!(

@@ -1,12 +1,13 @@
 use std::any::{TypeId, type_name};
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Location;
 use crate::container::DependencyKey;
 use crate::event::{EventDescriptor, Receive};
 use crate::inject::Inject;
-use crate::mediator::Install;
+#[cfg(feature = "in-place")]
+use crate::mediator::SlotIndex;
+use crate::mediator::{Attach, Build, RequestFunctions, attach, build};
 use crate::request::RequestDescriptor;
 use crate::{Event, EventHandler, Request, RequestHandler};
 
@@ -19,8 +20,15 @@ pub struct HandlerDescriptor {
     pub(crate) id: Option<&'static str>,
     pub(crate) location: Location,
     pub(crate) dependencies: &'static [Dependency],
-    pub(crate) slot: Option<fn() -> &'static SlotIndex>,
-    pub(crate) install: fn(&HandlerDescriptor, &mut Install<'_>),
+    pub(crate) build: Build,
+    pub(crate) functions: HandlerFunctions,
+}
+
+/// What the compiler writes for each handler, its types forgotten.
+#[derive(Clone, Copy)]
+pub(crate) enum HandlerFunctions {
+    Request(RequestFunctions),
+    Event(Attach),
 }
 
 /// A type's identity and name. Functions, because as constants the values need newer compilers.
@@ -120,7 +128,7 @@ pub enum HandlerRole {
 impl HandlerDescriptor {
     /// Describes `H` as the handler of the request `R`.
     #[must_use]
-    pub const fn request<R, H>(slot: fn() -> &'static SlotIndex, location: Location) -> Self
+    pub const fn request<R, H>(location: Location) -> Self
     where
         R: Request,
         H: RequestHandler<R> + Inject,
@@ -132,8 +140,8 @@ impl HandlerDescriptor {
             id: None,
             location,
             dependencies: H::DEPENDENCIES,
-            slot: Some(slot),
-            install: Install::request::<R, H>,
+            build: build::<H>,
+            functions: HandlerFunctions::Request(RequestFunctions::of::<R, H>()),
         }
     }
 
@@ -152,9 +160,19 @@ impl HandlerDescriptor {
             id: None,
             location,
             dependencies: H::DEPENDENCIES,
-            slot: None,
-            install: Install::event::<E, H>,
+            build: build::<H>,
+            functions: HandlerFunctions::Event(attach::<E, H>),
         }
+    }
+
+    /// The same handler, which [`send`](crate::Mediator::send) finds at its place.
+    #[cfg(feature = "in-place")]
+    #[must_use]
+    pub const fn in_place(mut self, slot: fn() -> &'static SlotIndex) -> Self {
+        if let HandlerFunctions::Request(functions) = &mut self.functions {
+            functions.slot = Some(slot);
+        }
+        self
     }
 
     /// The same handler under a name that outlives its type: `#[event_handler(OrderPlaced, id = "billing.charge")]`.
@@ -260,40 +278,5 @@ impl Dependency {
     #[must_use]
     pub const fn cloned<T: Clone + Send + Sync + 'static>(field: &'static str) -> Self {
         Self::new(field, DependencyKey::of_sized::<T>(), false)
-    }
-}
-
-/// Where every mediator of the program keeps the built handler of one request.
-///
-/// The number is drawn when a mediator first takes the handler in, and is the same for all mediators.
-#[derive(Debug)]
-pub struct SlotIndex(AtomicUsize);
-
-impl SlotIndex {
-    const UNASSIGNED: usize = usize::MAX;
-
-    /// No number yet.
-    #[must_use]
-    #[allow(clippy::new_without_default, reason = "it is only ever a static")]
-    pub const fn new() -> Self {
-        Self(AtomicUsize::new(Self::UNASSIGNED))
-    }
-
-    /// The number; beyond every mediator's slots while none was drawn.
-    #[inline]
-    pub(crate) fn get(&self) -> usize {
-        // Relaxed is enough: a mediator's slots were made after the number was drawn, and whoever sees the mediator
-        // sees that too.
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn assign(&self) -> usize {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        static DRAWING: std::sync::Mutex<()> = std::sync::Mutex::new(());
-        let _one_at_a_time = DRAWING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if self.get() == Self::UNASSIGNED {
-            self.0.store(NEXT.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-        }
-        self.get()
     }
 }

@@ -5,8 +5,8 @@ mod location;
 mod report;
 mod short;
 
-pub(crate) use self::descriptor::MessageDescriptor;
-pub use self::descriptor::{Dependency, HandlerDescriptor, HandlerId, HandlerRole, SlotIndex};
+pub use self::descriptor::{Dependency, HandlerDescriptor, HandlerId, HandlerRole};
+pub(crate) use self::descriptor::{HandlerFunctions, MessageDescriptor};
 pub use self::location::Location;
 pub use self::report::{BuildError, Problem, ProblemKind};
 pub use self::short::short_name;

@@ -16,7 +16,6 @@ use crate::middleware::MessageKind;
 use crate::registry::Location;
 
 pub(crate) use self::collect::{Added, Parts, Replaced};
-pub(crate) use self::observer::Observing;
 pub use self::observer::{Cause, Observer};
 
 /// The messages of a program, their handlers, and what those need.

@@ -1,5 +1,4 @@
 use super::WiredMessage;
-use crate::middleware::{Call, Handled, Middleware, Next};
 
 /// Learns which handlers run, and what they cause: which events they emit, and which requests they send.
 ///
@@ -79,15 +78,5 @@ pub struct Cause {
 impl Cause {
     pub(crate) fn new(message: &'static str, handler: Option<&'static str>) -> Self {
         Self { message, handler }
-    }
-}
-
-/// Keeps messages on the way on which an observer is told what runs, so that a mediator without one pays nothing for it.
-pub(crate) struct Observing;
-
-#[crate::async_trait]
-impl Middleware for Observing {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
-        next.run(call).await
     }
 }

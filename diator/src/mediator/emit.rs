@@ -1,0 +1,121 @@
+//! An event from outside of handlers, in a unit of work of its own.
+
+use std::any::TypeId;
+
+use tracing::field::Empty;
+use tracing::{Instrument, Level, Span};
+
+use super::events::EventRoute;
+use super::execution::{Origin, Run};
+use super::failure::{answer, widen};
+use super::handle::AnyValue;
+use super::maybe_ready::MaybeReady;
+use super::running::Running;
+use super::unit::Unit;
+use super::{EmitError, EmittedEvent, Mediator};
+use crate::event::{Emitted, EventKind};
+use crate::middleware::fail;
+use crate::{Event, Meta, SendError};
+
+/// Emits an event: what the compiler writes for each type of event.
+pub(super) fn emit<'a, E: Event>(
+    origin: Origin<'a>,
+    event: E,
+) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E> {
+    let mut event = Some(event);
+    async move {
+        let stays = <E::Kind as EventKind<E>>::MESSAGE_TYPE.is_none();
+        origin.emit(Named { id: TypeId::of::<E>(), name: E::NAME, stays }, &mut event).await
+    }
+}
+
+/// Which event it is, and whether it stays in the process.
+struct Named {
+    id: TypeId,
+    name: &'static str,
+    stays: bool,
+}
+
+/// An event that is lent to its handlers, or taken because it must outlive them.
+trait Given: Send + Sync {
+    fn event(&self) -> Option<&AnyValue>;
+    fn take(&mut self) -> Option<Emitted>;
+}
+
+impl<E: Event> Given for Option<E> {
+    fn event(&self) -> Option<&AnyValue> {
+        match self {
+            Some(event) => Some(event),
+            None => None,
+        }
+    }
+
+    fn take(&mut self) -> Option<Emitted> {
+        self.take().map(E::Kind::emitted)
+    }
+}
+
+impl Origin<'_> {
+    async fn emit(self, named: Named, event: &mut dyn Given) -> Result<(), EmitError> {
+        // Asked before, because a span that is disabled can still have its ids drawn, for the crate `log`.
+        if !tracing::enabled!(target: "diator", Level::INFO) {
+            return self.emit_untold(named, event).await;
+        }
+        let span = span(named.name, &self.meta);
+        // In a box, because else every frame would have room for it twice.
+        let emitted = Box::pin(self.emit_untold(named, event).instrument(span.clone())).await;
+        emitted.inspect_err(|error| fail(&span, error.kind().as_str()))
+    }
+
+    // The meta is lent, and a success is written anew at the end: to move either costs more than most of the rest.
+    async fn emit_untold(&self, named: Named, event: &mut dyn Given) -> Result<(), EmitError> {
+        let Some(_running) = Running::enter(self.mediator) else { return Err(SendError::ShuttingDown) };
+        let mut unit = Unit::default();
+        let mut handled = Ok(());
+        match (self.mediator.at_once(&named), event.event()) {
+            (Some(route), Some(event)) => {
+                self.mediator.tell_emitted(|| EmittedEvent::new(None, named.name));
+                unit.begin_with_event();
+                handled = Run { origin: self, unit: &mut unit }.run_handlers(route, named.name, event).await;
+            }
+            _ => {
+                if let Some(event) = event.take() {
+                    unit.emit(event, self.mediator.0.cascade_limits);
+                }
+            }
+        }
+        if unit.is_untouched() && handled.is_ok() {
+            // There is nothing to drop, which the compiler cannot see.
+            std::mem::forget(unit);
+            return Ok(());
+        }
+        let run = Run { origin: self, unit: &mut unit };
+        let ended = match run.end(handled.is_ok(), None) {
+            MaybeReady::Ready(ended) => ended,
+            MaybeReady::Pending(rest) => rest.await,
+        };
+        answer(handled.map_err(widen), ended)
+    }
+}
+
+impl Mediator {
+    /// The handlers of the event, if it need not outlive them.
+    fn at_once(&self, named: &Named) -> Option<&EventRoute> {
+        self.0.events.get(&named.id).filter(|route| named.stays && route.after_commit.is_empty())
+    }
+}
+
+fn span(event: &'static str, meta: &Meta) -> Span {
+    tracing::info_span!(
+        target: "diator",
+        "emit",
+        diator.message = event,
+        messaging.operation.name = "emit",
+        messaging.message.id = %meta.message_id(),
+        messaging.message.conversation_id = %meta.correlation_id(),
+        diator.causation_id = meta.causation_id().map(display),
+        traceparent = meta.traceparent(),
+        otel.status_code = Empty,
+        error.type = Empty,
+    )
+}

@@ -1,0 +1,90 @@
+//! What a handler works with: the mediator, and what belongs to its message.
+
+use super::Mediator;
+use super::failure::Failure;
+use super::maybe_ready::MaybeReady;
+use super::unit::Unit;
+use crate::event::Emitted;
+use crate::inject::{Resolver, Services, Slots};
+use crate::registry::{Dependency, MessageDescriptor};
+use crate::wiring::{Cause, Observer};
+use crate::{Meta, SendError};
+
+/// Who a message from outside was given to, and what travels with it.
+#[derive(Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) mediator: &'a Mediator,
+    pub(crate) meta: Meta,
+}
+
+/// What is lent to a handler, and to what follows it.
+// Two words, which are handed on in registers: a third would put all of them into memory, from where they are copied as one
+// before they are written.
+pub(crate) struct Run<'a> {
+    pub(crate) origin: &'a Origin<'a>,
+    pub(crate) unit: &'a mut Unit,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn reborrow(&mut self) -> Run<'_> {
+        Run { origin: self.origin, unit: self.unit }
+    }
+
+    pub(crate) fn meta(&self) -> &'a Meta {
+        &self.origin.meta
+    }
+
+    /// Takes an event in, to happen if the handler succeeds.
+    pub(crate) fn emit(&mut self, event: Emitted) {
+        self.unit.emit(event, self.origin.mediator.0.cascade_limits);
+    }
+
+    /// Notes down that one message causes another, if somebody wants to know.
+    #[inline]
+    pub(crate) fn observe(&self, cause: impl FnOnce() -> Cause, message: fn() -> MessageDescriptor) {
+        if let Some(observer) = &self.origin.mediator.0.observer {
+            tell(&**observer, cause(), message);
+        }
+    }
+
+    /// Notes down that a handler begins to run, if somebody wants to know.
+    #[inline]
+    pub(super) fn tell_ran(&self, handler: impl FnOnce() -> Cause) {
+        if let Some(observer) = &self.origin.mediator.0.observer {
+            observer.ran(handler());
+        }
+    }
+
+    /// Gets what a handler is built from whose dependencies belong to this unit of work.
+    pub(super) fn fill<'r>(
+        &'r mut self,
+        slots: &'r mut dyn Slots,
+        dependencies: &'static [Dependency],
+        handler: &'static str,
+    ) -> MaybeReady<'r, Result<(), Failure>> {
+        let Origin { mediator, meta } = self.origin;
+        let container = &*mediator.0.container;
+        let resolver = Resolver::new(container, dependencies, slots);
+        let failed = move |source| SendError::Resolve { handler, source }.into();
+        match self.unit.scope(container, meta) {
+            MaybeReady::Ready(Err(failure)) => MaybeReady::Ready(Err(failure)),
+            MaybeReady::Ready(Ok(scope)) => match resolver.services(scope, meta) {
+                Services::Ready(resolved) => MaybeReady::Ready(resolved.map_err(failed)),
+                Services::Pending(rest) => MaybeReady::pending(async move { rest.await.map_err(failed) }),
+            },
+            MaybeReady::Pending(opening) => MaybeReady::pending(async move {
+                let scope = opening.await?;
+                match resolver.services(scope, meta) {
+                    Services::Ready(resolved) => resolved.map_err(failed),
+                    Services::Pending(rest) => rest.await.map_err(failed),
+                }
+            }),
+        }
+    }
+}
+
+// A function is given, so that nothing of this is in the frames of those who emit and send.
+#[cold]
+fn tell(observer: &dyn Observer, cause: Cause, message: fn() -> MessageDescriptor) {
+    observer.caused(cause, message().wired());
+}

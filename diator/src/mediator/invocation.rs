@@ -1,0 +1,462 @@
+//! A message on its way through its middleware to its handler, with all its attempts.
+//!
+//! | attempt | what it left | who leaves it |
+//! |---|---|---|
+//! | `Idle` | nothing | the next attempt begins: `Running` |
+//! | `Running` | what its handler did so far; perhaps a commit that is under way | the handler ends: `Succeeded`, or undone and `Idle` |
+//! | `Succeeded` | for a message from outside, a commit; for a nested one, what is kept or undone at its end | another attempt, or the end: `Idle` |
+//!
+//! An attempt whose future is dropped or forgotten stays `Running`: whoever comes next undoes it.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt::Display;
+
+use super::events::HandleEvent;
+use super::execution::Run;
+use super::failure::Failure;
+use super::handle::AnyValue;
+use super::maybe_ready::MaybeReady;
+use super::route::RequestRoute;
+use super::unit::Checkpoint;
+use crate::container::CommitOutcome;
+use crate::middleware::{AnyReply, CommitGate, Pipeline, Reply, ReplyView};
+use crate::shown::Chain;
+use crate::{BoxError, Committed, Meta, SendError};
+
+/// One message, from its first middleware to what follows its handler.
+pub(crate) struct Invocation<'a> {
+    pub(crate) pipeline: &'a Pipeline,
+    message: Message<'a>,
+    reply: &'a mut AnyReply,
+    /// Whether the reply is that of the last attempt, or of a middleware.
+    answered: bool,
+    run: Run<'a>,
+    origin: CallOrigin<'a>,
+    attempt: Attempt,
+    /// Whether an attempt has succeeded, whatever middleware made of it.
+    succeeded: bool,
+    /// Why nobody knows whether an earlier attempt is committed, if that is so.
+    unknown: Option<String>,
+}
+
+/// What is handled, its type forgotten.
+enum Message<'a> {
+    /// In an `Option` of its type.
+    Request {
+        request: &'a mut (dyn Any + Send),
+        route: &'a RequestRoute,
+    },
+    Event {
+        event: &'a AnyValue,
+        handler: &'a dyn HandleEvent,
+    },
+}
+
+/// Where a message comes from, and so what belongs to it.
+enum CallOrigin<'a> {
+    /// From outside: a unit of work of its own for each attempt, and its commit.
+    Root(&'a CommitGate),
+    /// From a handler, whose unit of work it shares from this place on; marked by the first attempt.
+    Nested(Option<Checkpoint>),
+    /// An event within a unit of work.
+    Event,
+}
+
+/// How far an attempt has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    Idle,
+    Running,
+    Succeeded,
+}
+
+impl<'a> Invocation<'a> {
+    fn new(
+        pipeline: &'a Pipeline,
+        message: Message<'a>,
+        reply: &'a mut AnyReply,
+        run: Run<'a>,
+        origin: CallOrigin<'a>,
+    ) -> Self {
+        let (answered, attempt, succeeded, unknown) = (false, Attempt::Idle, false, None);
+        Self { pipeline, message, reply, answered, run, origin, attempt, succeeded, unknown }
+    }
+
+    #[inline]
+    pub(super) fn from_outside(
+        route: &'a RequestRoute,
+        request: &'a mut (dyn Any + Send),
+        reply: &'a mut AnyReply,
+        run: Run<'a>,
+        gate: &'a CommitGate,
+    ) -> Self {
+        Self::new(&route.pipeline, Message::Request { request, route }, reply, run, CallOrigin::Root(gate))
+    }
+
+    #[inline]
+    pub(super) fn nested(
+        route: &'a RequestRoute,
+        request: &'a mut (dyn Any + Send),
+        reply: &'a mut AnyReply,
+        run: Run<'a>,
+    ) -> Self {
+        Self::new(&route.pipeline, Message::Request { request, route }, reply, run, CallOrigin::Nested(None))
+    }
+
+    pub(super) fn of_event(
+        pipeline: &'a Pipeline,
+        handler: &'a dyn HandleEvent,
+        event: &'a AnyValue,
+        reply: &'a mut AnyReply,
+        run: Run<'a>,
+    ) -> Self {
+        Self::new(pipeline, Message::Event { event, handler }, reply, run, CallOrigin::Event)
+    }
+
+    pub(crate) fn meta(&self) -> &'a Meta {
+        self.run.meta()
+    }
+
+    /// Whether the commit of the message has begun; `None` if no commit of its own belongs to it.
+    pub(crate) fn gate(&self) -> Option<&'a CommitGate> {
+        match &self.origin {
+            CallOrigin::Root(gate) => Some(gate),
+            CallOrigin::Nested(_) | CallOrigin::Event => None,
+        }
+    }
+
+    /// The event, or the request if it is still there.
+    pub(crate) fn message<M: 'static>(&self) -> Option<&M> {
+        match &self.message {
+            Message::Request { request, .. } => request.downcast_ref::<Option<M>>()?.as_ref(),
+            Message::Event { event, .. } => event.downcast_ref(),
+        }
+    }
+
+    pub(crate) fn request_mut<M: 'static>(&mut self) -> Option<&mut M> {
+        match &mut self.message {
+            Message::Request { request, .. } => request.downcast_mut::<Option<M>>()?.as_mut(),
+            Message::Event { .. } => None,
+        }
+    }
+
+    /// What came of the message, once it was answered.
+    pub(crate) fn reply(&self) -> Option<&dyn Reply> {
+        self.answered.then_some(&*self.reply as _)
+    }
+
+    /// Whether what the message did stands, whatever middleware makes of it.
+    fn committed(&self) -> Committed {
+        match &self.origin {
+            CallOrigin::Root(_) if self.succeeded => Committed::Yes,
+            CallOrigin::Root(gate) if self.unknown.is_some() || self.is_abandoned_in_commit(gate) => Committed::Unknown,
+            _ => Committed::No,
+        }
+    }
+
+    fn is_abandoned_in_commit(&self, gate: &CommitGate) -> bool {
+        self.attempt == Attempt::Running && gate.has_begun()
+    }
+
+    // --- What middleware answers. ---
+
+    /// Takes the answer of a middleware: an `Option` of the response, or of the type that is `given`.
+    pub(crate) fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any, given: &'static str) {
+        if self.reply.put(answer) {
+            self.answered = true;
+            return;
+        }
+        let expected = self.reply.response_type();
+        self.refuse(match self.committed() {
+            Committed::No => SendError::WrongAnswer { middleware, expected, given },
+            _ => {
+                let source = format!("it answered with `{given}`, and the response is `{expected}`");
+                self.rejected(middleware, source.into())
+            }
+        });
+    }
+
+    pub(crate) fn reject(&mut self, middleware: &'static str, reason: BoxError) {
+        let rejected = self.rejected(middleware, reason);
+        self.refuse(rejected);
+    }
+
+    fn rejected(&self, middleware: &'static str, source: BoxError) -> SendError<Infallible> {
+        match self.committed() {
+            Committed::No => SendError::Rejected { middleware, source },
+            Committed::Yes => SendError::RejectedAfterCommit { middleware, source },
+            Committed::Unknown => {
+                self.in_doubt(format_args!("`{middleware}` refused the message: {}", Chain(&*source)))
+            }
+        }
+    }
+
+    /// Lets the message fail, unless it failed with what must not be hidden: it is, or may be, committed.
+    fn refuse(&mut self, refusal: SendError<Infallible>) {
+        if let Some(ReplyView::Failed { error, committed: Committed::Yes | Committed::Unknown, .. }) =
+            self.reply().map(Reply::view)
+        {
+            let refusal = &refusal as &dyn Error;
+            tracing::warn!(target: "diator", refusal, error, "what may be committed cannot be refused");
+            return;
+        }
+        self.fail(refusal.into());
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.reply.fail(failure);
+        self.answered = true;
+    }
+
+    /// What the answer is where an attempt may be committed, and what came afterwards is no success.
+    fn in_doubt(&self, afterwards: impl Display) -> SendError<Infallible> {
+        let doubt = self.unknown.as_deref().unwrap_or(GIVEN_UP);
+        SendError::Commit {
+            outcome: CommitOutcome::Unknown,
+            source: format!("{doubt}; afterwards: {afterwards}").into(),
+        }
+    }
+
+    // --- Attempts. ---
+
+    /// A copy of the request for another attempt, if it is there and idempotent.
+    pub(crate) fn copy_request(&self) -> Option<Box<dyn Any + Send>> {
+        let Message::Request { request, route } = &self.message else { return None };
+        (route.functions.retry?.copy)(&**request)
+    }
+
+    /// Puts a copy in the place of the request, and forgets what came of it before.
+    pub(crate) fn restore_request(&mut self, copy: &(dyn Any + Send)) {
+        let Message::Request { request, route } = &mut self.message else { return };
+        if let Some(retry) = &route.functions.retry {
+            (retry.restore)(copy, &mut **request);
+        }
+        self.reply.clear();
+        self.answered = false;
+    }
+
+    /// Handles the message once.
+    pub(crate) async fn attempt(&mut self) {
+        self.answered = false;
+        let begun = match self.begin() {
+            MaybeReady::Ready(begun) => begun,
+            MaybeReady::Pending(rest) => rest.await,
+        };
+        if let Err(failure) = begun {
+            return self.fail(failure);
+        }
+        let running = RunningAttempt(self);
+        let succeeded = running.0.handle().await;
+        let ended = match running.0.end_attempt(succeeded) {
+            MaybeReady::Ready(ended) => ended,
+            MaybeReady::Pending(rest) => rest.await,
+        };
+        running.over(succeeded, ended);
+    }
+
+    fn begin(&mut self) -> MaybeReady<'_, Result<(), Failure>> {
+        match &mut self.origin {
+            CallOrigin::Root(_) if self.attempt != Attempt::Idle => MaybeReady::pending(async move {
+                self.undo().await;
+                self.attempt = Attempt::Running;
+                Ok(())
+            }),
+            CallOrigin::Root(_) | CallOrigin::Event => {
+                self.attempt = Attempt::Running;
+                MaybeReady::Ready(Ok(()))
+            }
+            CallOrigin::Nested(checkpoint) => {
+                if checkpoint.is_none() {
+                    *checkpoint = self.run.unit.mark_at_once();
+                }
+                match checkpoint.is_some() && self.attempt == Attempt::Idle {
+                    true => MaybeReady::Ready(self.go_deeper()),
+                    false => MaybeReady::pending(self.begin_nested_in_time()),
+                }
+            }
+        }
+    }
+
+    async fn begin_nested_in_time(&mut self) -> Result<(), Failure> {
+        self.undo().await;
+        if let CallOrigin::Nested(checkpoint @ None) = &mut self.origin {
+            *checkpoint = Some(self.run.unit.mark().await.map_err(SendError::Scope)?);
+        }
+        self.go_deeper()
+    }
+
+    fn go_deeper(&mut self) -> Result<(), Failure> {
+        let limits = self.run.origin.mediator.0.cascade_limits;
+        let deeper = self.run.unit.deeper(self.pipeline.info.message, limits);
+        deeper.map_err(|(message, limit)| SendError::Cascade { message, limit })?;
+        self.attempt = Attempt::Running;
+        Ok(())
+    }
+
+    async fn handle(&mut self) -> bool {
+        let Self { message, reply, run, pipeline, .. } = self;
+        match message {
+            Message::Request { request, route } => {
+                (route.functions.handle)(route.built.as_deref(), &mut **request, &mut **reply, run.reborrow()).await
+            }
+            Message::Event { event, handler } => {
+                let handled = handler.handle(*event, &pipeline.info, run.reborrow()).await;
+                reply.put_event_result(handled)
+            }
+        }
+    }
+
+    /// What follows the handler.
+    fn end_attempt(&mut self, succeeded: bool) -> MaybeReady<'_, Result<(), Failure>> {
+        match &self.origin {
+            CallOrigin::Root(_) if self.run.unit.is_untouched() => MaybeReady::Ready(Ok(())),
+            CallOrigin::Root(gate) => self.run.reborrow().end(succeeded, Some(gate)),
+            CallOrigin::Nested(_) if !succeeded => MaybeReady::pending(async move {
+                self.undo().await;
+                Ok(())
+            }),
+            CallOrigin::Nested(_) | CallOrigin::Event => MaybeReady::Ready(Ok(())),
+        }
+    }
+
+    /// Undoes what an attempt left behind, if it left anything.
+    async fn undo(&mut self) {
+        match &mut self.origin {
+            CallOrigin::Root(gate) => {
+                if self.attempt == Attempt::Running && gate.has_begun() {
+                    self.unknown = Some(GIVEN_UP.to_owned());
+                }
+                self.run.unit.fail().await;
+                self.run.unit.reset();
+                gate.reset();
+            }
+            CallOrigin::Nested(Some(checkpoint)) if self.attempt != Attempt::Idle => {
+                self.run.unit.undo(checkpoint).await;
+            }
+            CallOrigin::Nested(_) | CallOrigin::Event => {}
+        }
+        self.attempt = Attempt::Idle;
+    }
+
+    // --- The end. ---
+
+    /// Sees to it that the message is answered, that a nested one is kept or undone, and that nothing is left half done.
+    pub(crate) fn end(&mut self) -> MaybeReady<'_, ()> {
+        match &self.origin {
+            // A middleware has forgotten the future of an attempt.
+            CallOrigin::Root(_) if self.attempt == Attempt::Running => MaybeReady::pending(async move {
+                self.undo().await;
+                self.answer_truly();
+            }),
+            CallOrigin::Root(_) | CallOrigin::Event | CallOrigin::Nested(None) => {
+                self.answer_truly();
+                MaybeReady::Ready(())
+            }
+            CallOrigin::Nested(Some(checkpoint)) => {
+                let released = !checkpoint.has_savepoint();
+                self.answer_truly();
+                let succeeded = matches!(self.reply.view(), ReplyView::Succeeded);
+                if succeeded && released && self.attempt == Attempt::Succeeded {
+                    self.close();
+                    return MaybeReady::Ready(());
+                }
+                MaybeReady::pending(self.keep_or_undo(succeeded))
+            }
+        }
+    }
+
+    /// Whatever middleware made of it, the answer says what is, or may be, committed.
+    fn answer_truly(&mut self) {
+        let afterwards = match self.reply().map_or(ReplyView::Unanswered, Reply::view) {
+            ReplyView::Failed { error, committed: Committed::No, .. } if self.committed() != Committed::No => {
+                Chain(error).to_string()
+            }
+            ReplyView::Succeeded | ReplyView::Failed { .. } => return,
+            ReplyView::Unanswered => "the message came back without an answer".to_owned(),
+        };
+        let rejected = self.rejected(self.pipeline.outermost(), afterwards.into());
+        self.fail(rejected.into());
+    }
+
+    /// Keeps what a nested request did that succeeded, and undoes the rest.
+    async fn keep_or_undo(&mut self, succeeded: bool) {
+        // A middleware may have answered in the place of an attempt that failed.
+        if !succeeded || self.attempt == Attempt::Running {
+            self.undo().await;
+        }
+        let CallOrigin::Nested(Some(checkpoint)) = &mut self.origin else { return };
+        // Who gives up now, drops an attempt that is not idle.
+        let kept = self.run.unit.keep(checkpoint).await;
+        self.attempt = Attempt::Idle;
+        if let (true, Err(error)) = (succeeded, kept) {
+            self.fail(SendError::Scope(error).into());
+        }
+        self.close();
+    }
+
+    /// Leaves a nested request, whose work is kept or undone.
+    fn close(&mut self) {
+        self.attempt = Attempt::Idle;
+        if let CallOrigin::Nested(checkpoint) = &mut self.origin
+            && let Some(checkpoint) = checkpoint.take()
+        {
+            self.run.unit.close(&checkpoint);
+        }
+    }
+}
+
+impl Drop for Invocation<'_> {
+    /// For a nested request whose future is dropped.
+    fn drop(&mut self) {
+        let CallOrigin::Nested(Some(checkpoint)) = &self.origin else { return };
+        if self.attempt != Attempt::Idle {
+            self.run.unit.undo_at_once(checkpoint);
+        }
+        self.run.unit.close(checkpoint);
+    }
+}
+
+/// What is said of a commit whose outcome nobody has waited for.
+const GIVEN_UP: &str = "the message was given up while its commit was under way";
+
+/// An attempt that is under way; dropping it gives it up.
+struct RunningAttempt<'i, 'a>(&'i mut Invocation<'a>);
+
+impl RunningAttempt<'_, '_> {
+    fn over(self, succeeded: bool, ended: Result<(), Failure>) {
+        let Invocation { attempt, reply, answered, succeeded: ever, run, origin, unknown, .. } = &mut *self.0;
+        let committed = match &ended {
+            Ok(()) if succeeded => Committed::Yes,
+            Ok(()) => Committed::No,
+            Err(failure) => failure.committed(),
+        };
+        if committed == Committed::Unknown
+            && let Err(failure) = &ended
+        {
+            *unknown = Some(Chain(&**failure).to_string());
+        }
+        *ever |= committed == Committed::Yes;
+        *attempt = if committed == Committed::Yes { Attempt::Succeeded } else { Attempt::Idle };
+        *answered = true;
+        match origin {
+            CallOrigin::Root(_) if committed != Committed::Yes => run.unit.reset(),
+            CallOrigin::Nested(Some(checkpoint)) => run.unit.return_to(checkpoint),
+            _ => {}
+        }
+        reply.ended(ended);
+    }
+}
+
+impl Drop for RunningAttempt<'_, '_> {
+    fn drop(&mut self) {
+        let Invocation { attempt: Attempt::Running, run, origin, .. } = &mut *self.0 else { return };
+        match origin {
+            CallOrigin::Root(gate) if gate.has_begun() => {}
+            CallOrigin::Root(_) => run.unit.reset(),
+            CallOrigin::Nested(Some(checkpoint)) => run.unit.return_to(checkpoint),
+            CallOrigin::Nested(None) | CallOrigin::Event => {}
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What came of a message, its types forgotten.
+
+use std::any::{Any, type_name};
+use std::error::Error;
+use std::fmt::{Debug, Display};
+
+use crate::mediator::{Failure, widen};
+use crate::{BoxError, Committed, SendError, SendErrorKind};
+
+/// The place of a reply; `None` until there is one.
+pub(crate) type Replied<T, E> = Option<Result<T, SendError<E>>>;
+
+/// A [`Replied`]: what the compiler writes anew for each type of response and error.
+pub(crate) trait Reply: Any {
+    fn view(&self) -> ReplyView<'_>;
+    fn fail(&mut self, failure: Failure);
+    /// Takes an answer: an `Option` of the response. Whether it was one is the answer.
+    fn put(&mut self, answer: &mut dyn Any) -> bool;
+    /// Forgets the reply; a response can be kept by who asks.
+    fn take_response(&mut self) -> Option<Box<dyn Any + Send>>;
+    fn response_type(&self) -> &'static str;
+}
+
+/// What can be said of a reply without its types.
+pub(crate) enum ReplyView<'r> {
+    Unanswered,
+    Succeeded,
+    Failed { error: &'r (dyn Error + 'static), kind: SendErrorKind, committed: Committed },
+}
+
+impl<T: Send + 'static, E: Debug + Display + Send + Sync + 'static> Reply for Replied<T, E> {
+    fn view(&self) -> ReplyView<'_> {
+        match self {
+            None => ReplyView::Unanswered,
+            Some(Ok(_)) => ReplyView::Succeeded,
+            Some(Err(error)) => ReplyView::Failed { error, kind: error.kind(), committed: error.committed() },
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        *self = Some(Err(widen(failure)));
+    }
+
+    fn put(&mut self, answer: &mut dyn Any) -> bool {
+        let Some(answer) = answer.downcast_mut::<Option<T>>().and_then(Option::take) else { return false };
+        match self {
+            // What was not delivered must not get lost.
+            Some(Err(SendError::Undelivered(undelivered))) => undelivered.keep_response(Box::new(answer)),
+            _ => *self = Some(Ok(answer)),
+        }
+        true
+    }
+
+    fn take_response(&mut self) -> Option<Box<dyn Any + Send>> {
+        match self.take() {
+            Some(Ok(response)) => Some(Box::new(response)),
+            _ => None,
+        }
+    }
+
+    fn response_type(&self) -> &'static str {
+        type_name::<T>()
+    }
+}
+
+/// Any reply.
+pub(crate) type AnyReply = dyn Reply + Send;
+
+impl AnyReply {
+    /// What followed the handler has ended.
+    pub(crate) fn ended(&mut self, ended: Result<(), Failure>) {
+        let Err(mut failure) = ended else { return };
+        if !matches!(self.view(), ReplyView::Succeeded) {
+            return;
+        }
+        if let SendError::Undelivered(undelivered) = &mut *failure
+            && let Some(response) = self.take_response()
+        {
+            undelivered.keep_response(response);
+        }
+        self.fail(failure);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        drop(self.take_response());
+    }
+
+    /// Writes down what came of an event's handler; the answer is whether it succeeded.
+    pub(crate) fn put_event_result(&mut self, result: Result<(), Box<SendError<BoxError>>>) -> bool {
+        let succeeded = result.is_ok();
+        let place: &mut dyn Any = self;
+        if let Some(place) = place.downcast_mut::<EventReplied>() {
+            *place = Some(result.map_err(|error| *error));
+        }
+        succeeded
+    }
+}
+
+/// The reply to an event, from one of its handlers.
+pub(crate) type EventReplied = Replied<(), BoxError>;
