@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::container::{Container, DependencyKey, Lifetime, NotRegistered, Place, Resolving, Scope, unanswered};
 use crate::registry::Dependency;
-use crate::{BoxError, BoxFuture, Meta};
+use crate::{BoxError, Meta};
 
 #[cfg(feature = "froodi")]
 pub use self::dependency::{PerhapsSized, Sizing, sized_or};
@@ -113,7 +113,7 @@ impl<T: ?Sized + Send + Sync + 'static> Slot for Option<Arc<T>> {
 
 /// Where all services of one handler go, its type forgotten.
 #[doc(hidden)]
-pub trait Slots: Send {
+pub trait Slots: Any + Send {
     fn slot(&mut self, index: usize) -> Option<&mut dyn Slot>;
 }
 
@@ -137,29 +137,23 @@ impl<First: Slot, Rest: Slots> Slots for (First, Rest) {
 pub(crate) struct Resolver<'a> {
     container: &'a dyn Container,
     dependencies: &'static [Dependency],
-    slots: &'a mut dyn Slots,
+    slots: Box<dyn Slots>,
     /// The dependency that is asked for next.
     next: usize,
     missing: Vec<MissingDependency>,
-}
-
-/// What is resolved at once, or the future of it.
-pub(crate) enum Services<'a> {
-    Ready(Result<(), ResolveError>),
-    Pending(BoxFuture<'a, Result<(), ResolveError>>),
 }
 
 impl<'a> Resolver<'a> {
     pub(crate) fn new(
         container: &'a dyn Container,
         dependencies: &'static [Dependency],
-        slots: &'a mut dyn Slots,
+        slots: Box<dyn Slots>,
     ) -> Self {
         Self { container, dependencies, slots, next: 0, missing: Vec::new() }
     }
 
     /// Fills the slots while the mediator is built: with singletons.
-    pub(crate) fn singletons(mut self) -> Result<(), ResolveError> {
+    pub(crate) fn singletons(mut self) -> Result<Box<dyn Slots>, ResolveError> {
         let container = self.container;
         while let Some((key, place)) = self.next() {
             let resolved = container.singleton(key, place);
@@ -168,19 +162,18 @@ impl<'a> Resolver<'a> {
         self.end()
     }
 
-    /// Fills the slots for one message.
-    pub(crate) fn services(mut self, scope: &'a dyn Scope, meta: &'a Meta) -> Services<'a> {
+    /// Fills the slots for one message as far as that takes no time; whether all are filled is the answer.
+    pub(crate) fn services_at_once(&mut self, scope: &dyn Scope, meta: &Meta) -> bool {
         while let Some((key, place)) = self.next() {
-            let Resolving::Ready(resolved) = scope.resolve(key, meta, place) else {
-                // It is asked for again: the future here borrows its place, and so cannot be taken along.
-                return Services::Pending(Box::pin(self.services_in_time(scope, meta)));
-            };
+            // It is asked for again: the future here borrows its place, and so cannot be taken along.
+            let Resolving::Ready(resolved) = scope.resolve(key, meta, place) else { return false };
             self.resolved(resolved);
         }
-        Services::Ready(self.end())
+        true
     }
 
-    async fn services_in_time(mut self, scope: &dyn Scope, meta: &Meta) -> Result<(), ResolveError> {
+    /// Fills the slots that are left.
+    pub(crate) async fn services_in_time(&mut self, scope: &dyn Scope, meta: &Meta) {
         while let Some((key, place)) = self.next() {
             let resolved = match scope.resolve(key, meta, place) {
                 Resolving::Ready(resolved) => resolved,
@@ -188,7 +181,6 @@ impl<'a> Resolver<'a> {
             };
             self.resolved(resolved);
         }
-        self.end()
     }
 
     fn next(&mut self) -> Option<(&'static DependencyKey, Place<'_>)> {
@@ -208,8 +200,9 @@ impl<'a> Resolver<'a> {
         self.next += 1;
     }
 
-    fn end(self) -> Result<(), ResolveError> {
-        if self.missing.is_empty() { Ok(()) } else { Err(ResolveError { missing: self.missing }) }
+    /// The slots, all of them filled.
+    pub(crate) fn end(self) -> Result<Box<dyn Slots>, ResolveError> {
+        if self.missing.is_empty() { Ok(self.slots) } else { Err(ResolveError { missing: self.missing }) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::handle::{AnyValue, Replacement, RequestFunctions};
+use super::handle::{AnyValue, RequestFunctions};
 use super::install::Install;
 use super::running::Running;
 use super::{CascadeLimits, EmittedEvent, Inner, Mediator, OnEmitted, OnUndelivered, check};
@@ -166,8 +166,8 @@ impl MediatorBuilder {
 
     fn replace_at<R: Request, H: RequestHandler<R>>(mut self, handler: H, at: Location) -> Self {
         let replaced = Replaced { request: RequestDescriptor::of::<R>(at), handler: type_name::<H>() };
-        let functions = RequestFunctions::of::<R, Replacement<H>>();
-        let replace = Replace { replaced, handler: Arc::new(Replacement(handler)), functions };
+        let functions = RequestFunctions::of::<R, H>();
+        let replace = Replace { replaced, handler: Arc::new(handler), functions };
         self.replacements.insert(TypeId::of::<R>(), replace);
         self
     }

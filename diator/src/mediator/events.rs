@@ -1,17 +1,16 @@
 //! The handlers of events, their types forgotten.
 
-use std::any::type_name;
+use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::execution::Run;
 use super::failure::widen;
-use super::handle::AnyValue;
+use super::handle::{AnyValue, Factory, known};
 use super::invocation::Invocation;
 use super::maybe_ready::MaybeReady;
 use super::route::travel;
 use crate::event::Decode;
-use crate::inject::Inject;
 use crate::middleware::{EventReplied, MessageInfo, Pipeline};
 use crate::registry::HandlerId;
 use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
@@ -40,6 +39,8 @@ pub(crate) struct EventEntry {
     pub(super) name: &'static str,
     pub(super) pipeline: Pipeline,
     pub(super) handler: Box<dyn HandleEvent>,
+    /// For a handler that is built for each event.
+    pub(super) factory: Option<Factory>,
 }
 
 /// What came of one handler: its own error, or why it did not run.
@@ -47,64 +48,78 @@ pub(crate) struct EventEntry {
 pub(crate) type EventResult = Result<(), Box<SendError<BoxError>>>;
 
 impl EventEntry {
+    /// Lets the handler handle the event, through its middleware.
     pub(super) fn handle<'a>(&'a self, event: &'a AnyValue, run: Run<'a>) -> BoxFuture<'a, EventResult> {
-        if self.pipeline.is_idle() {
-            return self.handler.handle(event, &self.pipeline.info, run);
+        match self.pipeline.is_idle() {
+            true => self.attempt(event, run),
+            false => Box::pin(async move {
+                let mut reply: EventReplied = None;
+                travel(Invocation::of_event(self, event, &mut reply, run)).await;
+                reply.unwrap_or(Ok(())).map_err(Box::new)
+            }),
         }
+    }
+
+    /// Lets the handler handle the event once.
+    pub(super) fn attempt<'a>(&'a self, event: &'a AnyValue, mut run: Run<'a>) -> BoxFuture<'a, EventResult> {
+        let Some(factory) = &self.factory else {
+            run.tell_ran(|| self.pipeline.info.cause());
+            return self.handler.handle(None, event, &self.pipeline.info, run);
+        };
         Box::pin(async move {
-            let mut reply: EventReplied = None;
-            travel(Invocation::of_event(&self.pipeline, &*self.handler, event, &mut reply, run)).await;
-            reply.unwrap_or(Ok(())).map_err(Box::new)
+            let built = match factory.build_for(run.reborrow()) {
+                MaybeReady::Ready(built) => built,
+                MaybeReady::Pending(rest) => rest.await,
+            };
+            let handler = built.map_err(|failure| Box::new(widen(failure)))?;
+            run.tell_ran(|| self.pipeline.info.cause());
+            self.handler.handle(Some(&*handler), event, &self.pipeline.info, run).await
         })
     }
 }
 
 /// A handler of an event: what the compiler writes for each.
 pub(crate) trait HandleEvent: Send + Sync {
-    fn handle<'a>(&'a self, event: &'a AnyValue, info: &'a MessageInfo, run: Run<'a>) -> BoxFuture<'a, EventResult>;
+    /// `handler` is one that was built for this event, unless there is one for all.
+    fn handle<'a>(
+        &'a self,
+        handler: Option<&'a AnyValue>,
+        event: &'a AnyValue,
+        info: &'a MessageInfo,
+        run: Run<'a>,
+    ) -> BoxFuture<'a, EventResult>;
 }
 
-/// Makes a handler of it that is built, or else one that is built for each event.
+/// Takes in a handler that is built; without one, it is built for each event.
 pub(crate) type Attach = fn(Option<Arc<AnyValue>>) -> Box<dyn HandleEvent>;
 
-pub(crate) fn attach<E: Event, H: EventHandler<E> + Inject>(built: Option<Arc<AnyValue>>) -> Box<dyn HandleEvent> {
+pub(crate) fn attach<E: Event, H: EventHandler<E>>(built: Option<Arc<AnyValue>>) -> Box<dyn HandleEvent> {
     Box::new(EventTo::<E, H> { built: built.and_then(|built| built.downcast().ok()), event: PhantomData })
 }
 
 /// A handler of `E`.
-// Kept by its type: to find that out again for each event cost a tenth of the time.
+// Kept by its type: to find that out again for each event would cost a tenth of the time.
 struct EventTo<E, H> {
     built: Option<Arc<H>>,
     event: PhantomData<fn(E)>,
 }
 
-impl<E: Event, H: EventHandler<E> + Inject> HandleEvent for EventTo<E, H> {
+impl<E: Event, H: EventHandler<E>> HandleEvent for EventTo<E, H> {
     fn handle<'a>(
         &'a self,
+        handler: Option<&'a AnyValue>,
         event: &'a AnyValue,
         info: &'a MessageInfo,
-        mut run: Run<'a>,
+        run: Run<'a>,
     ) -> BoxFuture<'a, EventResult> {
-        let event: &E = event.downcast_ref().expect("an event's handlers are found by its type");
+        let event: &E = known(event.downcast_ref());
+        let handler: &H = match &self.built {
+            Some(built) => built,
+            None => known(handler.and_then(<dyn Any + Send + Sync>::downcast_ref)),
+        };
+        let mut cx = EventContext::new(run, info);
         Box::pin(async move {
-            let for_this_event;
-            let handler = match self.built.as_deref() {
-                Some(built) => built,
-                None => {
-                    let mut slots = H::Slots::default();
-                    let filled = match run.fill(&mut slots, H::DEPENDENCIES, type_name::<H>()) {
-                        MaybeReady::Ready(filled) => filled,
-                        MaybeReady::Pending(rest) => rest.await,
-                    };
-                    if let Err(failure) = filled {
-                        return Err(Box::new(widen(failure)));
-                    }
-                    for_this_event = H::build(slots);
-                    &for_this_event
-                }
-            };
-            run.tell_ran(|| info.cause());
-            match handler.handle(event, &mut EventContext::new(run, info)).await {
+            match handler.handle(event, &mut cx).await {
                 Ok(()) => Ok(()),
                 Err(error) => Err(failed(error)),
             }

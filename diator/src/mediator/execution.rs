@@ -1,14 +1,11 @@
 //! What a handler works with: the mediator, and what belongs to its message.
 
 use super::Mediator;
-use super::failure::Failure;
-use super::maybe_ready::MaybeReady;
 use super::unit::Unit;
+use crate::Meta;
 use crate::event::Emitted;
-use crate::inject::{Resolver, Services, Slots};
-use crate::registry::{Dependency, MessageDescriptor};
+use crate::registry::MessageDescriptor;
 use crate::wiring::{Cause, Observer};
-use crate::{Meta, SendError};
 
 /// Who a message from outside was given to, and what travels with it.
 #[derive(Debug)]
@@ -52,33 +49,6 @@ impl<'a> Run<'a> {
     pub(super) fn tell_ran(&self, handler: impl FnOnce() -> Cause) {
         if let Some(observer) = &self.origin.mediator.0.observer {
             observer.ran(handler());
-        }
-    }
-
-    /// Gets what a handler is built from whose dependencies belong to this unit of work.
-    pub(super) fn fill<'r>(
-        &'r mut self,
-        slots: &'r mut dyn Slots,
-        dependencies: &'static [Dependency],
-        handler: &'static str,
-    ) -> MaybeReady<'r, Result<(), Failure>> {
-        let Origin { mediator, meta } = self.origin;
-        let container = &*mediator.0.container;
-        let resolver = Resolver::new(container, dependencies, slots);
-        let failed = move |source| SendError::Resolve { handler, source }.into();
-        match self.unit.scope(container, meta) {
-            MaybeReady::Ready(Err(failure)) => MaybeReady::Ready(Err(failure)),
-            MaybeReady::Ready(Ok(scope)) => match resolver.services(scope, meta) {
-                Services::Ready(resolved) => MaybeReady::Ready(resolved.map_err(failed)),
-                Services::Pending(rest) => MaybeReady::pending(async move { rest.await.map_err(failed) }),
-            },
-            MaybeReady::Pending(opening) => MaybeReady::pending(async move {
-                let scope = opening.await?;
-                match resolver.services(scope, meta) {
-                    Services::Ready(resolved) => resolved.map_err(failed),
-                    Services::Pending(rest) => rest.await.map_err(failed),
-                }
-            }),
         }
     }
 }

@@ -1,20 +1,76 @@
 //! What the compiler writes for each request handler: how it is built, and how it is called. All else is compiled once.
 
-use std::any::{Any, type_name};
+use std::any::Any;
 use std::sync::Arc;
 
-use super::execution::Run;
-use super::failure::widen;
+use super::execution::{Origin, Run};
+use super::failure::Failure;
 use super::maybe_ready::MaybeReady;
 use crate::container::Container;
-use crate::context::cause;
-use crate::inject::{Inject, ResolveError, Resolver};
+use crate::inject::{Inject, ResolveError, Resolver, Slots};
 use crate::middleware::Replied;
-use crate::registry::Dependency;
+use crate::registry::{Dependency, HandlerDescriptor};
 use crate::{BoxFuture, Request, RequestContext, RequestHandler, SendError};
 
 /// A value whose type is forgotten.
 pub(crate) type AnyValue = dyn Any + Send + Sync;
+
+/// How a handler is built, its type forgotten.
+#[derive(Clone, Copy)]
+pub(crate) struct Factory {
+    handler: &'static str,
+    dependencies: &'static [Dependency],
+    slots: fn() -> Box<dyn Slots>,
+    build: fn(Box<dyn Slots>) -> Arc<AnyValue>,
+}
+
+impl Factory {
+    pub(super) fn of(handler: &HandlerDescriptor) -> Self {
+        let (slots, build) = handler.build;
+        Self { handler: handler.handler(), dependencies: handler.dependencies(), slots, build }
+    }
+
+    /// Builds a handler of singletons.
+    pub(super) fn build_once(&self, container: &dyn Container) -> Result<Arc<AnyValue>, ResolveError> {
+        let slots = Resolver::new(container, self.dependencies, (self.slots)()).singletons()?;
+        Ok((self.build)(slots))
+    }
+
+    /// Builds a handler of the services of one unit of work.
+    pub(super) fn build_for<'r>(&'r self, run: Run<'r>) -> MaybeReady<'r, Result<Arc<AnyValue>, Failure>> {
+        let Origin { mediator, meta } = run.origin;
+        let container = &*mediator.0.container;
+        let mut resolver = Resolver::new(container, self.dependencies, (self.slots)());
+        match run.unit.scope(container, meta) {
+            MaybeReady::Ready(Err(failure)) => MaybeReady::Ready(Err(failure)),
+            MaybeReady::Ready(Ok(scope)) if resolver.services_at_once(scope, meta) => {
+                MaybeReady::Ready(self.built(resolver))
+            }
+            MaybeReady::Ready(Ok(scope)) => MaybeReady::pending(async move {
+                resolver.services_in_time(scope, meta).await;
+                self.built(resolver)
+            }),
+            MaybeReady::Pending(opening) => MaybeReady::pending(async move {
+                resolver.services_in_time(opening.await?, meta).await;
+                self.built(resolver)
+            }),
+        }
+    }
+
+    fn built(&self, resolver: Resolver<'_>) -> Result<Arc<AnyValue>, Failure> {
+        match resolver.end() {
+            Ok(slots) => Ok((self.build)(slots)),
+            Err(source) => Err(SendError::Resolve { handler: self.handler, source }.into()),
+        }
+    }
+}
+
+/// Of the type of a handler: what is made of its slots, and they themselves.
+pub(crate) type Build = (fn() -> Box<dyn Slots>, fn(Box<dyn Slots>) -> Arc<AnyValue>);
+
+pub(crate) const fn build<H: Inject>() -> Build {
+    (slots::<H>, build_of::<H>)
+}
 
 /// The functions of one handler of one request, their types forgotten.
 ///
@@ -30,7 +86,7 @@ pub(crate) struct RequestFunctions {
 
 /// Lets the handler handle a request, and writes its result down; the answer is whether it succeeded.
 type Handle = for<'a> fn(
-    built: Option<&'a AnyValue>,
+    handler: &'a AnyValue,
     request: &'a mut (dyn Any + Send),
     reply: &'a mut (dyn Any + Send),
     run: Run<'a>,
@@ -44,11 +100,8 @@ pub(crate) struct RetryFunctions {
     pub(super) restore: fn(&dyn Any, &mut dyn Any),
 }
 
-/// Builds a handler of singletons.
-pub(crate) type Build = fn(&dyn Container) -> Result<Arc<AnyValue>, ResolveError>;
-
 impl RequestFunctions {
-    pub(crate) const fn of<R: Request, H: RequestHandler<R> + Inject>() -> Self {
+    pub(crate) const fn of<R: Request, H: RequestHandler<R>>() -> Self {
         let retry = RetryFunctions { copy: copy::<R>, restore: restore::<R> };
         Self {
             handle: handle::<R, H>,
@@ -59,42 +112,29 @@ impl RequestFunctions {
     }
 }
 
-pub(crate) fn build<H: Inject>(container: &dyn Container) -> Result<Arc<AnyValue>, ResolveError> {
-    let mut slots = H::Slots::default();
-    Resolver::new(container, H::DEPENDENCIES, &mut slots).singletons()?;
-    Ok(Arc::new(H::build(slots)))
+// --- What the compiler writes for each handler, and for each idempotent request. ---
+
+fn slots<H: Inject>() -> Box<dyn Slots> {
+    Box::new(H::Slots::default())
 }
 
-fn handle<'a, R: Request, H: RequestHandler<R> + Inject>(
-    built: Option<&'a AnyValue>,
+fn build_of<H: Inject>(slots: Box<dyn Slots>) -> Arc<AnyValue> {
+    let slots: Box<dyn Any> = slots;
+    Arc::new(H::build(*known(slots.downcast().ok())))
+}
+
+fn handle<'a, R: Request, H: RequestHandler<R>>(
+    handler: &'a AnyValue,
     request: &'a mut (dyn Any + Send),
     reply: &'a mut (dyn Any + Send),
-    mut run: Run<'a>,
+    run: Run<'a>,
 ) -> BoxFuture<'a, bool> {
+    let handler: &H = known(handler.downcast_ref());
     let request: &mut Option<R> = known(request.downcast_mut());
     let reply: &mut Replied<R::Response, R::Error> = known(reply.downcast_mut());
-    let built: Option<&H> = built.map(|built| known(built.downcast_ref()));
     Box::pin(async move {
-        let for_this_message;
-        let handler = match built {
-            Some(built) => built,
-            None => {
-                let mut slots = H::Slots::default();
-                let filled = match run.fill(&mut slots, H::DEPENDENCIES, type_name::<H>()) {
-                    MaybeReady::Ready(filled) => filled,
-                    MaybeReady::Pending(rest) => rest.await,
-                };
-                if let Err(failure) = filled {
-                    *reply = Some(Err(widen(failure)));
-                    return false;
-                }
-                for_this_message = H::build(slots);
-                &for_this_message
-            }
-        };
         // It is gone if a middleware lets the same request be handled again without a copy.
         let Some(request) = request.take() else { return false };
-        run.tell_ran(cause::<R>);
         match handler.handle(request, &mut RequestContext::new(run)).await {
             Ok(response) => {
                 *reply = Some(Ok(response));
@@ -123,28 +163,6 @@ fn restore<R: Request>(copy: &dyn Any, place: &mut dyn Any) {
     }
 }
 
-fn known<T>(value: Option<T>) -> T {
-    value.expect("a route is found by the type of its request")
-}
-
-/// A handler that a test put in another's place: it is given as it is, and so never built.
-pub(super) struct Replacement<H>(pub(super) H);
-
-impl<R: Request, H: RequestHandler<R>> RequestHandler<R> for Replacement<H> {
-    fn handle(
-        &self,
-        request: R,
-        cx: &mut RequestContext<'_, R>,
-    ) -> impl Future<Output = Result<R::Response, R::Error>> + Send {
-        self.0.handle(request, cx)
-    }
-}
-
-impl<H: Send + Sync + 'static> Inject for Replacement<H> {
-    const DEPENDENCIES: &'static [Dependency] = &[];
-    type Slots = ();
-
-    fn build((): ()) -> Self {
-        unreachable!("a replacement is given as it is")
-    }
+pub(super) fn known<T>(value: Option<T>) -> T {
+    value.expect("a handler is found by the type of its message")
 }

@@ -9,7 +9,7 @@ use super::Mediator;
 use super::execution::{Origin, Run};
 use super::failure::answer;
 use super::maybe_ready::MaybeReady;
-use super::route::{RequestRoute, SendResult, Sender, send};
+use super::route::{Handler, RequestRoute, SendResult, Sender, send};
 use super::running::Running;
 use super::unit::Unit;
 use crate::context::cause;
@@ -92,8 +92,10 @@ impl Mediator {
     #[inline(always)]
     fn unwrapped<H: 'static>(&self, slot: &SlotIndex) -> Option<&H> {
         let route = self.0.slots.get(slot.get())?.as_ref()?;
-        let built = route.built.as_ref().filter(|_| route.pipeline.is_idle())?;
-        built.downcast_ref()
+        match &route.handler {
+            Handler::Built(built) if route.pipeline.is_idle() => built.downcast_ref(),
+            _ => None,
+        }
     }
 }
 

@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::events::{EventEntry, EventRoute};
-use super::handle::{AnyValue, RequestFunctions};
-use super::route::RequestRoute;
+use super::handle::{AnyValue, Factory, RequestFunctions};
+use super::route::{Handler, RequestRoute};
 use crate::container::{Container, Lifetime, TypeMap};
 use crate::middleware::{Layer, MessageInfo, Pipeline};
 use crate::registry::{HandlerDescriptor, HandlerFunctions, HandlerRole, Problem, ProblemKind};
@@ -53,9 +53,12 @@ impl<'b> Install<'b> {
     }
 
     fn request(&mut self, descriptor: &HandlerDescriptor, functions: RequestFunctions) {
-        let built = self.built_once(descriptor);
+        let handler = match self.built_once(descriptor) {
+            Some(built) => Handler::Built(built),
+            None => Handler::ForMessage(Factory::of(descriptor)),
+        };
         let pipeline = Pipeline::new(MessageInfo::of(descriptor), self.layers);
-        let route = Arc::new(RequestRoute { built, pipeline, functions });
+        let route = Arc::new(RequestRoute { handler, pipeline, functions });
         #[cfg(feature = "in-place")]
         if let Some(slot) = functions.slot {
             super::in_place::place(&mut self.maps.slots, slot(), route.clone());
@@ -67,19 +70,21 @@ impl<'b> Install<'b> {
     pub(super) fn replacement(&mut self, replaced: &Replaced, handler: Arc<AnyValue>, functions: RequestFunctions) {
         let info = MessageInfo::of_request(&replaced.request, replaced.handler, None);
         let pipeline = Pipeline::new(info, self.layers);
-        let route = RequestRoute { built: Some(handler), pipeline, functions };
+        let route = RequestRoute { handler: Handler::Built(handler), pipeline, functions };
         self.maps.routes.insert((replaced.request.id)(), Arc::new(route));
     }
 
     fn event(&mut self, descriptor: &HandlerDescriptor) {
         let HandlerRole::Event { order, after_commit } = descriptor.role() else { return };
         let HandlerFunctions::Event(attach) = descriptor.functions else { return };
+        let built = self.built_once(descriptor);
         let entry = EventEntry {
             order,
             id: descriptor.id(),
             name: descriptor.handler(),
             pipeline: Pipeline::new(MessageInfo::of(descriptor), self.layers),
-            handler: attach(self.built_once(descriptor)),
+            factory: built.is_none().then(|| Factory::of(descriptor)),
+            handler: attach(built),
         };
         let route = self.maps.events.entry(descriptor.message_id()).or_default();
         route.decode = descriptor.handled_event().and_then(|event| event.decode);
@@ -100,7 +105,8 @@ impl<'b> Install<'b> {
     }
 
     fn build(&mut self, descriptor: &HandlerDescriptor) -> Option<Arc<AnyValue>> {
-        (descriptor.build)(self.container)
+        Factory::of(descriptor)
+            .build_once(self.container)
             .map_err(|why| {
                 self.problems.push(Problem::new(
                     ProblemKind::Container,

@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::fmt::Display;
 
-use super::events::HandleEvent;
+use super::events::EventEntry;
 use super::execution::Run;
 use super::failure::Failure;
 use super::handle::AnyValue;
@@ -50,7 +50,7 @@ enum Message<'a> {
     },
     Event {
         event: &'a AnyValue,
-        handler: &'a dyn HandleEvent,
+        entry: &'a EventEntry,
     },
 }
 
@@ -105,14 +105,8 @@ impl<'a> Invocation<'a> {
         Self::new(&route.pipeline, Message::Request { request, route }, reply, run, CallOrigin::Nested(None))
     }
 
-    pub(super) fn of_event(
-        pipeline: &'a Pipeline,
-        handler: &'a dyn HandleEvent,
-        event: &'a AnyValue,
-        reply: &'a mut AnyReply,
-        run: Run<'a>,
-    ) -> Self {
-        Self::new(pipeline, Message::Event { event, handler }, reply, run, CallOrigin::Event)
+    pub(super) fn of_event(entry: &'a EventEntry, event: &'a AnyValue, reply: &'a mut AnyReply, run: Run<'a>) -> Self {
+        Self::new(&entry.pipeline, Message::Event { event, entry }, reply, run, CallOrigin::Event)
     }
 
     pub(crate) fn meta(&self) -> &'a Meta {
@@ -296,15 +290,10 @@ impl<'a> Invocation<'a> {
     }
 
     async fn handle(&mut self) -> bool {
-        let Self { message, reply, run, pipeline, .. } = self;
+        let Self { message, reply, run, .. } = self;
         match message {
-            Message::Request { request, route } => {
-                (route.functions.handle)(route.built.as_deref(), &mut **request, &mut **reply, run.reborrow()).await
-            }
-            Message::Event { event, handler } => {
-                let handled = handler.handle(*event, &pipeline.info, run.reborrow()).await;
-                reply.put_event_result(handled)
-            }
+            Message::Request { request, route } => route.handle(&mut **request, *reply, run.reborrow()).await,
+            Message::Event { event, entry } => reply.put_event_result(entry.attempt(*event, run.reborrow()).await),
         }
     }
 

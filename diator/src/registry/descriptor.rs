@@ -140,7 +140,7 @@ impl HandlerDescriptor {
             id: None,
             location,
             dependencies: H::DEPENDENCIES,
-            build: build::<H>,
+            build: build::<H>(),
             functions: HandlerFunctions::Request(RequestFunctions::of::<R, H>()),
         }
     }
@@ -160,7 +160,7 @@ impl HandlerDescriptor {
             id: None,
             location,
             dependencies: H::DEPENDENCIES,
-            build: build::<H>,
+            build: build::<H>(),
             functions: HandlerFunctions::Event(attach::<E, H>),
         }
     }
