@@ -7,7 +7,7 @@ use tracing::{Instrument, Level, Span};
 
 use super::events::EventRoute;
 use super::execution::{Origin, Run};
-use super::failure::{answer, widen};
+use super::failure::Failure;
 use super::handle::AnyValue;
 use super::maybe_ready::MaybeReady;
 use super::running::Running;
@@ -15,7 +15,7 @@ use super::unit::Unit;
 use super::{EmitError, EmittedEvent, Mediator};
 use crate::event::{Emitted, EventKind};
 use crate::middleware::fail;
-use crate::{Event, Meta, SendError};
+use crate::{BoxFuture, Event, Meta, SendError};
 
 /// Emits an event: what the compiler writes for each type of event.
 pub(super) fn emit<'a, E: Event>(
@@ -24,16 +24,34 @@ pub(super) fn emit<'a, E: Event>(
 ) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E> {
     let mut event = Some(event);
     async move {
-        let stays = <E::Kind as EventKind<E>>::MESSAGE_TYPE.is_none();
-        origin.emit(Named { id: TypeId::of::<E>(), name: E::NAME, stays }, &mut event).await
+        let named = const { &Named::of::<E>() };
+        let emitted = match is_traced() {
+            false => origin.emit(named, &mut event).await,
+            true => origin.emit_in_a_span(named, &mut event).await,
+        };
+        match emitted {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(*failure),
+        }
     }
+}
+
+/// Asked before, because a span that is disabled can still have its ids drawn, for the crate `log`.
+fn is_traced() -> bool {
+    tracing::enabled!(target: "diator", Level::INFO)
 }
 
 /// Which event it is, and whether it stays in the process.
 struct Named {
-    id: TypeId,
+    id: fn() -> TypeId,
     name: &'static str,
     stays: bool,
+}
+
+impl Named {
+    const fn of<E: Event>() -> Self {
+        Self { id: TypeId::of::<E>, name: E::NAME, stays: <E::Kind as EventKind<E>>::MESSAGE_TYPE.is_none() }
+    }
 }
 
 /// An event that is lent to its handlers, or taken because it must outlive them.
@@ -56,52 +74,68 @@ impl<E: Event> Given for Option<E> {
 }
 
 impl Origin<'_> {
-    async fn emit(self, named: Named, event: &mut dyn Given) -> Result<(), EmitError> {
-        // Asked before, because a span that is disabled can still have its ids drawn, for the crate `log`.
-        if !tracing::enabled!(target: "diator", Level::INFO) {
-            return self.emit_untold(named, event).await;
-        }
+    fn emit_in_a_span<'e>(
+        &'e self,
+        named: &'static Named,
+        event: &'e mut dyn Given,
+    ) -> BoxFuture<'e, Result<(), Failure>> {
         let span = span(named.name, &self.meta);
-        // In a box, because else every frame would have room for it twice.
-        let emitted = Box::pin(self.emit_untold(named, event).instrument(span.clone())).await;
-        emitted.inspect_err(|error| fail(&span, error.kind().as_str()))
+        Box::pin(async move {
+            let emitted = self.emit(named, event).instrument(span.clone()).await;
+            emitted.inspect_err(|failure| fail(&span, failure.kind().as_str()))
+        })
     }
 
-    // The meta is lent, and a success is written anew at the end: to move either costs more than most of the rest.
-    async fn emit_untold(&self, named: Named, event: &mut dyn Given) -> Result<(), EmitError> {
-        let Some(_running) = Running::enter(self.mediator) else { return Err(SendError::ShuttingDown) };
-        let mut unit = Unit::default();
-        let mut handled = Ok(());
-        match (self.mediator.at_once(&named), event.event()) {
-            (Some(route), Some(event)) => {
-                self.mediator.tell_emitted(|| EmittedEvent::new(None, named.name));
-                unit.begin_with_event();
-                handled = Run { origin: self, unit: &mut unit }.run_handlers(route, named.name, event).await;
-            }
-            _ => {
-                if let Some(event) = event.take() {
-                    unit.emit(event, self.mediator.0.cascade_limits);
+    // A block, because an `async fn` keeps room for its arguments twice. The meta is lent, and a success is written anew at the
+    // end: to move either costs more than most of the rest.
+    #[expect(clippy::manual_async_fn, reason = "see above")]
+    fn emit<'e>(
+        &'e self,
+        named: &'static Named,
+        event: &'e mut dyn Given,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async move {
+            let Some(_running) = Running::enter(self.mediator) else { return Err(SendError::ShuttingDown.into()) };
+            let mut unit = Unit::default();
+            let mut handled = Ok(());
+            match (self.mediator.at_once(named), event.event()) {
+                (Some(route), Some(event)) => {
+                    self.mediator.tell_emitted(|| EmittedEvent::new(None, named.name));
+                    unit.begin_with_event();
+                    handled = Run { origin: self, unit: &mut unit }.run_handlers(route, named.name, event).await;
+                }
+                _ => {
+                    if let Some(event) = event.take() {
+                        unit.emit(event, self.mediator.0.cascade_limits);
+                    }
                 }
             }
+            if unit.is_untouched() && handled.is_ok() {
+                // There is nothing to drop, which the compiler cannot see.
+                std::mem::forget(unit);
+                return Ok(());
+            }
+            let run = Run { origin: self, unit: &mut unit };
+            let ended = match run.end(handled.is_ok(), None) {
+                MaybeReady::Ready(ended) => ended,
+                MaybeReady::Pending(rest) => rest.await,
+            };
+            handled?;
+            ended.map_err(|mut failure| {
+                if let SendError::Undelivered(undelivered) = &mut *failure {
+                    undelivered.keep_response(Box::new(()));
+                }
+                failure
+            })
         }
-        if unit.is_untouched() && handled.is_ok() {
-            // There is nothing to drop, which the compiler cannot see.
-            std::mem::forget(unit);
-            return Ok(());
-        }
-        let run = Run { origin: self, unit: &mut unit };
-        let ended = match run.end(handled.is_ok(), None) {
-            MaybeReady::Ready(ended) => ended,
-            MaybeReady::Pending(rest) => rest.await,
-        };
-        answer(handled.map_err(widen), ended)
     }
 }
 
 impl Mediator {
     /// The handlers of the event, if it need not outlive them.
+    #[inline(always)]
     fn at_once(&self, named: &Named) -> Option<&EventRoute> {
-        self.0.events.get(&named.id).filter(|route| named.stays && route.after_commit.is_empty())
+        self.0.events.get(&(named.id)()).filter(|route| named.stays && route.after_commit.is_empty())
     }
 }
 

@@ -1,17 +1,15 @@
 //! The handlers of events, their types forgotten.
 
-use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::execution::Run;
-use super::failure::widen;
+use super::failure::{Failure, widen};
 use super::handle::{AnyValue, Factory, known};
 use super::invocation::Invocation;
-use super::maybe_ready::MaybeReady;
 use super::route::travel;
 use crate::event::Decode;
-use crate::middleware::{EventReplied, MessageInfo, Pipeline};
+use crate::middleware::{Call, EventReplied, MessageInfo, Pipeline};
 use crate::registry::HandlerId;
 use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
 
@@ -49,41 +47,68 @@ pub(crate) type EventResult = Result<(), Box<SendError<BoxError>>>;
 
 impl EventEntry {
     /// Lets the handler handle the event, through its middleware.
+    #[inline(always)]
     pub(super) fn handle<'a>(&'a self, event: &'a AnyValue, run: Run<'a>) -> BoxFuture<'a, EventResult> {
-        match self.pipeline.is_idle() {
-            true => self.attempt(event, run),
-            false => Box::pin(async move {
-                let mut reply: EventReplied = None;
-                travel(Invocation::of_event(self, event, &mut reply, run)).await;
-                reply.unwrap_or(Ok(())).map_err(Box::new)
-            }),
+        match self.factory.is_none() && self.pipeline.is_idle() {
+            true => self.start(event, run),
+            false => self.handle_in_time(event, run),
         }
     }
 
-    /// Lets the handler handle the event once.
-    pub(super) fn attempt<'a>(&'a self, event: &'a AnyValue, mut run: Run<'a>) -> BoxFuture<'a, EventResult> {
-        let Some(factory) = &self.factory else {
-            run.tell_ran(|| self.pipeline.info.cause());
-            return self.handler.handle(None, event, &self.pipeline.info, run);
+    #[inline(never)]
+    fn handle_in_time<'a>(&'a self, event: &'a AnyValue, run: Run<'a>) -> BoxFuture<'a, EventResult> {
+        if self.pipeline.is_idle() { self.attempt(event, run) } else { Box::pin(self.travel(event, run)) }
+    }
+
+    /// Its failure, as one of the message that emitted the event.
+    #[cold]
+    pub(super) fn failed(&self, event: &'static str, error: SendError<BoxError>) -> Failure {
+        let source = match error {
+            SendError::Handler(source) => source,
+            other => other.into(),
         };
-        Box::pin(async move {
-            let built = match factory.build_for(run.reborrow()) {
-                MaybeReady::Ready(built) => built,
-                MaybeReady::Pending(rest) => rest.await,
-            };
-            let handler = built.map_err(|failure| Box::new(widen(failure)))?;
-            run.tell_ran(|| self.pipeline.info.cause());
-            self.handler.handle(Some(&*handler), event, &self.pipeline.info, run).await
-        })
+        SendError::Event { event, handler: self.name, source }.into()
+    }
+
+    async fn travel(&self, event: &AnyValue, run: Run<'_>) -> EventResult {
+        let mut reply: EventReplied = None;
+        let mut call = Call::new(Invocation::of_event(self, event, &mut reply, run));
+        travel(&mut call).await;
+        drop(call);
+        reply.unwrap_or(Ok(())).map_err(Box::new)
+    }
+
+    /// Lets the handler handle the event once.
+    pub(super) fn attempt<'a>(&'a self, event: &'a AnyValue, run: Run<'a>) -> BoxFuture<'a, EventResult> {
+        match &self.factory {
+            None => self.start(event, run),
+            Some(factory) => Box::pin(self.build_and_start(factory, event, run)),
+        }
+    }
+
+    async fn build_and_start(&self, factory: &Factory, event: &AnyValue, mut run: Run<'_>) -> EventResult {
+        let built = factory.build_for(run.reborrow()).get().await.map_err(|failure| Box::new(widen(failure)))?;
+        run.tell_ran(|| self.pipeline.info.cause());
+        self.handler.handle_by(&*built, event, &self.pipeline.info, run).await
+    }
+
+    #[inline(always)]
+    fn start<'a>(&'a self, event: &'a AnyValue, run: Run<'a>) -> BoxFuture<'a, EventResult> {
+        run.tell_ran(|| self.pipeline.info.cause());
+        self.handler.handle(event, &self.pipeline.info, run)
     }
 }
 
 /// A handler of an event: what the compiler writes for each.
 pub(crate) trait HandleEvent: Send + Sync {
-    /// `handler` is one that was built for this event, unless there is one for all.
-    fn handle<'a>(
+    /// By the one that was built with the mediator.
+    // Six words, which go in registers.
+    fn handle<'a>(&'a self, event: &'a AnyValue, info: &'a MessageInfo, run: Run<'a>) -> BoxFuture<'a, EventResult>;
+
+    /// By one that was built for this event.
+    fn handle_by<'a>(
         &'a self,
-        handler: Option<&'a AnyValue>,
+        handler: &'a AnyValue,
         event: &'a AnyValue,
         info: &'a MessageInfo,
         run: Run<'a>,
@@ -105,26 +130,35 @@ struct EventTo<E, H> {
 }
 
 impl<E: Event, H: EventHandler<E>> HandleEvent for EventTo<E, H> {
-    fn handle<'a>(
+    fn handle<'a>(&'a self, event: &'a AnyValue, info: &'a MessageInfo, run: Run<'a>) -> BoxFuture<'a, EventResult> {
+        begin::<E, H>(known(self.built.as_deref()), event, info, run)
+    }
+
+    fn handle_by<'a>(
         &'a self,
-        handler: Option<&'a AnyValue>,
+        handler: &'a AnyValue,
         event: &'a AnyValue,
         info: &'a MessageInfo,
         run: Run<'a>,
     ) -> BoxFuture<'a, EventResult> {
-        let event: &E = known(event.downcast_ref());
-        let handler: &H = match &self.built {
-            Some(built) => built,
-            None => known(handler.and_then(<dyn Any + Send + Sync>::downcast_ref)),
-        };
-        let mut cx = EventContext::new(run, info);
-        Box::pin(async move {
-            match handler.handle(event, &mut cx).await {
-                Ok(()) => Ok(()),
-                Err(error) => Err(failed(error)),
-            }
-        })
+        begin::<E, H>(known(handler.downcast_ref()), event, info, run)
     }
+}
+
+fn begin<'a, E: Event, H: EventHandler<E>>(
+    handler: &'a H,
+    event: &'a AnyValue,
+    info: &'a MessageInfo,
+    run: Run<'a>,
+) -> BoxFuture<'a, EventResult> {
+    let event: &E = known(event.downcast_ref());
+    let mut cx = EventContext::new(run, info);
+    Box::pin(async move {
+        match handler.handle(event, &mut cx).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    })
 }
 
 fn failed(error: BoxError) -> Box<SendError<BoxError>> {

@@ -2,13 +2,12 @@
 //!
 //! It knows no request's type, so that every way of sending comes to the same end.
 
-use std::any::Any;
-
 use super::EmittedEvent;
 use super::after::Delivery;
 use super::events::EventRoute;
 use super::execution::{Origin, Run};
 use super::failure::Failure;
+use super::handle::AnyValue;
 use super::maybe_ready::MaybeReady;
 #[cfg(feature = "in-place")]
 use super::unit::Unit;
@@ -126,22 +125,22 @@ impl<'a> Run<'a> {
     }
 
     /// Runs the handlers of one event that belong to the unit of work, until one fails.
-    pub(super) async fn run_handlers(
-        &mut self,
-        route: &EventRoute,
+    // A block, because an `async fn` keeps room for its arguments twice.
+    #[expect(clippy::manual_async_fn, reason = "see above")]
+    pub(super) fn run_handlers<'r>(
+        &'r mut self,
+        route: &'r EventRoute,
         name: &'static str,
-        event: &(dyn Any + Send + Sync),
-    ) -> Result<(), Failure> {
-        for entry in &route.handlers {
-            if let Err(error) = entry.handle(event, self.reborrow()).await {
-                let source = match *error {
-                    SendError::Handler(source) => source,
-                    other => other.into(),
-                };
-                return Err(SendError::Event { event: name, handler: entry.name, source }.into());
+        event: &'r AnyValue,
+    ) -> impl Future<Output = Result<(), Failure>> + Send + use<'a, 'r> {
+        async move {
+            for entry in &route.handlers {
+                if let Err(error) = entry.handle(event, self.reborrow()).await {
+                    return Err(entry.failed(name, *error));
+                }
             }
+            Ok(())
         }
-        Ok(())
     }
 
     /// Writes the broker events as messages; with an outbox they become part of the unit of work.

@@ -242,7 +242,11 @@ impl<'a> Invocation<'a> {
             return self.fail(failure);
         }
         let running = RunningAttempt(self);
-        let succeeded = running.0.handle().await;
+        let Self { message, reply, run, .. } = &mut *running.0;
+        let succeeded = match message {
+            Message::Request { request, route } => route.attempt(&mut **request, *reply, run.reborrow()).await,
+            Message::Event { event, entry } => reply.put_event_result(entry.attempt(*event, run.reborrow()).await),
+        };
         let ended = match running.0.end_attempt(succeeded) {
             MaybeReady::Ready(ended) => ended,
             MaybeReady::Pending(rest) => rest.await,
@@ -287,14 +291,6 @@ impl<'a> Invocation<'a> {
         deeper.map_err(|(message, limit)| SendError::Cascade { message, limit })?;
         self.attempt = Attempt::Running;
         Ok(())
-    }
-
-    async fn handle(&mut self) -> bool {
-        let Self { message, reply, run, .. } = self;
-        match message {
-            Message::Request { request, route } => route.handle(&mut **request, *reply, run.reborrow()).await,
-            Message::Event { event, entry } => reply.put_event_result(entry.attempt(*event, run.reborrow()).await),
-        }
     }
 
     /// What follows the handler.

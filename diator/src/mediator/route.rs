@@ -1,6 +1,6 @@
 //! Finds the handler of a request, and takes the request there: compiled once for all requests, but for [`send`].
 
-use std::any::{Any, TypeId, type_name};
+use std::any::Any;
 use std::sync::Arc;
 
 use super::Mediator;
@@ -12,7 +12,8 @@ use super::running::Running;
 use super::unit::Unit;
 use crate::meta::PackedMeta;
 use crate::middleware::{AnyReply, Call, CommitGate, Pipeline, Replied};
-use crate::{Request, SendError};
+use crate::registry::TypeName;
+use crate::{BoxFuture, Request, SendError};
 
 pub(super) type SendResult<R> = Result<<R as Request>::Response, SendError<<R as Request>::Error>>;
 
@@ -33,27 +34,49 @@ pub(super) enum Handler {
 
 impl RequestRoute {
     /// Lets the handler handle the request once; the answer is whether it succeeded.
-    pub(super) async fn handle(&self, request: &mut (dyn Any + Send), reply: &mut AnyReply, mut run: Run<'_>) -> bool {
-        let for_this_message;
-        let handler = match &self.handler {
-            Handler::Built(built) => &**built,
-            Handler::ForMessage(factory) => {
-                let built = match factory.build_for(run.reborrow()) {
-                    MaybeReady::Ready(built) => built,
-                    MaybeReady::Pending(rest) => rest.await,
-                };
-                match built {
-                    Ok(built) => for_this_message = built,
-                    Err(failure) => {
-                        reply.fail(failure);
-                        return false;
-                    }
-                }
-                &*for_this_message
-            }
+    #[inline(always)]
+    pub(super) fn attempt<'a>(
+        &'a self,
+        request: &'a mut (dyn Any + Send),
+        reply: &'a mut AnyReply,
+        run: Run<'a>,
+    ) -> BoxFuture<'a, bool> {
+        match &self.handler {
+            Handler::Built(built) => self.start(&**built, request, reply, run),
+            Handler::ForMessage(factory) => Box::pin(self.build_and_start(factory, request, reply, run)),
+        }
+    }
+
+    async fn build_and_start(
+        &self,
+        factory: &Factory,
+        request: &mut (dyn Any + Send),
+        reply: &mut AnyReply,
+        mut run: Run<'_>,
+    ) -> bool {
+        let built = match factory.build_for(run.reborrow()) {
+            MaybeReady::Ready(built) => built,
+            MaybeReady::Pending(rest) => rest.await,
         };
+        match built {
+            Ok(built) => self.start(&*built, request, reply, run).await,
+            Err(failure) => {
+                reply.fail(failure);
+                false
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn start<'a>(
+        &'a self,
+        handler: &'a AnyValue,
+        request: &'a mut (dyn Any + Send),
+        reply: &'a mut AnyReply,
+        run: Run<'a>,
+    ) -> BoxFuture<'a, bool> {
         run.tell_ran(|| self.pipeline.info.cause());
-        (self.functions.handle)(handler, request, reply, run).await
+        (self.functions.handle)(handler, request, reply, run)
     }
 }
 
@@ -65,12 +88,6 @@ pub(crate) enum Sender<'a> {
     Handler(Run<'a>),
 }
 
-/// Which request is sent.
-struct Address {
-    id: TypeId,
-    name: &'static str,
-}
-
 /// Sends a request: what the compiler writes for each type of request.
 pub(crate) fn send<'a, R: Request>(
     sender: Sender<'a>,
@@ -80,8 +97,7 @@ pub(crate) fn send<'a, R: Request>(
     let mut request = Some(request);
     async move {
         let mut reply: Replied<R::Response, R::Error> = None;
-        let address = Address { id: TypeId::of::<R>(), name: type_name::<R>() };
-        deliver(sender, address, &mut request, &mut reply).await;
+        deliver(sender, const { &TypeName::of::<R>() }, &mut request, &mut reply).await;
         match reply {
             Some(Ok(response)) => Ok(response),
             Some(Err(error)) => Err(error),
@@ -91,38 +107,56 @@ pub(crate) fn send<'a, R: Request>(
 }
 
 /// Takes a request to its handler and its reply back.
-async fn deliver(sender: Sender<'_>, address: Address, request: &mut (dyn Any + Send), reply: &mut AnyReply) {
+async fn deliver(sender: Sender<'_>, message: &'static TypeName, request: &mut (dyn Any + Send), reply: &mut AnyReply) {
     let mediator = match &sender {
         Sender::Outside(mediator, _) => mediator,
         Sender::Handler(run) => run.origin.mediator,
     };
-    let Some(route) = mediator.0.routes.get(&address.id) else {
-        return reply.fail(SendError::Unhandled { request: address.name }.into());
+    let Some(route) = mediator.0.routes.get(&(message.id)()) else {
+        return reply.fail(SendError::Unhandled { request: (message.name)() }.into());
     };
     match sender {
         Sender::Outside(mediator, meta) => {
             let Some(_running) = Running::enter(mediator) else { return reply.fail(SendError::ShuttingDown.into()) };
             let origin = Origin { mediator, meta: meta.unpack() };
-            let (mut unit, gate) = (Unit::default(), CommitGate::default());
-            let mut run = Run { origin: &origin, unit: &mut unit };
-            if route.pipeline.is_idle() {
-                // Nothing wraps it, so there is but one attempt, which nobody can give up alone: 400 instructions less.
-                let succeeded = route.handle(request, reply, run.reborrow()).await;
-                if !run.unit.is_untouched() {
-                    reply.ended(run.end(succeeded, None).get().await);
+            let mut unit = Unit::default();
+            if !route.pipeline.is_idle() {
+                let gate = CommitGate::default();
+                let run = Run { origin: &origin, unit: &mut unit };
+                let mut call = Call::new(Invocation::from_outside(route, request, reply, run, &gate));
+                travel(&mut call).await;
+                drop(call);
+                if unit.is_untouched() {
+                    std::mem::forget(unit);
                 }
                 return;
             }
-            travel(Invocation::from_outside(route, request, reply, run, &gate)).await;
+            // Nothing wraps it, so there is but one attempt, which nobody can give up alone: 500 instructions less.
+            let run = Run { origin: &origin, unit: &mut unit };
+            let succeeded = match &route.handler {
+                Handler::Built(built) => route.start(&**built, request, reply, run).await,
+                Handler::ForMessage(factory) => route.build_and_start(factory, request, reply, run).await,
+            };
+            if unit.is_untouched() {
+                // There is nothing to drop, which the compiler cannot see.
+                return std::mem::forget(unit);
+            }
+            let ended = match (Run { origin: &origin, unit: &mut unit }).end(succeeded, None) {
+                MaybeReady::Ready(ended) => ended,
+                MaybeReady::Pending(rest) => rest.await,
+            };
+            reply.ended(ended);
         }
-        Sender::Handler(run) => travel(Invocation::nested(route, request, reply, run)).await,
+        Sender::Handler(run) => {
+            let mut call = Call::new(Invocation::nested(route, request, reply, run));
+            travel(&mut call).await;
+        }
     }
 }
 
 /// Takes a message through its middleware, to its handler, and to its end.
-pub(super) async fn travel(invocation: Invocation<'_>) {
-    let mut call = Call::new(invocation);
-    call.first().await;
+pub(super) async fn travel(call: &mut Call<'_>) {
+    let _answered = call.first().await;
     if let MaybeReady::Pending(rest) = call.end() {
         rest.await;
     }

@@ -29,11 +29,8 @@ impl<'a> Call<'a> {
 
     /// Sends the message through the pipeline.
     #[inline]
-    pub(crate) async fn first(&mut self) {
-        match self.invocation.pipeline.is_idle() {
-            true => self.invocation.attempt().await,
-            false => drop(Next::after(0).run(self).await),
-        }
+    pub(crate) fn first<'c>(&'c mut self) -> impl Future<Output = Handled> + Send + use<'c, 'a> {
+        Next::after(0).run(self)
     }
 
     /// Ends the message, whatever middleware made of it.

@@ -39,7 +39,7 @@ pub(crate) struct TypeName {
 }
 
 impl TypeName {
-    const fn of<T: 'static>() -> Self {
+    pub(crate) const fn of<T: 'static>() -> Self {
         Self { id: TypeId::of::<T>, name: type_name::<T> }
     }
 }

@@ -6,7 +6,7 @@ mod report;
 mod short;
 
 pub use self::descriptor::{Dependency, HandlerDescriptor, HandlerId, HandlerRole};
-pub(crate) use self::descriptor::{HandlerFunctions, MessageDescriptor};
+pub(crate) use self::descriptor::{HandlerFunctions, MessageDescriptor, TypeName};
 pub use self::location::Location;
 pub use self::report::{BuildError, Problem, ProblemKind};
 pub use self::short::short_name;
