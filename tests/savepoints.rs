@@ -5,6 +5,8 @@
 
 mod savepoints {
     mod faults;
+    mod forgotten;
+    mod hurried;
     mod ledger;
     mod middleware;
     mod nested;
