@@ -10,5 +10,6 @@ mod savepoints {
     mod ledger;
     mod middleware;
     mod nested;
+    mod nested_time_out_in_a_retry;
     mod script;
 }

@@ -20,6 +20,7 @@ struct State {
     committed: Vec<&'static str>,
     faults: VecDeque<&'static str>,
     delays: VecDeque<(&'static str, Delay)>,
+    lost_commits: u32,
     without_savepoints: bool,
 }
 
@@ -28,6 +29,13 @@ impl State {
     fn take_delay(&mut self, what: &str, delay: Delay) -> bool {
         let due = self.delays.front().is_some_and(|next| *next == (what, delay));
         due && self.delays.pop_front().is_some()
+    }
+
+    /// Whether the answer of a commit gets lost.
+    fn loses_commit(&mut self) -> bool {
+        let lost = self.lost_commits > 0;
+        self.lost_commits = self.lost_commits.saturating_sub(1);
+        lost
     }
 }
 
@@ -61,6 +69,11 @@ impl Bank {
     /// The next time that a ledger is told this, it takes fifty milliseconds.
     pub(crate) fn take_time_at(&self, what: &'static str, delay: Delay) {
         self.state().delays.push_back((what, delay));
+    }
+
+    /// The next commit happens, and its answer is lost.
+    pub(crate) fn lose_commit(&self) {
+        self.state().lost_commits += 1;
     }
 
     /// From now on a ledger can only be undone as a whole.
@@ -141,11 +154,16 @@ impl Ledger {
 #[diator::async_trait]
 impl UnitOfWork for Ledger {
     async fn commit(&self) -> Result<(), CommitError> {
+        self.bank.delay("commit", Delay::Before).await;
         self.bank.told("commit", "").map_err(CommitError::rolled_back)?;
         let mut writes = self.writes();
         writes.ended = true;
-        self.bank.state().committed.append(&mut writes.made);
-        Ok(())
+        let mut state = self.bank.state();
+        state.committed.append(&mut writes.made);
+        match state.loses_commit() {
+            true => Err(CommitError::unknown("the connection broke")),
+            false => Ok(()),
+        }
     }
 
     async fn roll_back(&self) -> Result<(), BoxError> {
