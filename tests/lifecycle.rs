@@ -7,6 +7,7 @@ mod lifecycle {
     mod after_commit;
     mod cancellation;
     mod commit;
+    mod commit_unknown;
     mod concurrency;
     mod emit;
     mod events;

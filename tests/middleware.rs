@@ -4,6 +4,8 @@
 
 mod middleware {
     mod afterwards;
+    mod commit_dropped;
+    mod commit_unknown;
     mod functions;
     mod marks;
     mod panics;
@@ -384,6 +386,33 @@ async fn an_attempt_whose_future_is_dropped_is_cancelled_and_leaves_nothing() {
             assert_eq!(fixture.journal.read(), ["add 1", "add 1", "added 1"]);
         }
     }
+}
+
+/// The same, but it forgets what it gave up.
+struct ForgetThenRetry;
+
+#[async_trait]
+impl Middleware for ForgetThenRetry {
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
+        let Some(kept) = call.keep() else { return next.run(call).await };
+        let mut first = Box::pin(next.again(call, &kept));
+        tokio::select! {
+            biased;
+            _ = first.as_mut() => panic!("the handler yields, so this loses"),
+            () = std::future::ready(()) => {}
+        }
+        std::mem::forget(first);
+        next.again(call, &kept).await
+    }
+}
+
+/// Broken: each attempt has its own scope and its own events; the forgotten one goes on in the place of the next.
+#[tokio::test]
+#[should_panic(expected = "the next attempt is none of its own")]
+async fn an_attempt_whose_future_is_forgotten_is_cancelled_before_the_next() {
+    let fixture = Fixture::new();
+    fixture.with(ForgetThenRetry).send(Add(1)).await.unwrap();
+    assert_eq!(fixture.journal.read(), ["add 1", "add 1", "added 1"], "the next attempt is none of its own");
 }
 
 #[tokio::test]

@@ -5,8 +5,11 @@
 
 mod savepoints {
     mod faults;
+    mod forgotten;
+    mod hurried;
     mod ledger;
     mod middleware;
     mod nested;
+    mod nested_time_out_in_a_retry;
     mod script;
 }

@@ -15,6 +15,9 @@ use super::world::{Way, World, every_way};
 every_way! {
     a_nested_request_that_timed_out_has_failed,
     a_nested_request_that_was_dropped_has_failed,
+    /// Broken: a unit of work that is deeper than at its start must not commit.
+    #[should_panic(expected = "half-done work is committed")]
+    a_nested_request_that_was_forgotten_has_failed,
     a_nested_request_that_was_never_begun_has_not_failed,
     a_nested_request_that_a_middleware_refused_has_failed,
     a_nested_request_that_timed_out_in_a_middleware_has_failed,
@@ -69,6 +72,28 @@ async fn a_nested_request_that_was_dropped_has_failed(way: Way) {
     });
     let sent = world.send(outer).await;
     assert_swallowed(&world, &sent);
+}
+
+/// Where there is no scope, its events are all that there is to undo.
+async fn a_nested_request_that_was_forgotten_has_failed(way: Way) {
+    let world = World::new(way);
+    let outer = act(|cx| {
+        Box::pin(async move {
+            let mut sending = Box::pin(cx.send(hanging()));
+            assert!(tokio::time::timeout(Duration::from_secs(1), sending.as_mut()).await.is_err(), "it times out");
+            std::mem::forget(sending);
+            Ok(1)
+        })
+    });
+    let sent = world.send(outer).await;
+    world.settle().await;
+    assert_eq!(world.published(), [""; 0], "half-done work is committed");
+    let followed = world.notes().contains(&"nested, dropped too".to_owned());
+    assert!(!followed, "half-done work is committed");
+    if way.scoped {
+        assert!(matches!(sent, Err(SendError::RolledBack)), "{sent:?}");
+        world.assert_rolled_back();
+    }
 }
 
 async fn a_nested_request_that_was_never_begun_has_not_failed(way: Way) {

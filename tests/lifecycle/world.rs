@@ -48,21 +48,25 @@ impl Way {
 ///
 /// A test that hangs fails, because the paused clock runs as soon as nothing else does.
 macro_rules! every_way {
-    ($($test:ident),+ $(,)?) => { $(
+    ($($(#[$attribute:meta])* $test:ident),+ $(,)?) => { $(
         mod $test {
             use super::super::world::{Way, every_way, run};
 
-            every_way!(@one $test: send SEND, send_scoped SEND_SCOPED, send_through_middleware SEND_THROUGH_MIDDLEWARE,
+            every_way!(@one [$(#[$attribute])*] $test: send SEND, send_scoped SEND_SCOPED, send_through_middleware SEND_THROUGH_MIDDLEWARE,
                 send_dyn SEND_DYN, send_dyn_scoped SEND_DYN_SCOPED,
                 nested NESTED, nested_scoped NESTED_SCOPED, nested_dyn NESTED_DYN);
         }
     )+ };
-    (@one $test:ident: $($name:ident $way:ident),+) => { $(
+    (@one $attributes:tt $test:ident: $($name:ident $way:ident),+) => { $(
+        every_way!(@test $attributes $test $name $way);
+    )+ };
+    (@test [$($attribute:tt)*] $test:ident $name:ident $way:ident) => {
         #[tokio::test(start_paused = true)]
+        $($attribute)*
         async fn $name() {
             run(super::$test(Way::$way)).await;
         }
-    )+ };
+    };
 }
 pub(crate) use every_way;
 

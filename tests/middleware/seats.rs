@@ -50,19 +50,26 @@ pub(super) struct SeatTaken {
 /// What goes wrong, and what takes how long.
 #[derive(Default)]
 pub(super) struct Script {
-    /// How the handler fails, time after time; then it succeeds.
-    pub(super) failures: Mutex<VecDeque<SeatError>>,
+    /// Whether and how the handler fails, time after time; then it succeeds.
+    pub(super) failures: Mutex<VecDeque<Option<SeatError>>>,
     pub(super) handling: Mutex<Duration>,
     /// How long the handler of the event takes.
     pub(super) noting: Mutex<Duration>,
     pub(super) committing: Mutex<Duration>,
     /// How many commits fail before one succeeds.
     pub(super) bad_commits: Mutex<u32>,
+    /// How many commits happen whose answer is lost; they come first.
+    pub(super) lost_commits: Mutex<u32>,
 }
 
 impl Script {
     pub(super) fn fail(&self, failures: impl IntoIterator<Item = SeatError>) {
-        self.failures.lock().unwrap().extend(failures);
+        self.failures.lock().unwrap().extend(failures.into_iter().map(Some));
+    }
+
+    /// Lets the handler succeed once, before it fails.
+    pub(super) fn succeed(&self) {
+        self.failures.lock().unwrap().push_back(None);
     }
 }
 
@@ -80,7 +87,7 @@ impl ReserveHandler {
     async fn reserve(&self, seat: u32) -> Result<u32, SeatError> {
         self.journal.note(format!("reserve {seat}"));
         let (failure, handling) =
-            (self.script.failures.lock().unwrap().pop_front(), *self.script.handling.lock().unwrap());
+            (self.script.failures.lock().unwrap().pop_front().flatten(), *self.script.handling.lock().unwrap());
         sleep(handling).await;
         failure.map_or(Ok(seat), Err)
     }
@@ -218,11 +225,14 @@ impl Scope for Transaction {
         }
         self.seats.journal.note("commit begins");
         Closing::Pending(Box::pin(async move {
-            let (committing, bad) =
-                (*self.seats.script.committing.lock().unwrap(), *self.seats.script.bad_commits.lock().unwrap());
+            let script = &self.seats.script;
+            let committing = *script.committing.lock().unwrap();
             sleep(committing).await;
-            if bad > 0 {
-                *self.seats.script.bad_commits.lock().unwrap() = bad - 1;
+            if count_down(&script.lost_commits) {
+                self.seats.journal.note("commit");
+                return Err(CommitError::unknown("the connection broke"));
+            }
+            if count_down(&script.bad_commits) {
                 self.seats.journal.note("commit fails");
                 return Err(CommitError::rolled_back("the transactions could not be serialised"));
             }
@@ -230,6 +240,14 @@ impl Scope for Transaction {
             Ok(())
         }))
     }
+}
+
+/// Whether there is one left, which is then taken.
+fn count_down(left: &Mutex<u32>) -> bool {
+    let mut left = left.lock().unwrap();
+    let some = *left > 0;
+    *left = left.saturating_sub(1);
+    some
 }
 
 impl Drop for Transaction {

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use diator::container::{
     Closing, CommitError, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Place, Resolving, Savepoint,
@@ -18,8 +19,37 @@ struct State {
     log: Vec<String>,
     committed: Vec<&'static str>,
     faults: VecDeque<&'static str>,
+    delays: VecDeque<(&'static str, Delay)>,
+    lost_commits: u32,
     without_savepoints: bool,
 }
+
+impl State {
+    /// Whether the next delay is this one, which is then over.
+    fn take_delay(&mut self, what: &str, delay: Delay) -> bool {
+        let due = self.delays.front().is_some_and(|next| *next == (what, delay));
+        due && self.delays.pop_front().is_some()
+    }
+
+    /// Whether the answer of a commit gets lost.
+    fn loses_commit(&mut self) -> bool {
+        let lost = self.lost_commits > 0;
+        self.lost_commits = self.lost_commits.saturating_sub(1);
+        lost
+    }
+}
+
+/// Where a data base takes its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delay {
+    /// Before it does what it is told.
+    Before,
+    /// When it has done it, before it says so.
+    After,
+}
+
+/// How long that is; the tests' clock skips it.
+const DELAY: Duration = Duration::from_millis(50);
 
 impl Bank {
     pub(crate) fn committed(&self) -> Vec<&'static str> {
@@ -36,6 +66,16 @@ impl Bank {
         self.state().faults.push_back(what);
     }
 
+    /// The next time that a ledger is told this, it takes fifty milliseconds.
+    pub(crate) fn take_time_at(&self, what: &'static str, delay: Delay) {
+        self.state().delays.push_back((what, delay));
+    }
+
+    /// The next commit happens, and its answer is lost.
+    pub(crate) fn lose_commit(&self) {
+        self.state().lost_commits += 1;
+    }
+
     /// From now on a ledger can only be undone as a whole.
     pub(crate) fn forget_savepoints(&self) {
         self.state().without_savepoints = true;
@@ -49,6 +89,13 @@ impl Bank {
             return Err(format!("the ledger cannot {what}").into());
         }
         Ok(())
+    }
+
+    async fn delay(&self, what: &'static str, delay: Delay) {
+        let due = self.state().take_delay(what, delay);
+        if due {
+            tokio::time::sleep(DELAY).await;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -80,27 +127,43 @@ impl Ledger {
         writes.made.push(entry);
     }
 
+    fn mark(&self, name: &str) {
+        let mut writes = self.writes();
+        let place = (name.to_owned(), writes.made.len());
+        writes.places.push(place);
+    }
+
     fn writes(&self) -> MutexGuard<'_, Writes> {
         self.writes.lock().expect("no test panics while it is locked")
     }
 
-    /// The place of that name, which must be the last that was set.
-    fn last_place(&self, name: &str) -> usize {
-        let writes = self.writes();
-        let (last, place) = writes.places.last().expect("a place was set");
-        assert_eq!(last, name);
-        *place
+    /// Which of the places has that name. As in SQL, those that were set since end with it.
+    fn place(&self, name: &str) -> Result<usize, BoxError> {
+        let found = self.writes().places.iter().position(|(place, _)| place == name);
+        found.ok_or_else(|| format!("there is no {name}").into())
+    }
+
+    fn go_back_to(&self, place: usize) {
+        let mut writes = self.writes();
+        writes.places.truncate(place + 1);
+        let length = writes.places[place].1;
+        writes.made.truncate(length);
     }
 }
 
 #[diator::async_trait]
 impl UnitOfWork for Ledger {
     async fn commit(&self) -> Result<(), CommitError> {
+        self.bank.delay("commit", Delay::Before).await;
         self.bank.told("commit", "").map_err(CommitError::rolled_back)?;
         let mut writes = self.writes();
         writes.ended = true;
-        self.bank.state().committed.append(&mut writes.made);
-        Ok(())
+        let mut state = self.bank.state();
+        state.committed.append(&mut writes.made);
+        match state.loses_commit() {
+            true => Err(CommitError::unknown("the connection broke")),
+            false => Ok(()),
+        }
     }
 
     async fn roll_back(&self) -> Result<(), BoxError> {
@@ -116,24 +179,29 @@ impl UnitOfWork for Ledger {
 #[diator::async_trait]
 impl Savepoints for Ledger {
     async fn set(&self, name: &str) -> Result<(), BoxError> {
+        self.bank.delay("set", Delay::Before).await;
         self.bank.told("set", name)?;
-        let mut writes = self.writes();
-        let place = (name.to_owned(), writes.made.len());
-        writes.places.push(place);
+        self.mark(name);
+        self.bank.delay("set", Delay::After).await;
         Ok(())
     }
 
     async fn roll_back_to(&self, name: &str) -> Result<(), BoxError> {
-        let place = self.last_place(name);
+        self.bank.delay("roll back to", Delay::Before).await;
+        let place = self.place(name)?;
         self.bank.told("roll back to", name)?;
-        self.writes().made.truncate(place);
+        self.go_back_to(place);
+        self.bank.delay("roll back to", Delay::After).await;
         Ok(())
     }
 
     async fn release(&self, name: &str) -> Result<(), BoxError> {
-        self.last_place(name);
-        self.writes().places.pop();
-        self.bank.told("release", name)
+        self.bank.delay("release", Delay::Before).await;
+        let place = self.place(name)?;
+        self.writes().places.truncate(place);
+        self.bank.told("release", name)?;
+        self.bank.delay("release", Delay::After).await;
+        Ok(())
     }
 }
 

@@ -1,11 +1,14 @@
 use std::future::{pending, poll_fn};
+use std::mem::forget;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
+use std::time::Duration;
 
 use diator::MediatorBuilder;
 use diator::container::Container;
 use diator::prelude::*;
+use tokio::time::timeout;
 
 use super::ledger::{Bank, Enlisting, Ledger, services};
 
@@ -22,6 +25,12 @@ pub(crate) enum Step {
     Must(Vec<Step>),
     /// Gives a request no time, and goes on.
     GiveUp(Vec<Step>),
+    /// Gives a request ten milliseconds, and goes on.
+    Hurry(Vec<Step>),
+    /// Gives a request ten milliseconds, forgets its future, and goes on.
+    Forget(Vec<Step>),
+    /// Forgets the future of a request before it begins, and goes on.
+    ForgetAtOnce(Vec<Step>),
     /// Waits for ever.
     Hang,
     /// Fails the first time.
@@ -29,7 +38,10 @@ pub(crate) enum Step {
     Fail,
 }
 
-pub(crate) use Step::{Emit, Fail, FailOnce, GiveUp, Hang, Must, Try, TryWithout, Write};
+pub(crate) use Step::{Emit, Fail, FailOnce, Forget, ForgetAtOnce, GiveUp, Hang, Hurry, Must, Try, TryWithout, Write};
+
+/// How long a sender waits that is in a hurry; the tests' clock skips it.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// A command whose handler writes into the ledger.
 #[derive(Clone, Debug, Command)]
@@ -59,6 +71,16 @@ macro_rules! play {
                     let polled = poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await;
                     assert!(polled.is_pending(), "it was to wait");
                 }
+                Hurry(steps) => {
+                    let answer = timeout(PATIENCE, $cx.send(Writing(steps))).await;
+                    assert!(answer.is_err(), "it was to take longer");
+                }
+                Forget(steps) => {
+                    let mut sending = Box::pin($cx.send(Writing(steps)));
+                    assert!(timeout(PATIENCE, sending.as_mut()).await.is_err(), "it was to take longer");
+                    forget(sending);
+                }
+                ForgetAtOnce(steps) => forget(Box::pin($cx.send(Writing(steps)))),
                 Hang => pending().await,
                 FailOnce(failed) if failed.swap(true, Relaxed) => {}
                 FailOnce(_) | Fail => return Err("it fails".into()),

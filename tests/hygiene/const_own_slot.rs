@@ -1,0 +1,30 @@
+//! A constant that is called like what a field is taken out of.
+
+#![allow(non_upper_case_globals)]
+
+use diator::prelude::*;
+
+const slot0: &str = "the user's";
+
+#[derive(Debug, Query)]
+#[request(response = String)]
+struct Ask;
+
+#[request_handler(Ask)]
+struct Answer {
+    _missing: Option<std::sync::Arc<u8>>,
+    #[inject(with = slot0.to_owned())]
+    text: String,
+}
+
+impl RequestHandler<Ask> for Answer {
+    async fn handle(&self, _: Ask, _: &mut RequestContext<'_, Ask>) -> Result<String, BoxError> {
+        Ok(self.text.clone())
+    }
+}
+
+pub(crate) fn main() {
+    let mediator = Mediator::builder().handlers(handlers![Answer]).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(mediator.send(Ask)).unwrap(), "the user's");
+}

@@ -1,0 +1,29 @@
+//! A value that is called like the mark of a request and its handler.
+
+#![allow(non_upper_case_globals)]
+
+use diator::prelude::*;
+
+const AskHandledByAnswer: &str = "the user's";
+
+#[derive(Debug, Query)]
+#[request(response = String)]
+struct Ask;
+
+#[request_handler(Ask)]
+struct Answer {
+    #[inject(with = AskHandledByAnswer.to_owned())]
+    text: String,
+}
+
+impl RequestHandler<Ask> for Answer {
+    async fn handle(&self, _: Ask, _: &mut RequestContext<'_, Ask>) -> Result<String, BoxError> {
+        Ok(self.text.clone())
+    }
+}
+
+pub(crate) fn main() {
+    let mediator = Mediator::builder().handlers(handlers![Answer]).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(mediator.send(Ask)).unwrap(), "the user's");
+}

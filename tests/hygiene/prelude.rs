@@ -1,0 +1,87 @@
+//! Types, traits and values of the program that are called like those of the prelude.
+
+#![allow(dead_code)]
+
+struct Box;
+struct Err;
+struct None;
+struct Ok;
+struct Option;
+struct Result;
+struct Some;
+struct String;
+struct Vec;
+trait Clone {}
+trait Copy {}
+trait Debug {}
+trait Default {}
+trait Drop {}
+trait Fn {}
+trait FnMut {}
+trait FnOnce {}
+trait From {}
+trait Future {}
+trait Into {}
+trait Send {}
+trait Sized {}
+trait Sync {}
+trait ToString {}
+trait Unpin {}
+
+#[derive(::core::fmt::Debug, ::core::clone::Clone, ::diator::Query)]
+#[request(response = ::std::string::String, idempotent)]
+struct Ask;
+
+#[derive(::core::fmt::Debug, ::diator::DomainEvent)]
+struct Asked;
+
+#[derive(::core::fmt::Debug, ::serde::Serialize, ::serde::Deserialize, ::diator::NotificationEvent)]
+#[event(topic = "asked", key = id, alias = "Asks")]
+struct AskedNotification {
+    id: ::core::primitive::u64,
+}
+
+#[derive(::core::fmt::Debug, ::serde::Serialize, ::diator::EcstEvent)]
+#[event(key = id)]
+enum AskedEcst {
+    One { id: ::core::primitive::u64 },
+    Other { id: ::core::primitive::u64 },
+}
+
+#[::diator::request_handler(Ask)]
+#[::diator::event_handler(Asked, order = 1)]
+#[::diator::event_handler(AskedNotification, id = "answer")]
+struct Answer {
+    _service: ::core::option::Option<::std::sync::Arc<::core::primitive::u64>>,
+    #[inject(default)]
+    _zero: ::core::primitive::u64,
+    #[inject(with = "the user's".to_owned())]
+    text: ::std::string::String,
+}
+
+type Outcome<T> = ::core::result::Result<T, ::diator::BoxError>;
+
+impl ::diator::RequestHandler<Ask> for Answer {
+    async fn handle(&self, _: Ask, _: &mut ::diator::RequestContext<'_, Ask>) -> Outcome<::std::string::String> {
+        ::core::result::Result::Ok(self.text.clone())
+    }
+}
+
+impl ::diator::EventHandler<Asked> for Answer {
+    async fn handle(&self, _: &Asked, _: &mut ::diator::EventContext<'_>) -> Outcome<()> {
+        ::core::result::Result::Ok(())
+    }
+}
+
+impl ::diator::EventHandler<AskedNotification> for Answer {
+    async fn handle(&self, _: &AskedNotification, _: &mut ::diator::EventContext<'_>) -> Outcome<()> {
+        ::core::result::Result::Ok(())
+    }
+}
+
+pub(crate) fn main() {
+    let builder = ::diator::Mediator::builder().handlers(::diator::handlers![Answer]).without_broker();
+    let mediator = builder.build().unwrap();
+    let runtime = ::tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(mediator.send(Ask)).unwrap(), "the user's");
+}

@@ -1,0 +1,18 @@
+//! What a public request is handled by is no function of the program's own.
+
+#![expect(clippy::missing_inline_in_public_items, reason = "broken: clippy asks for `#[inline]` on what is generated")]
+
+use diator::prelude::*;
+
+/// A public request.
+#[derive(Debug, Command)]
+pub struct Change;
+
+#[request_handler(Change)]
+struct Changes;
+
+impl RequestHandler<Change> for Changes {
+    async fn handle(&self, _: Change, _: &mut RequestContext<'_, Change>) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
