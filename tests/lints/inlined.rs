@@ -1,7 +1,5 @@
 //! What a public request is handled by is no function of the program's own.
 
-#![expect(clippy::missing_inline_in_public_items, reason = "broken: clippy asks for `#[inline]` on what is generated")]
-
 use diator::prelude::*;
 
 /// A public request.

@@ -46,7 +46,6 @@ async fn assert_at_most(expected: &[&str], slow: &'static str, steps: Vec<Step>)
 
 /// Broken: a nested request that its sender drops has failed, and what cannot be undone is `SendError::RolledBack`.
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "half-done work is committed")]
 async fn while_the_savepoint_is_released() {
     let steps = vec![Write("before"), Hurry(vec![Write("nested")]), Write("after")];
     assert_rolled_back("release", steps).await;
@@ -54,7 +53,6 @@ async fn while_the_savepoint_is_released() {
 
 /// Broken, as above.
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "half-done work is committed")]
 async fn while_the_savepoint_is_released_in_a_handler_of_an_event() {
     let steps = vec![Write("command"), Emit(vec![Hurry(vec![Write("nested")]), Write("event")])];
     assert_rolled_back("release", steps).await;
@@ -62,7 +60,6 @@ async fn while_the_savepoint_is_released_in_a_handler_of_an_event() {
 
 /// Broken, as above.
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "half-done work is committed")]
 async fn while_the_savepoint_is_released_two_levels_deep() {
     let inner = Hurry(vec![Write("inner")]);
     let steps = vec![Write("outer"), Must(vec![Write("before"), inner, Write("after")])];
@@ -71,7 +68,6 @@ async fn while_the_savepoint_is_released_two_levels_deep() {
 
 /// Broken, as above: a savepoint that is released later says nothing about this one.
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "half-done work is committed")]
 async fn while_the_savepoint_is_released_before_another_request_succeeds() {
     let steps = vec![Write("before"), Hurry(vec![Write("nested")]), Must(vec![Write("another")])];
     assert_rolled_back("release", steps).await;
@@ -127,7 +123,6 @@ async fn while_the_request_is_undone_two_levels_deep() {
 
 /// Broken: of savepoints, the last that was set is the first to be released.
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "released before the one that was set after it")]
 async fn no_savepoint_is_released_before_one_that_was_set_after_it() {
     let bank = Arc::<Bank>::default();
     bank.take_time_at("roll back to", Delay::Before);

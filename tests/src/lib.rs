@@ -3,7 +3,6 @@
 //!
 //! There are no handlers here: a handler in a library would join the registry of every test program.
 
-mod committed;
 mod journal;
 mod outbox;
 mod polling;
@@ -11,7 +10,6 @@ mod recorder;
 mod recording_broker;
 pub mod redis_server;
 
-pub use self::committed::{Committed, committed};
 pub use self::journal::{Ending, Entry, Journal, ScopeId};
 pub use self::outbox::RecordingOutbox;
 pub use self::polling::{at_once, eventually};

@@ -37,11 +37,14 @@ impl Factory {
     }
 
     /// Builds a handler of the services of one unit of work.
-    pub(super) fn build_for<'r>(&'r self, run: Run<'r>) -> MaybeReady<'r, Result<Arc<AnyValue>, Failure>> {
-        let Origin { mediator, meta } = run.origin;
+    pub(super) fn build_for<'r>(
+        &'r self,
+        Run { origin, unit }: Run<'r>,
+    ) -> MaybeReady<'r, Result<Arc<AnyValue>, Failure>> {
+        let Origin { mediator, meta } = origin;
         let container = &*mediator.0.container;
         let mut resolver = Resolver::new(container, self.dependencies, (self.slots)());
-        match run.unit.scope(container, meta) {
+        match unit.scope(container, meta) {
             MaybeReady::Ready(Err(failure)) => MaybeReady::Ready(Err(failure)),
             MaybeReady::Ready(Ok(scope)) if resolver.services_at_once(scope, meta) => {
                 MaybeReady::Ready(self.built(resolver))
