@@ -145,9 +145,9 @@ pub mod __private {
     pub use crate::__event_schema as event_schema;
     pub use crate::event::EventDescriptor;
     pub use crate::handler::HandledBy;
-    pub use crate::inject::{Cloned, Inject, Service};
+    pub use crate::inject::{Cloned, Field, Inject, PerhapsUnitOfWork, Service};
     #[cfg(feature = "froodi")]
-    pub use crate::inject::{PerhapsSized, Sizing, sized_or};
+    pub use crate::inject::{PerhapsSized, sized_or};
     pub use crate::mediator::{Dispatch, send};
     pub use crate::registry::{
         Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered, SlotIndex,
