@@ -5,23 +5,31 @@ use std::time::Duration;
 
 use diator::broker::{InboundMessage, MessageType};
 use diator::prelude::*;
-use diator::{Received, ShutdownReport};
+use diator::{Received, SendError, ShutdownReport};
+use diator_tests::Log;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+use tracing::Level;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Which mediator a handler shuts down, and what it is answered.
-#[derive(Default)]
 struct Switch {
     mediator: OnceLock<Mediator>,
+    deadline: Duration,
     report: OnceLock<ShutdownReport>,
+}
+
+impl Default for Switch {
+    fn default() -> Self {
+        Self { mediator: OnceLock::new(), deadline: DEADLINE, report: OnceLock::new() }
+    }
 }
 
 impl Switch {
     async fn off(&self) -> Result<(), BoxError> {
         let mediator = self.mediator.get().expect("the test has given one");
-        let report = mediator.shutdown(DEADLINE).await;
+        let report = mediator.shutdown(self.deadline).await;
         Ok(self.report.set(report).map_err(|_| "it was shut down already")?)
     }
 }
@@ -105,18 +113,16 @@ fn with_switch() -> (Mediator, Arc<Switch>) {
 fn assert_told(switch: &Switch, begun: Instant) {
     let report = switch.report.get().expect("a handler has shut the mediator down");
     assert!(begun.elapsed() < DEADLINE, "the shutdown waited for itself until its deadline");
-    assert!(!report.is_clean(), "{report:?}");
+    assert!(report.from_within && !report.is_clean(), "{report:?}");
 }
 
 fn arriving() -> InboundMessage {
     InboundMessage::new(MessageType::Notification, "StopElsewhere", uuid::Uuid::now_v7(), serde_json::json!({}))
 }
 
-// The promise that these break: what cannot come true is said at once, and does not cost the time that is left to those who are
-// still at work.
+// --- Where it is noticed. -------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "the shutdown waited for itself until its deadline")]
 async fn a_handler_after_the_commit_is_told_at_once() {
     let ((mediator, switch), begun) = (with_switch(), Instant::now());
     mediator.emit(Stopped).await.unwrap();
@@ -124,7 +130,6 @@ async fn a_handler_after_the_commit_is_told_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "the shutdown waited for itself until its deadline")]
 async fn a_handler_of_what_arrives_is_told_at_once() {
     let ((mediator, switch), begun) = (with_switch(), Instant::now());
     assert_eq!(mediator.receive(arriving()).await.unwrap(), Received::Handled);
@@ -132,7 +137,6 @@ async fn a_handler_of_what_arrives_is_told_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "the shutdown waited for itself until its deadline")]
 async fn a_handler_that_is_addressed_by_its_id_is_told_at_once() {
     let ((mediator, switch), begun) = (with_switch(), Instant::now());
     let arrival = mediator.arrive(arriving()).unwrap();
@@ -141,12 +145,51 @@ async fn a_handler_that_is_addressed_by_its_id_is_told_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "the shutdown waited for itself until its deadline")]
 async fn a_command_that_such_a_handler_sends_is_told_at_once() {
     let ((mediator, switch), begun) = (with_switch(), Instant::now());
     mediator.emit(StoppedByCommand).await.unwrap();
     assert_told(&switch, begun);
 }
+
+#[tokio::test(start_paused = true)]
+async fn it_is_logged_at_once_and_takes_no_more_messages() {
+    let (mediator, switch) = with_switch();
+    let log = Log::new(Level::ERROR);
+    let (_logging, begun) = (tracing::subscriber::set_default(log.clone()), Instant::now());
+    mediator.emit(Stopped).await.unwrap();
+    assert_told(&switch, begun);
+    let expected = "ERROR a handler awaits the shutdown of its own mediator, which would wait for that handler";
+    assert_eq!(log.beginning(expected).len(), 1, "{log:?}");
+    assert!(matches!(mediator.send(Stop).await, Err(SendError::ShuttingDown)));
+    assert!(mediator.shutdown(DEADLINE).await.is_clean(), "outside of its handlers it waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_deadline_a_handler_may_ask_what_is_left() {
+    let switch = Arc::new(Switch { deadline: Duration::ZERO, ..Switch::default() });
+    let mediator = build(&switch);
+    switch.mediator.set(mediator.clone()).unwrap();
+    mediator.emit(Stopped).await.unwrap();
+    let report = switch.report.get().unwrap();
+    assert_eq!((report.messages, report.from_within), (1, false), "the message that the handler follows");
+    assert!(mediator.shutdown(DEADLINE).await.is_clean());
+}
+
+// --- Where it is not, which the documentation says. -----------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn the_handler_of_a_request_from_outside_waits_until_the_deadline_and_a_warning_says_why() {
+    let (mediator, switch) = with_switch();
+    let log = Log::new(Level::WARN);
+    let _logging = tracing::subscriber::set_default(log.clone());
+    mediator.send(SwitchOff).await.unwrap();
+    let report = switch.report.get().unwrap();
+    assert_eq!((report.messages, report.from_within), (1, false));
+    let expected = "WARN the deadline of a shutdown came before all was done; a handler that awaits the shutdown";
+    assert_eq!(log.beginning(expected).len(), 1, "{log:?}");
+}
+
+// --- What looks like it. --------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
 async fn another_mediator_is_waited_for() {

@@ -169,7 +169,9 @@ impl Mediator {
             let ended = Run { origin: &origin, unit: &mut unit }.end(handled.is_ok(), None).get().await;
             answer(handled, ended)
         };
-        catch_panic(handling).await.unwrap_or_else(|panic| Err(SendError::Handler(panic_message(&*panic).into())))
+        catch_panic(self.within(handling))
+            .await
+            .unwrap_or_else(|panic| Err(SendError::Handler(panic_message(&*panic).into())))
     }
 
     /// Runs what must come to its end although its sender may go away, in a task that a shutdown waits for.
