@@ -359,7 +359,8 @@ impl MediatorBuilder {
 
     /// Takes what a committed message could not deliver; `send` then answers `Ok`.
     ///
-    /// The hook runs in the message's task: keep it short, and hand on what takes time.
+    /// The hook runs in the message's task: keep it short, and hand on what takes time. When a runtime ends, the hook is told what
+    /// its tasks have not delivered: a task that it spawns there never runs.
     pub fn on_undelivered(mut self, hook: impl Fn(Undelivered) + Send + Sync + 'static) -> Self {
         self.on_undelivered = Some(Arc::new(hook));
         self

@@ -8,11 +8,12 @@ use super::EmittedEvent;
 use super::after::Delivery;
 use super::dispatch::{Failure, Origin, Run};
 use super::events::EventRoute;
+use super::settling::uncommitted;
 use super::soon::Soon;
 use super::unit::Unit;
 use crate::SendError;
 use crate::broker::{Headers, OutboundMessage};
-use crate::container::{Closing, CommitError};
+use crate::container::Closing;
 use crate::event::Emitted;
 use crate::middleware::Committing;
 
@@ -184,20 +185,10 @@ impl<'a> Run<'a> {
         match closing {
             Closing::Ready(Err(error)) => Err(uncommitted(error)).into(),
             Closing::Ready(Ok(())) => match delivery() {
-                Some(delivery) => Soon::later(mediator.finish_in_a_task(delivery.run())),
+                Some(delivery) => Soon::later(mediator.see_through(None, Some(delivery))),
                 None => Soon::Now(()),
             },
-            Closing::Pending(closing) => {
-                let delivery = delivery();
-                let rest = async move {
-                    closing.await.map_err(uncommitted)?;
-                    match delivery {
-                        Some(delivery) => delivery.run().await,
-                        None => Ok(()),
-                    }
-                };
-                Soon::later(mediator.finish_in_a_task(rest))
-            }
+            Closing::Pending(closing) => Soon::later(mediator.see_through(Some(closing), delivery())),
         }
     }
 }
@@ -216,8 +207,4 @@ fn settle(committing: Option<&Committing>, delivered: Result<(), Failure>) -> Re
         committing.reset();
     }
     delivered
-}
-
-fn uncommitted(error: CommitError) -> Failure {
-    SendError::Commit { outcome: error.outcome(), source: error.into_source() }.into()
 }

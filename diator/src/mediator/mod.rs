@@ -15,6 +15,7 @@ mod route;
 mod running;
 #[cfg(feature = "tower")]
 mod service;
+mod settling;
 mod soon;
 mod unit;
 mod within;
@@ -151,7 +152,7 @@ impl Mediator {
     /// # Guarantees
     ///
     /// Dropping the future before the commit begins undoes the message; once it has begun, commit and publishing go
-    /// on in a task of their own.
+    /// on in a task of their own. [Without a tokio runtime](crate#what-follows-a-commit-and-where-it-runs) they do not.
     ///
     /// # Errors
     ///
