@@ -77,6 +77,31 @@ fn check_reports_problems_with_an_exit_code() {
     assert!(report.contains("needs `dyn catalog::world::Stock`"), "{report}");
 }
 
+// The promise that these break: nothing is lost silently. A handler of a notification event does not run for what its own program
+// emits.
+
+#[test]
+#[should_panic(expected = "it says nothing of the handlers that do not run")]
+fn check_notes_which_handlers_wait_for_the_broker() {
+    let checked = printed(&["check"]);
+    let note = "note: the notification event `PaymentArrived` is handled here if it arrives from the broker: its handlers do not \
+                run for what this program emits\n";
+    assert!(checked.contains(note), "it says nothing of the handlers that do not run: {checked}");
+}
+
+#[test]
+#[should_panic(expected = "it says nothing of the handlers that do not run")]
+fn check_knows_what_was_observed() {
+    let edges =
+        r#"{"handlers": [{"message": "catalog::world::PlaceOrder", "causes": ["catalog::world::PaymentArrived"]}]}"#;
+    let mut command = program();
+    let output = command.arg("check").env("EDGES", edges).output().expect("the program can be run");
+    let checked = text(&output.stdout);
+    let note = "note: the notification event `PaymentArrived` is emitted here (by PlaceOrder), and its handlers here do not run \
+                for that: they run if it arrives from the broker\n";
+    assert!(checked.contains(note), "it says nothing of the handlers that do not run: {checked}");
+}
+
 #[test]
 fn a_faulty_program_can_be_described() {
     let mut faulty = program();
