@@ -5,7 +5,8 @@ use tracing::Level;
 
 use super::world::{Conduct, PlanRedrawn, RoomChanged, SeatTaken, World};
 
-const TOLD: &str = "DEBUG handlers of the event are registered here, and do not run for what this process emits";
+const TOLD: &str =
+    "DEBUG its handlers here run when the event arrives from the broker, not for what this process emits";
 
 fn seat_taken() -> SeatTaken {
     SeatTaken { seat: 7, conduct: Conduct::Succeed }
@@ -24,17 +25,13 @@ fn logging() -> (Log, tracing::subscriber::DefaultGuard) {
 #[track_caller]
 fn assert_told(log: &Log, events: &[&str]) {
     let told = log.beginning(TOLD);
-    assert_eq!(told.len(), events.len(), "the handlers did not run, and nobody says so: {told:?}");
+    assert_eq!(told.len(), events.len(), "{told:?}");
     for (line, event) in told.iter().zip(events) {
         assert!(line.contains(&format!("diator.message=\"{event}\"")), "{line}");
     }
 }
 
-// The promise that these break: nothing is lost silently (the first tenet). A handler that never runs for what its own program
-// emits is a handler that its author waits for.
-
 #[tokio::test]
-#[should_panic(expected = "the handlers did not run, and nobody says so")]
 async fn a_notification_is_told_of_once() {
     let (world, (log, _logging)) = (World::new(), logging());
     world.mediator.emit(seat_taken()).await.unwrap();
@@ -44,7 +41,6 @@ async fn a_notification_is_told_of_once() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "the handlers did not run, and nobody says so")]
 async fn each_event_and_each_mediator_is_told_of() {
     let (log, _logging) = logging();
     for world in [World::new(), World::new()] {
@@ -55,7 +51,6 @@ async fn each_event_and_each_mediator_is_told_of() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "the handlers did not run, and nobody says so")]
 async fn an_event_that_goes_to_the_outbox_is_told_of_too() {
     let outbox =
         |builder: diator::MediatorBuilder, journal: &Journal| builder.outbox(RecordingOutbox::new(journal.clone()));

@@ -68,7 +68,7 @@ fn an_unknown_name_is_answered_with_the_nearest() {
 
 #[test]
 fn check_reports_problems_with_an_exit_code() {
-    assert_eq!(printed(&["check"]), "the mediator can be built: 6 requests, 11 events\n");
+    assert!(printed(&["check"]).starts_with("the mediator can be built: 6 requests, 11 events\n"));
     let mut faulty = program();
     let output = faulty.arg("check").env("FAULTY", "1").output().expect("the program can be run");
     assert_eq!(output.status.code(), Some(1));
@@ -77,20 +77,15 @@ fn check_reports_problems_with_an_exit_code() {
     assert!(report.contains("needs `dyn catalog::world::Stock`"), "{report}");
 }
 
-// The promise that these break: nothing is lost silently. A handler of a notification event does not run for what its own program
-// emits.
-
 #[test]
-#[should_panic(expected = "it says nothing of the handlers that do not run")]
 fn check_notes_which_handlers_wait_for_the_broker() {
     let checked = printed(&["check"]);
     let note = "note: the notification event `PaymentArrived` is handled here if it arrives from the broker: its handlers do not \
                 run for what this program emits\n";
-    assert!(checked.contains(note), "it says nothing of the handlers that do not run: {checked}");
+    assert!(checked.contains(note), "{checked}");
 }
 
 #[test]
-#[should_panic(expected = "it says nothing of the handlers that do not run")]
 fn check_knows_what_was_observed() {
     let edges =
         r#"{"handlers": [{"message": "catalog::world::PlaceOrder", "causes": ["catalog::world::PaymentArrived"]}]}"#;
@@ -99,7 +94,7 @@ fn check_knows_what_was_observed() {
     let checked = text(&output.stdout);
     let note = "note: the notification event `PaymentArrived` is emitted here (by PlaceOrder), and its handlers here do not run \
                 for that: they run if it arrives from the broker\n";
-    assert!(checked.contains(note), "it says nothing of the handlers that do not run: {checked}");
+    assert!(checked.contains(note), "{checked}");
 }
 
 #[test]

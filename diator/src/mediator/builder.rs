@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::arriving::Arriving;
 use super::running::Running;
 use super::{CascadeLimits, EmittedEvent, Inner, Install, Mediator, OnEmitted, OnUndelivered, check};
 use crate::broker::{Format, MessageBroker};
@@ -411,6 +412,7 @@ impl MediatorBuilder {
             return Err(BuildError::new(problems, crates));
         }
         Ok(Mediator(Arc::new(Inner {
+            arriving: Arriving::of(checked.names.values().copied(), &maps.events),
             routes: maps.routes,
             slots: maps.slots.into(),
             events: maps.events,

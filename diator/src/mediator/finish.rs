@@ -163,6 +163,7 @@ impl<'a> Run<'a> {
                 Some(headers) => headers,
                 None => headers.insert(Headers::of(self.meta(), &inner.headers).map_err(unwritten)?),
             };
+            inner.arriving.tell_emitted(event);
             let message = event.message(&inner.format, self.meta(), headers).transpose();
             messages.extend(message.map_err(unwritten)?);
         }

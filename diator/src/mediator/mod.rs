@@ -1,6 +1,7 @@
 //! Delivers messages to their handlers.
 
 mod after;
+mod arriving;
 mod builder;
 mod cascade;
 mod check;
@@ -51,6 +52,7 @@ pub use self::route::send;
 #[cfg(feature = "tower")]
 pub use self::service::{RequestService, RequestServiceWithMeta};
 
+use self::arriving::Arriving;
 use self::dispatch::{Origin, answer, widen};
 use self::events::EventRoute;
 use self::running::Running;
@@ -106,6 +108,7 @@ pub(crate) struct Inner {
     slots: Box<[Option<Arc<dyn Any + Send + Sync>>]>,
     events: TypeMap<EventRoute>,
     names: HashMap<(MessageType, &'static str), TypeId>,
+    arriving: Arriving,
     pub(crate) container: Arc<dyn Container>,
     broker: Option<Arc<dyn MessageBroker>>,
     outbox: Option<Arc<dyn Outbox>>,
