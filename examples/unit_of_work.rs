@@ -134,8 +134,7 @@ impl Account {
 fn services(pool: SqlitePool) -> Services {
     Services::new()
         .value(pool)
-        .scoped_async(|scope| async move { Ok(Transaction::begin(&*scope.resolve().await?).await?) })
-        .unit_of_work::<Transaction>()
+        .unit_of_work(|scope| async move { Ok(Transaction::begin(&*scope.resolve().await?).await?) })
         .scoped_async(|scope| async move { Ok(Orders(scope.resolve().await?)) })
         .scoped_async(|scope| async move { Ok(Account(scope.resolve().await?)) })
 }

@@ -5,5 +5,6 @@ mod receive {
     mod failures;
     mod finding;
     mod handling;
+    mod own;
     mod world;
 }

@@ -3,6 +3,7 @@ use std::fmt;
 
 use super::consequences::consequences;
 use super::labels::{Labels, clean, words};
+use super::notes::ON_ARRIVAL;
 use super::phrases::Place;
 use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source, phrases, shape};
 use diator::registry::short_name;
@@ -94,10 +95,13 @@ impl Writer<'_> {
         for handler in &event.handlers {
             text += &self.handler(if event.is_on_the_wire() { "on arrival" } else { "handled by" }, handler);
         }
+        if event.arrives() {
+            text += &format!("  they run     {ON_ARRIVAL}\n");
+        }
         if event.handlers.is_empty() && !event.is_on_the_wire() {
             text += "  handled by   nobody in this process\n";
         }
-        let by = self.causers(&event.type_name);
+        let by = self.catalog.causers(&event.type_name, &self.labels);
         match event.is_on_the_wire() && event.handlers.is_empty() && self.catalog.is_observed() {
             _ if !by.is_empty() => text += &format!("  caused by    {}\n", by.join(", ")),
             true => text += "  caused by    no handler that was observed\n",
@@ -175,12 +179,6 @@ impl Writer<'_> {
         }
         let tree = consequences(self.catalog, &self.labels, message, handlers);
         format!("  what happens then{}", if tree.is_empty() { ": nothing\n".to_owned() } else { format!("\n{tree}") })
-    }
-
-    fn causers(&self, type_name: &str) -> Vec<String> {
-        let messages = self.catalog.messages();
-        let causing = messages.iter().filter(|message| message.causes().any(|cause| cause == type_name));
-        causing.map(|message| self.labels.label(message.type_name)).collect()
     }
 }
 

@@ -73,6 +73,7 @@ mod ids;
 mod json;
 mod labels;
 mod mermaid;
+mod notes;
 mod phrases;
 mod schema;
 mod shape;

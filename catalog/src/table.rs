@@ -35,7 +35,8 @@ impl fmt::Display for Catalog {
             write!(f, "\nwhat causes what was not observed\n{TO_OBSERVE}")?;
         }
         self.write_middleware(f)?;
-        self.write_broker(f)
+        self.write_broker(f)?;
+        self.write_notes(&labels, f)
     }
 }
 
@@ -123,6 +124,18 @@ impl Catalog {
         let outbox = if broker.outbox { ", through an outbox" } else { "" };
         let (guarantees, place) = (broker.guarantees, Place(broker.source.as_ref()));
         writeln!(f, "\nbroker\n  {name}{outbox}: {guarantees}; writes {}{place}", broker.content_type)
+    }
+}
+
+impl Catalog {
+    /// Of what was not observed to be emitted, the lines say enough.
+    fn write_notes(&self, labels: &Labels, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let notes: Vec<_> =
+            self.events.iter().filter_map(|event| self.note_of_what_is_emitted(event, labels)).collect();
+        if !notes.is_empty() {
+            writeln!(f, "\nnotes")?;
+        }
+        notes.iter().try_for_each(|note| writeln!(f, "  {note}"))
     }
 }
 

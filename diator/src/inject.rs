@@ -10,8 +10,9 @@ use crate::container::{Container, DependencyKey, Lifetime, NotRegistered, Place,
 use crate::registry::Dependency;
 use crate::{BoxError, Meta};
 
+pub use self::dependency::{Field, PerhapsUnitOfWork};
 #[cfg(feature = "froodi")]
-pub use self::dependency::{PerhapsSized, Sizing, sized_or};
+pub use self::dependency::{PerhapsSized, sized_or};
 
 /// A handler whose fields the mediator can fill; the attributes implement it.
 // Nothing of it is asynchronous, and no field is resolved here: what a handler's own type is needed for is compiled again

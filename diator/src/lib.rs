@@ -43,6 +43,22 @@
 //! 8. The [`broker`] gets the messages, while the `after_commit` handlers run. What fails here is
 //!    [`SendError::Undelivered`]: it carries the response, and what has to be delivered again.
 //!
+//! # What follows a commit, and where it runs
+//!
+//! Steps 7 and 8 are one task of the tokio runtime in which the message was sent. A sender that goes away changes nothing.
+//!
+//! | what happens | what becomes of the unit of work, its messages and its `after_commit` handlers |
+//! |---|---|
+//! | the runtime ends before the commit begins | nothing was done |
+//! | the runtime ends during the commit | nobody knows whether it is committed: [`SendError::Commit`]; the log has what it would have published |
+//! | the runtime ends after the commit | what was not delivered is [`SendError::Undelivered`] |
+//! | there is no tokio runtime | both steps run in the future of `send`; dropping that is like the end of a runtime |
+//! | the runtime is entered, but nobody runs it | the commit waits for ever: a current-thread runtime must be in its `block_on` |
+//! | the process dies | without an [`Outbox`], the messages that the broker has not taken are lost |
+//!
+//! What failed goes to the hook of [`MediatorBuilder::on_undelivered`]; without one to the sender, if it still waits, on another
+//! executor say; or else to the log, as errors, with each message whole. Nothing of it is lost silently.
+//!
 //! # Handlers in other crates
 //!
 //! A crate that nothing names is not linked, and its handlers are absent. [`link!`] names it, and
@@ -146,9 +162,9 @@ pub mod __private {
     pub use crate::__event_schema as event_schema;
     pub use crate::event::EventDescriptor;
     pub use crate::handler::HandledBy;
-    pub use crate::inject::{Cloned, Inject, Service};
+    pub use crate::inject::{Cloned, Field, Inject, PerhapsUnitOfWork, Service};
     #[cfg(feature = "froodi")]
-    pub use crate::inject::{PerhapsSized, Sizing, sized_or};
+    pub use crate::inject::{PerhapsSized, sized_or};
     #[cfg(feature = "in-place")]
     pub use crate::mediator::{Dispatch, SlotIndex, send_in_place};
     pub use crate::registry::{Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered};

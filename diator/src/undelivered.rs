@@ -1,6 +1,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::mem;
 use std::sync::{Mutex, PoisonError};
 
 use crate::BoxError;
@@ -82,6 +83,11 @@ pub enum DeliveryFailure {
 impl Undelivered {
     pub(crate) fn new() -> Self {
         Self { messages: Vec::new(), failures: Vec::new(), response: None }
+    }
+
+    /// Takes out what was added so far.
+    pub(crate) fn take(&mut self) -> Self {
+        mem::replace(self, Self::new())
     }
 
     pub(crate) fn add_unpublished(&mut self, message: OutboundMessage, source: PublishError) {

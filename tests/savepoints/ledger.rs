@@ -215,7 +215,7 @@ impl Drop for Ledger {
 
 /// The built-in container.
 pub(crate) fn services(bank: &Arc<Bank>) -> Services {
-    Services::new().singleton(bank.clone()).scoped(|scope| Ok(Ledger::new(scope.get()?))).unit_of_work::<Ledger>()
+    Services::new().singleton(bank.clone()).unit_of_work_sync(|scope| Ok(Ledger::new(scope.get()?)))
 }
 
 /// A container whose services enlist themselves, as those of other crates do.

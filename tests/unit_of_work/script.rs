@@ -150,6 +150,5 @@ pub(crate) fn configured(database: &Database, configure: impl FnOnce(MediatorBui
 fn services(pool: &SqlitePool) -> Services {
     Services::new()
         .value(pool.clone())
-        .scoped_async(|scope| async move { Ok(Transaction::begin(&*scope.resolve().await?).await?) })
-        .unit_of_work::<Transaction>()
+        .unit_of_work(|scope| async move { Ok(Transaction::begin(&*scope.resolve().await?).await?) })
 }

@@ -17,7 +17,10 @@ pub(super) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(rendering("describe", "Lists all messages, or describes one").arg(name()))
-        .subcommand(Command::new("check").about("Builds the mediator, and reports everything that is wrong"))
+        .subcommand(rendering(
+            "check",
+            "Builds the mediator, reports everything that is wrong, and notes what may surprise",
+        ))
         .subcommand(rendering("mermaid", "Writes the graph of messages as a Mermaid flow chart"))
         .subcommand(
             rendering("asyncapi", "Writes the notification and ECST events as AsyncAPI 3.0, in JSON")

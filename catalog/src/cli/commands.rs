@@ -8,7 +8,7 @@ use super::nearest::nearest;
 use super::style::Style;
 use super::{Cli, arguments};
 use crate::{Catalog, Edges};
-use diator::{BoxError, MediatorBuilder};
+use diator::BoxError;
 
 pub(super) fn run(cli: Cli, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match arguments::command().try_get_matches_from(arguments) {
@@ -20,7 +20,7 @@ pub(super) fn run(cli: Cli, arguments: impl IntoIterator<Item = OsString>) -> Ex
     };
     let Some((command, arguments)) = arguments.subcommand() else { return ExitCode::from(2) };
     ended(match command {
-        "check" => check(cli.builder),
+        "check" => check(cli, arguments),
         command => render(command, arguments, &cli),
     })
 }
@@ -46,13 +46,22 @@ fn ended(answer: io::Result<Answer>) -> ExitCode {
     }
 }
 
-fn check(builder: MediatorBuilder) -> io::Result<Answer> {
-    match builder.build() {
+fn check(cli: Cli, arguments: &ArgMatches) -> io::Result<Answer> {
+    let edges = edges(&cli, arguments);
+    match cli.builder.build() {
         Ok(mediator) => {
-            let catalog = Catalog::from(mediator.wiring());
+            let edges = match edges {
+                Ok(edges) => edges,
+                Err(error) => return wrong(&error.to_string()),
+            };
+            let (catalog, stale) = Catalog::from(mediator.wiring()).with_fitting_edges(&edges);
+            if let Some(stale) = stale {
+                writeln!(io::stderr(), "warning: {stale}")?;
+            }
             let count = |number, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
             let (requests, events) = (count(catalog.requests.len(), "request"), count(catalog.events.len(), "event"));
             writeln!(io::stdout(), "the mediator can be built: {requests}, {events}")?;
+            catalog.notes().iter().try_for_each(|note| writeln!(io::stdout(), "note: {note}"))?;
             Ok(Answer::Done)
         }
         Err(problems) => {

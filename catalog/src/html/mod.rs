@@ -9,6 +9,7 @@ use self::escape::{Text, url};
 use super::json::pretty;
 use super::labels::{KINDS, Labels, clean, words};
 use super::mermaid::Message;
+use super::notes::ON_ARRIVAL;
 use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source};
 use diator::registry::short_name;
 
@@ -118,6 +119,9 @@ impl Page<'_> {
             row(&mut rows, "handled by", "<em>nobody in this process</em>");
         }
         self.handlers(if event.is_on_the_wire() { "on arrival" } else { "handled by" }, &event.handlers, &mut rows);
+        if event.arrives() {
+            row(&mut rows, "they run", ON_ARRIVAL);
+        }
         let mut also = vec![event.name.as_str()];
         also.extend(event.marks.iter().chain(&event.aliases).chain(&event.topic).chain(&event.key).map(String::as_str));
         self.entry(&self.messages[number], event.source.as_ref(), &also, &rows)

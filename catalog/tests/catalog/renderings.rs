@@ -113,6 +113,40 @@ fn the_direction_of_an_event_is_told() {
     shows(&alone, &["ShopOpened", "(to a broker (none is known))"]);
 }
 
+/// The shop, in which the event that arrives is emitted too.
+fn echoing() -> Catalog {
+    let edges =
+        r#"{"handlers": [{"message": "catalog::world::PlaceOrder", "causes": ["catalog::world::PaymentArrived"]}]}"#;
+    let edges = Edges::from_json(edges).expect("it has the form");
+    Catalog::from(builder().wiring()).with_edges(&edges).expect("they fit")
+}
+
+#[test]
+fn the_table_notes_what_is_emitted_and_handled_here() {
+    let table = echoing().to_string();
+    let note = "\nnotes\n  the notification event `PaymentArrived` is emitted here (by PlaceOrder), and its handlers here do not run for \
+                that: they run if it arrives from the broker\n";
+    assert!(table.contains(note), "{table}");
+    assert!(!catalog().to_string().contains("\nnotes\n"), "what was not observed says so in its line alone");
+}
+
+#[test]
+fn a_description_says_when_handlers_of_events_for_the_broker_run() {
+    for catalog in [catalog(), echoing()] {
+        let text = catalog.describe("PaymentArrived").expect("it is known").to_string();
+        let when = "  they run     if it arrives from the broker, not for what this program emits\n";
+        assert!(text.contains(when), "{text}");
+        assert!(!catalog.describe("OrderPlaced").expect("it is known").to_string().contains("they run"));
+    }
+}
+
+#[test]
+fn the_page_says_when_handlers_of_events_for_the_broker_run() {
+    let page = catalog().html().to_string();
+    let when = "<dt>they run</dt><dd>if it arrives from the broker, not for what this program emits</dd>";
+    assert_eq!(page.matches(when).count(), 1);
+}
+
 #[test]
 fn a_domain_event_with_a_name_of_its_own_shows_it() {
     let mut catalog = catalog();

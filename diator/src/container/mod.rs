@@ -25,7 +25,7 @@ pub use self::key::{DependencyKey, Place};
 #[cfg(feature = "more-di")]
 pub use self::more_di::MoreDi;
 pub use self::services::{OwnedServiceScope, ProvidedFrom, ServiceScope, Services};
-pub use self::unit_of_work::{Enlistment, Savepoint, Savepoints, UnitOfWork};
+pub use self::unit_of_work::{Enlistment, NotAUnitOfWork, Savepoint, Savepoints, UnitOfWork};
 
 /// How long a service lives, as far as its container knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,6 +59,22 @@ impl Lifetime {
             Self::Missing => "missing",
         }
     }
+}
+
+/// Whether a service that is a unit of work ends with its message, as far as its container knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Enlisted {
+    /// It commits or rolls back with its message.
+    Yes,
+    /// It is only dropped, and so never commits: a problem that `build()` reports.
+    No {
+        /// Where it was registered, if the container knows.
+        registered: Option<Location>,
+    },
+    /// The container does not know, or has no such service: `build()` says nothing. So it is where a service enlists itself when
+    /// it is built, with an [`Enlistment`].
+    CannotTell,
 }
 
 /// How a unit of work ended: whether its scope commits or rolls back.
@@ -237,7 +253,7 @@ impl fmt::Debug for Closing {
 ///
 /// # Guarantees
 ///
-/// `validate` and `singleton` are called while the mediator is built, never while a message runs; `lifetime` too, except
+/// `validate`, `enlisted` and `singleton` are called while the mediator is built, never while a message runs; `lifetime` too, except
 /// for the `Option<Arc<T>>` of a handler that is built for each message.
 /// `open` is called only if the handlers of a unit of work need a service that is no singleton, and then once; again
 /// only where a nested request opened the scope, failed, and was undone with it. All of it may be called from several
@@ -245,6 +261,13 @@ impl fmt::Debug for Closing {
 pub trait Container: Send + Sync + 'static {
     /// How long the service lives; [`Lifetime::Missing`] if there is none.
     fn lifetime(&self, key: &DependencyKey) -> Lifetime;
+
+    /// Whether the service commits or rolls back with its message.
+    ///
+    /// `build()` asks it for the fields of handlers whose type is a [`UnitOfWork`], and for nothing else.
+    fn enlisted(&self, _key: &DependencyKey) -> Enlisted {
+        Enlisted::CannotTell
+    }
 
     /// Everything that is wrong with the registrations themselves, such as a cycle.
     ///

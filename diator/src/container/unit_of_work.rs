@@ -10,8 +10,8 @@ use crate::{BoxError, BoxFuture};
 
 /// A scoped service that commits or rolls back with its message: mostly a transaction of a data base.
 ///
-/// [`Services::unit_of_work`](super::Services::unit_of_work) says that a service is one. In another container the
-/// service enlists itself with an [`Enlistment`].
+/// [`Services::unit_of_work`](super::Services::unit_of_work) registers it. In another container the service enlists itself with
+/// an [`Enlistment`].
 ///
 /// # Guarantees
 ///
@@ -43,6 +43,25 @@ pub trait UnitOfWork: Send + Sync + 'static {
         None
     }
 }
+
+/// A service that is no [`UnitOfWork`]: [`Services`](super::Services) registers nothing else with `scoped` and its neighbours.
+///
+/// Every type implements it once, and a unit of work twice. So the compiler cannot infer `M` for a unit of work, and refuses a
+/// registration with which it would never commit. Generic code that registers a `T` needs no bound for it; where `T` may be a
+/// unit of work, ask for `T: UnitOfWork` and call [`unit_of_work`](super::Services::unit_of_work).
+pub trait NotAUnitOfWork<M> {}
+
+/// The `M` of every type.
+#[derive(Debug)]
+pub enum AnyType {}
+
+/// The `M` of a unit of work alone: which makes two.
+#[derive(Debug)]
+pub enum CallUnitOfWorkInstead {}
+
+impl<T: ?Sized> NotAUnitOfWork<AnyType> for T {}
+
+impl<T: ?Sized + UnitOfWork> NotAUnitOfWork<CallUnitOfWorkInstead> for T {}
 
 /// A unit of work that can be undone in part, so that a nested request can fail alone.
 ///
@@ -96,18 +115,18 @@ pub trait Savepoint: Send + Sync {
 /// Where the scoped services of another container say that they commit or roll back with their message.
 ///
 /// Every scope of such a container holds one. A service that is a unit of work asks for an `Arc<Enlistment>` when it is
-/// built. With [`Services`](super::Services) there is no need of it: say `unit_of_work`.
+/// built. [`Services`](super::Services) needs none: register the service with `unit_of_work`.
 ///
 /// # Guarantees
 ///
 /// What was enlisted last is closed first. If one cannot commit, those after it roll back.
 #[derive(Default)]
 pub struct Enlistment {
-    enlisted: Mutex<Enlisted>,
+    enlisted: Mutex<Units>,
 }
 
 #[derive(Default)]
-struct Enlisted {
+struct Units {
     units: Vec<Arc<dyn UnitOfWork>>,
     savepoints: usize,
 }
@@ -155,13 +174,13 @@ impl Enlistment {
         }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Enlisted> {
+    fn lock(&self) -> MutexGuard<'_, Units> {
         // Nothing can panic while it is locked.
         self.enlisted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Enlisted {
+impl Units {
     fn next_savepoint(&mut self) -> String {
         self.savepoints += 1;
         savepoint_name(self.savepoints)

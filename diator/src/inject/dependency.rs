@@ -1,59 +1,87 @@
 //! What the macros write into `Inject::DEPENDENCIES`.
+//!
+//! Only where a field's type is written does the compiler know all that it implements. There an inherent constant is found
+//! before that of a trait, and so tells a type that has a property from all others.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::container::UnitOfWork;
 
 /// What one field asks for.
 #[cfg(not(feature = "froodi"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __dependency {
-    ($field:literal: $ty:ty) => {
+    ($field:literal: $ty:ty) => {{
+        use $crate::__private::PerhapsUnitOfWork as _;
         $crate::__private::Dependency::new(
             $field,
             <$ty as $crate::InjectField>::KEY,
             <$ty as $crate::InjectField>::OPTIONAL,
         )
-    };
+        .with_unit_of_work($crate::__private::Field::<$ty>::IS_UNIT_OF_WORK)
+    }};
 }
 
-/// What one field asks for; froodi is asked for a concrete type in another way than for a trait object, and only where the
-/// field's type is written does the compiler know which of the two it is.
+/// What one field asks for; froodi is asked for a concrete type in another way than for a trait object.
 #[cfg(feature = "froodi")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __dependency {
     ($field:literal: $ty:ty) => {{
-        use $crate::__private::PerhapsSized as _;
+        use $crate::__private::{PerhapsSized as _, PerhapsUnitOfWork as _};
         $crate::__private::sized_or(
-            $crate::__private::Sizing::<$ty>::KEY,
+            $crate::__private::Field::<$ty>::KEY,
             $crate::__private::Dependency::new(
                 $field,
                 <$ty as $crate::InjectField>::KEY,
                 <$ty as $crate::InjectField>::OPTIONAL,
             ),
         )
+        .with_unit_of_work($crate::__private::Field::<$ty>::IS_UNIT_OF_WORK)
     }};
 }
 
+/// The type of a field, to be asked what it has.
+#[derive(Debug)]
+pub struct Field<F>(PhantomData<F>);
+
+impl<T: ?Sized + UnitOfWork> Field<Arc<T>> {
+    /// It is one; so is a `dyn Trait` whose trait is one.
+    pub const IS_UNIT_OF_WORK: bool = true;
+}
+
+impl<T: ?Sized + UnitOfWork> Field<Option<Arc<T>>> {
+    /// It is one; so is a `dyn Trait` whose trait is one.
+    pub const IS_UNIT_OF_WORK: bool = true;
+}
+
+/// For all other types.
+pub trait PerhapsUnitOfWork {
+    /// It is none.
+    const IS_UNIT_OF_WORK: bool = false;
+}
+
+impl<F> PerhapsUnitOfWork for Field<F> {}
+
 #[cfg(feature = "froodi")]
-pub use self::sizing::{PerhapsSized, Sizing, sized_or};
+pub use self::sizing::{PerhapsSized, sized_or};
 
 #[cfg(feature = "froodi")]
 mod sizing {
-    use std::marker::PhantomData;
     use std::sync::Arc;
 
+    use super::Field;
     use crate::container::DependencyKey;
     use crate::registry::Dependency;
 
-    /// Has the key of a concrete type; for all other types the compiler goes on to [`PerhapsSized`].
-    #[derive(Debug)]
-    pub struct Sizing<F>(PhantomData<F>);
-
-    impl<T: Send + Sync + 'static> Sizing<Arc<T>> {
+    impl<T: Send + Sync + 'static> Field<Arc<T>> {
         /// The key of `T`.
         pub const KEY: Option<DependencyKey> = Some(DependencyKey::of_sized::<T>());
     }
 
-    impl<T: Send + Sync + 'static> Sizing<Option<Arc<T>>> {
+    impl<T: Send + Sync + 'static> Field<Option<Arc<T>>> {
         /// The key of `T`.
         pub const KEY: Option<DependencyKey> = Some(DependencyKey::of_sized::<T>());
     }
@@ -64,7 +92,7 @@ mod sizing {
         const KEY: Option<DependencyKey> = None;
     }
 
-    impl<F> PerhapsSized for Sizing<F> {}
+    impl<F> PerhapsSized for Field<F> {}
 
     /// The dependency, with the better key if there is one.
     #[must_use]

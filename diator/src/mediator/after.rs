@@ -1,26 +1,24 @@
 //! What goes on after a commit: it cannot be undone, and must not depend on who waits for it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tracing::Instrument;
-use tracing::field::{self, Empty};
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::events::EventEntry;
 use super::execution::{Origin, Run};
-use super::failure::{Failure, answer, widen};
-use super::running::{Entered, Running};
+use super::failure::{Failure, answer};
 use super::unit::{Lineage, Unit};
 use super::{Mediator, OnUndelivered};
 use crate::broker::{OutboundMessage, PublishError};
-use crate::container::CommitOutcome;
-use crate::event::Emitted;
+use crate::event::{Emitted, Pending};
 use crate::join::join_all;
 use crate::middleware::fail;
 use crate::panic::{catch_panic, panic_message};
-use crate::undelivered::{Undelivered, UndeliveredMessage};
-use crate::{BoxError, BoxFuture, Meta, SendError, shown};
+use crate::undelivered::Undelivered;
+use crate::{BoxError, BoxFuture, Meta, SendError};
 
 /// The events of a unit of work that wait for its commit.
 pub(super) struct Delivery {
@@ -30,7 +28,29 @@ pub(super) struct Delivery {
     messages: Vec<OutboundMessage>,
     /// Open until the broker has answered for the messages of the unit of work that caused this one.
     cause: Option<watch::Receiver<()>>,
+    // A mutex only because publishing and handling go on at the same time: nothing waits for it.
+    progress: Mutex<Progress>,
 }
+
+/// How far a delivery has come, for the case that it is cut short.
+struct Progress {
+    publishing: Publishing,
+    /// How many handlers have ended, in the order in which they run.
+    handled: usize,
+    unpublished: Undelivered,
+    failed: Undelivered,
+}
+
+#[derive(Clone, Copy)]
+enum Publishing {
+    NotBegun,
+    Begun,
+    Answered,
+}
+
+const NOT_BEGUN: &str = "it was cut short before the broker was given the message";
+const BEGUN: &str = "it was cut short before the broker had answered";
+const UNHANDLED: &str = "it was cut short before the handler came to its end";
 
 impl Delivery {
     /// `None` if nothing waits.
@@ -44,16 +64,51 @@ impl Delivery {
         if events.is_empty() && messages.is_empty() {
             return None;
         }
-        Some(Self { mediator: mediator.clone(), meta: meta.clone(), events, messages, cause })
+        let (mediator, meta) = (mediator.clone(), meta.clone());
+        Some(Self { mediator, meta, events, messages, cause, progress: Mutex::new(Progress::new()) })
+    }
+
+    /// What is published, if it is committed.
+    pub(super) fn messages(&self) -> &[OutboundMessage] {
+        &self.messages
     }
 
     /// Publishes the messages, and runs the handlers at the same time: neither keeps the other from its work.
-    pub(super) async fn run(self) -> Result<(), Failure> {
-        let undelivered = match (self.messages.is_empty(), self.events.is_empty()) {
+    pub(super) async fn run(&self) -> Result<(), Failure> {
+        match (self.messages.is_empty(), self.events.is_empty()) {
             (_, true) => self.publish().await,
             (true, false) => self.handle_all(self.cause.as_ref()).await,
             (false, false) => self.publish_and_handle().await,
-        };
+        }
+        let undelivered = self.progress().undelivered();
+        self.tell(undelivered)
+    }
+
+    /// What comes of it if it is cut short: what has not come to its end is undelivered.
+    pub(super) fn cut_short(&self) -> Result<(), Failure> {
+        let mut progress = self.progress();
+        for message in &self.messages {
+            let error = match progress.publishing {
+                Publishing::NotBegun => PublishError::transient(NOT_BEGUN),
+                Publishing::Begun => PublishError::ambiguous(BEGUN),
+                Publishing::Answered => break,
+            };
+            progress.unpublished.add_unpublished(message.clone(), error);
+        }
+        let handled = progress.handled;
+        for (event, entry) in self.handlers().skip(handled) {
+            progress.failed.add_failed(event.name(), entry.name, UNHANDLED.into());
+        }
+        let undelivered = progress.undelivered();
+        drop(progress);
+        self.tell(undelivered)
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, undelivered: Undelivered) -> Result<(), Failure> {
         match (&self.mediator.0.on_undelivered, undelivered.is_empty()) {
             (_, true) => Ok(()),
             (Some(hook), false) => hand_over(&**hook, undelivered),
@@ -61,47 +116,50 @@ impl Delivery {
         }
     }
 
-    async fn publish_and_handle(&self) -> Undelivered {
+    async fn publish_and_handle(&self) {
         // Closed when the broker has answered, whatever it said: then what the handlers emit may follow.
         let (answered, answer) = watch::channel(());
         let published: BoxFuture<'_, _> = Box::pin(async {
-            let published = self.publish().await;
+            self.publish().await;
             drop(answered);
-            published
         });
-        let mut undelivered = Undelivered::new();
-        for part in join_all(vec![published, Box::pin(self.handle_all(Some(&answer)))]).await {
-            undelivered.absorb(part);
-        }
-        undelivered
+        join_all(vec![published, Box::pin(self.handle_all(Some(&answer)))]).await;
+    }
+
+    /// The `after_commit` handlers, in the order in which they run, each with its event.
+    fn handlers(&self) -> impl Iterator<Item = (&dyn Pending, &EventEntry)> {
+        self.events.iter().flat_map(|(event, _)| {
+            let pending = event.pending();
+            self.entries(pending).iter().map(move |entry| (pending, entry))
+        })
+    }
+
+    fn entries(&self, event: &dyn Pending) -> &[EventEntry] {
+        let route = self.mediator.0.events.get(&event.event().type_id());
+        route.map_or(&[], |route| &route.after_commit)
     }
 
     /// Runs the `after_commit` handlers, one after the other; `cause` is what their messages come after.
-    async fn handle_all(&self, cause: Option<&watch::Receiver<()>>) -> Undelivered {
-        let mut undelivered = Undelivered::new();
+    async fn handle_all(&self, cause: Option<&watch::Receiver<()>>) {
         for (event, lineage) in &self.events {
-            self.handle(event, lineage.clone().after(cause.cloned()), &mut undelivered).await;
-        }
-        undelivered
-    }
-
-    async fn handle(&self, event: &Emitted, lineage: Lineage, undelivered: &mut Undelivered) {
-        let pending = event.pending();
-        let Some(route) = self.mediator.0.events.get(&pending.event().type_id()) else { return };
-        for entry in &route.after_commit {
-            let handling = self.mediator.handle_apart(entry, pending.event(), self.meta.clone(), lineage.clone());
-            match handling.await {
-                Ok(()) => {}
-                Err(SendError::Undelivered(more)) => undelivered.absorb(*more),
-                Err(SendError::Handler(source)) => undelivered.add_failed(pending.name(), entry.name, source),
-                Err(other) => undelivered.add_failed(pending.name(), entry.name, other.into()),
+            let (event, lineage) = (event.pending(), lineage.clone().after(cause.cloned()));
+            for entry in self.entries(event) {
+                let handling = self.mediator.handle_apart(entry, event.event(), self.meta.clone(), lineage.clone());
+                let handled = handling.await;
+                let mut progress = self.progress();
+                progress.handled += 1;
+                match handled {
+                    Ok(()) => {}
+                    Err(SendError::Undelivered(more)) => progress.failed.absorb(*more),
+                    Err(SendError::Handler(source)) => progress.failed.add_failed(event.name(), entry.name, source),
+                    Err(other) => progress.failed.add_failed(event.name(), entry.name, other.into()),
+                }
             }
         }
     }
 
-    async fn publish(&self) -> Undelivered {
-        let mut undelivered = Undelivered::new();
-        let (Some(broker), false) = (&self.mediator.0.broker, self.messages.is_empty()) else { return undelivered };
+    async fn publish(&self) {
+        let (Some(broker), false) = (&self.mediator.0.broker, self.messages.is_empty()) else { return };
         if let Some(mut cause) = self.cause.clone() {
             // Closed, which is all that is waited for, when the broker has answered for what caused these messages.
             while cause.changed().await.is_ok() {}
@@ -115,6 +173,7 @@ impl Delivery {
             otel.status_code = Empty,
             error.type = Empty,
         );
+        self.progress().publishing = Publishing::Begun;
         let publishing = async {
             match &*self.messages {
                 [message] => vec![broker.publish(message).await.map(drop)],
@@ -125,17 +184,37 @@ impl Delivery {
             let text = panic_message(&*panic);
             self.messages.iter().map(|_| Err(PublishError::ambiguous(text.clone()))).collect()
         });
+        self.answered(answers, &span);
+    }
+
+    /// Takes down what the broker said of each message.
+    fn answered(&self, answers: Vec<Result<(), PublishError>>, span: &Span) {
         let mut answers = answers.into_iter();
+        let mut progress = self.progress();
+        progress.publishing = Publishing::Answered;
         for message in &self.messages {
             let answer = answers.next().unwrap_or_else(|| {
                 Err(PublishError::ambiguous("the broker answered for fewer messages than it was given"))
             });
             span.in_scope(|| log_published(message, &answer));
             if let Err(error) = answer {
-                fail(&span, error.kind().as_str());
-                undelivered.add_unpublished(message.clone(), error);
+                fail(span, error.kind().as_str());
+                progress.unpublished.add_unpublished(message.clone(), error);
             }
         }
+    }
+}
+
+impl Progress {
+    fn new() -> Self {
+        let (unpublished, failed) = (Undelivered::new(), Undelivered::new());
+        Self { publishing: Publishing::NotBegun, handled: 0, unpublished, failed }
+    }
+
+    /// All that was not delivered so far: first what was not published, then what the handlers left.
+    fn undelivered(&mut self) -> Undelivered {
+        let mut undelivered = self.unpublished.take();
+        undelivered.absorb(self.failed.take());
         undelivered
     }
 }
@@ -167,31 +246,12 @@ impl Mediator {
             if unit.is_untouched() {
                 return handled;
             }
-            let ended = Run { origin: &origin, unit: &mut unit }.end(handled.is_ok(), None).get().await;
+            let ended = Run { origin: &origin, unit: &mut unit }.end(handled.is_ok(), None).settled().await;
             answer(handled, ended)
         };
-        catch_panic(handling).await.unwrap_or_else(|panic| Err(SendError::Handler(panic_message(&*panic).into())))
-    }
-
-    /// Runs what must come to its end although its sender may go away, in a task that a shutdown waits for.
-    ///
-    /// Without a tokio runtime it runs in place.
-    pub(super) async fn finish_in_a_task(
-        &self,
-        rest: impl Future<Output = Result<(), Failure>> + Send + 'static,
-    ) -> Result<(), Failure> {
-        let Ok(runtime) = Handle::try_current() else { return rest.await };
-        let running = Entered::new(Tasks(self.clone()));
-        let task = async move { Report { ended: Some(rest.await), _running: running } };
-        match runtime.spawn(task.in_current_span()).await {
-            Ok(report) => report.read(),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                Err(cancelled) => {
-                    Err(SendError::Commit { outcome: CommitOutcome::Unknown, source: Box::new(cancelled) }.into())
-                }
-            },
-        }
+        catch_panic(self.within(handling))
+            .await
+            .unwrap_or_else(|panic| Err(SendError::Handler(panic_message(&*panic).into())))
     }
 }
 
@@ -216,63 +276,4 @@ fn log_published(message: &OutboundMessage, answer: &Result<(), PublishError>) {
             "not published"
         ),
     }
-}
-
-/// Counts tasks instead of messages.
-struct Tasks(Mediator);
-
-impl AsRef<Running> for Tasks {
-    fn as_ref(&self) -> &Running {
-        &self.0.0.tasks
-    }
-}
-
-/// How a task ended; if nobody is left to read of a failure, it is logged.
-///
-/// The task counts as running until then: a shutdown that was clean has told of every loss.
-struct Report {
-    ended: Option<Result<(), Failure>>,
-    _running: Entered<Tasks>,
-}
-
-impl Report {
-    fn read(mut self) -> Result<(), Failure> {
-        self.ended.take().unwrap_or(Ok(()))
-    }
-}
-
-impl Drop for Report {
-    fn drop(&mut self) {
-        let Some(Err(failure)) = self.ended.take() else { return };
-        let failure = widen::<BoxError>(failure);
-        tracing::error!(
-            error = &failure as &dyn std::error::Error,
-            "a message failed at or after its commit, and its sender had gone"
-        );
-        if let SendError::Undelivered(undelivered) = &failure {
-            undelivered.messages().iter().for_each(log_undelivered);
-        }
-    }
-}
-
-/// Writes a message down whole, so that it can be published again from the log; nothing in it can forge a line there.
-fn log_undelivered(UndeliveredMessage { message, state }: &UndeliveredMessage) {
-    tracing::error!(
-        target: "diator",
-        {
-            diator.message = %message.name,
-            diator.message_type = message.message_type.as_str(),
-            messaging.message.id = %message.id,
-            messaging.message.conversation_id = message.correlation_id.map(field::display),
-            messaging.destination.name = message.topic.as_deref(),
-            diator.causation_id = message.causation_id.map(field::display),
-            diator.key = message.key.as_deref().map(shown::json),
-            diator.state = state.as_str(),
-            traceparent = message.traceparent.as_deref(),
-            content_type = %message.content_type,
-            headers = ?message.headers,
-            body = shown::json(&String::from_utf8_lossy(&message.body)),
-        },
-        "a message has to be delivered again"
-    );
 }

@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::arriving::Arriving;
 use super::handle::{AnyValue, RequestFunctions};
 use super::install::Install;
 use super::running::Running;
@@ -363,7 +364,8 @@ impl MediatorBuilder {
 
     /// Takes what a committed message could not deliver; `send` then answers `Ok`.
     ///
-    /// The hook runs in the message's task: keep it short, and hand on what takes time.
+    /// The hook runs in the message's task: keep it short, and hand on what takes time. When a runtime ends, the hook is told what
+    /// its tasks have not delivered: a task that it spawns there never runs.
     pub fn on_undelivered(mut self, hook: impl Fn(Undelivered) + Send + Sync + 'static) -> Self {
         self.on_undelivered = Some(Arc::new(hook));
         self
@@ -415,6 +417,7 @@ impl MediatorBuilder {
             return Err(BuildError::new(problems, crates));
         }
         Ok(Mediator(Arc::new(Inner {
+            arriving: Arriving::of(checked.names.values().copied(), &maps.events),
             routes: maps.routes,
             #[cfg(feature = "in-place")]
             slots: maps.slots.into(),

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::MediatorBuilder;
 use crate::broker::{EventRoute, MessageType, is_header_name};
-use crate::container::{Container, Lifetime, Misregistered};
+use crate::container::{Container, Enlisted, Lifetime, Misregistered};
 use crate::event::EventDescriptor;
 use crate::meta::HeaderCodec;
-use crate::registry::{HandlerDescriptor, HandlerRole, LinkedCrate, Location, Problem, ProblemKind, short_name};
+use crate::registry::{
+    Dependency, HandlerDescriptor, HandlerRole, LinkedCrate, Location, Problem, ProblemKind, short_name,
+};
 use crate::request::RequestDescriptor;
 
 /// What the checks found out on the way.
@@ -136,6 +138,7 @@ fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
     }
     for handler in builder.handlers.iter().filter(|handler| !is_replaced(builder, handler)) {
         for dependency in handler.dependencies() {
+            problems.extend(never_commits(container, handler, dependency));
             let (name, field, service) = (handler.handler(), dependency.field, dependency.key.name());
             let (has, remedy) = match container.lifetime(&dependency.key) {
                 Lifetime::Missing if !dependency.optional => ("none", how_to_register(&short_name(service))),
@@ -150,6 +153,22 @@ fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
             ));
         }
     }
+}
+
+/// A unit of work that its container only drops.
+fn never_commits(container: &dyn Container, handler: &HandlerDescriptor, dependency: &Dependency) -> Option<Problem> {
+    if !dependency.unit_of_work {
+        return None;
+    }
+    let Enlisted::No { registered } = container.enlisted(&dependency.key) else { return None };
+    let (name, field, service) = (handler.handler(), dependency.field, dependency.key.name());
+    let text = format!(
+        "`{service}` is a unit of work, and is registered in a way in which it never commits; the handler `{name}` has it \
+         in its field `{field}`"
+    );
+    let remedy =
+        "register it with `Services::new().unit_of_work(|scope| async move { … })`, or with `unit_of_work_sync`";
+    Some(Problem::new(ProblemKind::NeverCommits, registered.unwrap_or(handler.location()), text, remedy))
 }
 
 fn how_to_register(service: &str) -> String {

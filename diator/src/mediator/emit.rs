@@ -9,7 +9,6 @@ use super::events::EventRoute;
 use super::execution::{Origin, Run};
 use super::failure::Failure;
 use super::handle::AnyValue;
-use super::maybe_ready::MaybeReady;
 use super::running::Running;
 use super::unit::Unit;
 use super::{EmitError, EmittedEvent, Mediator};
@@ -116,10 +115,7 @@ impl Origin<'_> {
                 return Ok(());
             }
             let run = Run { origin: self, unit: &mut unit };
-            let ended = match run.end(handled.is_ok(), None) {
-                MaybeReady::Ready(ended) => ended,
-                MaybeReady::Pending(rest) => rest.await,
-            };
+            let ended = run.end(handled.is_ok(), None).settled().await;
             handled?;
             ended.map_err(|mut failure| {
                 if let SendError::Undelivered(undelivered) = &mut *failure {

@@ -9,69 +9,57 @@ use super::execution::{Origin, Run};
 use super::failure::Failure;
 use super::handle::AnyValue;
 use super::maybe_ready::MaybeReady;
+use super::settling::uncommitted;
 #[cfg(feature = "in-place")]
 use super::unit::Unit;
+use crate::SendError;
 use crate::broker::{Headers, OutboundMessage};
-use crate::container::{Closing, CommitError};
+use crate::container::Closing;
 use crate::event::Emitted;
 use crate::middleware::CommitGate;
-use crate::{Committed, SendError};
+
+/// A commit that has begun, and what follows it. Dropping it does not stop it.
+pub(crate) type Commit = MaybeReady<'static, Result<(), Failure>>;
 
 #[cfg(feature = "in-place")]
 impl<'a> Origin<'a> {
     /// What follows the handler of a message that has no middleware.
     // It takes what it needs: what was lent would have its place in the message's frame all along.
     pub(super) fn end(self, mut unit: Unit, succeeded: bool) -> MaybeReady<'a, Result<(), Failure>> {
-        let closing = (succeeded && unit.only_commits()).then(|| unit.commit());
-        if let Some(Closing::Ready(closed)) = closing {
-            return MaybeReady::Ready(closed.map_err(uncommitted));
+        if succeeded && unit.only_commits() {
+            let closing = unit.commit();
+            return Run { origin: &self, unit: &mut unit }.deliver(closing, Vec::new());
         }
-        MaybeReady::pending(async move {
-            let run = Run { origin: &self, unit: &mut unit };
-            match closing {
-                Some(closing) => run.deliver(closing, Vec::new()).get().await,
-                None if succeeded => run.carry_on(None).await,
-                None => run.give_up().await,
-            }
-        })
+        MaybeReady::pending(async move { Run { origin: &self, unit: &mut unit }.end(succeeded, None).settled().await })
+    }
+}
+
+impl<'a> MaybeReady<'a, Result<Commit, Failure>> {
+    /// Waits for the commit, too.
+    pub(super) async fn settled(self) -> Result<(), Failure> {
+        match self {
+            Self::Ready(ended) => ended?.get().await,
+            Self::Pending(ending) => ending.await?.get().await,
+        }
     }
 }
 
 impl<'a> Run<'a> {
-    /// What follows the handler: the same for every message.
-    pub(super) fn end(self, succeeded: bool, gate: Option<&'a CommitGate>) -> MaybeReady<'a, Result<(), Failure>> {
-        if succeeded { self.finish(gate) } else { self.fail() }
-    }
-
-    /// Carries a message on whose handler succeeded.
+    /// What follows the handler, up to the begin of the commit: the same for every message.
     // A named type for the future: handlers of events may send, which comes here again.
-    pub(super) fn finish(self, gate: Option<&'a CommitGate>) -> MaybeReady<'a, Result<(), Failure>> {
+    pub(super) fn end(self, succeeded: bool, gate: Option<&'a CommitGate>) -> MaybeReady<'a, Result<Commit, Failure>> {
+        if !succeeded {
+            return MaybeReady::pending(self.give_up());
+        }
         if self.unit.only_commits() {
-            begin(gate);
-            return match self.unit.commit() {
-                Closing::Ready(closed) => MaybeReady::Ready(settle(gate, closed.map_err(uncommitted))),
-                closing => {
-                    let delivered = self.deliver(closing, Vec::new());
-                    MaybeReady::pending(async move { settle(gate, delivered.get().await) })
-                }
-            };
+            return MaybeReady::Ready(Ok(self.commit(Vec::new(), gate)));
         }
         MaybeReady::pending(self.carry_on(gate))
     }
 
-    /// Ends a message that failed.
-    pub(super) fn fail(self) -> MaybeReady<'a, Result<(), Failure>> {
-        MaybeReady::pending(self.give_up())
-    }
-
-    async fn carry_on(mut self, gate: Option<&CommitGate>) -> Result<(), Failure> {
+    async fn carry_on(mut self, gate: Option<&CommitGate>) -> Result<Commit, Failure> {
         match self.up_to_the_commit().await {
-            Ok(messages) => {
-                begin(gate);
-                let closing = self.unit.commit();
-                let delivered = self.deliver(closing, messages);
-                settle(gate, delivered.get().await)
-            }
+            Ok(messages) => Ok(self.commit(messages, gate)),
             Err(failure) => {
                 self.unit.fail().await;
                 Err(failure)
@@ -79,10 +67,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// From here on a caller that goes away changes nothing.
+    fn commit(self, messages: Vec<OutboundMessage>, gate: Option<&CommitGate>) -> Commit {
+        if let Some(gate) = gate {
+            gate.begin();
+        }
+        let closing = self.unit.commit();
+        self.deliver(closing, messages)
+    }
+
     /// Drops the events, and rolls the scope back.
-    async fn give_up(self) -> Result<(), Failure> {
+    async fn give_up(self) -> Result<Commit, Failure> {
         self.unit.fail().await;
-        Ok(())
+        Ok(MaybeReady::Ready(Ok(())))
     }
 
     async fn up_to_the_commit(&mut self) -> Result<Vec<OutboundMessage>, Failure> {
@@ -169,6 +166,7 @@ impl<'a> Run<'a> {
                 Some(headers) => headers,
                 None => headers.insert(Headers::of(self.meta(), &inner.headers).map_err(unwritten)?),
             };
+            inner.arriving.tell_emitted(event);
             let message = event.message(&inner.format, self.meta(), headers).transpose();
             messages.extend(message.map_err(unwritten)?);
         }
@@ -180,7 +178,7 @@ impl<'a> Run<'a> {
     /// There is no await between the begin of the commit and its task: from here on a caller that goes away
     /// changes nothing.
     // No `async fn`: what is delivered would have its place in the frame of every message that emits an event.
-    fn deliver(self, closing: Closing, messages: Vec<OutboundMessage>) -> MaybeReady<'a, Result<(), Failure>> {
+    fn deliver(self, closing: Closing, messages: Vec<OutboundMessage>) -> Commit {
         // Where nothing waits for the commit, all is done: a tenth fewer instructions for a message with a domain event.
         if matches!(closing, Closing::Ready(Ok(()))) && self.unit.waiting().next().is_none() {
             return MaybeReady::Ready(Ok(()));
@@ -191,40 +189,10 @@ impl<'a> Run<'a> {
         match closing {
             Closing::Ready(Err(error)) => MaybeReady::Ready(Err(uncommitted(error))),
             Closing::Ready(Ok(())) => match delivery() {
-                Some(delivery) => MaybeReady::pending(mediator.finish_in_a_task(delivery.run())),
+                Some(delivery) => MaybeReady::Pending(mediator.see_through(None, Some(delivery))),
                 None => MaybeReady::Ready(Ok(())),
             },
-            Closing::Pending(closing) => {
-                let delivery = delivery();
-                let rest = async move {
-                    closing.await.map_err(uncommitted)?;
-                    match delivery {
-                        Some(delivery) => delivery.run().await,
-                        None => Ok(()),
-                    }
-                };
-                MaybeReady::pending(mediator.finish_in_a_task(rest))
-            }
+            Closing::Pending(closing) => MaybeReady::Pending(mediator.see_through(Some(closing), delivery())),
         }
     }
-}
-
-fn begin(gate: Option<&CommitGate>) {
-    if let Some(gate) = gate {
-        gate.begin();
-    }
-}
-
-/// After a commit that failed, another attempt may follow, which can be given up.
-fn settle(gate: Option<&CommitGate>, delivered: Result<(), Failure>) -> Result<(), Failure> {
-    if let (Some(gate), Err(failure)) = (gate, &delivered)
-        && failure.committed() != Committed::Yes
-    {
-        gate.reset();
-    }
-    delivered
-}
-
-fn uncommitted(error: CommitError) -> Failure {
-    SendError::Commit { outcome: error.outcome(), source: error.into_source() }.into()
 }

@@ -16,6 +16,7 @@ use std::fmt::Display;
 use super::events::EventEntry;
 use super::execution::Run;
 use super::failure::Failure;
+use super::finish::Commit;
 use super::handle::AnyValue;
 use super::maybe_ready::MaybeReady;
 use super::route::RequestRoute;
@@ -23,7 +24,7 @@ use super::unit::Checkpoint;
 use crate::container::CommitOutcome;
 use crate::middleware::{AnyReply, CommitGate, Pipeline, Reply, ReplyView};
 use crate::shown::Chain;
-use crate::{BoxError, Committed, Meta, SendError};
+use crate::{BoxError, BoxFuture, Committed, Meta, SendError};
 
 /// One message, from its first middleware to what follows its handler.
 pub(crate) struct Invocation<'a> {
@@ -39,6 +40,8 @@ pub(crate) struct Invocation<'a> {
     succeeded: bool,
     /// Why nobody knows whether an earlier attempt is committed, if that is so.
     unknown: Option<String>,
+    /// The commit of an attempt, while it is waited for.
+    commit: Option<BoxFuture<'static, Result<(), Failure>>>,
 }
 
 /// What is handled, its type forgotten.
@@ -80,8 +83,8 @@ impl<'a> Invocation<'a> {
         run: Run<'a>,
         origin: CallOrigin<'a>,
     ) -> Self {
-        let (answered, attempt, succeeded, unknown) = (false, Attempt::Idle, false, None);
-        Self { pipeline, message, reply, answered, run, origin, attempt, succeeded, unknown }
+        let (answered, attempt, succeeded) = (false, Attempt::Idle, false);
+        Self { pipeline, message, reply, answered, run, origin, attempt, succeeded, unknown: None, commit: None }
     }
 
     #[inline]
@@ -241,15 +244,20 @@ impl<'a> Invocation<'a> {
         if let Err(failure) = begun {
             return self.fail(failure);
         }
-        let running = RunningAttempt(self);
+        let mut running = RunningAttempt(self);
         let Self { message, reply, run, .. } = &mut *running.0;
         let succeeded = match message {
             Message::Request { request, route } => route.attempt(&mut **request, *reply, run.reborrow()).await,
             Message::Event { event, entry } => reply.put_event_result(entry.attempt(*event, run.reborrow()).await),
         };
-        let ended = match running.0.end_attempt(succeeded) {
-            MaybeReady::Ready(ended) => ended,
+        let committing = match running.0.end_attempt(succeeded) {
+            MaybeReady::Ready(committing) => committing,
             MaybeReady::Pending(rest) => rest.await,
+        };
+        let ended = match committing {
+            Ok(MaybeReady::Ready(ended)) => ended,
+            Ok(MaybeReady::Pending(commit)) => running.commit(commit).await,
+            Err(failure) => Err(failure),
         };
         running.over(succeeded, ended);
     }
@@ -293,16 +301,16 @@ impl<'a> Invocation<'a> {
         Ok(())
     }
 
-    /// What follows the handler.
-    fn end_attempt(&mut self, succeeded: bool) -> MaybeReady<'_, Result<(), Failure>> {
+    /// What follows the handler, up to the begin of the commit.
+    fn end_attempt(&mut self, succeeded: bool) -> MaybeReady<'_, Result<Commit, Failure>> {
         match &self.origin {
-            CallOrigin::Root(_) if self.run.unit.is_untouched() => MaybeReady::Ready(Ok(())),
+            CallOrigin::Root(_) if self.run.unit.is_untouched() => MaybeReady::Ready(Ok(MaybeReady::Ready(Ok(())))),
             CallOrigin::Root(gate) => self.run.reborrow().end(succeeded, Some(gate)),
             CallOrigin::Nested(_) if !succeeded => MaybeReady::pending(async move {
                 self.undo().await;
-                Ok(())
+                Ok(MaybeReady::Ready(Ok(())))
             }),
-            CallOrigin::Nested(_) | CallOrigin::Event => MaybeReady::Ready(Ok(())),
+            CallOrigin::Nested(_) | CallOrigin::Event => MaybeReady::Ready(Ok(MaybeReady::Ready(Ok(())))),
         }
     }
 
@@ -312,6 +320,7 @@ impl<'a> Invocation<'a> {
             CallOrigin::Root(gate) => {
                 if self.attempt == Attempt::Running && gate.has_begun() {
                     self.unknown = Some(GIVEN_UP.to_owned());
+                    self.commit = None;
                 }
                 self.run.unit.fail().await;
                 self.run.unit.reset();
@@ -410,6 +419,14 @@ const GIVEN_UP: &str = "the message was given up while its commit was under way"
 struct RunningAttempt<'i, 'a>(&'i mut Invocation<'a>);
 
 impl RunningAttempt<'_, '_> {
+    /// Waits for the commit. The invocation keeps it, so that nobody waits for it who has forgotten this attempt.
+    async fn commit(&mut self, commit: BoxFuture<'static, Result<(), Failure>>) -> Result<(), Failure> {
+        let commit = self.0.commit.insert(commit);
+        let ended = commit.await;
+        self.0.commit = None;
+        ended
+    }
+
     fn over(self, succeeded: bool, ended: Result<(), Failure>) {
         let Invocation { attempt, reply, answered, succeeded: ever, run, origin, unknown, .. } = &mut *self.0;
         let committed = match &ended {
@@ -426,7 +443,10 @@ impl RunningAttempt<'_, '_> {
         *attempt = if committed == Committed::Yes { Attempt::Succeeded } else { Attempt::Idle };
         *answered = true;
         match origin {
-            CallOrigin::Root(_) if committed != Committed::Yes => run.unit.reset(),
+            CallOrigin::Root(gate) if committed != Committed::Yes => {
+                run.unit.reset();
+                gate.reset();
+            }
             CallOrigin::Nested(Some(checkpoint)) => run.unit.return_to(checkpoint),
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! Delivers messages to their handlers.
 
 mod after;
+mod arriving;
 mod builder;
 mod cascade;
 mod check;
@@ -21,7 +22,9 @@ mod route;
 mod running;
 #[cfg(feature = "tower")]
 mod service;
+mod settling;
 mod unit;
+mod within;
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -54,6 +57,7 @@ pub(crate) use self::route::{Sender, send};
 #[cfg(feature = "tower")]
 pub use self::service::{RequestService, RequestServiceWithMeta};
 
+use self::arriving::Arriving;
 use self::events::EventRoute;
 use self::execution::Origin;
 use self::route::RequestRoute;
@@ -108,6 +112,7 @@ pub(crate) struct Inner {
     slots: Box<[Option<Arc<RequestRoute>>]>,
     events: TypeMap<EventRoute>,
     names: HashMap<(MessageType, &'static str), TypeId>,
+    arriving: Arriving,
     pub(crate) container: Arc<dyn Container>,
     broker: Option<Arc<dyn MessageBroker>>,
     outbox: Option<Arc<dyn Outbox>>,
@@ -154,7 +159,7 @@ impl Mediator {
     /// # Guarantees
     ///
     /// Dropping the future before the commit begins undoes the message; once it has begun, commit and publishing go
-    /// on in a task of their own.
+    /// on in a task of their own. [Without a tokio runtime](crate#what-follows-a-commit-and-where-it-runs) they do not.
     ///
     /// # Errors
     ///
@@ -211,11 +216,30 @@ impl Mediator {
     ///
     /// It needs a tokio runtime with a timer. Calling it again waits again.
     ///
+    /// A handler must not await it with a deadline: the shutdown would wait for that handler, and so for itself. A handler that
+    /// ends the program calls it with [`Duration::ZERO`], which closes the mediator and waits for nothing, and tells `main`, which
+    /// waits.
+    ///
+    /// # Guarantees
+    ///
+    /// It does not wait for itself in `after_commit` handlers, in handlers of events that arrive, and in all that these send: there
+    /// it logs an error and answers at once, with [`ShutdownReport::from_within`]. In a handler of a request or a domain event
+    /// that somebody sent from outside, in its middleware, and in a task that a handler spawned and awaits, it waits until the
+    /// deadline, and then logs a warning: to notice it there would make every `send` slower.
+    ///
     /// # Units
     ///
     /// `deadline` is how long it waits at most; zero asks only what is left.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         self.0.messages.close();
+        if !deadline.is_zero() && self.is_polled_here() {
+            tracing::error!(
+                target: "diator",
+                "a handler awaits the shutdown of its own mediator, which would wait for that handler: the shutdown waits for \
+                 nothing; call it with `Duration::ZERO` there, and let `main` wait"
+            );
+            return self.left(true);
+        }
         let all = async {
             // Messages first: a message that is running can still begin a task.
             self.0.messages.idle().await;
@@ -224,10 +248,30 @@ impl Mediator {
         };
         match tokio::time::timeout(deadline, all).await {
             // Not counted anew: a message that is being refused may be among the counted for a moment.
-            Ok(()) => ShutdownReport { messages: 0, tasks: 0 },
-            Err(_) => ShutdownReport { messages: self.0.messages.count(), tasks: self.0.tasks.count() },
+            Ok(()) => ShutdownReport { messages: 0, tasks: 0, from_within: false },
+            Err(_) => {
+                let left = self.left(false);
+                if !deadline.is_zero() {
+                    warn_of_what_is_left(left);
+                }
+                left
+            }
         }
     }
+
+    fn left(&self, from_within: bool) -> ShutdownReport {
+        ShutdownReport { messages: self.0.messages.count(), tasks: self.0.tasks.count(), from_within }
+    }
+}
+
+fn warn_of_what_is_left(ShutdownReport { messages, tasks, .. }: ShutdownReport) {
+    tracing::warn!(
+        target: "diator",
+        messages,
+        tasks,
+        "the deadline of a shutdown came before all was done; a handler that awaits the shutdown of its own mediator would be one \
+         of those messages"
+    );
 }
 
 /// Sends a request whose handler the compiler knows.
@@ -311,13 +355,15 @@ pub struct ShutdownReport {
     pub messages: usize,
     /// Units of work that are still committing or publishing.
     pub tasks: usize,
+    /// Whether a handler of the same mediator awaited the shutdown, which therefore waited for nothing.
+    pub from_within: bool,
 }
 
 impl ShutdownReport {
     /// Whether everything came to its end.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.messages == 0 && self.tasks == 0
+        self.messages == 0 && self.tasks == 0 && !self.from_within
     }
 }
 

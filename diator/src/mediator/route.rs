@@ -141,10 +141,7 @@ async fn deliver(sender: Sender<'_>, message: &'static TypeName, request: &mut (
                 // There is nothing to drop, which the compiler cannot see.
                 return std::mem::forget(unit);
             }
-            let ended = match (Run { origin: &origin, unit: &mut unit }).end(succeeded, None) {
-                MaybeReady::Ready(ended) => ended,
-                MaybeReady::Pending(rest) => rest.await,
-            };
+            let ended = Run { origin: &origin, unit: &mut unit }.end(succeeded, None).settled().await;
             reply.ended(ended);
         }
         Sender::Handler(run) => {

@@ -269,6 +269,10 @@ impl Unit {
     pub(super) async fn keep(&mut self, checkpoint: &mut Checkpoint) -> Result<(), BoxError> {
         let Place::Savepoint(savepoint) = &mut checkpoint.place else { return Ok(()) };
         let Some(savepoint) = savepoint.take() else { return Ok(()) };
+        if self.rollback_only || self.open > checkpoint.open + 1 {
+            // All of it will roll back, and a savepoint that was set later may still be there.
+            return Ok(());
+        }
         let released = savepoint.release().await;
         self.rollback_only |= released.is_err();
         released

@@ -265,13 +265,21 @@ pub struct Dependency {
     pub key: DependencyKey,
     /// Whether the handler also works without it: an `Option<Arc<T>>`.
     pub optional: bool,
+    /// Whether the field's type is a [`UnitOfWork`](crate::container::UnitOfWork).
+    pub unit_of_work: bool,
 }
 
 impl Dependency {
     /// What a field asks for.
     #[must_use]
     pub const fn new(field: &'static str, key: DependencyKey, optional: bool) -> Self {
-        Self { field, key, optional }
+        Self { field, key, optional, unit_of_work: false }
+    }
+
+    /// The same, with what is known of the field's type.
+    #[must_use]
+    pub const fn with_unit_of_work(self, unit_of_work: bool) -> Self {
+        Self { unit_of_work, ..self }
     }
 
     /// What a field marked `#[inject(clone)]` asks for.

@@ -41,6 +41,8 @@ pub enum ProblemKind {
     MissingDependency,
     /// The container's own registrations are wrong, or a singleton cannot be built.
     Container,
+    /// A unit of work is registered in a way in which it never commits.
+    NeverCommits,
     /// There are broker events, but no broker.
     NoBroker,
     /// The broker has no place for an event: no route takes it.

@@ -49,8 +49,7 @@
 //!             .transient(|scope| Ok(Stamp::of(&*scope.get::<Probe>()?)))
 //!             .scoped(|scope| Failing::of(&*scope.get::<Probe>()?))
 //!             .scoped(|scope| Ok(Panicking::of(&*scope.get::<Probe>()?)))
-//!             .scoped(|scope| Ok(Work::of(&*scope.get::<Probe>()?)))
-//!             .unit_of_work::<Work>()
+//!             .unit_of_work_sync(|scope| Ok(Work::of(&*scope.get::<Probe>()?)))
 //!     }
 //!
 //!     fn cyclic() -> Services {

@@ -12,8 +12,7 @@ async fn the_shop_runs_on_services() {
     let services = Services::new()
         .value(Prices(vec![("tea", 7)]))
         .value(books.clone())
-        .scoped(|scope| Ok(Ledger::open(&*scope.get::<Books>()?, scope.get()?)))
-        .unit_of_work::<Ledger>()
+        .unit_of_work_sync(|scope| Ok(Ledger::open(&*scope.get::<Books>()?, scope.get()?)))
         .scoped(|scope| Ok(Warehouse { ledger: scope.get()? }))
         .alias::<dyn Stock, Warehouse>(|warehouse| warehouse);
     shop::run(books, services).await;

@@ -21,6 +21,11 @@ pub(super) trait Close: Send + Sync {
     fn is_unit(&self) -> bool {
         false
     }
+
+    /// What registers a service that can be closed so.
+    fn how_to_register(&self) -> &'static str {
+        "`scoped` or `scoped_async`"
+    }
 }
 
 const MIXED_UP: &str = "a service of another type was kept in its place";
@@ -84,6 +89,10 @@ impl<T: UnitOfWork> Close for CloseUnit<T> {
 
     fn is_unit(&self) -> bool {
         true
+    }
+
+    fn how_to_register(&self) -> &'static str {
+        "`unit_of_work` only"
     }
 }
 

@@ -15,8 +15,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::{
-    CommitError, Container, DependencyKey, Lifetime, Misregistered, Opening, Outcome, Place, Resolving, TypeMap,
-    UnitOfWork,
+    CommitError, Container, DependencyKey, Enlisted, Lifetime, Misregistered, NotAUnitOfWork, Opening, Outcome, Place,
+    Resolving, TypeMap, UnitOfWork,
 };
 use crate::registry::Location;
 use crate::{BoxError, Meta};
@@ -39,7 +39,8 @@ use self::state::State;
 ///
 /// A singleton is built once, when the mediator is built; clones share it, until one of them is changed, which builds
 /// its singletons anew. A scoped service is built at most once for each message, also when it is asked for
-/// concurrently, and none after its message has ended. A factory that fails or panics leaves nothing behind: the next
+/// concurrently, and none after its message has ended. A unit of work that is registered as something else, and so would never
+/// commit, does not compile; `build()` reports those that the compiler cannot see. A factory that fails or panics leaves nothing behind: the next
 /// who asks runs it again. Cycles are errors that show the chain, also if several tasks close them together.
 ///
 /// # Example
@@ -100,11 +101,17 @@ impl Services {
     /// found by none but a field of type `Arc<Arc<dyn Clock>>`.
     #[must_use]
     #[track_caller]
-    pub fn value<T: Send + Sync + 'static>(self, value: T) -> Self {
+    pub fn value<T, NoUnitOfWork>(self, value: T) -> Self
+    where
+        T: Send + Sync + 'static,
+        T: NotAUnitOfWork<NoUnitOfWork>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
+    {
         self.singleton(Arc::new(value))
     }
 
     /// Registers a shared service that is there already; `T` may be a `dyn Trait`.
+    ///
+    /// A [`UnitOfWork`] that all messages share would never commit: `build()` reports a handler's field of such a type.
     #[must_use]
     #[track_caller]
     pub fn singleton<T: ?Sized + Send + Sync + 'static>(self, service: Arc<T>) -> Self {
@@ -114,9 +121,10 @@ impl Services {
     /// Registers a factory of a service that lives as long as the program; it runs when the mediator is built.
     #[must_use]
     #[track_caller]
-    pub fn singleton_with<T, F>(self, factory: F) -> Self
+    pub fn singleton_with<T, F, NoUnitOfWork>(self, factory: F) -> Self
     where
         T: Send + Sync + 'static,
+        T: NotAUnitOfWork<NoUnitOfWork>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
         F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
     {
         self.provide::<T>(Singleton::new(factory))
@@ -125,15 +133,16 @@ impl Services {
     /// Registers a factory of a service of which each message has its own.
     #[must_use]
     #[track_caller]
-    pub fn scoped<T, F>(self, factory: F) -> Self
+    pub fn scoped<T, F, NoUnitOfWork>(self, factory: F) -> Self
     where
         T: Send + Sync + 'static,
+        T: NotAUnitOfWork<NoUnitOfWork>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
         F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
     {
         self.provide::<T>(Scoped::new(factory))
     }
 
-    /// Registers a factory, one that takes time, of a service of which each message has its own: a transaction.
+    /// Registers a factory, one that takes time, of a service of which each message has its own: a connection.
     ///
     /// What needs such a service is itself built by a factory of this sort: it asks with
     /// [`resolve`](OwnedServiceScope::resolve).
@@ -143,18 +152,19 @@ impl Services {
     /// ```
     /// # use std::sync::Arc;
     /// # use diator::Services;
-    /// # struct Transaction;
-    /// # struct Orders(Arc<Transaction>);
+    /// # struct Connection;
+    /// # struct Orders(Arc<Connection>);
     /// let services = Services::new()
-    ///     .scoped_async(|_| async { Ok(Transaction) })
+    ///     .scoped_async(|_| async { Ok(Connection) })
     ///     .scoped_async(|scope| async move { Ok(Orders(scope.resolve().await?)) });
     /// # let _ = (services, |orders: Orders| orders.0);
     /// ```
     #[must_use]
     #[track_caller]
-    pub fn scoped_async<T, F, R>(self, factory: F) -> Self
+    pub fn scoped_async<T, F, R, NoUnitOfWork>(self, factory: F) -> Self
     where
         T: Send + Sync + 'static,
+        T: NotAUnitOfWork<NoUnitOfWork>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
         F: Fn(OwnedServiceScope) -> R + Send + Sync + 'static,
         R: Future<Output = Result<T, BoxError>> + Send + 'static,
     {
@@ -164,9 +174,10 @@ impl Services {
     /// Registers a factory that makes a new service each time it is asked for.
     #[must_use]
     #[track_caller]
-    pub fn transient<T, F>(self, factory: F) -> Self
+    pub fn transient<T, F, NoUnitOfWork>(self, factory: F) -> Self
     where
         T: Send + Sync + 'static,
+        T: NotAUnitOfWork<NoUnitOfWork>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
         F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
     {
         self.provide::<T>(Transient::new(factory))
@@ -185,33 +196,83 @@ impl Services {
         self.provide::<To>(Alias::new(cast))
     }
 
-    /// Says what becomes of a scoped service when its message ends: how a transaction commits or rolls back.
+    /// Registers what becomes of a scoped service when its message ends: a lock that has to be given back.
+    ///
+    /// A transaction is a [`unit_of_work`](Self::unit_of_work) instead.
     ///
     /// It is called for each `T` that the message used, the last built first. If one cannot commit, those after it get
     /// [`Outcome::Failure`]. A message that is dropped or panics calls nothing: then `T` is dropped, and must roll back.
-    /// To say it of a `T` that is not registered as scoped is a problem that `build()` reports.
+    /// `build()` reports a `T` that is not registered as scoped.
     #[must_use]
     #[track_caller]
-    pub fn on_close<T, F, R>(self, close: F) -> Self
+    pub fn on_close<T, F, R, NoUnitOfWork>(self, close: F) -> Self
     where
         T: Send + Sync + 'static,
+        T: NotAUnitOfWork<NoUnitOfWork>, // cannot be inferred if `T` is a unit of work, which closes itself
         F: Fn(Arc<T>, Outcome) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), CommitError>> + Send + 'static,
     {
         self.closed_by::<T>(Arc::new(OnClose::new(close)))
     }
 
-    /// Says that a scoped service commits or rolls back with its message; it is an [`on_close`](Self::on_close) that also
-    /// knows savepoints.
+    /// Registers a factory of a scoped service that commits or rolls back with its message: a transaction.
     ///
-    /// Without it the service is only dropped, and so rolls back: nothing is ever committed.
+    /// The factory takes time, like that of [`scoped_async`](Self::scoped_async): what needs the service asks for it with
+    /// [`resolve`](OwnedServiceScope::resolve).
+    ///
+    /// # Guarantees
+    ///
+    /// The unit of work ends with the message: it commits if the handler and all domain-event handlers succeed, and rolls back
+    /// if one fails. The last built ends first.
     ///
     /// If all that closes in this container does so by savepoints, a nested request that fails is undone alone: what it
     /// had built is rolled back, the rest is rolled back to where it began.
+    ///
+    /// A type that is registered again, for example by a test with another `unit_of_work`, still ends with its message.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use diator::{BoxError, Services};
+    /// # use diator::container::{CommitError, UnitOfWork};
+    /// struct Transaction;
+    ///
+    /// #[diator::async_trait]
+    /// impl UnitOfWork for Transaction {
+    ///     async fn commit(&self) -> Result<(), CommitError> { Ok(()) }
+    ///     async fn roll_back(&self) -> Result<(), BoxError> { Ok(()) }
+    /// }
+    ///
+    /// # struct Orders(Arc<Transaction>);
+    /// let services = Services::new()
+    ///     .unit_of_work(|_| async { Ok(Transaction) })
+    ///     .scoped_async(|scope| async move { Ok(Orders(scope.resolve().await?)) });
+    /// # let _ = (services, |orders: Orders| orders.0);
+    /// ```
     #[must_use]
     #[track_caller]
-    pub fn unit_of_work<T: UnitOfWork>(self) -> Self {
-        self.closed_by::<T>(Arc::new(CloseUnit::<T>::new()))
+    pub fn unit_of_work<T, F, R>(self, factory: F) -> Self
+    where
+        T: UnitOfWork,
+        F: Fn(OwnedServiceScope) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<T, BoxError>> + Send + 'static,
+    {
+        self.provide::<T>(ScopedAsync::new(factory)).closed_by::<T>(Arc::new(CloseUnit::<T>::new()))
+    }
+
+    /// Registers a unit of work whose factory answers at once, so that other factories get it without waiting.
+    ///
+    /// In all else it is like [`unit_of_work`](Self::unit_of_work); it is for a transaction that begins with its first
+    /// statement, and for what collects writes until the commit.
+    #[must_use]
+    #[track_caller]
+    pub fn unit_of_work_sync<T, F>(self, factory: F) -> Self
+    where
+        T: UnitOfWork,
+        F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
+    {
+        self.provide::<T>(Scoped::new(factory)).closed_by::<T>(Arc::new(CloseUnit::<T>::new()))
     }
 
     /// Adds all of a module's services; they replace those that are registered already.
@@ -281,16 +342,33 @@ impl Registry {
     }
 
     pub(super) fn lifetime(&self, key: &DependencyKey) -> Lifetime {
-        let mut key = *key;
+        match self.target(*key) {
+            Some(target) => self.provider(&target).map_or(Lifetime::Missing, Provider::lifetime),
+            None => Lifetime::Unknown,
+        }
+    }
+
+    /// What the aliases lead to; `None` if they lead in a circle.
+    fn target(&self, mut key: DependencyKey) -> Option<DependencyKey> {
         // An alias may stand for an alias; more steps than providers lead in a circle.
         for _ in 0..=self.providers.len() {
-            let Some(provider) = self.provider(&key) else { return Lifetime::Missing };
-            match provider.target() {
+            match self.provider(&key).and_then(Provider::target) {
                 Some(target) => key = target,
-                None => return provider.lifetime(),
+                None => return Some(key),
             }
         }
-        Lifetime::Unknown
+        None
+    }
+
+    /// Whether the service, or what it is an alias of, is closed with its message.
+    fn enlisted(&self, key: &DependencyKey) -> Enlisted {
+        let Some(service) = self.target(*key).and_then(|target| self.providers.get_key_value(&target.id())) else {
+            return Enlisted::CannotTell;
+        };
+        match self.closes.contains_key(service.0) {
+            true => Enlisted::Yes,
+            false => Enlisted::No { registered: Some(service.1.location) },
+        }
     }
 
     /// What will never be closed, because no scope keeps it.
@@ -300,8 +378,8 @@ impl Registry {
             self.closes.values().filter(|closes| !self.provider(&closes.service).is_some_and(kept)).collect();
         closes.sort_by_key(|closes| closes.service.name());
         closes.into_iter().map(|closes| {
-            let name = closes.service.name();
-            let source = format!("`{name}` never closes: register `{name}` with `scoped` or `scoped_async`");
+            let (name, register) = (closes.service.name(), closes.close.how_to_register());
+            let source = format!("`{name}` never closes: register `{name}` with {register}");
             Misregistered { location: closes.location, source: source.into() }
         })
     }
@@ -310,6 +388,10 @@ impl Registry {
 impl Container for Services {
     fn lifetime(&self, key: &DependencyKey) -> Lifetime {
         self.registry.lifetime(key)
+    }
+
+    fn enlisted(&self, key: &DependencyKey) -> Enlisted {
+        self.registry.enlisted(key)
     }
 
     fn validate(&self) -> Result<(), Vec<BoxError>> {

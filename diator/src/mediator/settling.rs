@@ -1,0 +1,208 @@
+//! Sees a commit through, and what follows it. What is cut short on the way is told: to the sender, or else to the log.
+
+use std::error::Error;
+use std::fmt;
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::runtime::Handle;
+use tracing::Instrument;
+use tracing::field;
+
+use super::Mediator;
+use super::after::Delivery;
+use super::failure::{Failure, widen};
+use super::running::{Entered, Running};
+use crate::broker::OutboundMessage;
+use crate::container::CommitError;
+use crate::undelivered::{DeliveryState, UndeliveredMessage};
+use crate::{BoxError, BoxFuture, SendError, shown};
+
+impl Mediator {
+    /// Sees a commit through that has begun, or one that has succeeded if there is none to wait for, and delivers.
+    ///
+    /// It does so in a task that a shutdown waits for, because the sender may go away; the task has begun when this returns.
+    /// Without a tokio runtime it does so in place, and a sender that goes away cuts it short.
+    pub(super) fn see_through(
+        &self,
+        closing: Option<BoxFuture<'static, Result<(), CommitError>>>,
+        delivery: Option<Delivery>,
+    ) -> BoxFuture<'static, Result<(), Failure>> {
+        let answer = Arc::<Answer>::default();
+        let commit = if closing.is_some() { Commit::Running } else { Commit::Succeeded };
+        let settling = Settling { commit, delivery, answer: answer.clone() }.run(closing);
+        let Ok(runtime) = Handle::try_current() else { return Box::pin(settling) };
+        let running = Entered::new(Tasks(self.clone()));
+        let task = async move { Report { ended: Some(settling.await), _running: running } };
+        let task = runtime.spawn(task.in_current_span());
+        Box::pin(async move {
+            match task.await {
+                Ok(report) => report.read(),
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => {
+                        // The sender learns of the panic instead.
+                        let _unknown = answer.read();
+                        resume_unwind(panic)
+                    }
+                    // The runtime has ended, and the task with it: it was dropped before this is known.
+                    Err(_) => answer.read(),
+                },
+            }
+        })
+    }
+}
+
+/// A commit, and what follows it; if it is dropped before its end, it answers what is lost.
+struct Settling {
+    commit: Commit,
+    delivery: Option<Delivery>,
+    answer: Arc<Answer>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Commit {
+    /// It has begun, and nobody knows yet what comes of it.
+    Running,
+    /// What follows it is not yet done.
+    Succeeded,
+    /// All is done, or it failed.
+    Over,
+}
+
+impl Settling {
+    async fn run(mut self, closing: Option<BoxFuture<'static, Result<(), CommitError>>>) -> Result<(), Failure> {
+        if let Some(closing) = closing {
+            let closed = closing.await;
+            self.commit = if closed.is_ok() { Commit::Succeeded } else { Commit::Over };
+            closed.map_err(uncommitted)?;
+        }
+        let delivered = match &self.delivery {
+            Some(delivery) => delivery.run().await,
+            None => Ok(()),
+        };
+        self.commit = Commit::Over;
+        delivered
+    }
+}
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        let cut_short = match (self.commit, &self.delivery) {
+            (Commit::Over, _) | (Commit::Succeeded, None) => return,
+            (Commit::Succeeded, Some(delivery)) => delivery.cut_short(),
+            (Commit::Running, delivery) => {
+                delivery.iter().flat_map(Delivery::messages).for_each(log_perhaps_undelivered);
+                Err(uncommitted(CommitError::unknown(CutShort)))
+            }
+        };
+        self.answer.give(cut_short);
+    }
+}
+
+pub(super) fn uncommitted(error: CommitError) -> Failure {
+    SendError::Commit { outcome: error.outcome(), source: error.into_source() }.into()
+}
+
+/// The commit was dropped before its end.
+#[derive(Debug)]
+struct CutShort;
+
+impl fmt::Display for CutShort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the commit was cut short: its runtime ended, it panicked, or there was no runtime and its sender went away")
+    }
+}
+
+impl Error for CutShort {}
+
+/// What came of something that was cut short; if nobody is left to read of a failure, it is logged.
+#[derive(Default)]
+struct Answer(Mutex<Option<Result<(), Failure>>>);
+
+impl Answer {
+    fn give(&self, cut_short: Result<(), Failure>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut_short);
+    }
+
+    fn read(&self) -> Result<(), Failure> {
+        let answer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        answer.unwrap_or_else(|| Err(uncommitted(CommitError::unknown(CutShort))))
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(Err(failure)) = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            log_unread(failure);
+        }
+    }
+}
+
+/// Counts tasks instead of messages.
+struct Tasks(Mediator);
+
+impl AsRef<Running> for Tasks {
+    fn as_ref(&self) -> &Running {
+        &self.0.0.tasks
+    }
+}
+
+/// How a task ended; if nobody is left to read of a failure, it is logged.
+///
+/// The task counts as running until then: a shutdown that was clean has told of every loss.
+struct Report {
+    ended: Option<Result<(), Failure>>,
+    _running: Entered<Tasks>,
+}
+
+impl Report {
+    fn read(mut self) -> Result<(), Failure> {
+        self.ended.take().unwrap_or(Ok(()))
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if let Some(Err(failure)) = self.ended.take() {
+            log_unread(failure);
+        }
+    }
+}
+
+fn log_unread(failure: Failure) {
+    let failure = widen::<BoxError>(failure);
+    tracing::error!(error = &failure as &dyn Error, "a message failed at or after its commit, and its sender had gone");
+    if let SendError::Undelivered(undelivered) = &failure {
+        undelivered.messages().iter().for_each(log_undelivered);
+    }
+}
+
+fn log_undelivered(UndeliveredMessage { message, state }: &UndeliveredMessage) {
+    log_message(message, *state, "a message has to be delivered again");
+}
+
+fn log_perhaps_undelivered(message: &OutboundMessage) {
+    log_message(message, DeliveryState::NotTaken, "a message has to be delivered if its unit of work is committed");
+}
+
+/// Writes a message down whole, so that it can be published again from the log; nothing in it can forge a line there.
+fn log_message(message: &OutboundMessage, state: DeliveryState, what: &'static str) {
+    tracing::error!(
+        target: "diator",
+        {
+            diator.message = %message.name,
+            diator.message_type = message.message_type.as_str(),
+            messaging.message.id = %message.id,
+            messaging.message.conversation_id = message.correlation_id.map(field::display),
+            messaging.destination.name = message.topic.as_deref(),
+            diator.causation_id = message.causation_id.map(field::display),
+            diator.key = message.key.as_deref().map(shown::json),
+            diator.state = state.as_str(),
+            traceparent = message.traceparent.as_deref(),
+            content_type = %message.content_type,
+            headers = ?message.headers,
+            body = shown::json(&String::from_utf8_lossy(&message.body)),
+        },
+        "{what}"
+    );
+}

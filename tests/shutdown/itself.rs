@@ -1,0 +1,211 @@
+//! A shutdown that a handler awaits would wait for that handler, and so for itself.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use diator::broker::{InboundMessage, MessageType};
+use diator::prelude::*;
+use diator::{Received, SendError, ShutdownReport};
+use diator_tests::Log;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use tracing::Level;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Which mediator a handler shuts down, and what it is answered.
+struct Switch {
+    mediator: OnceLock<Mediator>,
+    deadline: Duration,
+    report: OnceLock<ShutdownReport>,
+}
+
+impl Default for Switch {
+    fn default() -> Self {
+        Self { mediator: OnceLock::new(), deadline: DEADLINE, report: OnceLock::new() }
+    }
+}
+
+impl Switch {
+    async fn off(&self) -> Result<(), BoxError> {
+        let mediator = self.mediator.get().expect("the test has given one");
+        let report = mediator.shutdown(self.deadline).await;
+        Ok(self.report.set(report).map_err(|_| "it was shut down already")?)
+    }
+}
+
+// --- Those who switch off. ------------------------------------------------------------------------
+
+#[derive(Debug, Command)]
+struct SwitchOff;
+
+#[derive(Debug, Command)]
+struct Stop;
+
+#[derive(Debug, DomainEvent)]
+struct Stopped;
+
+/// Is stopped after the commit, by a command of its own.
+#[derive(Debug, DomainEvent)]
+struct StoppedByCommand;
+
+#[derive(Debug, Serialize, Deserialize, NotificationEvent)]
+struct StopElsewhere;
+
+#[request_handler(SwitchOff)]
+#[event_handler(Stopped, after_commit)]
+#[event_handler(StopElsewhere)]
+struct Off {
+    switch: Arc<Switch>,
+}
+
+impl RequestHandler<SwitchOff> for Off {
+    async fn handle(&self, _: SwitchOff, _: &mut RequestContext<'_, SwitchOff>) -> Result<(), BoxError> {
+        self.switch.off().await
+    }
+}
+
+impl EventHandler<Stopped> for Off {
+    async fn handle(&self, _: &Stopped, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        self.switch.off().await
+    }
+}
+
+impl EventHandler<StopElsewhere> for Off {
+    async fn handle(&self, _: &StopElsewhere, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        self.switch.off().await
+    }
+}
+
+#[request_handler(Stop)]
+#[event_handler(StoppedByCommand, after_commit)]
+struct Stopping;
+
+impl RequestHandler<Stop> for Stopping {
+    async fn handle(&self, _: Stop, _: &mut RequestContext<'_, Stop>) -> Result<(), BoxError> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(())
+    }
+}
+
+impl EventHandler<StoppedByCommand> for Stopping {
+    async fn handle(&self, _: &StoppedByCommand, cx: &mut EventContext<'_>) -> Result<(), BoxError> {
+        Ok(cx.send(SwitchOff).await?)
+    }
+}
+
+// --- The tests. -----------------------------------------------------------------------------------
+
+fn build(switch: &Arc<Switch>) -> Mediator {
+    let services = Services::new().singleton(switch.clone());
+    Mediator::builder().handlers(handlers![Off, Stopping]).container(services).without_broker().build().unwrap()
+}
+
+/// A mediator whose handlers can shut it down.
+fn with_switch() -> (Mediator, Arc<Switch>) {
+    let switch = Arc::new(Switch::default());
+    let mediator = build(&switch);
+    switch.mediator.set(mediator.clone()).unwrap();
+    (mediator, switch)
+}
+
+/// The handler must have been told at once.
+fn assert_told(switch: &Switch, begun: Instant) {
+    let report = switch.report.get().expect("a handler has shut the mediator down");
+    assert!(begun.elapsed() < DEADLINE, "the shutdown waited for itself until its deadline");
+    assert!(report.from_within && !report.is_clean(), "{report:?}");
+}
+
+fn arriving() -> InboundMessage {
+    InboundMessage::new(MessageType::Notification, "StopElsewhere", uuid::Uuid::now_v7(), serde_json::json!({}))
+}
+
+// --- Where it is noticed. -------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_after_the_commit_is_told_at_once() {
+    let ((mediator, switch), begun) = (with_switch(), Instant::now());
+    mediator.emit(Stopped).await.unwrap();
+    assert_told(&switch, begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_of_what_arrives_is_told_at_once() {
+    let ((mediator, switch), begun) = (with_switch(), Instant::now());
+    assert_eq!(mediator.receive(arriving()).await.unwrap(), Received::Handled);
+    assert_told(&switch, begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_addressed_by_its_id_is_told_at_once() {
+    let ((mediator, switch), begun) = (with_switch(), Instant::now());
+    let arrival = mediator.arrive(arriving()).unwrap();
+    arrival.handle(&arrival.handlers()[0]).await.unwrap();
+    assert_told(&switch, begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_such_a_handler_sends_is_told_at_once() {
+    let ((mediator, switch), begun) = (with_switch(), Instant::now());
+    mediator.emit(StoppedByCommand).await.unwrap();
+    assert_told(&switch, begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_logged_at_once_and_takes_no_more_messages() {
+    let (mediator, switch) = with_switch();
+    let log = Log::new(Level::ERROR);
+    let (_logging, begun) = (tracing::subscriber::set_default(log.clone()), Instant::now());
+    mediator.emit(Stopped).await.unwrap();
+    assert_told(&switch, begun);
+    let expected = "ERROR a handler awaits the shutdown of its own mediator, which would wait for that handler";
+    assert_eq!(log.beginning(expected).len(), 1, "{log:?}");
+    assert!(matches!(mediator.send(Stop).await, Err(SendError::ShuttingDown)));
+    assert!(mediator.shutdown(DEADLINE).await.is_clean(), "outside of its handlers it waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_deadline_a_handler_may_ask_what_is_left() {
+    let switch = Arc::new(Switch { deadline: Duration::ZERO, ..Switch::default() });
+    let mediator = build(&switch);
+    switch.mediator.set(mediator.clone()).unwrap();
+    mediator.emit(Stopped).await.unwrap();
+    let report = switch.report.get().unwrap();
+    assert_eq!((report.messages, report.from_within), (1, false), "the message that the handler follows");
+    assert!(mediator.shutdown(DEADLINE).await.is_clean());
+}
+
+// --- Where it is not, which the documentation says. -----------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn the_handler_of_a_request_from_outside_waits_until_the_deadline_and_a_warning_says_why() {
+    let (mediator, switch) = with_switch();
+    let log = Log::new(Level::WARN);
+    let _logging = tracing::subscriber::set_default(log.clone());
+    mediator.send(SwitchOff).await.unwrap();
+    let report = switch.report.get().unwrap();
+    assert_eq!((report.messages, report.from_within), (1, false));
+    let expected = "WARN the deadline of a shutdown came before all was done; a handler that awaits the shutdown";
+    assert_eq!(log.beginning(expected).len(), 1, "{log:?}");
+}
+
+// --- What looks like it. --------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn another_mediator_is_waited_for() {
+    let (other, _) = with_switch();
+    let switch = Arc::new(Switch::default());
+    let mediator = build(&switch);
+    switch.mediator.set(other.clone()).unwrap();
+    let (_, stopped) = tokio::join!(other.send(Stop), mediator.emit(Stopped));
+    stopped.unwrap();
+    assert!(switch.report.get().unwrap().is_clean(), "it had a second to wait for the other's message");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_of_the_same_task_is_waited_for() {
+    let (mediator, _) = with_switch();
+    let (sent, report) = tokio::join!(mediator.send(Stop), mediator.shutdown(DEADLINE));
+    sent.unwrap();
+    assert!(report.is_clean(), "{report:?}");
+}
