@@ -70,7 +70,7 @@ fn size_of_answer<H, R, C, F>(_handle: impl FnOnce(H, R, C) -> F) -> usize {
 }
 
 /// What the future of `send` holds besides the request and, in place, the handler's future; at most.
-const SEND: usize = 640;
+const SEND: usize = 768;
 
 /// How much of the handler's future it holds.
 fn in_place(handler: usize) -> usize {

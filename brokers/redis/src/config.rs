@@ -216,7 +216,7 @@ impl Error for InvalidRedisConfig {}
 
 #[cfg(test)]
 mod tests {
-    #[cfg(any(feature = "rustls", feature = "native-tls", feature = "tls"))]
+    #[cfg(feature = "tls")]
     use redis::Client;
 
     use super::*;
