@@ -4,6 +4,8 @@
 //! mark of a request and its handler, the parameter `dispatch`, the variables `slot0` and so on and `key`, the type
 //! parameter `__Sender` and what `schema` writes; those that they read have a path, but for `str` and `bool`.
 
+extern crate schemars_renamed as schemars;
+
 macro_rules! cases {
     ($($case:ident),+ $(,)?) => {
         mod hygiene {
