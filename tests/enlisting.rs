@@ -4,7 +4,9 @@ use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use diator::container::{CommitError, Container, DependencyKey, Enlisted, Lifetime, Opening, Place, UnitOfWork};
+use diator::container::{
+    Closing, CommitError, Container, DependencyKey, Enlisted, Enlistment, Lifetime, Opening, Place, UnitOfWork,
+};
 use diator::prelude::*;
 use diator::registry::ProblemKind;
 use diator::{BuildError, Handlers, async_trait};
@@ -193,6 +195,37 @@ fn a_transaction_of_a_compile_time_container() {
         Services::new().provide_from(Arc::new(()), |from| from.scoped::<Transaction>(|()| Ok(Box::new(transaction()))));
     let (text, _) = refused(handlers![WriteHandler], services);
     assert!(text.starts_with("`enlisting::Transaction` is a unit of work"), "{text}");
+}
+
+/// Where the built-in container's transactions would enlist themselves, as those of other containers do; and the line.
+fn with_an_enlistment() -> (Services, u32) {
+    (Services::new().scoped(|_| Ok(Enlistment::new())), line!())
+}
+
+#[test]
+fn an_enlistment_that_nobody_closes() {
+    let (enlistment, line) = with_an_enlistment();
+    let services = begun_in_time(Commits::default()).extend(enlistment);
+    let Err(error) = build(handlers![WriteHandler], services) else {
+        panic!("what is enlisted would never commit, and nobody says so")
+    };
+    let [problem] = error.problems() else { panic!("{error}") };
+    let expected = "`diator::container::unit_of_work::Enlistment` never closes, and so nothing that is enlisted in it commits: \
+                    register the transaction itself, with `unit_of_work`";
+    assert_eq!(problem.text(), expected);
+    assert_eq!(problem.location().map(|location| location.line()), Some(line));
+}
+
+#[test]
+fn an_enlistment_that_the_program_closes_is_no_problem() {
+    let close = |enlistment: Arc<Enlistment>, outcome| async move {
+        match enlistment.close(outcome) {
+            Closing::Ready(closed) => closed,
+            Closing::Pending(closing) => closing.await,
+        }
+    };
+    let services = begun_in_time(Commits::default()).extend(with_an_enlistment().0.on_close(close));
+    assert!(build(handlers![WriteHandler], services).is_ok());
 }
 
 // --- What another container says. -----------------------------------------------------------------

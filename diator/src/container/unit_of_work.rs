@@ -115,7 +115,7 @@ pub trait Savepoint: Send + Sync {
 /// Where the scoped services of another container say that they commit or roll back with their message.
 ///
 /// Every scope of such a container holds one. A service that is a unit of work asks for an `Arc<Enlistment>` when it is
-/// built. [`Services`](super::Services) needs none: register the service with `unit_of_work`.
+/// built. [`Services`](super::Services) closes none, and `build()` says so: register the service with `unit_of_work` there.
 ///
 /// # Guarantees
 ///

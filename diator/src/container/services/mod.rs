@@ -15,8 +15,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::{
-    CommitError, Container, DependencyKey, Enlisted, Lifetime, Misregistered, NotAUnitOfWork, Opening, Outcome, Place,
-    Resolving, TypeMap, UnitOfWork,
+    CommitError, Container, DependencyKey, Enlisted, Enlistment, Lifetime, Misregistered, NotAUnitOfWork, Opening,
+    Outcome, Place, Resolving, TypeMap, UnitOfWork,
 };
 use crate::registry::Location;
 use crate::{BoxError, Meta};
@@ -385,6 +385,23 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// An [`Enlistment`] as other containers have it; here nobody closes it, unless the program says how.
+    fn unclosed_enlistment(&self) -> Option<Misregistered> {
+        let enlistment = DependencyKey::of::<Enlistment>();
+        let registration = self.providers.get(&enlistment.id())?;
+        if self.closes.contains_key(&enlistment.id()) {
+            return None;
+        }
+        let source = format!(
+            "`{}` never closes, and so nothing that is enlisted in it commits: register the transaction itself, with \
+             `unit_of_work`",
+            enlistment.name()
+        );
+        Some(Misregistered { location: registration.location, source: source.into() })
+    }
+}
+
 impl Container for Services {
     fn lifetime(&self, key: &DependencyKey) -> Lifetime {
         self.registry.lifetime(key)
@@ -404,7 +421,7 @@ impl Container for Services {
             Some(Misregistered { location: registration.location, source }.into())
         };
         let mut problems: Vec<_> = registrations.into_iter().filter_map(problem).collect();
-        problems.extend(self.registry.unclosable().map(BoxError::from));
+        problems.extend(self.registry.unclosable().chain(self.registry.unclosed_enlistment()).map(BoxError::from));
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
