@@ -3,7 +3,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::event::EventKind;
-use crate::mediator::{Run, Sender, send};
+use crate::mediator::{Execution, Sender, send};
 use crate::middleware::MessageInfo;
 use crate::registry::MessageDescriptor;
 use crate::wiring::Cause;
@@ -13,20 +13,20 @@ use crate::{BoxFuture, Command, Event, HandledBy, Meta, Request, SendError, Sent
 ///
 /// It is borrowed for the time of one message, so that nothing happens in the message's name after it.
 pub struct RequestContext<'a, R> {
-    run: Run<'a>,
+    execution: Execution<'a>,
     request: PhantomData<fn() -> R>,
 }
 
 impl<'a, R: Request> RequestContext<'a, R> {
     #[inline]
-    pub(crate) fn new(run: Run<'a>) -> Self {
-        Self { run, request: PhantomData }
+    pub(crate) fn new(execution: Execution<'a>) -> Self {
+        Self { execution, request: PhantomData }
     }
 
     /// What travels with the message: ids, trace, values of the program's own.
     #[must_use]
     pub fn meta(&self) -> &Meta {
-        self.run.meta()
+        self.execution.meta()
     }
 
     /// Emits an event, to happen if the handler succeeds.
@@ -37,8 +37,8 @@ impl<'a, R: Request> RequestContext<'a, R> {
     where
         R: Command,
     {
-        self.run.observe(cause::<R>, MessageDescriptor::event::<E>);
-        self.run.emit(E::Kind::emitted(event));
+        self.execution.observe(cause::<R>, MessageDescriptor::event::<E>);
+        self.execution.emit(E::Kind::emitted(event));
     }
 
     /// Sends another request, within this unit of work.
@@ -54,8 +54,8 @@ impl<'a, R: Request> RequestContext<'a, R> {
     where
         Q: HandledBy<OneHandler> + SentFrom<R>, // cannot be inferred if there are two handlers: keep one
     {
-        self.run.observe(cause::<R>, MessageDescriptor::request::<Q>);
-        Box::pin(send(Sender::Handler(self.run.reborrow()), request))
+        self.execution.observe(cause::<R>, MessageDescriptor::request::<Q>);
+        Box::pin(send(Sender::Handler(self.execution.reborrow()), request))
     }
 
     /// Sends another request whose handler this crate cannot see.
@@ -64,14 +64,14 @@ impl<'a, R: Request> RequestContext<'a, R> {
     ///
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: SentFrom<R>>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
-        self.run.observe(cause::<R>, MessageDescriptor::request::<Q>);
-        Box::pin(send(Sender::Handler(self.run.reborrow()), request))
+        self.execution.observe(cause::<R>, MessageDescriptor::request::<Q>);
+        Box::pin(send(Sender::Handler(self.execution.reborrow()), request))
     }
 }
 
 impl<R> fmt::Debug for RequestContext<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestContext").field("meta", self.run.meta()).finish_non_exhaustive()
+        f.debug_struct("RequestContext").field("meta", self.execution.meta()).finish_non_exhaustive()
     }
 }
 
@@ -81,27 +81,27 @@ pub(crate) fn cause<R>() -> Cause {
 
 /// What the handler of an event can do besides reacting to it.
 pub struct EventContext<'a> {
-    run: Run<'a>,
+    execution: Execution<'a>,
     // Who emits and sends, for those who observe it.
     info: &'a MessageInfo,
 }
 
 impl<'a> EventContext<'a> {
     #[inline]
-    pub(crate) fn new(run: Run<'a>, info: &'a MessageInfo) -> Self {
-        Self { run, info }
+    pub(crate) fn new(execution: Execution<'a>, info: &'a MessageInfo) -> Self {
+        Self { execution, info }
     }
 
     /// What travels with the message that caused the event.
     #[must_use]
     pub fn meta(&self) -> &Meta {
-        self.run.meta()
+        self.execution.meta()
     }
 
     /// Emits another event; a domain event is handled after those that wait already.
     pub fn emit<E: Event>(&mut self, event: E) {
-        self.run.observe(|| self.info.cause(), MessageDescriptor::event::<E>);
-        self.run.emit(E::Kind::emitted(event));
+        self.execution.observe(|| self.info.cause(), MessageDescriptor::event::<E>);
+        self.execution.emit(E::Kind::emitted(event));
     }
 
     /// Sends a request, within this unit of work.
@@ -113,8 +113,8 @@ impl<'a> EventContext<'a> {
     where
         Q: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
     {
-        self.run.observe(|| self.info.cause(), MessageDescriptor::request::<Q>);
-        Box::pin(send(Sender::Handler(self.run.reborrow()), request))
+        self.execution.observe(|| self.info.cause(), MessageDescriptor::request::<Q>);
+        Box::pin(send(Sender::Handler(self.execution.reborrow()), request))
     }
 
     /// Sends a request whose handler this crate cannot see.
@@ -123,13 +123,13 @@ impl<'a> EventContext<'a> {
     ///
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: Request>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
-        self.run.observe(|| self.info.cause(), MessageDescriptor::request::<Q>);
-        Box::pin(send(Sender::Handler(self.run.reborrow()), request))
+        self.execution.observe(|| self.info.cause(), MessageDescriptor::request::<Q>);
+        Box::pin(send(Sender::Handler(self.execution.reborrow()), request))
     }
 }
 
 impl fmt::Debug for EventContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventContext").field("meta", self.run.meta()).finish_non_exhaustive()
+        f.debug_struct("EventContext").field("meta", self.execution.meta()).finish_non_exhaustive()
     }
 }

@@ -8,14 +8,14 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::events::EventEntry;
-use super::execution::{Origin, Run};
+use super::execution::{Execution, MessageEnv};
 use super::failure::{Failure, answer};
-use super::unit::{Lineage, Unit};
+use super::unit::{Lineage, UnitState};
 use super::{Mediator, OnUndelivered};
 use crate::broker::{OutboundMessage, PublishError};
 use crate::event::{Emitted, Pending};
 use crate::join::join_all;
-use crate::middleware::fail;
+use crate::middleware::mark_span_failed;
 use crate::panic::{catch_panic, panic_message};
 use crate::undelivered::Undelivered;
 use crate::{BoxError, BoxFuture, Meta, SendError};
@@ -198,7 +198,7 @@ impl Delivery {
             });
             span.in_scope(|| log_published(message, &answer));
             if let Err(error) = answer {
-                fail(span, error.kind().as_str());
+                mark_span_failed(span, error.kind().as_str());
                 progress.unpublished.add_unpublished(message.clone(), error);
             }
         }
@@ -239,14 +239,14 @@ impl Mediator {
     ) -> Result<(), SendError<BoxError>> {
         let handling = async {
             // Not counted as a message: it runs within one, or within a task, and does so while the mediator shuts down.
-            let origin = Origin { mediator: self, meta };
-            let mut unit = Unit::caused_by(lineage);
-            let handling = entry.handle(event, Run { origin: &origin, unit: &mut unit });
+            let env = MessageEnv { mediator: self, meta };
+            let mut unit = UnitState::caused_by(lineage);
+            let handling = entry.handle(event, Execution { env: &env, unit: &mut unit });
             let handled = handling.await.map_err(|error| *error);
             if unit.is_untouched() {
                 return handled;
             }
-            let ended = Run { origin: &origin, unit: &mut unit }.end(handled.is_ok(), None).settled().await;
+            let ended = Execution { env: &env, unit: &mut unit }.end(handled.is_ok(), None).settled().await;
             answer(handled, ended)
         };
         catch_panic(self.within(handling))

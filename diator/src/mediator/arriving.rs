@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::Level;
 
-use super::events::EventRoute;
+use super::events::EventHandlers;
 use crate::container::TypeMap;
 use crate::event::Pending;
 
@@ -14,7 +14,7 @@ pub(super) struct Arriving(TypeMap<AtomicBool>);
 
 impl Arriving {
     /// Those of the broker's events that have a handler.
-    pub(super) fn of(for_the_broker: impl Iterator<Item = TypeId>, routes: &TypeMap<EventRoute>) -> Self {
+    pub(super) fn of(for_the_broker: impl Iterator<Item = TypeId>, routes: &TypeMap<EventHandlers>) -> Self {
         let handled = for_the_broker.filter(|event| routes.contains_key(event));
         Self(handled.map(|event| (event, AtomicBool::new(false))).collect())
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::arriving::Arriving;
 use super::handle::{AnyValue, RequestFunctions};
+use super::in_flight::InFlight;
 use super::install::Install;
-use super::running::Running;
 use super::{CascadeLimits, EmittedEvent, Inner, Mediator, OnEmitted, OnUndelivered, check};
 use crate::broker::{Format, MessageBroker};
 use crate::container::{Container, Services};
@@ -433,8 +433,8 @@ impl MediatorBuilder {
             on_undelivered: self.on_undelivered,
             observer: self.observer,
             parts,
-            messages: Running::new(),
-            tasks: Running::new(),
+            messages: InFlight::new(),
+            tasks: InFlight::new(),
         })))
     }
 }

@@ -5,28 +5,28 @@ use std::any::TypeId;
 use tracing::field::Empty;
 use tracing::{Instrument, Level, Span};
 
-use super::events::EventRoute;
-use super::execution::{Origin, Run};
+use super::events::EventHandlers;
+use super::execution::{Execution, MessageEnv};
 use super::failure::Failure;
 use super::handle::AnyValue;
-use super::running::Running;
-use super::unit::Unit;
+use super::in_flight::InFlight;
+use super::unit::UnitState;
 use super::{EmitError, EmittedEvent, Mediator};
 use crate::event::{Emitted, EventKind};
-use crate::middleware::fail;
+use crate::middleware::mark_span_failed;
 use crate::{BoxFuture, Event, Meta, SendError};
 
 /// Emits an event: what the compiler writes for each type of event.
 pub(super) fn emit<'a, E: Event>(
-    origin: Origin<'a>,
+    env: MessageEnv<'a>,
     event: E,
 ) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E> {
     let mut event = Some(event);
     async move {
         let named = const { &Named::of::<E>() };
         let emitted = match is_traced() {
-            false => origin.emit(named, &mut event).await,
-            true => origin.emit_in_a_span(named, &mut event).await,
+            false => env.emit(named, &mut event).await,
+            true => env.emit_in_a_span(named, &mut event).await,
         };
         match emitted {
             Ok(()) => Ok(()),
@@ -72,7 +72,7 @@ impl<E: Event> Given for Option<E> {
     }
 }
 
-impl Origin<'_> {
+impl MessageEnv<'_> {
     fn emit_in_a_span<'e>(
         &'e self,
         named: &'static Named,
@@ -81,7 +81,7 @@ impl Origin<'_> {
         let span = span(named.name, &self.meta);
         Box::pin(async move {
             let emitted = self.emit(named, event).instrument(span.clone()).await;
-            emitted.inspect_err(|failure| fail(&span, failure.kind().as_str()))
+            emitted.inspect_err(|failure| mark_span_failed(&span, failure.kind().as_str()))
         })
     }
 
@@ -94,14 +94,14 @@ impl Origin<'_> {
         event: &'e mut dyn Given,
     ) -> impl Future<Output = Result<(), Failure>> + Send {
         async move {
-            let Some(_running) = Running::enter(self.mediator) else { return Err(SendError::ShuttingDown.into()) };
-            let mut unit = Unit::default();
+            let Some(_running) = InFlight::enter(self.mediator) else { return Err(SendError::ShuttingDown.into()) };
+            let mut unit = UnitState::default();
             let mut handled = Ok(());
             match (self.mediator.at_once(named), event.event()) {
                 (Some(route), Some(event)) => {
                     self.mediator.tell_emitted(|| EmittedEvent::new(None, named.name));
                     unit.begin_with_event();
-                    handled = Run { origin: self, unit: &mut unit }.run_handlers(route, named.name, event).await;
+                    handled = Execution { env: self, unit: &mut unit }.run_handlers(route, named.name, event).await;
                 }
                 _ => {
                     if let Some(event) = event.take() {
@@ -114,8 +114,8 @@ impl Origin<'_> {
                 std::mem::forget(unit);
                 return Ok(());
             }
-            let run = Run { origin: self, unit: &mut unit };
-            let ended = run.end(handled.is_ok(), None).settled().await;
+            let execution = Execution { env: self, unit: &mut unit };
+            let ended = execution.end(handled.is_ok(), None).settled().await;
             handled?;
             ended.map_err(|mut failure| {
                 if let SendError::Undelivered(undelivered) = &mut *failure {
@@ -130,7 +130,7 @@ impl Origin<'_> {
 impl Mediator {
     /// The handlers of the event, if it need not outlive them.
     #[inline(always)]
-    fn at_once(&self, named: &Named) -> Option<&EventRoute> {
+    fn at_once(&self, named: &Named) -> Option<&EventHandlers> {
         self.0.events.get(&(named.id)()).filter(|route| named.stays && route.after_commit.is_empty())
     }
 }

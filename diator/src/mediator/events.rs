@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::execution::Run;
+use super::execution::Execution;
 use super::failure::{Failure, widen};
 use super::handle::{AnyValue, Factory, known};
 use super::invocation::Invocation;
@@ -15,7 +15,7 @@ use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
 
 /// All handlers of one event.
 #[derive(Default)]
-pub(crate) struct EventRoute {
+pub(crate) struct EventHandlers {
     /// Within the unit of work, in their order.
     pub(super) handlers: Vec<EventEntry>,
     /// Once it is committed, in their order.
@@ -23,7 +23,7 @@ pub(crate) struct EventRoute {
     pub(super) decode: Option<Decode>,
 }
 
-impl EventRoute {
+impl EventHandlers {
     /// Its handlers, those after the commit last.
     pub(super) fn all(&self) -> impl Iterator<Item = &EventEntry> {
         self.handlers.iter().chain(&self.after_commit)
@@ -48,16 +48,16 @@ pub(crate) type EventResult = Result<(), Box<SendError<BoxError>>>;
 impl EventEntry {
     /// Lets the handler handle the event, through its middleware.
     #[inline(always)]
-    pub(super) fn handle<'a>(&'a self, event: &'a AnyValue, run: Run<'a>) -> BoxFuture<'a, EventResult> {
+    pub(super) fn handle<'a>(&'a self, event: &'a AnyValue, execution: Execution<'a>) -> BoxFuture<'a, EventResult> {
         match self.factory.is_none() && self.pipeline.is_idle() {
-            true => self.start(event, run),
-            false => self.handle_in_time(event, run),
+            true => self.start(event, execution),
+            false => self.handle_in_time(event, execution),
         }
     }
 
     #[inline(never)]
-    fn handle_in_time<'a>(&'a self, event: &'a AnyValue, run: Run<'a>) -> BoxFuture<'a, EventResult> {
-        if self.pipeline.is_idle() { self.attempt(event, run) } else { Box::pin(self.travel(event, run)) }
+    fn handle_in_time<'a>(&'a self, event: &'a AnyValue, execution: Execution<'a>) -> BoxFuture<'a, EventResult> {
+        if self.pipeline.is_idle() { self.attempt(event, execution) } else { Box::pin(self.travel(event, execution)) }
     }
 
     /// Its failure, as one of the message that emitted the event.
@@ -70,32 +70,32 @@ impl EventEntry {
         SendError::Event { event, handler: self.name, source }.into()
     }
 
-    async fn travel(&self, event: &AnyValue, run: Run<'_>) -> EventResult {
+    async fn travel(&self, event: &AnyValue, execution: Execution<'_>) -> EventResult {
         let mut reply: EventReplied = None;
-        let mut call = Call::new(Invocation::of_event(self, event, &mut reply, run));
+        let mut call = Call::new(Invocation::of_event(self, event, &mut reply, execution));
         travel(&mut call).await;
         drop(call);
         reply.unwrap_or(Ok(())).map_err(Box::new)
     }
 
     /// Lets the handler handle the event once.
-    pub(super) fn attempt<'a>(&'a self, event: &'a AnyValue, run: Run<'a>) -> BoxFuture<'a, EventResult> {
+    pub(super) fn attempt<'a>(&'a self, event: &'a AnyValue, execution: Execution<'a>) -> BoxFuture<'a, EventResult> {
         match &self.factory {
-            None => self.start(event, run),
-            Some(factory) => Box::pin(self.build_and_start(factory, event, run)),
+            None => self.start(event, execution),
+            Some(factory) => Box::pin(self.build_and_start(factory, event, execution)),
         }
     }
 
-    async fn build_and_start(&self, factory: &Factory, event: &AnyValue, mut run: Run<'_>) -> EventResult {
-        let built = factory.build_for(run.reborrow()).get().await.map_err(|failure| Box::new(widen(failure)))?;
-        run.tell_ran(|| self.pipeline.info.cause());
-        self.handler.handle_by(&*built, event, &self.pipeline.info, run).await
+    async fn build_and_start(&self, factory: &Factory, event: &AnyValue, mut execution: Execution<'_>) -> EventResult {
+        let built = factory.build_for(execution.reborrow()).get().await.map_err(|failure| Box::new(widen(failure)))?;
+        execution.tell_ran(|| self.pipeline.info.cause());
+        self.handler.handle_by(&*built, event, &self.pipeline.info, execution).await
     }
 
     #[inline(always)]
-    fn start<'a>(&'a self, event: &'a AnyValue, run: Run<'a>) -> BoxFuture<'a, EventResult> {
-        run.tell_ran(|| self.pipeline.info.cause());
-        self.handler.handle(event, &self.pipeline.info, run)
+    fn start<'a>(&'a self, event: &'a AnyValue, execution: Execution<'a>) -> BoxFuture<'a, EventResult> {
+        execution.tell_ran(|| self.pipeline.info.cause());
+        self.handler.handle(event, &self.pipeline.info, execution)
     }
 }
 
@@ -103,7 +103,12 @@ impl EventEntry {
 pub(crate) trait HandleEvent: Send + Sync {
     /// By the one that was built with the mediator.
     // Six words, which go in registers.
-    fn handle<'a>(&'a self, event: &'a AnyValue, info: &'a MessageInfo, run: Run<'a>) -> BoxFuture<'a, EventResult>;
+    fn handle<'a>(
+        &'a self,
+        event: &'a AnyValue,
+        info: &'a MessageInfo,
+        execution: Execution<'a>,
+    ) -> BoxFuture<'a, EventResult>;
 
     /// By one that was built for this event.
     fn handle_by<'a>(
@@ -111,7 +116,7 @@ pub(crate) trait HandleEvent: Send + Sync {
         handler: &'a AnyValue,
         event: &'a AnyValue,
         info: &'a MessageInfo,
-        run: Run<'a>,
+        execution: Execution<'a>,
     ) -> BoxFuture<'a, EventResult>;
 }
 
@@ -130,8 +135,13 @@ struct EventTo<E, H> {
 }
 
 impl<E: Event, H: EventHandler<E>> HandleEvent for EventTo<E, H> {
-    fn handle<'a>(&'a self, event: &'a AnyValue, info: &'a MessageInfo, run: Run<'a>) -> BoxFuture<'a, EventResult> {
-        begin::<E, H>(known(self.built.as_deref()), event, info, run)
+    fn handle<'a>(
+        &'a self,
+        event: &'a AnyValue,
+        info: &'a MessageInfo,
+        execution: Execution<'a>,
+    ) -> BoxFuture<'a, EventResult> {
+        begin::<E, H>(known(self.built.as_deref()), event, info, execution)
     }
 
     fn handle_by<'a>(
@@ -139,9 +149,9 @@ impl<E: Event, H: EventHandler<E>> HandleEvent for EventTo<E, H> {
         handler: &'a AnyValue,
         event: &'a AnyValue,
         info: &'a MessageInfo,
-        run: Run<'a>,
+        execution: Execution<'a>,
     ) -> BoxFuture<'a, EventResult> {
-        begin::<E, H>(known(handler.downcast_ref()), event, info, run)
+        begin::<E, H>(known(handler.downcast_ref()), event, info, execution)
     }
 }
 
@@ -149,10 +159,10 @@ fn begin<'a, E: Event, H: EventHandler<E>>(
     handler: &'a H,
     event: &'a AnyValue,
     info: &'a MessageInfo,
-    run: Run<'a>,
+    execution: Execution<'a>,
 ) -> BoxFuture<'a, EventResult> {
     let event: &E = known(event.downcast_ref());
-    let mut cx = EventContext::new(run, info);
+    let mut cx = EventContext::new(execution, info);
     Box::pin(async move {
         match handler.handle(event, &mut cx).await {
             Ok(()) => Ok(()),

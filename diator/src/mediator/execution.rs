@@ -1,7 +1,7 @@
 //! What a handler works with: the mediator, and what belongs to its message.
 
 use super::Mediator;
-use super::unit::Unit;
+use super::unit::UnitState;
 use crate::Meta;
 use crate::event::Emitted;
 use crate::registry::MessageDescriptor;
@@ -9,7 +9,7 @@ use crate::wiring::{Cause, Observer};
 
 /// Who a message from outside was given to, and what travels with it.
 #[derive(Debug)]
-pub(crate) struct Origin<'a> {
+pub(crate) struct MessageEnv<'a> {
     pub(crate) mediator: &'a Mediator,
     pub(crate) meta: Meta,
 }
@@ -17,29 +17,29 @@ pub(crate) struct Origin<'a> {
 /// What is lent to a handler, and to what follows it.
 // Two words, which are handed on in registers: a third would put all of them into memory, from where they are copied as one
 // before they are written.
-pub(crate) struct Run<'a> {
-    pub(crate) origin: &'a Origin<'a>,
-    pub(crate) unit: &'a mut Unit,
+pub(crate) struct Execution<'a> {
+    pub(crate) env: &'a MessageEnv<'a>,
+    pub(crate) unit: &'a mut UnitState,
 }
 
-impl<'a> Run<'a> {
-    pub(crate) fn reborrow(&mut self) -> Run<'_> {
-        Run { origin: self.origin, unit: self.unit }
+impl<'a> Execution<'a> {
+    pub(crate) fn reborrow(&mut self) -> Execution<'_> {
+        Execution { env: self.env, unit: self.unit }
     }
 
     pub(crate) fn meta(&self) -> &'a Meta {
-        &self.origin.meta
+        &self.env.meta
     }
 
     /// Takes an event in, to happen if the handler succeeds.
     pub(crate) fn emit(&mut self, event: Emitted) {
-        self.unit.emit(event, self.origin.mediator.0.cascade_limits);
+        self.unit.emit(event, self.env.mediator.0.cascade_limits);
     }
 
     /// Notes down that one message causes another, if somebody wants to know.
     #[inline]
     pub(crate) fn observe(&self, cause: impl FnOnce() -> Cause, message: fn() -> MessageDescriptor) {
-        if let Some(observer) = &self.origin.mediator.0.observer {
+        if let Some(observer) = &self.env.mediator.0.observer {
             tell(&**observer, cause(), message);
         }
     }
@@ -47,7 +47,7 @@ impl<'a> Run<'a> {
     /// Notes down that a handler begins to run, if somebody wants to know.
     #[inline]
     pub(super) fn tell_ran(&self, handler: impl FnOnce() -> Cause) {
-        if let Some(observer) = &self.origin.mediator.0.observer {
+        if let Some(observer) = &self.env.mediator.0.observer {
             observer.ran(handler());
         }
     }

@@ -4,14 +4,14 @@
 
 use super::EmittedEvent;
 use super::after::Delivery;
-use super::events::EventRoute;
-use super::execution::{Origin, Run};
+use super::events::EventHandlers;
+use super::execution::{Execution, MessageEnv};
 use super::failure::Failure;
 use super::handle::AnyValue;
 use super::maybe_ready::MaybeReady;
 use super::settling::uncommitted;
 #[cfg(feature = "in-place")]
-use super::unit::Unit;
+use super::unit::UnitState;
 use crate::SendError;
 use crate::broker::{Headers, OutboundMessage};
 use crate::container::Closing;
@@ -22,15 +22,17 @@ use crate::middleware::CommitGate;
 pub(crate) type Commit = MaybeReady<'static, Result<(), Failure>>;
 
 #[cfg(feature = "in-place")]
-impl<'a> Origin<'a> {
+impl<'a> MessageEnv<'a> {
     /// What follows the handler of a message that has no middleware.
     // It takes what it needs: what was lent would have its place in the message's frame all along.
-    pub(super) fn end(self, mut unit: Unit, succeeded: bool) -> MaybeReady<'a, Result<(), Failure>> {
+    pub(super) fn end(self, mut unit: UnitState, succeeded: bool) -> MaybeReady<'a, Result<(), Failure>> {
         if succeeded && unit.only_commits() {
             let closing = unit.commit();
-            return Run { origin: &self, unit: &mut unit }.deliver(closing, Vec::new());
+            return Execution { env: &self, unit: &mut unit }.deliver(closing, Vec::new());
         }
-        MaybeReady::pending(async move { Run { origin: &self, unit: &mut unit }.end(succeeded, None).settled().await })
+        MaybeReady::pending(
+            async move { Execution { env: &self, unit: &mut unit }.end(succeeded, None).settled().await },
+        )
     }
 }
 
@@ -44,7 +46,7 @@ impl<'a> MaybeReady<'a, Result<Commit, Failure>> {
     }
 }
 
-impl<'a> Run<'a> {
+impl<'a> Execution<'a> {
     /// What follows the handler, up to the begin of the commit: the same for every message.
     // A named type for the future: handlers of events may send, which comes here again.
     pub(super) fn end(self, succeeded: bool, gate: Option<&'a CommitGate>) -> MaybeReady<'a, Result<Commit, Failure>> {
@@ -99,7 +101,7 @@ impl<'a> Run<'a> {
             let Some(event) = self.unit.take_event(place) else { break };
             let Some(event) = event else { continue };
             let pending = event.pending();
-            self.origin.mediator.tell_emitted(|| EmittedEvent::new(pending.message_type(), pending.name()));
+            self.env.mediator.tell_emitted(|| EmittedEvent::new(pending.message_type(), pending.name()));
             if self.handle_domain_event(&event).await? {
                 self.unit.put_back(place, event);
             }
@@ -113,7 +115,7 @@ impl<'a> Run<'a> {
         if pending.goes_to_the_broker() {
             return Ok(true);
         }
-        let Some(route) = self.origin.mediator.0.events.get(&pending.event().type_id()) else {
+        let Some(route) = self.env.mediator.0.events.get(&pending.event().type_id()) else {
             tracing::debug!(target: "diator", { diator.message = pending.name() }, "nobody handles the event");
             return Ok(false);
         };
@@ -126,7 +128,7 @@ impl<'a> Run<'a> {
     #[expect(clippy::manual_async_fn, reason = "see above")]
     pub(super) fn run_handlers<'r>(
         &'r mut self,
-        route: &'r EventRoute,
+        route: &'r EventHandlers,
         name: &'static str,
         event: &'r AnyValue,
     ) -> impl Future<Output = Result<(), Failure>> + Send + use<'a, 'r> {
@@ -143,7 +145,7 @@ impl<'a> Run<'a> {
     /// Writes the broker events as messages; with an outbox they become part of the unit of work.
     async fn stage(&mut self) -> Result<Vec<OutboundMessage>, Failure> {
         let mut messages = self.messages()?;
-        let Origin { mediator, meta } = self.origin;
+        let MessageEnv { mediator, meta } = self.env;
         let inner = &mediator.0;
         if let (Some(outbox), false) = (&inner.outbox, messages.is_empty()) {
             let scope = self.unit.scope(&*inner.container, meta).get().await?;
@@ -154,7 +156,7 @@ impl<'a> Run<'a> {
     }
 
     fn messages(&self) -> Result<Vec<OutboundMessage>, Failure> {
-        let inner = &self.origin.mediator.0;
+        let inner = &self.env.mediator.0;
         let mut messages = Vec::new();
         let mut headers = None;
         for event in self.unit.waiting().map(Emitted::pending).filter(|event| event.goes_to_the_broker()) {
@@ -184,7 +186,7 @@ impl<'a> Run<'a> {
             return MaybeReady::Ready(Ok(()));
         }
         let (events, cause) = (self.unit.take_waiting(), self.unit.cause());
-        let Origin { mediator, meta } = self.origin;
+        let MessageEnv { mediator, meta } = self.env;
         let delivery = || Delivery::new(mediator, meta, events, messages, cause);
         match closing {
             Closing::Ready(Err(error)) => MaybeReady::Ready(Err(uncommitted(error))),

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::execution::{Origin, Run};
+use super::execution::{Execution, MessageEnv};
 use super::failure::Failure;
 use super::maybe_ready::MaybeReady;
 use crate::container::Container;
@@ -39,9 +39,9 @@ impl Factory {
     /// Builds a handler of the services of one unit of work.
     pub(super) fn build_for<'r>(
         &'r self,
-        Run { origin, unit }: Run<'r>,
+        Execution { env, unit }: Execution<'r>,
     ) -> MaybeReady<'r, Result<Arc<AnyValue>, Failure>> {
-        let Origin { mediator, meta } = origin;
+        let MessageEnv { mediator, meta } = env;
         let container = &*mediator.0.container;
         let mut resolver = Resolver::new(container, self.dependencies, (self.slots)());
         match unit.scope(container, meta) {
@@ -92,7 +92,7 @@ type Handle = for<'a> fn(
     handler: &'a AnyValue,
     request: &'a mut (dyn Any + Send),
     reply: &'a mut (dyn Any + Send),
-    run: Run<'a>,
+    execution: Execution<'a>,
 ) -> BoxFuture<'a, bool>;
 
 #[derive(Clone, Copy)]
@@ -130,7 +130,7 @@ fn handle<'a, R: Request, H: RequestHandler<R>>(
     handler: &'a AnyValue,
     request: &'a mut (dyn Any + Send),
     reply: &'a mut (dyn Any + Send),
-    run: Run<'a>,
+    execution: Execution<'a>,
 ) -> BoxFuture<'a, bool> {
     let handler: &H = known(handler.downcast_ref());
     let request: &mut Option<R> = known(request.downcast_mut());
@@ -138,7 +138,7 @@ fn handle<'a, R: Request, H: RequestHandler<R>>(
     Box::pin(async move {
         // It is gone if a middleware lets the same request be handled again without a copy.
         let Some(request) = request.take() else { return false };
-        match handler.handle(request, &mut RequestContext::new(run)).await {
+        match handler.handle(request, &mut RequestContext::new(execution)).await {
             Ok(response) => {
                 *reply = Some(Ok(response));
                 true

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Mediator;
-use super::execution::{Origin, Run};
+use super::execution::{Execution, MessageEnv};
 use super::failure::answer;
+use super::in_flight::InFlight;
 use super::maybe_ready::MaybeReady;
 use super::route::{Handler, RequestRoute, SendResult, Sender, send};
-use super::running::Running;
-use super::unit::Unit;
+use super::unit::UnitState;
 use crate::context::cause;
 use crate::meta::PackedMeta;
 use crate::{HandledBy, Request, RequestContext, RequestHandler, SendError};
@@ -61,18 +61,18 @@ where
         let result = 'untouched: {
             // What is lent across an `await` has a place in the frame until its block ends: so what follows is awaited after.
             let (result, ended, _running) = {
-                let Some(running) = Running::enter(mediator) else { return Err(SendError::ShuttingDown) };
-                let origin = Origin { mediator, meta: meta.unpack() };
-                let mut unit = Unit::default();
-                let run = Run { origin: &origin, unit: &mut unit };
-                run.tell_ran(cause::<R>);
-                let result = handler.handle(request, &mut RequestContext::new(run)).await;
+                let Some(running) = InFlight::enter(mediator) else { return Err(SendError::ShuttingDown) };
+                let env = MessageEnv { mediator, meta: meta.unpack() };
+                let mut unit = UnitState::default();
+                let execution = Execution { env: &env, unit: &mut unit };
+                execution.tell_ran(cause::<R>);
+                let result = handler.handle(request, &mut RequestContext::new(execution)).await;
                 if unit.is_untouched() {
                     // There is nothing to drop, which the compiler cannot see.
                     std::mem::forget(unit);
                     break 'untouched result;
                 }
-                let ended = origin.end(unit, result.is_ok());
+                let ended = env.end(unit, result.is_ok());
                 (result, ended, running)
             };
             let ended = match ended {

@@ -2,7 +2,7 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::events::{EventEntry, EventRoute};
+use super::events::{EventEntry, EventHandlers};
 use super::handle::{AnyValue, Factory, RequestFunctions};
 use super::route::{Handler, RequestRoute};
 use crate::container::{Container, Lifetime, TypeMap};
@@ -26,7 +26,7 @@ pub(super) struct Maps {
     pub(super) routes: TypeMap<Arc<RequestRoute>>,
     #[cfg(feature = "in-place")]
     pub(super) slots: Vec<Option<Arc<RequestRoute>>>,
-    pub(super) events: TypeMap<EventRoute>,
+    pub(super) events: TypeMap<EventHandlers>,
 }
 
 impl<'b> Install<'b> {

@@ -14,7 +14,7 @@ use std::error::Error;
 use std::fmt::Display;
 
 use super::events::EventEntry;
-use super::execution::Run;
+use super::execution::Execution;
 use super::failure::Failure;
 use super::finish::Commit;
 use super::handle::AnyValue;
@@ -33,7 +33,7 @@ pub(crate) struct Invocation<'a> {
     reply: &'a mut AnyReply,
     /// Whether the reply is that of the last attempt, or of a middleware.
     answered: bool,
-    run: Run<'a>,
+    execution: Execution<'a>,
     origin: CallOrigin<'a>,
     attempt: Attempt,
     /// Whether an attempt has succeeded, whatever middleware made of it.
@@ -80,11 +80,11 @@ impl<'a> Invocation<'a> {
         pipeline: &'a Pipeline,
         message: Message<'a>,
         reply: &'a mut AnyReply,
-        run: Run<'a>,
+        execution: Execution<'a>,
         origin: CallOrigin<'a>,
     ) -> Self {
         let (answered, attempt, succeeded) = (false, Attempt::Idle, false);
-        Self { pipeline, message, reply, answered, run, origin, attempt, succeeded, unknown: None, commit: None }
+        Self { pipeline, message, reply, answered, execution, origin, attempt, succeeded, unknown: None, commit: None }
     }
 
     #[inline]
@@ -92,10 +92,10 @@ impl<'a> Invocation<'a> {
         route: &'a RequestRoute,
         request: &'a mut (dyn Any + Send),
         reply: &'a mut AnyReply,
-        run: Run<'a>,
+        execution: Execution<'a>,
         gate: &'a CommitGate,
     ) -> Self {
-        Self::new(&route.pipeline, Message::Request { request, route }, reply, run, CallOrigin::Root(gate))
+        Self::new(&route.pipeline, Message::Request { request, route }, reply, execution, CallOrigin::Root(gate))
     }
 
     #[inline]
@@ -103,17 +103,22 @@ impl<'a> Invocation<'a> {
         route: &'a RequestRoute,
         request: &'a mut (dyn Any + Send),
         reply: &'a mut AnyReply,
-        run: Run<'a>,
+        execution: Execution<'a>,
     ) -> Self {
-        Self::new(&route.pipeline, Message::Request { request, route }, reply, run, CallOrigin::Nested(None))
+        Self::new(&route.pipeline, Message::Request { request, route }, reply, execution, CallOrigin::Nested(None))
     }
 
-    pub(super) fn of_event(entry: &'a EventEntry, event: &'a AnyValue, reply: &'a mut AnyReply, run: Run<'a>) -> Self {
-        Self::new(&entry.pipeline, Message::Event { event, entry }, reply, run, CallOrigin::Event)
+    pub(super) fn of_event(
+        entry: &'a EventEntry,
+        event: &'a AnyValue,
+        reply: &'a mut AnyReply,
+        execution: Execution<'a>,
+    ) -> Self {
+        Self::new(&entry.pipeline, Message::Event { event, entry }, reply, execution, CallOrigin::Event)
     }
 
     pub(crate) fn meta(&self) -> &'a Meta {
-        self.run.meta()
+        self.execution.meta()
     }
 
     /// Whether the commit of the message has begun; `None` if no commit of its own belongs to it.
@@ -245,10 +250,12 @@ impl<'a> Invocation<'a> {
             return self.fail(failure);
         }
         let mut running = RunningAttempt(self);
-        let Self { message, reply, run, .. } = &mut *running.0;
+        let Self { message, reply, execution, .. } = &mut *running.0;
         let succeeded = match message {
-            Message::Request { request, route } => route.attempt(&mut **request, *reply, run.reborrow()).await,
-            Message::Event { event, entry } => reply.put_event_result(entry.attempt(*event, run.reborrow()).await),
+            Message::Request { request, route } => route.attempt(&mut **request, *reply, execution.reborrow()).await,
+            Message::Event { event, entry } => {
+                reply.put_event_result(entry.attempt(*event, execution.reborrow()).await)
+            }
         };
         let committing = match running.0.end_attempt(succeeded) {
             MaybeReady::Ready(committing) => committing,
@@ -275,7 +282,7 @@ impl<'a> Invocation<'a> {
             }
             CallOrigin::Nested(checkpoint) => {
                 if checkpoint.is_none() {
-                    *checkpoint = self.run.unit.mark_at_once();
+                    *checkpoint = self.execution.unit.mark_at_once();
                 }
                 match checkpoint.is_some() && self.attempt == Attempt::Idle {
                     true => MaybeReady::Ready(self.go_deeper()),
@@ -288,14 +295,14 @@ impl<'a> Invocation<'a> {
     async fn begin_nested_in_time(&mut self) -> Result<(), Failure> {
         self.undo().await;
         if let CallOrigin::Nested(checkpoint @ None) = &mut self.origin {
-            *checkpoint = Some(self.run.unit.mark().await.map_err(SendError::Scope)?);
+            *checkpoint = Some(self.execution.unit.mark().await.map_err(SendError::Scope)?);
         }
         self.go_deeper()
     }
 
     fn go_deeper(&mut self) -> Result<(), Failure> {
-        let limits = self.run.origin.mediator.0.cascade_limits;
-        let deeper = self.run.unit.deeper(self.pipeline.info.message, limits);
+        let limits = self.execution.env.mediator.0.cascade_limits;
+        let deeper = self.execution.unit.deeper(self.pipeline.info.message, limits);
         deeper.map_err(|(message, limit)| SendError::Cascade { message, limit })?;
         self.attempt = Attempt::Running;
         Ok(())
@@ -304,8 +311,10 @@ impl<'a> Invocation<'a> {
     /// What follows the handler, up to the begin of the commit.
     fn end_attempt(&mut self, succeeded: bool) -> MaybeReady<'_, Result<Commit, Failure>> {
         match &self.origin {
-            CallOrigin::Root(_) if self.run.unit.is_untouched() => MaybeReady::Ready(Ok(MaybeReady::Ready(Ok(())))),
-            CallOrigin::Root(gate) => self.run.reborrow().end(succeeded, Some(gate)),
+            CallOrigin::Root(_) if self.execution.unit.is_untouched() => {
+                MaybeReady::Ready(Ok(MaybeReady::Ready(Ok(()))))
+            }
+            CallOrigin::Root(gate) => self.execution.reborrow().end(succeeded, Some(gate)),
             CallOrigin::Nested(_) if !succeeded => MaybeReady::pending(async move {
                 self.undo().await;
                 Ok(MaybeReady::Ready(Ok(())))
@@ -322,12 +331,12 @@ impl<'a> Invocation<'a> {
                     self.unknown = Some(GIVEN_UP.to_owned());
                     self.commit = None;
                 }
-                self.run.unit.fail().await;
-                self.run.unit.reset();
+                self.execution.unit.fail().await;
+                self.execution.unit.reset();
                 gate.reset();
             }
             CallOrigin::Nested(Some(checkpoint)) if self.attempt != Attempt::Idle => {
-                self.run.unit.undo(checkpoint).await;
+                self.execution.unit.undo(checkpoint).await;
             }
             CallOrigin::Nested(_) | CallOrigin::Event => {}
         }
@@ -382,7 +391,7 @@ impl<'a> Invocation<'a> {
         }
         let CallOrigin::Nested(Some(checkpoint)) = &mut self.origin else { return };
         // Who gives up now, drops an attempt that is not idle.
-        let kept = self.run.unit.keep(checkpoint).await;
+        let kept = self.execution.unit.keep(checkpoint).await;
         self.attempt = Attempt::Idle;
         if let (true, Err(error)) = (succeeded, kept) {
             self.fail(SendError::Scope(error).into());
@@ -396,7 +405,7 @@ impl<'a> Invocation<'a> {
         if let CallOrigin::Nested(checkpoint) = &mut self.origin
             && let Some(checkpoint) = checkpoint.take()
         {
-            self.run.unit.close(&checkpoint);
+            self.execution.unit.close(&checkpoint);
         }
     }
 }
@@ -406,9 +415,9 @@ impl Drop for Invocation<'_> {
     fn drop(&mut self) {
         let CallOrigin::Nested(Some(checkpoint)) = &self.origin else { return };
         if self.attempt != Attempt::Idle {
-            self.run.unit.undo_at_once(checkpoint);
+            self.execution.unit.undo_at_once(checkpoint);
         }
-        self.run.unit.close(checkpoint);
+        self.execution.unit.close(checkpoint);
     }
 }
 
@@ -428,7 +437,7 @@ impl RunningAttempt<'_, '_> {
     }
 
     fn over(self, succeeded: bool, ended: Result<(), Failure>) {
-        let Invocation { attempt, reply, answered, succeeded: ever, run, origin, unknown, .. } = &mut *self.0;
+        let Invocation { attempt, reply, answered, succeeded: ever, execution, origin, unknown, .. } = &mut *self.0;
         let committed = match &ended {
             Ok(()) if succeeded => Committed::Yes,
             Ok(()) => Committed::No,
@@ -444,10 +453,10 @@ impl RunningAttempt<'_, '_> {
         *answered = true;
         match origin {
             CallOrigin::Root(gate) if committed != Committed::Yes => {
-                run.unit.reset();
+                execution.unit.reset();
                 gate.reset();
             }
-            CallOrigin::Nested(Some(checkpoint)) => run.unit.return_to(checkpoint),
+            CallOrigin::Nested(Some(checkpoint)) => execution.unit.return_to(checkpoint),
             _ => {}
         }
         reply.ended(ended);
@@ -456,11 +465,11 @@ impl RunningAttempt<'_, '_> {
 
 impl Drop for RunningAttempt<'_, '_> {
     fn drop(&mut self) {
-        let Invocation { attempt: Attempt::Running, run, origin, .. } = &mut *self.0 else { return };
+        let Invocation { attempt: Attempt::Running, execution, origin, .. } = &mut *self.0 else { return };
         match origin {
             CallOrigin::Root(gate) if gate.has_begun() => {}
-            CallOrigin::Root(_) => run.unit.reset(),
-            CallOrigin::Nested(Some(checkpoint)) => run.unit.return_to(checkpoint),
+            CallOrigin::Root(_) => execution.unit.reset(),
+            CallOrigin::Nested(Some(checkpoint)) => execution.unit.return_to(checkpoint),
             CallOrigin::Nested(None) | CallOrigin::Event => {}
         }
     }

@@ -12,6 +12,7 @@ mod execution;
 mod failure;
 mod finish;
 mod handle;
+mod in_flight;
 #[cfg(feature = "in-place")]
 mod in_place;
 mod install;
@@ -19,7 +20,6 @@ mod invocation;
 mod maybe_ready;
 mod receive;
 mod route;
-mod running;
 #[cfg(feature = "tower")]
 mod service;
 mod settling;
@@ -45,7 +45,7 @@ pub use self::builder::MediatorBuilder;
 pub use self::cascade::{CascadeLimit, CascadeLimits};
 pub use self::emitted::EmittedEvent;
 pub(crate) use self::events::{Attach, attach};
-pub(crate) use self::execution::Run;
+pub(crate) use self::execution::Execution;
 pub(crate) use self::failure::{Failure, widen};
 pub(crate) use self::handle::{Build, RequestFunctions, build};
 #[cfg(feature = "in-place")]
@@ -58,10 +58,10 @@ pub(crate) use self::route::{Sender, send};
 pub use self::service::{RequestService, RequestServiceWithMeta};
 
 use self::arriving::Arriving;
-use self::events::EventRoute;
-use self::execution::Origin;
+use self::events::EventHandlers;
+use self::execution::MessageEnv;
+use self::in_flight::InFlight;
 use self::route::RequestRoute;
-use self::running::Running;
 
 /// Why an event that was emitted from outside a handler failed: there is no handler's own error.
 pub type EmitError = SendError<Infallible>;
@@ -110,7 +110,7 @@ pub(crate) struct Inner {
     // The same routes, by the numbers of their `SlotIndex`.
     #[cfg(feature = "in-place")]
     slots: Box<[Option<Arc<RequestRoute>>]>,
-    events: TypeMap<EventRoute>,
+    events: TypeMap<EventHandlers>,
     names: HashMap<(MessageType, &'static str), TypeId>,
     arriving: Arriving,
     pub(crate) container: Arc<dyn Container>,
@@ -125,9 +125,9 @@ pub(crate) struct Inner {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     // What the mediator was built from, for those who ask.
     parts: Parts,
-    messages: Running,
+    messages: InFlight,
     // What goes on after the commit, although its sender may have gone.
-    tasks: Running,
+    tasks: InFlight,
 }
 
 impl Mediator {
@@ -202,7 +202,7 @@ impl Mediator {
     /// Sends with what a message is to carry: ids, a trace, values of the program's own.
     #[must_use]
     pub fn with(&self, meta: Meta) -> MediatorWith<'_> {
-        MediatorWith(Origin { mediator: self, meta })
+        MediatorWith(MessageEnv { mediator: self, meta })
     }
 
     /// What the mediator consists of: messages, handlers, dependencies, middleware, broker.
@@ -290,8 +290,8 @@ where
 #[cfg(feature = "in-place")]
 use self::in_place::send_to;
 
-impl AsRef<Running> for Mediator {
-    fn as_ref(&self) -> &Running {
+impl AsRef<InFlight> for Mediator {
+    fn as_ref(&self) -> &InFlight {
         &self.0.messages
     }
 }
@@ -307,7 +307,7 @@ impl Mediator {
 
 /// A mediator, and what the next message is to carry; made by [`Mediator::with`].
 #[derive(Debug)]
-pub struct MediatorWith<'a>(Origin<'a>);
+pub struct MediatorWith<'a>(MessageEnv<'a>);
 
 impl<'a> MediatorWith<'a> {
     /// Sends a request, like [`Mediator::send`].

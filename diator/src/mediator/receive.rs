@@ -6,11 +6,11 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::Mediator;
-use super::events::{EventEntry, EventRoute};
-use super::running::Running;
+use super::events::{EventEntry, EventHandlers};
+use super::in_flight::InFlight;
 use super::unit::Lineage;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
-use crate::middleware::fail;
+use crate::middleware::mark_span_failed;
 use crate::registry::HandlerId;
 use crate::{BoxError, Meta, SendError, shown};
 
@@ -141,10 +141,10 @@ impl Mediator {
         let decode = route.and_then(|route| route.decode);
         let event = decode.map(|decode| decode(message.payload)).transpose().map_err(|source| {
             let error = undecodable(source);
-            fail(&span, error.as_str());
+            mark_span_failed(&span, error.as_str());
             error
         })?;
-        let handlers = route.into_iter().flat_map(EventRoute::all).map(|entry| entry.id).collect();
+        let handlers = route.into_iter().flat_map(EventHandlers::all).map(|entry| entry.id).collect();
         Ok(Arrival { mediator: self.clone(), event_type, event, handlers, meta, span })
     }
 
@@ -157,7 +157,7 @@ impl Mediator {
     ///
     /// Each variant of [`ReceiveError`] says when it occurs.
     pub async fn receive(&self, message: InboundMessage) -> Result<Received, ReceiveError> {
-        let _running = Running::enter(self).ok_or(ReceiveError::ShuttingDown)?;
+        let _running = InFlight::enter(self).ok_or(ReceiveError::ShuttingDown)?;
         let arrival = self.arrive(message)?;
         let mut failures = Vec::new();
         for id in arrival.handlers() {
@@ -168,7 +168,7 @@ impl Mediator {
             (false, true) => Ok(Received::Handled),
             (false, false) => {
                 let error = ReceiveError::Handlers(failures);
-                fail(&arrival.span, error.as_str());
+                mark_span_failed(&arrival.span, error.as_str());
                 Err(error)
             }
         }
@@ -200,8 +200,8 @@ impl Arrival {
     /// [`SendError::Unhandled`] if the event has no such handler.
     pub async fn handle(&self, handler: &HandlerId) -> Result<(), HandlerFailure> {
         let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
-        let _running = Running::enter(&self.mediator).ok_or_else(|| failure(SendError::ShuttingDown))?;
-        self.handle_by(handler).await.inspect_err(|failure| fail(&self.span, failure.error.kind().as_str()))
+        let _running = InFlight::enter(&self.mediator).ok_or_else(|| failure(SendError::ShuttingDown))?;
+        self.handle_by(handler).await.inspect_err(|failure| mark_span_failed(&self.span, failure.error.kind().as_str()))
     }
 
     async fn handle_by(&self, handler: &HandlerId) -> Result<(), HandlerFailure> {

@@ -4,12 +4,12 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::Mediator;
-use super::execution::{Origin, Run};
+use super::execution::{Execution, MessageEnv};
 use super::handle::{AnyValue, Factory, RequestFunctions};
+use super::in_flight::InFlight;
 use super::invocation::Invocation;
 use super::maybe_ready::MaybeReady;
-use super::running::Running;
-use super::unit::Unit;
+use super::unit::UnitState;
 use crate::meta::PackedMeta;
 use crate::middleware::{AnyReply, Call, CommitGate, Pipeline, Replied};
 use crate::registry::TypeName;
@@ -39,11 +39,11 @@ impl RequestRoute {
         &'a self,
         request: &'a mut (dyn Any + Send),
         reply: &'a mut AnyReply,
-        run: Run<'a>,
+        execution: Execution<'a>,
     ) -> BoxFuture<'a, bool> {
         match &self.handler {
-            Handler::Built(built) => self.start(&**built, request, reply, run),
-            Handler::ForMessage(factory) => Box::pin(self.build_and_start(factory, request, reply, run)),
+            Handler::Built(built) => self.start(&**built, request, reply, execution),
+            Handler::ForMessage(factory) => Box::pin(self.build_and_start(factory, request, reply, execution)),
         }
     }
 
@@ -52,14 +52,14 @@ impl RequestRoute {
         factory: &Factory,
         request: &mut (dyn Any + Send),
         reply: &mut AnyReply,
-        mut run: Run<'_>,
+        mut execution: Execution<'_>,
     ) -> bool {
-        let built = match factory.build_for(run.reborrow()) {
+        let built = match factory.build_for(execution.reborrow()) {
             MaybeReady::Ready(built) => built,
             MaybeReady::Pending(rest) => rest.await,
         };
         match built {
-            Ok(built) => self.start(&*built, request, reply, run).await,
+            Ok(built) => self.start(&*built, request, reply, execution).await,
             Err(failure) => {
                 reply.fail(failure);
                 false
@@ -73,10 +73,10 @@ impl RequestRoute {
         handler: &'a AnyValue,
         request: &'a mut (dyn Any + Send),
         reply: &'a mut AnyReply,
-        run: Run<'a>,
+        execution: Execution<'a>,
     ) -> BoxFuture<'a, bool> {
-        run.tell_ran(|| self.pipeline.info.cause());
-        (self.functions.handle)(handler, request, reply, run)
+        execution.tell_ran(|| self.pipeline.info.cause());
+        (self.functions.handle)(handler, request, reply, execution)
     }
 }
 
@@ -85,7 +85,7 @@ pub(crate) enum Sender<'a> {
     /// Somebody outside of handlers, with what the message carries.
     Outside(&'a Mediator, PackedMeta),
     /// A handler, within its unit of work.
-    Handler(Run<'a>),
+    Handler(Execution<'a>),
 }
 
 /// Sends a request: what the compiler writes for each type of request.
@@ -110,20 +110,20 @@ pub(crate) fn send<'a, R: Request>(
 async fn deliver(sender: Sender<'_>, message: &'static TypeName, request: &mut (dyn Any + Send), reply: &mut AnyReply) {
     let mediator = match &sender {
         Sender::Outside(mediator, _) => mediator,
-        Sender::Handler(run) => run.origin.mediator,
+        Sender::Handler(execution) => execution.env.mediator,
     };
     let Some(route) = mediator.0.routes.get(&(message.id)()) else {
         return reply.fail(SendError::Unhandled { request: (message.name)() }.into());
     };
     match sender {
         Sender::Outside(mediator, meta) => {
-            let Some(_running) = Running::enter(mediator) else { return reply.fail(SendError::ShuttingDown.into()) };
-            let origin = Origin { mediator, meta: meta.unpack() };
-            let mut unit = Unit::default();
+            let Some(_running) = InFlight::enter(mediator) else { return reply.fail(SendError::ShuttingDown.into()) };
+            let env = MessageEnv { mediator, meta: meta.unpack() };
+            let mut unit = UnitState::default();
             if !route.pipeline.is_idle() {
                 let gate = CommitGate::default();
-                let run = Run { origin: &origin, unit: &mut unit };
-                let mut call = Call::new(Invocation::from_outside(route, request, reply, run, &gate));
+                let execution = Execution { env: &env, unit: &mut unit };
+                let mut call = Call::new(Invocation::from_outside(route, request, reply, execution, &gate));
                 travel(&mut call).await;
                 drop(call);
                 if unit.is_untouched() {
@@ -132,20 +132,20 @@ async fn deliver(sender: Sender<'_>, message: &'static TypeName, request: &mut (
                 return;
             }
             // Nothing wraps it, so there is but one attempt, which nobody can give up alone: 500 instructions less.
-            let run = Run { origin: &origin, unit: &mut unit };
+            let execution = Execution { env: &env, unit: &mut unit };
             let succeeded = match &route.handler {
-                Handler::Built(built) => route.start(&**built, request, reply, run).await,
-                Handler::ForMessage(factory) => route.build_and_start(factory, request, reply, run).await,
+                Handler::Built(built) => route.start(&**built, request, reply, execution).await,
+                Handler::ForMessage(factory) => route.build_and_start(factory, request, reply, execution).await,
             };
             if unit.is_untouched() {
                 // There is nothing to drop, which the compiler cannot see.
                 return std::mem::forget(unit);
             }
-            let ended = Run { origin: &origin, unit: &mut unit }.end(succeeded, None).settled().await;
+            let ended = Execution { env: &env, unit: &mut unit }.end(succeeded, None).settled().await;
             reply.ended(ended);
         }
-        Sender::Handler(run) => {
-            let mut call = Call::new(Invocation::nested(route, request, reply, run));
+        Sender::Handler(execution) => {
+            let mut call = Call::new(Invocation::nested(route, request, reply, execution));
             travel(&mut call).await;
         }
     }

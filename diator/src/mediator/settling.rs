@@ -12,7 +12,7 @@ use tracing::field;
 use super::Mediator;
 use super::after::Delivery;
 use super::failure::{Failure, widen};
-use super::running::{Entered, Running};
+use super::in_flight::{Entered, InFlight};
 use crate::broker::OutboundMessage;
 use crate::container::CommitError;
 use crate::undelivered::{DeliveryState, UndeliveredMessage};
@@ -141,8 +141,8 @@ impl Drop for Answer {
 /// Counts tasks instead of messages.
 struct Tasks(Mediator);
 
-impl AsRef<Running> for Tasks {
-    fn as_ref(&self) -> &Running {
+impl AsRef<InFlight> for Tasks {
+    fn as_ref(&self) -> &InFlight {
         &self.0.0.tasks
     }
 }

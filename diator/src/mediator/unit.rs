@@ -16,7 +16,7 @@ use crate::{BoxError, Meta, SendError};
 ///
 /// Dropping it drops the scope, which then rolls back.
 #[derive(Default)]
-pub(crate) struct Unit {
+pub(crate) struct UnitState {
     // All events that were emitted, in order; those that are done are `None`, so that places stay what they are.
     events: SmallVec<[Queued; 1]>,
     // Whether what is emitted now is caused by an event that the message emitted.
@@ -56,7 +56,7 @@ struct Queued {
     depth: u32,
 }
 
-impl Unit {
+impl UnitState {
     pub(crate) fn caused_by(Lineage { depth, total, cause }: Lineage) -> Self {
         Self { depth, in_cascade: depth > 0, total, cause, ..Self::default() }
     }

@@ -29,7 +29,7 @@ pub use self::retry::RetryMiddleware;
 pub(crate) use self::timeout::timed_out;
 pub use self::timeout::{InvalidTimeout, TimedOut, TimeoutMiddleware};
 pub use self::tracing::TracingMiddleware;
-pub(crate) use self::tracing::fail;
+pub(crate) use self::tracing::mark_span_failed;
 pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
 
 /// Wraps the handling of messages: requests, nested requests, each event handler, arriving messages.

@@ -172,7 +172,7 @@ impl Shown {
     }
 
     fn record(&self, error: &(dyn Error + 'static), kind: SendErrorKind) {
-        fail(&self.span, kind.as_str());
+        mark_span_failed(&self.span, kind.as_str());
         self.span.in_scope(|| match kind {
             SendErrorKind::Handler | SendErrorKind::Rejected | SendErrorKind::TimedOut => {
                 tell!(warn, self, "the message failed", error);
@@ -191,17 +191,17 @@ impl Drop for Shown {
             return;
         }
         if thread::panicking() {
-            fail(&self.span, "panicked");
+            mark_span_failed(&self.span, "panicked");
             self.span.in_scope(|| tell!(error, self, "the message panicked"));
         } else {
-            fail(&self.span, "cancelled");
+            mark_span_failed(&self.span, "cancelled");
             self.span.in_scope(|| tell!(warn, self, "the message was cancelled"));
         }
     }
 }
 
 /// Marks a span as one of something that failed.
-pub(crate) fn fail(span: &Span, error_type: &'static str) {
+pub(crate) fn mark_span_failed(span: &Span, error_type: &'static str) {
     span.record("error.type", error_type);
     span.record("otel.status_code", "ERROR");
 }

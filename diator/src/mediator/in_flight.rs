@@ -10,7 +10,7 @@ const SHARDS: usize = 16;
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Counts what is running, so that a shutdown can wait for it.
-pub(crate) struct Running {
+pub(crate) struct InFlight {
     closed: AtomicBool,
     shards: [Shard; SHARDS],
     left: Notify,
@@ -27,7 +27,7 @@ struct Shard {
     left_elsewhere: AtomicUsize,
 }
 
-impl Running {
+impl InFlight {
     pub(crate) fn new() -> Self {
         Self { closed: AtomicBool::new(false), shards: Default::default(), left: Notify::new() }
     }
@@ -99,11 +99,11 @@ impl Running {
 /// One that is running; dropping it counts it out, on whichever thread that is.
 // Counting out on a thread's own counter is no atomic read-modify-write, which would take as long as a whole message. For
 // that, who leaves in the moment of the closing may not see it and wake nobody: whoever waits looks again.
-pub(crate) struct Entered<T: AsRef<Running>> {
+pub(crate) struct Entered<T: AsRef<InFlight>> {
     owner: T,
 }
 
-impl<T: AsRef<Running>> Entered<T> {
+impl<T: AsRef<InFlight>> Entered<T> {
     #[inline]
     pub(crate) fn new(owner: T) -> Self {
         let (shard, _) = shard_of_this_thread();
@@ -112,7 +112,7 @@ impl<T: AsRef<Running>> Entered<T> {
     }
 }
 
-impl<T: AsRef<Running>> Drop for Entered<T> {
+impl<T: AsRef<InFlight>> Drop for Entered<T> {
     #[inline]
     fn drop(&mut self) {
         self.owner.as_ref().leave();
@@ -134,7 +134,7 @@ fn shard_of_this_thread() -> (usize, bool) {
     (number % SHARDS, number < SHARDS)
 }
 
-impl AsRef<Self> for Running {
+impl AsRef<Self> for InFlight {
     fn as_ref(&self) -> &Self {
         self
     }
@@ -146,12 +146,12 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 
-    use super::{Entered, Running, SHARDS};
+    use super::{Entered, InFlight, SHARDS};
 
     #[test]
     fn who_enters_on_one_thread_may_leave_on_another() {
-        let running = Arc::new(Running::new());
-        let entered: Vec<_> = (0..3).map(|_| Running::enter(running.clone()).unwrap()).collect();
+        let running = Arc::new(InFlight::new());
+        let entered: Vec<_> = (0..3).map(|_| InFlight::enter(running.clone()).unwrap()).collect();
         assert_eq!(running.count(), 3);
         thread::spawn(move || drop(entered)).join().unwrap();
         assert_eq!(running.count(), 0);
@@ -159,10 +159,10 @@ mod tests {
 
     #[test]
     fn more_threads_than_counters_share_them() {
-        let running = Arc::new(Running::new());
+        let running = Arc::new(InFlight::new());
         let threads = (0..SHARDS * 3).map(|_| {
             let running = running.clone();
-            thread::spawn(move || (0..1_000).for_each(|_| drop(Running::enter(running.clone()).unwrap())))
+            thread::spawn(move || (0..1_000).for_each(|_| drop(InFlight::enter(running.clone()).unwrap())))
         });
         threads.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(running.count(), 0);
@@ -170,9 +170,9 @@ mod tests {
 
     #[test]
     fn once_it_is_closed_nobody_enters() {
-        let running = Running::new();
+        let running = InFlight::new();
         running.close();
-        assert!(Running::enter(&running).is_none());
+        assert!(InFlight::enter(&running).is_none());
         assert_eq!(running.count(), 0);
         let further = Entered::new(&running);
         assert_eq!(running.count(), 1);
@@ -183,11 +183,11 @@ mod tests {
     #[tokio::test]
     async fn whoever_was_let_in_is_waited_for() {
         for _ in 0..500 {
-            let (running, over) = (Arc::new(Running::new()), Arc::new(AtomicBool::new(false)));
+            let (running, over) = (Arc::new(InFlight::new()), Arc::new(AtomicBool::new(false)));
             let enter = || {
                 let (running, over) = (running.clone(), over.clone());
                 thread::spawn(move || {
-                    while let Some(_entered) = Running::enter(&*running) {
+                    while let Some(_entered) = InFlight::enter(&*running) {
                         thread::yield_now();
                         assert!(!over.load(Ordering::SeqCst), "it was let in, and is still here");
                     }
