@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use diator::broker::{InboundMessage, MessageType};
+use diator::middleware::middleware_fn;
 use diator::prelude::*;
 use diator::{Received, SendError, ShutdownReport};
 use diator_tests::Log;
@@ -52,7 +53,16 @@ struct StoppedByCommand;
 #[derive(Debug, Serialize, Deserialize, NotificationEvent)]
 struct StopElsewhere;
 
+/// Its handlers belong to the unit of work.
+#[derive(Debug, DomainEvent)]
+struct Halting;
+
+/// Emits it.
+#[derive(Debug, Command)]
+struct EmitHalting;
+
 #[request_handler(SwitchOff)]
+#[event_handler(Halting)]
 #[event_handler(Stopped, after_commit)]
 #[event_handler(StopElsewhere)]
 struct Off {
@@ -77,9 +87,22 @@ impl EventHandler<StopElsewhere> for Off {
     }
 }
 
-#[request_handler(Stop)]
+impl EventHandler<Halting> for Off {
+    async fn handle(&self, _: &Halting, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        self.switch.off().await
+    }
+}
+
+#[request_handler(Stop, EmitHalting)]
 #[event_handler(StoppedByCommand, after_commit)]
 struct Stopping;
+
+impl RequestHandler<EmitHalting> for Stopping {
+    async fn handle(&self, _: EmitHalting, cx: &mut RequestContext<'_, EmitHalting>) -> Result<(), BoxError> {
+        cx.emit(Halting);
+        Ok(())
+    }
+}
 
 impl RequestHandler<Stop> for Stopping {
     async fn handle(&self, _: Stop, _: &mut RequestContext<'_, Stop>) -> Result<(), BoxError> {
@@ -175,14 +198,55 @@ async fn without_a_deadline_a_handler_may_ask_what_is_left() {
     assert!(mediator.shutdown(DEADLINE).await.is_clean());
 }
 
+#[tokio::test(start_paused = true)]
+#[cfg(not(feature = "in-place"))]
+async fn the_handler_of_a_request_is_told_at_once() {
+    let ((mediator, switch), begun) = (with_switch(), Instant::now());
+    mediator.send(SwitchOff).await.unwrap();
+    assert_told(&switch, begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_handler_of_a_request_whose_handler_is_not_seen_is_told_at_once() {
+    let ((mediator, switch), begun) = (with_switch(), Instant::now());
+    mediator.send_dyn(SwitchOff).await.unwrap();
+    assert_told(&switch, begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_handler_of_a_domain_event_of_a_request_is_told_at_once() {
+    let ((mediator, switch), begun) = (with_switch(), Instant::now());
+    mediator.send(EmitHalting).await.unwrap();
+    assert_told(&switch, begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_middleware_is_told_at_once() {
+    let (told, begun) = (Arc::new(Switch::default()), Instant::now());
+    let switch = told.clone();
+    let off = middleware_fn(move |call, next| {
+        let switch = switch.clone();
+        Box::pin(async move {
+            switch.off().await.unwrap();
+            next.run(call).await
+        })
+    });
+    let services = Services::new().singleton(told.clone());
+    let builder = Mediator::builder().handlers(handlers![Off, Stopping]).container(services).without_broker();
+    let mediator = builder.middleware(off).build().unwrap();
+    told.mediator.set(mediator.clone()).unwrap();
+    mediator.send(Stop).await.unwrap();
+    assert_told(&told, begun);
+}
+
 // --- Where it is not, which the documentation says. -----------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn the_handler_of_a_request_from_outside_waits_until_the_deadline_and_a_warning_says_why() {
+async fn the_handler_of_an_event_from_outside_waits_until_the_deadline_and_a_warning_says_why() {
     let (mediator, switch) = with_switch();
     let log = Log::new(Level::WARN);
     let _logging = tracing::subscriber::set_default(log.clone());
-    mediator.send(SwitchOff).await.unwrap();
+    mediator.emit(Halting).await.unwrap();
     let report = switch.report.get().unwrap();
     assert_eq!((report.messages, report.from_within), (1, false));
     let expected = "WARN the deadline of a shutdown came before all was done; a handler that awaits the shutdown";

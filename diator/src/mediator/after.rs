@@ -1,6 +1,7 @@
 //! What goes on after a commit: it cannot be undone, and must not depend on who waits for it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -249,7 +250,8 @@ impl Mediator {
             let ended = Execution { env: &env, unit: &mut unit }.end(handled.is_ok(), None).settled().await;
             answer(handled, ended)
         };
-        catch_panic(self.within(handling))
+        let mut handling = pin!(handling);
+        catch_panic(self.within(handling.as_mut()))
             .await
             .unwrap_or_else(|panic| Err(SendError::Handler(panic_message(&*panic).into())))
     }

@@ -222,10 +222,11 @@ impl Mediator {
     ///
     /// # Guarantees
     ///
-    /// It does not wait for itself in `after_commit` handlers, in handlers of events that arrive, and in all that these send: there
-    /// it logs an error and answers at once, with [`ShutdownReport::from_within`]. In a handler of a request or a domain event
-    /// that somebody sent from outside, in its middleware, and in a task that a handler spawned and awaits, it waits until the
-    /// deadline, and then logs a warning: to notice it there would make every `send` slower.
+    /// In a handler of a request or of an event that arrives, in an `after_commit` handler, in middleware, and in all that these
+    /// cause, it does not wait for itself: it logs an error and answers at once, with [`ShutdownReport::from_within`]. It does
+    /// not notice a handler of an event that is [emitted](Self::emit) from outside of handlers, a task that a handler spawned
+    /// and awaits, or, with the feature `in-place`, the handler of a request that is called in place: there, it waits until the
+    /// deadline, and then logs a warning.
     ///
     /// # Units
     ///

@@ -1,6 +1,7 @@
 //! Finds the handler of a request, and takes the request there: compiled once for all requests, but for [`send`].
 
 use std::any::Any;
+use std::pin::pin;
 use std::sync::Arc;
 
 use super::Mediator;
@@ -124,7 +125,7 @@ async fn deliver(sender: Sender<'_>, message: &'static TypeName, request: &mut (
                 let gate = CommitGate::default();
                 let execution = Execution { env: &env, unit: &mut unit };
                 let mut call = Call::new(Invocation::from_outside(route, request, reply, execution, &gate));
-                travel(&mut call).await;
+                mediator.within(pin!(travel(&mut call))).await;
                 drop(call);
                 if unit.is_untouched() {
                     std::mem::forget(unit);
@@ -134,14 +135,26 @@ async fn deliver(sender: Sender<'_>, message: &'static TypeName, request: &mut (
             // Nothing wraps it, so there is but one attempt, which nobody can give up alone: 500 instructions less.
             let execution = Execution { env: &env, unit: &mut unit };
             let succeeded = match &route.handler {
-                Handler::Built(built) => route.start(&**built, request, reply, execution).await,
-                Handler::ForMessage(factory) => route.build_and_start(factory, request, reply, execution).await,
+                Handler::Built(built) => {
+                    mediator.within(route.start(&**built, request, reply, execution).as_mut()).await
+                }
+                Handler::ForMessage(factory) => {
+                    mediator.within(pin!(route.build_and_start(factory, request, reply, execution))).await
+                }
             };
             if unit.is_untouched() {
                 // There is nothing to drop, which the compiler cannot see.
                 return std::mem::forget(unit);
             }
-            let ended = Execution { env: &env, unit: &mut unit }.end(succeeded, None).settled().await;
+            let commit = match (Execution { env: &env, unit: &mut unit }).end(succeeded, None) {
+                MaybeReady::Ready(commit) => commit,
+                MaybeReady::Pending(mut rest) => mediator.within(rest.as_mut()).await,
+            };
+            let ended = match commit {
+                Ok(MaybeReady::Ready(ended)) => ended,
+                Ok(MaybeReady::Pending(commit)) => commit.await,
+                Err(failure) => Err(failure),
+            };
             reply.ended(ended);
         }
         Sender::Handler(execution) => {
