@@ -1,4 +1,20 @@
 //! Delivers messages to their handlers.
+//!
+//! The stages of a message, in their order; all but the first is compiled once, without type parameters.
+//!
+//! | stage | file | what can go wrong there |
+//! |---|---|---|
+//! | a request is sent, its type is forgotten, its handler is found | `route` | `Unhandled`, `ShuttingDown` |
+//! | or an event is emitted from outside, or arrives | `emit`, `receive` | `ShuttingDown`; `ReceiveError` |
+//! | middleware, attempts, nested requests | `invocation` | `Rejected`, `WrongAnswer`, `Cascade`, `Scope` |
+//! | the handler is built, and called | `handle`, `events` | `Resolve`; `Handler` |
+//! | domain events, the outbox, the begin of the commit | `finish` | `Event`, `Cascade`, `Encode`, `NoBroker`, `Stage`, `RolledBack` |
+//! | the commit is seen through | `settling` | `Commit` |
+//! | what follows it: publishing, `after_commit` handlers | `after` | `Undelivered` |
+//!
+//! What the stages share: `execution` is what a handler works with, `unit` is its unit of work, `failure` and `maybe_ready` are
+//! how they answer; `in_flight` counts, and `within` marks, what runs. `in_place` is a shorter way from `route` to `finish`, for
+//! the feature of that name, and the only file with tricks for the compiler.
 
 mod after;
 mod arriving;
