@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::execution::Execution;
 use super::failure::{Failure, widen};
-use super::handle::{AnyValue, Factory, known};
+use super::handle::{AnyValue, Factory, mixed_up};
 use super::invocation::Invocation;
 use super::route::travel;
 use crate::event::Decode;
@@ -141,7 +141,10 @@ impl<E: Event, H: EventHandler<E>> HandleEvent for EventTo<E, H> {
         info: &'a MessageInfo,
         execution: Execution<'a>,
     ) -> BoxFuture<'a, EventResult> {
-        begin::<E, H>(known(self.built.as_deref()), event, info, execution)
+        match &self.built {
+            Some(handler) => begin::<E, H>(handler, event, info, execution),
+            None => mixed_up(),
+        }
     }
 
     fn handle_by<'a>(
@@ -151,7 +154,10 @@ impl<E: Event, H: EventHandler<E>> HandleEvent for EventTo<E, H> {
         info: &'a MessageInfo,
         execution: Execution<'a>,
     ) -> BoxFuture<'a, EventResult> {
-        begin::<E, H>(known(handler.downcast_ref()), event, info, execution)
+        match handler.downcast_ref() {
+            Some(handler) => begin::<E, H>(handler, event, info, execution),
+            None => mixed_up(),
+        }
     }
 }
 
@@ -161,7 +167,7 @@ fn begin<'a, E: Event, H: EventHandler<E>>(
     info: &'a MessageInfo,
     execution: Execution<'a>,
 ) -> BoxFuture<'a, EventResult> {
-    let event: &E = known(event.downcast_ref());
+    let Some(event) = event.downcast_ref::<E>() else { mixed_up() };
     let mut cx = EventContext::new(execution, info);
     Box::pin(async move {
         match handler.handle(event, &mut cx).await {

@@ -122,8 +122,10 @@ fn slots<H: Inject>() -> Box<dyn Slots> {
 }
 
 fn build_of<H: Inject>(slots: Box<dyn Slots>) -> Arc<AnyValue> {
-    let slots: Box<dyn Any> = slots;
-    Arc::new(H::build(*known(slots.downcast().ok())))
+    match (slots as Box<dyn Any>).downcast() {
+        Ok(slots) => Arc::new(H::build(*slots)),
+        Err(_) => mixed_up(),
+    }
 }
 
 fn handle<'a, R: Request, H: RequestHandler<R>>(
@@ -132,23 +134,25 @@ fn handle<'a, R: Request, H: RequestHandler<R>>(
     reply: &'a mut (dyn Any + Send),
     execution: Execution<'a>,
 ) -> BoxFuture<'a, bool> {
-    let handler: &H = known(handler.downcast_ref());
-    let request: &mut Option<R> = known(request.downcast_mut());
-    let reply: &mut Replied<R::Response, R::Error> = known(reply.downcast_mut());
+    let (Some(handler), Some(request), Some(reply)) =
+        (handler.downcast_ref::<H>(), request.downcast_mut::<Option<R>>(), reply.downcast_mut())
+    else {
+        mixed_up()
+    };
     Box::pin(async move {
         // It is gone if a middleware lets the same request be handled again without a copy.
         let Some(request) = request.take() else { return false };
-        match handler.handle(request, &mut RequestContext::new(execution)).await {
-            Ok(response) => {
-                *reply = Some(Ok(response));
-                true
-            }
-            Err(error) => {
-                *reply = Some(Err(SendError::Handler(error)));
-                false
-            }
-        }
+        write_down(handler.handle(request, &mut RequestContext::new(execution)).await, reply)
     })
+}
+
+fn write_down<T, E>(result: Result<T, E>, reply: &mut Replied<T, E>) -> bool {
+    let succeeded = result.is_ok();
+    *reply = Some(match result {
+        Ok(response) => Ok(response),
+        Err(error) => Err(SendError::Handler(error)),
+    });
+    succeeded
 }
 
 fn copy<R: Request>(request: &dyn Any) -> Option<Box<dyn Any + Send>> {
@@ -166,6 +170,7 @@ fn restore<R: Request>(copy: &dyn Any, place: &mut dyn Any) {
     }
 }
 
-pub(super) fn known<T>(value: Option<T>) -> T {
-    value.expect("a handler is found by the type of its message")
+#[cold]
+pub(super) fn mixed_up() -> ! {
+    unreachable!("a handler is found by the type of its message")
 }

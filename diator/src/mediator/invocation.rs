@@ -166,7 +166,7 @@ impl<'a> Invocation<'a> {
 
     /// Takes the answer of a middleware: an `Option` of the response, or of the type that is `given`.
     pub(crate) fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any, given: &'static str) {
-        if self.reply.put(answer) {
+        if self.reply.answer(answer) {
             self.answered = true;
             return;
         }

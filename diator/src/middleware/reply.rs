@@ -3,8 +3,10 @@
 use std::any::{Any, type_name};
 use std::error::Error;
 use std::fmt::{Debug, Display};
+use std::mem;
 
 use crate::mediator::{Failure, widen};
+use crate::undelivered::Undelivered;
 use crate::{BoxError, Committed, SendError, SendErrorKind};
 
 /// The place of a reply; `None` until there is one.
@@ -16,6 +18,8 @@ pub(crate) trait Reply: Any {
     fn fail(&mut self, failure: Failure);
     /// Takes an answer: an `Option` of the response. Whether it was one is the answer.
     fn put(&mut self, answer: &mut dyn Any) -> bool;
+    /// What was not delivered, if that is why the message failed.
+    fn undelivered(&mut self) -> Option<&mut Undelivered>;
     /// Forgets the reply; a response can be kept by who asks.
     fn take_response(&mut self) -> Option<Box<dyn Any + Send>>;
     fn response_type(&self) -> &'static str;
@@ -42,13 +46,18 @@ impl<T: Send + 'static, E: Debug + Display + Send + Sync + 'static> Reply for Re
     }
 
     fn put(&mut self, answer: &mut dyn Any) -> bool {
-        let Some(answer) = answer.downcast_mut::<Option<T>>().and_then(Option::take) else { return false };
-        match self {
-            // What was not delivered must not get lost.
-            Some(Err(SendError::Undelivered(undelivered))) => undelivered.keep_response(Box::new(answer)),
-            _ => *self = Some(Ok(answer)),
+        let Some(answer) = answer.downcast_mut::<Option<T>>() else { return false };
+        if let Some(answer) = answer.take() {
+            *self = Some(Ok(answer));
         }
         true
+    }
+
+    fn undelivered(&mut self) -> Option<&mut Undelivered> {
+        match self {
+            Some(Err(SendError::Undelivered(undelivered))) => Some(undelivered),
+            _ => None,
+        }
     }
 
     fn take_response(&mut self) -> Option<Box<dyn Any + Send>> {
@@ -67,6 +76,19 @@ impl<T: Send + 'static, E: Debug + Display + Send + Sync + 'static> Reply for Re
 pub(crate) type AnyReply = dyn Reply + Send;
 
 impl AnyReply {
+    /// Takes an answer: an `Option` of the response. Whether it was one is the answer.
+    pub(crate) fn answer(&mut self, answer: &mut dyn Any) -> bool {
+        // What was not delivered must not get lost.
+        let Some(undelivered) = self.undelivered() else { return self.put(answer) };
+        let mut undelivered = mem::replace(undelivered, Undelivered::new());
+        let is_response = self.put(answer);
+        if let Some(response) = self.take_response() {
+            undelivered.keep_response(response);
+        }
+        self.fail(SendError::Undelivered(Box::new(undelivered)).into());
+        is_response
+    }
+
     /// What followed the handler has ended.
     pub(crate) fn ended(&mut self, ended: Result<(), Failure>) {
         let Err(mut failure) = ended else { return };
