@@ -134,25 +134,23 @@ fn handle<'a, R: Request, H: RequestHandler<R>>(
     reply: &'a mut (dyn Any + Send),
     execution: Execution<'a>,
 ) -> BoxFuture<'a, bool> {
-    let (Some(handler), Some(request), Some(reply)) =
-        (handler.downcast_ref::<H>(), request.downcast_mut::<Option<R>>(), reply.downcast_mut())
-    else {
-        mixed_up()
-    };
+    let Some(handler) = handler.downcast_ref::<H>() else { mixed_up() };
+    let Some(request) = request.downcast_mut::<Option<R>>() else { mixed_up() };
+    let Some(reply) = reply.downcast_mut::<Replied<R::Response, R::Error>>() else { mixed_up() };
     Box::pin(async move {
         // It is gone if a middleware lets the same request be handled again without a copy.
         let Some(request) = request.take() else { return false };
-        write_down(handler.handle(request, &mut RequestContext::new(execution)).await, reply)
+        match handler.handle(request, &mut RequestContext::new(execution)).await {
+            Ok(response) => {
+                *reply = Some(Ok(response));
+                true
+            }
+            Err(error) => {
+                *reply = Some(Err(SendError::Handler(error)));
+                false
+            }
+        }
     })
-}
-
-fn write_down<T, E>(result: Result<T, E>, reply: &mut Replied<T, E>) -> bool {
-    let succeeded = result.is_ok();
-    *reply = Some(match result {
-        Ok(response) => Ok(response),
-        Err(error) => Err(SendError::Handler(error)),
-    });
-    succeeded
 }
 
 fn copy<R: Request>(request: &dyn Any) -> Option<Box<dyn Any + Send>> {
