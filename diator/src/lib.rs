@@ -94,6 +94,7 @@
 extern crate self as diator;
 
 pub mod broker;
+mod cascade;
 pub mod container;
 mod context;
 mod error;
@@ -114,6 +115,8 @@ pub mod registry;
 mod request;
 mod retry;
 mod shown;
+#[cfg(feature = "tower")]
+mod tower;
 mod undelivered;
 pub mod wiring;
 
@@ -131,6 +134,7 @@ pub use async_trait::async_trait;
 pub use diator_macros::{Command, DomainEvent, EcstEvent, NotificationEvent, Query, event_handler, request_handler};
 
 pub use self::broker::{InMemoryBroker, InboundMessage, MessageBroker, OutboundMessage, PublishError};
+pub use self::cascade::{CascadeLimit, CascadeLimits};
 pub use self::container::{Container, Scope, Services};
 pub use self::context::{EventContext, RequestContext};
 pub use self::error::{Committed, SendError, SendErrorKind};
@@ -138,18 +142,18 @@ pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
 pub use self::inject::{Inject, InjectField, ResolveError};
 pub use self::mediator::{
-    Arrival, CascadeLimit, CascadeLimits, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorBuilder,
-    MediatorWith, ReceiveError, Received, ShutdownReport,
+    Arrival, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorBuilder, MediatorWith, ReceiveError, Received,
+    ShutdownReport,
 };
-#[cfg(feature = "tower")]
-#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
-pub use self::mediator::{RequestService, RequestServiceWithMeta};
 pub use self::meta::Meta;
 pub use self::middleware::Middleware;
 pub use self::outbox::Outbox;
 pub use self::registry::{BuildError, Handlers};
 pub use self::request::{Command, Mark, Query, Request, RequestKind, SentFrom};
 pub use self::shown::ForeignError;
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use self::tower::{RequestService, RequestServiceWithMeta};
 pub use self::undelivered::{DeliveryFailure, DeliveryState, Undelivered, UndeliveredMessage};
 
 /// What the macros' code calls. It may change with every version: write nothing against it.

@@ -12,6 +12,7 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt::Display;
+use std::mem;
 
 use super::events::EventEntry;
 use super::execution::Execution;
@@ -20,10 +21,12 @@ use super::finish::Commit;
 use super::handle::AnyValue;
 use super::maybe_ready::MaybeReady;
 use super::route::RequestRoute;
+use super::settling::log_unread;
 use super::unit::Checkpoint;
 use crate::container::CommitOutcome;
 use crate::middleware::{AnyReply, CommitGate, Pipeline, Reply, ReplyView};
 use crate::shown::Chain;
+use crate::undelivered::Undelivered;
 use crate::{BoxError, BoxFuture, Committed, Meta, SendError};
 
 /// One message, from its first middleware to what follows its handler.
@@ -234,6 +237,10 @@ impl<'a> Invocation<'a> {
         let Message::Request { request, route } = &mut self.message else { return };
         if let Some(retry) = &route.functions.retry {
             (retry.restore)(copy, &mut **request);
+        }
+        if let Some(undelivered) = self.reply.undelivered() {
+            // A middleware tries again what is committed: nobody else will read of what was not delivered.
+            log_unread(SendError::Undelivered(Box::new(mem::replace(undelivered, Undelivered::new()))).into());
         }
         self.reply.clear();
         self.answered = false;

@@ -19,7 +19,6 @@
 mod after;
 mod arriving;
 mod builder;
-mod cascade;
 mod check;
 mod emit;
 mod emitted;
@@ -36,8 +35,6 @@ mod invocation;
 mod maybe_ready;
 mod receive;
 mod route;
-#[cfg(feature = "tower")]
-mod service;
 mod settling;
 mod unit;
 mod within;
@@ -50,6 +47,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::{Format, MessageBroker, MessageType};
+use crate::cascade::CascadeLimits;
 use crate::container::{Container, TypeMap};
 use crate::meta::{HeaderCodec, PackedMeta};
 use crate::outbox::Outbox;
@@ -58,7 +56,6 @@ use crate::wiring::{Observer, Parts, Wiring};
 use crate::{Event, HandledBy, Meta, Request, SendError};
 
 pub use self::builder::MediatorBuilder;
-pub use self::cascade::{CascadeLimit, CascadeLimits};
 pub use self::emitted::EmittedEvent;
 pub(crate) use self::events::{Attach, attach};
 pub(crate) use self::execution::Execution;
@@ -70,8 +67,6 @@ pub(crate) use self::invocation::Invocation;
 pub(crate) use self::maybe_ready::MaybeReady;
 pub use self::receive::{Arrival, HandlerFailure, ReceiveError, Received};
 pub(crate) use self::route::{Sender, send};
-#[cfg(feature = "tower")]
-pub use self::service::{RequestService, RequestServiceWithMeta};
 
 use self::arriving::Arriving;
 use self::events::EventHandlers;
@@ -314,6 +309,11 @@ impl AsRef<InFlight> for Mediator {
 }
 
 impl Mediator {
+    #[cfg(feature = "tower")]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.messages.is_closed()
+    }
+
     #[inline]
     fn tell_emitted(&self, event: impl FnOnce() -> EmittedEvent) {
         if let Some(hook) = &self.0.on_emitted {

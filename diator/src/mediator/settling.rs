@@ -169,7 +169,7 @@ impl Drop for Report {
     }
 }
 
-fn log_unread(failure: Failure) {
+pub(super) fn log_unread(failure: Failure) {
     let failure = widen::<BoxError>(failure);
     tracing::error!(error = &failure as &dyn Error, "a message failed at or after its commit, and its sender had gone");
     if let SendError::Undelivered(undelivered) = &failure {

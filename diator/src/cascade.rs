@@ -25,8 +25,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "give them to the mediator's builder: `.cascade_limits(…)`"]
 pub struct CascadeLimits {
-    pub(super) depth: u32,
-    pub(super) events: u32,
+    pub(crate) depth: u32,
+    pub(crate) events: u32,
 }
 
 impl Default for CascadeLimits {

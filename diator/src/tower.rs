@@ -3,8 +3,7 @@ use std::task::{Context, Poll};
 
 use tower_service::Service;
 
-use super::Mediator;
-use crate::{BoxFuture, HandledBy, Meta, Request, SendError};
+use crate::{BoxFuture, HandledBy, Mediator, Meta, Request, SendError};
 
 type SendResult<R> = Result<<R as Request>::Response, SendError<<R as Request>::Error>>;
 
@@ -85,7 +84,7 @@ impl<R: Request> Service<R> for RequestService<R> {
     type Future = BoxFuture<'static, SendResult<R>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(match self.mediator.0.messages.is_closed() {
+        Poll::Ready(match self.mediator.is_closed() {
             true => Err(SendError::ShuttingDown),
             false => Ok(()),
         })
