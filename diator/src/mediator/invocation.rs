@@ -343,6 +343,8 @@ impl<'a> Invocation<'a> {
                 gate.reset();
             }
             CallOrigin::Nested(Some(checkpoint)) if self.attempt != Attempt::Idle => {
+                // Whoever gives up half way leaves no success behind.
+                self.attempt = Attempt::Running;
                 self.execution.unit.undo(checkpoint).await;
             }
             CallOrigin::Nested(_) | CallOrigin::Event => {}

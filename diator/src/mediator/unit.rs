@@ -70,7 +70,11 @@ impl UnitState {
     #[inline]
     pub(crate) fn is_untouched(&self) -> bool {
         // A queue that was cut back to nothing still has the memory that it grew into.
-        self.events.is_empty() && !self.events.spilled() && self.scope.is_none() && self.runaway.is_none()
+        self.events.is_empty()
+            && !self.events.spilled()
+            && self.scope.is_none()
+            && self.runaway.is_none()
+            && self.total.is_none()
     }
 
     /// Whether nothing has to follow the handler but the commit.
