@@ -148,7 +148,7 @@ pub use self::meta::Meta;
 pub use self::middleware::Middleware;
 pub use self::outbox::Outbox;
 pub use self::registry::{BuildError, Handlers};
-pub use self::request::{Command, Mark, Query, Request, RequestKind, SentFrom};
+pub use self::request::{Changes, Command, KindOfRequest, Mark, Query, Reads, Request, RequestKind, SentFrom};
 pub use self::shown::ForeignError;
 pub use self::undelivered::{DeliveryFailure, DeliveryState, Undelivered, UndeliveredMessage};
 
@@ -158,11 +158,11 @@ pub mod __private {
     pub use diator_macros::Glue;
     pub use inventory;
 
-    pub use crate::__dependency as dependency;
+    pub use crate::__dependencies as dependencies;
     pub use crate::__event_schema as event_schema;
     pub use crate::event::EventDescriptor;
     pub use crate::handler::HandledBy;
-    pub use crate::inject::{Cloned, Field, Inject, PerhapsUnitOfWork, Service};
+    pub use crate::inject::{Assemble, Cloned, Field, Inject, PerhapsUnitOfWork, Service, With};
     #[cfg(feature = "froodi")]
     pub use crate::inject::{PerhapsSized, sized_or};
     #[cfg(feature = "in-place")]

@@ -7,7 +7,7 @@ use super::execution::{Origin, Run};
 use super::failure::Failure;
 use super::maybe_ready::MaybeReady;
 use crate::container::Container;
-use crate::inject::{Inject, ResolveError, Resolver, Slots};
+use crate::inject::{Assemble, Inject, ResolveError, Resolver, Slots};
 use crate::middleware::Replied;
 use crate::registry::{Dependency, HandlerDescriptor};
 use crate::{BoxFuture, Request, RequestContext, RequestHandler, SendError};
@@ -123,7 +123,8 @@ fn slots<H: Inject>() -> Box<dyn Slots> {
 
 fn build_of<H: Inject>(slots: Box<dyn Slots>) -> Arc<AnyValue> {
     let slots: Box<dyn Any> = slots;
-    Arc::new(H::build(*known(slots.downcast().ok())))
+    let slots: Box<H::Slots> = known(slots.downcast().ok());
+    Arc::new(slots.assemble())
 }
 
 fn handle<'a, R: Request, H: RequestHandler<R>>(
