@@ -63,7 +63,8 @@
 //!
 //! A crate that nothing names is not linked, and its handlers are absent. [`link!`] names it, and
 //! [`MediatorBuilder::build`] reports it if the crate contributed nothing. A test binary holds the handlers of all its
-//! modules; list those that you want with [`handlers!`] instead.
+//! modules; list those that you want with [`handlers!`] instead. A program that holds two versions of this library has a
+//! registry for each.
 //!
 //! # Features
 //!
@@ -167,7 +168,7 @@ pub mod __private {
     pub use crate::inject::{PerhapsSized, sized_or};
     #[cfg(feature = "in-place")]
     pub use crate::mediator::{Dispatch, SlotIndex, send_in_place};
-    pub use crate::registry::{Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered};
+    pub use crate::registry::{Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered, own_name};
     pub use crate::request::RequestDescriptor;
     pub use crate::{BoxError, SendError};
 }

@@ -22,6 +22,8 @@ pub struct HandlerDescriptor {
     pub(crate) dependencies: &'static [Dependency],
     pub(crate) build: Build,
     pub(crate) functions: HandlerFunctions,
+    /// Whether the type's attributes name the message more than once.
+    pub(crate) repeated: bool,
 }
 
 /// What the compiler writes for each handler, its types forgotten.
@@ -142,6 +144,7 @@ impl HandlerDescriptor {
             dependencies: H::DEPENDENCIES,
             build: build::<H>(),
             functions: HandlerFunctions::Request(RequestFunctions::of::<R, H>()),
+            repeated: false,
         }
     }
 
@@ -162,6 +165,7 @@ impl HandlerDescriptor {
             dependencies: H::DEPENDENCIES,
             build: build::<H>(),
             functions: HandlerFunctions::Event(attach::<E, H>),
+            repeated: false,
         }
     }
 
