@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
 use syn::{Attribute, Data, DeriveInput, Fields, Generics, Ident, Member, Meta, Path, Token, Type, Visibility};
 
 use crate::attr::{EventArguments, HandlerArguments, Injection, RequestArguments, Role};
@@ -15,6 +16,7 @@ pub(crate) struct Request {
     pub(crate) generics: Generics,
     pub(crate) arguments: RequestArguments,
     pub(crate) is_union: bool,
+    pub(crate) is_deprecated: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,7 @@ pub(crate) struct Event {
     pub(crate) generics: Generics,
     pub(crate) arguments: EventArguments,
     pub(crate) data: Data,
+    pub(crate) is_deprecated: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub(crate) struct Handler {
     pub(crate) generics: Generics,
     pub(crate) registrations: Vec<Registration>,
     pub(crate) fields: Vec<Field>,
+    /// Whether it is, or one of its fields.
+    pub(crate) is_deprecated: bool,
 }
 
 /// One of the attributes on a handler.
@@ -75,6 +80,7 @@ impl Request {
             ident: input.ident,
             generics: input.generics,
             is_union: matches!(input.data, Data::Union(_)),
+            is_deprecated: is_deprecated(&input.attrs),
         }
     }
 }
@@ -84,6 +90,7 @@ impl Event {
         Self {
             kind,
             arguments: EventArguments::read(&input.attrs, errors),
+            is_deprecated: is_deprecated(&input.attrs) || has_deprecated_part(&input.data),
             ident: input.ident,
             generics: input.generics,
             data: input.data,
@@ -124,6 +131,19 @@ impl Annotated {
         };
         parse.parse2(item)
     }
+
+    /// Whether nothing stands on the item but docs, and derives that read no attributes: nothing that would change it.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.attributes.iter().all(|attribute| attribute.path().is_ident("doc") || derives_of_std(attribute))
+    }
+}
+
+fn derives_of_std(attribute: &Attribute) -> bool {
+    const KNOWN: [&str; 9] = ["Clone", "Copy", "Debug", "Default", "Eq", "Hash", "Ord", "PartialEq", "PartialOrd"];
+    attribute.path().is_ident("derive")
+        && attribute
+            .parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated)
+            .is_ok_and(|paths| paths.iter().all(|path| KNOWN.iter().any(|known| path.is_ident(known))))
 }
 
 fn not_a_struct(role: Role, input: ParseStream<'_>) -> syn::Error {
@@ -137,9 +157,16 @@ fn not_a_struct(role: Role, input: ParseStream<'_>) -> syn::Error {
 }
 
 impl Handler {
+    /// Reads what the attributes left for the derive.
     pub(crate) fn read(input: DeriveInput, errors: &mut Errors) -> Self {
+        let registrations = input.attrs.iter().filter_map(|found| Registration::read(found, errors)).collect();
+        Self::of(registrations, input, errors)
+    }
+
+    pub(crate) fn of(registrations: Vec<Registration>, input: DeriveInput, errors: &mut Errors) -> Self {
         Self {
-            registrations: input.attrs.iter().filter_map(|found| Registration::read(found, errors)).collect(),
+            registrations,
+            is_deprecated: is_deprecated(&input.attrs) || has_deprecated_part(&input.data),
             fields: match &input.data {
                 Data::Struct(data) => fields(&data.fields, errors),
                 Data::Enum(_) | Data::Union(_) => Vec::new(),
@@ -186,6 +213,29 @@ impl Registration {
             attribute: attribute.path().get_ident()?.clone(),
             arguments: HandlerArguments::read(role, tokens, errors),
         })
+    }
+}
+
+/// Whether it is deprecated itself, or says that it uses what is.
+fn is_deprecated(attributes: &[Attribute]) -> bool {
+    let allows = |attribute: &Attribute| match &attribute.meta {
+        Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => {
+            list.tokens.to_string().contains("deprecated")
+        }
+        _ => false,
+    };
+    attributes.iter().any(|attribute| attribute.path().is_ident("deprecated") || allows(attribute))
+}
+
+/// Whether a field or a variant is.
+fn has_deprecated_part(data: &Data) -> bool {
+    let in_fields = |fields: &Fields| fields.iter().any(|field| is_deprecated(&field.attrs));
+    match data {
+        Data::Struct(data) => in_fields(&data.fields),
+        Data::Enum(data) => {
+            data.variants.iter().any(|variant| is_deprecated(&variant.attrs) || in_fields(&variant.fields))
+        }
+        Data::Union(_) => false,
     }
 }
 

@@ -19,18 +19,18 @@ pub(crate) fn handler(handler: &Handler) -> TokenStream {
     let ident = &handler.ident;
     quote! {
         #handled
-        const _: () = {
-            impl #root::__private::Inject for #ident {
-                const DEPENDENCIES: &'static [#root::__private::Dependency] = &[];
-                type Slots = ();
-                fn build(_: ()) -> Self {
-                    ::core::unreachable!()
-                }
+        impl #root::__private::Inject for #ident {
+            const DEPENDENCIES: &'static [#root::__private::Dependency] = &[];
+            type Slots = ();
+        }
+        impl #root::__private::Assemble<#ident> for () {
+            fn assemble(self) -> #ident {
+                ::core::unreachable!()
             }
-            impl #root::__private::Registered for #ident {
-                const DESCRIPTORS: &'static [#root::__private::HandlerDescriptor] = &[];
-            }
-        };
+        }
+        impl #root::__private::Registered for #ident {
+            const DESCRIPTORS: &'static [#root::__private::HandlerDescriptor] = &[];
+        }
     }
 }
 

@@ -4,6 +4,10 @@
 //! `grammar`), `ast` makes a model of them, `valid` looks for what the compiler would complain about far from its
 //! cause, and `expand` writes the code. All mistakes are reported at once; `fallback` writes what other code needs even
 //! so.
+//!
+//! What a macro writes has no name that the program's own expressions and types could mean. Where there must be one, it begins
+//! with `__diator`: such names are reserved. A constant that a program calls so is taken for a pattern, for which stable Rust knows no
+//! remedy.
 
 mod ast;
 mod attr;
@@ -222,6 +226,11 @@ pub fn derive_ecst_event(input: TokenStream) -> TokenStream {
 /// | `#[inject(with = expression)]` | the expression |
 ///
 /// A generic struct cannot be registered: wrap the type that is meant in a struct of its own.
+///
+/// # Names
+///
+/// Names that begin with `__diator` are reserved: a constant, say, that a program calls so may be taken for one that the macros
+/// write. All other names are the program's own, also in the expressions of `#[inject(with = …)]`.
 ///
 /// # Example
 ///

@@ -18,38 +18,33 @@ fn a_command() {
     );
     assert_eq!(
         pretty(expanded),
-        r#"const _: () = {
-    #[automatically_derived]
-    impl ::diator::Request for PlaceOrder {
-        type Response = u64;
-        type Error = OrderError;
-        const KIND: ::diator::RequestKind = ::diator::RequestKind::Command;
-        const NAME: &'static str = "PlaceOrder";
-        const IDEMPOTENT: bool = true;
-        fn keep(&self) -> ::core::option::Option<Self> {
-            ::core::option::Option::Some(::core::clone::Clone::clone(self))
-        }
-        const MARKS: &'static [::diator::Mark] = &[
-            ::diator::Mark {
-                value: &Audited,
-                text: "Audited",
-            },
-            ::diator::Mark {
-                value: &RateLimit(5),
-                text: "RateLimit(5)",
-            },
-        ];
+        r#"#[automatically_derived]
+impl ::diator::Request for PlaceOrder {
+    type Response = u64;
+    type Error = OrderError;
+    type Kind = ::diator::Changes;
+    const NAME: &'static ::core::primitive::str = "PlaceOrder";
+    const IDEMPOTENT: ::core::primitive::bool = true;
+    fn keep(&self) -> ::core::option::Option<Self> {
+        ::core::option::Option::Some(::core::clone::Clone::clone(self))
     }
-    #[automatically_derived]
-    impl ::diator::Command for PlaceOrder {}
-    #[automatically_derived]
-    impl<__Sender: ::diator::Command> ::diator::SentFrom<__Sender> for PlaceOrder {}
-    ::diator::__private::inventory::submit! {
-        ::diator::__private::RequestDescriptor::of:: < PlaceOrder >
-        (::diator::__private::Location::new(::core::module_path!(), ::core::file!(),
-        ::core::line!()))
-    }
-};
+    const MARKS: &'static [::diator::Mark] = &[
+        ::diator::Mark {
+            value: &Audited,
+            text: "Audited",
+        },
+        ::diator::Mark {
+            value: &RateLimit(5),
+            text: "RateLimit(5)",
+        },
+    ];
+}
+#[automatically_derived]
+impl ::diator::Command for PlaceOrder {}
+::diator::__private::inventory::submit! {
+    ::diator::__private::RequestDescriptor::of:: < PlaceOrder >
+    (::diator::__private::Location::here(::core::module_path!()))
+}
 "#
     );
 }
@@ -64,32 +59,16 @@ fn a_generic_query() {
     );
     assert_eq!(
         pretty(expanded),
-        r#"const _: () = {
-    #[automatically_derived]
-    impl<T: Clone, const N: usize> ::diator::Request for Find<T, N>
-    where
-        T: ::core::marker::Send + 'static,
-    {
-        type Response = ();
-        type Error = ::diator::BoxError;
-        const KIND: ::diator::RequestKind = ::diator::RequestKind::Query;
-        const NAME: &'static str = "Find";
-    }
-    #[automatically_derived]
-    impl<T: Clone, const N: usize> ::diator::Query for Find<T, N>
-    where
-        T: ::core::marker::Send + 'static,
-    {}
-    #[automatically_derived]
-    impl<
-        T: Clone,
-        const N: usize,
-        __Sender: ::diator::Request,
-    > ::diator::SentFrom<__Sender> for Find<T, N>
-    where
-        T: ::core::marker::Send + 'static,
-    {}
-};
+        r#"#[automatically_derived]
+impl<T: Clone, const N: usize> ::diator::Request for Find<T, N>
+where
+    T: ::core::marker::Send + 'static,
+{
+    type Response = ();
+    type Error = ::diator::BoxError;
+    type Kind = ::diator::Reads;
+    const NAME: &'static ::core::primitive::str = "Find";
+}
 "#
     );
 }
@@ -105,38 +84,148 @@ fn an_event_on_the_wire() {
     );
     assert_eq!(
         pretty(expanded),
-        r#"const _: () = {
-    #[automatically_derived]
-    impl ::diator::Event for OrderMoved {
-        type Kind = ::diator::event::Ecst;
-        const NAME: &'static str = "order_moved";
-        const TOPIC: ::core::option::Option<&'static str> = ::core::option::Option::Some(
-            "orders",
-        );
-        const ALIASES: &'static [&'static str] = &["Moved"];
-        const KEY: ::core::option::Option<&'static str> = ::core::option::Option::Some(
-            "order.id",
-        );
-        fn key(&self) -> ::core::option::Option<::std::string::String> {
-            ::core::option::Option::Some(
-                match self {
-                    Self::Sent { order: key, .. } => {
-                        ::std::string::ToString::to_string(&key.id)
-                    }
-                    Self::Lost { order: key, .. } => {
-                        ::std::string::ToString::to_string(&key.id)
-                    }
-                },
-            )
+        r#"#[automatically_derived]
+impl ::diator::Event for OrderMoved {
+    type Kind = ::diator::event::Ecst;
+    const NAME: &'static ::core::primitive::str = "order_moved";
+    const TOPIC: ::core::option::Option<&'static ::core::primitive::str> = ::core::option::Option::Some(
+        "orders",
+    );
+    const ALIASES: &'static [&'static ::core::primitive::str] = &["Moved"];
+    const KEY: ::core::option::Option<&'static ::core::primitive::str> = ::core::option::Option::Some(
+        "order.id",
+    );
+    fn key(&self) -> ::core::option::Option<::std::string::String> {
+        ::core::option::Option::Some(
+            match self {
+                Self::Sent { order: __diator_key, .. } => {
+                    ::std::string::ToString::to_string(&__diator_key.id)
+                }
+                Self::Lost { order: __diator_key, .. } => {
+                    ::std::string::ToString::to_string(&__diator_key.id)
+                }
+            },
+        )
+    }
+}
+::diator::__private::inventory::submit! {
+    ::diator::__private::EventDescriptor::of:: < OrderMoved >
+    (::diator::__private::Location::here(::core::module_path!()))
+}
+"#
+    );
+}
+
+#[test]
+fn an_attribute_alone_expands_at_once() {
+    let item = quote! {
+        /// Documented.
+        #[derive(Debug, Default)]
+        struct Orders { #[inject(default)] count: u64 }
+    };
+    assert_eq!(
+        pretty(handler::attribute(Role::Event, &quote!(OrderPlaced, order = -1), &item)),
+        r#"/// Documented.
+#[derive(Debug, Default)]
+struct Orders {
+    count: u64,
+}
+#[automatically_derived]
+impl ::diator::__private::Inject for Orders {
+    const DEPENDENCIES: &'static [::diator::__private::Dependency] = &[];
+    type Slots = ();
+}
+#[automatically_derived]
+impl ::diator::__private::Assemble<Orders>
+for <Orders as ::diator::__private::Inject>::Slots {
+    fn assemble(self) -> Orders {
+        Orders {
+            count: ::core::default::Default::default(),
         }
     }
-    ::diator::__private::inventory::submit! {
-        ::diator::__private::EventDescriptor::of:: < OrderMoved >
-        (::diator::__private::Location::new(::core::module_path!(), ::core::file!(),
-        ::core::line!()))
-    }
-};
+}
+#[automatically_derived]
+#[allow(deprecated)]
+impl ::diator::__private::Registered for Orders {
+    const DESCRIPTORS: &'static [::diator::__private::HandlerDescriptor] = &[
+        ::diator::__private::HandlerDescriptor::event::<
+            OrderPlaced,
+            Self,
+        >(-1i32, false, ::diator::__private::Location::here(::core::module_path!())),
+    ];
+}
+::diator::__private::inventory::submit! {
+    ::diator::__private::HandlerSet(< Orders as ::diator::__private::Registered >
+    ::DESCRIPTORS)
+}
 "#
+    );
+}
+
+#[test]
+fn what_the_compiler_may_change_is_expanded_in_two_steps() {
+    for item in [
+        quote!(
+            #[cfg(test)]
+            struct H;
+        ),
+        quote!(
+            #[derive(Other)]
+            struct H;
+        ),
+        quote!(
+            #[derive(std::fmt::Debug)]
+            struct H;
+        ),
+        quote!(
+            #[deprecated]
+            struct H;
+        ),
+        quote!(
+            struct H {
+                #[cfg(test)]
+                count: u64,
+            }
+        ),
+        quote!(
+            struct H<T>(T);
+        ),
+        quote!(
+            struct H {
+                #[inject(clone, default)]
+                count: u64,
+            }
+        ),
+    ] {
+        let expanded = handler::attribute(Role::Request, &quote!(A), &item).to_string();
+        assert!(expanded.contains("Glue") && !expanded.contains("Registered"), "{expanded}");
+    }
+}
+
+#[test]
+fn what_is_deprecated_is_used_without_a_word() {
+    let expanded = request::derive(
+        RequestKind::Query,
+        quote! {
+            #[deprecated]
+            struct Find;
+        },
+    );
+    let text = pretty(expanded);
+    assert_eq!(text.matches("#[allow(deprecated)]").count(), 2, "{text}");
+}
+
+#[test]
+fn names_of_the_item_are_not_taken() {
+    let expanded = handler::glue(quote! {
+        #[diator_request_handler(Find, FindHandledByH)]
+        struct H;
+    });
+    let text = pretty(expanded);
+    assert!(
+        text.contains("HandledBy<FindHandledByH_>\n    for Find {")
+            || text.contains("HandledBy<FindHandledByH_> for Find {"),
+        "{text}"
     );
 }
 
@@ -163,6 +252,8 @@ pub(crate) struct Orders {
     );
 }
 
+/// The functions that `send` uses are there only in place.
+#[cfg(feature = "in-place")]
 #[test]
 fn a_handler() {
     let expanded = handler::glue(quote! {
@@ -178,70 +269,94 @@ fn a_handler() {
     });
     assert_eq!(
         pretty(expanded),
-        r#"const _: () = {
-    #[automatically_derived]
-    impl ::diator::__private::Inject for Orders {
-        const DEPENDENCIES: &'static [::diator::__private::Dependency] = &[
-            ::diator::__private::dependency!("store" : Arc < dyn Store >),
-            ::diator::__private::Dependency::cloned::<Pool>("pool"),
-        ];
-        type Slots = (
-            <Arc<dyn Store> as ::diator::InjectField>::Slot,
-            (<::diator::__private::Cloned<Pool> as ::diator::InjectField>::Slot, ()),
-        );
-        fn build((slot0, (slot1, ())): Self::Slots) -> Self {
-            Self {
-                store: <Arc<dyn Store> as ::diator::InjectField>::take(slot0),
-                pool: <::diator::__private::Cloned<
-                    Pool,
-                > as ::diator::InjectField>::take(slot1)
-                    .0,
-                retries: 1,
-            }
+        r#"#[automatically_derived]
+impl ::diator::__private::Inject for Orders {
+    const DEPENDENCIES: &'static [::diator::__private::Dependency] = ::diator::__private::dependencies!(
+        "store" < Arc < dyn Store > as ::diator::InjectField > ::ASKED, Arc < dyn Store
+        >; "pool" < ::diator::__private::Cloned < Pool > as ::diator::InjectField >
+        ::ASKED, ();
+    );
+    type Slots = (
+        <Arc<dyn Store> as ::diator::InjectField>::Slot,
+        (<::diator::__private::Cloned<Pool> as ::diator::InjectField>::Slot, ()),
+    );
+}
+#[automatically_derived]
+impl ::diator::__private::Assemble<Orders>
+for <Orders as ::diator::__private::Inject>::Slots {
+    fn assemble(self) -> Orders {
+        Orders {
+            store: ::diator::InjectField::take(self.0),
+            pool: <::diator::__private::Cloned<
+                _,
+            > as ::diator::InjectField>::take(self.1.0)
+                .0,
+            retries: <Orders as ::diator::__private::With<2, _>>::value(),
         }
     }
-    static SLOT_0: ::diator::__private::SlotIndex = ::diator::__private::SlotIndex::new();
+}
+#[automatically_derived]
+impl ::diator::__private::With<2, u32> for Orders {
+    fn value() -> u32 {
+        1
+    }
+}
+#[allow(deprecated)]
+const _: () = {
     #[doc(hidden)]
     #[allow(missing_debug_implementations)]
-    pub struct PlaceOrderHandledByOrders;
+    pub enum PlaceOrderHandledByOrders {}
     #[automatically_derived]
     impl ::diator::__private::HandledBy<PlaceOrderHandledByOrders>
     for orders::PlaceOrder {
-        fn dispatch(
+        fn __diator_slot() -> &'static ::diator::__private::SlotIndex {
+            static SLOT: ::diator::__private::SlotIndex = ::diator::__private::SlotIndex::new();
+            &SLOT
+        }
+        fn __diator_dispatch(
             self,
-            dispatch: ::diator::__private::Dispatch<'_>,
+            __diator_dispatch: ::diator::__private::Dispatch<'_>,
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<
                 <Self as ::diator::Request>::Response,
                 ::diator::__private::SendError<<Self as ::diator::Request>::Error>,
             >,
         > + ::core::marker::Send {
-            ::diator::__private::send::<Self, Orders>(dispatch, self, &SLOT_0)
+            ::diator::__private::send_in_place::<
+                Self,
+                Orders,
+            >(
+                __diator_dispatch,
+                self,
+                <Self as ::diator::__private::HandledBy<
+                    PlaceOrderHandledByOrders,
+                >>::__diator_slot(),
+            )
         }
     }
-    const LOCATION: ::diator::__private::Location = ::diator::__private::Location::new(
-        ::core::module_path!(),
-        ::core::file!(),
-        ::core::line!(),
-    );
     #[automatically_derived]
     impl ::diator::__private::Registered for Orders {
         const DESCRIPTORS: &'static [::diator::__private::HandlerDescriptor] = &[
             ::diator::__private::HandlerDescriptor::request::<
                 orders::PlaceOrder,
                 Self,
-            >(|| &SLOT_0, LOCATION),
+            >(::diator::__private::Location::here(::core::module_path!()))
+                .in_place(
+                    <orders::PlaceOrder as ::diator::__private::HandledBy<
+                        PlaceOrderHandledByOrders,
+                    >>::__diator_slot,
+                ),
             ::diator::__private::HandlerDescriptor::event::<
                 OrderPlaced,
                 Self,
-            >(-1i32, true, LOCATION),
+            >(-1i32, true, ::diator::__private::Location::here(::core::module_path!())),
         ];
     }
-    ::diator::__private::inventory::submit! {
-        ::diator::__private::HandlerSet(< Orders as ::diator::__private::Registered >
-        ::DESCRIPTORS)
-    }
 };
+::diator::__private::inventory::submit! {
+    ::diator::__private::HandlerSet(< Orders as ::diator::__private::Registered >
+    ::DESCRIPTORS)
+}
 "#
     );
 }
@@ -257,17 +372,15 @@ fn another_path_of_the_library_replaces_every_mention() {
         struct E;
     );
     let handled = quote!(A, crate = my::framework);
-    let attributed = handler::attribute(
-        Role::Request,
-        &handled,
-        &quote!(
-            struct H {
-                a: Arc<u8>,
-                #[inject(clone)]
-                b: B,
-            }
-        ),
+    let item = quote!(
+        struct H {
+            a: Arc<u8>,
+            #[inject(clone)]
+            b: B,
+        }
     );
+    let at_once = handler::attribute(Role::Request, &handled, &item);
+    let attributed = handler::attribute(Role::Request, &handled, &quote!(#[repr(C)] #item));
     let faulty = quote!(
         #[diator_request_handler(A, A, crate = my::framework)]
         struct H;
@@ -277,12 +390,14 @@ fn another_path_of_the_library_replaces_every_mention() {
         event::derive(EventKind::Domain, event),
         handler::glue(attributed.clone()),
         handler::glue(faulty),
+        at_once,
         attributed,
     ] {
         let text = expanded.to_string();
         assert!(text.contains("my :: framework ::"), "{text}");
         // The attributes that carry the arguments have one word for it all.
-        assert!(!text.replace("diator_request_handler", "").contains("diator"), "{text}");
+        let text = text.replace("diator_request_handler", "").replace("__diator_", "");
+        assert!(!text.contains("diator"), "{text}");
     }
 }
 
@@ -310,8 +425,8 @@ fn what_is_unregistered_is_expanded_like_all_else_but_not_submitted() {
         .map(pretty)
     };
     for (registered, unregistered) in expand(TokenStream::new()).iter().zip(expand(quote!(unregistered))) {
-        let submission = registered.find("    ::diator::__private::inventory::submit!").expect("it is submitted");
-        assert_eq!(unregistered, format!("{}}};\n", &registered[..submission]));
+        let submission = registered.find("::diator::__private::inventory::submit!").expect("it is submitted");
+        assert_eq!(unregistered, registered[..submission]);
     }
 }
 
@@ -338,8 +453,8 @@ fn instances_of_one_generic_request_have_different_markers() {
         struct H;
     });
     let text = pretty(expanded);
-    assert!(text.contains("pub struct FindHandledByH;"), "{text}");
-    assert!(text.contains("pub struct FindHandledByH_;"), "{text}");
+    assert!(text.contains("pub enum FindHandledByH {}"), "{text}");
+    assert!(text.contains("pub enum FindHandledByH_ {}"), "{text}");
 }
 
 #[test]

@@ -68,7 +68,11 @@ pub trait EventHandler<E: Event>: Send + Sync + 'static {
 pub trait HandledBy<M>: Request {
     #[cfg(feature = "in-place")]
     #[doc(hidden)]
-    fn dispatch(
+    fn __diator_slot() -> &'static crate::mediator::SlotIndex;
+
+    #[cfg(feature = "in-place")]
+    #[doc(hidden)]
+    fn __diator_dispatch(
         self,
         dispatch: crate::mediator::Dispatch<'_>,
     ) -> impl Future<Output = Result<Self::Response, crate::SendError<Self::Error>>> + Send;

@@ -23,11 +23,22 @@ pub trait Inject: Sized + Send + Sync + 'static {
 
     /// The places of what they ask for, as a list: `(A, (B, (C, ())))`.
     #[doc(hidden)]
-    type Slots: Slots + Default;
+    type Slots: Slots + Default + Assemble<Self>;
+}
 
+/// Of the places of a handler's services: makes the handler.
+// Here, and not in `Inject`, so that `self` is the only name in it: no constant of a program can be called so.
+#[doc(hidden)]
+pub trait Assemble<H> {
     /// Builds the handler; every place is filled, but those of optional services.
-    #[doc(hidden)]
-    fn build(slots: Self::Slots) -> Self;
+    fn assemble(self) -> H;
+}
+
+/// Of a handler: the value of a field that says `#[inject(with = …)]`.
+// Apart from all else, so that the expression meets no name that is not its author's.
+#[doc(hidden)]
+pub trait With<const FIELD: usize, T> {
+    fn value() -> T;
 }
 
 /// The type of a field that can be injected: `Arc<T>` or `Option<Arc<T>>`.
@@ -41,14 +52,26 @@ pub trait Inject: Sized + Send + Sync + 'static {
 )]
 pub trait InjectField: Sized {
     #[doc(hidden)]
-    const KEY: DependencyKey;
-    #[doc(hidden)]
-    const OPTIONAL: bool;
+    const ASKED: Asked;
     #[doc(hidden)]
     type Slot: Slot + Default;
 
     #[doc(hidden)]
     fn take(slot: Self::Slot) -> Self;
+}
+
+/// What a field of some type asks of the container.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub(crate) key: DependencyKey,
+    pub(crate) optional: bool,
+}
+
+impl Asked {
+    const fn of(key: DependencyKey, optional: bool) -> Self {
+        Self { key, optional }
+    }
 }
 
 /// What can be a service. It is named so that one error tells of a trait whose services no thread could share.
@@ -64,8 +87,7 @@ pub trait Service: Send + Sync + 'static {}
 impl<T: ?Sized + Send + Sync + 'static> Service for T {}
 
 impl<T: ?Sized + Service> InjectField for Arc<T> {
-    const KEY: DependencyKey = DependencyKey::of::<T>();
-    const OPTIONAL: bool = false;
+    const ASKED: Asked = Asked::of(DependencyKey::of::<T>(), false);
     type Slot = Option<Self>;
 
     fn take(slot: Self::Slot) -> Self {
@@ -74,8 +96,7 @@ impl<T: ?Sized + Service> InjectField for Arc<T> {
 }
 
 impl<T: ?Sized + Service> InjectField for Option<Arc<T>> {
-    const KEY: DependencyKey = DependencyKey::of::<T>();
-    const OPTIONAL: bool = true;
+    const ASKED: Asked = Asked::of(DependencyKey::of::<T>(), true);
     type Slot = Self;
 
     fn take(slot: Self::Slot) -> Self {
@@ -89,8 +110,7 @@ impl<T: ?Sized + Service> InjectField for Option<Arc<T>> {
 pub struct Cloned<T>(pub T);
 
 impl<T: Clone + Send + Sync + 'static> InjectField for Cloned<T> {
-    const KEY: DependencyKey = DependencyKey::of_sized::<T>();
-    const OPTIONAL: bool = false;
+    const ASKED: Asked = Asked::of(DependencyKey::of_sized::<T>(), false);
     type Slot = Option<Arc<T>>;
 
     fn take(slot: Self::Slot) -> Self {

@@ -63,7 +63,8 @@
 //!
 //! A crate that nothing names is not linked, and its handlers are absent. [`link!`] names it, and
 //! [`MediatorBuilder::build`] reports it if the crate contributed nothing. A test binary holds the handlers of all its
-//! modules; list those that you want with [`handlers!`] instead.
+//! modules; list those that you want with [`handlers!`] instead. A program that holds two versions of this library has a
+//! registry for each.
 //!
 //! # Features
 //!
@@ -149,7 +150,7 @@ pub use self::meta::Meta;
 pub use self::middleware::Middleware;
 pub use self::outbox::Outbox;
 pub use self::registry::{BuildError, Handlers};
-pub use self::request::{Command, Mark, Query, Request, RequestKind, SentFrom};
+pub use self::request::{Changes, Command, KindOfRequest, Mark, Query, Reads, Request, RequestKind, SentFrom};
 pub use self::shown::ForeignError;
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
@@ -162,16 +163,16 @@ pub mod __private {
     pub use diator_macros::Glue;
     pub use inventory;
 
-    pub use crate::__dependency as dependency;
+    pub use crate::__dependencies as dependencies;
     pub use crate::__event_schema as event_schema;
     pub use crate::event::EventDescriptor;
     pub use crate::handler::HandledBy;
-    pub use crate::inject::{Cloned, Field, Inject, PerhapsUnitOfWork, Service};
+    pub use crate::inject::{Assemble, Cloned, Field, Inject, PerhapsUnitOfWork, Service, With};
     #[cfg(feature = "froodi")]
     pub use crate::inject::{PerhapsSized, sized_or};
     #[cfg(feature = "in-place")]
     pub use crate::mediator::{Dispatch, SlotIndex, send_in_place};
-    pub use crate::registry::{Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered};
+    pub use crate::registry::{Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered, own_name};
     pub use crate::request::RequestDescriptor;
     pub use crate::{BoxError, SendError};
 }

@@ -29,9 +29,11 @@ pub trait Request: Sized + Send + 'static {
     /// How the handler fails. It may be [`BoxError`](crate::BoxError), which is why it is bound by what an error
     /// shows and not by `std::error::Error`.
     type Error: Debug + Display + Send + Sync + 'static;
+    /// [`Changes`] or [`Reads`]: whether it is a [`Command`] or a [`Query`].
+    type Kind: KindOfRequest;
 
-    /// Whether it changes something.
-    const KIND: RequestKind;
+    /// Whether it changes something, as its kind says.
+    const KIND: RequestKind = <Self::Kind as KindOfRequest>::KIND;
     /// The type's name without its path.
     const NAME: &'static str;
     /// Whether handling it twice does what handling it once does: `#[request(idempotent)]`.
@@ -70,12 +72,18 @@ impl Debug for Mark {
     label = "a query only reads",
     note = "make `{Self}` a command with `#[derive(Command)]`, or move what changes something into a command's handler"
 )]
-pub trait Command: Request {}
+// Not for all that change something at once: of a query that emits, the compiler would underline the context, not `emit`.
+pub trait Command: Request<Kind = Changes> {}
 
 /// A request that only reads; its handler may send other queries.
-pub trait Query: Request {}
+pub trait Query: Request<Kind = Reads> {}
+
+#[diagnostic::do_not_recommend]
+impl<R: Request<Kind = Reads>> Query for R {}
 
 /// Says from which requests' handlers a request may be sent: queries from all, commands from commands.
+///
+/// Each request has it already.
 #[diagnostic::on_unimplemented(
     message = "the handler of `{R}` cannot send `{Self}`",
     label = "not a request that may be sent from here",
@@ -83,7 +91,49 @@ pub trait Query: Request {}
             `#[derive(Query)]` on it",
     note = "in generic code, bound it with `SentFrom<{R}>`"
 )]
-pub trait SentFrom<R>: Request {}
+pub trait SentFrom<R>: Request<Kind: SentBy<R>> {}
+
+impl<R, Q: Request<Kind: SentBy<R>>> SentFrom<R> for Q {}
+
+/// The kind of a [`Command`].
+#[derive(Debug)]
+pub enum Changes {}
+
+/// The kind of a [`Query`].
+#[derive(Debug)]
+pub enum Reads {}
+
+/// What a request's [kind](Request::Kind) can be: [`Changes`] or [`Reads`].
+pub trait KindOfRequest: sealed::Sealed + 'static {
+    /// The same, as a value.
+    const KIND: RequestKind;
+}
+
+impl KindOfRequest for Changes {
+    const KIND: RequestKind = RequestKind::Command;
+}
+
+impl KindOfRequest for Reads {
+    const KIND: RequestKind = RequestKind::Query;
+}
+
+/// Whose handlers may send what is of this kind.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the handler of `{R}` cannot send a request of the kind `{Self}`",
+    label = "not a request that may be sent from here",
+    note = "in generic code, bound it with `SentFrom<{R}>`"
+)]
+pub trait SentBy<R>: KindOfRequest {}
+
+impl<R: Command> SentBy<R> for Changes {}
+impl<R: Request> SentBy<R> for Reads {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Changes {}
+    impl Sealed for super::Reads {}
+}
 
 /// Whether a request changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,7 +177,7 @@ impl RequestDescriptor {
             id: TypeId::of::<R>,
             name: type_name::<R>,
             message: R::NAME,
-            kind: R::KIND,
+            kind: <R::Kind as KindOfRequest>::KIND,
             idempotent: R::IDEMPOTENT,
             marks: R::MARKS,
             response: type_name::<R::Response>,

@@ -24,10 +24,8 @@ impl RequestHandler<Ask> for Answer {
 }
 
 pub(crate) fn main() {
-    let mediator = Mediator::builder().handlers(handlers![Answer]).build().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let services = Services::new().value(Buffer::<3>);
-    let _ = mediator;
     let mediator = Mediator::builder().handlers(handlers![Answer]).container(services).build().unwrap();
     assert_eq!(runtime.block_on(mediator.send(Ask)).unwrap(), "the user's");
 }

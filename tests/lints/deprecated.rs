@@ -1,11 +1,8 @@
 //! What is deprecated is deprecated for those who use it, not for what is written beside it.
-//!
-//! Broken wherever a module expects the warning: who mends it removes the attribute.
 
 #![deny(deprecated)]
 #![allow(dead_code, reason = "nobody uses what is deprecated")]
 
-#[expect(deprecated, reason = "broken: the derive warns of its own command")]
 mod command {
     use diator::prelude::*;
 
@@ -15,7 +12,6 @@ mod command {
     struct Change;
 }
 
-#[expect(deprecated, reason = "broken: the derive warns of its own query")]
 mod query {
     use diator::prelude::*;
 
@@ -24,7 +20,6 @@ mod query {
     struct Ask<T>(T);
 }
 
-#[expect(deprecated, reason = "broken: the derive warns of its own event")]
 mod domain_event {
     use diator::prelude::*;
 
@@ -34,7 +29,6 @@ mod domain_event {
     struct Changed;
 }
 
-#[expect(deprecated, reason = "broken: the derive warns of its own event")]
 mod event_on_the_wire {
     use diator::prelude::*;
     use serde::Serialize;
@@ -70,7 +64,6 @@ mod key {
     }
 }
 
-#[expect(deprecated, reason = "broken: the attribute warns of its own handler")]
 mod handler {
     use diator::prelude::*;
 
@@ -127,7 +120,6 @@ mod field {
     }
 }
 
-#[expect(deprecated, reason = "broken: the attribute warns of a field that it fills")]
 mod field_with_an_expression {
     use diator::prelude::*;
 
@@ -149,7 +141,6 @@ mod field_with_an_expression {
 }
 
 /// Who handles what is deprecated has no other way to say so.
-#[expect(deprecated, reason = "broken: the attribute warns of the message that it handles")]
 mod handled {
     use diator::prelude::*;
 

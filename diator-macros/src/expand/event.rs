@@ -38,28 +38,19 @@ fn expand(event: &Event) -> TokenStream {
     let marks = mark::marks(&root, &arguments.marks);
     let key = arguments.key.as_ref().map(|key| key_items(event, key));
     let is_registered = event.generics.params.is_empty() && arguments.unregistered.is_none();
-    let submitted = is_registered.then(|| submit(&root, ident));
+    let submitted = is_registered.then(|| expand::submit(&root, ident, event.is_deprecated, &quote!(EventDescriptor)));
+    let allow = expand::allow_deprecated(event.is_deprecated);
     quote! {
-        const _: () = {
-            #[automatically_derived]
-            impl #parameters #root::Event for #ident #types #bounds {
-                type Kind = #kind;
-                const NAME: &'static str = #name;
-                #optional
-                #marks
-                #key
-            }
-            #submitted
-        };
-    }
-}
-
-fn submit(root: &Path, ident: &Ident) -> TokenStream {
-    let location = expand::location(root, ident);
-    quote! {
-        #root::__private::inventory::submit! {
-            #root::__private::EventDescriptor::of::<#ident>(#location)
+        #[automatically_derived]
+        #allow
+        impl #parameters #root::Event for #ident #types #bounds {
+            type Kind = #kind;
+            const NAME: &'static ::core::primitive::str = #name;
+            #optional
+            #marks
+            #key
         }
+        #submitted
     }
 }
 
@@ -68,18 +59,18 @@ fn optional_items(root: &Path, arguments: &EventArguments) -> TokenStream {
     let topic = arguments.topic.as_ref().map(|topic| {
         let topic = &topic.value;
         quote! {
-            const TOPIC: ::core::option::Option<&'static str> = ::core::option::Option::Some(#topic);
+            const TOPIC: ::core::option::Option<&'static ::core::primitive::str> = ::core::option::Option::Some(#topic);
         }
     });
     let names = arguments.aliases.iter().map(|alias| &alias.value);
     let aliases = (!arguments.aliases.is_empty()).then(|| {
         quote! {
-            const ALIASES: &'static [&'static str] = &[#(#names),*];
+            const ALIASES: &'static [&'static ::core::primitive::str] = &[#(#names),*];
         }
     });
     let must_be_handled = arguments.must_be_handled.as_ref().map(|_| {
         quote! {
-            const MUST_BE_HANDLED: bool = true;
+            const MUST_BE_HANDLED: ::core::primitive::bool = true;
         }
     });
     let schema = arguments.schema.as_ref().map(|schema| {
@@ -101,10 +92,11 @@ fn key_items(event: &Event, argument: &Argument<Key>) -> TokenStream {
     let to_string = |value: TokenStream| quote_spanned!(place=> ::std::string::ToString::to_string(#value));
     let text = match &event.data {
         Data::Enum(data) => {
+            let bound = Ident::new(&expand::fresh("__diator_key", field), place);
             let arms = data.variants.iter().map(|variant| {
                 let variant = &variant.ident;
-                let text = to_string(quote_spanned!(place=> &key #(.#path)*));
-                quote!(Self::#variant { #field: key, .. } => #text)
+                let text = to_string(quote_spanned!(place=> &#bound #(.#path)*));
+                quote!(Self::#variant { #field: #bound, .. } => #text)
             });
             quote!(match self { #(#arms,)* })
         }
@@ -112,7 +104,7 @@ fn key_items(event: &Event, argument: &Argument<Key>) -> TokenStream {
     };
     let name = argument.value.to_string();
     quote! {
-        const KEY: ::core::option::Option<&'static str> = ::core::option::Option::Some(#name);
+        const KEY: ::core::option::Option<&'static ::core::primitive::str> = ::core::option::Option::Some(#name);
         fn key(&self) -> ::core::option::Option<::std::string::String> {
             ::core::option::Option::Some(#text)
         }

@@ -1,23 +1,23 @@
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{DeriveInput, Ident, Path, Type};
+use syn::{Attribute, Data, DeriveInput, Ident, Path, Type};
 
-use crate::ast::{Annotated, Handler};
+use crate::ast::{Annotated, Handler, Registration};
 use crate::attr::{HandlerArguments, Role};
 use crate::errors::Errors;
 use crate::expand::inject;
 use crate::{expand, fallback, paths, valid};
 
-/// Expands `#[request_handler]` and `#[event_handler]`: the item, and behind its attributes what `Glue` shall read.
-///
-/// Behind, because a later attribute must find what an earlier one left, and because a helper attribute stands after
-/// its derive.
+/// Expands `#[request_handler]` and `#[event_handler]`.
 pub(crate) fn attribute(role: Role, arguments: &TokenStream, item: &TokenStream) -> TokenStream {
+    // The place of this attribute, seen as the user's own: an error there needs no word about macros.
+    let carrier = |rest: &TokenStream| Ident::new(role.carrier(), Span::call_site().resolved_at(rest.span()));
     // Mistakes in the arguments are for `Glue` to report.
-    let read = HandlerArguments::read(role, arguments.clone(), &mut Errors::default());
+    let mut errors = Errors::default();
+    let read = HandlerArguments::read(role, arguments.clone(), &mut errors);
     let root = paths::root(read.root.as_ref());
-    let Annotated { attributes, rest } = match Annotated::read(role, item.clone()) {
+    let annotated = match Annotated::read(role, item.clone()) {
         Ok(annotated) => annotated,
         Err(error) => {
             let error = error.into_compile_error();
@@ -25,10 +25,54 @@ pub(crate) fn attribute(role: Role, arguments: &TokenStream, item: &TokenStream)
             return quote!(#error #item #stub);
         }
     };
+    let carrier = carrier(&annotated.rest);
+    if errors.is_empty() && annotated.is_plain() {
+        if let Some(expanded) = at_once(Registration { role, attribute: carrier.clone(), arguments: read }, item) {
+            return expanded;
+        }
+    }
+    in_two_steps(&root, &annotated, &carrier, arguments)
+}
+
+/// Expands an attribute that stands alone, on a struct without a mistake: that costs the compiler the least.
+fn at_once(registration: Registration, item: &TokenStream) -> Option<TokenStream> {
+    let input: DeriveInput = syn::parse2(item.clone()).ok()?;
+    let mut errors = Errors::default();
+    let item = without_inject(&input, item)?;
+    let handler = Handler::of(vec![registration], input, &mut errors);
+    valid::handler(&handler, &mut errors);
+    errors.is_empty().then(|| {
+        let expanded = expand(&handler);
+        quote!(#item #expanded)
+    })
+}
+
+/// The struct as the compiler shall have it; `None` if its fields have attributes that only the compiler can read.
+fn without_inject(input: &DeriveInput, item: &TokenStream) -> Option<TokenStream> {
+    let Data::Struct(data) = &input.data else { return None };
+    let is_inject = |attribute: &Attribute| attribute.path().is_ident("inject");
+    let mut attributes = data.fields.iter().flat_map(|field| &field.attrs);
+    if !attributes.clone().all(|attribute| is_inject(attribute) || attribute.path().is_ident("doc")) {
+        return None;
+    }
+    if !attributes.any(is_inject) {
+        return Some(item.clone());
+    }
+    let mut input = input.clone();
+    if let Data::Struct(data) = &mut input.data {
+        data.fields.iter_mut().for_each(|field| field.attrs.retain(|attribute| !is_inject(attribute)));
+    }
+    Some(input.into_token_stream())
+}
+
+/// Writes the item, and behind its attributes what `Glue` shall read.
+///
+/// Behind, because a later attribute must find what an earlier one left, and because a helper attribute stands after
+/// its derive.
+fn in_two_steps(root: &Path, annotated: &Annotated, carrier: &Ident, arguments: &TokenStream) -> TokenStream {
+    let Annotated { attributes, rest } = annotated;
     let glued = attributes.iter().any(|found| Role::of_carrier(found).is_some());
     let glue = (!glued).then(|| quote!(#[derive(#root::__private::Glue)]));
-    // The place of this attribute, seen as the user's own: an error there needs no word about macros.
-    let carrier = Ident::new(role.carrier(), Span::call_site().resolved_at(rest.span()));
     quote! {
         #(#attributes)*
         #glue
@@ -52,36 +96,55 @@ pub(crate) fn glue(input: TokenStream) -> TokenStream {
 
 fn expand(handler: &Handler) -> TokenStream {
     let root = paths::root(handler.root());
-    let ident = &handler.ident;
     let inject = inject::expand(&root, handler);
-    let handlings = Handling::all(&root, &handler.ident, handler.requests());
-    let handled_by = handlings.iter().map(Handling::handled_by);
-    let of_requests = handlings.iter().map(Handling::descriptor);
-    let of_events = handler.events().map(|(event, arguments)| event_descriptor(&root, event, arguments));
-    let location = expand::location(&root, &handler.ident);
-    let submitted = handler.unregistered().is_none().then(|| {
-        quote! {
-            #root::__private::inventory::submit! {
-                #root::__private::HandlerSet(<#ident as #root::__private::Registered>::DESCRIPTORS)
-            }
-        }
-    });
-    quote! {
-        const _: () = {
-            #inject
-            #(#handled_by)*
-            const LOCATION: #root::__private::Location = #location;
+    let registered = registered(&root, handler);
+    let submitted = handler.unregistered().is_none().then(|| submit(&root, handler));
+    quote!(#inject #registered #submitted)
+}
+
+/// Implements `Registered`, and for each request `HandledBy`. The messages may be deprecated: who handles them, does not
+/// use them.
+fn registered(root: &Path, handler: &Handler) -> TokenStream {
+    let ident = &handler.ident;
+    let handlings = Handling::all(root, ident, handler.requests());
+    let location = expand::location(root, ident);
+    let of_requests = handlings.iter().map(|handling| handling.descriptor(&location));
+    let of_events = handler.events().map(|(event, arguments)| event_descriptor(root, event, arguments, &location));
+    let descriptors = quote! {
+        const DESCRIPTORS: &'static [#root::__private::HandlerDescriptor] = &[#(#of_requests,)* #(#of_events,)*];
+    };
+    if handlings.is_empty() {
+        return quote! {
             #[automatically_derived]
-            impl #root::__private::Registered for #ident {
-                const DESCRIPTORS: &'static [#root::__private::HandlerDescriptor] =
-                    &[#(#of_requests,)* #(#of_events,)*];
-            }
-            #submitted
+            #[allow(deprecated)]
+            impl #root::__private::Registered for #ident { #descriptors }
+        };
+    }
+    let handled_by = handlings.iter().map(Handling::handled_by);
+    quote! {
+        #[allow(deprecated)]
+        const _: () = {
+            #(#handled_by)*
+            #[automatically_derived]
+            impl #root::__private::Registered for #ident { #descriptors }
         };
     }
 }
 
-fn event_descriptor(root: &Path, event: &Type, arguments: &HandlerArguments) -> TokenStream {
+fn submit(root: &Path, handler: &Handler) -> TokenStream {
+    let ident = &handler.ident;
+    let submitted = quote! {
+        #root::__private::inventory::submit! {
+            #root::__private::HandlerSet(<#ident as #root::__private::Registered>::DESCRIPTORS)
+        }
+    };
+    match expand::allow_deprecated(handler.is_deprecated) {
+        Some(allow) => quote!(#allow const _: () = { #submitted };),
+        None => submitted,
+    }
+}
+
+fn event_descriptor(root: &Path, event: &Type, arguments: &HandlerArguments, location: &TokenStream) -> TokenStream {
     let order = arguments.order.as_ref().map_or(0, |order| order.value);
     let after_commit = arguments.after_commit.is_some();
     let place = event.span();
@@ -91,7 +154,7 @@ fn event_descriptor(root: &Path, event: &Type, arguments: &HandlerArguments) -> 
         quote!(.named(#id))
     });
     quote_spanned! {place=>
-        #root::__private::HandlerDescriptor::event::<#event, Self>(#order, #after_commit, LOCATION)#named
+        #root::__private::HandlerDescriptor::event::<#event, Self>(#order, #after_commit, #location)#named
     }
 }
 
@@ -103,102 +166,104 @@ pub(crate) struct Handling<'a> {
     /// What tells this handling from others of the request. Public and named after both, because the compiler names it
     /// to a user who has two handlers for one request; the handler itself may be private.
     marker: Ident,
-    slot: Ident,
 }
 
 impl<'a> Handling<'a> {
     /// One for each of the requests, if they are different ones.
     pub(crate) fn all(root: &'a Path, handler: &'a Ident, requests: impl Iterator<Item = &'a Type>) -> Vec<Self> {
+        let requests: Vec<_> = requests.collect();
         let mut all: Vec<Self> = Vec::new();
-        for (index, request) in requests.enumerate() {
-            let mut marker = format!("{}HandledBy{}", type_name(request), expand::name(handler));
+        for request in &requests {
+            // The marks stand beside the requests, and must hide none of them.
+            let base = format!("{}HandledBy{}", type_name(request), expand::name(handler));
+            let mut marker = expand::fresh(&base, &quote!(#(#requests)*));
             // Instances of one generic request differ in nothing that an identifier can say.
             while all.iter().any(|other| other.marker == marker) {
                 marker.push('_');
             }
-            all.push(Self {
-                root,
-                request,
-                handler,
-                marker: Ident::new(&marker, paths::located(request.span())),
-                slot: format_ident!("SLOT_{index}"),
-            });
+            all.push(Self { root, request, handler, marker: Ident::new(&marker, paths::located(request.span())) });
         }
         all
     }
 
     /// Implements `HandledBy` for the request: the proof that it has a handler, and, in place, the way to it.
     fn handled_by(&self) -> TokenStream {
-        if !cfg!(feature = "in-place") {
-            return self.implemented(|_, _| None);
-        }
-        let Self { root, slot, .. } = self;
-        let mut handler = self.handler.clone();
-        let handled_by = self.implemented(|root, place| {
+        self.implemented(|root, place| {
+            let mut handler = self.handler.clone();
             // Not at its own place: what is missing is underlined where the request is named.
             handler.set_span(handler.span().located_at(place));
-            let body =
-                quote_spanned!(place=> #root::__private::send_in_place::<Self, #handler>(dispatch, self, &#slot));
-            Some(dispatch(root, place, &body))
-        });
-        quote! {
-            static #slot: #root::__private::SlotIndex = #root::__private::SlotIndex::new();
-            #handled_by
-        }
+            let slot = quote_spanned! {place=>
+                static SLOT: #root::__private::SlotIndex = #root::__private::SlotIndex::new();
+                &SLOT
+            };
+            let marker = &self.marker;
+            let slot_here = quote_spanned!(place=> <Self as #root::__private::HandledBy<#marker>>::__diator_slot());
+            let send = quote_spanned! {place=>
+                #root::__private::send_in_place::<Self, #handler>(__diator_dispatch, self, #slot_here)
+            };
+            in_place(root, place, &slot, &send)
+        })
     }
 
     /// The same for a handler that is faulty; nothing of it ever runs.
     pub(crate) fn never(&self) -> TokenStream {
         self.implemented(|root, place| {
-            let body = quote_spanned! {place=>
-                let _ = (self, dispatch);
+            let send = quote_spanned! {place=>
+                let _ = (self, __diator_dispatch);
                 ::core::future::pending()
             };
-            cfg!(feature = "in-place").then(|| dispatch(root, place, &body))
+            in_place(root, place, &quote_spanned!(place=> ::core::unreachable!()), &send)
         })
     }
 
-    fn implemented(&self, dispatch: impl FnOnce(&Path, Span) -> Option<TokenStream>) -> TokenStream {
+    fn implemented(&self, in_place: impl FnOnce(&Path, Span) -> TokenStream) -> TokenStream {
         let Self { request, marker, .. } = self;
         // At the request: two handlers for one request are both underlined there.
         let place = request.span();
         let root = &paths::root_at(self.root, place);
-        let dispatch = dispatch(root, place);
+        let items = cfg!(feature = "in-place").then(|| in_place(root, place));
         let implemented = quote_spanned! {place=>
             impl #root::__private::HandledBy<#marker> for #request {
-                #dispatch
+                #items
             }
         };
         quote! {
             #[doc(hidden)]
             #[allow(missing_debug_implementations)]
-            pub struct #marker;
+            pub enum #marker {}
             #[automatically_derived]
             #implemented
         }
     }
 
-    fn descriptor(&self) -> TokenStream {
-        let Self { root, request, slot, .. } = self;
+    fn descriptor(&self, location: &TokenStream) -> TokenStream {
+        let Self { root, request, marker, .. } = self;
         let place = request.span();
         let root = paths::root_at(root, place);
-        let in_place = cfg!(feature = "in-place").then(|| quote!(.in_place(|| &#slot)));
+        let in_place = cfg!(feature = "in-place").then(|| {
+            quote_spanned! {place=>
+                .in_place(<#request as #root::__private::HandledBy<#marker>>::__diator_slot)
+            }
+        });
         quote_spanned! {place=>
-            #root::__private::HandlerDescriptor::request::<#request, Self>(LOCATION)#in_place
+            #root::__private::HandlerDescriptor::request::<#request, Self>(#location)#in_place
         }
     }
 }
 
-/// The method that `send` calls.
-fn dispatch(root: &Path, place: Span, body: &TokenStream) -> TokenStream {
+/// The functions of `HandledBy`: where a mediator keeps the route, and what `send` calls.
+fn in_place(root: &Path, place: Span, slot: &TokenStream, send: &TokenStream) -> TokenStream {
     quote_spanned! {place=>
-        fn dispatch(self, dispatch: #root::__private::Dispatch<'_>) -> impl ::core::future::Future<
+        fn __diator_slot() -> &'static #root::__private::SlotIndex {
+            #slot
+        }
+        fn __diator_dispatch(self, __diator_dispatch: #root::__private::Dispatch<'_>) -> impl ::core::future::Future<
             Output = ::core::result::Result<
                 <Self as #root::Request>::Response,
                 #root::__private::SendError<<Self as #root::Request>::Error>,
             >,
         > + ::core::marker::Send {
-            #body
+            #send
         }
     }
 }

@@ -65,16 +65,17 @@ impl Serialize for EventSchema {
 #[macro_export]
 macro_rules! __event_schema {
     ($schemars:ident, $event:ty) => {
-        $crate::event::EventSchema::of(|written| {
-            let settings = ::$schemars::generate::SchemaSettings::draft07();
-            let settings = if written { settings.for_serialize() } else { settings.for_deserialize() };
-            let mut generator = settings.into_generator();
-            let mut own = <$event as ::$schemars::JsonSchema>::json_schema(&mut generator);
+        $crate::event::EventSchema::of(|__diator_written| {
+            let __diator_settings = ::$schemars::generate::SchemaSettings::draft07();
+            let __diator_settings =
+                if __diator_written { __diator_settings.for_serialize() } else { __diator_settings.for_deserialize() };
+            let mut __diator_generator = __diator_settings.into_generator();
+            let mut __diator_own = <$event as ::$schemars::JsonSchema>::json_schema(&mut __diator_generator);
             // As is done for the definitions: a type writes its schema in the newest draft.
-            for transform in generator.transforms_mut() {
-                ::$schemars::transform::Transform::transform(transform, &mut own);
+            for __diator_transform in __diator_generator.transforms_mut() {
+                ::$schemars::transform::Transform::transform(__diator_transform, &mut __diator_own);
             }
-            (own.to_value(), generator.take_definitions(true))
+            (__diator_own.to_value(), __diator_generator.take_definitions(true))
         })
     };
 }

@@ -1,45 +1,43 @@
 //! What the macros write into `Inject::DEPENDENCIES`.
 //!
 //! Only where a field's type is written does the compiler know all that it implements. There an inherent constant is found
-//! before that of a trait, and so tells a type that has a property from all others.
+//! before that of a trait, and so tells a type that has a property from all others. Its name is none that a program has.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::container::UnitOfWork;
 
-/// What one field asks for.
+/// What the fields ask for: the name of each, what its type says, and the type.
 #[cfg(not(feature = "froodi"))]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __dependency {
-    ($field:literal: $ty:ty) => {{
+macro_rules! __dependencies {
+    ($($field:literal $asked:expr, $ty:ty;)*) => {{
         use $crate::__private::PerhapsUnitOfWork as _;
-        $crate::__private::Dependency::new(
-            $field,
-            <$ty as $crate::InjectField>::KEY,
-            <$ty as $crate::InjectField>::OPTIONAL,
-        )
-        .with_unit_of_work($crate::__private::Field::<$ty>::IS_UNIT_OF_WORK)
+        &[$(
+            $crate::__private::Dependency::asked($field, $asked, $crate::__private::Field::<$ty>::__DIATOR_UNIT_OF_WORK),
+        )*]
     }};
 }
 
-/// What one field asks for; froodi is asked for a concrete type in another way than for a trait object.
+/// What the fields ask for; froodi is asked for a concrete type in another way than for a trait object.
 #[cfg(feature = "froodi")]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __dependency {
-    ($field:literal: $ty:ty) => {{
+macro_rules! __dependencies {
+    ($($field:literal $asked:expr, $ty:ty;)*) => {{
         use $crate::__private::{PerhapsSized as _, PerhapsUnitOfWork as _};
-        $crate::__private::sized_or(
-            $crate::__private::Field::<$ty>::KEY,
-            $crate::__private::Dependency::new(
-                $field,
-                <$ty as $crate::InjectField>::KEY,
-                <$ty as $crate::InjectField>::OPTIONAL,
+        &[$(
+            $crate::__private::sized_or(
+                $crate::__private::Field::<$ty>::__DIATOR_KEY,
+                $crate::__private::Dependency::asked(
+                    $field,
+                    $asked,
+                    $crate::__private::Field::<$ty>::__DIATOR_UNIT_OF_WORK,
+                ),
             ),
-        )
-        .with_unit_of_work($crate::__private::Field::<$ty>::IS_UNIT_OF_WORK)
+        )*]
     }};
 }
 
@@ -49,18 +47,18 @@ pub struct Field<F>(PhantomData<F>);
 
 impl<T: ?Sized + UnitOfWork> Field<Arc<T>> {
     /// It is one; so is a `dyn Trait` whose trait is one.
-    pub const IS_UNIT_OF_WORK: bool = true;
+    pub const __DIATOR_UNIT_OF_WORK: bool = true;
 }
 
 impl<T: ?Sized + UnitOfWork> Field<Option<Arc<T>>> {
     /// It is one; so is a `dyn Trait` whose trait is one.
-    pub const IS_UNIT_OF_WORK: bool = true;
+    pub const __DIATOR_UNIT_OF_WORK: bool = true;
 }
 
 /// For all other types.
 pub trait PerhapsUnitOfWork {
     /// It is none.
-    const IS_UNIT_OF_WORK: bool = false;
+    const __DIATOR_UNIT_OF_WORK: bool = false;
 }
 
 impl<F> PerhapsUnitOfWork for Field<F> {}
@@ -78,18 +76,18 @@ mod sizing {
 
     impl<T: Send + Sync + 'static> Field<Arc<T>> {
         /// The key of `T`.
-        pub const KEY: Option<DependencyKey> = Some(DependencyKey::of_sized::<T>());
+        pub const __DIATOR_KEY: Option<DependencyKey> = Some(DependencyKey::of_sized::<T>());
     }
 
     impl<T: Send + Sync + 'static> Field<Option<Arc<T>>> {
         /// The key of `T`.
-        pub const KEY: Option<DependencyKey> = Some(DependencyKey::of_sized::<T>());
+        pub const __DIATOR_KEY: Option<DependencyKey> = Some(DependencyKey::of_sized::<T>());
     }
 
     /// Nothing is known about the type.
     pub trait PerhapsSized {
         /// None.
-        const KEY: Option<DependencyKey> = None;
+        const __DIATOR_KEY: Option<DependencyKey> = None;
     }
 
     impl<F> PerhapsSized for Field<F> {}

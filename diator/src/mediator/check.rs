@@ -1,7 +1,7 @@
 //! What `build()` checks before it takes any handler in.
 
 use std::any::TypeId;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::MediatorBuilder;
 use crate::broker::{EventRoute, MessageType, is_header_name};
@@ -27,6 +27,7 @@ pub(super) fn check(builder: &mut MediatorBuilder) -> Checked {
     empty_registry(builder, &mut problems);
     linked_crates(builder, &mut problems);
     unhandled_requests(builder, &mut problems);
+    registered_twice(builder, &mut problems);
     several_handlers(builder, &mut problems);
     dependencies(builder, &mut problems);
     let events = events(builder);
@@ -68,14 +69,19 @@ fn linked_crates(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
     let registered = inventory::iter::<crate::registry::HandlerSet>.into_iter().flat_map(|set| set.0);
     let listed = builder.handlers.iter();
     let found: HashSet<_> = registered.chain(listed).map(|handler| handler.location().crate_name()).collect();
-    for linked in inventory::iter::<LinkedCrate>.into_iter().filter(|linked| !found.contains(linked.name)) {
+    for linked in inventory::iter::<LinkedCrate>.into_iter().filter(|linked| !found.contains(linked.own_name())) {
+        let LinkedCrate { name, .. } = linked;
         problems.push(Problem::new(
             ProblemKind::NothingLinked,
             linked.location,
-            format!("`link!` names the crate `{}`, but no handler of it is registered", linked.name),
-            "name the crate that holds the handlers, not one that re-exports it; if its handlers say `unregistered`, list \
-             them with `.handlers(handlers![…])`\n\
-             on wasm and in static libraries nothing is registered: list them with `.handlers(handlers![…])`",
+            format!("`link!` names the crate `{}`, but no handler of it is registered", linked.own_name()),
+            format!(
+                "name the crate that holds the handlers, not one that re-exports it; if its handlers say `unregistered`, \
+                 list them with `.handlers(handlers![…])`\n\
+                 if `Cargo.toml` renames it, say its own name too: `diator::link!({name} = its_own_name);`\n\
+                 if it depends on another version of `diator` (`cargo tree --duplicates`), let both have one\n\
+                 on wasm and in static libraries nothing is registered: list them with `.handlers(handlers![…])`"
+            ),
         ));
     }
 }
@@ -110,23 +116,68 @@ fn unhandled_requests(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
     }
 }
 
-fn several_handlers(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
-    let mut by_request: BTreeMap<&str, Vec<&HandlerDescriptor>> = BTreeMap::new();
-    for handler in requests(builder).filter(|handler| !builder.replacements.contains_key(&handler.message_id())) {
-        by_request.entry(handler.message()).or_default().push(handler);
+/// Handlers that name a message more than once: by its name and its path, say, which the attributes cannot see through.
+fn registered_twice(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
+    let mut seen = HashSet::new();
+    for handler in &builder.handlers {
+        let is_first = seen.insert((handler.message_id(), handler.handler_id()));
+        if is_first && !handler.repeated {
+            continue;
+        }
+        let (name, message) = (handler.handler(), short_name(handler.message()));
+        problems.push(Problem::new(
+            ProblemKind::RegisteredTwice,
+            handler.location(),
+            format!("the handler `{name}` is registered for `{message}` more than once"),
+            "keep one of its attributes: a path or an alias names the same message as the name alone",
+        ));
     }
-    for (request, handlers) in by_request {
-        let [first, _, ..] = &*handlers else { continue };
+}
+
+fn several_handlers(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
+    // By type: what two requests are called may read the same.
+    let mut by_request: HashMap<TypeId, Vec<&HandlerDescriptor>> = HashMap::new();
+    for handler in requests(builder).filter(|handler| !builder.replacements.contains_key(&handler.message_id())) {
+        let handlers = by_request.entry(handler.message_id()).or_default();
+        if handlers.iter().all(|other| other.handler_id() != handler.handler_id()) {
+            handlers.push(handler);
+        }
+    }
+    for handlers in by_request.into_values() {
+        let [first, second, ..] = &*handlers else { continue };
         let places: Vec<_> = handlers.iter().map(|h| format!("`{}` at {}", h.handler(), h.location())).collect();
+        let request = short_name(first.message());
         problems.push(Problem::new(
             ProblemKind::SeveralHandlers,
             first.location(),
-            format!("the request `{}` has {} handlers: {}", short_name(request), handlers.len(), places.join(", ")),
-            "keep one of them, or leave the others out of this process with `.except::<…>()`\n\
-             if several parts of the program are to react, let the handler emit a domain event: \
-             it may have any number of handlers",
+            format!("the request `{request}` has {} handlers: {}", handlers.len(), places.join(", ")),
+            linked_twice(first, second).unwrap_or_else(|| {
+                "keep one of them, or leave the others out of this process with `.except::<…>()`\n\
+                 if several parts of the program are to react, let the handler emit a domain event: \
+                 it may have any number of handlers"
+                    .to_owned()
+            }),
         ));
     }
+}
+
+/// What to do about two handlers that are one and the same in the source, if they are.
+fn linked_twice(one: &HandlerDescriptor, other: &HandlerDescriptor) -> Option<String> {
+    let written = |handler: &HandlerDescriptor| (handler.handler(), handler.location());
+    written_once(written(one), written(other))
+}
+
+/// The same of two types of one name, declared at one place.
+fn written_once(one: (&str, Location), other: (&str, Location)) -> Option<String> {
+    (one == other).then(|| {
+        let name = one.1.crate_name();
+        format!(
+            "both are written at one place: the crate `{name}` is linked twice, as a crate is whose tests depend on one \
+             that depends on it, or of which there are two versions\n\
+             list the handlers that you want: `Mediator::builder().handlers(handlers![…])`\n\
+             if a macro writes both there, keep one of them, or give them names or ids of their own"
+        )
+    })
 }
 
 fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
@@ -208,7 +259,9 @@ fn handler_ids(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
                     handler.handler(),
                     id.as_str().escape_debug()
                 ),
-                "give one of them another id: redelivery and replay could not tell them apart",
+                linked_twice(other, handler).unwrap_or_else(|| {
+                    "give one of them another id: redelivery and replay could not tell them apart".to_owned()
+                }),
             ));
         }
     }
@@ -284,6 +337,7 @@ fn headers(headers: &[HeaderCodec], problems: &mut Vec<Problem>) {
 
 fn names(events: &[EventDescriptor], problems: &mut Vec<Problem>) -> HashMap<(MessageType, &'static str), TypeId> {
     let mut names: HashMap<_, &EventDescriptor> = HashMap::new();
+    let written = |event: &EventDescriptor| ((event.type_name)(), event.location);
     for event in events {
         let Some(message_type) = event.message_type else { continue };
         for name in std::iter::once(&event.name).chain(event.aliases) {
@@ -297,7 +351,9 @@ fn names(events: &[EventDescriptor], problems: &mut Vec<Problem>) -> HashMap<(Me
                         (other.type_name)(),
                         other.location
                     ),
-                    "give one of them another name with `#[event(name = \"…\")]`, or remove the alias",
+                    written_once(written(event), written(other)).unwrap_or_else(|| {
+                        "give one of them another name with `#[event(name = \"…\")]`, or remove the alias".to_owned()
+                    }),
                 )),
                 _ => {}
             }

@@ -7,7 +7,7 @@ use super::execution::{Execution, MessageEnv};
 use super::failure::Failure;
 use super::maybe_ready::MaybeReady;
 use crate::container::Container;
-use crate::inject::{Inject, ResolveError, Resolver, Slots};
+use crate::inject::{Assemble, Inject, ResolveError, Resolver, Slots};
 use crate::middleware::Replied;
 use crate::registry::{Dependency, HandlerDescriptor};
 use crate::{BoxFuture, Request, RequestContext, RequestHandler, SendError};
@@ -122,8 +122,8 @@ fn slots<H: Inject>() -> Box<dyn Slots> {
 }
 
 fn build_of<H: Inject>(slots: Box<dyn Slots>) -> Arc<AnyValue> {
-    match (slots as Box<dyn Any>).downcast() {
-        Ok(slots) => Arc::new(H::build(*slots)),
+    match (slots as Box<dyn Any>).downcast::<H::Slots>() {
+        Ok(slots) => Arc::new(slots.assemble()),
         Err(_) => mixed_up(),
     }
 }

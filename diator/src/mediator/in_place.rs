@@ -33,7 +33,7 @@ pub(super) fn send_to<'a, R, OneHandler>(
 where
     R: HandledBy<OneHandler>,
 {
-    request.dispatch(Dispatch { mediator, meta })
+    request.__diator_dispatch(Dispatch { mediator, meta })
 }
 
 /// Sends a request to a handler that is known by its type.

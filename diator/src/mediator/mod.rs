@@ -145,7 +145,8 @@ impl Mediator {
     /// Starts to build a mediator with every handler that is linked into the program.
     ///
     /// A crate that nothing names is not linked: see [`link!`](crate::link). On wasm and in static libraries nothing is
-    /// registered at link time: see [`builder`](Self::builder).
+    /// registered at link time: see [`builder`](Self::builder). Each version of this library has a registry of its own: a
+    /// handler that another version knows is not found.
     ///
     /// # Example
     ///

@@ -4,7 +4,7 @@ use std::fmt;
 use super::Location;
 use crate::container::DependencyKey;
 use crate::event::{EventDescriptor, Receive};
-use crate::inject::Inject;
+use crate::inject::{Asked, Inject};
 #[cfg(feature = "in-place")]
 use crate::mediator::SlotIndex;
 use crate::mediator::{Attach, Build, RequestFunctions, attach, build};
@@ -22,6 +22,8 @@ pub struct HandlerDescriptor {
     pub(crate) dependencies: &'static [Dependency],
     pub(crate) build: Build,
     pub(crate) functions: HandlerFunctions,
+    /// Whether the type's attributes name the message more than once.
+    pub(crate) repeated: bool,
 }
 
 /// What the compiler writes for each handler, its types forgotten.
@@ -142,6 +144,7 @@ impl HandlerDescriptor {
             dependencies: H::DEPENDENCIES,
             build: build::<H>(),
             functions: HandlerFunctions::Request(RequestFunctions::of::<R, H>()),
+            repeated: false,
         }
     }
 
@@ -162,6 +165,7 @@ impl HandlerDescriptor {
             dependencies: H::DEPENDENCIES,
             build: build::<H>(),
             functions: HandlerFunctions::Event(attach::<E, H>),
+            repeated: false,
         }
     }
 
@@ -274,6 +278,13 @@ impl Dependency {
     #[must_use]
     pub const fn new(field: &'static str, key: DependencyKey, optional: bool) -> Self {
         Self { field, key, optional, unit_of_work: false }
+    }
+
+    /// What the field's type says that it asks for.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn asked(field: &'static str, asked: Asked, unit_of_work: bool) -> Self {
+        Self { field, key: asked.key, optional: asked.optional, unit_of_work }
     }
 
     /// The same, with what is known of the field's type.

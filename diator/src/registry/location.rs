@@ -20,6 +20,15 @@ impl Location {
         Self { file, line, module }
     }
 
+    /// The place where this stands, in the module that `module_path!()` says.
+    #[doc(hidden)]
+    #[must_use]
+    #[track_caller]
+    pub const fn here(module: &'static str) -> Self {
+        let here = std::panic::Location::caller();
+        Self { file: here.file(), line: here.line(), module }
+    }
+
     /// Where the function was called that has `#[track_caller]`; the module is not known.
     #[track_caller]
     pub(crate) fn caller() -> Self {

@@ -32,7 +32,22 @@ impl Handlers {
     #[doc(hidden)]
     #[must_use]
     pub fn of(sets: &[&[HandlerDescriptor]]) -> Self {
-        Self(sets.concat())
+        let mut handlers = sets.concat();
+        let mut rest = &mut *handlers;
+        for set in sets {
+            let (own, others) = rest.split_at_mut(set.len());
+            mark_repeated(own);
+            rest = others;
+        }
+        Self(handlers)
+    }
+}
+
+/// Marks what one handler type says twice: whoever takes handlers in, takes each only once.
+fn mark_repeated(handlers: &mut [HandlerDescriptor]) {
+    for index in 0..handlers.len() {
+        let id = handlers[index].message_id();
+        handlers[index].repeated = handlers.iter().filter(|other| other.message_id() == id).count() > 1;
     }
 }
 
@@ -47,11 +62,31 @@ inventory::collect!(HandlerSet);
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct LinkedCrate {
+    /// As the program calls it.
     pub name: &'static str,
+    /// As it calls itself, if that was said.
+    pub own: Option<&'static str>,
     pub location: Location,
 }
 
 inventory::collect!(LinkedCrate);
+
+impl LinkedCrate {
+    /// The name that its handlers know.
+    pub(crate) fn own_name(&self) -> &'static str {
+        self.own.unwrap_or(self.name)
+    }
+}
+
+/// The name, if one is given.
+#[doc(hidden)]
+#[must_use]
+pub const fn own_name(given: &[&'static str]) -> Option<&'static str> {
+    match given {
+        [own, ..] => Some(own),
+        [] => None,
+    }
+}
 
 /// Lists handler types for [`MediatorBuilder::handlers`](crate::MediatorBuilder::handlers).
 ///
@@ -67,16 +102,28 @@ macro_rules! handlers {
 /// Links the crates that hold handlers, so that their handlers are registered.
 ///
 /// A crate that nothing names is not linked, and its handlers are silently absent. This names it, and `build()`
-/// fails if it contributed no handler after all. Write it at module level, with the names as `use` knows them.
+/// fails if it contributed no handler after all. Write it at module level, with the names as `use` knows them. A crate
+/// that `Cargo.toml` renames does not know that name: say its own too, `link!(old_billing = billing);`.
+///
+/// A registry belongs to one version of this library. Where a program holds two, because one of its crates depends on
+/// another version, this one knows nothing of what that crate registered: `build()` reports the crate as one without handlers.
+/// `cargo tree --duplicates` shows it.
+///
+/// # Example
+///
+/// ```ignore
+/// diator::link!(orders, old_billing = billing);
+/// ```
 #[macro_export]
 macro_rules! link {
-    ($($name:ident),+ $(,)?) => {
+    ($($name:ident $(= $own:ident)?),+ $(,)?) => {
         $(
             #[allow(unused_imports)]
             use ::$name as _;
             $crate::__private::inventory::submit! {
                 $crate::__private::LinkedCrate {
                     name: ::core::stringify!($name),
+                    own: $crate::__private::own_name(&[$(::core::stringify!($own))?]),
                     location: $crate::__private::Location::new(
                         ::core::module_path!(), ::core::file!(), ::core::line!(),
                     ),

@@ -33,6 +33,8 @@ pub enum ProblemKind {
     NoHandler,
     /// A request has several handlers.
     SeveralHandlers,
+    /// One handler is registered for one message more than once.
+    RegisteredTwice,
     /// Two handlers of an event have one id, or a handler has an empty one.
     HandlerId,
     /// A domain event that must be handled is not.
