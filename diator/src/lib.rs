@@ -95,12 +95,14 @@
 extern crate self as diator;
 
 pub mod broker;
+mod builder;
 mod cascade;
 pub mod container;
 mod context;
 mod error;
 pub mod event;
 mod handler;
+mod in_flight;
 mod inject;
 mod join;
 mod mediator;
@@ -135,6 +137,7 @@ pub use async_trait::async_trait;
 pub use diator_macros::{Command, DomainEvent, EcstEvent, NotificationEvent, Query, event_handler, request_handler};
 
 pub use self::broker::{InMemoryBroker, InboundMessage, MessageBroker, OutboundMessage, PublishError};
+pub use self::builder::MediatorBuilder;
 pub use self::cascade::{CascadeLimit, CascadeLimits};
 pub use self::container::{Container, Scope, Services};
 pub use self::context::{EventContext, RequestContext};
@@ -143,8 +146,7 @@ pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
 pub use self::inject::{Inject, InjectField, ResolveError};
 pub use self::mediator::{
-    Arrival, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorBuilder, MediatorWith, ReceiveError, Received,
-    ShutdownReport,
+    Arrival, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorWith, ReceiveError, Received, ShutdownReport,
 };
 pub use self::meta::Meta;
 pub use self::middleware::Middleware;

@@ -10,17 +10,17 @@ use crate::container::TypeMap;
 use crate::event::Pending;
 
 /// The events that have such handlers here, and whether it was said that these do not run for what is emitted here.
-pub(super) struct Arriving(TypeMap<AtomicBool>);
+pub(crate) struct Arriving(TypeMap<AtomicBool>);
 
 impl Arriving {
     /// Those of the broker's events that have a handler.
-    pub(super) fn of(for_the_broker: impl Iterator<Item = TypeId>, routes: &TypeMap<EventHandlers>) -> Self {
+    pub(crate) fn of(for_the_broker: impl Iterator<Item = TypeId>, routes: &TypeMap<EventHandlers>) -> Self {
         let handled = for_the_broker.filter(|event| routes.contains_key(event));
         Self(handled.map(|event| (event, AtomicBool::new(false))).collect())
     }
 
     /// Says it of an event that is emitted, once.
-    pub(super) fn tell_emitted(&self, event: &dyn Pending) {
+    pub(crate) fn tell_emitted(&self, event: &dyn Pending) {
         if !tracing::event_enabled!(target: "diator", Level::DEBUG) {
             return;
         }

@@ -9,10 +9,10 @@ use super::events::EventHandlers;
 use super::execution::{Execution, MessageEnv};
 use super::failure::Failure;
 use super::handle::AnyValue;
-use super::in_flight::InFlight;
 use super::unit::UnitState;
 use super::{EmitError, EmittedEvent, Mediator};
 use crate::event::{Emitted, EventKind};
+use crate::in_flight::InFlight;
 use crate::middleware::mark_span_failed;
 use crate::{BoxFuture, Event, Meta, SendError};
 

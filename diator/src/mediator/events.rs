@@ -17,28 +17,28 @@ use crate::{BoxError, BoxFuture, Event, EventContext, EventHandler, SendError};
 #[derive(Default)]
 pub(crate) struct EventHandlers {
     /// Within the unit of work, in their order.
-    pub(super) handlers: Vec<EventEntry>,
+    pub(crate) handlers: Vec<EventEntry>,
     /// Once it is committed, in their order.
-    pub(super) after_commit: Vec<EventEntry>,
-    pub(super) decode: Option<Decode>,
+    pub(crate) after_commit: Vec<EventEntry>,
+    pub(crate) decode: Option<Decode>,
 }
 
 impl EventHandlers {
     /// Its handlers, those after the commit last.
-    pub(super) fn all(&self) -> impl Iterator<Item = &EventEntry> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &EventEntry> {
         self.handlers.iter().chain(&self.after_commit)
     }
 }
 
 /// One handler of one event, and what wraps it.
 pub(crate) struct EventEntry {
-    pub(super) order: i32,
-    pub(super) id: HandlerId,
-    pub(super) name: &'static str,
-    pub(super) pipeline: Pipeline,
-    pub(super) handler: Box<dyn HandleEvent>,
+    pub(crate) order: i32,
+    pub(crate) id: HandlerId,
+    pub(crate) name: &'static str,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) handler: Box<dyn HandleEvent>,
     /// For a handler that is built for each event.
-    pub(super) factory: Option<Factory>,
+    pub(crate) factory: Option<Factory>,
 }
 
 /// What came of one handler: its own error, or why it did not run.
@@ -48,7 +48,7 @@ pub(crate) type EventResult = Result<(), Box<SendError<BoxError>>>;
 impl EventEntry {
     /// Lets the handler handle the event, through its middleware.
     #[inline(always)]
-    pub(super) fn handle<'a>(&'a self, event: &'a AnyValue, execution: Execution<'a>) -> BoxFuture<'a, EventResult> {
+    pub(crate) fn handle<'a>(&'a self, event: &'a AnyValue, execution: Execution<'a>) -> BoxFuture<'a, EventResult> {
         match self.factory.is_none() && self.pipeline.is_idle() {
             true => self.start(event, execution),
             false => self.handle_in_time(event, execution),
@@ -62,7 +62,7 @@ impl EventEntry {
 
     /// Its failure, as one of the message that emitted the event.
     #[cold]
-    pub(super) fn failed(&self, event: &'static str, error: SendError<BoxError>) -> Failure {
+    pub(crate) fn failed(&self, event: &'static str, error: SendError<BoxError>) -> Failure {
         let source = match error {
             SendError::Handler(source) => source,
             other => other.into(),
@@ -79,7 +79,7 @@ impl EventEntry {
     }
 
     /// Lets the handler handle the event once.
-    pub(super) fn attempt<'a>(&'a self, event: &'a AnyValue, execution: Execution<'a>) -> BoxFuture<'a, EventResult> {
+    pub(crate) fn attempt<'a>(&'a self, event: &'a AnyValue, execution: Execution<'a>) -> BoxFuture<'a, EventResult> {
         match &self.factory {
             None => self.start(event, execution),
             Some(factory) => Box::pin(self.build_and_start(factory, event, execution)),

@@ -25,19 +25,19 @@ pub(crate) struct Factory {
 }
 
 impl Factory {
-    pub(super) fn of(handler: &HandlerDescriptor) -> Self {
+    pub(crate) fn of(handler: &HandlerDescriptor) -> Self {
         let (slots, build) = handler.build;
         Self { handler: handler.handler(), dependencies: handler.dependencies(), slots, build }
     }
 
     /// Builds a handler of singletons.
-    pub(super) fn build_once(&self, container: &dyn Container) -> Result<Arc<AnyValue>, ResolveError> {
+    pub(crate) fn build_once(&self, container: &dyn Container) -> Result<Arc<AnyValue>, ResolveError> {
         let slots = Resolver::new(container, self.dependencies, (self.slots)()).singletons()?;
         Ok((self.build)(slots))
     }
 
     /// Builds a handler of the services of one unit of work.
-    pub(super) fn build_for<'r>(
+    pub(crate) fn build_for<'r>(
         &'r self,
         Execution { env, unit }: Execution<'r>,
     ) -> MaybeReady<'r, Result<Arc<AnyValue>, Failure>> {
@@ -80,9 +80,9 @@ pub(crate) const fn build<H: Inject>() -> Build {
 /// A request stands in an `Option` of its type, from which the handler takes it.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestFunctions {
-    pub(super) handle: Handle,
+    pub(crate) handle: Handle,
     /// For a request that is marked idempotent.
-    pub(super) retry: Option<RetryFunctions>,
+    pub(crate) retry: Option<RetryFunctions>,
     #[cfg(feature = "in-place")]
     pub(crate) slot: Option<fn() -> &'static super::SlotIndex>,
 }
@@ -98,9 +98,9 @@ type Handle = for<'a> fn(
 #[derive(Clone, Copy)]
 pub(crate) struct RetryFunctions {
     /// Makes a copy of a request that is still there.
-    pub(super) copy: fn(&dyn Any) -> Option<Box<dyn Any + Send>>,
+    pub(crate) copy: fn(&dyn Any) -> Option<Box<dyn Any + Send>>,
     /// Puts a copy of such a copy in the place of the request.
-    pub(super) restore: fn(&dyn Any, &mut dyn Any),
+    pub(crate) restore: fn(&dyn Any, &mut dyn Any),
 }
 
 impl RequestFunctions {
@@ -169,6 +169,6 @@ fn restore<R: Request>(copy: &dyn Any, place: &mut dyn Any) {
 }
 
 #[cold]
-pub(super) fn mixed_up() -> ! {
+pub(crate) fn mixed_up() -> ! {
     unreachable!("a handler is found by the type of its message")
 }

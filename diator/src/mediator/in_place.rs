@@ -8,11 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use super::Mediator;
 use super::execution::{Execution, MessageEnv};
 use super::failure::answer;
-use super::in_flight::InFlight;
 use super::maybe_ready::MaybeReady;
 use super::route::{Handler, RequestRoute, SendResult, Sender, send};
 use super::unit::UnitState;
 use crate::context::cause;
+use crate::in_flight::InFlight;
 use crate::meta::PackedMeta;
 use crate::{HandledBy, Request, RequestContext, RequestHandler, SendError};
 
@@ -100,7 +100,7 @@ impl Mediator {
 }
 
 /// Lets `send` find a route without looking for it.
-pub(super) fn place(slots: &mut Vec<Option<Arc<RequestRoute>>>, slot: &SlotIndex, route: Arc<RequestRoute>) {
+pub(crate) fn place(slots: &mut Vec<Option<Arc<RequestRoute>>>, slot: &SlotIndex, route: Arc<RequestRoute>) {
     let number = slot.assign();
     slots.resize_with(slots.len().max(number + 1), || None);
     slots[number] = Some(route);

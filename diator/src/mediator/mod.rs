@@ -13,13 +13,11 @@
 //! | what follows it: publishing, `after_commit` handlers | `after` | `Undelivered` |
 //!
 //! What the stages share: `execution` is what a handler works with, `unit` is its unit of work, `failure` and `maybe_ready` are
-//! how they answer; `in_flight` counts, and `within` marks, what runs. `in_place` is a shorter way from `route` to `finish`, for
+//! how they answer; `within` marks what runs, and [`InFlight`] counts it. `in_place` is a shorter way from `route` to `finish`, for
 //! the feature of that name, and the only file with tricks for the compiler.
 
 mod after;
 mod arriving;
-mod builder;
-mod check;
 mod emit;
 mod emitted;
 mod events;
@@ -27,10 +25,8 @@ mod execution;
 mod failure;
 mod finish;
 mod handle;
-mod in_flight;
 #[cfg(feature = "in-place")]
 mod in_place;
-mod install;
 mod invocation;
 mod maybe_ready;
 mod receive;
@@ -47,32 +43,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::{Format, MessageBroker, MessageType};
+use crate::builder::MediatorBuilder;
 use crate::cascade::CascadeLimits;
 use crate::container::{Container, TypeMap};
+use crate::in_flight::InFlight;
 use crate::meta::{HeaderCodec, PackedMeta};
 use crate::outbox::Outbox;
 use crate::undelivered::Undelivered;
 use crate::wiring::{Observer, Parts, Wiring};
 use crate::{Event, HandledBy, Meta, Request, SendError};
 
-pub use self::builder::MediatorBuilder;
+pub(crate) use self::arriving::Arriving;
 pub use self::emitted::EmittedEvent;
-pub(crate) use self::events::{Attach, attach};
+pub(crate) use self::events::{Attach, EventEntry, EventHandlers, attach};
 pub(crate) use self::execution::Execution;
 pub(crate) use self::failure::{Failure, widen};
-pub(crate) use self::handle::{Build, RequestFunctions, build};
+pub(crate) use self::handle::{AnyValue, Build, Factory, RequestFunctions, build};
+#[cfg(feature = "in-place")]
+pub(crate) use self::in_place::place;
 #[cfg(feature = "in-place")]
 pub use self::in_place::{Dispatch, SlotIndex, send_in_place};
 pub(crate) use self::invocation::Invocation;
 pub(crate) use self::maybe_ready::MaybeReady;
 pub use self::receive::{Arrival, HandlerFailure, ReceiveError, Received};
-pub(crate) use self::route::{Sender, send};
+pub(crate) use self::route::{Handler, RequestRoute, Sender, send};
 
-use self::arriving::Arriving;
-use self::events::EventHandlers;
 use self::execution::MessageEnv;
-use self::in_flight::InFlight;
-use self::route::RequestRoute;
 
 /// Why an event that was emitted from outside a handler failed: there is no handler's own error.
 pub type EmitError = SendError<Infallible>;
@@ -111,34 +107,34 @@ pub type EmitError = SendError<Infallible>;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Mediator(Arc<Inner>);
+pub struct Mediator(pub(crate) Arc<Inner>);
 
-type OnEmitted = dyn Fn(&EmittedEvent) + Send + Sync;
-type OnUndelivered = dyn Fn(Undelivered) + Send + Sync;
+pub(crate) type OnEmitted = dyn Fn(&EmittedEvent) + Send + Sync;
+pub(crate) type OnUndelivered = dyn Fn(Undelivered) + Send + Sync;
 
 pub(crate) struct Inner {
-    routes: TypeMap<Arc<RequestRoute>>,
+    pub(crate) routes: TypeMap<Arc<RequestRoute>>,
     // The same routes, by the numbers of their `SlotIndex`.
     #[cfg(feature = "in-place")]
-    slots: Box<[Option<Arc<RequestRoute>>]>,
-    events: TypeMap<EventHandlers>,
-    names: HashMap<(MessageType, &'static str), TypeId>,
-    arriving: Arriving,
+    pub(crate) slots: Box<[Option<Arc<RequestRoute>>]>,
+    pub(crate) events: TypeMap<EventHandlers>,
+    pub(crate) names: HashMap<(MessageType, &'static str), TypeId>,
+    pub(crate) arriving: Arriving,
     pub(crate) container: Arc<dyn Container>,
-    broker: Option<Arc<dyn MessageBroker>>,
-    outbox: Option<Arc<dyn Outbox>>,
-    format: Format,
+    pub(crate) broker: Option<Arc<dyn MessageBroker>>,
+    pub(crate) outbox: Option<Arc<dyn Outbox>>,
+    pub(crate) format: Format,
     // What of the meta travels with messages.
-    headers: Vec<HeaderCodec>,
-    cascade_limits: CascadeLimits,
-    on_emitted: Option<Arc<OnEmitted>>,
-    on_undelivered: Option<Arc<OnUndelivered>>,
+    pub(crate) headers: Vec<HeaderCodec>,
+    pub(crate) cascade_limits: CascadeLimits,
+    pub(crate) on_emitted: Option<Arc<OnEmitted>>,
+    pub(crate) on_undelivered: Option<Arc<OnUndelivered>>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     // What the mediator was built from, for those who ask.
-    parts: Parts,
-    messages: InFlight,
+    pub(crate) parts: Parts,
+    pub(crate) messages: InFlight,
     // What goes on after the commit, although its sender may have gone.
-    tasks: InFlight,
+    pub(crate) tasks: InFlight,
 }
 
 impl Mediator {

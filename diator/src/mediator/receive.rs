@@ -7,9 +7,9 @@ use tracing::{Instrument, Span};
 
 use super::Mediator;
 use super::events::{EventEntry, EventHandlers};
-use super::in_flight::InFlight;
 use super::unit::Lineage;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
+use crate::in_flight::InFlight;
 use crate::middleware::mark_span_failed;
 use crate::registry::HandlerId;
 use crate::{BoxError, Meta, SendError, shown};

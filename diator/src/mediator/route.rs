@@ -7,26 +7,26 @@ use std::sync::Arc;
 use super::Mediator;
 use super::execution::{Execution, MessageEnv};
 use super::handle::{AnyValue, Factory, RequestFunctions};
-use super::in_flight::InFlight;
 use super::invocation::Invocation;
 use super::maybe_ready::MaybeReady;
 use super::unit::UnitState;
+use crate::in_flight::InFlight;
 use crate::meta::PackedMeta;
 use crate::middleware::{AnyReply, Call, CommitGate, Pipeline, Replied};
 use crate::registry::TypeName;
 use crate::{BoxFuture, Request, SendError};
 
-pub(super) type SendResult<R> = Result<<R as Request>::Response, SendError<<R as Request>::Error>>;
+pub(crate) type SendResult<R> = Result<<R as Request>::Response, SendError<<R as Request>::Error>>;
 
 /// The handler of a request, and what wraps it.
 pub(crate) struct RequestRoute {
-    pub(super) handler: Handler,
-    pub(super) pipeline: Pipeline,
-    pub(super) functions: RequestFunctions,
+    pub(crate) handler: Handler,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) functions: RequestFunctions,
 }
 
 /// The handler of a request.
-pub(super) enum Handler {
+pub(crate) enum Handler {
     /// Built with the mediator: all its dependencies are singletons, or it has none.
     Built(Arc<AnyValue>),
     /// Built for each message.
@@ -36,7 +36,7 @@ pub(super) enum Handler {
 impl RequestRoute {
     /// Lets the handler handle the request once; the answer is whether it succeeded.
     #[inline(always)]
-    pub(super) fn attempt<'a>(
+    pub(crate) fn attempt<'a>(
         &'a self,
         request: &'a mut (dyn Any + Send),
         reply: &'a mut AnyReply,
@@ -165,7 +165,7 @@ async fn deliver(sender: Sender<'_>, message: &'static TypeName, request: &mut (
 }
 
 /// Takes a message through its middleware, to its handler, and to its end.
-pub(super) async fn travel(call: &mut Call<'_>) {
+pub(crate) async fn travel(call: &mut Call<'_>) {
     let _answered = call.first().await;
     if let MaybeReady::Pending(rest) = call.end() {
         rest.await;

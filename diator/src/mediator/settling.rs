@@ -12,9 +12,9 @@ use tracing::field;
 use super::Mediator;
 use super::after::Delivery;
 use super::failure::{Failure, widen};
-use super::in_flight::{Entered, InFlight};
 use crate::broker::OutboundMessage;
 use crate::container::CommitError;
+use crate::in_flight::{Entered, InFlight};
 use crate::undelivered::{DeliveryState, UndeliveredMessage};
 use crate::{BoxError, BoxFuture, SendError, shown};
 

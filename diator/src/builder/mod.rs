@@ -1,17 +1,20 @@
+//! Builds a mediator: collects its parts, checks them, and takes the handlers in.
+
+mod check;
+mod install;
+
 use std::any::{TypeId, type_name};
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::arriving::Arriving;
-use super::handle::{AnyValue, RequestFunctions};
-use super::in_flight::InFlight;
-use super::install::Install;
-use super::{EmittedEvent, Inner, Mediator, OnEmitted, OnUndelivered, check};
+use self::install::Install;
 use crate::broker::{Format, MessageBroker};
 use crate::cascade::CascadeLimits;
 use crate::container::{Container, Services};
+use crate::in_flight::InFlight;
+use crate::mediator::{AnyValue, Arriving, EmittedEvent, Inner, Mediator, OnEmitted, OnUndelivered, RequestFunctions};
 use crate::meta::HeaderCodec;
 use crate::middleware::{Layer, Middleware};
 use crate::outbox::Outbox;
@@ -49,21 +52,21 @@ use crate::{Request, RequestHandler};
 /// ```
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct MediatorBuilder {
-    pub(super) from_registry: bool,
-    pub(super) handlers: Vec<HandlerDescriptor>,
-    pub(super) left_out: Vec<HandlerDescriptor>,
-    pub(super) remote: Vec<String>,
-    pub(super) allowed: HashSet<TypeId>,
-    pub(super) replacements: HashMap<TypeId, Replace>,
-    pub(super) container: Arc<dyn Container>,
-    pub(super) layers: Vec<Layer>,
-    pub(super) broker: Option<Arc<dyn MessageBroker>>,
+    from_registry: bool,
+    handlers: Vec<HandlerDescriptor>,
+    left_out: Vec<HandlerDescriptor>,
+    remote: Vec<String>,
+    allowed: HashSet<TypeId>,
+    replacements: HashMap<TypeId, Replace>,
+    container: Arc<dyn Container>,
+    layers: Vec<Layer>,
+    broker: Option<Arc<dyn MessageBroker>>,
     broker_added: Option<Added>,
-    pub(super) without_broker: bool,
-    pub(super) outbox: Option<Arc<dyn Outbox>>,
-    pub(super) problems: Vec<Problem>,
+    without_broker: bool,
+    outbox: Option<Arc<dyn Outbox>>,
+    problems: Vec<Problem>,
     format: Format,
-    pub(super) headers: Vec<HeaderCodec>,
+    headers: Vec<HeaderCodec>,
     cascade_limits: CascadeLimits,
     on_emitted: Option<Arc<OnEmitted>>,
     on_undelivered: Option<Arc<OnUndelivered>>,
@@ -71,14 +74,14 @@ pub struct MediatorBuilder {
 }
 
 /// A handler that replaces another.
-pub(super) struct Replace {
+pub(crate) struct Replace {
     replaced: Replaced,
     handler: Arc<AnyValue>,
     functions: RequestFunctions,
 }
 
 impl MediatorBuilder {
-    pub(super) fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             from_registry: false,
             handlers: Vec::new(),
@@ -102,7 +105,7 @@ impl MediatorBuilder {
         }
     }
 
-    pub(super) fn from_registry() -> Self {
+    pub(crate) fn from_registry() -> Self {
         let handlers = inventory::iter::<HandlerSet>.into_iter().flat_map(|set| set.0).copied().collect();
         Self { from_registry: true, handlers, ..Self::empty() }
     }

@@ -2,10 +2,8 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::events::{EventEntry, EventHandlers};
-use super::handle::{AnyValue, Factory, RequestFunctions};
-use super::route::{Handler, RequestRoute};
 use crate::container::{Container, Lifetime, TypeMap};
+use crate::mediator::{AnyValue, EventEntry, EventHandlers, Factory, Handler, RequestFunctions, RequestRoute};
 use crate::middleware::{Layer, MessageInfo, Pipeline};
 use crate::registry::{HandlerDescriptor, HandlerFunctions, HandlerRole, Problem, ProblemKind};
 use crate::wiring::Replaced;
@@ -61,7 +59,7 @@ impl<'b> Install<'b> {
         let route = Arc::new(RequestRoute { handler, pipeline, functions });
         #[cfg(feature = "in-place")]
         if let Some(slot) = functions.slot {
-            super::in_place::place(&mut self.maps.slots, slot(), route.clone());
+            crate::mediator::place(&mut self.maps.slots, slot(), route.clone());
         }
         self.maps.routes.insert(descriptor.message_id(), route);
     }
