@@ -14,9 +14,10 @@ use super::failure::{Failure, answer};
 use super::unit::{Lineage, UnitState};
 use super::{Mediator, OnUndelivered};
 use crate::broker::{OutboundMessage, PublishError};
+use crate::container::CommitOutcome;
 use crate::event::{Emitted, Pending};
 use crate::join::join_all;
-use crate::middleware::mark_span_failed;
+use crate::middleware::{CommitGate, mark_span_failed};
 use crate::panic::{catch_panic, panic_message};
 use crate::undelivered::Undelivered;
 use crate::{BoxError, BoxFuture, Meta, SendError};
@@ -238,6 +239,7 @@ impl Mediator {
         meta: Meta,
         lineage: Lineage,
     ) -> Result<(), SendError<BoxError>> {
+        let gate = CommitGate::default();
         let handling = async {
             // Not counted as a message: it runs within one, or within a task, and does so while the mediator shuts down.
             let env = MessageEnv { mediator: self, meta };
@@ -247,13 +249,19 @@ impl Mediator {
             if unit.is_untouched() {
                 return handled;
             }
-            let ended = Execution { env: &env, unit: &mut unit }.end(handled.is_ok(), None).settled().await;
+            // Middleware may skip a handler that fails: then nothing of it is kept, and the answer stands.
+            let keep = handled.is_ok() && !unit.is_only_skipped();
+            let ended = Execution { env: &env, unit: &mut unit }.end(keep, Some(&gate)).settled().await;
             answer(handled, ended)
         };
         let mut handling = pin!(handling);
-        catch_panic(self.within(handling.as_mut()))
-            .await
-            .unwrap_or_else(|panic| Err(SendError::Handler(panic_message(&*panic).into())))
+        catch_panic(self.within(handling.as_mut())).await.unwrap_or_else(|panic| {
+            let source = panic_message(&*panic).into();
+            Err(match gate.has_begun() {
+                true => SendError::Commit { outcome: CommitOutcome::Unknown, source },
+                false => SendError::Handler(source),
+            })
+        })
     }
 }
 

@@ -128,10 +128,11 @@ impl MessageEnv<'_> {
 }
 
 impl Mediator {
-    /// The handlers of the event, if it need not outlive them.
+    /// The handlers of the event, if it need not outlive them. Where no event is allowed, the queue says so.
     #[inline(always)]
     fn at_once(&self, named: &Named) -> Option<&EventHandlers> {
-        self.0.events.get(&(named.id)()).filter(|route| named.stays && route.after_commit.is_empty())
+        let handlers = self.0.events.get(&(named.id)())?;
+        (named.stays && handlers.after_commit.is_empty() && self.0.cascade_limits.depth > 0).then_some(handlers)
     }
 }
 

@@ -99,8 +99,8 @@ type Handle = for<'a> fn(
 pub(crate) struct RetryFunctions {
     /// Makes a copy of a request that is still there.
     pub(crate) copy: fn(&dyn Any) -> Option<Box<dyn Any + Send>>,
-    /// Puts a copy of such a copy in the place of the request.
-    pub(crate) restore: fn(&dyn Any, &mut dyn Any),
+    /// Puts a copy of such a copy in the place of the request; the answer is whether it fits.
+    pub(crate) restore: fn(&dyn Any, &mut dyn Any) -> bool,
 }
 
 impl RequestFunctions {
@@ -161,11 +161,13 @@ fn copy<R: Request>(request: &dyn Any) -> Option<Box<dyn Any + Send>> {
     }
 }
 
-fn restore<R: Request>(copy: &dyn Any, place: &mut dyn Any) {
-    if let Some(place) = place.downcast_mut::<Option<R>>() {
-        // A copy of another message leaves nothing to handle.
-        *place = copy.downcast_ref::<Option<R>>().and_then(|copy| copy.as_ref()?.keep());
-    }
+fn restore<R: Request>(copy: &dyn Any, place: &mut dyn Any) -> bool {
+    let Some(place) = place.downcast_mut::<Option<R>>() else { mixed_up() };
+    *place = match copy.downcast_ref::<Option<R>>() {
+        Some(Some(copy)) => copy.keep(),
+        _ => None,
+    };
+    place.is_some()
 }
 
 #[cold]

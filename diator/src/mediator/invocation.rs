@@ -34,6 +34,10 @@ pub(crate) struct Invocation<'a> {
     pub(crate) pipeline: &'a Pipeline,
     message: Message<'a>,
     reply: &'a mut AnyReply,
+    /// Whether there is something to handle: the request was not taken yet, or a copy stands in its place.
+    present: bool,
+    /// Whether a middleware lets it be handled more than once.
+    retried: bool,
     /// Whether the reply is that of the last attempt, or of a middleware.
     answered: bool,
     execution: Execution<'a>,
@@ -66,8 +70,8 @@ enum CallOrigin<'a> {
     Root(&'a CommitGate),
     /// From a handler, whose unit of work it shares from this place on; marked by the first attempt.
     Nested(Option<Checkpoint>),
-    /// An event within a unit of work.
-    Event,
+    /// An event within a unit of work, whose handler began at this place.
+    Event(Option<Checkpoint>),
 }
 
 /// How far an attempt has come.
@@ -86,8 +90,21 @@ impl<'a> Invocation<'a> {
         execution: Execution<'a>,
         origin: CallOrigin<'a>,
     ) -> Self {
-        let (answered, attempt, succeeded) = (false, Attempt::Idle, false);
-        Self { pipeline, message, reply, answered, execution, origin, attempt, succeeded, unknown: None, commit: None }
+        let (present, retried, answered, attempt, succeeded) = (true, false, false, Attempt::Idle, false);
+        Self {
+            pipeline,
+            message,
+            reply,
+            present,
+            retried,
+            answered,
+            execution,
+            origin,
+            attempt,
+            succeeded,
+            unknown: None,
+            commit: None,
+        }
     }
 
     #[inline]
@@ -117,7 +134,7 @@ impl<'a> Invocation<'a> {
         reply: &'a mut AnyReply,
         execution: Execution<'a>,
     ) -> Self {
-        Self::new(&entry.pipeline, Message::Event { event, entry }, reply, execution, CallOrigin::Event)
+        Self::new(&entry.pipeline, Message::Event { event, entry }, reply, execution, CallOrigin::Event(None))
     }
 
     pub(crate) fn meta(&self) -> &'a Meta {
@@ -128,7 +145,7 @@ impl<'a> Invocation<'a> {
     pub(crate) fn gate(&self) -> Option<&'a CommitGate> {
         match &self.origin {
             CallOrigin::Root(gate) => Some(gate),
-            CallOrigin::Nested(_) | CallOrigin::Event => None,
+            CallOrigin::Nested(_) | CallOrigin::Event(_) => None,
         }
     }
 
@@ -233,11 +250,16 @@ impl<'a> Invocation<'a> {
     }
 
     /// Puts a copy in the place of the request, and forgets what came of it before.
+    ///
+    /// A copy of another message leaves nothing to handle, and so does any copy for an event.
     pub(crate) fn restore_request(&mut self, copy: &(dyn Any + Send)) {
-        let Message::Request { request, route } = &mut self.message else { return };
-        if let Some(retry) = &route.functions.retry {
-            (retry.restore)(copy, &mut **request);
-        }
+        self.retried = true;
+        self.present = match &mut self.message {
+            Message::Request { request, route } => {
+                route.functions.retry.is_some_and(|retry| (retry.restore)(copy, &mut **request))
+            }
+            Message::Event { .. } => false,
+        };
         if let Some(undelivered) = self.reply.undelivered() {
             // A middleware tries again what is committed: nobody else will read of what was not delivered.
             log_unread(SendError::Undelivered(Box::new(mem::replace(undelivered, Undelivered::new()))).into());
@@ -249,6 +271,9 @@ impl<'a> Invocation<'a> {
     /// Handles the message once.
     pub(crate) async fn attempt(&mut self) {
         self.answered = false;
+        if !mem::replace(&mut self.present, false) {
+            return;
+        }
         let begun = match self.begin() {
             MaybeReady::Ready(begun) => begun,
             MaybeReady::Pending(rest) => rest.await,
@@ -283,7 +308,12 @@ impl<'a> Invocation<'a> {
                 self.attempt = Attempt::Running;
                 Ok(())
             }),
-            CallOrigin::Root(_) | CallOrigin::Event => {
+            CallOrigin::Root(_) => {
+                self.attempt = Attempt::Running;
+                MaybeReady::Ready(Ok(()))
+            }
+            CallOrigin::Event(checkpoint) => {
+                *checkpoint = Some(self.execution.unit.mark_event());
                 self.attempt = Attempt::Running;
                 MaybeReady::Ready(Ok(()))
             }
@@ -326,7 +356,7 @@ impl<'a> Invocation<'a> {
                 self.undo().await;
                 Ok(MaybeReady::Ready(Ok(())))
             }),
-            CallOrigin::Nested(_) | CallOrigin::Event => MaybeReady::Ready(Ok(MaybeReady::Ready(Ok(())))),
+            CallOrigin::Nested(_) | CallOrigin::Event(_) => MaybeReady::Ready(Ok(MaybeReady::Ready(Ok(())))),
         }
     }
 
@@ -347,7 +377,7 @@ impl<'a> Invocation<'a> {
                 self.attempt = Attempt::Running;
                 self.execution.unit.undo(checkpoint).await;
             }
-            CallOrigin::Nested(_) | CallOrigin::Event => {}
+            CallOrigin::Nested(_) | CallOrigin::Event(_) => {}
         }
         self.attempt = Attempt::Idle;
     }
@@ -362,7 +392,13 @@ impl<'a> Invocation<'a> {
                 self.undo().await;
                 self.answer_truly();
             }),
-            CallOrigin::Root(_) | CallOrigin::Event | CallOrigin::Nested(None) => {
+            CallOrigin::Event(Some(checkpoint)) if self.attempt != Attempt::Succeeded => {
+                // A middleware may have answered in the place of a handler that failed or was given up.
+                self.execution.unit.skip_event(checkpoint);
+                self.answer_truly();
+                MaybeReady::Ready(())
+            }
+            CallOrigin::Root(_) | CallOrigin::Event(_) | CallOrigin::Nested(None) => {
                 self.answer_truly();
                 MaybeReady::Ready(())
             }
@@ -376,6 +412,14 @@ impl<'a> Invocation<'a> {
                 }
                 MaybeReady::pending(self.keep_or_undo(succeeded))
             }
+        }
+    }
+
+    /// After another attempt, the middleware further out must see what the sender will get.
+    #[inline]
+    pub(crate) fn answered_by_middleware(&mut self) {
+        if self.retried && self.answered {
+            self.answer_truly();
         }
     }
 
@@ -479,7 +523,7 @@ impl Drop for RunningAttempt<'_, '_> {
             CallOrigin::Root(gate) if gate.has_begun() => {}
             CallOrigin::Root(_) => execution.unit.reset(),
             CallOrigin::Nested(Some(checkpoint)) => execution.unit.return_to(checkpoint),
-            CallOrigin::Nested(None) | CallOrigin::Event => {}
+            CallOrigin::Nested(None) | CallOrigin::Event(_) => {}
         }
     }
 }

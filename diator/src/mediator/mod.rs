@@ -233,7 +233,7 @@ impl Mediator {
     /// In a handler of a request or of an event that arrives, in an `after_commit` handler, in middleware, and in all that these
     /// cause, it does not wait for itself: it logs an error and answers at once, with [`ShutdownReport::from_within`]. It does
     /// not notice a handler of an event that is [emitted](Self::emit) from outside of handlers, a task that a handler spawned
-    /// and awaits, or, with the feature `in-place`, the handler of a request that is called in place: there, it waits until the
+    /// and awaits, a handler of another mediator that it sends to, or, with the feature `in-place`, the handler of a request that is called in place: there, it waits until the
     /// deadline, and then logs a warning.
     ///
     /// # Units

@@ -209,7 +209,7 @@ impl Arrival {
         let (Some(event), Some(entry)) = (&self.event, self.entry(handler)) else {
             return Err(failure(SendError::Unhandled { request: handler.as_str() }));
         };
-        let handling = self.mediator.handle_apart(entry, &**event, self.meta.clone(), Lineage::default());
+        let handling = self.mediator.handle_apart(entry, &**event, self.meta.clone(), Lineage::arriving());
         handling.instrument(self.span.clone()).await.map_err(failure)
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct UnitState {
     // How many nested requests have begun and not ended. One whose future was forgotten never ends.
     open: u32,
     rollback_only: bool,
+    // Whether middleware answered in the place of a handler of an event, which may have left something half done.
+    skipped: bool,
     // In a box, because there is hardly ever one.
     runaway: Option<Box<(&'static str, CascadeLimit)>>,
     // How many events were emitted, if this is not the only unit of work that its message caused.
@@ -45,6 +47,11 @@ pub(crate) struct Lineage {
 }
 
 impl Lineage {
+    /// That of an event that arrives: it is on the first level.
+    pub(super) fn arriving() -> Self {
+        Self { depth: 1, ..Self::default() }
+    }
+
     /// Says what its messages come after.
     pub(super) fn after(self, cause: Option<watch::Receiver<()>>) -> Self {
         Self { cause, ..self }
@@ -99,10 +106,11 @@ impl UnitState {
         }
     }
 
-    /// Begins with an event that is handled at once, without a place among the others.
+    /// Begins with an event that is handled at once, without a place among the others: on the first level.
     #[inline]
-    pub(crate) fn begin_with_event(&mut self) {
-        self.depth += 1;
+    pub(super) fn begin_with_event(&mut self) {
+        self.depth = 1;
+        self.in_cascade = true;
     }
 
     /// Counts an event that an event caused; the answer is how many there were before.
@@ -125,7 +133,12 @@ impl UnitState {
 
     /// Whether there is half-done work in it that could not be undone alone.
     pub(crate) fn is_rollback_only(&self) -> bool {
-        self.rollback_only || self.open > 0
+        self.rollback_only || self.skipped || self.open > 0
+    }
+
+    /// Whether there is no other half-done work in it than that of a handler that was skipped.
+    pub(super) fn is_only_skipped(&self) -> bool {
+        self.skipped && !self.rollback_only && self.open == 0
     }
 
     /// Takes the event at a place out, to be handled; `None` after the last place.
@@ -292,6 +305,19 @@ impl UnitState {
         self.return_to(checkpoint);
         self.rollback_only |= self.open > checkpoint.open + 1;
         self.open = checkpoint.open;
+    }
+
+    /// Marks where a handler of an event begins.
+    pub(super) fn mark_event(&self) -> Checkpoint {
+        Checkpoint { events: self.events.len(), depth: self.depth, open: self.open, place: Place::Indivisible }
+    }
+
+    /// Drops what a handler of an event emitted; what it wrote cannot be undone alone.
+    pub(super) fn skip_event(&mut self, checkpoint: &Checkpoint) {
+        self.events.truncate(checkpoint.events);
+        self.return_to(checkpoint);
+        self.open = checkpoint.open;
+        self.skipped |= self.scope.is_some();
     }
 
     fn offers_savepoints(&self) -> bool {

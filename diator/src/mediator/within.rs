@@ -14,7 +14,7 @@ thread_local! {
 }
 
 impl Mediator {
-    /// Whether the caller is polled by a handler of this mediator.
+    /// Whether the caller is polled by a handler of this mediator, and by none of another within it.
     pub(super) fn is_polled_here(&self) -> bool {
         ptr::eq(POLLED.get(), Arc::as_ptr(&self.0))
     }

@@ -98,7 +98,9 @@ fn proceed<'f, 'c>(place: usize, call: &'f mut Call<'c>) -> impl Future<Output =
             return Handled(());
         };
         let holding = Holding { outer: mem::replace(&mut call.place, place + 1), call };
-        layer.middleware.handle(&mut *holding.call, Next::after(place + 1)).await
+        let handled = layer.middleware.handle(&mut *holding.call, Next::after(place + 1)).await;
+        holding.call.invocation.answered_by_middleware();
+        handled
     }
 }
 
