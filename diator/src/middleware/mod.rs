@@ -45,6 +45,10 @@ pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
 /// `next` cancels what it wraps: a scope that is not yet committing rolls back. A commit that has begun goes on, and
 /// its outcome is then known to nobody: give up with [`Next::run_until`], which waits for it.
 ///
+/// A middleware that answers in the place of a handler of an event which failed, or was given up, skips it: nothing that the
+/// handler did is kept. Where an open scope is shared with the message that emitted the event, that message ends as
+/// [`RolledBack`](crate::SendError::RolledBack).
+///
 /// # Example
 ///
 /// A small one can be a function: [`middleware_fn`].
