@@ -1,8 +1,7 @@
 //! Names that generated code uses are the program's own to use: in its expressions, its types and its modules.
 //!
-//! Each file is a program, whose `main` this runs. The names that the macros write are `LOCATION`, `SLOT_0` and so on, the
-//! mark of a request and its handler, the parameter `dispatch`, the variables `slot0` and so on and `key`, the type
-//! parameter `__Sender` and what `schema` writes; those that they read have a path, but for `str` and `bool`.
+//! Each file is a program, whose `main` this runs. Where the macros write a name, it begins with `__diator`, but for the mark of a
+//! request and its handler, which is one that the item does not use; what they read has a path.
 
 extern crate schemars_renamed as schemars;
 
@@ -47,6 +46,7 @@ cases! {
     marker_as_value,
     own_dispatch,
     own_methods,
+    own_type,
     prelude,
     primitive_bool,
     primitive_str,

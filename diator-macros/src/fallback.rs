@@ -21,15 +21,10 @@ pub(crate) fn handler(handler: &Handler) -> TokenStream {
         #handled
         impl #root::__private::Inject for #ident {
             const DEPENDENCIES: &'static [#root::__private::Dependency] = &[];
-            type Slots = ();
-        }
-        impl #root::__private::Assemble<#ident> for () {
-            fn assemble(self) -> #ident {
+            const __DIATOR_DESCRIPTORS: &'static [#root::__private::HandlerDescriptor] = &[];
+            fn __diator_build(_: ::std::boxed::Box<dyn #root::__private::Slots>) -> Self {
                 ::core::unreachable!()
             }
-        }
-        impl #root::__private::Registered for #ident {
-            const DESCRIPTORS: &'static [#root::__private::HandlerDescriptor] = &[];
         }
     }
 }
@@ -46,7 +41,8 @@ fn handled<'a>(root: &Path, handler: &Ident, requests: impl Iterator<Item = &'a 
             different.push(request);
         }
     }
-    let handlings = Handling::all(root, handler, different.into_iter());
+    let beside = quote!(#(#different)*);
+    let handlings = Handling::beside(root, handler, different.into_iter(), &beside);
     let handled_by = handlings.iter().map(Handling::never);
     quote! {
         const _: () = {

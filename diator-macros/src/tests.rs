@@ -130,29 +130,21 @@ fn an_attribute_alone_expands_at_once() {
 struct Orders {
     count: u64,
 }
+#[allow(deprecated)]
 #[automatically_derived]
 impl ::diator::__private::Inject for Orders {
     const DEPENDENCIES: &'static [::diator::__private::Dependency] = &[];
-    type Slots = ();
-}
-#[automatically_derived]
-impl ::diator::__private::Assemble<Orders>
-for <Orders as ::diator::__private::Inject>::Slots {
-    fn assemble(self) -> Orders {
-        Orders {
-            count: ::core::default::Default::default(),
-        }
-    }
-}
-#[automatically_derived]
-#[allow(deprecated)]
-impl ::diator::__private::Registered for Orders {
-    const DESCRIPTORS: &'static [::diator::__private::HandlerDescriptor] = &[
+    const __DIATOR_DESCRIPTORS: &'static [::diator::__private::HandlerDescriptor] = &[
         ::diator::__private::HandlerDescriptor::event::<
             OrderPlaced,
             Self,
         >(-1i32, false, ::diator::__private::Location::here(::core::module_path!())),
     ];
+    fn __diator_build(_: ::std::boxed::Box<dyn ::diator::__private::Slots>) -> Self {
+        Self {
+            count: ::core::default::Default::default(),
+        }
+    }
 }
 ::diator::__private::inventory::submit! {
     ::diator::__private::HandlerSet(< Orders as ::diator::__private::Registered >
@@ -198,7 +190,7 @@ fn what_the_compiler_may_change_is_expanded_in_two_steps() {
         ),
     ] {
         let expanded = handler::attribute(Role::Request, &quote!(A), &item).to_string();
-        assert!(expanded.contains("Glue") && !expanded.contains("Registered"), "{expanded}");
+        assert!(expanded.contains("Glue") && !expanded.contains("Inject"), "{expanded}");
     }
 }
 
@@ -269,39 +261,7 @@ fn a_handler() {
     });
     assert_eq!(
         pretty(expanded),
-        r#"#[automatically_derived]
-impl ::diator::__private::Inject for Orders {
-    const DEPENDENCIES: &'static [::diator::__private::Dependency] = ::diator::__private::dependencies!(
-        "store" < Arc < dyn Store > as ::diator::InjectField > ::ASKED, Arc < dyn Store
-        >; "pool" < ::diator::__private::Cloned < Pool > as ::diator::InjectField >
-        ::ASKED, ();
-    );
-    type Slots = (
-        <Arc<dyn Store> as ::diator::InjectField>::Slot,
-        (<::diator::__private::Cloned<Pool> as ::diator::InjectField>::Slot, ()),
-    );
-}
-#[automatically_derived]
-impl ::diator::__private::Assemble<Orders>
-for <Orders as ::diator::__private::Inject>::Slots {
-    fn assemble(self) -> Orders {
-        Orders {
-            store: ::diator::InjectField::take(self.0),
-            pool: <::diator::__private::Cloned<
-                _,
-            > as ::diator::InjectField>::take(self.1.0)
-                .0,
-            retries: <Orders as ::diator::__private::With<2, _>>::value(),
-        }
-    }
-}
-#[automatically_derived]
-impl ::diator::__private::With<2, u32> for Orders {
-    fn value() -> u32 {
-        1
-    }
-}
-#[allow(deprecated)]
+        r#"#[allow(deprecated)]
 const _: () = {
     #[doc(hidden)]
     #[allow(missing_debug_implementations)]
@@ -335,8 +295,13 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    impl ::diator::__private::Registered for Orders {
-        const DESCRIPTORS: &'static [::diator::__private::HandlerDescriptor] = &[
+    impl ::diator::__private::Inject for Orders {
+        const DEPENDENCIES: &'static [::diator::__private::Dependency] = ::diator::__private::dependencies!(
+            "store" < Arc < dyn Store > as ::diator::InjectField > ::ASKED, Arc < dyn
+            Store >; "pool" < ::diator::__private::Cloned < Pool > as
+            ::diator::InjectField > ::ASKED, ();
+        );
+        const __DIATOR_DESCRIPTORS: &'static [::diator::__private::HandlerDescriptor] = &[
             ::diator::__private::HandlerDescriptor::request::<
                 orders::PlaceOrder,
                 Self,
@@ -351,8 +316,38 @@ const _: () = {
                 Self,
             >(-1i32, true, ::diator::__private::Location::here(::core::module_path!())),
         ];
+        fn __diator_slots() -> ::std::boxed::Box<dyn ::diator::__private::Slots> {
+            ::std::boxed::Box::new((
+                <Arc<dyn Store> as ::diator::InjectField>::slot(),
+                (
+                    <::diator::__private::Cloned<Pool> as ::diator::InjectField>::slot(),
+                    (),
+                ),
+            ))
+        }
+        fn __diator_build(
+            __diator_slots: ::std::boxed::Box<dyn ::diator::__private::Slots>,
+        ) -> Self {
+            let __diator_slots = ::diator::__private::filled::<
+                (_, (_, ())),
+            >(__diator_slots);
+            Self {
+                store: <Arc<dyn Store> as ::diator::InjectField>::take(__diator_slots.0),
+                pool: <::diator::__private::Cloned<
+                    Pool,
+                > as ::diator::InjectField>::take(__diator_slots.1.0)
+                    .0,
+                retries: <Self as ::diator::__private::With<2, _>>::value(),
+            }
+        }
     }
 };
+#[automatically_derived]
+impl ::diator::__private::With<2, u32> for Orders {
+    fn value() -> u32 {
+        1
+    }
+}
 ::diator::__private::inventory::submit! {
     ::diator::__private::HandlerSet(< Orders as ::diator::__private::Registered >
     ::DESCRIPTORS)
@@ -497,7 +492,7 @@ fn a_faulty_handler_still_handles() {
     );
     let text = pretty(expanded);
     assert_eq!(text.matches("HandledBy<AHandledByH> for A").count(), 1, "{text}");
-    assert!(text.contains("Inject for H") && text.contains("Registered for H"), "{text}");
+    assert!(text.contains("Inject for H"), "{text}");
 }
 
 #[test]

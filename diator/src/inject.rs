@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::container::{Container, DependencyKey, Lifetime, NotRegistered, Place, Resolving, Scope, unanswered};
-use crate::registry::Dependency;
+use crate::registry::{Dependency, HandlerDescriptor};
 use crate::{BoxError, Meta};
 
 pub use self::dependency::{Field, PerhapsUnitOfWork};
@@ -21,17 +21,32 @@ pub trait Inject: Sized + Send + Sync + 'static {
     /// What the fields ask of the container, in the order of the fields.
     const DEPENDENCIES: &'static [Dependency];
 
-    /// The places of what they ask for, as a list: `(A, (B, (C, ())))`.
+    /// What [`Registered`](crate::registry::Registered) says. Here, because each `impl` costs the compiler much.
     #[doc(hidden)]
-    type Slots: Slots + Default + Assemble<Self>;
+    const __DIATOR_DESCRIPTORS: &'static [HandlerDescriptor];
+
+    /// The places of what they ask for, as a list: `(A, (B, (C, ())))`. Its type stands in functions only: it may be made of
+    /// private types where the handler is public.
+    #[doc(hidden)]
+    fn __diator_slots() -> Box<dyn Slots> {
+        Box::new(())
+    }
+
+    /// Builds the handler; every place is filled, but those of optional services.
+    #[doc(hidden)]
+    fn __diator_build(slots: Box<dyn Slots>) -> Self;
 }
 
-/// Of the places of a handler's services: makes the handler.
-// Here, and not in `Inject`, so that `self` is the only name in it: no constant of a program can be called so.
+/// The places by their types.
+///
+/// # Panics
+///
+/// They are those of another handler.
 #[doc(hidden)]
-pub trait Assemble<H> {
-    /// Builds the handler; every place is filled, but those of optional services.
-    fn assemble(self) -> H;
+#[must_use]
+pub fn filled<S: Slots>(slots: Box<dyn Slots>) -> S {
+    let slots: Box<dyn Any> = slots;
+    *slots.downcast().expect("a handler is built of its own places")
 }
 
 /// Of a handler: the value of a field that says `#[inject(with = …)]`.
@@ -55,6 +70,12 @@ pub trait InjectField: Sized {
     const ASKED: Asked;
     #[doc(hidden)]
     type Slot: Slot + Default;
+
+    #[doc(hidden)]
+    #[must_use]
+    fn slot() -> Self::Slot {
+        Self::Slot::default()
+    }
 
     #[doc(hidden)]
     fn take(slot: Self::Slot) -> Self;

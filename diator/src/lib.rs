@@ -169,7 +169,7 @@ pub mod __private {
     pub use crate::__event_schema as event_schema;
     pub use crate::event::EventDescriptor;
     pub use crate::handler::HandledBy;
-    pub use crate::inject::{Assemble, Cloned, Field, Inject, PerhapsUnitOfWork, Service, With};
+    pub use crate::inject::{Cloned, Field, Inject, PerhapsUnitOfWork, Service, Slots, With, filled};
     #[cfg(feature = "froodi")]
     pub use crate::inject::{PerhapsSized, sized_or};
     #[cfg(feature = "in-place")]

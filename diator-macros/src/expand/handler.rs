@@ -11,8 +11,6 @@ use crate::{expand, fallback, paths, valid};
 
 /// Expands `#[request_handler]` and `#[event_handler]`.
 pub(crate) fn attribute(role: Role, arguments: &TokenStream, item: &TokenStream) -> TokenStream {
-    // The place of this attribute, seen as the user's own: an error there needs no word about macros.
-    let carrier = |rest: &TokenStream| Ident::new(role.carrier(), Span::call_site().resolved_at(rest.span()));
     // Mistakes in the arguments are for `Glue` to report.
     let mut errors = Errors::default();
     let read = HandlerArguments::read(role, arguments.clone(), &mut errors);
@@ -25,11 +23,12 @@ pub(crate) fn attribute(role: Role, arguments: &TokenStream, item: &TokenStream)
             return quote!(#error #item #stub);
         }
     };
-    let carrier = carrier(&annotated.rest);
-    if errors.is_empty() && annotated.is_plain() {
-        if let Some(expanded) = at_once(Registration { role, attribute: carrier.clone(), arguments: read }, item) {
-            return expanded;
-        }
+    // The place of this attribute, seen as the user's own: an error there needs no word about macros.
+    let carrier = Ident::new(role.carrier(), Span::call_site().resolved_at(annotated.rest.span()));
+    let is_alone = errors.is_empty() && annotated.is_plain();
+    let registration = Registration { role, attribute: carrier.clone(), arguments: read };
+    if let Some(expanded) = is_alone.then(|| at_once(registration, item)).flatten() {
+        return expanded;
     }
     in_two_steps(&root, &annotated, &carrier, arguments)
 }
@@ -96,37 +95,30 @@ pub(crate) fn glue(input: TokenStream) -> TokenStream {
 
 fn expand(handler: &Handler) -> TokenStream {
     let root = paths::root(handler.root());
-    let inject = inject::expand(&root, handler);
-    let registered = registered(&root, handler);
+    let glue = implemented(&root, handler);
+    let given = inject::given(&root, handler);
     let submitted = handler.unregistered().is_none().then(|| submit(&root, handler));
-    quote!(#inject #registered #submitted)
+    quote!(#glue #given #submitted)
 }
 
-/// Implements `Registered`, and for each request `HandledBy`. The messages may be deprecated: who handles them, does not
-/// use them.
-fn registered(root: &Path, handler: &Handler) -> TokenStream {
+/// Implements `Inject`, and for each request `HandledBy`. The messages may be deprecated: who handles them, does not use
+/// them.
+fn implemented(root: &Path, handler: &Handler) -> TokenStream {
     let ident = &handler.ident;
-    let handlings = Handling::all(root, ident, handler.requests());
+    let handlings = Handling::all(root, handler, handler.requests());
     let location = expand::location(root, ident);
     let of_requests = handlings.iter().map(|handling| handling.descriptor(&location));
     let of_events = handler.events().map(|(event, arguments)| event_descriptor(root, event, arguments, &location));
-    let descriptors = quote! {
-        const DESCRIPTORS: &'static [#root::__private::HandlerDescriptor] = &[#(#of_requests,)* #(#of_events,)*];
-    };
+    let inject = inject::expand(root, handler, &quote!(#(#of_requests,)* #(#of_events,)*));
     if handlings.is_empty() {
-        return quote! {
-            #[automatically_derived]
-            #[allow(deprecated)]
-            impl #root::__private::Registered for #ident { #descriptors }
-        };
+        return quote!(#[allow(deprecated)] #inject);
     }
     let handled_by = handlings.iter().map(Handling::handled_by);
     quote! {
         #[allow(deprecated)]
         const _: () = {
             #(#handled_by)*
-            #[automatically_derived]
-            impl #root::__private::Registered for #ident { #descriptors }
+            #inject
         };
     }
 }
@@ -170,13 +162,25 @@ pub(crate) struct Handling<'a> {
 
 impl<'a> Handling<'a> {
     /// One for each of the requests, if they are different ones.
-    pub(crate) fn all(root: &'a Path, handler: &'a Ident, requests: impl Iterator<Item = &'a Type>) -> Vec<Self> {
-        let requests: Vec<_> = requests.collect();
+    pub(crate) fn all(root: &'a Path, handler: &'a Handler, requests: impl Iterator<Item = &'a Type>) -> Vec<Self> {
+        // The marks stand beside the messages and the types of the fields, and must hide none of them.
+        let messages = handler.registrations.iter().flat_map(|registration| &registration.arguments.messages);
+        let types = handler.fields.iter().map(|field| &field.ty);
+        let beside = quote!(#(#messages)* #(#types)*);
+        Self::beside(root, &handler.ident, requests, &beside)
+    }
+
+    /// The same of something that is no handler.
+    pub(crate) fn beside(
+        root: &'a Path,
+        handler: &'a Ident,
+        requests: impl Iterator<Item = &'a Type>,
+        tokens: &TokenStream,
+    ) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
-        for request in &requests {
-            // The marks stand beside the requests, and must hide none of them.
+        for request in requests {
             let base = format!("{}HandledBy{}", type_name(request), expand::name(handler));
-            let mut marker = expand::fresh(&base, &quote!(#(#requests)*));
+            let mut marker = expand::fresh(&base, tokens);
             // Instances of one generic request differ in nothing that an identifier can say.
             while all.iter().any(|other| other.marker == marker) {
                 marker.push('_');

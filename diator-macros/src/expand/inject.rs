@@ -2,7 +2,7 @@
 //!
 //! Every type of a field stands where its own place is shown: a mistake in it is told of once, and there.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Ident, Path};
@@ -12,33 +12,38 @@ use crate::attr::Injection;
 use crate::{expand, paths};
 
 /// Implements `Inject`: where the services go, and how the handler is made of them. All else is the library's.
-pub(crate) fn expand(root: &Path, handler: &Handler) -> TokenStream {
+pub(crate) fn expand(root: &Path, handler: &Handler, descriptors: &TokenStream) -> TokenStream {
     let ident = &handler.ident;
     let asked = || handler.fields.iter().filter(|field| field.injection.asks());
     let dependencies = dependencies(root, asked());
-    let slots = asked().rev().fold(quote!(()), |rest, field| {
-        let slot = of_field(root, field, "Slot");
-        quote!((#slot, #rest))
-    });
-    let filled = fill_all(root, handler);
-    let given = handler.fields.iter().enumerate().filter_map(|(index, field)| given(root, handler, index, field));
-    let allow = expand::allow_deprecated(handler.is_deprecated);
-    quote! {
-        #[automatically_derived]
-        #allow
-        impl #root::__private::Inject for #ident {
-            const DEPENDENCIES: &'static [#root::__private::Dependency] = #dependencies;
-            type Slots = #slots;
-        }
-        #[automatically_derived]
-        #allow
-        impl #root::__private::Assemble<#ident> for <#ident as #root::__private::Inject>::Slots {
-            fn assemble(self) -> #ident {
-                #ident { #filled }
+    let slots = asked().next().is_some().then(|| {
+        let slots = asked().rev().fold(quote!(()), |rest, field| {
+            let slot = of_field(root, field, "slot");
+            quote!((#slot(), #rest))
+        });
+        quote! {
+            fn __diator_slots() -> ::std::boxed::Box<dyn #root::__private::Slots> {
+                ::std::boxed::Box::new(#slots)
             }
         }
-        #(#given)*
+    });
+    let (pattern, filled) = fill_all(root, handler);
+    quote! {
+        #[automatically_derived]
+        impl #root::__private::Inject for #ident {
+            const DEPENDENCIES: &'static [#root::__private::Dependency] = #dependencies;
+            const __DIATOR_DESCRIPTORS: &'static [#root::__private::HandlerDescriptor] = &[#descriptors];
+            #slots
+            fn __diator_build(#pattern: ::std::boxed::Box<dyn #root::__private::Slots>) -> Self {
+                #filled
+            }
+        }
     }
+}
+
+/// The expressions of `#[inject(with = …)]`, where they meet no name but those that their author knows.
+pub(crate) fn given(root: &Path, handler: &Handler) -> TokenStream {
+    handler.fields.iter().enumerate().filter_map(|(index, field)| value(root, handler, index, field)).collect()
 }
 
 fn dependencies<'a>(root: &Path, asked: impl Iterator<Item = &'a Field>) -> TokenStream {
@@ -68,19 +73,20 @@ fn of_field(root: &Path, field: &Field, item: &str) -> TokenStream {
     }
 }
 
-/// Takes each field out of its place. No type is named: what `Self` is in one, is another here.
-fn fill_all(root: &Path, handler: &Handler) -> TokenStream {
-    let mut place = quote!(self);
+/// The pattern of the places, and what each field is made of.
+fn fill_all(root: &Path, handler: &Handler) -> (TokenStream, TokenStream) {
+    let slots = Ident::new("__diator_slots", Span::mixed_site());
+    let mut place = slots.to_token_stream();
     let mut filled = TokenStream::new();
     for (index, field) in handler.fields.iter().enumerate() {
-        let member = &field.member;
+        let (member, take) = (&field.member, of_field(root, field, "take"));
         let value = match &field.injection {
-            Injection::Service => quote!(#root::InjectField::take(#place.0)),
-            Injection::Cloned => quote!(<#root::__private::Cloned<_> as #root::InjectField>::take(#place.0).0),
+            Injection::Service => quote!(#take(#place.0)),
+            Injection::Cloned => quote!(#take(#place.0).0),
             Injection::Default => quote!(::core::default::Default::default()),
             Injection::With(_) => {
-                let (ident, index) = (&handler.ident, Literal::usize_unsuffixed(index));
-                quote!(<#ident as #root::__private::With<#index, _>>::value())
+                let index = Literal::usize_unsuffixed(index);
+                quote!(<Self as #root::__private::With<#index, _>>::value())
             }
         };
         filled.extend(quote!(#member: #value,));
@@ -88,11 +94,21 @@ fn fill_all(root: &Path, handler: &Handler) -> TokenStream {
             place.extend(quote!(.1));
         }
     }
-    filled
+    let asks = handler.fields.iter().any(|field| field.injection.asks());
+    if !asks {
+        return (quote!(_), quote!(Self { #filled }));
+    }
+    // What the places are, the fields say.
+    let types =
+        handler.fields.iter().filter(|field| field.injection.asks()).fold(quote!(()), |rest, _| quote!((_, #rest)));
+    let filled = quote! {
+        let #slots = #root::__private::filled::<#types>(#slots);
+        Self { #filled }
+    };
+    (slots.into_token_stream(), filled)
 }
 
-/// The expression of `#[inject(with = …)]`, where it meets no name but those that its author knows.
-fn given(root: &Path, handler: &Handler, index: usize, field: &Field) -> Option<TokenStream> {
+fn value(root: &Path, handler: &Handler, index: usize, field: &Field) -> Option<TokenStream> {
     let Injection::With(value) = &field.injection else { return None };
     let (ty, index) = (&field.ty, Literal::usize_unsuffixed(index));
     let (ident, allow) = (&handler.ident, expand::allow_deprecated(handler.is_deprecated));

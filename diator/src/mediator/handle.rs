@@ -7,7 +7,7 @@ use super::execution::{Execution, MessageEnv};
 use super::failure::Failure;
 use super::maybe_ready::MaybeReady;
 use crate::container::Container;
-use crate::inject::{Assemble, Inject, ResolveError, Resolver, Slots};
+use crate::inject::{Inject, ResolveError, Resolver, Slots};
 use crate::middleware::Replied;
 use crate::registry::{Dependency, HandlerDescriptor};
 use crate::{BoxFuture, Request, RequestContext, RequestHandler, SendError};
@@ -72,7 +72,7 @@ impl Factory {
 pub(crate) type Build = (fn() -> Box<dyn Slots>, fn(Box<dyn Slots>) -> Arc<AnyValue>);
 
 pub(crate) const fn build<H: Inject>() -> Build {
-    (slots::<H>, build_of::<H>)
+    (H::__diator_slots, build_of::<H>)
 }
 
 /// The functions of one handler of one request, their types forgotten.
@@ -117,15 +117,8 @@ impl RequestFunctions {
 
 // --- What the compiler writes for each handler, and for each idempotent request. ---
 
-fn slots<H: Inject>() -> Box<dyn Slots> {
-    Box::new(H::Slots::default())
-}
-
 fn build_of<H: Inject>(slots: Box<dyn Slots>) -> Arc<AnyValue> {
-    match (slots as Box<dyn Any>).downcast::<H::Slots>() {
-        Ok(slots) => Arc::new(slots.assemble()),
-        Err(_) => mixed_up(),
-    }
+    Arc::new(H::__diator_build(slots))
 }
 
 fn handle<'a, R: Request, H: RequestHandler<R>>(

@@ -5,6 +5,8 @@ mod location;
 mod report;
 mod short;
 
+use crate::inject::Inject;
+
 pub use self::descriptor::{Dependency, HandlerDescriptor, HandlerId, HandlerRole};
 pub(crate) use self::descriptor::{HandlerFunctions, MessageDescriptor, TypeName};
 pub use self::location::Location;
@@ -22,6 +24,11 @@ pub use self::short::short_name;
 pub trait Registered {
     /// One descriptor for each message that the type handles.
     const DESCRIPTORS: &'static [HandlerDescriptor];
+}
+
+#[diagnostic::do_not_recommend]
+impl<H: Inject> Registered for H {
+    const DESCRIPTORS: &'static [HandlerDescriptor] = H::__DIATOR_DESCRIPTORS;
 }
 
 /// Handlers, listed by hand or read from the registry; made by [`handlers!`](crate::handlers).
