@@ -19,7 +19,7 @@ use std::hint::black_box;
 use std::process::Command;
 use std::sync::Arc;
 
-use diator::middleware::{Call, Handled, Next};
+use diator::middleware::{Answered, Call, Next};
 use diator::prelude::*;
 use diator::{Middleware, handlers};
 use tokio::runtime::Builder;
@@ -113,7 +113,7 @@ struct Pass;
 
 #[diator::async_trait]
 impl Middleware for Pass {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         next.run(call).await
     }
 }

@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::io::sink;
 
 use diator::MediatorBuilder;
-use diator::middleware::{Call, Handled, Middleware, Next, TracingMiddleware};
+use diator::middleware::{Answered, Call, Middleware, Next, TracingMiddleware};
 use diator::prelude::*;
 use diator_benches::Contest;
 use tokio::runtime::{Builder, Runtime};
@@ -38,7 +38,7 @@ struct Pass;
 
 #[diator::async_trait]
 impl Middleware for Pass {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         next.run(call).await
     }
 }
@@ -52,7 +52,7 @@ impl Middleware for Off {
         false
     }
 
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         next.run(call).await
     }
 }

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diator::MediatorBuilder;
-use diator::middleware::{Call, Handled, MessageInfo, Middleware, Next, TracingMiddleware};
+use diator::middleware::{Answered, Call, MessageInfo, Middleware, Next, TracingMiddleware};
 use diator::prelude::*;
 use diator_catalog::cli::Cli;
 use schemars::JsonSchema;
@@ -299,7 +299,7 @@ struct Audit;
 
 #[diator::async_trait]
 impl Middleware for Audit {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         let handled = next.run(call).await;
         eprintln!("{} was handled", call.info().message);
         handled

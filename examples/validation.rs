@@ -5,7 +5,7 @@
 use std::any::type_name;
 use std::marker::PhantomData;
 
-use diator::middleware::{Call, Handled, MessageInfo, Middleware, Next};
+use diator::middleware::{Answered, Call, MessageInfo, Middleware, Next};
 use diator::prelude::*;
 use garde::{Report, Validate};
 
@@ -59,7 +59,7 @@ impl<R: Request + Validate<Context = ()>> Middleware for Validated<R> {
         info.message_type == type_name::<R>()
     }
 
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         match call.message::<R>().map(Validate::validate) {
             Some(Err(report)) => call.reject(report),
             _ => next.run(call).await,

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use diator::middleware::{Call, Handled, Next, TracingMiddleware, middleware_fn};
+use diator::middleware::{Answered, Call, Next, TracingMiddleware, middleware_fn};
 use diator::prelude::*;
 use diator::{MediatorBuilder, Middleware};
 use tokio::runtime::Builder;
@@ -137,7 +137,7 @@ struct Pass;
 
 #[diator::async_trait]
 impl Middleware for Pass {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         next.run(call).await
     }
 }

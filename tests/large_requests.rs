@@ -11,7 +11,7 @@ use std::mem::size_of_val;
 use std::process::Command;
 use std::sync::Arc;
 
-use diator::middleware::{Call, Handled, Middleware, Next};
+use diator::middleware::{Answered, Call, Middleware, Next};
 use diator::prelude::*;
 use diator::{BoxFuture, MediatorBuilder};
 use tokio::task::yield_now;
@@ -122,7 +122,7 @@ struct PassOn;
 
 #[diator::async_trait]
 impl Middleware for PassOn {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         next.run(call).await
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use diator::broker::PublishErrorKind;
 use diator::metrics::{MetricsBroker, MetricsMiddleware, count_emitted, count_undelivered};
-use diator::middleware::{Call, Handled, Middleware, Next};
+use diator::middleware::{Answered, Call, Middleware, Next};
 use diator::prelude::*;
 use metrics::{SharedString, Unit};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
@@ -85,7 +85,7 @@ struct Strict;
 
 #[diator::async_trait]
 impl Middleware for Strict {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         match call.message::<Do>() {
             Some(Do(Act::Succeed)) => call.reject("not today"),
             _ => next.run(call).await,

@@ -18,7 +18,7 @@ mod middleware {
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use diator::middleware::{Call, Handled, MessageInfo, MessageKind, Middleware, Next};
+use diator::middleware::{Answered, Call, MessageInfo, MessageKind, Middleware, Next};
 use diator::prelude::*;
 use diator::{MediatorBuilder, async_trait};
 
@@ -94,7 +94,7 @@ struct Trace(&'static str, Journal);
 
 #[async_trait]
 impl Middleware for Trace {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         let (name, message) = (self.0, call.info().message);
         self.1.note(format!("{name}> {message}"));
         let handled = next.run(call).await;
@@ -202,7 +202,7 @@ impl Middleware for OnlyEvents {
         info.kind == MessageKind::DomainEvent && info.handler.ends_with("NoteAdded")
     }
 
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         self.0.handle(call, next).await
     }
 }
@@ -219,7 +219,7 @@ struct Inflate;
 
 #[async_trait]
 impl Middleware for Inflate {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         if let Some(add) = call.message_mut::<Add>() {
             add.0 += 10;
         }
@@ -248,11 +248,11 @@ async fn an_event_can_be_read_but_not_changed() {
 
     #[async_trait]
     impl Middleware for Look {
-        async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+        async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
             if call.info().kind == MessageKind::DomainEvent {
                 assert_eq!(call.message::<Added>().unwrap().0, 5);
                 assert!(call.message_mut::<Added>().is_none());
-                assert!(call.keep().is_none());
+                assert!(call.clone_request().is_none());
             }
             next.run(call).await
         }
@@ -271,7 +271,7 @@ enum Shortcut {
 
 #[async_trait]
 impl Middleware for Shortcut {
-    async fn handle(&self, call: &mut Call<'_>, _: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, _: Next<'_>) -> Answered {
         match self {
             Self::Answer(sum) => call.answer(*sum),
             Self::AnswerWithText => call.answer("not a number"),
@@ -308,14 +308,14 @@ struct Retry;
 
 #[async_trait]
 impl Middleware for Retry {
-    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
-        let Some(kept) = call.keep() else { return next.run(call).await };
-        let mut handled = next.again(call, &kept).await;
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Answered {
+        let Some(kept) = call.clone_request() else { return next.run(call).await };
+        let mut handled = next.retry(call, &kept).await;
         for _ in 1..5 {
             if call.error().is_none() {
                 break;
             }
-            handled = next.again(call, &kept).await;
+            handled = next.retry(call, &kept).await;
         }
         handled
     }
@@ -343,8 +343,8 @@ async fn only_idempotent_requests_are_kept() {
 
     #[async_trait]
     impl Middleware for LookAll {
-        async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
-            let (info, kept) = (call.info(), call.keep().is_some());
+        async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
+            let (info, kept) = (call.info(), call.clone_request().is_some());
             assert_eq!(info.idempotent, kept);
             self.0.lock().unwrap().push((info.message, kept));
             next.run(call).await
@@ -362,14 +362,14 @@ struct DropThenRetry;
 
 #[async_trait]
 impl Middleware for DropThenRetry {
-    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
-        let Some(kept) = call.keep() else { return next.run(call).await };
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Answered {
+        let Some(kept) = call.clone_request() else { return next.run(call).await };
         tokio::select! {
             biased;
-            _ = next.again(call, &kept) => panic!("the handler yields, so this loses"),
+            _ = next.retry(call, &kept) => panic!("the handler yields, so this loses"),
             () = std::future::ready(()) => {}
         }
-        next.again(call, &kept).await
+        next.retry(call, &kept).await
     }
 }
 
@@ -393,16 +393,16 @@ struct ForgetThenRetry;
 
 #[async_trait]
 impl Middleware for ForgetThenRetry {
-    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
-        let Some(kept) = call.keep() else { return next.run(call).await };
-        let mut first = Box::pin(next.again(call, &kept));
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Answered {
+        let Some(kept) = call.clone_request() else { return next.run(call).await };
+        let mut first = Box::pin(next.retry(call, &kept));
         tokio::select! {
             biased;
             _ = first.as_mut() => panic!("the handler yields, so this loses"),
             () = std::future::ready(()) => {}
         }
         std::mem::forget(first);
-        next.again(call, &kept).await
+        next.retry(call, &kept).await
     }
 }
 
@@ -416,11 +416,11 @@ async fn an_attempt_whose_future_is_forgotten_is_cancelled_before_the_next() {
 
 #[tokio::test]
 async fn the_proof_of_another_message_does_not_pass_for_an_answer() {
-    struct Smuggle(Mutex<Option<Handled>>);
+    struct Smuggle(Mutex<Option<Answered>>);
 
     #[async_trait]
     impl Middleware for Smuggle {
-        async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+        async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
             if let Some(stale) = self.0.lock().unwrap().take() {
                 return stale;
             }

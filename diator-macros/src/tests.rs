@@ -25,7 +25,7 @@ impl ::diator::Request for PlaceOrder {
     type Kind = ::diator::Changes;
     const NAME: &'static ::core::primitive::str = "PlaceOrder";
     const IDEMPOTENT: ::core::primitive::bool = true;
-    fn keep(&self) -> ::core::option::Option<Self> {
+    fn retry_copy(&self) -> ::core::option::Option<Self> {
         ::core::option::Option::Some(::core::clone::Clone::clone(self))
     }
     const MARKS: &'static [::diator::Mark] = &[

@@ -43,7 +43,7 @@ pub trait Request: Sized + Send + 'static {
 
     /// A copy for another attempt, if the request is idempotent.
     #[must_use]
-    fn keep(&self) -> Option<Self> {
+    fn retry_copy(&self) -> Option<Self> {
         None
     }
 }

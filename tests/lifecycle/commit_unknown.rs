@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use diator::Committed;
-use diator::middleware::{Call, Handled, MessageInfo, Middleware, Next};
+use diator::middleware::{Answered, Call, MessageInfo, Middleware, Next};
 use diator_tests::{Ending, Entry, Journal, Pace};
 
 use super::messages::{Act, Booked, act, announced, done, settled};
@@ -39,7 +39,7 @@ impl Middleware for Hasty {
         info.message == self.root
     }
 
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         if self.manner == Manner::Wait {
             return next.run(call).await;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diator::broker::PublishErrorKind;
 use diator::container::CommitOutcome;
-use diator::middleware::{Call, Handled, MessageInfo, Middleware, Next};
+use diator::middleware::{Answered, Call, MessageInfo, Middleware, Next};
 use diator::prelude::*;
 use diator_tests::{Ending, Entry, Journal, Pace, SideLedger};
 
@@ -37,7 +37,7 @@ impl Middleware for Trace {
         info.message == self.message
     }
 
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         self.journal.note(format!("{} sees {}", self.name, self.message));
         let handled = next.run(call).await;
         let outcome = call.error().map_or_else(|| "done".to_owned(), ToString::to_string);
@@ -160,7 +160,7 @@ impl Middleware for GiveUp {
         info.message == self.0
     }
 
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         let answer = tokio::time::timeout(Duration::from_secs(1), next.run(call)).await;
         answer.unwrap_or_else(|_| call.reject("it took too long"))
     }
@@ -220,7 +220,7 @@ impl Middleware for Refuse {
         info.message == self.0
     }
 
-    async fn handle(&self, call: &mut Call<'_>, _: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, _: Next<'_>) -> Answered {
         call.reject("not today")
     }
 }
@@ -265,12 +265,12 @@ impl Middleware for Retry {
         info.idempotent
     }
 
-    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
-        let kept = call.keep().expect("it is idempotent");
-        let mut handled = next.again(call, &kept).await;
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Answered {
+        let kept = call.clone_request().expect("it is idempotent");
+        let mut handled = next.retry(call, &kept).await;
         for _ in 0..2 {
             if call.error().is_some() {
-                handled = next.again(call, &kept).await;
+                handled = next.retry(call, &kept).await;
             }
         }
         handled

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diator::middleware::{Call, Handled, MessageInfo, Middleware, Next};
+use diator::middleware::{Answered, Call, MessageInfo, Middleware, Next};
 use diator::prelude::*;
 use diator_testkit::{drop_after, yields};
 use diator_tests::{Entry, Journal};
@@ -139,7 +139,7 @@ impl Middleware for SecondThoughts {
         info.message == Hasty::NAME
     }
 
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         let _handled = next.run(call).await;
         if self.hang {
             std::future::pending::<()>().await;
@@ -207,11 +207,11 @@ impl Middleware for TryAgain {
         info.idempotent
     }
 
-    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
-        let kept = call.keep().expect("it is idempotent");
-        let handled = next.again(call, &kept).await;
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Answered {
+        let kept = call.clone_request().expect("it is idempotent");
+        let handled = next.retry(call, &kept).await;
         match call.error() {
-            Some(_) => next.again(call, &kept).await,
+            Some(_) => next.retry(call, &kept).await,
             None => handled,
         }
     }

@@ -4,7 +4,7 @@ use diator::Committed;
 use diator::SendError;
 use diator::broker::PublishErrorKind;
 use diator::container::CommitOutcome;
-use diator::middleware::{Call, Handled, Middleware, Next};
+use diator::middleware::{Answered, Call, Middleware, Next};
 use diator_testkit::yields;
 use diator_tests::{Ending, Entry, Pace};
 
@@ -101,7 +101,7 @@ struct Panic;
 
 #[diator::async_trait]
 impl Middleware for Panic {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         assert!(call.meta().get::<Explosive>().is_none(), "in the middleware");
         next.run(call).await
     }

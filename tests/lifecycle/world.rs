@@ -1,6 +1,6 @@
 //! A mediator, all that it stands on, and the ways in which a test sends to it.
 
-use diator::middleware::{Call, Handled, Middleware, Next};
+use diator::middleware::{Answered, Call, Middleware, Next};
 use diator::prelude::*;
 use diator::{BoxFuture, MediatorBuilder};
 use diator_tests::{Ending, Journal, Recorder, RecordingBroker};
@@ -197,7 +197,7 @@ struct PassOn;
 
 #[diator::async_trait]
 impl Middleware for PassOn {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         next.run(call).await
     }
 }

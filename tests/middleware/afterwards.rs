@@ -4,14 +4,14 @@ use std::error::Error;
 
 use diator::Committed;
 use diator::broker::PublishErrorKind;
-use diator::middleware::{Call, Handled, MiddlewareFn, middleware_fn};
+use diator::middleware::{Answered, Call, MiddlewareFn, middleware_fn};
 use diator::prelude::*;
 use diator::{Middleware, SendErrorKind};
 
 use super::seats::{Reserve, ReserveForGroup, SeatError, Seats};
 
 /// Does something to each request once it is answered.
-fn afterwards(then: impl Fn(&mut Call<'_>) -> Handled + Clone + Send + Sync + 'static) -> impl Middleware {
+fn afterwards(then: impl Fn(&mut Call<'_>) -> Answered + Clone + Send + Sync + 'static) -> impl Middleware {
     let middleware: MiddlewareFn<_> = middleware_fn(move |call, next| {
         let then = then.clone();
         Box::pin(async move {

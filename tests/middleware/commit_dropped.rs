@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diator::Committed;
-use diator::middleware::{Call, Handled, Middleware, Next};
+use diator::middleware::{Answered, Call, Middleware, Next};
 use tokio::time::timeout;
 
 use super::seats::{Reserve, SeatError, Seats};
@@ -32,10 +32,10 @@ struct Hasty(Manner);
 
 #[diator::async_trait]
 impl Middleware for Hasty {
-    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Answered {
         use Manner::{AnswerWithText, ForgetAndAnswerWithText, ForgetAndRefuse, ForgetAndTryAgain, Refuse, TryAgain};
-        let Some(kept) = call.keep() else { return next.run(call).await };
-        let mut handling = Box::pin(next.again(call, &kept));
+        let Some(kept) = call.clone_request() else { return next.run(call).await };
+        let mut handling = Box::pin(next.retry(call, &kept));
         let handled = timeout(PATIENCE, handling.as_mut()).await;
         match self.0 {
             Refuse | AnswerWithText | TryAgain => drop(handling),
@@ -45,7 +45,7 @@ impl Middleware for Hasty {
             (Ok(handled), _) => handled,
             (_, Refuse | ForgetAndRefuse) => call.reject("there is no time for it"),
             (_, AnswerWithText | ForgetAndAnswerWithText) => call.answer("a text"),
-            (_, TryAgain | ForgetAndTryAgain) => next.again(call, &kept).await,
+            (_, TryAgain | ForgetAndTryAgain) => next.retry(call, &kept).await,
         }
     }
 }

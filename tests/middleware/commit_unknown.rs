@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diator::Committed;
 use diator::broker::PublishErrorKind;
-use diator::middleware::{Call, Handled, Middleware, Next, RetryMiddleware, RetryPolicy, TimeoutMiddleware};
+use diator::middleware::{Answered, Call, Middleware, Next, RetryMiddleware, RetryPolicy, TimeoutMiddleware};
 use diator::prelude::*;
 
 use super::seats::{Reserve, SeatError, Seats};
@@ -119,7 +119,7 @@ struct FirstOnly {
 
 #[diator::async_trait]
 impl Middleware for FirstOnly {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         match (call.message::<Reserve>().map(|_| self.attempts.fetch_add(1, Ordering::Relaxed)), self.answers) {
             (None | Some(0), _) => next.run(call).await,
             (_, true) => call.answer("a text"),
@@ -191,10 +191,10 @@ struct Twice;
 
 #[diator::async_trait]
 impl Middleware for Twice {
-    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
-        let Some(kept) = call.keep() else { return next.run(call).await };
-        let _first = next.again(call, &kept).await;
-        let handled = next.again(call, &kept).await;
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Answered {
+        let Some(kept) = call.clone_request() else { return next.run(call).await };
+        let _first = next.retry(call, &kept).await;
+        let handled = next.retry(call, &kept).await;
         match call.error() {
             Some(_) => call.reject("it failed twice"),
             None => handled,

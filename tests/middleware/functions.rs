@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use diator::middleware::{Call, Handled, MessageKind, Middleware, Next, middleware_fn};
+use diator::middleware::{Answered, Call, MessageKind, Middleware, Next, middleware_fn};
 use diator::prelude::*;
 
 use super::seats::{Reserve, Seats};
@@ -27,7 +27,7 @@ async fn a_closure_sees_the_message_and_what_came_of_it() {
     assert_eq!(seats.journal.notes(), notes);
 }
 
-async fn refuse_odd_seats(call: &mut Call<'_>, next: Next<'_>) -> Handled {
+async fn refuse_odd_seats(call: &mut Call<'_>, next: Next<'_>) -> Answered {
     match call.message::<Reserve>() {
         Some(Reserve(seat)) if seat % 2 == 1 => call.reject("it is broken"),
         _ => next.run(call).await,
@@ -83,7 +83,7 @@ impl Middleware for Switch {
         self.0.load(Ordering::SeqCst) == 1
     }
 
-    async fn handle(&self, call: &mut Call<'_>, _: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, _: Next<'_>) -> Answered {
         call.reject("it is on")
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use diator::Received;
-use diator::middleware::{Call, Handled, MessageKind, Middleware, Next};
+use diator::middleware::{Answered, Call, MessageKind, Middleware, Next};
 use diator_tests::{Ending, Entry, Journal};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -73,7 +73,7 @@ struct Trace(Journal);
 
 #[diator::async_trait]
 impl Middleware for Trace {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         let info = call.info();
         let handler = info.handler.rsplit("::").next().unwrap_or_default();
         if matches!(info.kind, MessageKind::NotificationEvent | MessageKind::EcstEvent) {

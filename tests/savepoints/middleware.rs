@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use diator::SendError;
-use diator::middleware::{Call, Handled, Middleware, Next};
+use diator::middleware::{Answered, Call, Middleware, Next};
 
 use super::ledger::{Bank, services};
 use super::script::{Fail, FailOnce, Hang, Step, Try, Write, Writing, configured};
@@ -35,15 +35,15 @@ struct OfNested {
 
 #[diator::async_trait]
 impl Middleware for OfNested {
-    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Answered {
         if !self.outer_seen.swap(true, Ordering::Relaxed) {
             return next.run(call).await;
         }
         match self.manner {
             Manner::TryAgain => {
-                let kept = call.keep().expect("it is idempotent");
+                let kept = call.clone_request().expect("it is idempotent");
                 loop {
-                    let handled = next.again(call, &kept).await;
+                    let handled = next.retry(call, &kept).await;
                     if call.error().is_none() {
                         return handled;
                     }

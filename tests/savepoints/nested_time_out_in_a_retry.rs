@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use diator::Committed;
 use diator::middleware::{
-    Call, Handled, MessageInfo, Middleware, Next, RetryMiddleware, RetryPolicy, TimeoutMiddleware,
+    Answered, Call, MessageInfo, Middleware, Next, RetryMiddleware, RetryPolicy, TimeoutMiddleware,
 };
 use diator::prelude::*;
 use diator::{MediatorBuilder, SendErrorKind};
@@ -50,7 +50,7 @@ struct PartDone {
     attempt: usize,
 }
 
-/// Handled after the commit.
+/// Answered after the commit.
 #[derive(Debug, DomainEvent)]
 struct Settled(usize);
 
@@ -251,11 +251,11 @@ impl Middleware for Impatient {
         info.message == Book::NAME
     }
 
-    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
-        let kept = call.keep().expect("it is idempotent");
-        match timeout(LIMIT * 2, next.again(call, &kept)).await {
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Answered {
+        let kept = call.clone_request().expect("it is idempotent");
+        match timeout(LIMIT * 2, next.retry(call, &kept)).await {
             Ok(handled) => handled,
-            Err(_) => next.again(call, &kept).await,
+            Err(_) => next.retry(call, &kept).await,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! An `async fn` is added as it is.
 
 use diator::Mediator;
-use diator::middleware::{Call, Handled, Next};
+use diator::middleware::{Call, Answered, Next};
 
-async fn log(call: &mut Call<'_>, next: Next<'_>) -> Handled {
+async fn log(call: &mut Call<'_>, next: Next<'_>) -> Answered {
     next.run(call).await
 }
 

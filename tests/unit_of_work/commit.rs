@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use diator::SendError;
 use diator::container::CommitOutcome;
-use diator::middleware::{Call, Handled, Middleware, Next};
+use diator::middleware::{Answered, Call, Middleware, Next};
 use diator::prelude::*;
 use sqlx::sqlite::{SqliteJournalMode, SqlitePoolOptions};
 use tokio::sync::Barrier;
@@ -138,10 +138,10 @@ struct TryAgain;
 
 #[diator::async_trait]
 impl Middleware for TryAgain {
-    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
-        let Some(kept) = call.keep() else { return next.run(call).await };
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Answered {
+        let Some(kept) = call.clone_request() else { return next.run(call).await };
         loop {
-            let handled = next.again(call, &kept).await;
+            let handled = next.retry(call, &kept).await;
             if call.error().is_none() {
                 return handled;
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use diator::middleware::{Call, Handled, MessageInfo, MessageKind, Middleware, Next};
+use diator::middleware::{Answered, Call, MessageInfo, MessageKind, Middleware, Next};
 use diator::prelude::*;
 use diator::{MediatorBuilder, PublishError};
 use schemars::JsonSchema;
@@ -233,7 +233,7 @@ impl Middleware for Audit {
         info.kind == MessageKind::Command
     }
 
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         next.run(call).await
     }
 }

@@ -44,7 +44,7 @@ fn implement(root: &Path, request: &Request) -> TokenStream {
         let copy = quote_spanned!(paths::located(given.name.span())=> ::core::clone::Clone::clone(self));
         quote! {
             const IDEMPOTENT: ::core::primitive::bool = true;
-            fn keep(&self) -> ::core::option::Option<Self> {
+            fn retry_copy(&self) -> ::core::option::Option<Self> {
                 ::core::option::Option::Some(#copy)
             }
         }

@@ -148,7 +148,7 @@ fn handle<'a, R: Request, H: RequestHandler<R>>(
 
 fn copy<R: Request>(request: &dyn Any) -> Option<Box<dyn Any + Send>> {
     let request: &Option<R> = request.downcast_ref()?;
-    match request.as_ref()?.keep() {
+    match request.as_ref()?.retry_copy() {
         Some(copy) => Some(Box::new(Some(copy))),
         None => None,
     }
@@ -157,7 +157,7 @@ fn copy<R: Request>(request: &dyn Any) -> Option<Box<dyn Any + Send>> {
 fn restore<R: Request>(copy: &dyn Any, place: &mut dyn Any) -> bool {
     let Some(place) = place.downcast_mut::<Option<R>>() else { mixed_up() };
     *place = match copy.downcast_ref::<Option<R>>() {
-        Some(Some(copy)) => copy.keep(),
+        Some(Some(copy)) => copy.retry_copy(),
         _ => None,
     };
     place.is_some()

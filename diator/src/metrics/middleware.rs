@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{EMITTED, MESSAGE_DURATION, MESSAGES, OK, UNDELIVERED};
 use crate::SendErrorKind;
-use crate::middleware::{Call, Handled, MessageInfo, Middleware, Next};
+use crate::middleware::{Answered, Call, MessageInfo, Middleware, Next};
 
 /// Counts the messages that are handled, by outcome, and measures how long that takes.
 ///
@@ -54,7 +54,7 @@ impl MetricsMiddleware {
 
 #[async_trait]
 impl Middleware for MetricsMiddleware {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         let mut measured = Measured::begin(call.info());
         let handled = next.run(call).await;
         measured.outcome = call.error_kind().map_or(OK, SendErrorKind::as_str);

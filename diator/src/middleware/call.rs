@@ -16,7 +16,7 @@ pub struct Call<'a> {
 /// The proof that a message was answered; only [`Next`](super::Next) and [`Call`] give it.
 #[derive(Debug)]
 #[must_use = "return it: it is the proof that the message was answered"]
-pub struct Handled(pub(super) ());
+pub struct Answered(pub(super) ());
 
 /// A copy of a request, for another attempt.
 pub struct Kept(pub(super) Box<dyn Any + Send>);
@@ -29,7 +29,7 @@ impl<'a> Call<'a> {
 
     /// Sends the message through the pipeline.
     #[inline]
-    pub(crate) fn first<'c>(&'c mut self) -> impl Future<Output = Handled> + Send + use<'c, 'a> {
+    pub(crate) fn first<'c>(&'c mut self) -> impl Future<Output = Answered> + Send + use<'c, 'a> {
         Next::after(0).run(self)
     }
 
@@ -106,9 +106,9 @@ impl<'a> Call<'a> {
     /// `response` is the request's response, or `()` for an event. Another type makes the message fail with
     /// [`SendError::WrongAnswer`], which names this middleware, or, if it had succeeded, with
     /// [`SendError::RejectedAfterCommit`]. After a [`SendError::Undelivered`] it is the response in that.
-    pub fn answer<T: Send + 'static>(&mut self, response: T) -> Handled {
+    pub fn answer<T: Send + 'static>(&mut self, response: T) -> Answered {
         self.invocation.answer(self.holder(), &mut Some(response), type_name::<T>());
-        Handled(())
+        Answered(())
     }
 
     /// Refuses the message: it fails with [`SendError::Rejected`], which names this middleware.
@@ -116,14 +116,14 @@ impl<'a> Call<'a> {
     /// Do so before `next`. What has succeeded is committed and stays so: the error is then
     /// [`SendError::RejectedAfterCommit`]. An outcome that is unknown, or that carries what was not delivered, remains the
     /// answer.
-    pub fn reject(&mut self, reason: impl Into<BoxError>) -> Handled {
+    pub fn reject(&mut self, reason: impl Into<BoxError>) -> Answered {
         self.invocation.reject(self.holder(), reason.into());
-        Handled(())
+        Answered(())
     }
 
-    /// Keeps a copy for [`Next::again`](super::Next::again); `None` unless the request is marked idempotent.
+    /// Keeps a copy for [`Next::retry`](super::Next::retry); `None` unless the request is marked idempotent.
     #[must_use]
-    pub fn keep(&self) -> Option<Kept> {
+    pub fn clone_request(&self) -> Option<Kept> {
         self.invocation.copy_request().map(Kept)
     }
 }

@@ -1,7 +1,7 @@
 use std::any::type_name;
 use std::fmt;
 
-use super::{Call, Handled, Middleware, Next};
+use super::{Answered, Call, Middleware, Next};
 use crate::BoxFuture;
 
 /// Makes a function or a closure a middleware.
@@ -28,10 +28,10 @@ use crate::BoxFuture;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use diator::middleware::{Call, Handled, Next, middleware_fn};
+/// use diator::middleware::{Call, Answered, Next, middleware_fn};
 /// use tokio::sync::Semaphore;
 ///
-/// async fn limit(permits: Arc<Semaphore>, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+/// async fn limit(permits: Arc<Semaphore>, call: &mut Call<'_>, next: Next<'_>) -> Answered {
 ///     match permits.try_acquire() {
 ///         Ok(_permit) => next.run(call).await,
 ///         Err(_) => call.reject("there is too much to do"),
@@ -44,7 +44,7 @@ use crate::BoxFuture;
 /// ```
 pub fn middleware_fn<F>(function: F) -> MiddlewareFn<F>
 where
-    F: for<'a, 'c> Fn(&'a mut Call<'c>, Next<'a>) -> BoxFuture<'a, Handled> + Send + Sync + 'static,
+    F: for<'a, 'c> Fn(&'a mut Call<'c>, Next<'a>) -> BoxFuture<'a, Answered> + Send + Sync + 'static,
 {
     MiddlewareFn { name: type_name::<F>().trim_end_matches("::{{closure}}"), function }
 }
@@ -66,14 +66,14 @@ impl<F> MiddlewareFn<F> {
 
 impl<F> Middleware for MiddlewareFn<F>
 where
-    F: for<'a, 'c> Fn(&'a mut Call<'c>, Next<'a>) -> BoxFuture<'a, Handled> + Send + Sync + 'static,
+    F: for<'a, 'c> Fn(&'a mut Call<'c>, Next<'a>) -> BoxFuture<'a, Answered> + Send + Sync + 'static,
 {
     fn name(&self) -> &'static str {
         self.name
     }
 
     // As `async_trait` writes it: the function's future is boxed already.
-    fn handle<'s, 'a, 'c, 'n, 'f>(&'s self, call: &'a mut Call<'c>, next: Next<'n>) -> BoxFuture<'f, Handled>
+    fn handle<'s, 'a, 'c, 'n, 'f>(&'s self, call: &'a mut Call<'c>, next: Next<'n>) -> BoxFuture<'f, Answered>
     where
         's: 'f,
         'a: 'f,

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 
 use crate::registry::Location;
 
-pub use self::call::{Call, Handled, Kept};
+pub use self::call::{Answered, Call, Kept};
 pub use self::function::{MiddlewareFn, middleware_fn};
 pub(crate) use self::gate::CommitGate;
 pub use self::info::{MessageInfo, MessageKind};
@@ -40,7 +40,7 @@ pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
 ///
 /// # Guarantees
 ///
-/// A [`Handled`] is only to be had from `next` and from [`Call::answer`] or [`Call::reject`], so a middleware
+/// A [`Answered`] is only to be had from `next` and from [`Call::answer`] or [`Call::reject`], so a middleware
 /// that forgets to answer does not compile, and neither does one that runs `next` twice. Dropping the future of
 /// `next` cancels what it wraps: a scope that is not yet committing rolls back. A commit that has begun goes on, and
 /// its outcome is then known to nobody: give up with [`Next::run_until`], which waits for it.
@@ -54,13 +54,13 @@ pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
 /// A small one can be a function: [`middleware_fn`].
 ///
 /// ```
-/// use diator::middleware::{Call, Handled, Middleware, Next};
+/// use diator::middleware::{Call, Answered, Middleware, Next};
 ///
 /// struct Log;
 ///
 /// #[diator::async_trait]
 /// impl Middleware for Log {
-///     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+///     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
 ///         let handled = next.run(call).await;
 ///         match call.error() {
 ///             None => println!("{}: done", call.info().message),
@@ -97,7 +97,7 @@ pub trait Middleware: Send + Sync + 'static {
     }
 
     /// Handles the message, mostly by letting `next` do it.
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled; // `#[diator::async_trait]` on the `impl`
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered; // `#[diator::async_trait]` on the `impl`
 
     /// The same middleware for fewer messages: those that it applies to, and for which `applies_to` holds.
     ///
@@ -137,7 +137,7 @@ macro_rules! pointers {
                     (**self).applies_to(info)
                 }
 
-                async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+                async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
                     (**self).handle(call, next).await
                 }
             }

@@ -5,7 +5,7 @@ use std::mem;
 use std::pin::pin;
 use std::task::Poll;
 
-use super::{Call, CommitGate, Handled, Kept, Pipeline};
+use super::{Answered, Call, CommitGate, Kept, Pipeline};
 
 /// What a middleware wraps: the rest of the middleware, then the handler and what follows it.
 // A single word, because it is moved with each message into the future of each middleware.
@@ -25,7 +25,7 @@ impl<'n> Next<'n> {
     /// # Guarantees
     ///
     /// Dropping the future cancels the handling.
-    pub fn run<'f, 'c>(self, call: &'f mut Call<'c>) -> impl Future<Output = Handled> + Send + use<'f, 'c, 'n> {
+    pub fn run<'f, 'c>(self, call: &'f mut Call<'c>) -> impl Future<Output = Answered> + Send + use<'f, 'c, 'n> {
         proceed(self.place, call)
     }
 
@@ -39,7 +39,7 @@ impl<'n> Next<'n> {
     /// # Example
     ///
     /// ```
-    /// use diator::middleware::{Call, Handled, Middleware, Next};
+    /// use diator::middleware::{Call, Answered, Middleware, Next};
     /// use tokio::sync::watch;
     ///
     /// /// Lets go of what runs when the program is told to hurry.
@@ -47,7 +47,7 @@ impl<'n> Next<'n> {
     ///
     /// #[diator::async_trait]
     /// impl Middleware for Hurry {
-    ///     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    ///     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
     ///         let mut hurry = self.0.clone();
     ///         let told = async move { drop(hurry.wait_for(|hurry| *hurry).await) };
     ///         match next.run_until(call, told).await {
@@ -57,7 +57,7 @@ impl<'n> Next<'n> {
     ///     }
     /// }
     /// ```
-    pub async fn run_until(self, call: &mut Call<'_>, stop: impl Future<Output = ()> + Send) -> Option<Handled> {
+    pub async fn run_until(self, call: &mut Call<'_>, stop: impl Future<Output = ()> + Send) -> Option<Answered> {
         let gate = call.gate();
         let mut running = pin!(self.run(call));
         let mut stop = pin!(stop);
@@ -79,23 +79,23 @@ impl<'n> Next<'n> {
     ///
     /// Each attempt has its own scope and its own events.
     // No `async fn`: its future would hold on to `kept`, which other threads must not see.
-    pub fn again<'f, 'c>(
+    pub fn retry<'f, 'c>(
         &'f mut self,
         call: &'f mut Call<'c>,
         kept: &Kept,
-    ) -> impl Future<Output = Handled> + Send + use<'f, 'c, 'n> {
+    ) -> impl Future<Output = Answered> + Send + use<'f, 'c, 'n> {
         call.invocation.restore_request(&*kept.0);
         proceed(self.place, call)
     }
 }
 
-fn proceed<'f, 'c>(place: usize, call: &'f mut Call<'c>) -> impl Future<Output = Handled> + Send + use<'f, 'c> {
+fn proceed<'f, 'c>(place: usize, call: &'f mut Call<'c>) -> impl Future<Output = Answered> + Send + use<'f, 'c> {
     // It is known already, unless a middleware has forgotten the future of an earlier attempt.
     call.place = place;
     async {
         let Some((place, layer)) = call.invocation.pipeline.first_active(call.place) else {
             call.invocation.attempt().await;
-            return Handled(());
+            return Answered(());
         };
         let holding = Holding { outer: mem::replace(&mut call.place, place + 1), call };
         let handled = layer.middleware.handle(&mut *holding.call, Next::after(place + 1)).await;

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{Call, Handled, MessageInfo, Middleware, Next};
+use super::{Answered, Call, MessageInfo, Middleware, Next};
 use crate::BoxFuture;
 
 /// A middleware for some messages only; made by [`Middleware::only`].
@@ -34,7 +34,7 @@ where
     }
 
     // As `async_trait` writes it, but with the inner one's box alone.
-    fn handle<'s, 'a, 'c, 'n, 'f>(&'s self, call: &'a mut Call<'c>, next: Next<'n>) -> BoxFuture<'f, Handled>
+    fn handle<'s, 'a, 'c, 'n, 'f>(&'s self, call: &'a mut Call<'c>, next: Next<'n>) -> BoxFuture<'f, Answered>
     where
         's: 'f,
         'a: 'f,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use super::{Call, Handled, InvalidRetryPolicy, MessageInfo, Middleware, Next, RetryPolicy, timed_out};
+use super::{Answered, Call, InvalidRetryPolicy, MessageInfo, Middleware, Next, RetryPolicy, timed_out};
 use crate::{Request, SendError, SendErrorKind};
 
 /// Handles an idempotent request again that failed for a passing reason.
@@ -154,13 +154,13 @@ impl Middleware for RetryMiddleware {
         info.idempotent
     }
 
-    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
-        let kept = if call.is_from_outside() { call.keep() } else { None };
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Answered {
+        let kept = if call.is_from_outside() { call.clone_request() } else { None };
         let Some(kept) = kept else { return next.run(call).await };
         let begun = Instant::now();
         let mut number = 1;
         loop {
-            let handled = next.again(call, &kept).await;
+            let handled = next.retry(call, &kept).await;
             let Some(wait) = self.wait(call, number, begun) else { return handled };
             number = number.saturating_add(1);
             tell(call, number, wait);

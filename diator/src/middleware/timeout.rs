@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::sleep;
 
-use super::{Call, Handled, Middleware, Next};
+use super::{Answered, Call, Middleware, Next};
 
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
@@ -69,7 +69,7 @@ impl TimeoutMiddleware {
 
 #[async_trait]
 impl Middleware for TimeoutMiddleware {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         match next.run_until(call, sleep(self.limit)).await {
             Some(handled) => handled,
             None => call.reject(TimedOut { limit: self.limit }),

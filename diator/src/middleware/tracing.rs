@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tracing::field::Empty;
 use tracing::{Instrument, Level, Span};
 
-use super::{Call, Handled, MessageKind, Middleware, Next};
+use super::{Answered, Call, MessageKind, Middleware, Next};
 use crate::SendErrorKind;
 
 /// Shows each message as a span: requests, nested ones, each event handler, what arrives.
@@ -100,7 +100,7 @@ impl Middleware for TracingMiddleware {
         tracing::enabled!(target: "diator", Level::ERROR)
     }
 
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         let mut shown = Shown::of(call, span(call, self.payload(call)));
         let handled = next.run(call).instrument(shown.span.clone()).await;
         shown.answered = true;

@@ -19,13 +19,13 @@ trait Clone {}
 struct R;
 
 #[derive(diator::Query)]
-#[request(response = Handled)]
+#[request(response = Answered)]
 enum Request {
     Response,
     Error,
 }
 
-enum Handled {
+enum Answered {
     Yes(Option, Result, Some, Vec),
 }
 
@@ -59,9 +59,9 @@ impl RequestHandler<R> for H {
 }
 
 impl RequestHandler<Request> for H {
-    async fn handle(&self, request: Request, _: &mut RequestContext<'_, Request>) -> Answer<Handled> {
+    async fn handle(&self, request: Request, _: &mut RequestContext<'_, Request>) -> Answer<Answered> {
         match request {
-            Request::Response => Ok(Handled::Yes(Option, Result, Some, Vec)),
+            Request::Response => Ok(Answered::Yes(Option, Result, Some, Vec)),
             Request::Error => Err("no".into()),
         }
     }
@@ -84,7 +84,7 @@ impl RequestHandler<r#type> for r#struct {
 
 async fn all(mediator: &diator::Mediator) {
     let _ = (mediator.send(R).await, mediator.send(r#type).await);
-    if let Ok(Handled::Yes(..)) = mediator.send(Request::Error).await {
+    if let Ok(Answered::Yes(..)) = mediator.send(Request::Error).await {
         let _ = mediator.send(Request::Response).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use diator::middleware::{Call, Handled, Next};
+use diator::middleware::{Answered, Call, Next};
 use diator::prelude::*;
 use diator::{MediatorBuilder, Middleware, handlers};
 
@@ -67,7 +67,7 @@ struct Pass;
 
 #[diator::async_trait]
 impl Middleware for Pass {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         next.run(call).await
     }
 }
