@@ -1,17 +1,26 @@
 //! How generated code names what it uses.
 
 use proc_macro2::Span;
-use syn::{Path, Token, parse_quote};
+use syn::{Ident, Path, PathSegment, Token};
 
 use crate::grammar::Argument;
 
 /// The path of the library: `::diator`, or what `crate = path` says.
 pub(crate) fn root(given: Option<&Argument<Path>>) -> Path {
-    let Some(given) = given else { return parse_quote!(::diator) };
+    let Some(given) = given else { return own() };
     let path = &given.value;
     // `$crate` is found by its span alone.
     let by_its_span = path.segments.first().is_some_and(|segment| segment.ident == "$crate");
     if by_its_span { path.clone() } else { respan(path, Span::call_site()) }
+}
+
+// Not parsed: in a program's debug build this crate is not optimised, and what it does counts for every message and handler.
+fn own() -> Path {
+    let name = Ident::new("diator", Span::call_site());
+    Path {
+        leading_colon: Some(Token![::](Span::call_site())),
+        segments: std::iter::once(PathSegment::from(name)).collect(),
+    }
 }
 
 /// The same path, for what an error shall underline at `place`.

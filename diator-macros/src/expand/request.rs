@@ -1,6 +1,6 @@
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
-use syn::{DeriveInput, Path, parse_quote};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{DeriveInput, Path};
 
 use crate::ast::{Request, RequestKind};
 use crate::errors::Errors;
@@ -38,8 +38,8 @@ fn implement(root: &Path, request: &Request) -> TokenStream {
     let kind = request.kind.path(root);
     let allow = expand::allow_deprecated(request.is_deprecated);
     let name = expand::name(ident);
-    let response = arguments.response.as_ref().map_or_else(|| parse_quote!(()), |given| given.value.clone());
-    let error = arguments.error.as_ref().map_or_else(|| parse_quote!(#root::BoxError), |given| given.value.clone());
+    let response = arguments.response.as_ref().map_or_else(|| quote!(()), |given| given.value.to_token_stream());
+    let error = arguments.error.as_ref().map_or_else(|| quote!(#root::BoxError), |given| given.value.to_token_stream());
     let idempotent = arguments.idempotent.as_ref().map(|given| {
         let copy = quote_spanned!(paths::located(given.name.span())=> ::core::clone::Clone::clone(self));
         quote! {
