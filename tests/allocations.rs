@@ -133,6 +133,34 @@ impl EventHandler<Added> for NoteAdded {
     }
 }
 
+/// Its handler emits an event that is handled after the commit.
+#[derive(Debug, Command)]
+#[request(response = u64)]
+struct Settle(u64);
+
+#[derive(Debug, DomainEvent)]
+struct Settled(u64);
+
+#[request_handler(Settle)]
+struct SettleHandler;
+
+impl RequestHandler<Settle> for SettleHandler {
+    async fn handle(&self, command: Settle, cx: &mut RequestContext<'_, Settle>) -> Result<u64, BoxError> {
+        cx.emit(Settled(command.0));
+        Ok(command.0)
+    }
+}
+
+#[event_handler(Settled, after_commit)]
+struct NoteSettled;
+
+impl EventHandler<Settled> for NoteSettled {
+    async fn handle(&self, event: &Settled, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        std::hint::black_box(event.0);
+        Ok(())
+    }
+}
+
 struct Pass;
 
 #[diator::async_trait]
@@ -246,6 +274,18 @@ fn many_domain_events_cost_two_each() {
     let mediator = mediator();
     let growth = 1 + u64::from(100_u64.ilog2());
     assert!(count(|| mediator.send(Emit(100))) <= SEND + 1 + 2 * 100 + growth);
+}
+
+/// With and without middleware; the task that handles it ends after its sender has read the answer.
+#[test]
+fn an_event_that_is_handled_after_the_commit_leaves_nothing() {
+    for mediator in [mediator(), wrapped(1)] {
+        count(async || {
+            let sent = mediator.send(Settle(1)).await;
+            diator_testkit::yields(20).await;
+            sent
+        });
+    }
 }
 
 // --- Middleware. --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ mod lifecycle {
     mod events;
     mod handler;
     mod isolation;
+    mod limits;
     mod memory;
     mod messages;
     mod meta;

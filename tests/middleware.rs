@@ -4,6 +4,7 @@
 
 mod middleware {
     mod afterwards;
+    mod attempts;
     mod commit_dropped;
     mod commit_unknown;
     mod functions;
@@ -11,6 +12,7 @@ mod middleware {
     mod panics;
     mod retry;
     mod seats;
+    mod skipped;
     mod spans;
     mod timeout;
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use diator::Committed;
 use diator::prelude::*;
 use diator::{CascadeLimit, DeliveryFailure, Undelivered};
-use diator_tests::{Ending, Entry, Journal};
+use diator_tests::{Ending, Entry, Journal, Pace};
 use tokio::sync::Semaphore;
 
 use super::messages::{
@@ -22,6 +22,7 @@ every_way! {
     all_of_them_run_although_one_fails,
     each_runs_in_a_unit_of_work_of_its_own,
     one_that_fails_rolls_back_its_own_work_only,
+    of_one_whose_commit_panics_nobody_knows_whether_it_is_committed,
     what_they_emit_happens_with_their_own_commit,
     what_a_failing_one_emits_is_dropped,
     what_they_cannot_publish_is_reported_with_the_rest,
@@ -217,6 +218,26 @@ async fn one_that_fails_rolls_back_its_own_work_only(way: Way) {
     assert_eq!(error.committed(), Committed::Yes);
     let own = if way.scoped { vec![Ending::Committed] } else { vec![] };
     assert_eq!(world.endings(), [own, vec![Ending::RolledBack, Ending::Committed]].concat());
+}
+
+async fn of_one_whose_commit_panics_nobody_knows_whether_it_is_committed(way: Way) {
+    for pace in [Pace::AtOnce, Pace::Yielding(1)] {
+        let world = World::new(way);
+        world.container.close(pace);
+        let container = world.container.clone();
+        let panicking = settled_then("a", move |cx| {
+            container.panic_at_commit();
+            cx.emit(announced("announced by a"));
+            done(Ok(()))
+        });
+        let undelivered = undelivered(world.send(settling(vec![panicking])).await);
+        let [DeliveryFailure::AfterCommit { source, .. }] = undelivered.failures() else {
+            panic!("one of them failed: {undelivered:?}")
+        };
+        let error = source.downcast_ref::<SendError<BoxError>>().expect("it is more than a failed handler");
+        assert_eq!(error.committed(), Committed::Unknown, "{pace:?}: {error:?}");
+        assert_eq!(world.published(), [""; 0]);
+    }
 }
 
 async fn what_they_emit_happens_with_their_own_commit(way: Way) {

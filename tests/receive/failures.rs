@@ -58,6 +58,21 @@ async fn one_that_cannot_commit_has_failed() {
 }
 
 #[tokio::test]
+async fn of_one_whose_commit_panics_nobody_knows_whether_it_is_committed() {
+    for pace in [Pace::AtOnce, Pace::Yielding(1)] {
+        let world = World::new();
+        world.container.panic_at_commit();
+        world.container.close(pace);
+        let failures = failures(&world.mediator, seat_taken(7, Conduct::Succeed)).await;
+        assert_eq!(failures.len(), 2);
+        for HandlerFailure { error, .. } in failures {
+            assert_eq!(error.committed(), Committed::Unknown, "{pace:?}: {error:?}");
+        }
+        assert_eq!(world.journal.published(), [""; 0]);
+    }
+}
+
+#[tokio::test]
 async fn one_that_cannot_publish_is_committed_all_the_same() {
     let world = World::new();
     world.broker.memory().refuse(PublishErrorKind::Fatal);

@@ -9,8 +9,8 @@ use std::time::Duration;
 use diator::SendError;
 use diator::middleware::{Answered, Call, Middleware, Next};
 
-use super::ledger::{Bank, services};
-use super::script::{Fail, FailOnce, Hang, Step, Try, Write, Writing, configured};
+use super::ledger::{Bank, Delay, services};
+use super::script::{Emit, Fail, FailOnce, Hang, Step, Try, Write, Writing, configured};
 
 /// What the middleware does with a nested request.
 #[derive(Clone, Copy)]
@@ -25,6 +25,8 @@ enum Manner {
     RefuseAtOnce,
     /// An error, while the attempt is neither finished nor dropped.
     Leak,
+    /// Two attempts, of which the second is dropped while it undoes the first; then `Ok`.
+    DropUndo,
 }
 
 /// Lets the outer message pass, which it sees first.
@@ -65,14 +67,24 @@ impl Middleware for OfNested {
                 std::mem::forget(running);
                 call.reject("not today")
             }
+            Manner::DropUndo => {
+                let kept = call.keep().expect("it is idempotent");
+                let _first = next.again(call, &kept).await;
+                let second = tokio::time::timeout(Duration::from_millis(10), next.again(call, &kept)).await;
+                assert!(second.is_err(), "it was to undo the first for longer");
+                call.answer(())
+            }
         }
     }
 }
 
 async fn committed(manner: Manner, nested: Vec<Step>) -> Vec<&'static str> {
-    let bank = Arc::<Bank>::default();
+    committed_in(&Arc::default(), manner, nested).await
+}
+
+async fn committed_in(bank: &Arc<Bank>, manner: Manner, nested: Vec<Step>) -> Vec<&'static str> {
     let middleware = OfNested { manner, outer_seen: AtomicBool::new(false) };
-    let mediator = configured(services(&bank), |builder| builder.middleware(middleware));
+    let mediator = configured(services(bank), |builder| builder.middleware(middleware));
     let sent = mediator.send(Writing(vec![Write("before"), Try(nested), Write("after")])).await;
     match sent {
         Ok(()) => bank.committed(),
@@ -107,5 +119,16 @@ async fn a_request_that_a_middleware_refuses_at_once_does_no_harm() {
 async fn an_attempt_that_a_middleware_gave_up_leaves_nothing() {
     for manner in [Manner::Excuse, Manner::Refuse, Manner::Leak] {
         assert_eq!(committed(manner, vec![Write("nested"), Hang]).await, ["before", "after"]);
+    }
+}
+
+/// Whatever the data base has done by then, nothing may be left of what was to be undone: no writes, and no events.
+#[tokio::test(start_paused = true)]
+async fn an_undo_that_is_given_up_half_way_leaves_no_success() {
+    for delay in [Delay::Before, Delay::After] {
+        let bank = Arc::<Bank>::default();
+        bank.take_time_at("roll back to", delay);
+        let nested = vec![Write("nested"), Emit(vec![Write("event")])];
+        assert_eq!(committed_in(&bank, Manner::DropUndo, nested).await, ["before", "after"], "{delay:?}");
     }
 }
