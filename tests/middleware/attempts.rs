@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use diator::broker::{InMemoryBroker, PublishErrorKind};
-use diator::middleware::{Call, Handled, Kept, MessageInfo, Middleware, Next, RetryMiddleware, RetryPolicy};
+use diator::middleware::{Answered, Call, Kept, MessageInfo, Middleware, Next, RetryMiddleware, RetryPolicy};
 use diator::prelude::*;
 use diator::wiring::{Cause, Observer, WiredMessage};
 use diator::{Committed, SendErrorKind};
@@ -22,11 +22,11 @@ impl Middleware for Twice {
         info.message == "Reserve"
     }
 
-    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
-        let kept = call.keep().expect("it is idempotent");
-        let _first = next.again(call, &kept).await;
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Answered {
+        let kept = call.clone_request().expect("it is idempotent");
+        let _first = next.retry(call, &kept).await;
         self.0.accept();
-        next.again(call, &kept).await
+        next.retry(call, &kept).await
     }
 }
 
@@ -38,7 +38,7 @@ struct Seen(Arc<Mutex<Vec<(SendErrorKind, Committed)>>>);
 
 #[diator::async_trait]
 impl Middleware for Seen {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         let handled = next.run(call).await;
         if let Some(Err(error)) = call.reply::<Reserve>() {
             assert_eq!(call.error_kind(), Some(error.kind()));
@@ -102,12 +102,12 @@ struct Swap {
 
 #[diator::async_trait]
 impl Middleware for Swap {
-    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, mut next: Next<'_>) -> Answered {
         let Some(kept) = self.kept.lock().unwrap().take() else {
-            *self.kept.lock().unwrap() = call.keep();
+            *self.kept.lock().unwrap() = call.clone_request();
             return call.answer(0_u32);
         };
-        let handled = next.again(call, &kept).await;
+        let handled = next.retry(call, &kept).await;
         let answered = call.reply::<ReserveForGroup>().is_some() || call.error_kind().is_some();
         self.answered.lock().unwrap().push(answered);
         handled

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use diator::broker::MessageType;
-use diator::middleware::{Call, Handled, MessageInfo, MessageKind, Middleware, Next};
+use diator::middleware::{Answered, Call, MessageInfo, MessageKind, Middleware, Next};
 use diator::prelude::*;
 use diator::{InboundMessage, Received};
 use diator_tests::{Ending, Journal, Recorder, RecordingBroker, Transaction};
@@ -114,7 +114,7 @@ impl Middleware for Skip {
         info.kind != MessageKind::Command
     }
 
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         let mut handling = Box::pin(next.run(call));
         let polled = poll_fn(|cx| Poll::Ready(handling.as_mut().poll(cx))).await;
         assert_eq!(polled.is_ready(), self.0 == Fate::Fails);

@@ -68,9 +68,9 @@ impl Middleware for OfNested {
                 call.reject("not today")
             }
             Manner::DropUndo => {
-                let kept = call.keep().expect("it is idempotent");
-                let _first = next.again(call, &kept).await;
-                let second = tokio::time::timeout(Duration::from_millis(10), next.again(call, &kept)).await;
+                let kept = call.clone_request().expect("it is idempotent");
+                let _first = next.retry(call, &kept).await;
+                let second = tokio::time::timeout(Duration::from_millis(10), next.retry(call, &kept)).await;
                 assert!(second.is_err(), "it was to undo the first for longer");
                 call.answer(())
             }
