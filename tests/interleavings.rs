@@ -17,7 +17,7 @@
 //! | a shutdown | it is clean |
 //! | memory | all of it is given back, unless a future was forgotten |
 //!
-//! Each fourth case is also dropped by its sender at each of its waits. `INTERLEAVINGS=20000` in the environment asks for so
+//! Each eighth case is also dropped by its sender at each of its waits. `INTERLEAVINGS=20000` in the environment asks for so
 //! many cases.
 
 mod interleavings {

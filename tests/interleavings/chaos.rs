@@ -27,8 +27,8 @@ impl Chaos {
     async fn event(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
         let Self(database) = self;
         let id = call.message::<Happened>().map(|event| event.id);
-        let patient = !database.random().chance(10);
-        let polls = if patient { usize::MAX } else { database.random().below(6) };
+        let patient = !database.random().chance(25);
+        let polls = if patient { usize::MAX } else { database.random().below(4) };
         let mut handling = Box::pin(next.run(call));
         if let Some(handled) = poll_up_to(polls, &mut handling).await {
             return handled;

@@ -92,7 +92,7 @@ fn first_fault(seeds: Range<u64>, flaw: Option<Flaw>) -> Option<String> {
         if let Some(fault) = case.check(usize::MAX).1 {
             return Some(name(fault, usize::MAX));
         }
-        for polls in 0..if seed % 4 == 0 { MOST_POLLS } else { 0 } {
+        for polls in 0..if seed % 8 == 0 { MOST_POLLS } else { 0 } {
             match case.check(polls) {
                 (_, Some(fault)) => return Some(name(fault, polls)),
                 (true, None) => break,
@@ -105,7 +105,7 @@ fn first_fault(seeds: Range<u64>, flaw: Option<Flaw>) -> Option<String> {
 
 const MOST_POLLS: usize = 400;
 /// How many cases the ordinary run has.
-const FEW: u64 = 600;
+const FEW: u64 = 1_500;
 
 #[test]
 fn no_interleaving_breaks_what_the_model_asks_for() {
