@@ -11,7 +11,7 @@
 //! | what is handled after the commit | it is all that these runs emitted, once each, in order, and only if they are committed |
 //! | `Ok` | the attempt that is the answer is committed, and all that follows has happened |
 //! | an error that is not committed | nothing was committed, and nothing handled after a commit |
-//! | an error that is committed | a commit has happened, if one was begun |
+//! | an error that is committed | a commit has happened, or an attempt had nothing to commit |
 //! | `SendError::RolledBack` | a future was dropped or forgotten, or the container offers no savepoints that work |
 //! | a limit of the cascade | it is not met: no script is that deep |
 //! | a shutdown | it is clean |
