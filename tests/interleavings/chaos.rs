@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
 use diator::SendErrorKind;
-use diator::middleware::{Call, Handled, Kept, Middleware, Next};
+use diator::middleware::{Answered, Call, Kept, Middleware, Next};
 
 use super::database::{Database, Id};
 use super::script::{Conducting, Follow, Happened, Writing, poll_up_to};
@@ -14,8 +14,8 @@ pub(crate) struct Chaos(pub(crate) Database);
 
 #[diator::async_trait]
 impl Middleware for Chaos {
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
-        match call.keep() {
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
+        match call.clone_request() {
             Some(kept) => self.request(call, next, kept).await,
             None if call.info().handler == std::any::type_name::<Follow>() => next.run(call).await,
             None => self.event(call, next).await,
@@ -24,7 +24,7 @@ impl Middleware for Chaos {
 }
 
 impl Chaos {
-    async fn event(&self, call: &mut Call<'_>, next: Next<'_>) -> Handled {
+    async fn event(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         let Self(database) = self;
         let id = call.message::<Happened>().map(|event| event.id);
         let patient = !database.random().chance(25);
@@ -42,12 +42,12 @@ impl Chaos {
         call.answer(())
     }
 
-    async fn request(&self, call: &mut Call<'_>, mut next: Next<'_>, kept: Kept) -> Handled {
+    async fn request(&self, call: &mut Call<'_>, mut next: Next<'_>, kept: Kept) -> Answered {
         let Self(database) = self;
         let mut attempts = 1 + database.random().below(3);
         loop {
             attempts -= 1;
-            let handled = self.attempt(Box::pin(next.again(call, &kept))).await;
+            let handled = self.attempt(Box::pin(next.retry(call, &kept))).await;
             let succeeded = handled.is_some() && call.error().is_none();
             let mood = database.random().below(10);
             database.log(format!("{}: {succeeded}, {:?}; mood {mood}", call.info().message, call.error_kind()));
@@ -70,7 +70,7 @@ impl Chaos {
     }
 
     /// `None` if it is given up, or panics.
-    async fn attempt(&self, mut handling: impl Future<Output = Handled> + Unpin) -> Option<Handled> {
+    async fn attempt(&self, mut handling: impl Future<Output = Answered> + Unpin) -> Option<Answered> {
         let Self(database) = self;
         let polls = if database.random().chance(40) { 1 + database.random().below(40) } else { usize::MAX };
         let polled = catch(poll_up_to(polls, &mut handling)).await;

@@ -45,7 +45,7 @@ impl<'a> Execution<'a> {
     }
 
     /// Notes down that a handler begins to run, if somebody wants to know.
-    #[inline]
+    #[inline(always)]
     pub(super) fn tell_ran(&self, handler: impl FnOnce() -> Cause) {
         if let Some(observer) = &self.env.mediator.0.observer {
             observer.ran(handler());

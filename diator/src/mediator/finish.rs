@@ -30,9 +30,14 @@ impl<'a> MessageEnv<'a> {
             let closing = unit.commit();
             return Execution { env: &self, unit: &mut unit }.deliver(closing, Vec::new());
         }
-        MaybeReady::pending(
-            async move { Execution { env: &self, unit: &mut unit }.end(succeeded, None).settled().await },
-        )
+        MaybeReady::pending(async move {
+            let execution = Execution { env: &self, unit: &mut unit };
+            let commit = match succeeded {
+                true => execution.carry_on(None).await?,
+                false => execution.give_up().await?,
+            };
+            commit.get().await
+        })
     }
 }
 

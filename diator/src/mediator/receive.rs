@@ -9,6 +9,7 @@ use super::Mediator;
 use super::events::{EventEntry, EventHandlers};
 use super::unit::Lineage;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
+use crate::cascade::CascadeLimit;
 use crate::in_flight::InFlight;
 use crate::middleware::mark_span_failed;
 use crate::registry::HandlerId;
@@ -209,6 +210,11 @@ impl Arrival {
         let (Some(event), Some(entry)) = (&self.event, self.entry(handler)) else {
             return Err(failure(SendError::Unhandled { request: handler.as_str() }));
         };
+        let limit = self.mediator.0.cascade_limits.depth;
+        if limit == 0 {
+            let (message, limit) = (entry.pipeline.info.message, CascadeLimit::Depth(limit));
+            return Err(failure(SendError::Cascade { message, limit }));
+        }
         let handling = self.mediator.handle_apart(entry, &**event, self.meta.clone(), Lineage::arriving());
         handling.instrument(self.span.clone()).await.map_err(failure)
     }

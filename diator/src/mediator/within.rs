@@ -50,6 +50,7 @@ struct Polled {
 }
 
 impl Drop for Polled {
+    #[inline(always)]
     fn drop(&mut self) {
         POLLED.set(self.outer);
     }
