@@ -77,7 +77,7 @@ where
             };
             let ended = match ended {
                 MaybeReady::Ready(ended) => ended,
-                MaybeReady::Pending(rest) => rest.await,
+                MaybeReady::Pending(mut rest) => mediator.within(rest.as_mut()).await,
             };
             return answer(result.map_err(SendError::Handler), ended);
         };
