@@ -128,7 +128,7 @@ pub(crate) fn attach<E: Event, H: EventHandler<E>>(built: Option<Arc<AnyValue>>)
 }
 
 /// A handler of `E`.
-// Kept by its type: to find that out again for each event would cost a tenth of the time.
+// Kept by its type: else each event would ask for it again.
 struct EventTo<E, H> {
     built: Option<Arc<H>>,
     event: PhantomData<fn(E)>,

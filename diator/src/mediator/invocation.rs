@@ -8,10 +8,9 @@
 //!
 //! An attempt whose future is dropped or forgotten stays `Running`: whoever comes next undoes it.
 
+mod answer;
+
 use std::any::Any;
-use std::convert::Infallible;
-use std::error::Error;
-use std::fmt::Display;
 use std::mem;
 
 use super::events::EventEntry;
@@ -23,11 +22,9 @@ use super::maybe_ready::MaybeReady;
 use super::route::RequestRoute;
 use super::settling::log_unread;
 use super::unit::Checkpoint;
-use crate::container::CommitOutcome;
 use crate::middleware::{AnyReply, CommitGate, Pipeline, Reply, ReplyView};
 use crate::shown::Chain;
-use crate::undelivered::Undelivered;
-use crate::{BoxError, BoxFuture, Committed, Meta, SendError};
+use crate::{BoxFuture, Committed, Meta, SendError};
 
 /// One message, from its first middleware to what follows its handler.
 pub(crate) struct Invocation<'a> {
@@ -182,67 +179,6 @@ impl<'a> Invocation<'a> {
         self.attempt == Attempt::Running && gate.has_begun()
     }
 
-    // --- What middleware answers. ---
-
-    /// Takes the answer of a middleware: an `Option` of the response, or of the type that is `given`.
-    pub(crate) fn answer(&mut self, middleware: &'static str, answer: &mut dyn Any, given: &'static str) {
-        if self.reply.answer(answer) {
-            self.answered = true;
-            return;
-        }
-        let expected = self.reply.response_type();
-        self.refuse(match self.committed() {
-            Committed::No => SendError::WrongAnswer { middleware, expected, given },
-            _ => {
-                let source = format!("it answered with `{given}`, and the response is `{expected}`");
-                self.rejected(middleware, source.into())
-            }
-        });
-    }
-
-    pub(crate) fn reject(&mut self, middleware: &'static str, reason: BoxError) {
-        let rejected = self.rejected(middleware, reason);
-        self.refuse(rejected);
-    }
-
-    fn rejected(&self, middleware: &'static str, source: BoxError) -> SendError<Infallible> {
-        match self.committed() {
-            Committed::No => SendError::Rejected { middleware, source },
-            Committed::Yes => SendError::RejectedAfterCommit { middleware, source },
-            Committed::Unknown => {
-                self.in_doubt(format_args!("`{middleware}` refused the message: {}", Chain(&*source)))
-            }
-        }
-    }
-
-    /// Lets the message fail, unless it failed with what must not be hidden: it is, or may be, committed.
-    fn refuse(&mut self, refusal: SendError<Infallible>) {
-        if let Some(ReplyView::Failed { error, committed: Committed::Yes | Committed::Unknown, .. }) =
-            self.reply().map(Reply::view)
-        {
-            let refusal = &refusal as &dyn Error;
-            tracing::warn!(target: "diator", refusal, error, "what may be committed cannot be refused");
-            return;
-        }
-        self.fail(refusal.into());
-    }
-
-    fn fail(&mut self, failure: Failure) {
-        self.reply.fail(failure);
-        self.answered = true;
-    }
-
-    /// What the answer is where an attempt may be committed, and what came afterwards is no success.
-    fn in_doubt(&self, afterwards: impl Display) -> SendError<Infallible> {
-        let doubt = self.unknown.as_deref().unwrap_or(GIVEN_UP);
-        SendError::Commit {
-            outcome: CommitOutcome::Unknown,
-            source: format!("{doubt}; afterwards: {afterwards}").into(),
-        }
-    }
-
-    // --- Attempts. ---
-
     /// A copy of the request for another attempt, if it is there and idempotent.
     pub(crate) fn copy_request(&self) -> Option<Box<dyn Any + Send>> {
         let Message::Request { request, route } = &self.message else { return None };
@@ -260,9 +196,9 @@ impl<'a> Invocation<'a> {
             }
             Message::Event { .. } => false,
         };
-        if let Some(undelivered) = self.reply.undelivered() {
+        if let Some(undelivered) = self.reply.take_undelivered() {
             // A middleware tries again what is committed: nobody else will read of what was not delivered.
-            log_unread(SendError::Undelivered(Box::new(mem::replace(undelivered, Undelivered::new()))).into());
+            log_unread(SendError::Undelivered(Box::new(undelivered)).into());
         }
         self.reply.clear();
         self.answered = false;

@@ -132,7 +132,7 @@ async fn deliver(sender: Sender<'_>, message: &'static TypeName, request: &mut (
                 }
                 return;
             }
-            // Nothing wraps it, so there is but one attempt, which nobody can give up alone: 500 instructions less.
+            // Nothing wraps it, so there is but one attempt, which nobody can give up alone: a third fewer instructions.
             let execution = Execution { env: &env, unit: &mut unit };
             let succeeded = match &route.handler {
                 Handler::Built(built) => {

@@ -27,7 +27,7 @@ impl Mediator {
 }
 
 /// A future that is marked while it is polled.
-// It costs 23 instructions of a `send`. In place, that would be a tenth, and so it would be for an event that is emitted from
+// It costs 23 instructions of a `send`. In place it would be 35 of 225, and 37 of 460 for an event that is emitted from
 // outside of handlers: those are not marked.
 pub(super) struct Within<'w, F: ?Sized> {
     mediator: &'w Mediator,

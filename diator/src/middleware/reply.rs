@@ -79,14 +79,18 @@ impl AnyReply {
     /// Takes an answer: an `Option` of the response. Whether it was one is the answer.
     pub(crate) fn answer(&mut self, answer: &mut dyn Any) -> bool {
         // What was not delivered must not get lost.
-        let Some(undelivered) = self.undelivered() else { return self.put(answer) };
-        let mut undelivered = mem::replace(undelivered, Undelivered::new());
+        let Some(mut undelivered) = self.take_undelivered() else { return self.put(answer) };
         let is_response = self.put(answer);
         if let Some(response) = self.take_response() {
             undelivered.keep_response(response);
         }
         self.fail(SendError::Undelivered(Box::new(undelivered)).into());
         is_response
+    }
+
+    /// Takes out what was not delivered, if that is why the message failed.
+    pub(crate) fn take_undelivered(&mut self) -> Option<Undelivered> {
+        self.undelivered().map(|undelivered| mem::replace(undelivered, Undelivered::new()))
     }
 
     /// What followed the handler has ended.
