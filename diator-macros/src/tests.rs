@@ -244,8 +244,6 @@ pub(crate) struct Orders {
     );
 }
 
-/// The functions that `send` uses are there only in place.
-#[cfg(feature = "in-place")]
 #[test]
 fn a_handler() {
     let expanded = handler::glue(quote! {
@@ -269,29 +267,15 @@ const _: () = {
     #[automatically_derived]
     impl ::diator::__private::HandledBy<PlaceOrderHandledByOrders>
     for orders::PlaceOrder {
-        fn __diator_slot() -> &'static ::diator::__private::SlotIndex {
-            static SLOT: ::diator::__private::SlotIndex = ::diator::__private::SlotIndex::new();
-            &SLOT
-        }
-        fn __diator_dispatch(
-            self,
-            __diator_dispatch: ::diator::__private::Dispatch<'_>,
-        ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<
-                <Self as ::diator::Request>::Response,
-                ::diator::__private::SendError<<Self as ::diator::Request>::Error>,
-            >,
-        > + ::core::marker::Send {
-            ::diator::__private::send_in_place::<
-                Self,
-                Orders,
-            >(
-                __diator_dispatch,
-                self,
-                <Self as ::diator::__private::HandledBy<
-                    PlaceOrderHandledByOrders,
-                >>::__diator_slot(),
-            )
+        ::diator::__private::in_place! {
+            fn __diator_slot() -> & 'static ::diator::__private::SlotIndex { static SLOT
+            : ::diator::__private::SlotIndex = ::diator::__private::SlotIndex::new(); &
+            SLOT } fn __diator_dispatch(self, __diator_dispatch :
+            ::diator::__private::Dispatch < '_ >) -> impl ::core::future::Future < Output
+            = ::diator::__private::SendResult < Self >, > + ::core::marker::Send {
+            ::diator::__private::send_in_place:: < Self, Orders > (__diator_dispatch,
+            self, < Self as ::diator::__private::HandledBy < PlaceOrderHandledByOrders >>
+            ::__diator_slot()) }
         }
     }
     #[automatically_derived]
@@ -305,12 +289,8 @@ const _: () = {
             ::diator::__private::HandlerDescriptor::request::<
                 orders::PlaceOrder,
                 Self,
-            >(::diator::__private::Location::here(::core::module_path!()))
-                .in_place(
-                    <orders::PlaceOrder as ::diator::__private::HandledBy<
-                        PlaceOrderHandledByOrders,
-                    >>::__diator_slot,
-                ),
+                PlaceOrderHandledByOrders,
+            >(::diator::__private::Location::here(::core::module_path!())),
             ::diator::__private::HandlerDescriptor::event::<
                 OrderPlaced,
                 Self,

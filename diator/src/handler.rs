@@ -77,3 +77,11 @@ pub trait HandledBy<M>: Request {
         dispatch: crate::mediator::Dispatch<'_>,
     ) -> impl Future<Output = Result<Self::Response, crate::SendError<Self::Error>>> + Send;
 }
+
+/// Where requests are not sent in place, `HandledBy` is a proof alone.
+#[cfg(not(feature = "in-place"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __in_place {
+    ($($way:tt)*) => {};
+}

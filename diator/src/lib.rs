@@ -167,16 +167,18 @@ pub mod __private {
 
     pub use crate::__dependencies as dependencies;
     pub use crate::__event_schema as event_schema;
+    pub use crate::__in_place as in_place;
+    pub use crate::BoxError;
     pub use crate::event::EventDescriptor;
     pub use crate::handler::HandledBy;
     pub use crate::inject::{Cloned, Field, Inject, PerhapsUnitOfWork, Service, Slots, With, filled};
     #[cfg(feature = "froodi")]
     pub use crate::inject::{PerhapsSized, sized_or};
+    pub use crate::mediator::SendResult;
     #[cfg(feature = "in-place")]
     pub use crate::mediator::{Dispatch, SlotIndex, send_in_place};
     pub use crate::registry::{Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered, own_name};
     pub use crate::request::RequestDescriptor;
-    pub use crate::{BoxError, SendError};
 }
 
 /// The README's programs, compiled and run.

@@ -61,7 +61,15 @@ struct Halting;
 #[derive(Debug, Command)]
 struct EmitHalting;
 
-#[request_handler(SwitchOff)]
+/// Sends `SwitchOff` to the mediator of the switch.
+#[derive(Debug, Command)]
+struct SwitchOffElsewhere;
+
+/// Awaits a task that switches off.
+#[derive(Debug, Command)]
+struct AwaitTask;
+
+#[request_handler(SwitchOff, SwitchOffElsewhere, AwaitTask)]
 #[event_handler(Halting)]
 #[event_handler(Stopped, after_commit)]
 #[event_handler(StopElsewhere)]
@@ -72,6 +80,24 @@ struct Off {
 impl RequestHandler<SwitchOff> for Off {
     async fn handle(&self, _: SwitchOff, _: &mut RequestContext<'_, SwitchOff>) -> Result<(), BoxError> {
         self.switch.off().await
+    }
+}
+
+impl RequestHandler<SwitchOffElsewhere> for Off {
+    async fn handle(
+        &self,
+        _: SwitchOffElsewhere,
+        _: &mut RequestContext<'_, SwitchOffElsewhere>,
+    ) -> Result<(), BoxError> {
+        let other = self.switch.mediator.get().expect("the test has given one");
+        Ok(other.send_dyn(SwitchOff).await?)
+    }
+}
+
+impl RequestHandler<AwaitTask> for Off {
+    async fn handle(&self, _: AwaitTask, _: &mut RequestContext<'_, AwaitTask>) -> Result<(), BoxError> {
+        let switch = self.switch.clone();
+        tokio::spawn(async move { switch.off().await }).await?
     }
 }
 
@@ -221,6 +247,26 @@ async fn the_handler_of_a_domain_event_of_a_request_is_told_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_handler_of_an_event_from_outside_is_told_at_once() {
+    let ((mediator, switch), begun) = (with_switch(), Instant::now());
+    mediator.emit(Halting).await.unwrap();
+    assert_told(&switch, begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_of_another_mediator_that_such_a_handler_sends_to_is_told_at_once() {
+    let (own, other) = (Arc::new(Switch::default()), Arc::new(Switch::default()));
+    let (mediator, second) = (build(&own), build(&other));
+    // The first one's handler sends to the second one, whose handler shuts the first one down.
+    own.mediator.set(second).unwrap();
+    other.mediator.set(mediator.clone()).unwrap();
+    let begun = Instant::now();
+    mediator.send_dyn(SwitchOffElsewhere).await.unwrap();
+    assert_told(&other, begun);
+    assert!(mediator.shutdown(DEADLINE).await.is_clean(), "outside of its handlers it waits");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_middleware_is_told_at_once() {
     let (told, begun) = (Arc::new(Switch::default()), Instant::now());
     let switch = told.clone();
@@ -241,16 +287,28 @@ async fn a_middleware_is_told_at_once() {
 
 // --- Where it is not, which the documentation says. -----------------------------------------------
 
-#[tokio::test(start_paused = true)]
-async fn the_handler_of_an_event_from_outside_waits_until_the_deadline_and_a_warning_says_why() {
-    let (mediator, switch) = with_switch();
+/// The handler waits until its deadline, and a warning says why.
+async fn assert_warned(switch: &Switch, message: impl Future<Output = ()>) {
     let log = Log::new(Level::WARN);
     let _logging = tracing::subscriber::set_default(log.clone());
-    mediator.emit(Halting).await.unwrap();
+    message.await;
     let report = switch.report.get().unwrap();
     assert_eq!((report.messages, report.from_within), (1, false));
     let expected = "WARN the deadline of a shutdown came before all was done; a handler that awaits the shutdown";
     assert_eq!(log.beginning(expected).len(), 1, "{log:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_a_handler_awaits_waits_until_the_deadline_and_a_warning_says_why() {
+    let (mediator, switch) = with_switch();
+    assert_warned(&switch, async { mediator.send(AwaitTask).await.unwrap() }).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[cfg(feature = "in-place")]
+async fn a_handler_that_is_called_in_place_waits_until_the_deadline_and_a_warning_says_why() {
+    let (mediator, switch) = with_switch();
+    assert_warned(&switch, async { mediator.send(SwitchOff).await.unwrap() }).await;
 }
 
 // --- What looks like it. --------------------------------------------------------------------------

@@ -205,7 +205,7 @@ impl<'a> Handling<'a> {
             let send = quote_spanned! {place=>
                 #root::__private::send_in_place::<Self, #handler>(__diator_dispatch, self, #slot_here)
             };
-            in_place(root, place, &slot, &send)
+            way_in_place(root, place, &slot, &send)
         })
     }
 
@@ -216,19 +216,21 @@ impl<'a> Handling<'a> {
                 let _ = (self, __diator_dispatch);
                 ::core::future::pending()
             };
-            in_place(root, place, &quote_spanned!(place=> ::core::unreachable!()), &send)
+            way_in_place(root, place, &quote_spanned!(place=> ::core::unreachable!()), &send)
         })
     }
 
+    // Whether requests are sent in place, the library knows, and drops this way if not. It is written here because the compiler
+    // tells of a mistake once, and without a word of macros, if all of it stands where the request is named.
     fn implemented(&self, in_place: impl FnOnce(&Path, Span) -> TokenStream) -> TokenStream {
         let Self { request, marker, .. } = self;
         // At the request: two handlers for one request are both underlined there.
         let place = request.span();
         let root = &paths::root_at(self.root, place);
-        let items = cfg!(feature = "in-place").then(|| in_place(root, place));
+        let way = in_place(root, place);
         let implemented = quote_spanned! {place=>
             impl #root::__private::HandledBy<#marker> for #request {
-                #items
+                #root::__private::in_place! { #way }
             }
         };
         quote! {
@@ -244,28 +246,20 @@ impl<'a> Handling<'a> {
         let Self { root, request, marker, .. } = self;
         let place = request.span();
         let root = paths::root_at(root, place);
-        let in_place = cfg!(feature = "in-place").then(|| {
-            quote_spanned! {place=>
-                .in_place(<#request as #root::__private::HandledBy<#marker>>::__diator_slot)
-            }
-        });
         quote_spanned! {place=>
-            #root::__private::HandlerDescriptor::request::<#request, Self>(#location)#in_place
+            #root::__private::HandlerDescriptor::request::<#request, Self, #marker>(#location)
         }
     }
 }
 
 /// The functions of `HandledBy`: where a mediator keeps the route, and what `send` calls.
-fn in_place(root: &Path, place: Span, slot: &TokenStream, send: &TokenStream) -> TokenStream {
+fn way_in_place(root: &Path, place: Span, slot: &TokenStream, send: &TokenStream) -> TokenStream {
     quote_spanned! {place=>
         fn __diator_slot() -> &'static #root::__private::SlotIndex {
             #slot
         }
         fn __diator_dispatch(self, __diator_dispatch: #root::__private::Dispatch<'_>) -> impl ::core::future::Future<
-            Output = ::core::result::Result<
-                <Self as #root::Request>::Response,
-                #root::__private::SendError<<Self as #root::Request>::Error>,
-            >,
+            Output = #root::__private::SendResult<Self>,
         > + ::core::marker::Send {
             #send
         }

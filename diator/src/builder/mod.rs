@@ -423,8 +423,9 @@ impl MediatorBuilder {
         Ok(Mediator(Arc::new(Inner {
             arriving: Arriving::of(checked.names.values().copied(), &maps.events),
             routes: maps.routes,
+            // An observer is told who runs, which is not worth a question in place.
             #[cfg(feature = "in-place")]
-            slots: maps.slots.into(),
+            slots: if self.observer.is_none() { maps.slots.into() } else { Box::default() },
             events: maps.events,
             names: checked.names,
             container: self.container,

@@ -1,6 +1,7 @@
 //! An event from outside of handlers, in a unit of work of its own.
 
 use std::any::TypeId;
+use std::pin::pin;
 
 use tracing::field::Empty;
 use tracing::{Instrument, Level, Span};
@@ -101,7 +102,8 @@ impl MessageEnv<'_> {
                 (Some(route), Some(event)) => {
                     self.mediator.tell_emitted(|| EmittedEvent::new(None, named.name));
                     unit.begin_with_event();
-                    handled = Execution { env: self, unit: &mut unit }.run_handlers(route, named.name, event).await;
+                    let mut execution = Execution { env: self, unit: &mut unit };
+                    handled = self.mediator.within(pin!(execution.run_handlers(route, named.name, event))).await;
                 }
                 _ => {
                     if let Some(event) = event.take() {

@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use super::Mediator;
 use super::execution::{Execution, MessageEnv};
 use super::failure::answer;
+use super::handle::RequestFunctions;
 use super::maybe_ready::MaybeReady;
 use super::route::{Handler, RequestRoute, SendResult, Sender, send};
 use super::unit::UnitState;
-use crate::context::cause;
 use crate::in_flight::InFlight;
 use crate::meta::PackedMeta;
 use crate::{HandledBy, Request, RequestContext, RequestHandler, SendError};
@@ -65,7 +65,6 @@ where
                 let env = MessageEnv { mediator, meta: meta.unpack() };
                 let mut unit = UnitState::default();
                 let execution = Execution { env: &env, unit: &mut unit };
-                execution.tell_ran(cause::<R>);
                 let result = handler.handle(request, &mut RequestContext::new(execution)).await;
                 if unit.is_untouched() {
                     // There is nothing to drop, which the compiler cannot see.
@@ -96,6 +95,13 @@ impl Mediator {
             Handler::Built(built) if route.pipeline.is_idle() => built.downcast_ref(),
             _ => None,
         }
+    }
+}
+
+impl RequestFunctions {
+    /// The same, for a request that `send` takes to its handler without looking for it.
+    pub(crate) const fn in_place<R: HandledBy<M>, M>(self) -> Self {
+        Self { slot: Some(R::__diator_slot), ..self }
     }
 }
 
@@ -139,4 +145,11 @@ impl SlotIndex {
         }
         self.get()
     }
+}
+
+/// What an attribute writes into `HandledBy`, where requests are sent in place.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __in_place {
+    ($($way:tt)*) => { $($way)* };
 }

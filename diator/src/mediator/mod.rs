@@ -66,6 +66,7 @@ pub use self::in_place::{Dispatch, SlotIndex, send_in_place};
 pub(crate) use self::invocation::Invocation;
 pub(crate) use self::maybe_ready::MaybeReady;
 pub use self::receive::{Arrival, HandlerFailure, ReceiveError, Received};
+pub use self::route::SendResult;
 pub(crate) use self::route::{Handler, RequestRoute, Sender, send};
 
 use self::execution::MessageEnv;
@@ -230,11 +231,10 @@ impl Mediator {
     ///
     /// # Guarantees
     ///
-    /// In a handler of a request or of an event that arrives, in an `after_commit` handler, in middleware, and in all that these
-    /// cause, it does not wait for itself: it logs an error and answers at once, with [`ShutdownReport::from_within`]. It does
-    /// not notice a handler of an event that is [emitted](Self::emit) from outside of handlers, a task that a handler spawned
-    /// and awaits, a handler of another mediator that it sends to, or, with the feature `in-place`, the handler of a request that is called in place: there, it waits until the
-    /// deadline, and then logs a warning.
+    /// In a handler, in middleware, and in all that these cause, it does not wait for itself: it logs an error and answers at
+    /// once, with [`ShutdownReport::from_within`]. It cannot notice a task that a handler spawned and awaits, nor, with the
+    /// feature `in-place`, the handler of a request that is called in place: there it waits until the deadline, and then logs a
+    /// warning.
     ///
     /// # Units
     ///

@@ -16,7 +16,8 @@ use crate::middleware::{AnyReply, Call, CommitGate, Pipeline, Replied};
 use crate::registry::TypeName;
 use crate::{BoxFuture, Request, SendError};
 
-pub(crate) type SendResult<R> = Result<<R as Request>::Response, SendError<<R as Request>::Error>>;
+/// What the sender of a request gets.
+pub type SendResult<R> = Result<<R as Request>::Response, SendError<<R as Request>::Error>>;
 
 /// The handler of a request, and what wraps it.
 pub(crate) struct RequestRoute {

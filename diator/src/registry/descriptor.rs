@@ -5,11 +5,9 @@ use super::Location;
 use crate::container::DependencyKey;
 use crate::event::{EventDescriptor, Receive};
 use crate::inject::{Asked, Inject};
-#[cfg(feature = "in-place")]
-use crate::mediator::SlotIndex;
 use crate::mediator::{Attach, Build, RequestFunctions, attach, build};
 use crate::request::RequestDescriptor;
-use crate::{Event, EventHandler, Request, RequestHandler};
+use crate::{Event, EventHandler, HandledBy, Request, RequestHandler};
 
 /// One handler of one message: what it is called, what it needs, and how the mediator takes it in.
 #[derive(Clone, Copy)]
@@ -128,13 +126,16 @@ pub enum HandlerRole {
 }
 
 impl HandlerDescriptor {
-    /// Describes `H` as the handler of the request `R`.
+    /// Describes `H` as the handler of the request `R`, with the marker `M` of the two.
     #[must_use]
-    pub const fn request<R, H>(location: Location) -> Self
+    pub const fn request<R, H, M>(location: Location) -> Self
     where
-        R: Request,
+        R: HandledBy<M>,
         H: RequestHandler<R> + Inject,
     {
+        let functions = RequestFunctions::of::<R, H>();
+        #[cfg(feature = "in-place")]
+        let functions = functions.in_place::<R, M>();
         Self {
             handler: TypeName::of::<H>(),
             message: MessageDescriptor::Request(RequestDescriptor::of::<R>(location)),
@@ -143,7 +144,7 @@ impl HandlerDescriptor {
             location,
             dependencies: H::DEPENDENCIES,
             build: build::<H>(),
-            functions: HandlerFunctions::Request(RequestFunctions::of::<R, H>()),
+            functions: HandlerFunctions::Request(functions),
             repeated: false,
         }
     }
@@ -167,16 +168,6 @@ impl HandlerDescriptor {
             functions: HandlerFunctions::Event(attach::<E, H>),
             repeated: false,
         }
-    }
-
-    /// The same handler, which [`send`](crate::Mediator::send) finds at its place.
-    #[cfg(feature = "in-place")]
-    #[must_use]
-    pub const fn in_place(mut self, slot: fn() -> &'static SlotIndex) -> Self {
-        if let HandlerFunctions::Request(functions) = &mut self.functions {
-            functions.slot = Some(slot);
-        }
-        self
     }
 
     /// The same handler under a name that outlives its type: `#[event_handler(OrderPlaced, id = "billing.charge")]`.
