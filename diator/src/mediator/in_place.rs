@@ -66,7 +66,7 @@ where
                 let mut unit = UnitState::default();
                 let execution = Execution { env: &env, unit: &mut unit };
                 let result = handler.handle(request, &mut RequestContext::new(execution)).await;
-                if unit.is_untouched() {
+                if unit.is_unused() {
                     // There is nothing to drop, which the compiler cannot see.
                     std::mem::forget(unit);
                     break 'untouched result;

@@ -143,7 +143,7 @@ async fn deliver(sender: Sender<'_>, message: &'static TypeName, request: &mut (
                     mediator.within(pin!(route.build_and_start(factory, request, reply, execution))).await
                 }
             };
-            if unit.is_untouched() {
+            if unit.is_unused() {
                 // There is nothing to drop, which the compiler cannot see.
                 return std::mem::forget(unit);
             }

@@ -73,15 +73,17 @@ impl UnitState {
         self.cause.clone()
     }
 
-    /// Whether nothing has to follow the handler.
+    /// Whether nothing has to follow the handler, and nothing to be dropped.
     #[inline]
     pub(crate) fn is_untouched(&self) -> bool {
+        self.is_unused() && self.total.is_none()
+    }
+
+    /// The same of one that was caused by no other, and that has not ended yet.
+    #[inline]
+    pub(super) fn is_unused(&self) -> bool {
         // A queue that was cut back to nothing still has the memory that it grew into.
-        self.events.is_empty()
-            && !self.events.spilled()
-            && self.scope.is_none()
-            && self.runaway.is_none()
-            && self.total.is_none()
+        self.events.is_empty() && !self.events.spilled() && self.scope.is_none() && self.runaway.is_none()
     }
 
     /// Whether nothing has to follow the handler but the commit.
