@@ -270,10 +270,10 @@ const _: () = {
         ::diator::__private::in_place! {
             fn __diator_slot() -> & 'static ::diator::__private::SlotIndex { static SLOT
             : ::diator::__private::SlotIndex = ::diator::__private::SlotIndex::new(); &
-            SLOT } fn __diator_dispatch(self, __diator_dispatch :
-            ::diator::__private::Dispatch < '_ >) -> impl ::core::future::Future < Output
-            = ::diator::__private::SendResult < Self >, > + ::core::marker::Send {
-            ::diator::__private::send_in_place:: < Self, Orders > (__diator_dispatch,
+            SLOT } fn __diator_dispatch(self, __diator_dispatch : impl
+            ::diator::__private::Dispatch) -> impl ::core::future::Future < Output =
+            ::diator::__private::SendResult < Self >, > + ::core::marker::Send {
+            ::diator::__private::Dispatch::send:: < Self, Orders > (__diator_dispatch,
             self, < Self as ::diator::__private::HandledBy < PlaceOrderHandledByOrders >>
             ::__diator_slot()) }
         }

@@ -6,36 +6,12 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::container::{Container, DependencyKey, Lifetime, NotRegistered, Place, Resolving, Scope, unanswered};
-use crate::registry::{Dependency, HandlerDescriptor};
+use crate::container::{Container, DependencyKey, Lifetime, NotRegistered, Place, Resolving, Scope, Slot, unanswered};
 use crate::{BoxError, Meta};
 
-pub use self::dependency::{Field, PerhapsUnitOfWork};
+pub use self::dependency::{Dependency, Field, PerhapsUnitOfWork};
 #[cfg(feature = "froodi")]
 pub use self::dependency::{PerhapsSized, sized_or};
-
-/// A handler whose fields the mediator can fill; the attributes implement it.
-// Nothing of it is asynchronous, and no field is resolved here: what a handler's own type is needed for is compiled again
-// for each handler, and futures are the dearest of it.
-pub trait Inject: Sized + Send + Sync + 'static {
-    /// What the fields ask of the container, in the order of the fields.
-    const DEPENDENCIES: &'static [Dependency];
-
-    /// What [`Registered`](crate::registry::Registered) says. Here, because each `impl` costs the compiler much.
-    #[doc(hidden)]
-    const __DIATOR_DESCRIPTORS: &'static [HandlerDescriptor];
-
-    /// The places of what they ask for, as a list: `(A, (B, (C, ())))`. Its type stands in functions only: it may be made of
-    /// private types where the handler is public.
-    #[doc(hidden)]
-    fn __diator_slots() -> Box<dyn Slots> {
-        Box::new(())
-    }
-
-    /// Builds the handler; every place is filled, but those of optional services.
-    #[doc(hidden)]
-    fn __diator_build(slots: Box<dyn Slots>) -> Self;
-}
 
 /// The places by their types.
 ///
@@ -47,13 +23,6 @@ pub trait Inject: Sized + Send + Sync + 'static {
 pub fn filled<S: Slots>(slots: Box<dyn Slots>) -> S {
     let slots: Box<dyn Any> = slots;
     *slots.downcast().expect("a handler is built of its own places")
-}
-
-/// Of a handler: the value of a field that says `#[inject(with = …)]`.
-// Apart from all else, so that the expression meets no name that is not its author's.
-#[doc(hidden)]
-pub trait With<const FIELD: usize, T> {
-    fn value() -> T;
 }
 
 /// The type of a field that can be injected: `Arc<T>` or `Option<Arc<T>>`.
@@ -140,18 +109,6 @@ impl<T: Clone + Send + Sync + 'static> InjectField for Cloned<T> {
 }
 
 const FILLED: &str = "a handler is only built when its places are filled";
-
-/// Where one service goes.
-#[doc(hidden)]
-pub trait Slot: Any + Send {
-    fn is_filled(&self) -> bool;
-}
-
-impl<T: ?Sized + Send + Sync + 'static> Slot for Option<Arc<T>> {
-    fn is_filled(&self) -> bool {
-        self.is_some()
-    }
-}
 
 /// Where all services of one handler go, its type forgotten.
 #[doc(hidden)]

@@ -98,14 +98,15 @@ pub mod broker;
 mod builder;
 mod cascade;
 pub mod container;
-mod context;
 mod error;
 pub mod event;
 mod handler;
 mod in_flight;
 mod inject;
 mod join;
+mod location;
 mod mediator;
+mod message;
 mod meta;
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
@@ -140,18 +141,17 @@ pub use self::broker::{InMemoryBroker, InboundMessage, MessageBroker, OutboundMe
 pub use self::builder::MediatorBuilder;
 pub use self::cascade::{CascadeLimit, CascadeLimits};
 pub use self::container::{Container, Scope, Services};
-pub use self::context::{EventContext, RequestContext};
 pub use self::error::{Committed, SendError, SendErrorKind};
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
-pub use self::handler::{EventHandler, HandledBy, RequestHandler};
-pub use self::inject::{Inject, InjectField, ResolveError};
+pub use self::handler::{EventContext, EventHandler, HandledBy, RequestContext, RequestHandler};
+pub use self::inject::{InjectField, ResolveError};
 pub use self::mediator::{
     Arrival, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorWith, ReceiveError, Received, ShutdownReport,
 };
 pub use self::meta::Meta;
 pub use self::middleware::Middleware;
 pub use self::outbox::Outbox;
-pub use self::registry::{BuildError, Handlers};
+pub use self::registry::{BuildError, Handlers, Inject};
 pub use self::request::{Changes, Command, KindOfRequest, Mark, Query, Reads, Request, RequestKind, SentFrom};
 pub use self::shown::ForeignError;
 #[cfg(feature = "tower")]
@@ -169,15 +169,16 @@ pub mod __private {
     pub use crate::__event_schema as event_schema;
     pub use crate::__in_place as in_place;
     pub use crate::BoxError;
+    pub use crate::container::Slot;
     pub use crate::event::EventDescriptor;
-    pub use crate::handler::HandledBy;
-    pub use crate::inject::{Cloned, Field, Inject, PerhapsUnitOfWork, Service, Slots, With, filled};
+    #[cfg(feature = "in-place")]
+    pub use crate::handler::{Dispatch, SlotIndex};
+    pub use crate::handler::{HandledBy, SendResult};
+    pub use crate::inject::{Cloned, Dependency, Field, PerhapsUnitOfWork, Service, Slots, filled};
     #[cfg(feature = "froodi")]
     pub use crate::inject::{PerhapsSized, sized_or};
-    pub use crate::mediator::SendResult;
-    #[cfg(feature = "in-place")]
-    pub use crate::mediator::{Dispatch, SlotIndex, send_in_place};
-    pub use crate::registry::{Dependency, HandlerDescriptor, HandlerSet, LinkedCrate, Location, Registered, own_name};
+    pub use crate::location::Location;
+    pub use crate::registry::{HandlerDescriptor, HandlerSet, Inject, LinkedCrate, Registered, With, own_name};
     pub use crate::request::RequestDescriptor;
 }
 

@@ -1,7 +1,7 @@
 use std::any::{Any, TypeId, type_name};
 use std::fmt::{self, Debug, Display};
 
-use crate::registry::Location;
+use crate::location::Location;
 
 /// A message that exactly one handler answers: a [`Command`] or a [`Query`].
 ///

@@ -203,7 +203,7 @@ impl<'a> Handling<'a> {
             let marker = &self.marker;
             let slot_here = quote_spanned!(place=> <Self as #root::__private::HandledBy<#marker>>::__diator_slot());
             let send = quote_spanned! {place=>
-                #root::__private::send_in_place::<Self, #handler>(__diator_dispatch, self, #slot_here)
+                #root::__private::Dispatch::send::<Self, #handler>(__diator_dispatch, self, #slot_here)
             };
             way_in_place(root, place, &slot, &send)
         })
@@ -258,7 +258,7 @@ fn way_in_place(root: &Path, place: Span, slot: &TokenStream, send: &TokenStream
         fn __diator_slot() -> &'static #root::__private::SlotIndex {
             #slot
         }
-        fn __diator_dispatch(self, __diator_dispatch: #root::__private::Dispatch<'_>) -> impl ::core::future::Future<
+        fn __diator_dispatch(self, __diator_dispatch: impl #root::__private::Dispatch) -> impl ::core::future::Future<
             Output = #root::__private::SendResult<Self>,
         > + ::core::marker::Send {
             #send

@@ -3,8 +3,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::container::{Container, Lifetime, TypeMap};
-use crate::mediator::{AnyValue, EventEntry, EventHandlers, Factory, Handler, RequestFunctions, RequestRoute};
-use crate::middleware::{Layer, MessageInfo, Pipeline};
+use crate::handler::{AnyValue, RequestFunctions};
+use crate::mediator::{EventEntry, EventHandlers, Factory, Handler, RequestRoute};
+use crate::message::MessageInfo;
+use crate::middleware::{Layer, Pipeline};
 use crate::registry::{HandlerDescriptor, HandlerFunctions, HandlerRole, Problem, ProblemKind};
 use crate::wiring::Replaced;
 
@@ -55,7 +57,7 @@ impl<'b> Install<'b> {
             Some(built) => Handler::Built(built),
             None => Handler::ForMessage(Factory::of(descriptor)),
         };
-        let pipeline = Pipeline::new(MessageInfo::of(descriptor), self.layers);
+        let pipeline = Pipeline::new(descriptor.info(), self.layers);
         let route = Arc::new(RequestRoute { handler, pipeline, functions });
         #[cfg(feature = "in-place")]
         if let Some(slot) = functions.slot {
@@ -80,7 +82,7 @@ impl<'b> Install<'b> {
             order,
             id: descriptor.id(),
             name: descriptor.handler(),
-            pipeline: Pipeline::new(MessageInfo::of(descriptor), self.layers),
+            pipeline: Pipeline::new(descriptor.info(), self.layers),
             factory: built.is_none().then(|| Factory::of(descriptor)),
             handler: attach(built),
         };

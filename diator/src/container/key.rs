@@ -4,7 +4,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::BoxError;
-use crate::inject::Slot;
 
 /// Names a dependency: the `T` of an injected `Arc<T>`.
 ///
@@ -108,6 +107,18 @@ impl Eq for DependencyKey {}
 impl fmt::Debug for DependencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DependencyKey({})", self.name())
+    }
+}
+
+/// Where one service goes.
+#[doc(hidden)]
+pub trait Slot: Any + Send {
+    fn is_filled(&self) -> bool;
+}
+
+impl<T: ?Sized + Send + Sync + 'static> Slot for Option<Arc<T>> {
+    fn is_filled(&self) -> bool {
+        self.is_some()
     }
 }
 

@@ -17,11 +17,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::registry::Location;
+use crate::location::Location;
 use crate::{BoxError, BoxFuture, Meta};
 
 pub(crate) use self::identity::TypeMap;
-pub use self::key::{DependencyKey, Place};
+pub use self::key::{DependencyKey, Place, Slot};
 #[cfg(feature = "more-di")]
 pub use self::more_di::MoreDi;
 pub use self::services::{OwnedServiceScope, ProvidedFrom, ServiceScope, Services};

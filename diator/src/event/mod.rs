@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::Mark;
 use crate::broker::{DecodeError, MessageType};
-use crate::registry::Location;
+use crate::location::Location;
 
 pub use self::domain::{Domain, DomainEvent};
 pub use self::ecst::{Ecst, EcstEvent};

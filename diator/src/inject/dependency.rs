@@ -6,7 +6,8 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::container::UnitOfWork;
+use super::Asked;
+use crate::container::{DependencyKey, UnitOfWork};
 
 /// What the fields ask for: the name of each, what its type says, and the type.
 #[cfg(not(feature = "froodi"))]
@@ -70,9 +71,8 @@ pub use self::sizing::{PerhapsSized, sized_or};
 mod sizing {
     use std::sync::Arc;
 
-    use super::Field;
+    use super::{Dependency, Field};
     use crate::container::DependencyKey;
-    use crate::registry::Dependency;
 
     impl<T: Send + Sync + 'static> Field<Arc<T>> {
         /// The key of `T`.
@@ -99,5 +99,46 @@ mod sizing {
             Some(key) => Dependency { key, ..dependency },
             None => dependency,
         }
+    }
+}
+
+/// One injected field of a handler.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Dependency {
+    /// The field's name.
+    pub field: &'static str,
+    /// What is asked of the container.
+    pub key: DependencyKey,
+    /// Whether the handler also works without it: an `Option<Arc<T>>`.
+    pub optional: bool,
+    /// Whether the field's type is a [`UnitOfWork`](crate::container::UnitOfWork).
+    pub unit_of_work: bool,
+}
+
+impl Dependency {
+    /// What a field asks for.
+    #[must_use]
+    pub const fn new(field: &'static str, key: DependencyKey, optional: bool) -> Self {
+        Self { field, key, optional, unit_of_work: false }
+    }
+
+    /// What the field's type says that it asks for.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn asked(field: &'static str, asked: Asked, unit_of_work: bool) -> Self {
+        Self { field, key: asked.key, optional: asked.optional, unit_of_work }
+    }
+
+    /// The same, with what is known of the field's type.
+    #[must_use]
+    pub const fn with_unit_of_work(self, unit_of_work: bool) -> Self {
+        Self { unit_of_work, ..self }
+    }
+
+    /// What a field marked `#[inject(clone)]` asks for.
+    #[must_use]
+    pub const fn cloned<T: Clone + Send + Sync + 'static>(field: &'static str) -> Self {
+        Self::new(field, DependencyKey::of_sized::<T>(), false)
     }
 }

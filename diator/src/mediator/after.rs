@@ -10,11 +10,11 @@ use tracing::{Instrument, Span};
 
 use super::events::EventEntry;
 use super::execution::{Execution, MessageEnv};
-use super::failure::{Failure, answer};
 use super::unit::{Lineage, UnitState};
 use super::{Mediator, OnUndelivered};
 use crate::broker::{OutboundMessage, PublishError};
 use crate::container::CommitOutcome;
+use crate::error::{Failure, answer};
 use crate::event::{Emitted, Pending};
 use crate::join::join_all;
 use crate::middleware::{CommitGate, mark_span_failed};
@@ -244,8 +244,8 @@ impl Mediator {
             // Not counted as a message: it runs within one, or within a task, and does so while the mediator shuts down.
             let env = MessageEnv { mediator: self, meta };
             let mut unit = UnitState::caused_by(lineage);
-            let handling = entry.handle(event, Execution { env: &env, unit: &mut unit });
-            let handled = handling.await.map_err(|error| *error);
+            let mut execution = Execution { env: &env, unit: &mut unit };
+            let handled = entry.handle(event, &mut execution).await.map_err(|error| *error);
             if unit.is_untouched() {
                 return handled;
             }

@@ -8,11 +8,11 @@ use tracing::{Instrument, Level, Span};
 
 use super::events::EventHandlers;
 use super::execution::{Execution, MessageEnv};
-use super::failure::Failure;
-use super::handle::AnyValue;
 use super::unit::UnitState;
 use super::{EmitError, EmittedEvent, Mediator};
+use crate::error::Failure;
 use crate::event::{Emitted, EventKind};
+use crate::handler::AnyValue;
 use crate::in_flight::InFlight;
 use crate::middleware::mark_span_failed;
 use crate::{BoxFuture, Event, Meta, SendError};

@@ -1,5 +1,5 @@
 use crate::broker::MessageType;
-use crate::middleware::MessageKind;
+use crate::message::MessageKind;
 
 /// What an [`on_emitted`](crate::MediatorBuilder::on_emitted) hook learns of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

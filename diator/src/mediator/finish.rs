@@ -6,8 +6,6 @@ use super::EmittedEvent;
 use super::after::Delivery;
 use super::events::EventHandlers;
 use super::execution::{Execution, MessageEnv};
-use super::failure::Failure;
-use super::handle::AnyValue;
 use super::maybe_ready::MaybeReady;
 use super::settling::uncommitted;
 #[cfg(feature = "in-place")]
@@ -15,7 +13,9 @@ use super::unit::UnitState;
 use crate::SendError;
 use crate::broker::{Headers, OutboundMessage};
 use crate::container::Closing;
+use crate::error::Failure;
 use crate::event::Emitted;
+use crate::handler::{AnyValue, Engine};
 use crate::middleware::CommitGate;
 
 /// A commit that has begun, and what follows it. Dropping it does not stop it.
@@ -139,7 +139,7 @@ impl<'a> Execution<'a> {
     ) -> impl Future<Output = Result<(), Failure>> + Send + use<'a, 'r> {
         async move {
             for entry in &route.handlers {
-                if let Err(error) = entry.handle(event, self.reborrow()).await {
+                if let Err(error) = entry.handle(event, self).await {
                     return Err(entry.failed(name, *error));
                 }
             }

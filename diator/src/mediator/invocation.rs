@@ -15,14 +15,14 @@ use std::mem;
 
 use super::events::EventEntry;
 use super::execution::Execution;
-use super::failure::Failure;
 use super::finish::Commit;
-use super::handle::AnyValue;
 use super::maybe_ready::MaybeReady;
 use super::route::RequestRoute;
 use super::settling::log_unread;
 use super::unit::Checkpoint;
-use crate::middleware::{AnyReply, CommitGate, Pipeline, Reply, ReplyView};
+use crate::error::Failure;
+use crate::handler::{AnyReply, AnyValue, Reply, ReplyView};
+use crate::middleware::{CommitGate, Pipeline};
 use crate::shown::Chain;
 use crate::{BoxFuture, Committed, Meta, SendError};
 
@@ -135,7 +135,7 @@ impl<'a> Invocation<'a> {
     }
 
     pub(crate) fn meta(&self) -> &'a Meta {
-        self.execution.meta()
+        &self.execution.env.meta
     }
 
     /// Whether the commit of the message has begun; `None` if no commit of its own belongs to it.
@@ -220,10 +220,8 @@ impl<'a> Invocation<'a> {
         let mut running = RunningAttempt(self);
         let Self { message, reply, execution, .. } = &mut *running.0;
         let succeeded = match message {
-            Message::Request { request, route } => route.attempt(&mut **request, *reply, execution.reborrow()).await,
-            Message::Event { event, entry } => {
-                reply.put_event_result(entry.attempt(*event, execution.reborrow()).await)
-            }
+            Message::Request { request, route } => route.attempt(&mut **request, *reply, execution).await,
+            Message::Event { event, entry } => reply.put_event_result(entry.attempt(*event, execution).await),
         };
         let committing = match running.0.end_attempt(succeeded) {
             MaybeReady::Ready(committing) => committing,

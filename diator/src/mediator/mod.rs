@@ -22,9 +22,8 @@ mod emit;
 mod emitted;
 mod events;
 mod execution;
-mod failure;
+mod factory;
 mod finish;
-mod handle;
 #[cfg(feature = "in-place")]
 mod in_place;
 mod invocation;
@@ -55,21 +54,17 @@ use crate::{Event, HandledBy, Meta, Request, SendError};
 
 pub(crate) use self::arriving::Arriving;
 pub use self::emitted::EmittedEvent;
-pub(crate) use self::events::{Attach, EventEntry, EventHandlers, attach};
-pub(crate) use self::execution::Execution;
-pub(crate) use self::failure::{Failure, widen};
-pub(crate) use self::handle::{AnyValue, Build, Factory, RequestFunctions, build};
+pub(crate) use self::events::{EventEntry, EventHandlers};
+pub(crate) use self::factory::Factory;
 #[cfg(feature = "in-place")]
 pub(crate) use self::in_place::place;
-#[cfg(feature = "in-place")]
-pub use self::in_place::{Dispatch, SlotIndex, send_in_place};
 pub(crate) use self::invocation::Invocation;
 pub(crate) use self::maybe_ready::MaybeReady;
 pub use self::receive::{Arrival, HandlerFailure, ReceiveError, Received};
-pub use self::route::SendResult;
-pub(crate) use self::route::{Handler, RequestRoute, Sender, send};
+pub(crate) use self::route::{Handler, RequestRoute};
 
 use self::execution::MessageEnv;
+use self::route::send;
 
 /// Why an event that was emitted from outside a handler failed: there is no handler's own error.
 pub type EmitError = SendError<Infallible>;
@@ -196,7 +191,7 @@ impl Mediator {
         &self,
         request: R,
     ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send {
-        send(Sender::Outside(self, PackedMeta::default()), request)
+        send(self, PackedMeta::default(), request)
     }
 
     /// Emits an event from outside a handler, in a unit of work of its own.
@@ -293,7 +288,7 @@ fn send_to<'a, R, OneHandler>(
 where
     R: HandledBy<OneHandler>,
 {
-    send(Sender::Outside(mediator, meta), request)
+    send(mediator, meta, request)
 }
 
 #[cfg(feature = "in-place")]
@@ -348,7 +343,7 @@ impl<'a> MediatorWith<'a> {
         self,
         request: R,
     ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R> {
-        send(Sender::Outside(self.0.mediator, self.0.meta.into()), request)
+        send(self.0.mediator, self.0.meta.into(), request)
     }
 
     /// Emits an event, like [`Mediator::emit`].

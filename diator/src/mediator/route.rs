@@ -6,18 +6,16 @@ use std::sync::Arc;
 
 use super::Mediator;
 use super::execution::{Execution, MessageEnv};
-use super::handle::{AnyValue, Factory, RequestFunctions};
+use super::factory::Factory;
 use super::invocation::Invocation;
 use super::maybe_ready::MaybeReady;
 use super::unit::UnitState;
+use crate::handler::{AnyReply, AnyValue, Replied, RequestFunctions, SendResult, sent};
 use crate::in_flight::InFlight;
+use crate::message::TypeName;
 use crate::meta::PackedMeta;
-use crate::middleware::{AnyReply, Call, CommitGate, Pipeline, Replied};
-use crate::registry::TypeName;
+use crate::middleware::{Call, CommitGate, Pipeline};
 use crate::{BoxFuture, Request, SendError};
-
-/// What the sender of a request gets.
-pub type SendResult<R> = Result<<R as Request>::Response, SendError<<R as Request>::Error>>;
 
 /// The handler of a request, and what wraps it.
 pub(crate) struct RequestRoute {
@@ -41,7 +39,7 @@ impl RequestRoute {
         &'a self,
         request: &'a mut (dyn Any + Send),
         reply: &'a mut AnyReply,
-        execution: Execution<'a>,
+        execution: &'a mut Execution<'_>,
     ) -> BoxFuture<'a, bool> {
         match &self.handler {
             Handler::Built(built) => self.start(&**built, request, reply, execution),
@@ -54,9 +52,9 @@ impl RequestRoute {
         factory: &Factory,
         request: &mut (dyn Any + Send),
         reply: &mut AnyReply,
-        mut execution: Execution<'_>,
+        execution: &mut Execution<'_>,
     ) -> bool {
-        let built = match factory.build_for(execution.reborrow()) {
+        let built = match factory.build_for(execution) {
             MaybeReady::Ready(built) => built,
             MaybeReady::Pending(rest) => rest.await,
         };
@@ -75,93 +73,94 @@ impl RequestRoute {
         handler: &'a AnyValue,
         request: &'a mut (dyn Any + Send),
         reply: &'a mut AnyReply,
-        execution: Execution<'a>,
+        execution: &'a mut Execution<'_>,
     ) -> BoxFuture<'a, bool> {
         execution.tell_ran(|| self.pipeline.info.cause());
         (self.functions.handle)(handler, request, reply, execution)
     }
 }
 
-/// Who sends a request.
-pub(crate) enum Sender<'a> {
-    /// Somebody outside of handlers, with what the message carries.
-    Outside(&'a Mediator, PackedMeta),
-    /// A handler, within its unit of work.
-    Handler(Execution<'a>),
-}
-
-/// Sends a request: what the compiler writes for each type of request.
+/// Sends a request from outside of handlers: what the compiler writes for each type of request.
 pub(crate) fn send<'a, R: Request>(
-    sender: Sender<'a>,
+    mediator: &'a Mediator,
+    meta: PackedMeta,
     request: R,
 ) -> impl Future<Output = SendResult<R>> + Send + use<'a, R> {
     // Made outside of the future: within it, it would have room for the request twice.
     let mut request = Some(request);
     async move {
         let mut reply: Replied<R::Response, R::Error> = None;
-        deliver(sender, const { &TypeName::of::<R>() }, &mut request, &mut reply).await;
-        match reply {
-            Some(Ok(response)) => Ok(response),
-            Some(Err(error)) => Err(error),
-            None => unreachable!("a message is answered when it has ended"),
-        }
+        deliver(mediator, meta, const { &TypeName::of::<R>() }, &mut request, &mut reply).await;
+        sent(reply)
     }
 }
 
-/// Takes a request to its handler and its reply back.
-async fn deliver(sender: Sender<'_>, message: &'static TypeName, request: &mut (dyn Any + Send), reply: &mut AnyReply) {
-    let mediator = match &sender {
-        Sender::Outside(mediator, _) => mediator,
-        Sender::Handler(execution) => execution.env.mediator,
-    };
-    let Some(route) = mediator.0.routes.get(&(message.id)()) else {
-        return reply.fail(SendError::Unhandled { request: (message.name)() }.into());
-    };
-    match sender {
-        Sender::Outside(mediator, meta) => {
-            let Some(_running) = InFlight::enter(mediator) else { return reply.fail(SendError::ShuttingDown.into()) };
-            let env = MessageEnv { mediator, meta: meta.unpack() };
-            let mut unit = UnitState::default();
-            if !route.pipeline.is_idle() {
-                let gate = CommitGate::default();
-                let execution = Execution { env: &env, unit: &mut unit };
-                let mut call = Call::new(Invocation::from_outside(route, request, reply, execution, &gate));
-                mediator.within(pin!(travel(&mut call))).await;
-                drop(call);
-                if unit.is_untouched() {
-                    std::mem::forget(unit);
-                }
-                return;
-            }
-            // Nothing wraps it, so there is but one attempt, which nobody can give up alone: a third fewer instructions.
-            let execution = Execution { env: &env, unit: &mut unit };
-            let succeeded = match &route.handler {
-                Handler::Built(built) => {
-                    mediator.within(route.start(&**built, request, reply, execution).as_mut()).await
-                }
-                Handler::ForMessage(factory) => {
-                    mediator.within(pin!(route.build_and_start(factory, request, reply, execution))).await
-                }
-            };
-            if unit.is_unused() {
-                // There is nothing to drop, which the compiler cannot see.
-                return std::mem::forget(unit);
-            }
-            let commit = match (Execution { env: &env, unit: &mut unit }).end(succeeded, None) {
-                MaybeReady::Ready(commit) => commit,
-                MaybeReady::Pending(mut rest) => mediator.within(rest.as_mut()).await,
-            };
-            let ended = match commit {
-                Ok(MaybeReady::Ready(ended)) => ended,
-                Ok(MaybeReady::Pending(commit)) => commit.await,
-                Err(failure) => Err(failure),
-            };
-            reply.ended(ended);
+/// Takes a request from outside to its handler, and its reply back.
+async fn deliver(
+    mediator: &Mediator,
+    meta: PackedMeta,
+    message: &'static TypeName,
+    request: &mut (dyn Any + Send),
+    reply: &mut AnyReply,
+) {
+    let Some(route) = mediator.route(message, reply) else { return };
+    let Some(_running) = InFlight::enter(mediator) else { return reply.fail(SendError::ShuttingDown.into()) };
+    let env = MessageEnv { mediator, meta: meta.unpack() };
+    let mut unit = UnitState::default();
+    let mut execution = Execution { env: &env, unit: &mut unit };
+    if !route.pipeline.is_idle() {
+        let gate = CommitGate::default();
+        let mut call = Call::new(Invocation::from_outside(route, request, reply, execution, &gate));
+        mediator.within(pin!(travel(&mut call))).await;
+        drop(call);
+        if unit.is_untouched() {
+            std::mem::forget(unit);
         }
-        Sender::Handler(execution) => {
-            let mut call = Call::new(Invocation::nested(route, request, reply, execution));
-            travel(&mut call).await;
+        return;
+    }
+    // Nothing wraps it, so there is but one attempt, which nobody can give up alone: a third fewer instructions.
+    let succeeded = match &route.handler {
+        Handler::Built(built) => mediator.within(route.start(&**built, request, reply, &mut execution).as_mut()).await,
+        Handler::ForMessage(factory) => {
+            mediator.within(pin!(route.build_and_start(factory, request, reply, &mut execution))).await
         }
+    };
+    if unit.is_unused() {
+        // There is nothing to drop, which the compiler cannot see.
+        return std::mem::forget(unit);
+    }
+    let commit = match (Execution { env: &env, unit: &mut unit }).end(succeeded, None) {
+        MaybeReady::Ready(commit) => commit,
+        MaybeReady::Pending(mut rest) => mediator.within(rest.as_mut()).await,
+    };
+    let ended = match commit {
+        Ok(MaybeReady::Ready(ended)) => ended,
+        Ok(MaybeReady::Pending(commit)) => commit.await,
+        Err(failure) => Err(failure),
+    };
+    reply.ended(ended);
+}
+
+/// Takes a request from a handler to another one, within the same unit of work.
+pub(super) async fn deliver_nested(
+    execution: Execution<'_>,
+    message: &'static TypeName,
+    request: &mut (dyn Any + Send),
+    reply: &mut AnyReply,
+) {
+    let Some(route) = execution.env.mediator.route(message, reply) else { return };
+    travel(&mut Call::new(Invocation::nested(route, request, reply, execution))).await;
+}
+
+impl Mediator {
+    /// The handler of a request; without one, that is the reply.
+    #[inline]
+    fn route(&self, message: &'static TypeName, reply: &mut AnyReply) -> Option<&RequestRoute> {
+        let route = self.0.routes.get(&(message.id)());
+        if route.is_none() {
+            reply.fail(SendError::Unhandled { request: (message.name)() }.into());
+        }
+        route.map(|route| &**route)
     }
 }
 

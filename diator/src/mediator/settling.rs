@@ -11,9 +11,9 @@ use tracing::field;
 
 use super::Mediator;
 use super::after::Delivery;
-use super::failure::{Failure, widen};
 use crate::broker::OutboundMessage;
 use crate::container::CommitError;
+use crate::error::{Failure, widen};
 use crate::in_flight::{Entered, InFlight};
 use crate::undelivered::{DeliveryState, UndeliveredMessage};
 use crate::{BoxError, BoxFuture, SendError, shown};

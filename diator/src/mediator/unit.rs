@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use smallvec::SmallVec;
 use tokio::sync::watch;
 
-use super::failure::Failure;
 use super::maybe_ready::MaybeReady;
 use crate::cascade::{CascadeLimit, CascadeLimits};
 use crate::container::{Closing, Container, Opening, Outcome, Savepoint, Scope};
+use crate::error::Failure;
 use crate::event::Emitted;
 use crate::{BoxError, Meta, SendError};
 

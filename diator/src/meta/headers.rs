@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::Meta;
 use crate::BoxError;
 use crate::broker::{DecodeError, Headers};
-use crate::registry::Location;
+use crate::location::Location;
 
 /// How long the value of a header may be, in characters.
 const LONGEST: usize = 1_024;

@@ -2,7 +2,8 @@ use std::any::{Any, type_name};
 use std::error::Error;
 use std::fmt;
 
-use super::{CommitGate, MessageInfo, Next, Reply, ReplyView};
+use super::{CommitGate, MessageInfo, Next};
+use crate::handler::{Reply, ReplyView};
 use crate::mediator::{Invocation, MaybeReady};
 use crate::{BoxError, Meta, Request, SendError, SendErrorKind};
 

@@ -3,10 +3,8 @@
 mod call;
 mod function;
 mod gate;
-mod info;
 mod next;
 mod only;
-mod reply;
 mod retry;
 mod timeout;
 mod tracing;
@@ -16,20 +14,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::registry::Location;
+use crate::location::Location;
 
 pub use self::call::{Answered, Call, Kept};
 pub use self::function::{MiddlewareFn, middleware_fn};
 pub(crate) use self::gate::CommitGate;
-pub use self::info::{MessageInfo, MessageKind};
 pub use self::next::Next;
 pub use self::only::Only;
-pub(crate) use self::reply::{AnyReply, EventReplied, Replied, Reply, ReplyView};
 pub use self::retry::RetryMiddleware;
 pub(crate) use self::timeout::timed_out;
 pub use self::timeout::{InvalidTimeout, TimedOut, TimeoutMiddleware};
 pub use self::tracing::TracingMiddleware;
 pub(crate) use self::tracing::mark_span_failed;
+pub use crate::message::{MessageInfo, MessageKind};
 pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
 
 /// Wraps the handling of messages: requests, nested requests, each event handler, arriving messages.

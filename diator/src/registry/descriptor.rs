@@ -1,13 +1,15 @@
-use std::any::{TypeId, type_name};
+use std::any::TypeId;
 use std::fmt;
+use std::sync::Arc;
 
-use super::Location;
-use crate::container::DependencyKey;
+use super::Inject;
 use crate::event::{EventDescriptor, Receive};
-use crate::inject::{Asked, Inject};
-use crate::mediator::{Attach, Build, RequestFunctions, attach, build};
+use crate::handler::{AnyValue, Attach, RequestFunctions, attach};
+use crate::inject::{Dependency, Slots};
+use crate::location::Location;
+use crate::message::{MessageDescriptor, MessageInfo, TypeName};
 use crate::request::RequestDescriptor;
-use crate::{Event, EventHandler, HandledBy, Request, RequestHandler};
+use crate::{Event, EventHandler, HandledBy, RequestHandler};
 
 /// One handler of one message: what it is called, what it needs, and how the mediator takes it in.
 #[derive(Clone, Copy)]
@@ -29,46 +31,6 @@ pub struct HandlerDescriptor {
 pub(crate) enum HandlerFunctions {
     Request(RequestFunctions),
     Event(Attach),
-}
-
-/// A type's identity and name. Functions, because as constants the values need newer compilers.
-#[derive(Clone, Copy)]
-pub(crate) struct TypeName {
-    pub(crate) id: fn() -> TypeId,
-    pub(crate) name: fn() -> &'static str,
-}
-
-impl TypeName {
-    pub(crate) const fn of<T: 'static>() -> Self {
-        Self { id: TypeId::of::<T>, name: type_name::<T> }
-    }
-}
-
-/// What a handler handles. Where it was declared it cannot know: the location is the handler's.
-#[derive(Clone, Copy)]
-pub(crate) enum MessageDescriptor {
-    Request(RequestDescriptor),
-    Event(EventDescriptor),
-}
-
-impl MessageDescriptor {
-    /// A request whose place is not known.
-    pub(crate) fn request<R: Request>() -> Self {
-        Self::Request(RequestDescriptor::of::<R>(Location::UNKNOWN))
-    }
-
-    /// An event whose place is not known.
-    pub(crate) fn event<E: Event>() -> Self {
-        Self::Event(EventDescriptor::of::<E>(Location::UNKNOWN))
-    }
-
-    /// The message's type, with its path.
-    pub(crate) fn type_name(&self) -> &'static str {
-        match self {
-            Self::Request(request) => (request.name)(),
-            Self::Event(event) => (event.type_name)(),
-        }
-    }
 }
 
 /// What tells a handler of an event from the others, also in the next version of the program.
@@ -219,6 +181,11 @@ impl HandlerDescriptor {
         self.dependencies
     }
 
+    /// What middleware learns of the message.
+    pub(crate) fn info(&self) -> MessageInfo {
+        MessageInfo::of(&self.message, self.handler(), Some(self.location))
+    }
+
     pub(crate) fn handler_id(&self) -> TypeId {
         (self.handler.id)()
     }
@@ -250,43 +217,13 @@ impl fmt::Debug for HandlerDescriptor {
     }
 }
 
-/// One injected field of a handler.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Dependency {
-    /// The field's name.
-    pub field: &'static str,
-    /// What is asked of the container.
-    pub key: DependencyKey,
-    /// Whether the handler also works without it: an `Option<Arc<T>>`.
-    pub optional: bool,
-    /// Whether the field's type is a [`UnitOfWork`](crate::container::UnitOfWork).
-    pub unit_of_work: bool,
+/// Of the type of a handler: what is made of its slots, and they themselves.
+pub(crate) type Build = (fn() -> Box<dyn Slots>, fn(Box<dyn Slots>) -> Arc<AnyValue>);
+
+pub(crate) const fn build<H: Inject>() -> Build {
+    (H::__diator_slots, build_of::<H>)
 }
 
-impl Dependency {
-    /// What a field asks for.
-    #[must_use]
-    pub const fn new(field: &'static str, key: DependencyKey, optional: bool) -> Self {
-        Self { field, key, optional, unit_of_work: false }
-    }
-
-    /// What the field's type says that it asks for.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn asked(field: &'static str, asked: Asked, unit_of_work: bool) -> Self {
-        Self { field, key: asked.key, optional: asked.optional, unit_of_work }
-    }
-
-    /// The same, with what is known of the field's type.
-    #[must_use]
-    pub const fn with_unit_of_work(self, unit_of_work: bool) -> Self {
-        Self { unit_of_work, ..self }
-    }
-
-    /// What a field marked `#[inject(clone)]` asks for.
-    #[must_use]
-    pub const fn cloned<T: Clone + Send + Sync + 'static>(field: &'static str) -> Self {
-        Self::new(field, DependencyKey::of_sized::<T>(), false)
-    }
+fn build_of<H: Inject>(slots: Box<dyn Slots>) -> Arc<AnyValue> {
+    Arc::new(H::__diator_build(slots))
 }

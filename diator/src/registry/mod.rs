@@ -1,35 +1,17 @@
 //! Link-time registration: what the attributes and derives put into the program, for `build()` to read.
 
 mod descriptor;
-mod location;
+mod registered;
 mod report;
 mod short;
 
-use crate::inject::Inject;
-
-pub use self::descriptor::{Dependency, HandlerDescriptor, HandlerId, HandlerRole};
-pub(crate) use self::descriptor::{HandlerFunctions, MessageDescriptor, TypeName};
-pub use self::location::Location;
+pub(crate) use self::descriptor::HandlerFunctions;
+pub use self::descriptor::{HandlerDescriptor, HandlerId, HandlerRole};
+pub use self::registered::{Inject, Registered, With};
 pub use self::report::{BuildError, Problem, ProblemKind};
 pub use self::short::short_name;
-
-/// A type with `#[request_handler]` or `#[event_handler]` on it, and what those said.
-///
-/// [`handlers!`](crate::handlers) reads it, so that a program can list its handlers by hand.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a handler",
-    label = "neither `#[request_handler]` nor `#[event_handler]`",
-    note = "put `#[request_handler(SomeRequest)]` or `#[event_handler(SomeEvent)]` on `{Self}`"
-)]
-pub trait Registered {
-    /// One descriptor for each message that the type handles.
-    const DESCRIPTORS: &'static [HandlerDescriptor];
-}
-
-#[diagnostic::do_not_recommend]
-impl<H: Inject> Registered for H {
-    const DESCRIPTORS: &'static [HandlerDescriptor] = H::__DIATOR_DESCRIPTORS;
-}
+pub use crate::inject::Dependency;
+pub use crate::location::Location;
 
 /// Handlers, listed by hand or read from the registry; made by [`handlers!`](crate::handlers).
 #[derive(Clone, Debug, Default)]

@@ -7,8 +7,10 @@ use super::{
 use crate::broker::{Format, MessageBroker};
 use crate::container::{Container, Lifetime};
 use crate::event::EventDescriptor;
-use crate::middleware::{Layer, MessageInfo, MessageKind};
-use crate::registry::{HandlerDescriptor, HandlerRole, HandlerSet, Location, MessageDescriptor};
+use crate::location::Location;
+use crate::message::{MessageDescriptor, MessageInfo, MessageKind};
+use crate::middleware::Layer;
+use crate::registry::{HandlerDescriptor, HandlerRole, HandlerSet};
 use crate::request::{Mark, RequestDescriptor};
 
 /// What a mediator is built from, as far as its wiring tells of it.
@@ -150,7 +152,7 @@ impl Parts {
             order,
             after_commit,
             dependencies: dependencies.collect(),
-            middleware: self.applying(&MessageInfo::of(handler)),
+            middleware: self.applying(&handler.info()),
             location: handler.location().known(),
         }
     }

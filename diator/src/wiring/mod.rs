@@ -12,11 +12,12 @@ use serde::Serialize;
 use crate::broker::Guarantees;
 use crate::container::Lifetime;
 use crate::event::EventSchema;
-use crate::middleware::MessageKind;
-use crate::registry::Location;
+use crate::location::Location;
+use crate::message::MessageKind;
 
 pub(crate) use self::collect::{Added, Parts, Replaced};
-pub use self::observer::{Cause, Observer};
+pub use self::observer::Observer;
+pub use crate::message::Cause;
 
 /// The messages of a program, their handlers, and what those need.
 ///

@@ -1,4 +1,4 @@
-use super::WiredMessage;
+use super::{Cause, WiredMessage};
 
 /// Learns which handlers run, and what they cause: which events they emit, and which requests they send.
 ///
@@ -63,20 +63,4 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A handler has emitted an event, or sent a request.
     fn caused(&self, handler: Cause, message: WiredMessage);
-}
-
-/// A handler at work. Types, with their paths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub struct Cause {
-    /// What it handles.
-    pub message: &'static str,
-    /// Which of an event's handlers it is; `None` for a request, which has but one.
-    pub handler: Option<&'static str>,
-}
-
-impl Cause {
-    pub(crate) fn new(message: &'static str, handler: Option<&'static str>) -> Self {
-        Self { message, handler }
-    }
 }

@@ -7,7 +7,7 @@ use super::super::{Closing, CommitError, DependencyKey, Outcome, UnitOfWork};
 use super::Registry;
 use super::state::{Built, Service};
 use crate::BoxFuture;
-use crate::registry::Location;
+use crate::location::Location;
 
 /// What becomes of one type of service when its scope closes.
 pub(super) trait Close: Send + Sync {

@@ -18,7 +18,7 @@ use super::{
     CommitError, Container, DependencyKey, Enlisted, Enlistment, Lifetime, Misregistered, NotAUnitOfWork, Opening,
     Outcome, Place, Resolving, TypeMap, UnitOfWork,
 };
-use crate::registry::Location;
+use crate::location::Location;
 use crate::{BoxError, Meta};
 
 pub use self::scope::{OwnedServiceScope, ServiceScope};

@@ -7,8 +7,8 @@ use std::fmt::Display;
 
 use super::{GIVEN_UP, Invocation};
 use crate::container::CommitOutcome;
-use crate::mediator::Failure;
-use crate::middleware::{Reply, ReplyView};
+use crate::error::Failure;
+use crate::handler::{Reply, ReplyView};
 use crate::shown::Chain;
 use crate::{BoxError, Committed, SendError};
 

@@ -2,31 +2,29 @@ use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::{EngineRef, Replied, SendResult, sent};
 use crate::event::EventKind;
-use crate::mediator::{Execution, Sender, send};
-use crate::middleware::MessageInfo;
-use crate::registry::MessageDescriptor;
-use crate::wiring::Cause;
+use crate::message::{Cause, MessageDescriptor, MessageInfo, TypeName};
 use crate::{BoxFuture, Command, Event, HandledBy, Meta, Request, SendError, SentFrom};
 
 /// What the handler of a request can do besides answering.
 ///
 /// It is borrowed for the time of one message, so that nothing happens in the message's name after it.
 pub struct RequestContext<'a, R> {
-    execution: Execution<'a>,
+    engine: EngineRef<'a>,
     request: PhantomData<fn() -> R>,
 }
 
 impl<'a, R: Request> RequestContext<'a, R> {
     #[inline]
-    pub(crate) fn new(execution: Execution<'a>) -> Self {
-        Self { execution, request: PhantomData }
+    pub(crate) fn new(engine: EngineRef<'a>) -> Self {
+        Self { engine, request: PhantomData }
     }
 
     /// What travels with the message: ids, trace, values of the program's own.
     #[must_use]
     pub fn meta(&self) -> &Meta {
-        self.execution.meta()
+        self.engine.meta()
     }
 
     /// Emits an event, to happen if the handler succeeds.
@@ -37,8 +35,8 @@ impl<'a, R: Request> RequestContext<'a, R> {
     where
         R: Command,
     {
-        self.execution.observe(cause::<R>, MessageDescriptor::event::<E>);
-        self.execution.emit(E::Kind::emitted(event));
+        self.engine.observe(&cause::<R>, MessageDescriptor::event::<E>);
+        self.engine.emit(E::Kind::emitted(event));
     }
 
     /// Sends another request, within this unit of work.
@@ -54,8 +52,8 @@ impl<'a, R: Request> RequestContext<'a, R> {
     where
         Q: HandledBy<OneHandler> + SentFrom<R>, // cannot be inferred if there are two handlers: keep one
     {
-        self.execution.observe(cause::<R>, MessageDescriptor::request::<Q>);
-        Box::pin(send(Sender::Handler(self.execution.reborrow()), request))
+        self.engine.observe(&cause::<R>, MessageDescriptor::request::<Q>);
+        send_on(self.engine, request)
     }
 
     /// Sends another request whose handler this crate cannot see.
@@ -64,44 +62,55 @@ impl<'a, R: Request> RequestContext<'a, R> {
     ///
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: SentFrom<R>>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
-        self.execution.observe(cause::<R>, MessageDescriptor::request::<Q>);
-        Box::pin(send(Sender::Handler(self.execution.reborrow()), request))
+        self.engine.observe(&cause::<R>, MessageDescriptor::request::<Q>);
+        send_on(self.engine, request)
     }
 }
 
 impl<R> fmt::Debug for RequestContext<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestContext").field("meta", self.execution.meta()).finish_non_exhaustive()
+        f.debug_struct("RequestContext").field("meta", self.engine.meta()).finish_non_exhaustive()
     }
 }
 
-pub(crate) fn cause<R>() -> Cause {
+/// Sends a request from within a handler: what the compiler writes for each type of request.
+fn send_on<R: Request>(engine: EngineRef<'_>, request: R) -> BoxFuture<'_, SendResult<R>> {
+    // Made outside of the future: within it, it would have room for the request twice.
+    let mut request = Some(request);
+    Box::pin(async move {
+        let mut reply: Replied<R::Response, R::Error> = None;
+        engine.deliver(const { &TypeName::of::<R>() }, &mut request, &mut reply).await;
+        sent(reply)
+    })
+}
+
+fn cause<R>() -> Cause {
     Cause::new(type_name::<R>(), None)
 }
 
 /// What the handler of an event can do besides reacting to it.
 pub struct EventContext<'a> {
-    execution: Execution<'a>,
+    engine: EngineRef<'a>,
     // Who emits and sends, for those who observe it.
     info: &'a MessageInfo,
 }
 
 impl<'a> EventContext<'a> {
     #[inline]
-    pub(crate) fn new(execution: Execution<'a>, info: &'a MessageInfo) -> Self {
-        Self { execution, info }
+    pub(crate) fn new(engine: EngineRef<'a>, info: &'a MessageInfo) -> Self {
+        Self { engine, info }
     }
 
     /// What travels with the message that caused the event.
     #[must_use]
     pub fn meta(&self) -> &Meta {
-        self.execution.meta()
+        self.engine.meta()
     }
 
     /// Emits another event; a domain event is handled after those that wait already.
     pub fn emit<E: Event>(&mut self, event: E) {
-        self.execution.observe(|| self.info.cause(), MessageDescriptor::event::<E>);
-        self.execution.emit(E::Kind::emitted(event));
+        self.engine.observe(&|| self.info.cause(), MessageDescriptor::event::<E>);
+        self.engine.emit(E::Kind::emitted(event));
     }
 
     /// Sends a request, within this unit of work.
@@ -113,8 +122,8 @@ impl<'a> EventContext<'a> {
     where
         Q: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
     {
-        self.execution.observe(|| self.info.cause(), MessageDescriptor::request::<Q>);
-        Box::pin(send(Sender::Handler(self.execution.reborrow()), request))
+        self.engine.observe(&|| self.info.cause(), MessageDescriptor::request::<Q>);
+        send_on(self.engine, request)
     }
 
     /// Sends a request whose handler this crate cannot see.
@@ -123,13 +132,13 @@ impl<'a> EventContext<'a> {
     ///
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: Request>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
-        self.execution.observe(|| self.info.cause(), MessageDescriptor::request::<Q>);
-        Box::pin(send(Sender::Handler(self.execution.reborrow()), request))
+        self.engine.observe(&|| self.info.cause(), MessageDescriptor::request::<Q>);
+        send_on(self.engine, request)
     }
 }
 
 impl fmt::Debug for EventContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventContext").field("meta", self.execution.meta()).finish_non_exhaustive()
+        f.debug_struct("EventContext").field("meta", self.engine.meta()).finish_non_exhaustive()
     }
 }

@@ -5,12 +5,20 @@ use std::error::Error;
 use std::fmt::{Debug, Display};
 use std::mem;
 
-use crate::mediator::{Failure, widen};
+use crate::error::{Failure, widen};
 use crate::undelivered::Undelivered;
 use crate::{BoxError, Committed, SendError, SendErrorKind};
 
 /// The place of a reply; `None` until there is one.
 pub(crate) type Replied<T, E> = Option<Result<T, SendError<E>>>;
+
+/// The reply of a message that has ended.
+pub(crate) fn sent<T, E>(reply: Replied<T, E>) -> Result<T, SendError<E>> {
+    match reply {
+        Some(reply) => reply,
+        None => unreachable!("a message is answered when it has ended"),
+    }
+}
 
 /// A [`Replied`]: what the compiler writes anew for each type of response and error.
 pub(crate) trait Reply: Any {

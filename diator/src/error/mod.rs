@@ -1,3 +1,5 @@
+mod failure;
+
 use std::any::Any;
 use std::error::Error;
 use std::fmt::{self, Debug, Display};
@@ -7,6 +9,8 @@ use crate::inject::ResolveError;
 use crate::middleware::TimedOut;
 use crate::undelivered::Undelivered;
 use crate::{BoxError, CascadeLimit};
+
+pub(crate) use self::failure::{Failure, answer, widen};
 
 /// Why a message failed; `E` is the request's own error.
 ///

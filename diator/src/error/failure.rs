@@ -15,7 +15,7 @@ pub(crate) fn widen<E>(failure: Failure) -> SendError<E> {
 }
 
 /// What the sender gets: the handler's result, unless what followed it went wrong.
-pub(super) fn answer<T: Send + 'static, E>(
+pub(crate) fn answer<T: Send + 'static, E>(
     result: Result<T, SendError<E>>,
     ended: Result<(), Failure>,
 ) -> Result<T, SendError<E>> {

@@ -1,10 +1,10 @@
 use serde::{Deserialize, Serialize};
 
+use super::{Cause, MessageDescriptor};
 use crate::broker::MessageType;
 use crate::event::EventDescriptor;
-use crate::registry::{HandlerDescriptor, Location, MessageDescriptor};
+use crate::location::Location;
 use crate::request::{Mark, RequestDescriptor, RequestKind};
-use crate::wiring::Cause;
 
 /// What is known of a message before it is sent: its kind, its type, who handles it.
 #[derive(Clone, Debug)]
@@ -27,11 +27,10 @@ pub struct MessageInfo {
 
 impl MessageInfo {
     /// What is known of the message of a handler.
-    pub(crate) fn of(handler: &HandlerDescriptor) -> Self {
-        let (name, location) = (handler.handler(), Some(handler.location()));
-        match &handler.message {
-            MessageDescriptor::Request(request) => Self::of_request(request, name, location),
-            MessageDescriptor::Event(event) => Self::of_event(event, name, location),
+    pub(crate) fn of(message: &MessageDescriptor, handler: &'static str, location: Option<Location>) -> Self {
+        match message {
+            MessageDescriptor::Request(request) => Self::of_request(request, handler, location),
+            MessageDescriptor::Event(event) => Self::of_event(event, handler, location),
         }
     }
 

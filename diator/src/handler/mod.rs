@@ -1,6 +1,23 @@
-use std::future::Future;
+//! Handlers, what they work with, and what the compiler writes for each of them.
 
-use crate::{BoxError, Event, EventContext, Request, RequestContext};
+mod context;
+mod engine;
+mod functions;
+#[cfg(feature = "in-place")]
+mod in_place;
+mod reply;
+
+use crate::{BoxError, Event, Request};
+
+pub use self::context::{EventContext, RequestContext};
+pub(crate) use self::engine::{Engine, EngineRef};
+pub(crate) use self::functions::{AnyValue, Attach, EventResult, HandleEvent, RequestFunctions, attach};
+#[cfg(feature = "in-place")]
+pub use self::in_place::{Dispatch, SlotIndex};
+pub(crate) use self::reply::{AnyReply, EventReplied, Replied, Reply, ReplyView, sent};
+
+/// What the sender of a request gets.
+pub type SendResult<R> = Result<<R as Request>::Response, crate::SendError<<R as Request>::Error>>;
 
 /// Answers one kind of request.
 ///
@@ -68,14 +85,11 @@ pub trait EventHandler<E: Event>: Send + Sync + 'static {
 pub trait HandledBy<M>: Request {
     #[cfg(feature = "in-place")]
     #[doc(hidden)]
-    fn __diator_slot() -> &'static crate::mediator::SlotIndex;
+    fn __diator_slot() -> &'static SlotIndex;
 
     #[cfg(feature = "in-place")]
     #[doc(hidden)]
-    fn __diator_dispatch(
-        self,
-        dispatch: crate::mediator::Dispatch<'_>,
-    ) -> impl Future<Output = Result<Self::Response, crate::SendError<Self::Error>>> + Send;
+    fn __diator_dispatch(self, dispatch: impl Dispatch) -> impl Future<Output = SendResult<Self>> + Send;
 }
 
 /// Where requests are not sent in place, `HandledBy` is a proof alone.
