@@ -78,20 +78,13 @@ impl Middleware for TimeoutMiddleware {
 }
 
 /// A message took longer than it may; it was rolled back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the message took longer than {limit:?}")]
 #[non_exhaustive]
 pub struct TimedOut {
     /// How long it might have taken.
     pub limit: Duration,
 }
-
-impl fmt::Display for TimedOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the message took longer than {:?}", self.limit)
-    }
-}
-
-impl Error for TimedOut {}
 
 /// The time-out among what caused the error.
 pub(crate) fn timed_out<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e TimedOut> {
