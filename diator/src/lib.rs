@@ -104,6 +104,7 @@ pub mod event;
 mod handler;
 mod in_flight;
 mod inject;
+mod invalid_config;
 mod join;
 mod mediator;
 mod meta;
@@ -145,6 +146,7 @@ pub use self::error::{Committed, SendError, SendErrorKind};
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventHandler, HandledBy, RequestHandler};
 pub use self::inject::{Inject, InjectField, ResolveError};
+pub use self::invalid_config::InvalidConfig;
 pub use self::mediator::{
     Arrival, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorWith, ReceiveError, Received, ShutdownReport,
 };
