@@ -103,6 +103,7 @@ pub mod event;
 mod handler;
 mod in_flight;
 mod inject;
+mod invalid_config;
 mod join;
 mod location;
 mod mediator;
@@ -145,6 +146,7 @@ pub use self::error::{Committed, SendError, SendErrorKind};
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventContext, EventHandler, HandledBy, RequestContext, RequestHandler};
 pub use self::inject::{InjectField, ResolveError};
+pub use self::invalid_config::InvalidConfig;
 pub use self::mediator::{
     Arrival, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorWith, ReceiveError, Received, ShutdownReport,
 };

@@ -3,12 +3,12 @@
 // Times come from outside: from a broker that asks to wait, and from a program's configuration.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
-use std::error::Error;
-use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::InvalidConfig;
 
 const LONGEST_DELAY: Duration = Duration::from_secs(3_600);
 const LONGEST_TIME: Duration = Duration::from_secs(24 * 3_600);
@@ -81,11 +81,8 @@ impl RetryPolicy {
         self
     }
 
-    pub(crate) fn validate(&self) -> Result<(), InvalidRetryPolicy> {
-        match self.problems() {
-            problems if problems.is_empty() => Ok(()),
-            problems => Err(InvalidRetryPolicy { problems }),
-        }
+    pub(crate) fn validate(&self) -> Result<(), InvalidConfig> {
+        InvalidConfig::check("retry policy", self.problems())
     }
 
     fn problems(&self) -> Vec<String> {
@@ -132,36 +129,6 @@ impl RetryPolicy {
 fn random() -> u64 {
     RandomState::new().hash_one(0)
 }
-
-/// Everything that is wrong with a [`RetryPolicy`], in one report.
-///
-/// `Debug` says what `Display` says: it is what `main` shows when it returns the error.
-#[derive(Clone, PartialEq, Eq)]
-pub struct InvalidRetryPolicy {
-    problems: Vec<String>,
-}
-
-impl InvalidRetryPolicy {
-    /// What is wrong, one text for each problem.
-    #[must_use]
-    pub fn problems(&self) -> &[String] {
-        &self.problems
-    }
-}
-
-impl fmt::Display for InvalidRetryPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "retry policy is invalid: {}", self.problems.join("; "))
-    }
-}
-
-impl fmt::Debug for InvalidRetryPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Error for InvalidRetryPolicy {}
 
 #[cfg(test)]
 mod tests {

@@ -217,18 +217,7 @@ mod tests {
         assert!(error.get_ref().downcast_ref::<std::io::Error>().is_some());
     }
 
-    #[derive(Debug)]
-    struct Outer(std::io::Error);
-
-    impl fmt::Display for Outer {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("outer\t")
-        }
-    }
-
-    impl Error for Outer {
-        fn source(&self) -> Option<&(dyn Error + 'static)> {
-            Some(&self.0)
-        }
-    }
+    #[derive(Debug, thiserror::Error)]
+    #[error("outer\t")]
+    struct Outer(#[source] std::io::Error);
 }

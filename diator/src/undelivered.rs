@@ -52,10 +52,11 @@ impl DeliveryState {
 }
 
 /// One thing that failed after a commit.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliveryFailure {
     /// The broker did not take a message, or nobody knows whether it did.
+    #[error(fmt = unpublished)]
     Publish {
         /// The event's name.
         event: String,
@@ -63,6 +64,7 @@ pub enum DeliveryFailure {
         source: PublishError,
     },
     /// An `after_commit` handler failed.
+    #[error("`{handler}` could not handle the event `{event}` after the commit")]
     AfterCommit {
         /// The event's name.
         event: &'static str,
@@ -72,6 +74,7 @@ pub enum DeliveryFailure {
         source: BoxError,
     },
     /// The hook of `on_undelivered` panicked, and so has not taken over what is listed here.
+    #[error("the hook of `on_undelivered` failed: {panic}; it was told: {undelivered}")]
     Hook {
         /// What it said.
         panic: String,
@@ -170,29 +173,9 @@ impl fmt::Display for Undelivered {
 // Its text holds the causes of all that failed, because a source is but one of them.
 impl Error for Undelivered {}
 
-impl fmt::Display for DeliveryFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Publish { event, source } if source.kind() == PublishErrorKind::Ambiguous => {
-                write!(f, "nobody knows whether the event `{event}` was published")
-            }
-            Self::Publish { event, .. } => write!(f, "the event `{event}` was not published"),
-            Self::AfterCommit { event, handler, .. } => {
-                write!(f, "`{handler}` could not handle the event `{event}` after the commit")
-            }
-            Self::Hook { panic, undelivered } => {
-                write!(f, "the hook of `on_undelivered` failed: {panic}; it was told: {undelivered}")
-            }
-        }
-    }
-}
-
-impl Error for DeliveryFailure {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Publish { source, .. } => Some(source),
-            Self::AfterCommit { source, .. } => Some(&**source),
-            Self::Hook { .. } => None,
-        }
+fn unpublished(event: &str, source: &PublishError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match source.kind() {
+        PublishErrorKind::Ambiguous => write!(f, "nobody knows whether the event `{event}` was published"),
+        _ => write!(f, "the event `{event}` was not published"),
     }
 }

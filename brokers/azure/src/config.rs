@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use super::connection::Connection;
 use super::entity::{self, Entities};
 use super::options::MessageOptions;
 use super::wire::{Customise, Wire};
+use diator::InvalidConfig;
 use diator::broker::OutboundMessage;
 
 /// Where Service Bus is, and how messages go there.
@@ -42,7 +42,7 @@ use diator::broker::OutboundMessage;
 /// .deadline(Duration::from_secs(5));
 /// let broker = ServiceBusBroker::new(config)?;
 /// assert!(broker.guarantees().durable);
-/// # Ok::<(), diator_azure::InvalidServiceBusConfig>(())
+/// # Ok::<(), diator::InvalidConfig>(())
 /// ```
 #[must_use = "a configuration does nothing until a broker has it"]
 pub struct ServiceBusConfig {
@@ -183,7 +183,7 @@ impl ServiceBusConfig {
         self
     }
 
-    pub(super) fn check(mut self) -> Result<Checked, InvalidServiceBusConfig> {
+    pub(super) fn check(mut self) -> Result<Checked, InvalidConfig> {
         let mut problems = std::mem::take(&mut self.problems);
         self.limits(&mut problems);
         problems.extend(self.options.problems());
@@ -212,7 +212,7 @@ impl ServiceBusConfig {
                 concurrency: self.concurrency,
                 duplicate_detection: self.duplicate_detection,
             }),
-            _ => Err(InvalidServiceBusConfig { problems }),
+            _ => Err(InvalidConfig::new("service bus configuration", problems)),
         }
     }
 
@@ -293,25 +293,3 @@ impl fmt::Debug for ServiceBusConfig {
             .finish_non_exhaustive()
     }
 }
-
-/// Everything that is wrong with a [`ServiceBusConfig`], in one report; it repeats no part of the connection string.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidServiceBusConfig {
-    problems: Vec<String>,
-}
-
-impl InvalidServiceBusConfig {
-    /// What is wrong, one text for each problem.
-    #[must_use]
-    pub fn problems(&self) -> &[String] {
-        &self.problems
-    }
-}
-
-impl fmt::Display for InvalidServiceBusConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "service bus configuration is invalid: {}", self.problems.join("; "))
-    }
-}
-
-impl Error for InvalidServiceBusConfig {}

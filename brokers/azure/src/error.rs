@@ -1,7 +1,5 @@
 //! What an answer, or the lack of one, means for the message.
 
-use std::error::Error;
-use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -9,7 +7,8 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use diator::broker::{PublishError, PublishErrorKind};
 
 /// An answer other than 201.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", if .detail.is_empty() { "no reason was given" } else { .detail })]
 pub(super) struct Refusal {
     status: u16,
     retry_after: Option<Duration>,
@@ -40,14 +39,6 @@ impl Refusal {
         (detail.contains("quota") || detail.contains("entity size")) && !too_large
     }
 }
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.detail.is_empty() { f.write_str("no reason was given") } else { f.write_str(&self.detail) }
-    }
-}
-
-impl Error for Refusal {}
 
 impl From<Refusal> for PublishError {
     fn from(refusal: Refusal) -> Self {
@@ -117,6 +108,8 @@ fn detail(body: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error;
+
     use super::*;
 
     fn refused(status: u16, body: &str) -> PublishErrorKind {

@@ -51,8 +51,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_messaging_servicebus::service_bus::TopicClient;
-use diator::BoxFuture;
 use diator::broker::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
+use diator::{BoxFuture, InvalidConfig};
 use futures_util::StreamExt;
 use futures_util::stream;
 /// The HTTP client that [`ServiceBusConfig::http`] adapts.
@@ -61,7 +61,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
 use self::config::Checked;
-pub use self::config::{InvalidServiceBusConfig, ServiceBusConfig};
+pub use self::config::ServiceBusConfig;
 use self::error::{no_client, not_begun, publish_error, timed_out};
 pub use self::options::MessageOptions;
 use self::wire::Request;
@@ -131,8 +131,8 @@ impl ServiceBusBroker {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, in one report.
-    pub fn new(config: ServiceBusConfig) -> Result<Self, InvalidServiceBusConfig> {
+    /// Everything that is wrong, in one report; it repeats no part of the connection string.
+    pub fn new(config: ServiceBusConfig) -> Result<Self, InvalidConfig> {
         Ok(Self { checked: config.check()? })
     }
 

@@ -1,9 +1,9 @@
-use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use super::server::{RedisServer, Server};
 use super::wire::{PubSub, Streams, Wire};
+use diator::InvalidConfig;
 
 /// Which Redis server, what a message becomes there, and how long a call may take.
 ///
@@ -32,7 +32,7 @@ use super::wire::{PubSub, Streams, Wire};
 ///
 /// let error = RedisBroker::new(RedisConfig::pub_sub("http://127.0.0.1").prefix("a*")).unwrap_err();
 /// assert_eq!(error.problems().len(), 2);
-/// # Ok::<(), diator_redis::InvalidRedisConfig>(())
+/// # Ok::<(), diator::InvalidConfig>(())
 /// ```
 #[derive(Clone)]
 #[must_use = "a configuration does nothing until a broker has it"]
@@ -144,7 +144,7 @@ impl<M: Into<Wire> + Clone> RedisConfig<M> {
         self
     }
 
-    pub(super) fn check(self) -> Result<Checked, InvalidRedisConfig> {
+    pub(super) fn check(self) -> Result<Checked, InvalidConfig> {
         let mut problems = Vec::new();
         let server = self.server.check(&mut problems);
         let wire = self.mode.into();
@@ -164,7 +164,7 @@ impl<M: Into<Wire> + Clone> RedisConfig<M> {
                 renew_after: self.renew_after,
                 wire,
             }),
-            _ => Err(InvalidRedisConfig { problems }),
+            _ => Err(InvalidConfig::new("redis configuration", problems)),
         }
     }
 }
@@ -192,28 +192,6 @@ impl<M: fmt::Debug> fmt::Debug for RedisConfig<M> {
     }
 }
 
-/// Everything that is wrong with a [`RedisConfig`], in one report; it repeats no part of the URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidRedisConfig {
-    problems: Vec<String>,
-}
-
-impl InvalidRedisConfig {
-    /// What is wrong, one text for each problem.
-    #[must_use]
-    pub fn problems(&self) -> &[String] {
-        &self.problems
-    }
-}
-
-impl fmt::Display for InvalidRedisConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "redis configuration is invalid: {}", self.problems.join("; "))
-    }
-}
-
-impl Error for InvalidRedisConfig {}
-
 #[cfg(test)]
 mod tests {
     #[cfg(feature = "tls")]
@@ -223,7 +201,7 @@ mod tests {
     use crate::RedisBroker;
 
     fn problems(url: &str) -> Vec<String> {
-        RedisBroker::new(RedisConfig::pub_sub(url)).err().map_or_else(Vec::new, |error| error.problems)
+        RedisBroker::new(RedisConfig::pub_sub(url)).err().map_or_else(Vec::new, |error| error.problems().to_vec())
     }
 
     #[test]
@@ -265,7 +243,7 @@ mod tests {
         assert_eq!(problems("rediss://localhost#insecure").len(), 1);
         let insecure = Client::open("rediss://localhost#insecure").expect("the client takes it");
         let error = RedisBroker::new(RedisConfig::pub_sub(insecure)).expect_err("we do not");
-        assert_eq!(error.problems, ["tls without checking the server is not supported"]);
+        assert_eq!(error.problems(), ["tls without checking the server is not supported"]);
     }
 
     #[test]

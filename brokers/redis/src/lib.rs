@@ -52,13 +52,14 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use diator::InvalidConfig;
 use diator::broker::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
 /// The Redis client, whose [`Client`](redis::Client) a configuration takes in place of a URL.
 pub use redis as client;
 use redis::{Cmd, Value, cmd};
 
 use self::batch::{Batch, is_lonely, lane, size};
-pub use self::config::{InvalidRedisConfig, RedisConfig};
+pub use self::config::RedisConfig;
 use self::connection::Link;
 use self::error::{Failure, refused};
 pub use self::server::RedisServer;
@@ -143,9 +144,9 @@ impl RedisBroker {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, in one report.
+    /// Everything that is wrong, in one report; it repeats no part of the URL.
     #[allow(private_bounds, reason = "the modes are `PubSub` and `Streams`")]
-    pub fn new<M: Into<Wire> + Clone>(config: RedisConfig<M>) -> Result<Self, InvalidRedisConfig> {
+    pub fn new<M: Into<Wire> + Clone>(config: RedisConfig<M>) -> Result<Self, InvalidConfig> {
         let config = config.check()?;
         let (deadline, max_body, wire) = (config.deadline, config.max_body, config.wire.clone());
         Ok(Self { link: Link::new(config), wire, deadline, max_body })

@@ -1,6 +1,3 @@
-use std::error::Error;
-use std::fmt;
-
 use super::{MessageType, OutboundMessage};
 
 /// What is known of an event before one is emitted: enough to say where it would go.
@@ -51,7 +48,8 @@ impl<'a> From<&'a OutboundMessage> for EventRoute<'a> {
 /// Why a broker would not take an event, and what to do about it.
 ///
 /// The report of `build()` shows both, beside the place where the event is declared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
 pub struct NotAccepted {
     reason: String,
     remedy: String,
@@ -70,11 +68,3 @@ impl NotAccepted {
         &self.remedy
     }
 }
-
-impl fmt::Display for NotAccepted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-impl Error for NotAccepted {}

@@ -22,6 +22,7 @@ use crate::shown::{self, ForeignError};
 /// assert_eq!(error.kind(), PublishErrorKind::Transient { retry_after: Some(Duration::from_secs(4)) });
 /// assert_eq!(error.to_string(), "service bus is busy (503)");
 /// ```
+#[derive(thiserror::Error)]
 pub struct PublishError {
     kind: PublishErrorKind,
     message: Cow<'static, str>,
@@ -145,19 +146,14 @@ impl fmt::Debug for PublishError {
     }
 }
 
-impl Error for PublishError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
-    }
-}
-
 /// Why something that arrived is not a message, or not the expected event.
 ///
 /// No retry helps: the same bytes fail again.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The body is larger than the [`Decoder`](super::Decoder) reads.
+    #[error("message has {bytes} bytes, and at most {limit} are read")]
     TooLarge {
         /// How large it is, in bytes.
         bytes: usize,
@@ -165,25 +161,31 @@ pub enum DecodeError {
         limit: usize,
     },
     /// The bytes are not JSON; the source names line and column.
-    Json(ForeignError),
+    #[error("message is not json")]
+    Json(#[source] ForeignError),
     /// An object of the message has one field twice, and nobody could tell which of them is meant.
+    #[error("message has the field `{field}` twice")]
     Repeated {
         /// The field, with the fields that it stands in, shortened: `payload.id`.
         field: String,
     },
     /// The message is JSON, but not an object.
+    #[error("message is {found}, expected an object")]
     NotAnObject {
         /// What it is instead.
         found: String,
     },
     /// The message is an object in none of the known formats.
+    #[error("message has neither `message_type` nor `specversion`: its format is unknown")]
     UnknownFormat,
     /// A field that the format requires is absent or null.
+    #[error("message lacks the field `{field}`")]
     Missing {
         /// The field.
         field: &'static str,
     },
     /// A field is there, with a value that it must not have.
+    #[error("message field `{field}` is {found}, expected {expected}")]
     Invalid {
         /// The field.
         field: &'static str,
@@ -193,35 +195,8 @@ pub enum DecodeError {
         expected: &'static str,
     },
     /// The payload does not fit the event's type; the source says how.
-    Payload(ForeignError),
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLarge { bytes, limit } => write!(f, "message has {bytes} bytes, and at most {limit} are read"),
-            Self::Json(_) => f.write_str("message is not json"),
-            Self::Repeated { field } => write!(f, "message has the field `{field}` twice"),
-            Self::NotAnObject { found } => write!(f, "message is {found}, expected an object"),
-            Self::UnknownFormat => {
-                f.write_str("message has neither `message_type` nor `specversion`: its format is unknown")
-            }
-            Self::Missing { field } => write!(f, "message lacks the field `{field}`"),
-            Self::Invalid { field, found, expected } => {
-                write!(f, "message field `{field}` is {found}, expected {expected}")
-            }
-            Self::Payload(_) => f.write_str("message payload does not fit the event"),
-        }
-    }
-}
-
-impl Error for DecodeError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Json(source) | Self::Payload(source) => Some(source),
-            _ => None,
-        }
-    }
+    #[error("message payload does not fit the event")]
+    Payload(#[source] ForeignError),
 }
 
 impl DecodeError {

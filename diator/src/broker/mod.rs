@@ -17,7 +17,7 @@ use async_trait::async_trait;
 
 pub use self::accept::{EventRoute, NotAccepted};
 pub use self::error::{DecodeError, PublishError, PublishErrorKind};
-pub use self::format::{Format, InvalidSource};
+pub use self::format::Format;
 pub(crate) use self::format::{Head, decode_payload};
 pub use self::guarantees::Guarantees;
 pub use self::in_memory::InMemoryBroker;
@@ -26,7 +26,7 @@ pub use self::message::{Decoder, Headers, InboundMessage, MessageType, OutboundM
 pub use self::retrying::RetryingBroker;
 pub use self::routing::{Matcher, Route, RoutingBroker, TargetAnswers};
 use self::turns::Turns;
-pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
+pub use crate::retry::RetryPolicy;
 
 /// Takes messages to where other processes read them.
 ///

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    EventRoute, Guarantees, InvalidRetryPolicy, MessageBroker, NotAccepted, OutboundMessage, PublishError,
-    PublishErrorKind, Receipt, RetryPolicy,
+    EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, PublishErrorKind, Receipt,
+    RetryPolicy,
 };
+use crate::InvalidConfig;
 
 type Answer = Result<Receipt, PublishError>;
 
@@ -75,7 +76,7 @@ impl<B: MessageBroker> RetryingBroker<B> {
     /// # Errors
     ///
     /// Everything that is wrong with the policy, in one report.
-    pub fn new(broker: B, policy: RetryPolicy) -> Result<Self, InvalidRetryPolicy> {
+    pub fn new(broker: B, policy: RetryPolicy) -> Result<Self, InvalidConfig> {
         policy.validate()?;
         Ok(Self { broker, policy })
     }

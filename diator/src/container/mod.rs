@@ -165,7 +165,8 @@ impl Error for Misregistered {
 /// The container has no such service.
 ///
 /// A container that cannot tell [`Lifetime::Missing`] answers with it, so that an `Option<Arc<T>>` is `None`.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the container has no `{}`", .key.name())]
 pub struct NotRegistered {
     key: DependencyKey,
 }
@@ -182,14 +183,6 @@ impl NotRegistered {
         error.downcast_ref::<Self>().is_some_and(|missing| missing.key == *key)
     }
 }
-
-impl fmt::Display for NotRegistered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the container has no `{}`", self.key.name())
-    }
-}
-
-impl Error for NotRegistered {}
 
 /// The answer to [`Scope::resolve`].
 #[must_use]

@@ -49,7 +49,8 @@ pub enum ReceiveError {
 }
 
 /// A handler that failed on a message that arrived.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the handler `{id}` failed")]
 #[non_exhaustive]
 pub struct HandlerFailure {
     /// Who has to get the message again: [`Arrival::handle`] takes it.
@@ -57,6 +58,7 @@ pub struct HandlerFailure {
     /// The handler's type, with its path.
     pub handler: &'static str,
     /// Why, and whether its work is committed nevertheless.
+    #[source]
     pub error: SendError<BoxError>,
 }
 
@@ -285,17 +287,5 @@ impl Error for ReceiveError {
             Self::Handlers(failures) => failures.first().map(|failure| &failure.error as _),
             Self::Unknown { .. } | Self::ShuttingDown => None,
         }
-    }
-}
-
-impl fmt::Display for HandlerFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the handler `{}` failed", self.id)
-    }
-}
-
-impl Error for HandlerFailure {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.error)
     }
 }

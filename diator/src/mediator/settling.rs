@@ -1,7 +1,6 @@
 //! Sees a commit through, and what follows it. What is cut short on the way is told: to the sender, or else to the log.
 
 use std::error::Error;
-use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -104,16 +103,9 @@ pub(super) fn uncommitted(error: CommitError) -> Failure {
 }
 
 /// The commit was dropped before its end.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the commit was cut short: its runtime ended, it panicked, or there was no runtime and its sender went away")]
 struct CutShort;
-
-impl fmt::Display for CutShort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the commit was cut short: its runtime ended, it panicked, or there was no runtime and its sender went away")
-    }
-}
-
-impl Error for CutShort {}
 
 /// What came of something that was cut short; if nobody is left to read of a failure, it is logged.
 #[derive(Default)]

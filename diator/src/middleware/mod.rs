@@ -23,11 +23,11 @@ pub use self::next::Next;
 pub use self::only::Only;
 pub use self::retry::RetryMiddleware;
 pub(crate) use self::timeout::timed_out;
-pub use self::timeout::{InvalidTimeout, TimedOut, TimeoutMiddleware};
+pub use self::timeout::{TimedOut, TimeoutMiddleware};
 pub use self::tracing::TracingMiddleware;
 pub(crate) use self::tracing::mark_span_failed;
 pub use crate::message::{MessageInfo, MessageKind};
-pub use crate::retry::{InvalidRetryPolicy, RetryPolicy};
+pub use crate::retry::RetryPolicy;
 
 /// Wraps the handling of messages: requests, nested requests, each event handler, arriving messages.
 ///

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use super::{Answered, Call, InvalidRetryPolicy, MessageInfo, Middleware, Next, RetryPolicy, timed_out};
-use crate::{Request, SendError, SendErrorKind};
+use super::{Answered, Call, MessageInfo, Middleware, Next, RetryPolicy, timed_out};
+use crate::{InvalidConfig, Request, SendError, SendErrorKind};
 
 /// Handles an idempotent request again that failed for a passing reason.
 ///
@@ -66,7 +66,7 @@ impl RetryMiddleware {
     /// # Errors
     ///
     /// Everything that is wrong with the policy, in one report.
-    pub fn new(policy: RetryPolicy) -> Result<Self, InvalidRetryPolicy> {
+    pub fn new(policy: RetryPolicy) -> Result<Self, InvalidConfig> {
         policy.validate()?;
         Ok(Self { policy, rules: Vec::new() })
     }

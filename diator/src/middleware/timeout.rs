@@ -2,7 +2,6 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use std::error::Error;
-use std::fmt;
 use std::iter;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use async_trait::async_trait;
 use tokio::time::sleep;
 
 use super::{Answered, Call, Middleware, Next};
+use crate::InvalidConfig;
 
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
@@ -59,11 +59,11 @@ impl TimeoutMiddleware {
     /// # Errors
     ///
     /// The limit is zero, or more than 24 h.
-    pub fn new(limit: Duration) -> Result<Self, InvalidTimeout> {
-        match !limit.is_zero() && limit <= LONGEST {
-            true => Ok(Self { limit }),
-            false => Err(InvalidTimeout { limit }),
-        }
+    pub fn new(limit: Duration) -> Result<Self, InvalidConfig> {
+        let wrong = limit.is_zero() || limit > LONGEST;
+        let problem = wrong.then(|| format!("the limit must be more than zero and at most 24h, and is {limit:?}"));
+        InvalidConfig::check("timeout", problem)?;
+        Ok(Self { limit })
     }
 }
 
@@ -78,44 +78,15 @@ impl Middleware for TimeoutMiddleware {
 }
 
 /// A message took longer than it may; it was rolled back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the message took longer than {limit:?}")]
 #[non_exhaustive]
 pub struct TimedOut {
     /// How long it might have taken.
     pub limit: Duration,
 }
 
-impl fmt::Display for TimedOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the message took longer than {:?}", self.limit)
-    }
-}
-
-impl Error for TimedOut {}
-
 /// The time-out among what caused the error.
 pub(crate) fn timed_out<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e TimedOut> {
     iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
 }
-
-/// A limit that no message can be held to.
-///
-/// `Debug` says what `Display` says: it is what `main` shows when it returns the error.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct InvalidTimeout {
-    limit: Duration,
-}
-
-impl fmt::Display for InvalidTimeout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "timeout is invalid: the limit must be more than zero and at most 24h, and is {:?}", self.limit)
-    }
-}
-
-impl fmt::Debug for InvalidTimeout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Error for InvalidTimeout {}

@@ -1,6 +1,5 @@
 //! `CloudEvents` 1.0 in structured mode: one JSON object, <https://github.com/cloudevents/spec>.
 
-use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -10,6 +9,7 @@ use super::Head;
 use super::envelope::{Envelope, require};
 use super::fields::member;
 use super::python::CONTENT_TYPE as JSON;
+use crate::InvalidConfig;
 use crate::broker::{DecodeError, Headers, InboundMessage, is_header_name};
 use crate::meta::is_traceparent;
 
@@ -17,23 +17,10 @@ pub(super) const CONTENT_TYPE: &str = "application/cloudevents+json";
 pub(super) const MARK: &str = "specversion";
 const VERSION: &str = "1.0";
 
-/// The text given as the source of cloud events is no URI reference, as RFC 3986 has it, or is empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidSource {
-    text: String,
-}
-
-impl fmt::Display for InvalidSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "source of cloud events is not a uri reference: `{}`", self.text.escape_debug())
-    }
-}
-
-impl std::error::Error for InvalidSource {}
-
-pub(super) fn check_source(source: &str) -> Result<(), InvalidSource> {
+pub(super) fn check_source(source: &str) -> Result<(), InvalidConfig> {
     let fine = !source.is_empty() && has_uri_characters(source) && has_scheme_or_none(source);
-    if fine { Ok(()) } else { Err(InvalidSource { text: source.to_owned() }) }
+    let problem = (!fine).then(|| format!("`{}` is not a uri reference", source.escape_debug()));
+    InvalidConfig::check("source of cloud events", problem)
 }
 
 fn has_uri_characters(source: &str) -> bool {
@@ -208,7 +195,7 @@ mod tests {
             assert!(check_source(source).is_err(), "{source}");
         }
         let error = Format::cloud_events("a\nb").expect_err("a line break");
-        assert_eq!(error.to_string(), r"source of cloud events is not a uri reference: `a\nb`");
+        assert_eq!(error.to_string(), r"source of cloud events is invalid: `a\nb` is not a uri reference");
     }
 
     fn read_with(field: &str, value: Value) -> Result<InboundMessage, DecodeError> {

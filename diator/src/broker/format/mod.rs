@@ -15,11 +15,11 @@ use serde::ser::Error as _;
 use serde_json::{Error, Value};
 use uuid::Uuid;
 
-pub use self::cloud_events::InvalidSource;
 pub(super) use self::cloud_events::is_json;
 use self::envelope::Envelope;
 use self::fields::{EVENT_ID, EVENT_TIMESTAMP, fields};
 use super::{DecodeError, Headers, InboundMessage, MessageType, OutboundMessage};
+use crate::InvalidConfig;
 use crate::shown::ForeignError;
 
 /// The form in which messages are written; what arrives is recognised whichever form it has.
@@ -57,7 +57,7 @@ use crate::shown::ForeignError;
 /// let format = Format::cloud_events("https://example.com/meetings")?;
 /// assert_eq!(format.content_type(), "application/cloudevents+json");
 /// assert_eq!(Format::default(), Format::json());
-/// # Ok::<(), diator::broker::InvalidSource>(())
+/// # Ok::<(), diator::InvalidConfig>(())
 /// ```
 ///
 /// # Source
@@ -99,8 +99,8 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// [`InvalidSource`] if it is empty or no URI reference.
-    pub fn cloud_events(source: impl Into<Arc<str>>) -> Result<Self, InvalidSource> {
+    /// The source is empty or no URI reference, as RFC 3986 has it.
+    pub fn cloud_events(source: impl Into<Arc<str>>) -> Result<Self, InvalidConfig> {
         let source = source.into();
         cloud_events::check_source(&source)?;
         Ok(Self(Form::CloudEvents(source)))
