@@ -1,11 +1,11 @@
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::ArgMatches;
 
 use super::nearest::nearest;
-use super::style::Style;
+use super::style::with_headings;
 use super::{Cli, arguments};
 use crate::{Catalog, Edges};
 use diator::BoxError;
@@ -104,13 +104,13 @@ fn edges(cli: &Cli, arguments: &ArgMatches) -> Result<Edges, BoxError> {
 }
 
 fn describe(catalog: &Catalog, name: Option<&str>) -> io::Result<Answer> {
-    let style = Style::for_terminal(io::stdout().is_terminal());
     let text = match name.map(|name| (name, catalog.describe(name))) {
         None => catalog.to_string(),
         Some((_, Some(description))) => description.to_string(),
         Some((name, None)) => return unknown(catalog, name),
     };
-    io::stdout().write_all(style.paint(&text).as_bytes())?;
+    // Takes the styles out again where nobody wants them.
+    anstream::stdout().write_all(with_headings(&text).as_bytes())?;
     Ok(Answer::Done)
 }
 
