@@ -1,7 +1,8 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use super::labels::{Labels, clean, words};
+use super::clean::clean;
+use super::labels::{Labels, words};
 use super::mermaid::Message;
 use super::{Catalog, EventEntry, HandlerEntry, phrases};
 

@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::clean::clean;
 use super::consequences::consequences;
-use super::labels::{Labels, clean, words};
+use super::labels::{Labels, words};
 use super::notes::ON_ARRIVAL;
 use super::phrases::Place;
 use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source, phrases, shape};

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::labels::clean;
+use super::clean::clean;
 use super::schema;
 use diator::broker::Guarantees;
 use diator::container::Lifetime;

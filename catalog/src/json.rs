@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::changes::Parties;
+use super::parties::Parties;
 use super::{BrokerEntry, Catalog, EventEntry, MiddlewareEntry, RequestEntry};
 
 /// A catalog as its file has it.

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use super::Catalog;
+use super::clean::clean;
 use diator::middleware::MessageKind;
 use diator::registry::short_name;
 
@@ -29,20 +29,6 @@ impl Labels {
             _ => clean(&short),
         }
     }
-}
-
-/// The text on one line, without characters that a terminal or an editor would obey.
-pub(super) fn clean(text: &str) -> String {
-    let obeyed = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().fold(String::with_capacity(text.len()), |mut clean, c| {
-        match obeyed(c) {
-            true => _ = write!(clean, "{}", c.escape_default()),
-            false => clean.push(c),
-        }
-        clean
-    })
 }
 
 /// The kinds in the order in which they are shown.

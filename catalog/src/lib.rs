@@ -60,7 +60,9 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod asyncapi;
+mod catalog;
 mod changes;
+mod clean;
 #[cfg(feature = "cli")]
 #[cfg_attr(docsrs, doc(cfg(feature = "cli")))]
 pub mod cli;
@@ -74,116 +76,18 @@ mod json;
 mod labels;
 mod mermaid;
 mod notes;
+mod parties;
 mod phrases;
 mod schema;
 mod shape;
 mod table;
 
-use diator::wiring::Wiring;
-
-use self::entry::entries;
-
+pub use self::catalog::Catalog;
 pub use self::changes::{Change, Changes, Impact};
 pub use self::describe::Description;
 pub use self::edges::{Edges, StaleEdges};
 pub use self::entry::{BrokerEntry, DependencyEntry, EventEntry, HandlerEntry, MiddlewareEntry, RequestEntry, Source};
 pub use self::html::Html;
-
-/// The messages of a program, who handles them, and what that takes.
-///
-/// # Guarantees
-///
-/// Requests and events are sorted by kind, name and type; handlers of an event stand in the order in which they run.
-///
-/// # Example
-///
-/// ```standalone_crate
-/// use diator::prelude::*;
-/// use diator_catalog::Catalog;
-///
-/// #[derive(Debug, Query)]
-/// #[request(response = u64)]
-/// struct Double(u64);
-///
-/// #[request_handler(Double)]
-/// struct DoubleHandler;
-///
-/// impl RequestHandler<Double> for DoubleHandler {
-///     async fn handle(&self, query: Double, _: &mut RequestContext<'_, Double>) -> Result<u64, BoxError> {
-///         Ok(query.0 * 2)
-///     }
-/// }
-///
-/// # fn main() {
-/// let catalog = Catalog::linked();
-/// assert_eq!(catalog.requests[0].name, "Double");
-/// assert!(catalog.requests[0].handlers[0].type_name.ends_with("::DoubleHandler"));
-/// # }
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Catalog {
-    /// The commands, then the queries.
-    pub requests: Vec<RequestEntry>,
-    /// The domain events, then the notification events, then the ECST events.
-    pub events: Vec<EventEntry>,
-    /// All middleware, outermost first; handlers name those that apply to them.
-    pub middleware: Vec<MiddlewareEntry>,
-    /// Where broker events go; `None` if that is not known or nowhere.
-    pub broker: Option<BrokerEntry>,
-}
-
-impl Catalog {
-    /// What is linked into this program, without a mediator.
-    ///
-    /// The lifetimes of dependencies, the middleware and the broker are not known then.
-    #[must_use]
-    pub fn linked() -> Self {
-        Wiring::linked().into()
-    }
-}
-
-impl From<Wiring> for Catalog {
-    fn from(wiring: Wiring) -> Self {
-        Self {
-            requests: entries(wiring.requests),
-            events: entries(wiring.events),
-            middleware: entries(wiring.middleware),
-            broker: wiring.broker.map(BrokerEntry::from),
-        }
-    }
-}
-
-impl Catalog {
-    fn handlers(&self) -> impl Iterator<Item = &HandlerEntry> {
-        let requests = self.requests.iter().flat_map(|request| &request.handlers);
-        requests.chain(self.events.iter().flat_map(|event| &event.handlers))
-    }
-
-    /// Whether it is known of any handler what it causes; without handlers there is nothing to know.
-    fn is_observed(&self) -> bool {
-        self.handlers().next().is_none() || self.handlers().any(|handler| handler.causes.is_some())
-    }
-
-    /// Whether the event leaves for the broker. One that is not handled here is meant to, unless every handler was observed,
-    /// and none emits it.
-    fn is_sent(&self, event: &EventEntry) -> bool {
-        let assumed = || event.handlers.is_empty() && self.handlers().any(|handler| handler.causes.is_none());
-        event.is_on_the_wire() && (self.handlers().next().is_none() || self.is_caused(&event.type_name) || assumed())
-    }
-
-    /// The event's own fields: as they are read, if it is only received.
-    fn shape<'a>(&self, event: &'a EventEntry) -> Option<&'a serde_json::Value> {
-        match event.arrives() && !self.is_sent(event) {
-            true => event.schema_read.as_ref(),
-            false => event.schema.as_ref(),
-        }
-    }
-
-    fn is_caused(&self, type_name: &str) -> bool {
-        self.handlers().flat_map(HandlerEntry::causes).any(|cause| cause == type_name)
-    }
-}
 
 /// The README's programs, compiled and run.
 #[cfg(doctest)]

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::labels::clean;
+use super::clean::clean;
 use super::{Catalog, EventEntry, Source};
 
 /// How it comes to be known what causes what.

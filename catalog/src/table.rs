@@ -1,6 +1,7 @@
 use std::fmt;
 
-use super::labels::{KINDS, Labels, clean, words};
+use super::clean::clean;
+use super::labels::{KINDS, Labels, words};
 use super::phrases::{Place, TO_OBSERVE};
 use super::{Catalog, EventEntry, HandlerEntry, Source, phrases};
 use diator::middleware::MessageKind;

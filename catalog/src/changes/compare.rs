@@ -1,12 +1,11 @@
 use std::collections::HashSet;
 
-use serde::Serialize;
-
-use super::parties::Parties;
-use super::{Change, Impact, handlers, schema};
+use super::change::{Change, Impact, changed, missing_in, note, quoted};
+use super::{handlers, schema};
 use crate::entry::UNTOLD;
-use crate::json::{EventRecord, Record, value};
-use crate::labels::{clean, words};
+use crate::json::{EventRecord, Record};
+use crate::labels::words;
+use crate::parties::Parties;
 use crate::{BrokerEntry, EventEntry, RequestEntry};
 use diator::middleware::MessageKind;
 
@@ -20,25 +19,6 @@ pub(super) fn catalogs(old: &Record, new: &Record) -> Vec<Change> {
     no_longer_emitted(old, new, &mut changes);
     broker(old.broker.as_ref(), new.broker.as_ref(), &mut changes);
     changes
-}
-
-pub(super) fn note(changes: &mut Vec<Change>, impact: Impact, text: &str) {
-    changes.push(Change { impact, text: clean(text) });
-}
-
-/// Says of a field that it differs, if it does; values are written as in the file.
-pub(super) fn changed<T: Serialize + PartialEq>(field: &str, was: &T, is: &T) -> Option<String> {
-    (was != is).then(|| format!("{field} was {}, now {}", value(was), value(is)))
-}
-
-/// A text as it stands in the file.
-pub(super) fn quoted(text: &str) -> String {
-    value(&text).to_string()
-}
-
-/// What the one list has, and the other lacks.
-pub(super) fn missing_in<'a>(some: &'a [String], others: &'a [String]) -> impl Iterator<Item = &'a String> {
-    some.iter().filter(|one| !others.contains(one))
 }
 
 /// Two versions of a message, and those that only one catalog has.

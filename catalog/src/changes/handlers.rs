@@ -1,5 +1,4 @@
-use super::compare::{changed, missing_in, note, quoted};
-use super::{Change, Impact};
+use super::change::{Change, Impact, changed, missing_in, note, quoted};
 use crate::json::Record;
 use crate::{DependencyEntry, HandlerEntry};
 

@@ -1,3 +1,4 @@
+mod change;
 mod compare;
 mod handlers;
 mod parties;
@@ -7,7 +8,7 @@ mod shift;
 use std::fmt;
 use std::path::Path;
 
-pub(crate) use self::parties::Parties;
+pub use self::change::{Change, Impact};
 use super::Catalog;
 use super::json::Record;
 use diator::BoxError;
@@ -20,30 +21,6 @@ const BLESS: &str = "DIATOR_BLESS";
 /// How a catalog differs from an earlier one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes(Vec<Change>);
-
-/// One difference between two catalogs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub struct Change {
-    /// Whom it breaks.
-    pub impact: Impact,
-    /// What it is.
-    pub text: String,
-}
-
-/// Whom a change breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Impact {
-    /// Other processes that read the program's notification and ECST events.
-    Consumers,
-    /// Whoever sends the message, in this program or to it.
-    Senders,
-    /// Messages that are under way: redelivered, or waiting to be replayed to a handler that they know by its id.
-    UnderWay,
-    /// Nobody that the catalog knows of.
-    Nobody,
-}
 
 impl Changes {
     /// The differences; those that break something come first.
@@ -76,17 +53,6 @@ impl fmt::Display for Changes {
             writeln!(f, "  - {}", change.text)?;
         }
         Ok(())
-    }
-}
-
-impl Impact {
-    fn heading(self) -> &'static str {
-        match self {
-            Self::Consumers => "breaks consumers of the events",
-            Self::Senders => "breaks who sends the messages",
-            Self::UnderWay => "breaks messages that are under way",
-            Self::Nobody => "other changes",
-        }
     }
 }
 

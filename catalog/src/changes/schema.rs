@@ -2,10 +2,9 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::compare::note;
-use super::parties::Parties;
+use super::change::{Change, Impact, note};
 use super::shift::{Shift, shift, values};
-use super::{Change, Impact};
+use crate::parties::Parties;
 
 /// Compares the JSON Schemas of an event. Who reads what is sent must not find more than before, nor miss anything; who
 /// sends what is received must not need to give more.

@@ -1,16 +1,21 @@
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::ArgMatches;
 
+use super::arguments;
 use super::nearest::nearest;
-use super::style::Style;
-use super::{Cli, arguments};
+use super::style::with_headings;
 use crate::{Catalog, Edges};
-use diator::BoxError;
+use diator::{BoxError, MediatorBuilder};
 
-pub(super) fn run(cli: Cli, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Does what the arguments say; the edges are those that are kept, unless the arguments name a file.
+pub(super) fn run(
+    builder: MediatorBuilder,
+    kept: Option<&str>,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> ExitCode {
     let arguments = match arguments::command().try_get_matches_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -20,8 +25,8 @@ pub(super) fn run(cli: Cli, arguments: impl IntoIterator<Item = OsString>) -> Ex
     };
     let Some((command, arguments)) = arguments.subcommand() else { return ExitCode::from(2) };
     ended(match command {
-        "check" => check(cli, arguments),
-        command => render(command, arguments, &cli),
+        "check" => check(builder, edges(kept, arguments)),
+        command => render(command, arguments, &builder, edges(kept, arguments)),
     })
 }
 
@@ -46,9 +51,8 @@ fn ended(answer: io::Result<Answer>) -> ExitCode {
     }
 }
 
-fn check(cli: Cli, arguments: &ArgMatches) -> io::Result<Answer> {
-    let edges = edges(&cli, arguments);
-    match cli.builder.build() {
+fn check(builder: MediatorBuilder, edges: Result<Edges, BoxError>) -> io::Result<Answer> {
+    match builder.build() {
         Ok(mediator) => {
             let edges = match edges {
                 Ok(edges) => edges,
@@ -71,12 +75,17 @@ fn check(cli: Cli, arguments: &ArgMatches) -> io::Result<Answer> {
     }
 }
 
-fn render(command: &str, arguments: &ArgMatches, cli: &Cli) -> io::Result<Answer> {
-    let edges = match edges(cli, arguments) {
+fn render(
+    command: &str,
+    arguments: &ArgMatches,
+    builder: &MediatorBuilder,
+    edges: Result<Edges, BoxError>,
+) -> io::Result<Answer> {
+    let edges = match edges {
         Ok(edges) => edges,
         Err(error) => return wrong(&error.to_string()),
     };
-    let (catalog, stale) = Catalog::from(cli.builder.wiring()).with_fitting_edges(&edges);
+    let (catalog, stale) = Catalog::from(builder.wiring()).with_fitting_edges(&edges);
     match stale {
         None => {}
         // Who describes a program that is being changed is helped by those that fit.
@@ -95,8 +104,8 @@ fn render(command: &str, arguments: &ArgMatches, cli: &Cli) -> io::Result<Answer
     Ok(Answer::Done)
 }
 
-fn edges(cli: &Cli, arguments: &ArgMatches) -> Result<Edges, BoxError> {
-    match (arguments.get_one::<String>("edges"), &cli.edges) {
+fn edges(kept: Option<&str>, arguments: &ArgMatches) -> Result<Edges, BoxError> {
+    match (arguments.get_one::<String>("edges"), kept) {
         (Some(path), _) => Edges::load(path),
         (None, Some(json)) => Edges::from_json(json),
         (None, None) => Ok(Edges::new()),
@@ -104,13 +113,13 @@ fn edges(cli: &Cli, arguments: &ArgMatches) -> Result<Edges, BoxError> {
 }
 
 fn describe(catalog: &Catalog, name: Option<&str>) -> io::Result<Answer> {
-    let style = Style::for_terminal(io::stdout().is_terminal());
     let text = match name.map(|name| (name, catalog.describe(name))) {
         None => catalog.to_string(),
         Some((_, Some(description))) => description.to_string(),
         Some((name, None)) => return unknown(catalog, name),
     };
-    io::stdout().write_all(style.paint(&text).as_bytes())?;
+    // Takes the styles out again where nobody wants them.
+    anstream::stdout().write_all(with_headings(&text).as_bytes())?;
     Ok(Answer::Done)
 }
 

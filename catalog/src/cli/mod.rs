@@ -89,6 +89,6 @@ impl Cli {
 
     /// Does what these arguments say, of which the first is the program's name.
     pub fn run_with(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-        commands::run(self, arguments)
+        commands::run(self.builder, self.edges.as_deref(), arguments)
     }
 }

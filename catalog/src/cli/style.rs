@@ -1,31 +1,16 @@
-/// Whether headings stand out.
-#[derive(Clone, Copy)]
-pub(super) enum Style {
-    Plain,
-    Bold,
+use anstyle::{AnsiColor, Style};
+
+const HEADING: Style = AnsiColor::Cyan.on_default().bold();
+
+/// The text with its headings styled: those of its lines that begin at the margin.
+pub(super) fn with_headings(text: &str) -> String {
+    text.split_inclusive('\n').map(styled).collect()
 }
 
-impl Style {
-    /// Only on a terminal, and not if the environment asks for no colours.
-    pub(super) fn for_terminal(is_terminal: bool) -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        if is_terminal && !refused && !dumb { Self::Bold } else { Self::Plain }
-    }
-
-    /// What stands at the beginning of a line is a heading.
-    pub(super) fn paint(self, text: &str) -> String {
-        match self {
-            Self::Plain => text.to_owned(),
-            Self::Bold => text.split_inclusive('\n').map(paint_line).collect(),
-        }
-    }
-}
-
-fn paint_line(line: &str) -> String {
+fn styled(line: &str) -> String {
     let content = line.trim_end_matches('\n');
     match content.starts_with(|first: char| !first.is_whitespace()) {
-        true => format!("\x1b[1;36m{content}\x1b[0m{}", &line[content.len()..]),
+        true => format!("{HEADING}{content}{HEADING:#}{}", &line[content.len()..]),
         false => line.to_owned(),
     }
 }
@@ -37,10 +22,7 @@ mod tests {
     #[test]
     fn headings_stand_out_and_nothing_else_changes() {
         let text = "commands\n  Join  JoinHandler\n\nbroker";
-        assert_eq!(Style::Plain.paint(text), text);
-        assert_eq!(
-            Style::Bold.paint(text),
-            "\x1b[1;36mcommands\x1b[0m\n  Join  JoinHandler\n\n\x1b[1;36mbroker\x1b[0m"
-        );
+        let [on, off] = ["\x1b[1m\x1b[36m", "\x1b[0m"];
+        assert_eq!(with_headings(text), format!("{on}commands{off}\n  Join  JoinHandler\n\n{on}broker{off}"));
     }
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Handling, Message, Seen};
+use super::message::Message;
+use super::seen::{Handling, Seen};
 use crate::json::{self, sorted};
 use diator::BoxError;
 use diator::middleware::MessageKind;

@@ -1,8 +1,10 @@
 use std::fmt;
 
-use super::{Edges, Handling, Message, Seen};
+use super::Edges;
+use super::message::Message;
+use super::seen::{Handling, Seen, show};
 use crate::Catalog;
-use crate::labels::clean;
+use crate::clean::clean;
 use diator::wiring::Wiring;
 
 impl Catalog {
@@ -79,11 +81,6 @@ impl Catalog {
             .filter(|entry| handling.handler.as_ref().is_none_or(|name| *name == entry.type_name))
             .map(|entry| &mut entry.causes)
     }
-}
-
-pub(super) fn show(Handling { message, handler }: &Handling) -> String {
-    let handler = handler.as_ref().map_or_else(|| "its handler".to_owned(), |handler| format!("its handler {handler}"));
-    clean(&format!("{message}: {handler}"))
 }
 
 /// Edges that do not belong to the program: they begin at a handler that it does not have, or lead to a message that is gone.

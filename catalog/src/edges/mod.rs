@@ -1,18 +1,17 @@
 mod file;
 mod fit;
 mod message;
+mod seen;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Deserialize;
-
 pub use self::fit::StaleEdges;
-use self::fit::show;
 use self::message::Message;
+use self::seen::{Handling, Seen, show};
 use super::changes::bless_or;
-use super::labels::clean;
+use super::clean::clean;
 use diator::BoxError;
 use diator::wiring::{Cause, Observer, WiredMessage};
 
@@ -59,28 +58,6 @@ use diator::wiring::{Cause, Observer, WiredMessage};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Edges(Arc<Mutex<Seen>>);
-
-/// A handler at work. Types, with their paths.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-struct Handling {
-    message: String,
-    /// Which of an event's handlers; a request has but one.
-    handler: Option<String>,
-}
-
-impl From<Cause> for Handling {
-    fn from(cause: Cause) -> Self {
-        Self { message: cause.message.to_owned(), handler: cause.handler.map(str::to_owned) }
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-struct Seen {
-    /// The handlers that ran, and the types of what they emitted and sent.
-    handlers: BTreeMap<Handling, BTreeSet<String>>,
-    /// What they emitted and sent, by type.
-    messages: BTreeMap<String, Message>,
-}
 
 impl Edges {
     /// None yet.

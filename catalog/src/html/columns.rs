@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::layout::Node;
+/// A node's size, and where its edges go.
+pub(super) struct Node {
+    pub(super) width: f64,
+    pub(super) height: f64,
+    pub(super) targets: Vec<usize>,
+}
 
 /// The columns of a graph, from left to right.
 pub(super) struct Columns {

@@ -28,3 +28,8 @@ pub(super) fn url(path: &str) -> String {
         url
     })
 }
+
+/// The kind as a class of the style sheet.
+pub(super) fn class(kind: &str) -> String {
+    kind.to_lowercase().replace(' ', "-")
+}

@@ -1,19 +1,12 @@
 //! Places the nodes of a graph in columns, so that most edges point to the right.
 
-use super::columns::{Columns, Heading};
+use super::columns::{Columns, Heading, Node};
 
 /// A node's place, in units of the drawing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Place {
     pub(super) x: f64,
     pub(super) y: f64,
-}
-
-/// A node's size, and where its edges go.
-pub(super) struct Node {
-    pub(super) width: f64,
-    pub(super) height: f64,
-    pub(super) targets: Vec<usize>,
 }
 
 const BETWEEN_COLUMNS: f64 = 72.0;

@@ -5,9 +5,10 @@ mod svg;
 
 use std::fmt::{self, Write};
 
-use self::escape::{Text, url};
+use self::escape::{Text, class, url};
+use super::clean::clean;
 use super::json::pretty;
-use super::labels::{KINDS, Labels, clean, words};
+use super::labels::{KINDS, Labels, words};
 use super::mermaid::Message;
 use super::notes::ON_ARRIVAL;
 use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source};
@@ -313,9 +314,4 @@ fn marks(rows: &mut String, marks: &[String]) {
 
 fn code(text: &str) -> String {
     format!("<code>{}</code>", Text(&clean(text)))
-}
-
-/// The kind as a class of the style sheet.
-fn class(kind: &str) -> String {
-    kind.to_lowercase().replace(' ', "-")
 }

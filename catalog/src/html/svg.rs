@@ -1,9 +1,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::class;
-use super::escape::Text;
-use super::layout::{Layout, Node, Place, Span};
+use super::columns::Node;
+use super::escape::{Text, class};
+use super::layout::{Layout, Place, Span};
 use crate::labels::{Labels, words};
 use crate::mermaid::Message;
 use diator::middleware::MessageKind;

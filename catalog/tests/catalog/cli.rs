@@ -13,12 +13,16 @@ fn program() -> Command {
     let target = tests.parent().and_then(Path::parent).expect("it lies in `deps`");
     let program = target.join("examples").join(format!("catalog{}", std::env::consts::EXE_SUFFIX));
     assert!(program.exists(), "build it first: `cargo build -p diator-catalog --all-features --example catalog`");
-    Command::new(program)
+    let mut command = Command::new(program);
+    COLOURS.iter().for_each(|name| _ = command.env_remove(name));
+    command
 }
 
+/// What the environment may say of colours.
+const COLOURS: [&str; 3] = ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"];
+
 fn catalog(arguments: &[&str]) -> Output {
-    let mut command = program();
-    command.args(arguments).env_remove("NO_COLOR").output().expect("the program can be run")
+    program().args(arguments).output().expect("the program can be run")
 }
 
 const EDGE: &str =
@@ -49,6 +53,17 @@ fn describe_lists_everything_without_colours_in_a_pipe() {
     let table = printed(&["describe"]);
     assert!(table.contains("\ncommands\n") && table.contains("PlaceOrderHandler"), "{table}");
     assert!(!table.contains('\u{1b}'), "{table}");
+}
+
+#[test]
+fn the_environment_decides_about_colours() {
+    let described = |environment: &[(&str, &str)]| {
+        let output = program().args(["describe", "PlaceOrder"]).envs(environment.iter().copied()).output();
+        text(&output.expect("the program can be run").stdout).to_owned()
+    };
+    let plain = printed(&["describe", "PlaceOrder"]);
+    assert!(described(&[("CLICOLOR_FORCE", "1")]).starts_with("\u{1b}[1m\u{1b}[36mcommand PlaceOrder"));
+    assert_eq!(described(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]), plain);
 }
 
 #[test]
