@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use diator::broker::RoutingBroker;
-use diator::container::{Container, DependencyKey, Lifetime, Opening, Place};
+use diator::container::{Container, DependencyKey, Lifetime, Opening, ServiceSlot};
 use diator::prelude::*;
 use diator::registry::{Problem, ProblemKind};
 use diator::{BuildError, Handlers, MediatorBuilder};
@@ -277,7 +277,7 @@ impl Container for BrokenContainer {
         }
     }
 
-    fn singleton(&self, _: &DependencyKey, _: Place<'_>) -> Result<(), BoxError> {
+    fn singleton(&self, _: &DependencyKey, _: ServiceSlot<'_>) -> Result<(), BoxError> {
         Err("the clock stands still".into())
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diator::container::{
-    Closing, CommitError, Container, DependencyKey, Enlisted, Enlistment, Lifetime, Opening, Place, UnitOfWork,
+    Closing, CommitError, Container, DependencyKey, Enlisted, Enlistment, Lifetime, Opening, ServiceSlot, UnitOfWork,
 };
 use diator::prelude::*;
 use diator::registry::ProblemKind;
@@ -242,7 +242,7 @@ impl Container for Other {
         self.0
     }
 
-    fn singleton(&self, _: &DependencyKey, _: Place<'_>) -> Result<(), BoxError> {
+    fn singleton(&self, _: &DependencyKey, _: ServiceSlot<'_>) -> Result<(), BoxError> {
         Err("there is none".into())
     }
 

@@ -106,6 +106,7 @@ mod inject;
 mod invalid_config;
 mod join;
 mod location;
+mod maybe_ready;
 mod mediator;
 mod message;
 mod meta;
@@ -142,10 +143,10 @@ pub use self::broker::{InMemoryBroker, InboundMessage, MessageBroker, OutboundMe
 pub use self::builder::MediatorBuilder;
 pub use self::cascade::{CascadeLimit, CascadeLimits};
 pub use self::container::{Container, Scope, Services};
-pub use self::error::{Committed, SendError, SendErrorKind};
+pub use self::error::{Committed, ResolveError, SendError, SendErrorKind};
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventContext, EventHandler, HandledBy, RequestContext, RequestHandler};
-pub use self::inject::{InjectField, ResolveError};
+pub use self::inject::InjectField;
 pub use self::invalid_config::InvalidConfig;
 pub use self::mediator::{
     Arrival, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorWith, ReceiveError, Received, ShutdownReport,

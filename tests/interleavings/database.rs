@@ -6,7 +6,8 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diator::container::{
-    Closing, CommitError, Container, DependencyKey, Lifetime, Opening, Outcome, Place, Resolving, Savepoint, Scope,
+    Closing, CommitError, Container, DependencyKey, Lifetime, Opening, Outcome, Resolving, Savepoint, Scope,
+    ServiceSlot,
 };
 use diator::{BoxError, BoxFuture, Meta};
 use diator_testkit::yields;
@@ -98,7 +99,7 @@ impl Container for Database {
         }
     }
 
-    fn singleton(&self, _: &DependencyKey, mut into: Place<'_>) -> Result<(), BoxError> {
+    fn singleton(&self, _: &DependencyKey, mut into: ServiceSlot<'_>) -> Result<(), BoxError> {
         into.put(Arc::new(self.clone()))
     }
 
@@ -196,7 +197,7 @@ impl Ledger {
 struct LedgerScope(Arc<Ledger>);
 
 impl Scope for LedgerScope {
-    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, mut into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, mut into: ServiceSlot<'a>) -> Resolving<'a> {
         let Self(ledger) = self;
         if key.id() == TypeId::of::<Database>() {
             return Resolving::Ready(into.put(Arc::new(ledger.database.clone())));

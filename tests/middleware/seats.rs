@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use diator::container::{
-    Closing, CommitError, Container, DependencyKey, Lifetime, Opening, Outcome, Place, Resolving, Scope,
+    Closing, CommitError, Container, DependencyKey, Lifetime, Opening, Outcome, Resolving, Scope, ServiceSlot,
 };
 use diator::prelude::*;
 use diator::{Mediator, MediatorBuilder};
@@ -191,7 +191,7 @@ impl Container for Seats {
         }
     }
 
-    fn singleton(&self, key: &DependencyKey, mut into: Place<'_>) -> Result<(), BoxError> {
+    fn singleton(&self, key: &DependencyKey, mut into: ServiceSlot<'_>) -> Result<(), BoxError> {
         match key.id() {
             id if id == TypeId::of::<Journal>() => into.put(Arc::new(self.journal.clone())),
             id if id == TypeId::of::<Script>() => into.put(self.script.clone()),
@@ -210,7 +210,7 @@ struct Transaction {
 }
 
 impl Scope for Transaction {
-    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, mut into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, mut into: ServiceSlot<'a>) -> Resolving<'a> {
         Resolving::Ready(match key.id() == TypeId::of::<Store>() {
             true => into.put(Arc::new(Store)),
             false => self.seats.singleton(key, into),

@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use diator::container::{
-    Closing, CommitError, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Place, Resolving, Savepoint,
-    Savepoints, UnitOfWork,
+    Closing, CommitError, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Resolving, Savepoint, Savepoints,
+    ServiceSlot, UnitOfWork,
 };
 use diator::{BoxError, BoxFuture, Container, Meta, Scope, Services};
 
@@ -232,7 +232,7 @@ impl Container for Enlisting {
         if *key == DependencyKey::of::<Ledger>() { Lifetime::Scoped } else { Lifetime::Missing }
     }
 
-    fn singleton(&self, _: &DependencyKey, _: Place<'_>) -> Result<(), BoxError> {
+    fn singleton(&self, _: &DependencyKey, _: ServiceSlot<'_>) -> Result<(), BoxError> {
         Err("there is none".into())
     }
 
@@ -243,7 +243,7 @@ impl Container for Enlisting {
 }
 
 impl Scope for EnlistingScope {
-    fn resolve<'a>(&'a self, _: &DependencyKey, _: &'a Meta, mut into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, _: &DependencyKey, _: &'a Meta, mut into: ServiceSlot<'a>) -> Resolving<'a> {
         let mut ledger = self.ledger.lock().expect("nothing panics while it is locked");
         let ledger = ledger.get_or_insert_with(|| {
             let ledger = Arc::new(Ledger::new(self.bank.clone()));

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diator::container::{
-    Closing, CommitError, CommitOutcome, Container, DependencyKey, Lifetime, Opening, Outcome, Place, Resolving, Scope,
+    Closing, CommitError, CommitOutcome, Container, DependencyKey, Lifetime, Opening, Outcome, Resolving, Scope,
+    ServiceSlot,
 };
 use diator::{BoxError, Meta};
 use diator_testkit::yields;
@@ -163,7 +164,7 @@ impl Container for Recorder {
         }
     }
 
-    fn singleton(&self, key: &DependencyKey, mut into: Place<'_>) -> Result<(), BoxError> {
+    fn singleton(&self, key: &DependencyKey, mut into: ServiceSlot<'_>) -> Result<(), BoxError> {
         match key.id() {
             id if id == TypeId::of::<Journal>() => into.put(Arc::new(self.0.journal.clone())),
             id if id == TypeId::of::<Transaction>() => into.put(Arc::new(Transaction { scope: None })),
@@ -204,7 +205,7 @@ impl RecordedScope {
         self.write(Entry::Ended(self.id, ending));
     }
 
-    fn put(&self, key: &DependencyKey, mut into: Place<'_>) -> Result<(), BoxError> {
+    fn put(&self, key: &DependencyKey, mut into: ServiceSlot<'_>) -> Result<(), BoxError> {
         if self.container.lifetime(key) == Lifetime::Singleton {
             return self.container.singleton(key, into);
         }
@@ -236,7 +237,7 @@ impl RecordedScope {
 }
 
 impl Scope for RecordedScope {
-    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, into: ServiceSlot<'a>) -> Resolving<'a> {
         let (pace, key) = (self.container.manner().resolve, *key);
         match pace {
             Pace::AtOnce => Resolving::Ready(self.put(&key, into)),

@@ -81,6 +81,29 @@ pub(crate) struct Replace {
     functions: RequestFunctions,
 }
 
+impl Mediator {
+    /// Starts to build a mediator with every handler that is linked into the program.
+    ///
+    /// A crate that nothing names is not linked: see [`link!`](crate::link). On wasm and in static libraries nothing is
+    /// registered at link time: see [`builder`](Self::builder). Each version of this library has a registry of its own: a
+    /// handler that another version knows is not found.
+    ///
+    /// # Example
+    ///
+    /// ```standalone_crate
+    /// let error = diator::Mediator::from_registry().build().unwrap_err();
+    /// assert!(error.to_string().contains("no handler is registered"));
+    /// ```
+    pub fn from_registry() -> MediatorBuilder {
+        MediatorBuilder::from_registry()
+    }
+
+    /// Starts to build a mediator with the handlers that are given by hand.
+    pub fn builder() -> MediatorBuilder {
+        MediatorBuilder::empty()
+    }
+}
+
 impl MediatorBuilder {
     pub(crate) fn empty() -> Self {
         Self {

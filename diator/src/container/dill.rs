@@ -6,7 +6,7 @@ use dill::scopes::{Agnostic, Singleton, Transaction, TransactionCache, Transient
 use dill::{Builder, BuilderExt, Catalog, TypeInfo};
 
 use super::{
-    Closing, Container, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Place, Resolving, Savepoint, Scope,
+    Closing, Container, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Resolving, Savepoint, Scope, ServiceSlot,
 };
 use crate::{BoxError, BoxFuture, Meta};
 
@@ -14,7 +14,7 @@ use crate::{BoxError, BoxFuture, Meta};
 #[derive(Clone, Copy)]
 pub(super) struct Question {
     lifetime: fn(&Catalog) -> Lifetime,
-    get: fn(&Catalog, Place<'_>) -> Result<(), BoxError>,
+    get: fn(&Catalog, ServiceSlot<'_>) -> Result<(), BoxError>,
 }
 
 impl Question {
@@ -41,7 +41,7 @@ fn lifetime_of(scope: TypeId) -> Lifetime {
     }
 }
 
-fn get<T: ?Sized + Send + Sync + 'static>(catalog: &Catalog, mut into: Place<'_>) -> Result<(), BoxError> {
+fn get<T: ?Sized + Send + Sync + 'static>(catalog: &Catalog, mut into: ServiceSlot<'_>) -> Result<(), BoxError> {
     into.put(catalog.get_one::<T>()?)
 }
 
@@ -128,7 +128,7 @@ impl Container for Catalog {
         if cycles.is_empty() { Ok(()) } else { Err(cycles.into_iter().map(Into::into).collect()) }
     }
 
-    fn singleton(&self, key: &DependencyKey, into: Place<'_>) -> Result<(), BoxError> {
+    fn singleton(&self, key: &DependencyKey, into: ServiceSlot<'_>) -> Result<(), BoxError> {
         (key.dill().get)(self, into)
     }
 
@@ -150,7 +150,7 @@ struct OpenCatalog {
 }
 
 impl Scope for OpenCatalog {
-    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, into: ServiceSlot<'a>) -> Resolving<'a> {
         // A constructor that panics leaves nothing behind in it.
         let catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
         Resolving::Ready((key.dill().get)(&catalog, into))

@@ -125,11 +125,11 @@ impl<T: ?Sized + Send + Sync + 'static> Slot for Option<Arc<T>> {
 /// Where a container puts the service that was asked for.
 ///
 /// It is a typed slot on the caller's stack, so that a resolution needs no box of its own.
-pub struct Place<'a> {
+pub struct ServiceSlot<'a> {
     slot: &'a mut (dyn Any + Send),
 }
 
-impl<'a> Place<'a> {
+impl<'a> ServiceSlot<'a> {
     /// A place that takes an `Arc<T>`.
     pub fn new<T: ?Sized + Send + Sync + 'static>(slot: &'a mut Option<Arc<T>>) -> Self {
         Self { slot }
@@ -153,8 +153,8 @@ impl<'a> Place<'a> {
     }
 }
 
-impl fmt::Debug for Place<'_> {
+impl fmt::Debug for ServiceSlot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Place").finish_non_exhaustive()
+        f.debug_struct("ServiceSlot").finish_non_exhaustive()
     }
 }

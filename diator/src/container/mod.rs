@@ -8,74 +8,24 @@ mod identity;
 mod key;
 #[cfg(feature = "more-di")]
 mod more_di;
+mod registration;
 mod services;
 mod unit_of_work;
 
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use crate::location::Location;
 use crate::{BoxError, BoxFuture, Meta};
 
 pub(crate) use self::identity::TypeMap;
-pub use self::key::{DependencyKey, Place, Slot};
+pub use self::key::{DependencyKey, ServiceSlot, Slot};
 #[cfg(feature = "more-di")]
 pub use self::more_di::MoreDi;
+pub use self::registration::{Enlisted, Lifetime, NotRegistered};
+pub(crate) use self::registration::{Misregistered, unanswered};
 pub use self::services::{OwnedServiceScope, ProvidedFrom, ServiceScope, Services};
 pub use self::unit_of_work::{Enlistment, NotAUnitOfWork, Savepoint, Savepoints, UnitOfWork};
-
-/// How long a service lives, as far as its container knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Lifetime {
-    /// One for the whole program: a handler that needs only such services is built once.
-    Singleton,
-    /// One for each scope, and so for each message.
-    Scoped,
-    /// A new one each time it is asked for.
-    Transient,
-    /// The container cannot tell: treated like [`Scoped`](Self::Scoped).
-    Unknown,
-    /// The container has several and no rule which of them is meant: a problem that `build()` reports.
-    Ambiguous,
-    /// The container has none: a problem that `build()` reports.
-    Missing,
-}
-
-impl Lifetime {
-    /// The word for it, such as `singleton` or `scoped`; it does not change.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Singleton => "singleton",
-            Self::Scoped => "scoped",
-            Self::Transient => "transient",
-            Self::Unknown => "unknown",
-            Self::Ambiguous => "ambiguous",
-            Self::Missing => "missing",
-        }
-    }
-}
-
-/// Whether a service that is a unit of work ends with its message, as far as its container knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Enlisted {
-    /// It commits or rolls back with its message.
-    Yes,
-    /// It is only dropped, and so never commits: a problem that `build()` reports.
-    No {
-        /// Where it was registered, if the container knows.
-        registered: Option<Location>,
-    },
-    /// The container does not know, or has no such service: `build()` says nothing. So it is where a service enlists itself when
-    /// it is built, with an [`Enlistment`].
-    CannotTell,
-}
+pub use crate::error::{CommitError, CommitOutcome};
+pub use crate::maybe_ready::MaybeReady;
 
 /// How a unit of work ended: whether its scope commits or rolls back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,159 +34,6 @@ pub enum Outcome {
     Success,
     /// One of them failed: roll back.
     Failure,
-}
-
-/// What is known about a commit that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-// A whole word: a `SendError` is then moved by words, which its reader need not wait for.
-#[repr(usize)]
-pub enum CommitOutcome {
-    /// Nothing was written.
-    RolledBack,
-    /// The connection broke at the wrong moment: it may have been written or not.
-    Unknown,
-}
-
-/// A scope could not close as a success.
-///
-/// Plain errors convert into one whose outcome is [`CommitOutcome::Unknown`]: say
-/// [`CommitError::rolled_back`] only where the data base has confirmed it.
-pub struct CommitError {
-    outcome: CommitOutcome,
-    source: BoxError,
-}
-
-impl CommitError {
-    /// The data base confirmed that nothing was written.
-    pub fn rolled_back(source: impl Into<BoxError>) -> Self {
-        Self { outcome: CommitOutcome::RolledBack, source: source.into() }
-    }
-
-    /// Nobody knows whether it was written.
-    pub fn unknown(source: impl Into<BoxError>) -> Self {
-        Self { outcome: CommitOutcome::Unknown, source: source.into() }
-    }
-
-    /// What is known about it.
-    #[must_use]
-    pub fn outcome(&self) -> CommitOutcome {
-        self.outcome
-    }
-
-    /// The cause.
-    #[must_use]
-    pub fn into_source(self) -> BoxError {
-        self.source
-    }
-}
-
-impl<E: Error + Send + Sync + 'static> From<E> for CommitError {
-    fn from(source: E) -> Self {
-        Self::unknown(source)
-    }
-}
-
-impl fmt::Debug for CommitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CommitError").field("outcome", &self.outcome).field("source", &self.source).finish()
-    }
-}
-
-/// What is wrong with a registration, for those containers that know where it was made.
-#[derive(Debug)]
-pub(crate) struct Misregistered {
-    pub(crate) location: Location,
-    pub(crate) source: BoxError,
-}
-
-impl fmt::Display for Misregistered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.source, f)
-    }
-}
-
-impl Error for Misregistered {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.source()
-    }
-}
-
-/// The container has no such service.
-///
-/// A container that cannot tell [`Lifetime::Missing`] answers with it, so that an `Option<Arc<T>>` is `None`.
-#[derive(Debug, thiserror::Error)]
-#[error("the container has no `{}`", .key.name())]
-pub struct NotRegistered {
-    key: DependencyKey,
-}
-
-impl NotRegistered {
-    /// There is nothing under this key.
-    #[must_use]
-    pub fn new(key: DependencyKey) -> Self {
-        Self { key }
-    }
-
-    /// Whether the error says so of this key, and not of something that the service needs.
-    pub(crate) fn is(error: &BoxError, key: &DependencyKey) -> bool {
-        error.downcast_ref::<Self>().is_some_and(|missing| missing.key == *key)
-    }
-}
-
-/// The answer to [`Scope::resolve`].
-#[must_use]
-pub enum Resolving<'a> {
-    /// The service is in its place, or cannot be had.
-    Ready(Result<(), BoxError>),
-    /// The service takes time: a connection, a transaction. Nothing must happen before the future is polled: it may be
-    /// dropped, and asked for again.
-    Pending(BoxFuture<'a, Result<(), BoxError>>),
-}
-
-/// The answer to [`Container::open`].
-#[must_use]
-pub enum Opening<'a> {
-    /// The scope is open, or cannot be opened.
-    Ready(Result<Box<dyn Scope>, BoxError>),
-    /// Opening takes time.
-    Pending(BoxFuture<'a, Result<Box<dyn Scope>, BoxError>>),
-}
-
-/// The answer to [`Scope::close`].
-#[must_use]
-pub enum Closing {
-    /// It is closed, or could not commit.
-    Ready(Result<(), CommitError>),
-    /// Closing takes time: a commit.
-    Pending(BoxFuture<'static, Result<(), CommitError>>),
-}
-
-impl fmt::Debug for Resolving<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ready(resolved) => f.debug_tuple("Ready").field(resolved).finish(),
-            Self::Pending(_) => f.write_str("Pending"),
-        }
-    }
-}
-
-impl fmt::Debug for Opening<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ready(opened) => f.debug_tuple("Ready").field(&opened.as_ref().map(drop)).finish(),
-            Self::Pending(_) => f.write_str("Pending"),
-        }
-    }
-}
-
-impl fmt::Debug for Closing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ready(closed) => f.debug_tuple("Ready").field(closed).finish(),
-            Self::Pending(_) => f.write_str("Pending"),
-        }
-    }
 }
 
 /// Gives handlers their dependencies.
@@ -276,7 +73,7 @@ pub trait Container: Send + Sync + 'static {
     /// # Errors
     ///
     /// The service cannot be built.
-    fn singleton(&self, key: &DependencyKey, into: Place<'_>) -> Result<(), BoxError>;
+    fn singleton(&self, key: &DependencyKey, into: ServiceSlot<'_>) -> Result<(), BoxError>;
 
     /// Opens the scope of one unit of work; `meta` is what its message carries.
     fn open<'a>(&'a self, meta: &'a Meta) -> Opening<'a>;
@@ -293,7 +90,7 @@ pub trait Scope: Send + Sync {
     /// Puts a service into its place; the same one for a scoped service each time it is asked for.
     ///
     /// `meta` is what the scope was opened for; it is given again so that a scope need not keep it.
-    fn resolve<'a>(&'a self, key: &DependencyKey, meta: &'a Meta, into: Place<'a>) -> Resolving<'a>;
+    fn resolve<'a>(&'a self, key: &DependencyKey, meta: &'a Meta, into: ServiceSlot<'a>) -> Resolving<'a>;
 
     /// Marks the place to which a nested request that fails is undone.
     ///
@@ -326,7 +123,7 @@ impl dyn Scope + '_ {
         T: ?Sized + Send + Sync + 'static,
     {
         let mut slot = None;
-        match self.resolve(key, meta, Place::new(&mut slot)) {
+        match self.resolve(key, meta, ServiceSlot::new(&mut slot)) {
             Resolving::Ready(resolved) => resolved?,
             Resolving::Pending(resolving) => resolving.await?,
         }
@@ -334,7 +131,13 @@ impl dyn Scope + '_ {
     }
 }
 
-/// A mistake in a container, which said that it had put a service in its place.
-pub(crate) fn unanswered(key: &DependencyKey) -> BoxError {
-    format!("the container put nothing in the place of `{}`", key.name()).into()
-}
+/// The answer to [`Scope::resolve`]: the service is in its slot, or cannot be had; or it takes time, such as a connection.
+///
+/// Nothing must happen before the future is polled: it may be dropped, and asked for again.
+pub type Resolving<'a> = MaybeReady<'a, Result<(), BoxError>>;
+
+/// The answer to [`Container::open`].
+pub type Opening<'a> = MaybeReady<'a, Result<Box<dyn Scope>, BoxError>>;
+
+/// The answer to [`Scope::close`]: closed, or could not commit; what takes time is a commit.
+pub type Closing = MaybeReady<'static, Result<(), CommitError>>;

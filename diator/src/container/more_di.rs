@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use di::{ServiceCollection, ServiceLifetime, ServiceProvider, Type, ValidationError};
 
 use super::{
-    Closing, Container, DependencyKey, Enlistment, Lifetime, NotRegistered, Opening, Outcome, Place, Resolving,
-    Savepoint, Scope,
+    Closing, Container, DependencyKey, Enlistment, Lifetime, NotRegistered, Opening, Outcome, Resolving, Savepoint,
+    Scope, ServiceSlot,
 };
 use crate::{BoxError, BoxFuture, Meta};
 
@@ -14,7 +14,7 @@ use crate::{BoxError, BoxFuture, Meta};
 #[derive(Clone, Copy)]
 pub(super) struct Question {
     service: fn() -> Type,
-    get: fn(&ServiceProvider, &DependencyKey, Place<'_>) -> Result<(), BoxError>,
+    get: fn(&ServiceProvider, &DependencyKey, ServiceSlot<'_>) -> Result<(), BoxError>,
 }
 
 impl Question {
@@ -26,7 +26,7 @@ impl Question {
 fn get<T: ?Sized + Send + Sync + 'static>(
     provider: &ServiceProvider,
     key: &DependencyKey,
-    mut into: Place<'_>,
+    mut into: ServiceSlot<'_>,
 ) -> Result<(), BoxError> {
     into.put(provider.get::<T>().ok_or_else(|| NotRegistered::new(*key))?)
 }
@@ -101,7 +101,7 @@ impl Container for MoreDi {
         self.provider().map(drop).map_err(|error| vec![error])
     }
 
-    fn singleton(&self, key: &DependencyKey, into: Place<'_>) -> Result<(), BoxError> {
+    fn singleton(&self, key: &DependencyKey, into: ServiceSlot<'_>) -> Result<(), BoxError> {
         (key.more_di().get)(self.provider()?, key, into)
     }
 
@@ -125,7 +125,7 @@ impl OpenScope {
 }
 
 impl Scope for OpenScope {
-    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, into: ServiceSlot<'a>) -> Resolving<'a> {
         Resolving::Ready((key.more_di().get)(&self.provider, key, into))
     }
 

@@ -1,16 +1,21 @@
+mod commit;
 mod failure;
+mod resolve;
+mod timed_out;
 
 use std::any::Any;
 use std::error::Error;
 use std::fmt::{self, Debug, Display};
 
-use crate::container::CommitOutcome;
-use crate::inject::ResolveError;
-use crate::middleware::TimedOut;
 use crate::undelivered::Undelivered;
 use crate::{BoxError, CascadeLimit};
 
+pub use self::commit::{CommitError, CommitOutcome};
 pub(crate) use self::failure::{Failure, answer, widen};
+pub(crate) use self::resolve::MissingDependency;
+pub use self::resolve::ResolveError;
+pub use self::timed_out::TimedOut;
+pub(crate) use self::timed_out::timed_out;
 
 /// Why a message failed; `E` is the request's own error.
 ///
@@ -223,7 +228,7 @@ impl<E: Debug + Display + 'static> SendError<E> {
     /// ```
     #[must_use]
     pub fn timed_out(&self) -> Option<&TimedOut> {
-        crate::middleware::timed_out(self)
+        timed_out(self)
     }
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::execution::{Execution, MessageEnv};
-use super::maybe_ready::MaybeReady;
 use crate::SendError;
 use crate::container::Container;
 use crate::error::Failure;
+use crate::error::ResolveError;
 use crate::handler::AnyValue;
-use crate::inject::{Dependency, ResolveError, Resolver, Slots};
+use crate::inject::{Dependency, Resolver, Slots};
+use crate::maybe_ready::MaybeReady;
 use crate::registry::HandlerDescriptor;
 
 /// A handler's dependencies, and the functions that make it of them.

@@ -6,7 +6,6 @@ use super::EmittedEvent;
 use super::after::Delivery;
 use super::events::EventHandlers;
 use super::execution::{Execution, MessageEnv};
-use super::maybe_ready::MaybeReady;
 use super::settling::uncommitted;
 #[cfg(feature = "in-place")]
 use super::unit::UnitState;
@@ -16,6 +15,7 @@ use crate::container::Closing;
 use crate::error::Failure;
 use crate::event::Emitted;
 use crate::handler::{AnyValue, Engine};
+use crate::maybe_ready::MaybeReady;
 use crate::middleware::CommitGate;
 
 /// A commit that has begun, and what follows it. Dropping it does not stop it.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::Mediator;
 use super::execution::{Execution, MessageEnv};
-use super::maybe_ready::MaybeReady;
 use super::route::{Handler, RequestRoute, send};
 use super::unit::UnitState;
 use crate::error::answer;
 use crate::handler::{Dispatch, SendResult, SlotIndex};
 use crate::in_flight::InFlight;
+use crate::maybe_ready::MaybeReady;
 use crate::meta::PackedMeta;
 use crate::{HandledBy, Request, RequestContext, RequestHandler, SendError};
 

@@ -12,8 +12,8 @@
 //! | the commit is seen through | `settling` | `Commit` |
 //! | what follows it: publishing, `after_commit` handlers | `after` | `Undelivered` |
 //!
-//! What the stages share: `execution` is what a handler works with, `unit` is its unit of work, `failure` and `maybe_ready` are
-//! how they answer; `within` marks what runs, and [`InFlight`] counts it. `in_place` is a shorter way from `route` to `finish`, for
+//! What the stages share: `execution` is what a handler works with, `unit` is its unit of work, [`MaybeReady`] is how
+//! they answer; `within` marks what runs, and [`InFlight`] counts it. `in_place` is a shorter way from `route` to `finish`, for
 //! the feature of that name, and the only file with tricks for the compiler.
 
 mod after;
@@ -27,7 +27,6 @@ mod finish;
 #[cfg(feature = "in-place")]
 mod in_place;
 mod invocation;
-mod maybe_ready;
 mod receive;
 mod route;
 mod settling;
@@ -42,7 +41,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::{Format, MessageBroker, MessageType};
-use crate::builder::MediatorBuilder;
 use crate::cascade::CascadeLimits;
 use crate::container::{Container, TypeMap};
 use crate::in_flight::InFlight;
@@ -59,7 +57,6 @@ pub(crate) use self::factory::Factory;
 #[cfg(feature = "in-place")]
 pub(crate) use self::in_place::place;
 pub(crate) use self::invocation::Invocation;
-pub(crate) use self::maybe_ready::MaybeReady;
 pub use self::receive::{Arrival, HandlerFailure, ReceiveError, Received};
 pub(crate) use self::route::{Handler, RequestRoute};
 
@@ -134,27 +131,6 @@ pub(crate) struct Inner {
 }
 
 impl Mediator {
-    /// Starts to build a mediator with every handler that is linked into the program.
-    ///
-    /// A crate that nothing names is not linked: see [`link!`](crate::link). On wasm and in static libraries nothing is
-    /// registered at link time: see [`builder`](Self::builder). Each version of this library has a registry of its own: a
-    /// handler that another version knows is not found.
-    ///
-    /// # Example
-    ///
-    /// ```standalone_crate
-    /// let error = diator::Mediator::from_registry().build().unwrap_err();
-    /// assert!(error.to_string().contains("no handler is registered"));
-    /// ```
-    pub fn from_registry() -> MediatorBuilder {
-        MediatorBuilder::from_registry()
-    }
-
-    /// Starts to build a mediator with the handlers that are given by hand.
-    pub fn builder() -> MediatorBuilder {
-        MediatorBuilder::empty()
-    }
-
     /// Sends a request to its handler, and waits for all that it causes in this process.
     ///
     /// It compiles where the request has exactly one handler. Use [`send_dyn`](Self::send_dyn) in code that

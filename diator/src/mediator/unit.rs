@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use smallvec::SmallVec;
 use tokio::sync::watch;
 
-use super::maybe_ready::MaybeReady;
 use crate::cascade::{CascadeLimit, CascadeLimits};
 use crate::container::{Closing, Container, Opening, Outcome, Savepoint, Scope};
 use crate::error::Failure;
 use crate::event::Emitted;
+use crate::maybe_ready::MaybeReady;
 use crate::{BoxError, Meta, SendError};
 
 /// What belongs to one message from outside: its events and its scope.

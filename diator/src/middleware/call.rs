@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::{CommitGate, MessageInfo, Next};
 use crate::handler::{Reply, ReplyView};
-use crate::mediator::{Invocation, MaybeReady};
+use crate::maybe_ready::MaybeReady;
+use crate::mediator::Invocation;
 use crate::{BoxError, Meta, Request, SendError, SendErrorKind};
 
 /// A message on its way through the middleware, and then what came of it.

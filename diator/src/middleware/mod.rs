@@ -22,10 +22,10 @@ pub(crate) use self::gate::CommitGate;
 pub use self::next::Next;
 pub use self::only::Only;
 pub use self::retry::RetryMiddleware;
-pub(crate) use self::timeout::timed_out;
-pub use self::timeout::{TimedOut, TimeoutMiddleware};
+pub use self::timeout::TimeoutMiddleware;
 pub use self::tracing::TracingMiddleware;
 pub(crate) use self::tracing::mark_span_failed;
+pub use crate::error::TimedOut;
 pub use crate::message::{MessageInfo, MessageKind};
 pub use crate::retry::RetryPolicy;
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use super::{Answered, Call, MessageInfo, Middleware, Next, RetryPolicy, timed_out};
+use super::{Answered, Call, MessageInfo, Middleware, Next, RetryPolicy};
+use crate::error::timed_out;
 use crate::{InvalidConfig, Request, SendError, SendErrorKind};
 
 /// Handles an idempotent request again that failed for a passing reason.

@@ -1,14 +1,12 @@
 // Times come from outside.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
-use std::error::Error;
-use std::iter;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::sleep;
 
-use super::{Answered, Call, Middleware, Next};
+use super::{Answered, Call, Middleware, Next, TimedOut};
 use crate::InvalidConfig;
 
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
@@ -75,18 +73,4 @@ impl Middleware for TimeoutMiddleware {
             None => call.reject(TimedOut { limit: self.limit }),
         }
     }
-}
-
-/// A message took longer than it may; it was rolled back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the message took longer than {limit:?}")]
-#[non_exhaustive]
-pub struct TimedOut {
-    /// How long it might have taken.
-    pub limit: Duration,
-}
-
-/// The time-out among what caused the error.
-pub(crate) fn timed_out<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e TimedOut> {
-    iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
 }

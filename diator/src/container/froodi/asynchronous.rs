@@ -3,7 +3,7 @@ use std::sync::Arc;
 use froodi::async_impl::Container as Froodi;
 
 use super::super::{
-    Closing, Container, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Place, Resolving, Savepoint, Scope,
+    Closing, Container, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Resolving, Savepoint, Scope, ServiceSlot,
 };
 use super::context;
 use crate::{BoxError, BoxFuture, Meta};
@@ -53,7 +53,7 @@ impl Container for Froodi {
         Lifetime::Unknown
     }
 
-    fn singleton(&self, key: &DependencyKey, _: Place<'_>) -> Result<(), BoxError> {
+    fn singleton(&self, key: &DependencyKey, _: ServiceSlot<'_>) -> Result<(), BoxError> {
         Err(format!("`{}` may take time to build, and is not known to be a singleton", key.name()).into())
     }
 
@@ -75,7 +75,7 @@ struct Entered {
 }
 
 impl Scope for Entered {
-    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, into: ServiceSlot<'a>) -> Resolving<'a> {
         Resolving::Pending((key.froodi().asynchronous)(&self.container, *key, into))
     }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use froodi::{Container, ResolveErrorKind, async_impl};
 
-use super::super::{DependencyKey, NotRegistered, Place};
+use super::super::{DependencyKey, NotRegistered, ServiceSlot};
 use crate::{BoxError, BoxFuture};
 
 /// What a container is asked about one type.
@@ -10,12 +10,12 @@ use crate::{BoxError, BoxFuture};
 /// It holds a concrete type as it is, and a trait object in an `Arc`.
 #[derive(Clone, Copy)]
 pub(crate) struct Question {
-    pub(super) sync: fn(&Container, &DependencyKey, Place<'_>) -> Result<(), BoxError>,
+    pub(super) sync: fn(&Container, &DependencyKey, ServiceSlot<'_>) -> Result<(), BoxError>,
     pub(super) asynchronous: Asynchronous,
 }
 
 type Asynchronous =
-    for<'a> fn(&'a async_impl::Container, DependencyKey, Place<'a>) -> BoxFuture<'a, Result<(), BoxError>>;
+    for<'a> fn(&'a async_impl::Container, DependencyKey, ServiceSlot<'a>) -> BoxFuture<'a, Result<(), BoxError>>;
 
 impl Question {
     /// Where nothing is known about the type: asks for an `Arc` of it.
@@ -52,7 +52,7 @@ impl Question {
 fn held_in_arc<T: ?Sized + Send + Sync + 'static>(
     key: &DependencyKey,
     service: Result<Arc<Arc<T>>, ResolveErrorKind>,
-    mut into: Place<'_>,
+    mut into: ServiceSlot<'_>,
 ) -> Result<(), BoxError> {
     match service {
         Ok(service) => into.put::<T>(Arc::clone(&service)),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use froodi::Container as Froodi;
 
 use super::super::{
-    Closing, Container, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Place, Resolving, Savepoint, Scope,
+    Closing, Container, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Resolving, Savepoint, Scope, ServiceSlot,
 };
 use super::context;
 use crate::{BoxError, BoxFuture, Meta};
@@ -63,7 +63,7 @@ impl Container for Froodi {
         Lifetime::Unknown
     }
 
-    fn singleton(&self, key: &DependencyKey, into: Place<'_>) -> Result<(), BoxError> {
+    fn singleton(&self, key: &DependencyKey, into: ServiceSlot<'_>) -> Result<(), BoxError> {
         (key.froodi().sync)(self, key, into)
     }
 
@@ -85,7 +85,7 @@ struct Entered {
 }
 
 impl Scope for Entered {
-    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, into: ServiceSlot<'a>) -> Resolving<'a> {
         Resolving::Ready((key.froodi().sync)(&self.container, key, into))
     }
 

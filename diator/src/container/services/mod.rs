@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::{
     CommitError, Container, DependencyKey, Enlisted, Enlistment, Lifetime, Misregistered, NotAUnitOfWork, Opening,
-    Outcome, Place, Resolving, TypeMap, UnitOfWork,
+    Outcome, Resolving, ServiceSlot, TypeMap, UnitOfWork,
 };
 use crate::location::Location;
 use crate::{BoxError, Meta};
@@ -425,7 +425,7 @@ impl Container for Services {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    fn singleton(&self, key: &DependencyKey, into: Place<'_>) -> Result<(), BoxError> {
+    fn singleton(&self, key: &DependencyKey, into: ServiceSlot<'_>) -> Result<(), BoxError> {
         match self.singletons(&Meta::new()).find(key, into) {
             Resolving::Ready(resolved) => resolved,
             Resolving::Pending(_) => {

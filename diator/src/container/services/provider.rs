@@ -3,7 +3,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
-use super::super::{DependencyKey, Lifetime, Place, Resolving};
+use super::super::{DependencyKey, Lifetime, Resolving, ServiceSlot};
 use super::attempts::AttemptId;
 use super::scope::{OwnedServiceScope, ServiceScope};
 use super::state::{Claim, Service, Waiting};
@@ -20,7 +20,7 @@ pub(super) trait Provider: Send + Sync {
         None
     }
 
-    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, into: Place<'a>) -> Resolving<'a>;
+    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, into: ServiceSlot<'a>) -> Resolving<'a>;
 
     /// Builds a singleton, to see whether it can be built.
     fn validate(&self, _scope: &ServiceScope<'_>) -> Result<(), BoxError> {
@@ -45,7 +45,7 @@ impl<T: ?Sized + Send + Sync + 'static> Provider for Ready<T> {
         Lifetime::Singleton
     }
 
-    fn resolve<'a>(&'a self, _: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, _: ServiceScope<'a>, mut into: ServiceSlot<'a>) -> Resolving<'a> {
         Resolving::Ready(into.put(self.0.clone()))
     }
 }
@@ -107,7 +107,7 @@ where
         Lifetime::Singleton
     }
 
-    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: ServiceSlot<'a>) -> Resolving<'a> {
         Resolving::Ready(self.get(scope).and_then(|service| into.put(service)))
     }
 
@@ -172,7 +172,7 @@ where
         Lifetime::Scoped
     }
 
-    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: ServiceSlot<'a>) -> Resolving<'a> {
         if let Err(error) = scope.must_be_of_a_message(&DependencyKey::of::<T>()) {
             return Resolving::Ready(Err(error));
         }
@@ -225,7 +225,7 @@ where
         Lifetime::Scoped
     }
 
-    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: ServiceSlot<'a>) -> Resolving<'a> {
         let key = DependencyKey::of::<T>();
         let built = scope.must_be_of_a_message(&key).and_then(|()| scope.state.look(&key, scope.asker));
         match built {
@@ -275,7 +275,7 @@ where
         Lifetime::Transient
     }
 
-    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: ServiceSlot<'a>) -> Resolving<'a> {
         let resolved = scope.state.begin(&DependencyKey::of::<T>(), scope.asker).and_then(|running| {
             let service = (self.factory)(&ServiceScope { asker: running.id(), ..scope })?;
             into.put(Arc::new(service))
@@ -300,7 +300,7 @@ where
         Self { cast, types: PhantomData }
     }
 
-    fn put(&self, service: Option<Arc<From>>, into: &mut Place<'_>) -> Result<(), BoxError> {
+    fn put(&self, service: Option<Arc<From>>, into: &mut ServiceSlot<'_>) -> Result<(), BoxError> {
         let service = service.ok_or_else(|| format!("nothing was put in the place of `{}`", type_name::<From>()))?;
         into.put((self.cast)(service))
     }
@@ -325,13 +325,13 @@ where
         Some(DependencyKey::of::<From>())
     }
 
-    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: ServiceSlot<'a>) -> Resolving<'a> {
         let mut slot = None;
         let key = DependencyKey::of::<From>();
         // As a factory of its own, so that aliases in a circle are seen.
         let found =
             scope.state.begin(&DependencyKey::of::<To>(), scope.asker).and_then(|running| {
-                match (ServiceScope { asker: running.id(), ..scope }).find(&key, Place::new::<From>(&mut slot)) {
+                match (ServiceScope { asker: running.id(), ..scope }).find(&key, ServiceSlot::new::<From>(&mut slot)) {
                     Resolving::Ready(resolved) => resolved.map(|()| true),
                     Resolving::Pending(_) => Ok(false),
                 }
@@ -342,7 +342,7 @@ where
             // It takes time, and nothing has begun yet: it is asked for again, in a future that can hold the slot.
             Ok(false) => Resolving::Pending(Box::pin(async move {
                 let mut slot = None;
-                match scope.find(&key, Place::new::<From>(&mut slot)) {
+                match scope.find(&key, ServiceSlot::new::<From>(&mut slot)) {
                     Resolving::Ready(resolved) => resolved?,
                     Resolving::Pending(resolving) => resolving.await?,
                 }
@@ -361,7 +361,7 @@ where
     }
 }
 
-fn put<T: Send + Sync + 'static>(service: Service, into: &mut Place<'_>) -> Result<(), BoxError> {
+fn put<T: Send + Sync + 'static>(service: Service, into: &mut ServiceSlot<'_>) -> Result<(), BoxError> {
     let service = service.downcast::<T>().map_err(|_| "a service of another type was kept in its place")?;
     into.put(service)
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::super::{Closing, DependencyKey, Lifetime, Outcome, Place, Resolving, Savepoint, Scope, unanswered};
+use super::super::{Closing, DependencyKey, Lifetime, Outcome, Resolving, Savepoint, Scope, ServiceSlot, unanswered};
 use super::attempts::AttemptId;
 use super::state::State;
 use super::{Registry, close, savepoint};
@@ -28,7 +28,7 @@ impl<'a> ServiceScope<'a> {
     /// have what belongs to one message.
     pub fn get<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, BoxError> {
         let (key, mut slot) = (DependencyKey::of::<T>(), None);
-        match (Self { blocks: true, ..*self }).find(&key, Place::new(&mut slot)) {
+        match (Self { blocks: true, ..*self }).find(&key, ServiceSlot::new(&mut slot)) {
             Resolving::Ready(resolved) => resolved?,
             Resolving::Pending(_) => return Err(takes_time(&key)),
         }
@@ -53,7 +53,7 @@ impl<'a> ServiceScope<'a> {
         self.meta
     }
 
-    pub(super) fn find<'p>(self, key: &DependencyKey, into: Place<'p>) -> Resolving<'p>
+    pub(super) fn find<'p>(self, key: &DependencyKey, into: ServiceSlot<'p>) -> Resolving<'p>
     where
         'a: 'p,
     {
@@ -118,7 +118,7 @@ impl OwnedServiceScope {
     /// It is not registered, cannot be built, or needs what asks for it; or the message has ended.
     pub async fn resolve<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, BoxError> {
         let (key, mut slot) = (DependencyKey::of::<T>(), None);
-        match self.borrowed().find(&key, Place::new(&mut slot)) {
+        match self.borrowed().find(&key, ServiceSlot::new(&mut slot)) {
             Resolving::Ready(resolved) => resolved?,
             Resolving::Pending(resolving) => resolving.await?,
         }
@@ -151,7 +151,7 @@ pub(super) struct OpenScope {
 }
 
 impl Scope for OpenScope {
-    fn resolve<'a>(&'a self, key: &DependencyKey, meta: &'a Meta, into: Place<'a>) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, key: &DependencyKey, meta: &'a Meta, into: ServiceSlot<'a>) -> Resolving<'a> {
         let (registry, state) = (&self.registry, &self.state);
         ServiceScope { registry, state, meta, asker: AttemptId::default(), blocks: false }.find(key, into)
     }

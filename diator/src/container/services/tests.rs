@@ -44,7 +44,7 @@ async fn get<T: ?Sized + Send + Sync + 'static>(scope: &dyn Scope) -> Result<Arc
 
 fn singleton<T: ?Sized + Send + Sync + 'static>(services: &Services) -> Result<Arc<T>, String> {
     let mut slot = None;
-    let resolved = services.singleton(&DependencyKey::of::<T>(), Place::new(&mut slot));
+    let resolved = services.singleton(&DependencyKey::of::<T>(), ServiceSlot::new(&mut slot));
     resolved.map_err(|error| error.to_string()).map(|()| slot.expect("it was put in its place"))
 }
 
@@ -244,7 +244,7 @@ fn several_threads_that_ask_at_once_get_one_service() {
         let ask = || {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let mut slot = None;
-            match scope.resolve(&DependencyKey::of::<A>(), &meta, Place::new::<A>(&mut slot)) {
+            match scope.resolve(&DependencyKey::of::<A>(), &meta, ServiceSlot::new::<A>(&mut slot)) {
                 Resolving::Ready(resolved) => resolved.unwrap(),
                 Resolving::Pending(resolving) => runtime.block_on(resolving).unwrap(),
             }

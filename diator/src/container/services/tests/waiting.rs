@@ -36,14 +36,14 @@ fn cycle_across_two_threads_is_no_deadlock() {
             let x = t.spawn(|| {
                 let mut p = None;
                 matches!(
-                    scope.resolve(&DependencyKey::of::<X>(), &meta, Place::new::<X>(&mut p)),
+                    scope.resolve(&DependencyKey::of::<X>(), &meta, ServiceSlot::new::<X>(&mut p)),
                     Resolving::Ready(Err(_))
                 )
             });
             let y = t.spawn(|| {
                 let mut p = None;
                 matches!(
-                    scope.resolve(&DependencyKey::of::<Y>(), &meta, Place::new::<Y>(&mut p)),
+                    scope.resolve(&DependencyKey::of::<Y>(), &meta, ServiceSlot::new::<Y>(&mut p)),
                     Resolving::Ready(Err(_))
                 )
             });

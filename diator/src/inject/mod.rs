@@ -3,10 +3,12 @@
 mod dependency;
 
 use std::any::Any;
-use std::fmt;
 use std::sync::Arc;
 
-use crate::container::{Container, DependencyKey, Lifetime, NotRegistered, Place, Resolving, Scope, Slot, unanswered};
+use crate::container::{
+    Container, DependencyKey, Lifetime, NotRegistered, Resolving, Scope, ServiceSlot, Slot, unanswered,
+};
+use crate::error::{MissingDependency, ResolveError};
 use crate::{BoxError, Meta};
 
 pub use self::dependency::{Dependency, Field, PerhapsUnitOfWork};
@@ -182,11 +184,11 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn next(&mut self) -> Option<(&'static DependencyKey, Place<'_>)> {
+    fn next(&mut self) -> Option<(&'static DependencyKey, ServiceSlot<'_>)> {
         loop {
             let dependency = self.dependencies.get(self.next)?;
             if !dependency.is_left_out(self.container) {
-                return Some((&dependency.key, Place::of(self.slots.slot(self.next)?)));
+                return Some((&dependency.key, ServiceSlot::of(self.slots.slot(self.next)?)));
             }
             self.next += 1;
         }
@@ -220,28 +222,3 @@ impl Dependency {
         Some(MissingDependency { field: self.field, name: self.key.name(), source })
     }
 }
-
-#[derive(Debug)]
-struct MissingDependency {
-    field: &'static str,
-    name: &'static str,
-    source: BoxError,
-}
-
-/// The dependencies that a container could not give, each with the reason.
-#[derive(Debug)]
-pub struct ResolveError {
-    missing: Vec<MissingDependency>,
-}
-
-impl fmt::Display for ResolveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, missing) in self.missing.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "; " };
-            write!(f, "{separator}field `{}` needs `{}`: {}", missing.field, missing.name, missing.source)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for ResolveError {}
