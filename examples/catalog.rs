@@ -371,14 +371,14 @@ impl Minutes {
 
 #[cfg(test)]
 mod tests {
-    use diator_catalog::{Catalog, Edges};
+    use diator_catalog::{Catalog, ObservedCauses};
 
     use super::*;
 
     /// One use case after the other, as a program's own tests would go through them.
     #[tokio::test]
     async fn what_causes_what_is_as_it_was() -> Result<(), BoxError> {
-        let (edges, broker) = (Edges::new(), InMemoryBroker::new());
+        let (edges, broker) = (ObservedCauses::new(), InMemoryBroker::new());
         let mediator = builder().broker(broker.clone()).observe(edges.clone()).build()?;
 
         let meeting_id = mediator.send(ScheduleMeeting { title: "planning".to_owned() }).await?;

@@ -56,7 +56,7 @@ impl<R> Validated<R> {
 #[diator::async_trait]
 impl<R: Request + Validate<Context = ()>> Middleware for Validated<R> {
     fn applies_to(&self, info: &MessageInfo) -> bool {
-        info.message_type == type_name::<R>()
+        info.type_name == type_name::<R>()
     }
 
     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {

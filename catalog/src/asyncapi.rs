@@ -8,7 +8,7 @@ use super::{Catalog, EventEntry};
 impl Catalog {
     /// The notification and ECST events as an AsyncAPI 3.0 document, in JSON.
     ///
-    /// An event that is handled here is received; one that is not, or that was [observed](super::Edges) to be
+    /// An event that is handled here is received; one that is not, or that was [observed](super::ObservedCauses) to be
     /// emitted, is sent. Each topic is a channel; an event without one has a channel of its own without an address,
     /// because the broker's driver chooses it. A message is described with its envelope, in the mediator's format; the
     /// event's own fields come from `#[event(schema)]`, and without it any are allowed.

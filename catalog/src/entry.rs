@@ -119,7 +119,7 @@ pub struct HandlerEntry {
     /// [active](diator::middleware::Middleware::is_active) at present.
     #[serde(default)]
     pub middleware: Vec<String>,
-    /// What it emits and sends, as far as it was [observed](super::Edges): types, with their paths; `None` if it never
+    /// What it emits and sends, as far as it was [observed](super::ObservedCauses): types, with their paths; `None` if it never
     /// ran while somebody observed.
     #[serde(default)]
     pub causes: Option<Vec<String>>,

@@ -44,7 +44,7 @@
 //!
 //! # What causes what
 //!
-//! Which events a handler emits stands in its code alone. [`Edges`] notes it down while the program's own tests run,
+//! Which events a handler emits stands in its code alone. [`ObservedCauses`] notes it down while the program's own tests run,
 //! and [`Catalog::with_edges`] puts it into the catalog. The catalog says of a handler that no test ran that it was not
 //! observed.
 //!
@@ -85,7 +85,7 @@ mod table;
 pub use self::catalog::Catalog;
 pub use self::changes::{Change, Changes, Impact};
 pub use self::describe::Description;
-pub use self::edges::{Edges, StaleEdges};
+pub use self::edges::{ObservedCauses, StaleEdges};
 pub use self::entry::{BrokerEntry, DependencyEntry, EventEntry, HandlerEntry, MiddlewareEntry, RequestEntry, Source};
 pub use self::html::Html;
 

@@ -8,7 +8,7 @@ impl Catalog {
     /// What is no mistake, and yet may not be what somebody expects, a sentence for each.
     ///
     /// These are the notification and ECST events with handlers in this program: the handlers run for what arrives from the broker,
-    /// and not for what the program itself emits. Where [`Edges`](super::Edges) have observed that it emits the event, the sentence
+    /// and not for what the program itself emits. Where [`ObservedCauses`](super::ObservedCauses) shows that it emits the event, the sentence
     /// says by whom.
     ///
     /// # Example

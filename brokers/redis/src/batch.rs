@@ -4,8 +4,8 @@ use redis::{Pipeline, Value};
 
 use super::RedisBroker;
 use super::connection::Lane;
+use super::deadline::Deadline;
 use super::error::Failure;
-use super::span::Span;
 use diator::broker::{OutboundMessage, PublishError, Receipt};
 
 /// What one pipeline holds at most: the client copies it twice, and nothing of it is answered before all of it.
@@ -54,7 +54,7 @@ impl Batch {
     }
 
     /// Answers for as many messages as it took.
-    pub(super) async fn publish(mut self, broker: &RedisBroker, call: Span) -> Vec<Result<Receipt, PublishError>> {
+    pub(super) async fn publish(mut self, broker: &RedisBroker, call: Deadline) -> Vec<Result<Receipt, PublishError>> {
         let replies = if self.pipeline.is_empty() { Ok(Vec::new()) } else { self.replies(broker, call).await };
         match replies {
             Ok(replies) => {
@@ -70,7 +70,7 @@ impl Batch {
         }
     }
 
-    async fn replies(&self, broker: &RedisBroker, call: Span) -> Result<Vec<Value>, Failure> {
+    async fn replies(&self, broker: &RedisBroker, call: Deadline) -> Result<Vec<Value>, Failure> {
         if call.is_over() {
             return Err(Failure::NotSent(call.length()));
         }

@@ -15,13 +15,13 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout_at;
 
 use super::config::Checked;
+use super::deadline::Deadline;
 use super::error::{Failure, dooms};
 use super::login::log_in;
 use super::server::Server;
 use super::slot::{Slot, Standing, Verdict};
-use super::span::Span;
 
-pub(super) struct Link {
+pub(super) struct SharedConnection {
     server: Server,
     durable: bool,
     deadline: Duration,
@@ -44,12 +44,12 @@ pub(super) enum Lane {
 
 /// A connection to send over.
 pub(super) struct Ready<'a> {
-    link: &'a Link,
+    link: &'a SharedConnection,
     slot: Arc<Slot>,
     connection: MultiplexedConnection,
 }
 
-impl Link {
+impl SharedConnection {
     pub(super) fn new(config: Checked) -> Self {
         let Checked { server, deadline, probe_after, renew_after, wire, .. } = config;
         Self { server, durable: wire.durable(), deadline, probe_after, renew_after, slots: RwLock::default() }
@@ -61,7 +61,7 @@ impl Link {
     }
 
     /// Waits for a connection that is fit to be used, no longer than the call may take; nothing is sent before that.
-    pub(super) async fn ready(&self, lane: Lane, call: Span) -> Result<Ready<'_>, Failure> {
+    pub(super) async fn ready(&self, lane: Lane, call: Deadline) -> Result<Ready<'_>, Failure> {
         let slot = self.slot(lane);
         let Some(connection) = slot.connection() else {
             if slot.age() > self.deadline {
@@ -94,14 +94,14 @@ impl Link {
     }
 
     /// Puts a new connection in the place of an old one, if one can be made.
-    async fn renew(&self, old: &Ready<'_>, call: Span) -> Option<Ready<'_>> {
+    async fn renew(&self, old: &Ready<'_>, call: Deadline) -> Option<Ready<'_>> {
         let slot = Arc::new(self.new_slot());
         let connection = slot.made(call.half()).await.ok()?;
         self.replace(&old.slot, &slot);
         Some(Ready { link: self, slot, connection })
     }
 
-    async fn connect(&self, slot: Arc<Slot>, call: Span) -> Result<Ready<'_>, Failure> {
+    async fn connect(&self, slot: Arc<Slot>, call: Deadline) -> Result<Ready<'_>, Failure> {
         match slot.made(call).await {
             Ok(connection) => Ok(Ready { link: self, slot, connection }),
             Err(failure) => {
@@ -166,19 +166,19 @@ impl Ready<'_> {
         if Slot::has_ended(self.connection.clone()) { Verdict::Unfit } else { Verdict::Fit }
     }
 
-    async fn probed(&self, call: Span) -> Verdict {
+    async fn probed(&self, call: Deadline) -> Verdict {
         self.slot.probe(&self.connection, call, self.link.patience()).await
     }
 
     /// Sends a command and waits for the reply, no longer than the call may take.
-    pub(super) async fn command(&mut self, call: Span, command: &Cmd) -> Result<Value, Failure> {
+    pub(super) async fn command(&mut self, call: Deadline, command: &Cmd) -> Result<Value, Failure> {
         let unanswered = Unanswered::of(&self.slot);
         let reply = timeout_at(call.end(), self.connection.send_packed_command(command)).await;
         self.judge(call, unanswered, reply, dooms)
     }
 
     /// The same for several commands at once; there are as many replies.
-    pub(super) async fn pipeline(&mut self, call: Span, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
+    pub(super) async fn pipeline(&mut self, call: Deadline, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
         let unanswered = Unanswered::of(&self.slot);
         let replies = timeout_at(call.end(), self.connection.send_packed_commands(pipeline, 0, pipeline.len())).await;
         self.judge(call, unanswered, replies, |replies| replies.iter().any(dooms))
@@ -186,7 +186,7 @@ impl Ready<'_> {
 
     fn judge<T>(
         &self,
-        call: Span,
+        call: Deadline,
         unanswered: Unanswered<'_>,
         reply: Result<RedisResult<T>, Elapsed>,
         dooms: impl FnOnce(&T) -> bool,

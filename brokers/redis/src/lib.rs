@@ -39,11 +39,11 @@
 mod batch;
 mod config;
 mod connection;
+mod deadline;
 mod error;
 mod login;
 mod server;
 mod slot;
-mod span;
 #[cfg(feature = "tls")]
 mod tls;
 mod wire;
@@ -60,10 +60,10 @@ use redis::{Cmd, Value, cmd};
 
 use self::batch::{Batch, is_lonely, lane, size};
 pub use self::config::RedisConfig;
-use self::connection::Link;
+use self::connection::SharedConnection;
+use self::deadline::Deadline;
 use self::error::{Failure, refused};
 pub use self::server::RedisServer;
-use self::span::Span;
 use self::wire::Wire;
 pub use self::wire::{PubSub, Streams};
 
@@ -133,7 +133,7 @@ pub use self::wire::{PubSub, Streams};
 /// # }
 /// ```
 pub struct RedisBroker {
-    link: Link,
+    link: SharedConnection,
     wire: Wire,
     deadline: Duration,
     max_body: usize,
@@ -149,7 +149,7 @@ impl RedisBroker {
     pub fn new<M: Into<Wire> + Clone>(config: RedisConfig<M>) -> Result<Self, InvalidConfig> {
         let config = config.check()?;
         let (deadline, max_body, wire) = (config.deadline, config.max_body, config.wire.clone());
-        Ok(Self { link: Link::new(config), wire, deadline, max_body })
+        Ok(Self { link: SharedConnection::new(config), wire, deadline, max_body })
     }
 
     /// Connects, unless it is connected, and asks the server whether it is there.
@@ -180,7 +180,7 @@ impl RedisBroker {
     }
 
     async fn reply(&self, command: &Cmd, size: usize) -> Result<Value, Failure> {
-        let call = Span::new(self.deadline);
+        let call = Deadline::new(self.deadline);
         self.link.ready(lane(size), call).await?.command(call, command).await
     }
 
@@ -206,7 +206,7 @@ impl MessageBroker for RedisBroker {
     }
 
     async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
-        let call = Span::new(self.deadline);
+        let call = Deadline::new(self.deadline);
         let mut answers = Vec::with_capacity(messages.len());
         while answers.len() < messages.len() {
             let batch = Batch::of(self, messages.get(answers.len()..).unwrap_or_default());

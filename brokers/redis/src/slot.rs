@@ -10,9 +10,9 @@ use redis::aio::MultiplexedConnection;
 use redis::cmd;
 use tokio::time::{Instant, timeout_at};
 
+use super::deadline::Deadline;
 use super::error::Failure;
 use super::login::probe;
-use super::span::Span;
 
 /// A result that several callers wait for: one that is held and not polled keeps no other from driving it.
 type Awaited<T> = Shared<BoxFuture<'static, Result<T, Failure>>>;
@@ -89,7 +89,7 @@ impl Slot {
     }
 
     /// Waits until it is made; the caller drives that.
-    pub(super) async fn made(&self, call: Span) -> Result<MultiplexedConnection, Failure> {
+    pub(super) async fn made(&self, call: Deadline) -> Result<MultiplexedConnection, Failure> {
         timeout_at(call.end(), self.connection.clone()).await.unwrap_or(Err(Failure::NotSent(call.length())))
     }
 
@@ -108,7 +108,7 @@ impl Slot {
         self.begun.elapsed()
     }
 
-    pub(super) fn standing(&self, call: Span, probe_after: Duration) -> Standing {
+    pub(super) fn standing(&self, call: Deadline, probe_after: Duration) -> Standing {
         let now = self.millis(call.begun());
         let vouched = self.vouched.load(Ordering::Relaxed);
         if vouched == SUSPECT || Duration::from_millis(now.saturating_sub(vouched)) >= probe_after {
@@ -141,7 +141,12 @@ impl Slot {
     }
 
     /// Asks the server whether it is still what it was; a question that was asked already is not asked again.
-    pub(super) async fn probe(&self, connection: &MultiplexedConnection, call: Span, patience: Duration) -> Verdict {
+    pub(super) async fn probe(
+        &self,
+        connection: &MultiplexedConnection,
+        call: Deadline,
+        patience: Duration,
+    ) -> Verdict {
         loop {
             let question = self.question(connection);
             let limit = question.asked.checked_add(patience).unwrap_or(question.asked);
@@ -193,7 +198,7 @@ mod tests {
     async fn trust_ends_with_time_silence_and_suspicion() {
         let second = Duration::from_secs(1);
         let slot = Slot::new(pending(), false);
-        let standing = |slot: &Slot| slot.standing(Span::new(second), second);
+        let standing = |slot: &Slot| slot.standing(Deadline::new(second), second);
         assert_eq!(standing(&slot), Standing::InUse);
         tokio::time::advance(Duration::from_millis(60)).await;
         assert_eq!(standing(&slot), Standing::Silent);
@@ -207,8 +212,8 @@ mod tests {
         tokio::time::advance(second).await;
         slot.heard();
         assert_eq!(standing(&slot), Standing::Due, "use does not replace a probe");
-        assert_eq!(slot.standing(Span::new(second), Duration::MAX), Standing::InUse);
-        assert_eq!(slot.standing(Span::new(second), Duration::ZERO), Standing::Due);
+        assert_eq!(slot.standing(Deadline::new(second), Duration::MAX), Standing::InUse);
+        assert_eq!(slot.standing(Deadline::new(second), Duration::ZERO), Standing::Due);
         assert_eq!(slot.age(), second);
     }
 }

@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use super::arguments;
 use super::nearest::nearest;
 use super::style::with_headings;
-use crate::{Catalog, Edges};
+use crate::{Catalog, ObservedCauses};
 use diator::{BoxError, MediatorBuilder};
 
 /// Does what the arguments say; the edges are those that are kept, unless the arguments name a file.
@@ -51,7 +51,7 @@ fn ended(answer: io::Result<Answer>) -> ExitCode {
     }
 }
 
-fn check(builder: MediatorBuilder, edges: Result<Edges, BoxError>) -> io::Result<Answer> {
+fn check(builder: MediatorBuilder, edges: Result<ObservedCauses, BoxError>) -> io::Result<Answer> {
     match builder.build() {
         Ok(mediator) => {
             let edges = match edges {
@@ -79,7 +79,7 @@ fn render(
     command: &str,
     arguments: &ArgMatches,
     builder: &MediatorBuilder,
-    edges: Result<Edges, BoxError>,
+    edges: Result<ObservedCauses, BoxError>,
 ) -> io::Result<Answer> {
     let edges = match edges {
         Ok(edges) => edges,
@@ -104,11 +104,11 @@ fn render(
     Ok(Answer::Done)
 }
 
-fn edges(kept: Option<&str>, arguments: &ArgMatches) -> Result<Edges, BoxError> {
+fn edges(kept: Option<&str>, arguments: &ArgMatches) -> Result<ObservedCauses, BoxError> {
     match (arguments.get_one::<String>("edges"), kept) {
-        (Some(path), _) => Edges::load(path),
-        (None, Some(json)) => Edges::from_json(json),
-        (None, None) => Ok(Edges::new()),
+        (Some(path), _) => ObservedCauses::load(path),
+        (None, Some(json)) => ObservedCauses::from_json(json),
+        (None, None) => Ok(ObservedCauses::new()),
     }
 }
 

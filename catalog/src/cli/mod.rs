@@ -76,7 +76,7 @@ impl Cli {
     }
 
     /// What causes what, unless `--edges` names a file: the text that
-    /// [`Edges::assert_matches`](crate::Edges::assert_matches) keeps, such as `include_str!("edges.json")`.
+    /// [`ObservedCauses::assert_matches`](crate::ObservedCauses::assert_matches) keeps, such as `include_str!("edges.json")`.
     pub fn edges(mut self, json: impl Into<String>) -> Self {
         self.edges = Some(json.into());
         self

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::Edges;
+use super::ObservedCauses;
 use super::message::Message;
 use super::seen::{Handling, Seen, show};
 use crate::Catalog;
@@ -16,13 +16,13 @@ impl Catalog {
     /// # Errors
     ///
     /// [`StaleEdges`] if an edge begins at a handler that the catalog does not have, or leads to a message that is gone.
-    pub fn with_edges(self, edges: &Edges) -> Result<Self, StaleEdges> {
+    pub fn with_edges(self, edges: &ObservedCauses) -> Result<Self, StaleEdges> {
         let (catalog, stale) = self.with_fitting_edges(edges);
         stale.map_or(Ok(catalog), Err)
     }
 
     /// The catalog with those edges that fit, and the others.
-    pub(crate) fn with_fitting_edges(mut self, edges: &Edges) -> (Self, Option<StaleEdges>) {
+    pub(crate) fn with_fitting_edges(mut self, edges: &ObservedCauses) -> (Self, Option<StaleEdges>) {
         let (seen, linked) = (edges.seen(), Wiring::linked());
         let mut stale = Vec::new();
         for (handling, causes) in &seen.handlers {

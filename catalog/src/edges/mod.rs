@@ -34,7 +34,7 @@ use diator::wiring::{Cause, Observer, WiredMessage};
 ///
 /// ```
 /// # use diator::prelude::*;
-/// # use diator_catalog::Edges;
+/// # use diator_catalog::ObservedCauses;
 /// # #[derive(Debug, Command)]
 /// # struct PlaceOrder;
 /// # #[derive(Debug, DomainEvent)]
@@ -49,7 +49,7 @@ use diator::wiring::{Cause, Observer, WiredMessage};
 /// # }
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), BoxError> {
-/// let edges = Edges::new();
+/// let edges = ObservedCauses::new();
 /// let mediator = Mediator::builder().handlers(handlers![PlaceOrderHandler]).observe(edges.clone()).build()?;
 /// mediator.send(PlaceOrder).await?;
 /// assert!(edges.to_json().contains("OrderPlaced"));
@@ -57,9 +57,9 @@ use diator::wiring::{Cause, Observer, WiredMessage};
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Edges(Arc<Mutex<Seen>>);
+pub struct ObservedCauses(Arc<Mutex<Seen>>);
 
-impl Edges {
+impl ObservedCauses {
     /// None yet.
     #[must_use]
     pub fn new() -> Self {
@@ -131,7 +131,7 @@ impl Edges {
     }
 }
 
-impl Observer for Edges {
+impl Observer for ObservedCauses {
     fn ran(&self, handler: Cause) {
         self.lock().handlers.entry(handler.into()).or_default();
     }

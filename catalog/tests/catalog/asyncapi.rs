@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use diator::MediatorBuilder;
 use diator::broker::Format;
 use diator::prelude::*;
-use diator_catalog::{Catalog, Edges};
+use diator_catalog::{Catalog, ObservedCauses};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ fn the_official_schema_refuses_what_is_wrong() {
 fn events_are_sent_or_received_on_the_channel_of_their_topic() {
     let edges =
         r#"{"handlers": [{"message": "catalog::world::ShipOrder", "causes": ["catalog::world::PaymentArrived"]}]}"#;
-    let edges = Edges::from_json(edges).expect("it has the form");
+    let edges = ObservedCauses::from_json(edges).expect("it has the form");
     let document = assert_valid(&Catalog::from(builder().wiring()), "Shop");
     assert_eq!(document["info"], json!({ "title": "Shop", "version": "1.2.3" }));
     let topic = &document["channels"]["topic.orders"];

@@ -9,7 +9,7 @@ mod site;
 #[allow(dead_code, reason = "it is only shown, and never sent")]
 mod world;
 
-use diator_catalog::{Catalog, Edges};
+use diator_catalog::{Catalog, ObservedCauses};
 use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ fn catalog() -> Catalog {
         { "message": path("OrderPlaced"), "handler": path("Ship"), "causes": [path("ShipOrder")] },
         { "message": path("ShipOrder"), "causes": [path("OrderPlaced")] },
     ] });
-    let edges = Edges::from_json(&edges.to_string()).expect("it has the form");
+    let edges = ObservedCauses::from_json(&edges.to_string()).expect("it has the form");
     Catalog::from(builder().wiring()).with_edges(&edges).expect("they fit")
 }
 

@@ -1,13 +1,13 @@
 //! What causes what, as it was observed.
 
 use diator::prelude::*;
-use diator_catalog::{Catalog, Edges};
+use diator_catalog::{Catalog, ObservedCauses};
 use serde_json::{Value, json};
 
 use super::world::*;
 
-async fn observed() -> Edges {
-    let edges = Edges::new();
+async fn observed() -> ObservedCauses {
+    let edges = ObservedCauses::new();
     let services = Services::new().singleton::<dyn Stock>(std::sync::Arc::new(Shelf)).scoped(|_| Ok(Transaction));
     let mediator = builder()
         .container(services)
@@ -67,7 +67,7 @@ fn causes<'a>(catalog: &'a Catalog, handler: &str) -> Vec<Option<&'a [String]>> 
 #[tokio::test]
 async fn the_catalog_tells_what_each_handler_causes() {
     let edges = observed().await;
-    let again = Edges::from_json(&edges.to_json()).expect("it was just written");
+    let again = ObservedCauses::from_json(&edges.to_json()).expect("it was just written");
     let catalog = Catalog::from(builder().wiring()).with_edges(&again).expect("they fit");
     assert_eq!(causes(&catalog, "::Ship"), [Some(&[path("ShipOrder")][..])]);
     // It handles two events, one of which nobody has sent.
@@ -96,7 +96,7 @@ fn edges_of_another_program_are_refused() {
         ),
     ] {
         let entry = json!({ "message": path(message), "handler": handler.map(path), "causes": [path(causes)] });
-        let edges = Edges::from_json(&file(&json!([entry]))).expect("it has the form");
+        let edges = ObservedCauses::from_json(&file(&json!([entry]))).expect("it has the form");
         let error = Catalog::from(builder().wiring()).with_edges(&edges).expect_err(told).to_string();
         assert!(error.contains("note them down again") && error.contains(told), "{error}");
     }
@@ -126,10 +126,10 @@ impl RequestHandler<Archive> for Archivist {
 /// By hand: what nobody handles is then known to nobody but those who emit it.
 #[tokio::test]
 async fn what_only_those_know_who_emit_it_is_in_the_catalog() {
-    let (edges, broker) = (Edges::new(), InMemoryBroker::new());
+    let (edges, broker) = (ObservedCauses::new(), InMemoryBroker::new());
     let by_hand = || Mediator::builder().handlers(handlers![Archivist]).broker(broker.clone());
     by_hand().observe(edges.clone()).build().expect("all is there").send(Archive).await.expect("it is handled");
-    let of = |edges: &Edges| Catalog::from(by_hand().wiring()).with_edges(edges).expect("they fit");
+    let of = |edges: &ObservedCauses| Catalog::from(by_hand().wiring()).with_edges(edges).expect("they fit");
     let catalog = of(&edges);
     let names: Vec<_> = catalog.events.iter().map(|event| (&*event.name, event.source.is_some())).collect();
     assert_eq!(names, [("OrderNoted", true), ("Archived", false)], "only one has a place");
@@ -139,7 +139,7 @@ async fn what_only_those_know_who_emit_it_is_in_the_catalog() {
     assert_eq!(archived.type_name, "catalog::edges::Archived<u8>");
     // A program that reads the file knows as much.
     let text = edges.to_json();
-    assert_eq!(of(&Edges::from_json(&text).expect("it was just written")), catalog);
+    assert_eq!(of(&ObservedCauses::from_json(&text).expect("it was just written")), catalog);
     assert_eq!(text.matches("Archived").count(), 3, "{text}");
     assert!(!text.contains("\"name\":\"OrderNoted\""), "the registry knows it: {text}");
     let file = std::env::temp_dir().join(format!("diator-described-{}.json", std::process::id()));
@@ -161,9 +161,9 @@ fn what_is_no_list_of_edges_is_an_error() {
         r#"{"handlers": [{"message": 1, "causes": ["B"]}]}"#,
         r#"{"handlers": [], "messages": [{"name": "A", "type": "A", "kind": "rumour"}]}"#,
     ] {
-        assert!(Edges::from_json(text).is_err(), "{text}");
+        assert!(ObservedCauses::from_json(text).is_err(), "{text}");
     }
-    let error = Edges::load("no/such/file.json").expect_err("it is not there").to_string();
+    let error = ObservedCauses::load("no/such/file.json").expect_err("it is not there").to_string();
     assert!(error.contains("no/such/file.json"), "{error}");
 }
 
@@ -173,7 +173,8 @@ async fn a_kept_file_fails_when_an_edge_is_lost_or_new() {
     let file = std::env::temp_dir().join(format!("diator-edges-{}.json", std::process::id()));
     std::fs::write(&file, edges.to_json()).expect("it can be written");
     edges.assert_matches(&file);
-    let failed = std::panic::catch_unwind(|| Edges::new().assert_matches(&file)).expect_err("all edges are lost");
+    let failed =
+        std::panic::catch_unwind(|| ObservedCauses::new().assert_matches(&file)).expect_err("all edges are lost");
     std::fs::remove_file(&file).expect("it was written");
     let message = failed.downcast_ref::<String>().expect("it is a text");
     assert!(
@@ -203,12 +204,12 @@ impl RequestHandler<Unresolvable> for NeverBuilt {
 
 #[tokio::test]
 async fn a_handler_that_could_not_be_built_did_not_run() {
-    let edges = Edges::new();
+    let edges = ObservedCauses::new();
     let services = Services::new().scoped(|_| Err::<Faulty, BoxError>("the data base is away".into()));
     let builder = || Mediator::builder().handlers(handlers![NeverBuilt]);
     let mediator = builder().container(services).observe(edges.clone()).build().expect("it is found out later");
     assert!(matches!(mediator.send(Unresolvable).await, Err(SendError::Resolve { .. })));
-    assert_eq!(edges.to_json(), Edges::new().to_json());
+    assert_eq!(edges.to_json(), ObservedCauses::new().to_json());
     let catalog = Catalog::from(builder().wiring()).with_edges(&edges).expect("they fit");
     assert_eq!(causes(&catalog, "::NeverBuilt"), [None], "not observed, which is not the same as causing nothing");
 }

@@ -1,6 +1,6 @@
 //! What people and tools get to see.
 
-use diator_catalog::{Catalog, Edges};
+use diator_catalog::{Catalog, ObservedCauses};
 
 use super::world::builder;
 
@@ -11,7 +11,7 @@ fn catalog() -> Catalog {
         {"message": "catalog::world::OrderPlaced", "handler": "catalog::world::Ship", "causes": ["catalog::world::ShipOrder"]},
         {"message": "catalog::world::OrderPlaced", "handler": "catalog::world::Mail", "causes": []}
     ]}"#;
-    let edges = Edges::from_json(edges).expect("it has the form");
+    let edges = ObservedCauses::from_json(edges).expect("it has the form");
     Catalog::from(builder().wiring()).with_edges(&edges).expect("they fit")
 }
 
@@ -117,7 +117,7 @@ fn the_direction_of_an_event_is_told() {
 fn echoing() -> Catalog {
     let edges =
         r#"{"handlers": [{"message": "catalog::world::PlaceOrder", "causes": ["catalog::world::PaymentArrived"]}]}"#;
-    let edges = Edges::from_json(edges).expect("it has the form");
+    let edges = ObservedCauses::from_json(edges).expect("it has the form");
     Catalog::from(builder().wiring()).with_edges(&edges).expect("they fit")
 }
 
@@ -187,7 +187,7 @@ fn circles_and_many_ways_to_one_message_are_told_once() {
         of("first::Cancel", &["ShipOrder"]),
         of("OrderPlaced", &["PlaceOrder", "OrderState"]),
     ] });
-    let edges = Edges::from_json(&edges.to_string()).expect("it has the form");
+    let edges = ObservedCauses::from_json(&edges.to_string()).expect("it has the form");
     let catalog = Catalog::from(builder().wiring()).with_edges(&edges).expect("they fit");
     let text = catalog.describe("PlaceOrder").expect("it is known").to_string();
     assert_eq!(

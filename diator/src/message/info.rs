@@ -15,7 +15,7 @@ pub struct MessageInfo {
     /// The message's name: for an event, the name on the wire.
     pub message: &'static str,
     /// The message's type, with its path.
-    pub message_type: &'static str,
+    pub type_name: &'static str,
     /// The handler's type, with its path.
     pub handler: &'static str,
     /// Where the handler was declared; `None` for one that replaces another.
@@ -38,7 +38,7 @@ impl MessageInfo {
         Self {
             kind: request.kind.into(),
             message: request.message,
-            message_type: (request.name)(),
+            type_name: (request.name)(),
             handler,
             location,
             idempotent: request.idempotent,
@@ -50,7 +50,7 @@ impl MessageInfo {
         Self {
             kind: MessageKind::of_event(event.message_type),
             message: event.name,
-            message_type: (event.type_name)(),
+            type_name: (event.type_name)(),
             handler,
             location,
             idempotent: false,
@@ -61,7 +61,7 @@ impl MessageInfo {
     /// Its handler, as the cause of what that emits and sends.
     pub(crate) fn cause(&self) -> Cause {
         let is_request = matches!(self.kind, MessageKind::Command | MessageKind::Query);
-        Cause::new(self.message_type, (!is_request).then_some(self.handler))
+        Cause::new(self.type_name, (!is_request).then_some(self.handler))
     }
 
     /// Whether the message carries a mark of this type: `#[request(mark = Audited)]`.

@@ -4,7 +4,7 @@ use super::{Cause, WiredMessage};
 ///
 /// Which messages a handler causes stands in its code alone. An observer notes it down while the tests of a program run:
 /// [`MediatorBuilder::observe`](crate::MediatorBuilder::observe) takes one, and a mediator without one pays nothing for it.
-/// `diator_catalog::Edges` is an observer that draws the graph of a program.
+/// `diator_catalog::ObservedCauses` is an observer that draws the graph of a program.
 ///
 /// # Guarantees
 ///

@@ -4,12 +4,12 @@ use tokio::time::Instant;
 
 /// When a call began, and when it has to be over.
 #[derive(Clone, Copy)]
-pub(super) struct Span {
+pub(super) struct Deadline {
     begun: Instant,
     end: Instant,
 }
 
-impl Span {
+impl Deadline {
     /// A call that begins now; one whose end no clock can show is over at once.
     pub(super) fn new(length: Duration) -> Self {
         let begun = Instant::now();
@@ -47,10 +47,10 @@ mod tests {
     #[test]
     fn any_length_is_a_span() {
         let second = Duration::from_secs(1);
-        assert_eq!(Span::new(second).length(), second);
-        assert!(!Span::new(second).is_over() && Span::new(Duration::ZERO).is_over());
+        assert_eq!(Deadline::new(second).length(), second);
+        assert!(!Deadline::new(second).is_over() && Deadline::new(Duration::ZERO).is_over());
         for length in [Duration::from_secs(u64::MAX), Duration::MAX] {
-            assert!(Span::new(length).is_over());
+            assert!(Deadline::new(length).is_over());
         }
     }
 }
