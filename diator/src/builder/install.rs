@@ -14,6 +14,7 @@ use crate::wiring::Replaced;
 pub(crate) struct Install<'b> {
     container: &'b dyn Container,
     layers: &'b [Layer],
+    observed: bool,
     maps: Maps,
     // One handler type may handle several messages, and is built once for them all.
     built: HashMap<TypeId, Option<Arc<AnyValue>>>,
@@ -30,8 +31,8 @@ pub(super) struct Maps {
 }
 
 impl<'b> Install<'b> {
-    pub(super) fn new(container: &'b dyn Container, layers: &'b [Layer]) -> Self {
-        Self { container, layers, maps: Maps::default(), built: HashMap::new(), problems: Vec::new() }
+    pub(super) fn new(container: &'b dyn Container, layers: &'b [Layer], observed: bool) -> Self {
+        Self { container, layers, observed, maps: Maps::default(), built: HashMap::new(), problems: Vec::new() }
     }
 
     pub(super) fn take_in<T>(&mut self, handler: &HandlerDescriptor, replacements: &HashMap<TypeId, T>) {
@@ -78,11 +79,13 @@ impl<'b> Install<'b> {
         let HandlerRole::Event { order, after_commit } = descriptor.role() else { return };
         let HandlerFunctions::Event(attach) = descriptor.functions else { return };
         let built = self.built_once(descriptor);
+        let pipeline = Pipeline::new(descriptor.info(), self.layers);
         let entry = EventEntry {
+            direct: built.is_some() && pipeline.layers.is_empty() && !self.observed,
             order,
             id: descriptor.id(),
             name: descriptor.handler(),
-            pipeline: Pipeline::new(descriptor.info(), self.layers),
+            pipeline,
             factory: built.is_none().then(|| Factory::of(descriptor)),
             handler: attach(built),
         };

@@ -432,7 +432,7 @@ impl MediatorBuilder {
         let checked = check::check(&mut self);
         let mut problems = std::mem::take(&mut self.problems);
         let parts = self.parts();
-        let mut install = Install::new(&*self.container, &self.layers);
+        let mut install = Install::new(&*self.container, &self.layers, self.observer.is_some());
         // Without its dependencies a handler could only fail again, for reasons that are reported already.
         if problems.is_empty() {
             self.handlers.iter().for_each(|handler| install.take_in(handler, &self.replacements));

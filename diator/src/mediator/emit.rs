@@ -111,7 +111,7 @@ impl MessageEnv<'_> {
                     }
                 }
             }
-            if unit.is_unused() && handled.is_ok() {
+            if unit.is_untouched() && handled.is_ok() {
                 // There is nothing to drop, which the compiler cannot see.
                 std::mem::forget(unit);
                 return Ok(());

@@ -30,6 +30,8 @@ impl EventHandlers {
 
 /// One handler of one event, and what wraps it.
 pub(crate) struct EventEntry {
+    /// Whether it is built, nothing wraps it, and nobody observes it: one question instead of three.
+    pub(crate) direct: bool,
     pub(crate) order: i32,
     pub(crate) id: HandlerId,
     pub(crate) name: &'static str,
@@ -47,8 +49,8 @@ impl EventEntry {
         event: &'a AnyValue,
         execution: &'a mut Execution<'_>,
     ) -> BoxFuture<'a, EventResult> {
-        match self.factory.is_none() && self.pipeline.is_idle() {
-            true => self.start(event, execution),
+        match self.direct {
+            true => self.handler.handle(event, &self.pipeline.info, execution),
             false => self.handle_in_time(event, execution),
         }
     }

@@ -58,7 +58,7 @@ impl Dispatch for InPlace<'_> {
                     let mut unit = UnitState::default();
                     let mut execution = Execution { env: &env, unit: &mut unit };
                     let result = handler.handle(request, &mut RequestContext::new(&mut execution)).await;
-                    if unit.is_unused() {
+                    if unit.is_untouched() {
                         // There is nothing to drop, which the compiler cannot see.
                         std::mem::forget(unit);
                         break 'untouched result;

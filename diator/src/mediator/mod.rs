@@ -7,14 +7,15 @@
 //! | a request is sent, its type is forgotten, its handler is found | `route` | `Unhandled`, `ShuttingDown` |
 //! | or an event is emitted from outside, or arrives | `emit`, `receive` | `ShuttingDown`; `ReceiveError` |
 //! | middleware, attempts, nested requests | `invocation` | `Rejected`, `WrongAnswer`, `Cascade`, `Scope` |
-//! | the handler is built, and called | `handle`, `events` | `Resolve`; `Handler` |
+//! | the handler is built | `factory` | `Resolve` |
+//! | the handler is called; it emits, and sends further requests | `handler::functions`, `events`, `execution` | `Handler` |
 //! | domain events, the outbox, the begin of the commit | `finish` | `Event`, `Cascade`, `Encode`, `NoBroker`, `Stage`, `RolledBack` |
 //! | the commit is seen through | `settling` | `Commit` |
 //! | what follows it: publishing, `after_commit` handlers | `after` | `Undelivered` |
 //!
-//! What the stages share: `execution` is what a handler works with, `unit` is its unit of work, [`MaybeReady`] is how
-//! they answer; `within` marks what runs, and [`InFlight`] counts it. `in_place` is a shorter way from `route` to `finish`, for
-//! the feature of that name, and the only file with tricks for the compiler.
+//! What the stages share: `execution` is what a handler works with, `unit` is its unit of work, and they answer with a `MaybeReady`;
+//! `within` marks what runs, and [`InFlight`] counts it. `in_place` is a shorter way from `route` to `finish`, for the feature of that
+//! name, and the only file with tricks for the compiler.
 
 mod after;
 mod arriving;

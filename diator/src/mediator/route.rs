@@ -125,7 +125,7 @@ async fn deliver(
             mediator.within(pin!(route.build_and_start(factory, request, reply, &mut execution))).await
         }
     };
-    if unit.is_unused() {
+    if unit.is_untouched() {
         // There is nothing to drop, which the compiler cannot see.
         return std::mem::forget(unit);
     }

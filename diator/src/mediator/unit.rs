@@ -17,6 +17,8 @@ use crate::{BoxError, Meta, SendError};
 /// Dropping it drops the scope, which then rolls back.
 #[derive(Default)]
 pub(crate) struct UnitState {
+    // Whether there is, or was, anything in it: one question instead of one for each field.
+    touched: bool,
     // All events that were emitted, in order; those that are done are `None`, so that places stay what they are.
     events: SmallVec<[Queued; 1]>,
     // Whether what is emitted now is caused by an event that the message emitted.
@@ -65,7 +67,8 @@ struct Queued {
 
 impl UnitState {
     pub(crate) fn caused_by(Lineage { depth, total, cause }: Lineage) -> Self {
-        Self { depth, in_cascade: depth > 0, total, cause, ..Self::default() }
+        let touched = total.is_some() || cause.is_some();
+        Self { touched, depth, in_cascade: depth > 0, total, cause, ..Self::default() }
     }
 
     /// What its messages come after.
@@ -73,17 +76,10 @@ impl UnitState {
         self.cause.clone()
     }
 
-    /// Whether nothing has to follow the handler, and nothing to be dropped.
+    /// Whether nothing has to follow the handler, and nothing has to be dropped.
     #[inline]
     pub(crate) fn is_untouched(&self) -> bool {
-        self.is_unused() && self.total.is_none()
-    }
-
-    /// The same of one that was caused by no other, and that has not ended yet.
-    #[inline]
-    pub(super) fn is_unused(&self) -> bool {
-        // A queue that was cut back to nothing still has the memory that it grew into.
-        self.events.is_empty() && !self.events.spilled() && self.scope.is_none() && self.runaway.is_none()
+        !self.touched
     }
 
     /// Whether nothing has to follow the handler but the commit.
@@ -97,6 +93,7 @@ impl UnitState {
     }
 
     pub(crate) fn emit(&mut self, event: Emitted, limits: CascadeLimits) {
+        self.touched = true;
         let depth = self.depth + 1;
         match () {
             () if depth > limits.depth => self.run_away(&event, CascadeLimit::Depth(limits.depth)),
@@ -183,6 +180,7 @@ impl UnitState {
         container: &'u dyn Container,
         meta: &'u Meta,
     ) -> MaybeReady<'u, Result<&'u dyn Scope, Failure>> {
+        self.touched = true;
         let scope = match self.scope.take() {
             Some(open) => Ok(open),
             None => match container.open(meta) {

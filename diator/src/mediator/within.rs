@@ -11,7 +11,7 @@ use super::{Inner, Mediator};
 thread_local! {
     /// The mediator whose handler this thread is polling; of several within each other, the innermost.
     static POLLED: Cell<*const Inner> = const { Cell::new(ptr::null()) };
-    /// The others, where a handler of one mediator sends to another.
+    /// Those around it, where a handler sends to a mediator from outside: to another one, or to its own that it has stored.
     static OUTER: RefCell<Vec<*const Inner>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -49,18 +49,16 @@ impl<F: Future + ?Sized> Future for Within<'_, F> {
 /// The mark on this thread; it goes when this is dropped, also by a panic.
 struct Polled {
     outer: *const Inner,
-    is_other: bool,
 }
 
 impl Polled {
     #[inline(always)]
     fn mark(this: *const Inner) -> Self {
         let outer = POLLED.replace(this);
-        let is_other = !outer.is_null() && !ptr::eq(outer, this);
-        if is_other {
-            enter_other(outer);
+        if !outer.is_null() {
+            enter_inner(outer);
         }
-        Self { outer, is_other }
+        Self { outer }
     }
 }
 
@@ -68,18 +66,18 @@ impl Drop for Polled {
     #[inline(always)]
     fn drop(&mut self) {
         POLLED.set(self.outer);
-        if self.is_other {
-            leave_other();
+        if !self.outer.is_null() {
+            leave_inner();
         }
     }
 }
 
 #[cold]
-fn enter_other(outer: *const Inner) {
-    OUTER.with_borrow_mut(|others| others.push(outer));
+fn enter_inner(outer: *const Inner) {
+    OUTER.with_borrow_mut(|outers| outers.push(outer));
 }
 
 #[cold]
-fn leave_other() {
-    OUTER.with_borrow_mut(|others| others.truncate(others.len().saturating_sub(1)));
+fn leave_inner() {
+    OUTER.with_borrow_mut(|outers| outers.truncate(outers.len().saturating_sub(1)));
 }
