@@ -1,6 +1,7 @@
 //! An event from outside of handlers, in a unit of work of its own.
 
 use std::any::TypeId;
+use std::mem;
 use std::pin::pin;
 
 use tracing::field::Empty;
@@ -86,46 +87,37 @@ impl MessageEnv<'_> {
         })
     }
 
-    // A block, because an `async fn` keeps room for its arguments twice. The meta is lent, and a success is written anew at the
-    // end: to move either costs more than most of the rest.
-    #[expect(clippy::manual_async_fn, reason = "see above")]
-    fn emit<'e>(
-        &'e self,
-        named: &'static Named,
-        event: &'e mut dyn Given,
-    ) -> impl Future<Output = Result<(), Failure>> + Send {
-        async move {
-            let Some(_running) = InFlight::enter(self.mediator) else { return Err(SendError::ShuttingDown.into()) };
-            let mut unit = UnitState::default();
-            let mut handled = Ok(());
-            match (self.mediator.at_once(named), event.event()) {
-                (Some(route), Some(event)) => {
-                    self.mediator.tell_emitted(|| EmittedEvent::new(None, named.name));
-                    unit.begin_with_event();
-                    let mut execution = Execution { env: self, unit: &mut unit };
-                    handled = self.mediator.within(pin!(execution.run_handlers(route, named.name, event))).await;
-                }
-                _ => {
-                    if let Some(event) = event.take() {
-                        unit.emit(event, self.mediator.0.cascade_limits);
-                    }
+    // A success is written anew at the end: to move it costs more than most of the rest.
+    async fn emit(&self, named: &'static Named, event: &mut dyn Given) -> Result<(), Failure> {
+        let Some(_running) = InFlight::enter(self.mediator) else { return Err(SendError::ShuttingDown.into()) };
+        let mut unit = UnitState::default();
+        let mut handled = Ok(());
+        match (self.mediator.at_once(named), event.event()) {
+            (Some(route), Some(event)) => {
+                self.mediator.tell_emitted(|| EmittedEvent::new(None, named.name));
+                unit.begin_with_event();
+                let mut execution = Execution { env: self, unit: &mut unit };
+                handled = self.mediator.within(pin!(execution.run_handlers(route, named.name, event))).await;
+            }
+            _ => {
+                if let Some(event) = event.take() {
+                    unit.emit(event, self.mediator.0.cascade_limits);
                 }
             }
-            if unit.is_untouched() && handled.is_ok() {
-                // There is nothing to drop, which the compiler cannot see.
-                std::mem::forget(unit);
-                return Ok(());
-            }
-            let execution = Execution { env: self, unit: &mut unit };
-            let ended = execution.end(handled.is_ok(), None).settled().await;
-            handled?;
-            ended.map_err(|mut failure| {
-                if let SendError::Undelivered(undelivered) = &mut *failure {
-                    undelivered.keep_response(Box::new(()));
-                }
-                failure
-            })
         }
+        if unit.is_untouched() && handled.is_ok() {
+            mem::forget(unit);
+            return Ok(());
+        }
+        let execution = Execution { env: self, unit: &mut unit };
+        let ended = execution.end(handled.is_ok(), None).settled().await;
+        handled?;
+        ended.map_err(|mut failure| {
+            if let SendError::Undelivered(undelivered) = &mut *failure {
+                undelivered.keep_response(Box::new(()));
+            }
+            failure
+        })
     }
 }
 

@@ -129,22 +129,18 @@ impl<'a> Execution<'a> {
     }
 
     /// Runs the handlers of one event that belong to the unit of work, until one fails.
-    // A block, because an `async fn` keeps room for its arguments twice.
-    #[expect(clippy::manual_async_fn, reason = "see above")]
-    pub(super) fn run_handlers<'r>(
-        &'r mut self,
-        route: &'r EventHandlers,
+    pub(super) async fn run_handlers(
+        &mut self,
+        route: &EventHandlers,
         name: &'static str,
-        event: &'r AnyValue,
-    ) -> impl Future<Output = Result<(), Failure>> + Send + use<'a, 'r> {
-        async move {
-            for entry in &route.handlers {
-                if let Err(error) = entry.handle(event, self).await {
-                    return Err(entry.failed(name, *error));
-                }
+        event: &AnyValue,
+    ) -> Result<(), Failure> {
+        for entry in &route.handlers {
+            if let Err(error) = entry.handle(event, self).await {
+                return Err(entry.failed(name, *error));
             }
-            Ok(())
         }
+        Ok(())
     }
 
     /// Writes the broker events as messages; with an outbox they become part of the unit of work.

@@ -1,6 +1,7 @@
 //! The feature `in-place`: a handler that is built, and that nothing wraps, is called in the frame of its sender, without an
 //! allocation. The compiler writes this way anew for each handler.
 
+use std::mem;
 use std::sync::Arc;
 
 use super::Mediator;
@@ -59,8 +60,7 @@ impl Dispatch for InPlace<'_> {
                     let mut execution = Execution { env: &env, unit: &mut unit };
                     let result = handler.handle(request, &mut RequestContext::new(&mut execution)).await;
                     if unit.is_untouched() {
-                        // There is nothing to drop, which the compiler cannot see.
-                        std::mem::forget(unit);
+                        mem::forget(unit);
                         break 'untouched result;
                     }
                     let ended = env.end(unit, result.is_ok());

@@ -15,7 +15,7 @@
 //!
 //! What the stages share: `execution` is what a handler works with, `unit` is its unit of work, and they answer with a `MaybeReady`;
 //! `within` marks what runs, and [`InFlight`] counts it. `in_place` is a shorter way from `route` to `finish`, for the feature of that
-//! name, and the only file with tricks for the compiler.
+//! name, and the one file that is written for the compiler more than for its reader.
 
 mod after;
 mod arriving;

@@ -1,6 +1,7 @@
 //! Finds the handler of a request, and takes the request there: compiled once for all requests, but for [`send`].
 
 use std::any::Any;
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -114,7 +115,7 @@ async fn deliver(
         mediator.within(pin!(travel(&mut call))).await;
         drop(call);
         if unit.is_untouched() {
-            std::mem::forget(unit);
+            mem::forget(unit);
         }
         return;
     }
@@ -126,8 +127,7 @@ async fn deliver(
         }
     };
     if unit.is_untouched() {
-        // There is nothing to drop, which the compiler cannot see.
-        return std::mem::forget(unit);
+        return mem::forget(unit);
     }
     let commit = match (Execution { env: &env, unit: &mut unit }).end(succeeded, None) {
         MaybeReady::Ready(commit) => commit,

@@ -77,6 +77,8 @@ impl UnitState {
     }
 
     /// Whether nothing has to follow the handler, and nothing has to be dropped.
+    ///
+    /// The compiler cannot see the latter: who ends with such a unit of work forgets it, which spares 22 instructions.
     #[inline]
     pub(crate) fn is_untouched(&self) -> bool {
         !self.touched
