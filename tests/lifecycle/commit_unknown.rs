@@ -11,9 +11,8 @@ use super::messages::{Act, Booked, act, announced, done, settled};
 use super::world::{Way, World, every_way};
 
 every_way! {
-    /// Broken: of an error that is not committed, nothing that the message did was kept.
+    /// Of an error that is not committed, nothing that the message did was kept.
     what_a_middleware_drops_while_it_commits_is_not_denied,
-    /// Broken, as above.
     what_a_middleware_forgets_while_it_commits_is_not_denied,
     what_a_middleware_waits_for_is_known,
 }

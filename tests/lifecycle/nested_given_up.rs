@@ -15,7 +15,7 @@ use super::world::{Way, World, every_way};
 every_way! {
     a_nested_request_that_timed_out_has_failed,
     a_nested_request_that_was_dropped_has_failed,
-    /// Broken: a unit of work that is deeper than at its start must not commit.
+    /// A unit of work that is deeper than at its start must not commit.
     a_nested_request_that_was_forgotten_has_failed,
     a_nested_request_that_was_never_begun_has_not_failed,
     a_nested_request_that_a_middleware_refused_has_failed,

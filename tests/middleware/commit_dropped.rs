@@ -64,37 +64,33 @@ async fn assert_not_denied(manner: Manner) {
     assert_ne!(error.committed(), Committed::No, "a commit that happened is denied: {error:?}");
 }
 
-/// Broken: of an error that is not committed, nothing that the message did was kept.
+/// Of an error that is not committed, nothing that the message did was kept.
 #[tokio::test(start_paused = true)]
 async fn a_middleware_drops_it_and_refuses_the_message() {
     assert_not_denied(Manner::Refuse).await;
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn a_middleware_forgets_it_and_refuses_the_message() {
     assert_not_denied(Manner::ForgetAndRefuse).await;
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn a_middleware_drops_it_and_answers_with_another_type() {
     assert_not_denied(Manner::AnswerWithText).await;
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn a_middleware_forgets_it_and_answers_with_another_type() {
     assert_not_denied(Manner::ForgetAndAnswerWithText).await;
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn a_middleware_drops_it_and_a_second_attempt_fails() {
     assert_not_denied(Manner::TryAgain).await;
 }
 
-/// Broken, as above: the commit is over, and the broker takes its time.
+/// The commit is over, and the broker takes its time.
 #[tokio::test(start_paused = true)]
 async fn a_middleware_drops_what_follows_it_and_refuses_the_message() {
     let seats = Seats::default();

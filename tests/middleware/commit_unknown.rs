@@ -69,7 +69,7 @@ async fn what_was_only_rolled_back_is_not_committed() {
 
 // --- A later attempt fails. ---------------------------------------------------------------------
 
-/// Broken: of an error that is not committed, nothing that the message did was kept.
+/// Of an error that is not committed, nothing that the message did was kept.
 #[tokio::test(start_paused = true)]
 async fn then_the_handler_fails() {
     let seats = seats();
@@ -79,7 +79,6 @@ async fn then_the_handler_fails() {
     assert_unknown(&seats, sent);
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn then_the_handler_fails_by_send_dyn() {
     let seats = seats();
@@ -89,7 +88,6 @@ async fn then_the_handler_fails_by_send_dyn() {
     assert_unknown(&seats, sent);
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn then_all_other_commits_are_rolled_back() {
     let seats = seats();
@@ -98,7 +96,7 @@ async fn then_all_other_commits_are_rolled_back() {
     assert_unknown(&seats, sent);
 }
 
-/// Broken, as above: the attempt that is unknown need not be the first.
+/// The attempt that is unknown need not be the first.
 #[tokio::test(start_paused = true)]
 async fn then_the_handler_fails_in_the_third_attempt() {
     let seats = seats();
@@ -128,7 +126,6 @@ impl Middleware for FirstOnly {
     }
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn then_a_middleware_refuses_it() {
     let seats = seats();
@@ -137,7 +134,6 @@ async fn then_a_middleware_refuses_it() {
     assert_unknown(&seats, sent);
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn then_a_middleware_answers_with_another_type() {
     let seats = seats();
@@ -158,7 +154,6 @@ async fn then_the_time_is_up_while_the_next_attempt_waits() {
     assert_unknown(&seats, sent);
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn then_the_time_is_up_during_the_next_attempt() {
     let seats = seats();
@@ -171,7 +166,7 @@ async fn then_the_time_is_up_during_the_next_attempt() {
     assert_unknown(&seats, sent);
 }
 
-/// Broken, as above: here the limit is each attempt's own.
+/// Here the limit is each attempt's own.
 #[tokio::test(start_paused = true)]
 async fn then_the_next_attempt_takes_too_long() {
     let seats = seats();
@@ -202,7 +197,6 @@ impl Middleware for Twice {
     }
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn then_a_middleware_that_tried_again_refuses_it() {
     let seats = seats();

@@ -35,13 +35,13 @@ fn forgotten() -> Step {
 
 // --- While it is handled. -----------------------------------------------------------------------
 
-/// Broken: what is half done is not committed.
+/// What is half done is not committed.
 #[tokio::test(start_paused = true)]
 async fn by_the_handler_of_a_request() {
     assert_rolled_back(vec![Write("before"), forgotten(), Write("after")]).await;
 }
 
-/// Broken: what is half done is `SendError::RolledBack`.
+/// What is half done is `SendError::RolledBack`.
 #[tokio::test(start_paused = true)]
 async fn by_the_handler_of_a_request_which_says_so() {
     let bank = Arc::<Bank>::default();
@@ -50,51 +50,45 @@ async fn by_the_handler_of_a_request_which_says_so() {
     assert!(matches!(error, SendError::RolledBack), "{error:?}");
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn by_the_handler_of_an_event() {
     assert_rolled_back(vec![Write("command"), Emit(vec![forgotten(), Write("event")])]).await;
 }
 
-/// Broken, as above: a handler of an event begins at the depth of its event, whatever was forgotten before.
+/// A handler of an event begins at the depth of its event, whatever was forgotten before.
 #[tokio::test(start_paused = true)]
 async fn before_an_event_is_handled() {
     assert_rolled_back(vec![Emit(vec![Write("event")]), forgotten()]).await;
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn by_the_handler_of_an_event_before_another_is_handled() {
     assert_rolled_back(vec![Emit(vec![forgotten()]), Emit(vec![Write("another event")])]).await;
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn before_another_request_succeeds() {
     assert_rolled_back(vec![forgotten(), Must(vec![Write("another")])]).await;
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn two_levels_deep() {
     assert_rolled_back(vec![Write("outer"), Must(vec![Write("nested"), forgotten()])]).await;
 }
 
-/// Broken, as above: the inner one is forgotten with the outer one.
+/// The inner one is forgotten with the outer one.
 #[tokio::test(start_paused = true)]
 async fn with_a_request_of_its_own() {
     let steps = vec![Write("nested"), Must(vec![Write("inner"), Hang])];
     assert_rolled_back(vec![Write("outer"), Forget(steps)]).await;
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn with_the_events_that_it_emitted() {
     let steps = vec![Emit(vec![Write("forgotten")]), Hang];
     assert_rolled_back(vec![Write("before"), Forget(steps)]).await;
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn with_the_scope_that_it_opened() {
     for with in CONTAINERS {
@@ -121,7 +115,6 @@ async fn committed_with(slow: &'static str, steps: &[Step]) -> Vec<Vec<&'static 
     all
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn while_its_savepoint_is_released() {
     let steps = [Write("before"), Forget(vec![Write("nested")]), Write("after")];
@@ -130,7 +123,7 @@ async fn while_its_savepoint_is_released() {
     }
 }
 
-/// Broken, as above; if the data base has done it, all of it may be undone as well.
+/// If the data base has done it, all of it may be undone as well.
 #[tokio::test(start_paused = true)]
 async fn while_it_is_undone() {
     let steps = [Write("before"), Forget(vec![Write("nested"), Fail]), Write("after")];

@@ -44,21 +44,19 @@ async fn assert_at_most(expected: &[&str], slow: &'static str, steps: Vec<Step>)
 
 // --- RELEASE. -----------------------------------------------------------------------------------
 
-/// Broken: a nested request that its sender drops has failed, and what cannot be undone is `SendError::RolledBack`.
+/// A nested request that its sender drops has failed, and what cannot be undone is `SendError::RolledBack`.
 #[tokio::test(start_paused = true)]
 async fn while_the_savepoint_is_released() {
     let steps = vec![Write("before"), Hurry(vec![Write("nested")]), Write("after")];
     assert_rolled_back("release", steps).await;
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn while_the_savepoint_is_released_in_a_handler_of_an_event() {
     let steps = vec![Write("command"), Emit(vec![Hurry(vec![Write("nested")]), Write("event")])];
     assert_rolled_back("release", steps).await;
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn while_the_savepoint_is_released_two_levels_deep() {
     let inner = Hurry(vec![Write("inner")]);
@@ -66,7 +64,7 @@ async fn while_the_savepoint_is_released_two_levels_deep() {
     assert_rolled_back("release", steps).await;
 }
 
-/// Broken, as above: a savepoint that is released later says nothing about this one.
+/// A savepoint that is released later says nothing about this one.
 #[tokio::test(start_paused = true)]
 async fn while_the_savepoint_is_released_before_another_request_succeeds() {
     let steps = vec![Write("before"), Hurry(vec![Write("nested")]), Must(vec![Write("another")])];
@@ -121,7 +119,7 @@ async fn while_the_request_is_undone_two_levels_deep() {
     assert_rolled_back("roll back to", steps).await;
 }
 
-/// Broken: of savepoints, the last that was set is the first to be released.
+/// Of savepoints, the last that was set is the first to be released.
 #[tokio::test(start_paused = true)]
 async fn no_savepoint_is_released_before_one_that_was_set_after_it() {
     let bank = Arc::<Bank>::default();

@@ -203,7 +203,7 @@ async fn no_limit_of_a_nested_request_cuts_the_commit_short() {
 
 // --- The second attempt fails. ------------------------------------------------------------------
 
-/// Broken: once it is unknown whether something is committed, the answer stays unknown.
+/// Once it is unknown whether something is committed, the answer stays unknown.
 #[tokio::test(start_paused = true)]
 async fn the_commit_is_unknown_and_the_second_attempt_fails_with_its_nested_request() {
     let world = World::new([LONG, LONG], false);
@@ -214,7 +214,6 @@ async fn the_commit_is_unknown_and_the_second_attempt_fails_with_its_nested_requ
     assert_eq!(error.committed(), Committed::Unknown, "a commit that happened is denied: {error:?}");
 }
 
-/// Broken, as above.
 #[tokio::test(start_paused = true)]
 async fn the_commit_is_unknown_and_the_second_attempt_cannot_undo_its_nested_request() {
     let world = World::new([LONG, LONG], true);
@@ -266,7 +265,7 @@ fn impatient(nested: [Duration; 2]) -> World {
     world
 }
 
-/// Broken, as above: the commit of the first attempt goes on.
+/// The commit of the first attempt goes on.
 #[tokio::test(start_paused = true)]
 async fn the_commit_goes_on_and_the_second_attempt_fails_with_its_nested_request() {
     let world = impatient([LONG, LONG]);
