@@ -55,7 +55,7 @@ pub enum Enlisted {
         registered: Option<Location>,
     },
     /// The container does not know, or has no such service: `build()` says nothing. So it is where a service enlists itself when
-    /// it is built, with an [`Enlistment`].
+    /// it is built, with an [`Enlistment`](super::Enlistment).
     CannotTell,
 }
 
