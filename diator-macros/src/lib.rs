@@ -2,8 +2,8 @@
 //!
 //! A macro here goes through four steps, a file each: `attr` reads the arguments as they are written (how, says
 //! `grammar`), `ast` makes a model of them, `valid` looks for what the compiler would complain about far from its
-//! cause, and `expand` writes the code. All mistakes are reported at once; `fallback` writes what other code needs even
-//! so.
+//! cause, and `expand` writes the code. All mistakes are reported at once; `expand::fallback` writes what other code
+//! needs even so.
 //!
 //! What a macro writes has no name that the program's own expressions and types could mean. Where there must be one, it begins
 //! with `__diator`: such names are reserved. A constant that a program calls so is taken for a pattern, for which stable Rust knows no
@@ -13,7 +13,6 @@ mod ast;
 mod attr;
 mod errors;
 mod expand;
-mod fallback;
 mod grammar;
 mod paths;
 #[cfg(test)]

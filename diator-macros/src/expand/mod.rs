@@ -1,7 +1,9 @@
 //! From the model to the code.
 
 pub(crate) mod event;
+mod fallback;
 pub(crate) mod handler;
+mod handling;
 pub(crate) mod inject;
 mod mark;
 pub(crate) mod request;

@@ -6,11 +6,11 @@ use syn::{Path, Type};
 
 use crate::ast::Handler;
 use crate::attr::HandlerArguments;
-use crate::expand::handler::Handling;
+use crate::expand::handling::Handling;
 use crate::paths;
 
 /// Implements all that other code may ask of the handler; nothing of it ever runs.
-pub(crate) fn handler(handler: &Handler) -> TokenStream {
+pub(super) fn handler(handler: &Handler) -> TokenStream {
     let root = paths::root(handler.root());
     let handled = handled(&root, &handler.ident, handler.requests());
     if !handler.generics.params.is_empty() {
@@ -30,7 +30,7 @@ pub(crate) fn handler(handler: &Handler) -> TokenStream {
 }
 
 /// Lets the requests be sent that something other than a struct was to handle.
-pub(crate) fn not_a_struct(root: &Path, arguments: &HandlerArguments) -> TokenStream {
+pub(super) fn not_a_struct(root: &Path, arguments: &HandlerArguments) -> TokenStream {
     handled(root, &format_ident!("Nothing"), arguments.messages.iter())
 }
 
