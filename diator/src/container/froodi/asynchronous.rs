@@ -1,11 +1,9 @@
-use std::sync::Arc;
-
 use froodi::async_impl::Container as Froodi;
 
 use super::super::{
-    Closing, Container, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Resolving, Savepoint, Scope, ServiceSlot,
+    Closing, Container, DependencyKey, Lifetime, Opening, Outcome, Resolving, Savepoint, Scope, ServiceSlot,
 };
-use super::context;
+use super::entered::{Entered, open};
 use crate::{BoxError, BoxFuture, Meta};
 
 /// As the synchronous container of [`froodi`], with factories and finalizers that take time.
@@ -58,23 +56,11 @@ impl Container for Froodi {
     }
 
     fn open<'a>(&'a self, meta: &'a Meta) -> Opening<'a> {
-        let enlistment = Arc::new(Enlistment::new());
-        let entered = self.clone().enter().with_context(context(meta, &enlistment)).build();
-        Opening::Ready(match entered {
-            Ok(container) => Ok(Box::new(Entered { enlistment, container })),
-            Err(error) => Err(error.into()),
-        })
+        open(meta, |context| self.clone().enter().with_context(context).build())
     }
 }
 
-/// The container of one message.
-struct Entered {
-    // Dropped before the container, so that the finalizers come last here too.
-    enlistment: Arc<Enlistment>,
-    container: Froodi,
-}
-
-impl Scope for Entered {
+impl Scope for Entered<Froodi> {
     fn resolve<'a>(&'a self, key: &DependencyKey, _: &'a Meta, into: ServiceSlot<'a>) -> Resolving<'a> {
         Resolving::Pending((key.froodi().asynchronous)(&self.container, *key, into))
     }
