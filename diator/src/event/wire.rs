@@ -6,12 +6,33 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Event, Pending};
+use super::{Decode, Emitted, Event, EventKind, Pending, Receive, sealed};
 use crate::broker::{DecodeError, Format, Head, Headers, MessageType, OutboundMessage, decode_payload};
 use crate::{BoxError, Meta};
 
-/// A notification or ECST event, stamped when it was emitted.
-pub(super) struct OnTheWire<E> {
+/// A kind of event that goes to the message broker.
+pub trait WireKind: sealed::Sealed + 'static {
+    const MESSAGE_TYPE: MessageType;
+}
+
+// So that the error speaks of the event, and not of serde alone.
+#[diagnostic::do_not_recommend]
+impl<K: WireKind, E: Event + Serialize> EventKind<E> for K {
+    const MESSAGE_TYPE: Option<MessageType> = Some(K::MESSAGE_TYPE);
+
+    fn emitted(event: E) -> Emitted {
+        Emitted::new(OnTheWire::new(K::MESSAGE_TYPE, event))
+    }
+}
+
+// As above.
+#[diagnostic::do_not_recommend]
+impl<K: WireKind, E: Event + DeserializeOwned> Receive<E> for K {
+    const DECODE: Option<Decode> = Some(decode::<E>);
+}
+
+/// An event of such a kind, stamped when it was emitted.
+struct OnTheWire<E> {
     message_type: MessageType,
     id: Uuid,
     timestamp: SystemTime,
@@ -19,7 +40,7 @@ pub(super) struct OnTheWire<E> {
 }
 
 impl<E> OnTheWire<E> {
-    pub(super) fn new(message_type: MessageType, event: E) -> Self {
+    fn new(message_type: MessageType, event: E) -> Self {
         Self { message_type, id: Uuid::now_v7(), timestamp: SystemTime::now(), event }
     }
 }
@@ -60,6 +81,6 @@ impl<E: Event + Serialize> Pending for OnTheWire<E> {
 }
 
 /// Reads an event from a payload, for the handlers of what arrives.
-pub(super) fn decode<E: Event + DeserializeOwned>(payload: Value) -> Result<Box<dyn Any + Send + Sync>, DecodeError> {
+fn decode<E: Event + DeserializeOwned>(payload: Value) -> Result<Box<dyn Any + Send + Sync>, DecodeError> {
     Ok(Box::new(decode_payload::<E>(payload)?))
 }
