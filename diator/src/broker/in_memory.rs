@@ -1,5 +1,3 @@
-mod assertions;
-
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,5 +1,6 @@
 use std::any::Any;
 
+use super::contract::sealed::Sealed;
 use super::emitted::{Emitted, Pending};
 use super::{Decode, Event, EventKind, Receive};
 use crate::broker::MessageType;
@@ -7,6 +8,8 @@ use crate::broker::MessageType;
 /// The kind of an event that stays in the process.
 #[derive(Debug)]
 pub enum Domain {}
+
+impl Sealed for Domain {}
 
 /// An event whose handlers run in the process, within the unit of work that emitted it.
 ///

@@ -6,12 +6,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Decode, Emitted, Event, EventKind, Pending, Receive, sealed};
+use super::contract::sealed::Sealed;
+use super::{Decode, Emitted, Event, EventKind, Pending, Receive};
 use crate::broker::{DecodeError, Format, Head, Headers, MessageType, OutboundMessage, decode_payload};
 use crate::{BoxError, Meta};
 
 /// A kind of event that goes to the message broker.
-pub trait WireKind: sealed::Sealed + 'static {
+pub trait WireKind: Sealed + 'static {
     const MESSAGE_TYPE: MessageType;
 }
 

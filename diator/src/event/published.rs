@@ -2,10 +2,8 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::InMemoryBroker;
-use crate::Event;
-use crate::broker::{DecodeError, InboundMessage, OutboundMessage, decode_payload};
-use crate::event::EventKind;
+use super::{Event, EventKind};
+use crate::broker::{DecodeError, InMemoryBroker, InboundMessage, OutboundMessage, decode_payload};
 
 /// What a test asks of the broker, in either [`Format`](crate::broker::Format).
 ///

@@ -1,0 +1,76 @@
+use std::any::Any;
+
+use serde_json::Value;
+
+use super::{Emitted, EventSchema};
+use crate::Mark;
+use crate::broker::{DecodeError, MessageType};
+
+/// Something that happened.
+///
+/// Derive [`DomainEvent`](macro@crate::DomainEvent), [`NotificationEvent`](macro@crate::NotificationEvent) or
+/// [`EcstEvent`](macro@crate::EcstEvent) instead of writing it by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "not an event",
+    note = "put `#[derive(DomainEvent)]`, `#[derive(NotificationEvent)]` or `#[derive(EcstEvent)]` on `{Self}`; \
+            a command or a query is sent, not emitted"
+)]
+pub trait Event: Sized + Send + Sync + 'static {
+    /// [`Domain`](super::Domain), [`Notification`](super::Notification) or [`Ecst`](super::Ecst).
+    type Kind: EventKind<Self>;
+
+    /// The name on the wire; a rename of the type changes it, unless `#[event(name = "…")]` fixes it.
+    const NAME: &'static str;
+    /// Where a broker publishes it, unless the driver has a place of its own for it.
+    const TOPIC: Option<&'static str> = None;
+    /// Other names under which it is accepted when it arrives.
+    const ALIASES: &'static [&'static str] = &[];
+    /// Whether `build()` insists on a handler for this domain event.
+    const MUST_BE_HANDLED: bool = false;
+    /// The form of its fields, for the [wiring](crate::wiring): `#[event(schema)]`.
+    const SCHEMA: Option<EventSchema> = None;
+    /// What it tells middleware: `#[event(mark = …)]`.
+    const MARKS: &'static [Mark] = &[];
+    /// The field that [`key`](Self::key) reads, for the [wiring](crate::wiring): `#[event(key = order_id)]`.
+    const KEY: Option<&'static str> = None;
+
+    /// What the event is about: brokers that can, keep events with one key in order.
+    #[must_use]
+    fn key(&self) -> Option<String> {
+        None
+    }
+}
+
+/// What an event's kind means for it: where it goes, and what the event must be able to do for that.
+#[diagnostic::on_unimplemented(
+    message = "`{E}` goes to the message broker, but cannot be written as a message",
+    label = "not serializable",
+    note = "put `#[derive(serde::Serialize)]` on it; `serde` has to stand in the `Cargo.toml`, with its feature `derive`"
+)]
+pub trait EventKind<E>: sealed::Sealed + 'static {
+    /// How the kind is written on the wire; `None` for domain events, which stay in the process.
+    const MESSAGE_TYPE: Option<MessageType>;
+
+    #[doc(hidden)]
+    fn emitted(event: E) -> Emitted;
+}
+
+/// What a handler of the event needs: an event that arrives must be readable.
+#[diagnostic::on_unimplemented(
+    message = "`{E}` has a handler, but cannot be read when it arrives",
+    label = "not deserializable",
+    note = "put `#[derive(serde::Deserialize)]` on it: handlers of notification and ECST events run for what arrives"
+)]
+pub trait Receive<E>: sealed::Sealed {
+    #[doc(hidden)]
+    const DECODE: Option<Decode>;
+}
+
+/// Reads an event from the payload of a message.
+#[doc(hidden)]
+pub type Decode = fn(Value) -> Result<Box<dyn Any + Send + Sync>, DecodeError>;
+
+pub(super) mod sealed {
+    pub trait Sealed {}
+}
