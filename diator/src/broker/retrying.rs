@@ -6,13 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
+use super::receipt::Answer;
 use super::{
     EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, PublishErrorKind, Receipt,
     RetryPolicy,
 };
 use crate::InvalidConfig;
-
-type Answer = Result<Receipt, PublishError>;
 
 /// Publishes again what a broker did not take, or may not have taken: the one layer in which retries happen.
 ///

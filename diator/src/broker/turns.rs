@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::{PublishError, Receipt};
+use super::PublishError;
+use super::receipt::Answer;
 
 /// Publishes the messages of a batch one after the other, within one deadline for all of them.
 pub(super) struct Turns {
@@ -16,10 +17,7 @@ impl Turns {
     }
 
     /// Gives one message its turn, unless the time is up.
-    pub(super) async fn take(
-        &self,
-        publishing: impl Future<Output = Result<Receipt, PublishError>>,
-    ) -> Result<Receipt, PublishError> {
+    pub(super) async fn take(&self, publishing: impl Future<Output = Answer>) -> Answer {
         let Some((begun, deadline)) = self.limit else { return publishing.await };
         let left = deadline.saturating_sub(begun.elapsed());
         if left.is_zero() {

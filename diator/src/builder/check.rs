@@ -4,10 +4,9 @@ use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
 
 use super::MediatorBuilder;
-use crate::broker::{EventRoute, MessageType, is_header_name};
+use crate::broker::{EventRoute, HeaderCodec, MessageType, is_header_name};
 use crate::container::{Container, Enlisted, Lifetime, Misregistered};
 use crate::event::EventDescriptor;
-use crate::meta::HeaderCodec;
 use crate::registry::{
     Dependency, HandlerDescriptor, HandlerRole, LinkedCrate, Location, Problem, ProblemKind, short_name,
 };

@@ -10,13 +10,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use self::install::Install;
-use crate::broker::{Format, MessageBroker};
+use crate::broker::{Format, HeaderCodec, MessageBroker};
 use crate::cascade::CascadeLimits;
 use crate::container::{Container, Services};
 use crate::handler::{AnyValue, RequestFunctions};
 use crate::in_flight::InFlight;
 use crate::mediator::{Arriving, EmittedEvent, Inner, Mediator, OnEmitted, OnUndelivered};
-use crate::meta::HeaderCodec;
 use crate::middleware::{Layer, Middleware};
 use crate::outbox::Outbox;
 use crate::registry::{BuildError, HandlerDescriptor, HandlerSet, Handlers, Location, Problem, Registered};

@@ -41,11 +41,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::broker::{Format, MessageBroker, MessageType};
+use crate::broker::{Format, HeaderCodec, MessageBroker, MessageType};
 use crate::cascade::CascadeLimits;
 use crate::container::{Container, TypeMap};
 use crate::in_flight::InFlight;
-use crate::meta::{HeaderCodec, PackedMeta};
+use crate::meta::PackedMeta;
 use crate::outbox::Outbox;
 use crate::undelivered::Undelivered;
 use crate::wiring::{Observer, Parts, Wiring};

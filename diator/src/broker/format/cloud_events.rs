@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Error, Map, Value};
 
-use super::Head;
 use super::envelope::{Envelope, require};
 use super::fields::member;
-use super::python::CONTENT_TYPE as JSON;
+use super::head::Head;
 use crate::InvalidConfig;
+use crate::broker::message::JSON;
 use crate::broker::{DecodeError, Headers, InboundMessage, is_header_name};
 use crate::meta::is_traceparent;
 
@@ -95,7 +95,7 @@ fn data(mut event: Envelope) -> Result<Value, DecodeError> {
     Ok(Value::Object(event.take_object("data")?.map_or_else(Map::new, |data| data.0)))
 }
 
-pub(in crate::broker) fn is_json(media_type: &str) -> bool {
+pub(super) fn is_json(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.split_once('/') {
         Some((kind, form)) => {
@@ -116,8 +116,9 @@ mod tests {
     use serde_json::json;
     use uuid::Uuid;
 
+    use super::super::Format;
+    use super::super::decoder::{decode, decode_payload};
     use super::super::tests::{ID, NAME, at, head, text, time};
-    use super::super::{Format, decode, decode_payload};
     use super::*;
     use crate::broker::MessageType;
 

@@ -1,26 +1,26 @@
 mod checked;
 mod cloud_events;
+mod decoder;
 mod envelope;
 mod fields;
+mod head;
 mod python;
 mod strict;
 mod timestamp;
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde::ser::Error as _;
-use serde_json::{Error, Value};
-use uuid::Uuid;
+use serde_json::Error;
 
-pub(super) use self::cloud_events::is_json;
-use self::envelope::Envelope;
-use self::fields::{EVENT_ID, EVENT_TIMESTAMP, fields};
-use super::{DecodeError, Headers, InboundMessage, MessageType, OutboundMessage};
+pub use self::decoder::Decoder;
+pub(crate) use self::decoder::decode_payload;
+use self::fields::fields;
+pub(crate) use self::head::Head;
+use super::OutboundMessage;
+use super::message::JSON;
 use crate::InvalidConfig;
-use crate::shown::ForeignError;
 
 /// The form in which messages are written; what arrives is recognised whichever form it has.
 ///
@@ -32,7 +32,7 @@ use crate::shown::ForeignError;
 /// - [`json`](Self::json), the default: what the Python library diator 0.1.2 writes, field by field and in its order.
 /// - [`cloud_events`](Self::cloud_events): the name of the message is `type`, its time is `time`, its key (unless
 ///   empty) is `subject`; the extension attributes `messagetype`, `correlationid`, `causationid` and `traceparent`
-///   carry the rest, and further ones the program's own [headers](Headers). `data` holds the event's own fields alone, since id and time stand beside it already.
+///   carry the rest, and further ones the program's own [headers](super::Headers). `data` holds the event's own fields alone, since id and time stand beside it already.
 /// - A struct's fields stand in the payload itself; a struct without fields adds none; an enum stands as serde's
 ///   attributes say, by default as one field named after the variant, which is null for a variant without content.
 /// - An event that is no object (a number, a text, a sequence), or that has a field `event_id` or
@@ -74,20 +74,6 @@ enum Form {
     CloudEvents(Arc<str>),
 }
 
-/// What stands around an event on the wire.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Head<'a> {
-    pub(crate) message_type: MessageType,
-    pub(crate) name: &'static str,
-    pub(crate) id: Uuid,
-    pub(crate) timestamp: SystemTime,
-    pub(crate) key: Option<&'a str>,
-    pub(crate) correlation_id: Option<Uuid>,
-    pub(crate) causation_id: Option<Uuid>,
-    pub(crate) traceparent: Option<&'a str>,
-    pub(crate) headers: &'a Headers,
-}
-
 impl Format {
     /// `{ message_type, message_name, message_id, payload }`, as the Python library writes it.
     #[must_use]
@@ -118,7 +104,7 @@ impl Format {
     #[must_use]
     pub const fn content_type(&self) -> &'static str {
         match self.0 {
-            Form::Python => python::CONTENT_TYPE,
+            Form::Python => JSON,
             Form::CloudEvents(_) => cloud_events::CONTENT_TYPE,
         }
     }
@@ -158,42 +144,6 @@ fn close(head: &Head<'_>, written: Result<(), Error>, mut out: Vec<u8>) -> Resul
     written.map_err(|why| Error::custom(format_args!("event `{}` cannot be written: {why}", head.name)))?;
     out.extend(b"}}");
     Ok(out.into())
-}
-
-/// Reads a message in whichever format it has; its event stays JSON.
-pub(super) fn decode(body: &[u8]) -> Result<InboundMessage, DecodeError> {
-    let message = match strict::from_slice(body)? {
-        Value::Object(fields) => Envelope(fields),
-        other => return Err(DecodeError::not_an_object(&other)),
-    };
-    if message.has(cloud_events::MARK) {
-        cloud_events::decode(message)
-    } else if message.has(python::MARK) {
-        python::decode(message)
-    } else {
-        Err(DecodeError::UnknownFormat)
-    }
-}
-
-/// Reads an event from the payload of a message in either format.
-pub(crate) fn decode_payload<E: DeserializeOwned>(mut payload: Value) -> Result<E, DecodeError> {
-    let is_empty = strip_envelope(&mut payload)?;
-    match E::deserialize(payload) {
-        // Without fields there is no telling `struct Started;` from `struct Started {}`: one of them fits.
-        Err(why) if is_empty => E::deserialize(Value::Null).map_err(|_| DecodeError::Payload(ForeignError::new(why))),
-        read => read.map_err(|why| DecodeError::Payload(ForeignError::new(why))),
-    }
-}
-
-/// Takes away what the envelope added, so that an event may deny unknown fields; says whether nothing is left.
-fn strip_envelope(payload: &mut Value) -> Result<bool, DecodeError> {
-    match payload {
-        Value::Object(fields) => {
-            fields.retain(|name, _| name != EVENT_ID && name != EVENT_TIMESTAMP);
-            Ok(fields.is_empty())
-        }
-        other => Err(DecodeError::invalid("payload", other, "an object")),
-    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 
 use serde_json::{Error, Value};
 
-use super::Head;
 use super::envelope::{Envelope, require};
 use super::fields::{EVENT_ID, EVENT_TIMESTAMP, member};
+use super::head::Head;
 use crate::broker::{DecodeError, InboundMessage};
 
-pub(super) const CONTENT_TYPE: &str = "application/json";
 pub(super) const MARK: &str = "message_type";
 
 /// Writes up to where the event's own fields belong; two braces close it.
@@ -40,8 +39,9 @@ mod tests {
     use serde_json::json;
     use uuid::Uuid;
 
+    use super::super::Format;
+    use super::super::decoder::{decode, decode_payload};
     use super::super::tests::{ID, NAME, at, head, text, time};
-    use super::super::{Format, decode, decode_payload};
     use super::*;
     use crate::broker::MessageType;
 

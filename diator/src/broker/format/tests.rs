@@ -1,12 +1,16 @@
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fmt::Debug;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serializer};
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
+use super::decoder::decode;
 use super::*;
+use crate::broker::{DecodeError, Headers, MessageType};
 
 pub(super) const ID: Uuid = Uuid::from_u128(0x82a0_b10e_1b3d_4c3c_9bdd_3934_f8f8_24c2);
 pub(super) const NAME: &str = "UserJoined";

@@ -6,15 +6,14 @@ use std::time::SystemTime;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Decoder, Headers, MessageType, OutboundMessage};
-use crate::broker::DecodeError;
+use super::{Headers, MessageType};
 use crate::shown;
 
 /// A message that arrived, with its envelope read and its payload still JSON.
 ///
 /// # Guarantees
 ///
-/// Reading never panics, whatever arrives; its size and its depth are limited, see [`Decoder`]. Unknown fields are passed over.
+/// Reading never panics, whatever arrives; its size and its depth are limited, see [`Decoder`](crate::broker::Decoder). Unknown fields are passed over.
 ///
 /// # Example
 ///
@@ -72,19 +71,6 @@ impl InboundMessage {
         }
     }
 
-    /// Reads a message as a broker delivers it, with a [`Decoder`] that has its defaults.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Decoder::decode`].
-    pub fn decode<'h>(
-        body: &[u8],
-        content_type: Option<&str>,
-        headers: impl IntoIterator<Item = (&'h str, &'h str)>,
-    ) -> Result<Self, DecodeError> {
-        Decoder::new().decode(body, content_type, headers)
-    }
-
     /// Says when the event happened.
     #[must_use]
     pub fn with_timestamp(mut self, timestamp: SystemTime) -> Self {
@@ -118,20 +104,6 @@ impl InboundMessage {
     pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.headers.insert(name, value);
         self
-    }
-}
-
-/// Reads back what was published, as if a broker had carried it with its properties; it has no limit of size.
-impl TryFrom<&OutboundMessage> for InboundMessage {
-    type Error = DecodeError;
-
-    fn try_from(sent: &OutboundMessage) -> Result<Self, DecodeError> {
-        let mut message =
-            Decoder::new().max_body(usize::MAX).decode(&sent.body, Some(&sent.content_type), sent.headers.iter())?;
-        message.correlation_id = message.correlation_id.or(sent.correlation_id);
-        message.causation_id = message.causation_id.or(sent.causation_id);
-        message.traceparent = message.traceparent.or_else(|| sent.traceparent.clone());
-        Ok(message)
     }
 }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Headers, MessageType};
-use crate::broker::Format;
 use crate::shown;
+
+/// The media type of a body of which nothing else is said.
+pub(in crate::broker) const JSON: &str = "application/json";
 
 /// A message on its way to the broker: encoded once, and the same at every attempt.
 ///
@@ -69,7 +71,7 @@ impl OutboundMessage {
             correlation_id: None,
             causation_id: None,
             traceparent: None,
-            content_type: Cow::Borrowed(Format::json().content_type()),
+            content_type: Cow::Borrowed(JSON),
             headers: Headers::new(),
             body: body.into(),
         }

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::Answer;
+use crate::broker::receipt::Answer;
 use crate::broker::{Guarantees, PublishError, PublishErrorKind, Receipt};
 use crate::shown::{self, Chain};
 

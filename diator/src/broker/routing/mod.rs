@@ -10,11 +10,10 @@ use async_trait::async_trait;
 pub use self::combine::TargetAnswers;
 use self::combine::{combine, weakest};
 pub use self::route::{Matcher, Route};
-use super::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
+use super::receipt::Answer;
+use super::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError};
 use crate::BoxFuture;
 use crate::join::join_all;
-
-type Answer = Result<Receipt, PublishError>;
 
 /// Sends each message to the brokers of the first route that takes it.
 ///

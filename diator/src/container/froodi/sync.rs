@@ -11,7 +11,7 @@ use crate::{BoxError, BoxFuture, Meta};
 /// Each message has a container of the next scope: with the default ones, of the scope `Request` if this is one of the
 /// scope `App`. An injected `Arc<T>` is what was provided as `T` or as `Arc<T>`, an `Arc<dyn Trait>` what was provided as
 /// `Arc<dyn Trait>`. (The method `get` of `dyn Scope` does not know which it is, and finds what is held in an `Arc`.) Every
-/// factory may ask for the [`Meta`] of the message, and for an [`Enlistment`], where it says that
+/// factory may ask for the [`Meta`] of the message, and for an [`Enlistment`](crate::container::Enlistment), where it says that
 /// what it makes commits or rolls back with the message; they have to be declared:
 /// `provide(Request, declare::<Meta>())`.
 ///

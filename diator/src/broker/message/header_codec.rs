@@ -2,10 +2,10 @@ use std::any::type_name;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use super::Meta;
-use crate::BoxError;
-use crate::broker::{DecodeError, Headers};
+use super::Headers;
+use crate::broker::DecodeError;
 use crate::location::Location;
+use crate::{BoxError, Meta};
 
 /// How long the value of a header may be, in characters.
 const LONGEST: usize = 1_024;

@@ -1,4 +1,3 @@
-mod headers;
 #[cfg(feature = "http")]
 mod http;
 mod traceparent;
@@ -10,7 +9,6 @@ use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
-pub(crate) use self::headers::HeaderCodec;
 pub(crate) use self::traceparent::is_traceparent;
 
 /// What travels with a message: who caused it, which trace it belongs to, who asks.

@@ -1,11 +1,15 @@
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Headers, InboundMessage, is_header_name};
-use crate::broker::{DecodeError, format};
+use super::envelope::Envelope;
+use super::fields::{EVENT_ID, EVENT_TIMESTAMP};
+use super::{cloud_events, python, strict};
+use crate::broker::{DecodeError, Headers, InboundMessage, OutboundMessage, is_header_name};
 use crate::meta::is_traceparent;
-use crate::shown;
+use crate::shown::{self, ForeignError};
 
 /// Reads what a broker delivers: body, content type and headers.
 ///
@@ -13,7 +17,7 @@ use crate::shown;
 ///
 /// # Guarantees
 ///
-/// - Both [`Format`](crate::broker::Format)s are read; they are told apart by their fields.
+/// - Both [`Format`](super::Format)s are read; they are told apart by their fields.
 /// - Reading never panics, whatever arrives. An object or array may lie at most 127 levels deep.
 /// - The headers `correlation_id`, `causation_id` (or `correlationid`, `causationid`) and `traceparent`, as the drivers of this
 ///   library write them, fill what the body
@@ -74,10 +78,10 @@ impl Decoder {
         if body.len() > self.max_body {
             return Err(DecodeError::TooLarge { bytes: body.len(), limit: self.max_body });
         }
-        if let Some(other) = content_type.filter(|content_type| !format::is_json(content_type)) {
+        if let Some(other) = content_type.filter(|content_type| !cloud_events::is_json(content_type)) {
             return Err(DecodeError::invalid("content_type", &other.into(), "a json type"));
         }
-        let mut message = format::decode(body)?;
+        let mut message = decode(body)?;
         let mut given = Headers::new();
         for (name, value) in headers {
             if is_header_name(name) {
@@ -95,6 +99,19 @@ impl Decoder {
 }
 
 impl InboundMessage {
+    /// Reads a message as a broker delivers it, with a [`Decoder`] that has its defaults.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Decoder::decode`].
+    pub fn decode<'h>(
+        body: &[u8],
+        content_type: Option<&str>,
+        headers: impl IntoIterator<Item = (&'h str, &'h str)>,
+    ) -> Result<Self, DecodeError> {
+        Decoder::new().decode(body, content_type, headers)
+    }
+
     /// Takes what every message has from its header, where the body has not said it already.
     fn fill(&mut self, name: &str, value: &str) -> Result<(), DecodeError> {
         match name {
@@ -113,8 +130,58 @@ impl InboundMessage {
     }
 }
 
+/// Reads back what was published, as if a broker had carried it with its properties; it has no limit of size.
+impl TryFrom<&OutboundMessage> for InboundMessage {
+    type Error = DecodeError;
+
+    fn try_from(sent: &OutboundMessage) -> Result<Self, DecodeError> {
+        let mut message =
+            Decoder::new().max_body(usize::MAX).decode(&sent.body, Some(&sent.content_type), sent.headers.iter())?;
+        message.correlation_id = message.correlation_id.or(sent.correlation_id);
+        message.causation_id = message.causation_id.or(sent.causation_id);
+        message.traceparent = message.traceparent.or_else(|| sent.traceparent.clone());
+        Ok(message)
+    }
+}
+
 fn id(header: &'static str, value: &str) -> Result<Uuid, DecodeError> {
     Uuid::try_parse(value).map_err(|_| DecodeError::invalid(header, &value.into(), "a uuid"))
+}
+
+/// Reads a message in whichever format it has; its event stays JSON.
+pub(super) fn decode(body: &[u8]) -> Result<InboundMessage, DecodeError> {
+    let message = match strict::from_slice(body)? {
+        Value::Object(fields) => Envelope(fields),
+        other => return Err(DecodeError::not_an_object(&other)),
+    };
+    if message.has(cloud_events::MARK) {
+        cloud_events::decode(message)
+    } else if message.has(python::MARK) {
+        python::decode(message)
+    } else {
+        Err(DecodeError::UnknownFormat)
+    }
+}
+
+/// Reads an event from the payload of a message in either format.
+pub(crate) fn decode_payload<E: DeserializeOwned>(mut payload: Value) -> Result<E, DecodeError> {
+    let is_empty = strip_envelope(&mut payload)?;
+    match E::deserialize(payload) {
+        // Without fields there is no telling `struct Started;` from `struct Started {}`: one of them fits.
+        Err(why) if is_empty => E::deserialize(Value::Null).map_err(|_| DecodeError::Payload(ForeignError::new(why))),
+        read => read.map_err(|why| DecodeError::Payload(ForeignError::new(why))),
+    }
+}
+
+/// Takes away what the envelope added, so that an event may deny unknown fields; says whether nothing is left.
+fn strip_envelope(payload: &mut Value) -> Result<bool, DecodeError> {
+    match payload {
+        Value::Object(fields) => {
+            fields.retain(|name, _| name != EVENT_ID && name != EVENT_TIMESTAMP);
+            Ok(fields.is_empty())
+        }
+        other => Err(DecodeError::invalid("payload", other, "an object")),
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +189,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::broker::MessageType;
 
     const OUTER: Uuid = Uuid::from_u128(2);
     const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -181,5 +249,26 @@ mod tests {
         assert_eq!(error.to_string(), "message has 1048577 bytes, and at most 1048576 are read");
         let read = Decoder::new().max_body(large.len()).decode(&large, None, []);
         assert!(matches!(read, Err(DecodeError::Json(_))));
+    }
+
+    fn outbound(body: &str) -> OutboundMessage {
+        OutboundMessage::new(Uuid::nil(), MessageType::Ecst, "A", body.as_bytes())
+    }
+
+    #[test]
+    fn what_the_body_lacks_comes_from_the_properties() {
+        let (inner, outer) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let python = json!({"message_type": "ecst_event", "message_name": "A", "message_id": inner, "payload": {}});
+        let sent = outbound(&python.to_string()).with_correlation_id(outer).with_causation_id(outer);
+        let arrived = InboundMessage::try_from(&sent.with_traceparent("p")).expect("it is a message");
+        assert_eq!((arrived.id, arrived.correlation_id, arrived.causation_id), (inner, Some(outer), Some(outer)));
+        assert_eq!(arrived.traceparent.as_deref(), Some("p"));
+
+        let cloud = json!({"specversion": "1.0", "id": inner, "source": "/a", "type": "A", "messagetype": "ecst_event",
+            "correlationid": inner});
+        let sent = outbound(&cloud.to_string()).with_correlation_id(outer).with_causation_id(outer);
+        let arrived = InboundMessage::try_from(&sent).expect("it is a message");
+        assert_eq!((arrived.correlation_id, arrived.causation_id), (Some(inner), Some(outer)));
+        assert!(InboundMessage::try_from(&outbound("")).is_err());
     }
 }

@@ -1,0 +1,254 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::accept::{EventRoute, NotAccepted};
+use super::error::PublishError;
+use super::guarantees::Guarantees;
+use super::message::OutboundMessage;
+use super::receipt::Receipt;
+use super::turns::Turns;
+
+/// Takes messages to where other processes read them.
+///
+/// One implementation per broker, in a package of its own such as `diator-redis`. The mediator hands it the notification
+/// and ECST events of a message whose work is committed; it knows nothing of handlers. For tests, and for a program that
+/// nobody listens to, there is [`InMemoryBroker`](super::InMemoryBroker).
+///
+/// An implementation must pass the conformance suite `diator_testkit::broker`: the package `diator-testkit` says how.
+///
+/// # Guarantees
+///
+/// A caller may rely on these, and an implementation must keep them:
+///
+/// - **Identity.** `id` and the bytes of `body` travel unchanged. Publishing a message again sends the same id, so
+///   that a consumer can recognise it; it is the caller who decides to do so.
+/// - **Order.** Whoever awaits one `publish` before starting the next has them taken in that order. Calls under way
+///   at the same time have no order among them. What order a consumer sees is for [`guarantees`](Self::guarantees).
+/// - **Delivery.** `Ok` promises what its [`Receipt`] says, no more. `Err` says in its
+///   [`kind`](PublishError::kind) whether the message may have gone out all the same. Inside one call, a driver
+///   tries again only what the broker has certainly not taken.
+/// - **Time.** One deadline bounds the whole call, connecting and reconnecting included. If it passes after the
+///   first byte may have left, the error is [ambiguous](super::PublishErrorKind::Ambiguous); before that, transient.
+/// - **Cancellation.** Dropping the future leaves the message published or not published, never half, and the
+///   broker usable. Nobody then knows which: it is as ambiguous as a time-out. Callers that all give up early must not keep
+///   a connection in use that answers nothing.
+/// - **Silence.** What became of a connection while nobody published, by a restart of the server or the end of the runtime
+///   that made it, does not make the next message ambiguous.
+/// - **Threads.** Calls may come from many threads and tasks at once; one slow call does not hold up the others for
+///   longer than the broker itself does. No call blocks its thread or panics.
+///
+/// # Example
+///
+/// ```
+/// use diator::broker::{Guarantees, MessageBroker, OutboundMessage, PublishError, Receipt};
+///
+/// struct Console;
+///
+/// #[diator::async_trait]
+/// impl MessageBroker for Console {
+///     async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {
+///         println!("{}: {}", message.name, String::from_utf8_lossy(&message.body));
+///         Ok(Receipt::Sent)
+///     }
+///
+///     fn guarantees(&self) -> Guarantees {
+///         Guarantees::none().ordered()
+///     }
+/// }
+/// ```
+///
+/// # Source
+///
+/// The pattern Message Channel of G. Hohpe and B. Woolf, "Enterprise Integration Patterns", seen from the sender.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a message broker",
+    label = "does not implement `MessageBroker`",
+    note = "implement `diator::MessageBroker` for it, with `#[diator::async_trait]`, or use a broker such as `InMemoryBroker`"
+)]
+#[async_trait]
+pub trait MessageBroker: Send + Sync + 'static {
+    /// Publishes one message, and answers once the broker has done what the receipt says.
+    ///
+    /// # Errors
+    ///
+    /// By [`kind`](PublishError::kind):
+    /// - transient: not taken; try again, after `retry_after` where the broker named a time;
+    /// - ambiguous: perhaps taken; try again with the same id, and consumers may see the message twice;
+    /// - fatal: not taken, and no retry changes that.
+    async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError>; // `#[diator::async_trait]` on the `impl`
+
+    /// Publishes several messages; the answers are as many, and in the order of the messages.
+    ///
+    /// Override it where the broker has something faster than one call per message.
+    ///
+    /// # Guarantees
+    ///
+    /// - Not atomic: any of the messages may be taken while others are not, and only the answers tell which.
+    /// - A message that fails does not keep the later ones from being tried. Who needs order across failures,
+    ///   publishes one message at a time.
+    /// - The messages are taken in their order, unless the broker is not [`ordered`](Guarantees::ordered).
+    /// - As it stands here it publishes one after the other. One [`deadline`](Self::deadline) bounds the whole call, as it must
+    ///   in an override: a message whose turn comes later is answered as transient, because it was certainly not sent.
+    /// - Dropping the future: each message by itself is published or not.
+    ///
+    /// # Errors
+    ///
+    /// Per message, as of [`publish`](Self::publish).
+    async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
+        let turns = Turns::new(self.deadline());
+        let mut answers = Vec::with_capacity(messages.len());
+        for message in messages {
+            answers.push(turns.take(self.publish(message)).await);
+        }
+        answers
+    }
+
+    /// How long one call takes at most, whether it publishes one message or several.
+    ///
+    /// As it stands here, the broker names no time: then nothing but its own code bounds a call.
+    ///
+    /// # Units
+    ///
+    /// It counts from the begin of the call, connecting included. A broker that wraps another one adds its own time.
+    ///
+    /// # Panics
+    ///
+    /// Not here; but where a time is named, the inherited [`publish_batch`](Self::publish_batch) panics outside a tokio runtime
+    /// whose timers are on.
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
+
+    /// What a consumer may expect of this broker; the same answer each time.
+    fn guarantees(&self) -> Guarantees;
+
+    /// Whether this broker, as it is configured, has a place for the messages of an event.
+    ///
+    /// `build()` asks it for each notification and ECST event that the program knows, so that a missing route is a
+    /// problem in its report and not a surprise at run time. As it stands here, every event has a place.
+    ///
+    /// # Guarantees
+    ///
+    /// It looks at the configuration alone: it connects to nothing, does not block, and gives the same answer each
+    /// time. A broker that wraps others asks them.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAccepted`]: publishing a message of this event would fail for good, whatever its body.
+    fn accepts(&self, _event: &EventRoute<'_>) -> Result<(), NotAccepted> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl<B: MessageBroker + ?Sized> MessageBroker for Arc<B> {
+    async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {
+        (**self).publish(message).await
+    }
+
+    async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
+        (**self).publish_batch(messages).await
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        (**self).deadline()
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        (**self).guarantees()
+    }
+
+    fn accepts(&self, event: &EventRoute<'_>) -> Result<(), NotAccepted> {
+        (**self).accepts(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::broker::{DecodeError, Format, InboundMessage, MessageType};
+
+    /// Fails what is named `bad`, and counts the calls of both methods.
+    #[derive(Default)]
+    struct Picky {
+        single: Mutex<Vec<String>>,
+    }
+
+    #[async_trait]
+    impl MessageBroker for Picky {
+        async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {
+            self.single.lock().expect("nobody panics while holding it").push(message.name.to_string());
+            if message.name == "bad" { Err(PublishError::fatal("refused")) } else { Ok(Receipt::Sent) }
+        }
+
+        fn guarantees(&self) -> Guarantees {
+            Guarantees::none().durable()
+        }
+
+        fn accepts(&self, event: &EventRoute<'_>) -> Result<(), NotAccepted> {
+            if event.name == "bad" { Err(NotAccepted::new("it is bad", "rename it")) } else { Ok(()) }
+        }
+    }
+
+    /// Answers a batch in one go, so that a forwarded call can be told from the default.
+    struct AtOnce;
+
+    #[async_trait]
+    impl MessageBroker for AtOnce {
+        async fn publish(&self, _: &OutboundMessage) -> Result<Receipt, PublishError> {
+            Ok(Receipt::Sent)
+        }
+
+        async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
+            messages.iter().map(|_| Ok(Receipt::Accepted)).collect()
+        }
+
+        fn guarantees(&self) -> Guarantees {
+            Guarantees::none()
+        }
+    }
+
+    fn message(name: &'static str) -> OutboundMessage {
+        OutboundMessage::new(Uuid::nil(), MessageType::Notification, name, *b"{}")
+    }
+
+    #[tokio::test]
+    async fn a_batch_tries_every_message_in_order_and_answers_each() {
+        let broker = Picky::default();
+        let answers = broker.publish_batch(&[message("first"), message("bad"), message("last")]).await;
+        assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(*broker.single.lock().expect("nobody panics while holding it"), ["first", "bad", "last"]);
+        assert!(broker.publish_batch(&[]).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_shared_broker_is_the_broker() {
+        let shared: Arc<dyn MessageBroker> = Arc::new(Picky::default());
+        assert!(shared.publish(&message("bad")).await.is_err());
+        assert!(MessageBroker::guarantees(&shared).durable);
+        let refused = MessageBroker::accepts(&shared, &EventRoute::from(&message("bad"))).expect_err("it is bad");
+        assert_eq!((refused.to_string().as_str(), refused.remedy()), ("it is bad", "rename it"));
+        assert!(MessageBroker::accepts(&shared, &EventRoute::new(MessageType::Ecst, "good")).is_ok());
+
+        let shared = Arc::new(AtOnce);
+        let answers = MessageBroker::publish_batch(&shared, &[message("one")]).await;
+        assert_eq!(answers.into_iter().collect::<Result<Vec<_>, _>>().expect("sent"), [Receipt::Accepted]);
+    }
+
+    #[test]
+    fn futures_and_errors_may_move_between_threads() {
+        fn check<T: Send + Sync + 'static>() {}
+        check::<Arc<dyn MessageBroker>>();
+        check::<PublishError>();
+        check::<DecodeError>();
+        check::<OutboundMessage>();
+        check::<InboundMessage>();
+        check::<Format>();
+    }
+}
