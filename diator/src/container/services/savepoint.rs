@@ -6,13 +6,14 @@ use super::super::unit_of_work::{UnitSavepoint, savepoint_name};
 use super::super::{Closing, CommitError, Outcome, Savepoint};
 use super::Registry;
 use super::close;
-use super::scope::OpenScope;
 use super::state::State;
 use crate::{BoxError, BoxFuture};
 
 /// Marks a place in all that the scope has built, if all of it can go back there.
-pub(super) fn savepoint(scope: &OpenScope) -> Option<BoxFuture<'_, Result<Box<dyn Savepoint>, BoxError>>> {
-    let OpenScope { registry, state } = scope;
+pub(super) fn savepoint<'a>(
+    registry: &'a Arc<Registry>,
+    state: &'a Arc<State>,
+) -> Option<BoxFuture<'a, Result<Box<dyn Savepoint>, BoxError>>> {
     // Asked of the registrations too, so that it does not depend on what was built before the nested request.
     let mut closes = registry.closes.values();
     if registry.closes.is_empty() || !closes.all(|closes| closes.close.is_unit()) {

@@ -157,7 +157,7 @@ impl Scope for OpenScope {
     }
 
     fn savepoint(&self) -> Option<BoxFuture<'_, Result<Box<dyn Savepoint>, BoxError>>> {
-        savepoint::savepoint(self)
+        savepoint::savepoint(&self.registry, &self.state)
     }
 
     fn close(self: Box<Self>, outcome: Outcome) -> Closing {
