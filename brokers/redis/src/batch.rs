@@ -1,10 +1,8 @@
 //! Pipelines: how many messages share one, and which reply belongs to which.
 
-use redis::{Pipeline, Value};
+use redis::{Cmd, Pipeline, Value};
 
-use super::RedisBroker;
 use super::connection::Lane;
-use super::deadline::Deadline;
 use super::error::Failure;
 use diator::broker::{OutboundMessage, PublishError, Receipt};
 
@@ -27,7 +25,10 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Takes as many messages as fit, at least one.
-    pub(super) fn of(broker: &RedisBroker, messages: &[OutboundMessage]) -> Self {
+    pub(super) fn of(
+        messages: &[OutboundMessage],
+        command: impl Fn(&OutboundMessage) -> Result<Cmd, PublishError>,
+    ) -> Self {
         let most = messages.len().min(MESSAGES);
         let mut batch = Self { pipeline: Pipeline::with_capacity(most), refused: Vec::with_capacity(most), bytes: 0 };
         for message in messages.iter().take(most) {
@@ -36,7 +37,7 @@ impl Batch {
             if !batch.pipeline.is_empty() && (is_lonely(size) || bytes > BYTES) {
                 break;
             }
-            let command = broker.command(message).map(|command| batch.pipeline.add_command(command));
+            let command = command(message).map(|command| batch.pipeline.add_command(command));
             if command.is_ok() {
                 batch.bytes = bytes;
             }
@@ -49,32 +50,32 @@ impl Batch {
     }
 
     /// How large the message is, if there is only one.
-    fn bytes_of_one(&self) -> usize {
+    pub(super) fn bytes_of_one(&self) -> usize {
         if self.pipeline.len() == 1 { self.bytes } else { 0 }
     }
 
+    pub(super) fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
     /// Answers for as many messages as it took.
-    pub(super) async fn publish(mut self, broker: &RedisBroker, call: Deadline) -> Vec<Result<Receipt, PublishError>> {
-        let replies = if self.pipeline.is_empty() { Ok(Vec::new()) } else { self.replies(broker, call).await };
+    pub(super) fn answers(
+        self,
+        replies: Result<Vec<Value>, Failure>,
+        receipt: impl Fn(Value) -> Result<Receipt, PublishError>,
+        error: impl Fn(&Failure) -> PublishError,
+    ) -> Vec<Result<Receipt, PublishError>> {
         match replies {
             Ok(replies) => {
                 let mut replies = replies.into_iter();
-                let mut receipt = || broker.receipt(replies.next().unwrap_or_default());
+                let mut receipt = || receipt(replies.next().unwrap_or_default());
                 self.refused.into_iter().map(|refused| refused.map_or_else(&mut receipt, Err)).collect()
             }
             Err(failure) => {
-                let refused = std::mem::take(&mut self.refused);
-                let error = || broker.error(&failure, self.bytes_of_one());
-                refused.into_iter().map(|refused| Err(refused.unwrap_or_else(error))).collect()
+                let error = || error(&failure);
+                self.refused.into_iter().map(|refused| Err(refused.unwrap_or_else(error))).collect()
             }
         }
-    }
-
-    async fn replies(&self, broker: &RedisBroker, call: Deadline) -> Result<Vec<Value>, Failure> {
-        if call.is_over() {
-            return Err(Failure::NotSent(call.length()));
-        }
-        broker.link.ready(lane(self.bytes_of_one()), call).await?.pipeline(call, &self.pipeline).await
     }
 }
 

@@ -184,6 +184,16 @@ impl RedisBroker {
         self.link.ready(lane(size), call).await?.command(call, command).await
     }
 
+    async fn replies(&self, batch: &Batch, call: Deadline) -> Result<Vec<Value>, Failure> {
+        if batch.pipeline().is_empty() {
+            return Ok(Vec::new());
+        }
+        if call.is_over() {
+            return Err(Failure::NotSent(call.length()));
+        }
+        self.link.ready(lane(batch.bytes_of_one()), call).await?.pipeline(call, batch.pipeline()).await
+    }
+
     fn receipt(&self, reply: Value) -> Result<Receipt, PublishError> {
         match reply {
             Value::ServerError(error) => Err(refused(error)),
@@ -209,8 +219,9 @@ impl MessageBroker for RedisBroker {
         let call = Deadline::new(self.deadline);
         let mut answers = Vec::with_capacity(messages.len());
         while answers.len() < messages.len() {
-            let batch = Batch::of(self, messages.get(answers.len()..).unwrap_or_default());
-            answers.extend(batch.publish(self, call).await);
+            let batch = Batch::of(messages.get(answers.len()..).unwrap_or_default(), |message| self.command(message));
+            let (replies, size) = (self.replies(&batch, call).await, batch.bytes_of_one());
+            answers.extend(batch.answers(replies, |reply| self.receipt(reply), |failure| self.error(failure, size)));
         }
         answers
     }
