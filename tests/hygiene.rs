@@ -1,7 +1,8 @@
 //! Names that generated code uses are the program's own to use: in its expressions, its types and its modules.
 //!
-//! Each file is a program, whose `main` this runs. Where the macros write a name, it begins with `__diator`, but for the mark of a
-//! request and its handler, which is one that the item does not use; what they read has a path.
+//! Each file is a program, whose `main` this runs; where only what stands beside it is the case, it includes one of `program`.
+//! Where the macros write a name, it begins with `__diator`, but for the mark of a request and its handler, which is one that
+//! the item does not use; what they read has a path.
 
 extern crate schemars_renamed as schemars;
 
