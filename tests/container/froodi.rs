@@ -8,7 +8,7 @@ use diator_testkit::container::{
     SystemClock, Work,
 };
 use froodi::DefaultScope::{App, Request};
-use froodi::{Config as Caching, Container, Inject, InstantiateErrorKind, declare, instance, registry};
+use froodi::{Config as Caching, Container, Inject, InstantiateErrorKind, Registry, declare, instance, registry};
 
 struct Froodi;
 
@@ -42,17 +42,21 @@ impl Driver for Froodi {
     }
 
     fn cyclic() -> Container {
-        // A registry that is whole does not even compile with a cycle.
-        let chicken = registry! {
-            provide(App, declare::<Egg>()),
-            provide(App, |Inject(_): Inject<Egg>| Ok(Chicken)),
-        };
-        let egg = registry! {
-            provide(App, declare::<Chicken>()),
-            provide(App, |Inject(_): Inject<Chicken>| Ok(Egg)),
-        };
-        Container::new(registry! { extend(chicken.into_registry(), egg.into_registry()) })
+        Container::new(cyclic())
     }
+}
+
+pub(super) fn cyclic() -> Registry {
+    // A registry that is whole does not even compile with a cycle.
+    let chicken = registry! {
+        provide(App, declare::<Egg>()),
+        provide(App, |Inject(_): Inject<Egg>| Ok(Chicken)),
+    };
+    let egg = registry! {
+        provide(App, declare::<Chicken>()),
+        provide(App, |Inject(_): Inject<Chicken>| Ok(Egg)),
+    };
+    registry! { extend(chicken.into_registry(), egg.into_registry()) }.into_registry()
 }
 
 diator_testkit::container_conformance!(Froodi);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use diator::Meta;
 use diator::container::Enlistment;
 use diator_testkit::container::{
-    Chicken, Clock, Config, Driver, Egg, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp,
-    SystemClock, Work,
+    Clock, Config, Driver, Failing, Guarantees, InSession, Panicking, Probe, Repository, Session, Stamp, SystemClock,
+    Work,
 };
 use diator_testkit::yields;
 use froodi::DefaultScope::{App, Request};
@@ -52,16 +52,7 @@ impl Driver for FroodiAsync {
     }
 
     fn cyclic() -> Container {
-        // A registry that is whole does not even compile with a cycle.
-        let chicken = registry! {
-            provide(App, declare::<Egg>()),
-            provide(App, |Inject(_): Inject<Egg>| Ok(Chicken)),
-        };
-        let egg = registry! {
-            provide(App, declare::<Chicken>()),
-            provide(App, |Inject(_): Inject<Chicken>| Ok(Egg)),
-        };
-        Container::new(registry! { extend(chicken.into_registry(), egg.into_registry()) })
+        Container::new(super::froodi::cyclic())
     }
 }
 
