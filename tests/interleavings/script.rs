@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use diator::BoxFuture;
 use diator::prelude::*;
 use diator_testkit::yields;
 
@@ -151,9 +150,9 @@ macro_rules! play {
                 Step::Panic => resume_unwind(Box::new("it panics")),
                 Step::Send { steps, writes, patience } => {
                     let (by, steps) = (Some(run), steps.clone());
-                    let mut sending: BoxFuture<'_, _> = match writes {
-                        true => Box::pin($cx.send(Writing { by, steps })),
-                        false => Box::pin($cx.send(Conducting { by, steps })),
+                    let mut sending = match writes {
+                        true => $cx.send(Writing { by, steps }),
+                        false => $cx.send(Conducting { by, steps }),
                     };
                     let (polls, forgets) = match *patience {
                         Patience::Must | Patience::Try => (usize::MAX, false),

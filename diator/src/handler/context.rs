@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::{EngineRef, Replied, SendResult, sent};
 use crate::event::EventKind;
 use crate::message::{Cause, MessageDescriptor, MessageInfo, TypeName};
-use crate::{Command, Event, HandledBy, Meta, Request, SendError, SentFrom};
+use crate::{BoxFuture, Command, Event, HandledBy, Meta, Request, SendError, SentFrom};
 
 /// What the handler of a request can do besides answering.
 ///
@@ -48,10 +48,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     /// As for [`Mediator::send`](crate::Mediator::send). Its events are then dropped. If this handler succeeds
     /// nevertheless, what was written in an open scope is undone by a savepoint, where the container offers them; else
     /// the unit of work ends as [`SendError::RolledBack`], and so it does if the future is dropped.
-    pub fn send<Q, OneHandler>(
-        &mut self,
-        request: Q,
-    ) -> impl Future<Output = Result<Q::Response, SendError<Q::Error>>> + Send
+    pub fn send<Q, OneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
         Q: HandledBy<OneHandler> + SentFrom<R>, // cannot be inferred if there are two handlers: keep one
     {
@@ -64,10 +61,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     /// # Errors
     ///
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
-    pub fn send_dyn<Q: SentFrom<R>>(
-        &mut self,
-        request: Q,
-    ) -> impl Future<Output = Result<Q::Response, SendError<Q::Error>>> + Send {
+    pub fn send_dyn<Q: SentFrom<R>>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
         self.engine.observe(&cause::<R>, MessageDescriptor::request::<Q>);
         send_on(self.engine, request)
     }
@@ -80,17 +74,14 @@ impl<R> fmt::Debug for RequestContext<'_, R> {
 }
 
 /// Sends a request from within a handler: what the compiler writes for each type of request.
-fn send_on<'e, R: Request>(
-    engine: EngineRef<'e>,
-    request: R,
-) -> impl Future<Output = SendResult<R>> + Send + use<'e, R> {
+fn send_on<R: Request>(engine: EngineRef<'_>, request: R) -> BoxFuture<'_, SendResult<R>> {
     // Made outside of the future: within it, it would have room for the request twice.
     let mut request = Some(request);
-    async move {
+    Box::pin(async move {
         let mut reply: Replied<R::Response, R::Error> = None;
         engine.deliver(const { &TypeName::of::<R>() }, &mut request, &mut reply).await;
         sent(reply)
-    }
+    })
 }
 
 fn cause<R>() -> Cause {
@@ -127,10 +118,7 @@ impl<'a> EventContext<'a> {
     /// # Errors
     ///
     /// As for [`RequestContext::send`].
-    pub fn send<Q, OneHandler>(
-        &mut self,
-        request: Q,
-    ) -> impl Future<Output = Result<Q::Response, SendError<Q::Error>>> + Send
+    pub fn send<Q, OneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
         Q: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
     {
@@ -143,10 +131,7 @@ impl<'a> EventContext<'a> {
     /// # Errors
     ///
     /// As for [`send`](Self::send), and [`SendError::Unhandled`].
-    pub fn send_dyn<Q: Request>(
-        &mut self,
-        request: Q,
-    ) -> impl Future<Output = Result<Q::Response, SendError<Q::Error>>> + Send {
+    pub fn send_dyn<Q: Request>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
         self.engine.observe(&|| self.info.cause(), MessageDescriptor::request::<Q>);
         send_on(self.engine, request)
     }
