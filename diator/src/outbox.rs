@@ -6,17 +6,18 @@ use crate::{BoxError, Meta};
 
 /// Keeps broker events with the data that they speak of, instead of publishing them after the commit.
 ///
-/// Between a commit and the publishing a process can die. With an outbox the events become rows in the unit of
-/// work's own transaction, and a relay publishes them from there. A mediator with an outbox publishes nothing itself, also if it has
-/// a broker.
+/// Between a commit and the publishing a process can die. With an outbox the events become rows in the unit of work's own
+/// transaction, and a relay publishes them from there. A mediator with an outbox publishes nothing itself, also if it has a
+/// broker.
 ///
 /// # Guarantees
 ///
-/// - [`stage`](Self::stage) is called at most once for each attempt of a unit of work: after all handlers of domain events, before the
-///   commit, and only if there are messages. It opens the scope if no handler has.
-/// - The messages come in the order in which their events were emitted, each with its final id and body: a relay publishes them as
-///   they are.
-/// - `Ok` is no commit: the unit of work can still roll back, and the rows must go with it. So must they if the future is dropped.
+/// - [`stage`](Self::stage) is called at most once for each attempt of a unit of work: after all handlers of domain events,
+///   before the commit, and only if there are messages. It opens the scope if no handler has.
+/// - The messages come in the order in which their events were emitted, each with its final id and body: a relay publishes them
+///   as they are.
+/// - `Ok` is no commit: the unit of work can still roll back, and the rows must go with it. So must they if the future is
+///   dropped.
 /// - An `after_commit` handler has a unit of work of its own, and so a call of its own.
 /// - Calls for several messages may come from several threads at once.
 ///

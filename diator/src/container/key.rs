@@ -185,8 +185,8 @@ impl<'a> ServiceSlot<'a> {
     ///
     /// # Errors
     ///
-    /// The place was made for another type: a mistake in the container, which mixed up its keys. The place stays as it was, no retry
-    /// helps, and `source()` is `None`.
+    /// The place was made for another type: a mistake in the container, which mixed up its keys. The place stays as it was, no
+    /// retry helps, and `source()` is `None`.
     pub fn put<T: ?Sized + Send + Sync + 'static>(&mut self, service: Arc<T>) -> Result<(), BoxError> {
         let Some(slot) = self.slot.downcast_mut::<Option<Arc<T>>>() else {
             return Err(format!("the container offered `{}` in place of another type", type_name::<T>()).into());

@@ -53,8 +53,8 @@ pub enum Outcome {
 /// | `lifetime` | in `build()`; for [`wiring`](crate::Mediator::wiring), whenever somebody asks; and while a message runs, for the `Option<Arc<T>>` of a handler that is built for each message |
 /// | `open` | while a message runs, if its handlers or its outbox need a scope |
 ///
-/// - `open` is called once for a unit of work; again only where a nested request opened the scope, failed, and was undone with it,
-///   and for each further attempt of a middleware.
+/// - `open` is called once for a unit of work; again only where a nested request opened the scope, failed, and was undone with
+///   it, and for each further attempt of a middleware.
 /// - All of it may be called from several threads at once.
 /// - An implementation must give the same answers each time: the mediator decides in `build()` which handlers it builds once.
 /// - An implementation must not block: where something takes time, `open` and [`Scope::resolve`] answer with a future.
@@ -85,8 +85,8 @@ pub trait Container: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The service cannot be built: `build()` reports it as a [`ProblemKind::Container`](crate::registry::ProblemKind::Container),
-    /// with the text of the error.
+    /// The service cannot be built: `build()` reports it as a
+    /// [`ProblemKind::Container`](crate::registry::ProblemKind::Container), with the text of the error.
     fn singleton(&self, key: &DependencyKey, into: ServiceSlot<'_>) -> Result<(), BoxError>;
 
     /// Opens the scope of one unit of work; `meta` is what its message carries.
@@ -106,8 +106,9 @@ pub trait Container: Send + Sync + 'static {
 /// - Either `close` is called once, or the scope is dropped, and dropping it means failure: whatever it holds
 ///   must then roll back in its synchronous `Drop`. That is how a message ends whose future was
 ///   dropped or whose handler panicked.
-/// - The services of one scope are for one message and what it causes within its unit of work: its nested requests and the handlers
-///   of its domain events. An `after_commit` handler, and each handler of a message that arrives, has a scope of its own.
+/// - The services of one scope are for one message and what it causes within its unit of work: its nested requests and the
+///   handlers of its domain events. An `after_commit` handler, and each handler of a message that arrives, has a scope of its
+///   own.
 /// - It may be asked from several threads at once, and must give them all the same scoped service.
 pub trait Scope: Send + Sync {
     /// Puts a service into its place; the same one for a scoped service each time it is asked for.
@@ -146,17 +147,17 @@ pub trait Scope: Send + Sync {
     ///
     /// # Guarantees
     ///
-    /// - [`Outcome::Success`] comes only after the handler and all handlers of domain events have succeeded and the outbox has staged
-    ///   its messages. A query's scope commits too.
-    /// - On success the future runs in a task of its own on the tokio runtime of the sender, so that a sender who goes away does not
-    ///   stop it. The end of that runtime drops it; where there is no runtime, it runs in the sender's future.
-    /// - On failure it runs in the sender's future, and is dropped with that if the sender goes away: what has not rolled back by then
-    ///   must do so in its `Drop`.
+    /// - [`Outcome::Success`] comes only after the handler and all handlers of domain events have succeeded and the outbox has
+    ///   staged its messages. A query's scope commits too.
+    /// - On success the future runs in a task of its own on the tokio runtime of the sender, so that a sender who goes away does
+    ///   not stop it. The end of that runtime drops it; where there is no runtime, it runs in the sender's future.
+    /// - On failure it runs in the sender's future, and is dropped with that if the sender goes away: what has not rolled back by
+    ///   then must do so in its `Drop`.
     ///
     /// # Errors
     ///
-    /// On success the message fails as [`SendError::Commit`](crate::SendError::Commit), with the outcome that the error names, and
-    /// nothing is published. On failure the error is logged: the message fails for its own reason.
+    /// On success the message fails as [`SendError::Commit`](crate::SendError::Commit), with the outcome that the error names,
+    /// and nothing is published. On failure the error is logged: the message fails for its own reason.
     fn close(self: Box<Self>, outcome: Outcome) -> Closing;
 }
 

@@ -19,10 +19,10 @@ use crate::{BoxError, BoxFuture};
 ///   is how a message ends whose future was dropped or whose handler panicked.
 /// - Of several in one scope, the last that was built ends first. Once one could not commit, those after it roll back.
 /// - They end one after the other, never at the same time.
-/// - A future of either method may be dropped before its end: that of `roll_back` if the sender goes away, that of `commit` if the
-///   runtime ends. What has not ended by then must roll back in `Drop`.
-/// - In [`Services`](super::Services), a nested request that fails has its own units of work rolled back at once, if every unit of
-///   work of the scope has savepoints.
+/// - A future of either method may be dropped before its end: that of `roll_back` if the sender goes away, that of `commit` if
+///   the runtime ends. What has not ended by then must roll back in `Drop`.
+/// - In [`Services`](super::Services), a nested request that fails has its own units of work rolled back at once, if every unit
+///   of work of the scope has savepoints.
 ///
 /// # Example
 ///
@@ -67,16 +67,16 @@ pub trait UnitOfWork: Send + Sync + 'static {
     /// Say [`CommitError::rolled_back`] only where it is certain. PostgreSQL answers the COMMIT of an aborted
     /// transaction with ROLLBACK, and its drivers report `Ok`: make sure that the commit happened.
     ///
-    /// The message fails as [`SendError::Commit`](crate::SendError::Commit) with that outcome; with an unknown one if another unit of
-    /// work of the scope has committed before. A later error of the same scope is only logged.
+    /// The message fails as [`SendError::Commit`](crate::SendError::Commit) with that outcome; with an unknown one if another
+    /// unit of work of the scope has committed before. A later error of the same scope is only logged.
     async fn commit(&self) -> Result<(), CommitError>;
 
     /// Undoes what was done.
     ///
     /// # Errors
     ///
-    /// They are logged: the message fails for another reason already. Where a nested request is undone alone, an error lets the whole
-    /// unit of work roll back.
+    /// They are logged: the message fails for another reason already. Where a nested request is undone alone, an error lets the
+    /// whole unit of work roll back.
     async fn roll_back(&self) -> Result<(), BoxError>;
 
     /// What undoes a part of it; `None` if it can only be undone as a whole.
@@ -115,7 +115,8 @@ impl<T: ?Sized + UnitOfWork> NotAUnitOfWork<CallUnitOfWorkInstead> for T {}
 ///   still there.
 /// - A name is `diator_` and a number, and occurs once in a scope; it needs no quoting.
 /// - For each name `set` is called once and first, then `roll_back_to` any number of times, then `release` at most once.
-/// - `release` is left out where the whole unit of work is going to roll back, and where the sender of the nested request goes away.
+/// - `release` is left out where the whole unit of work is going to roll back, and where the sender of the nested request goes
+///   away.
 ///
 /// # Source
 ///
@@ -150,7 +151,7 @@ pub trait Savepoints: Send + Sync {
 /// # Guarantees
 ///
 /// - It is released at most once. Dropped before that, it leaves its place in the unit of work, which then rolls back as a whole.
-/// - [`Services`](super::Services) forgets with it what the scope has built since: the next who asks gets a new one.
+/// - [`Services`](super::Services) forgets with it what the scope has built since, and builds it anew when it is asked again.
 #[async_trait]
 pub trait Savepoint: Send + Sync {
     /// Undoes what was done in the scope since; it may be called again.

@@ -174,7 +174,7 @@ impl Services {
     ///
     /// - The factory runs at most once for each message, unless it fails. Handlers and factories of this sort that ask meanwhile
     ///   wait for it, and block no thread.
-    /// - If the future that builds the service is dropped, the next who asks builds it anew.
+    /// - If the future that builds the service is dropped, the next one that asks builds it anew.
     ///
     /// # Errors
     ///
@@ -221,8 +221,8 @@ impl Services {
 
     /// Gives a service as another type as well: `.alias::<dyn Orders, SqlOrders>(|orders| orders)`.
     ///
-    /// It lives as long as `From` does, and is the same service: `cast` runs each time that it is asked for, and should only change
-    /// the type. `From` may be registered later, and may be an alias itself.
+    /// It lives as long as `From` does, and is the same service: `cast` runs each time that it is asked for, and should only
+    /// change the type. `From` may be registered later, and may be an alias itself.
     ///
     /// # Errors
     ///
@@ -247,9 +247,10 @@ impl Services {
     ///
     /// # Guarantees
     ///
-    /// - `close` is called once for each `T`, and never for one whose factory failed. A second `on_close` of a type replaces the first.
-    /// - A container with an `on_close` offers no savepoints: it could not close a `T` again. A nested request that fails then undoes
-    ///   the whole message.
+    /// - `close` is called once for each `T`, and never for one whose factory failed. A second `on_close` of a type replaces the
+    ///   first.
+    /// - A container with an `on_close` offers no savepoints: it could not close a `T` again. A nested request that fails then
+    ///   undoes the whole message.
     ///
     /// # Errors
     ///

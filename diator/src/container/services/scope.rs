@@ -144,8 +144,8 @@ impl OwnedServiceScope {
 
     /// Another service of this scope, also one that takes time.
     ///
-    /// It blocks no thread. Dropping the future gives up: a factory that it runs is dropped too, and the next who asks runs it
-    /// again.
+    /// It blocks no thread. Dropping the future gives up: a factory that it runs is dropped too, and runs again when the service
+    /// is asked for again.
     ///
     /// # Errors
     ///
