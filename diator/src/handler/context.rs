@@ -13,8 +13,8 @@ use crate::{Command, Event, HandledBy, Meta, Request, SendError, SentFrom};
 ///
 /// # Guarantees
 ///
-/// A handler sends one request at a time: sending borrows the context. For work side by side, let the services do it, or send
-/// through a stored [`Mediator`](crate::Mediator), which makes a unit of work of its own.
+/// A handler sends one request at a time: sending borrows the context. A stored [`Mediator`](crate::Mediator) sends several at
+/// the same time, each in a unit of work of its own.
 pub struct RequestContext<'a, R> {
     engine: EngineRef<'a>,
     request: PhantomData<fn() -> R>,

@@ -66,7 +66,7 @@ pub trait RequestHandler<R: Request>: Send + Sync + 'static {
 ///
 /// - The handlers of one event run one after the other: those of lower `order` first, equal ones by the path of their type.
 /// - A handler that needs nothing but singletons is built once, and handles events of several messages at once, on any thread.
-/// - A message can arrive more than once: a handler of a notification or ECST event must bear that.
+/// - A message can arrive more than once: a handler of a notification or ECST event must allow for that.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is annotated as a handler of `{E}`, but does not handle it",
     label = "`impl EventHandler<{E}> for {Self}` is missing",

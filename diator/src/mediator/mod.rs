@@ -176,7 +176,7 @@ impl Mediator {
     /// # Guarantees
     ///
     /// - It waits for the handlers of a domain event and all that they cause, or for the broker's answer to the message of a
-    ///   notification or ECST event. An event that nobody handles is `Ok`.
+    ///   notification or ECST event. A domain event that nobody handles is `Ok`.
     /// - Middleware sees the event's handlers, each by itself, and not the event.
     /// - What is said of dropping the future of [`send`](Self::send) holds here too. Nothing happens before it is polled.
     ///

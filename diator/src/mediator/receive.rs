@@ -72,8 +72,8 @@ pub struct HandlerFailure {
 /// # Guarantees
 ///
 /// - Each call of [`handle`](Self::handle) is a unit of work of its own. A handler's panic is a failure of that handler.
-/// - It keeps no record of what was handled: a handler that is asked again handles the event again. Which of them are done, the
-///   consumer must know.
+/// - It keeps no record of what was handled: a handler that is asked again handles the event again. The
+///   consumer must know which of them are done.
 /// - Calls may come from several tasks at once. A call whose future is dropped before its commit begins is undone.
 /// - It holds the mediator, but does not keep it from shutting down.
 ///

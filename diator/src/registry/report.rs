@@ -11,8 +11,8 @@ use super::Location;
 ///   twice.
 /// - The checks look at everything before they give up. Only the handlers are built after them: what fails there is reported once
 ///   all else is right.
-/// - `Debug` prints the report too: it is what `main` shows when it returns the error. Both list each
-///   problem with its remedy; `source()` is `None`.
+/// - `Debug` prints the report too: it is what `main` shows when it returns the error. Both list each problem
+///   with its remedy; `source()` is `None`.
 ///
 /// # Example
 ///
