@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 /// # Guarantees
 ///
 /// - There is at most one value for a name; a later one replaces an earlier one. Upper and lower case make different names.
-/// - Nothing checks a name or a value here. A [`Decoder`](super::Decoder) keeps only headers whose names keep to these limits,
-///   and none of the names that a message uses already, such as `id` or `key`.
+/// - Nothing checks a name or a value here. A [`Decoder`](crate::broker::Decoder) keeps only headers whose names keep to these
+///   limits, and none of the names that a message uses already, such as `id` or `key`.
 /// - The mediator writes only values of printable ASCII of at most 1,024 characters: a message with another one fails before its
 ///   commit.
 ///

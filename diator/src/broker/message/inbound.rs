@@ -17,7 +17,7 @@ use crate::shown;
 ///
 /// - `correlation_id`, `causation_id` and `traceparent` come from the body where it has them, and else from the broker's headers.
 /// - `payload` of a message that was read is an object. [`new`](Self::new) takes any value: one that is no object is refused when
-///   a handler's event is read from it, with [`DecodeError::Invalid`].
+///   a handler's event is read from it, with [`DecodeError::Invalid`](crate::broker::DecodeError::Invalid).
 /// - Nothing here knows whether the message arrived before: a consumer that must handle it once compares `id`.
 ///
 /// # Example
