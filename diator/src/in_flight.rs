@@ -10,6 +10,12 @@ const SHARDS: usize = 16;
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Counts what is running, so that a shutdown can wait for it.
+///
+/// # Guarantees
+///
+/// - Either [`enter`](Self::enter) sees that it is closed, or the shutdown sees the count: nothing runs on unnoticed.
+/// - The count is never too low. It can be too high for a moment, by those that leave or are refused meanwhile.
+/// - The counters wrap around without harm: only their difference is read.
 pub(crate) struct InFlight {
     closed: AtomicBool,
     shards: [Shard; SHARDS],

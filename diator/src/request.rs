@@ -7,6 +7,12 @@ use crate::location::Location;
 ///
 /// Derive [`Command`](macro@crate::Command) or [`Query`](macro@crate::Query) instead of writing it by hand.
 ///
+/// # Guarantees
+///
+/// - The sender gets one answer. The handler owns the request, and nothing clones it unless it is idempotent and middleware keeps
+///   a copy.
+/// - Its type tells a request from others: two requests may have one [`NAME`](Self::NAME), which is for people and logs.
+///
 /// # Example
 ///
 /// ```
@@ -37,11 +43,17 @@ pub trait Request: Sized + Send + 'static {
     /// The type's name without its path.
     const NAME: &'static str;
     /// Whether handling it twice does what handling it once does: `#[request(idempotent)]`.
+    ///
+    /// A program that says so takes a promise upon itself: a [`RetryMiddleware`](crate::middleware::RetryMiddleware) then tries
+    /// again also what may be committed already.
     const IDEMPOTENT: bool = false;
     /// What it tells middleware: `#[request(mark = …)]`.
     const MARKS: &'static [Mark] = &[];
 
     /// A copy for another attempt, if the request is idempotent.
+    ///
+    /// It is never called for a request that is not [`IDEMPOTENT`](Self::IDEMPOTENT). For one that is, the derives clone it;
+    /// `None` leaves it with a single attempt.
     #[must_use]
     fn retry_copy(&self) -> Option<Self> {
         None
@@ -52,6 +64,28 @@ pub trait Request: Sized + Send + 'static {
 ///
 /// Given as `#[request(mark = Audited)]` or `#[event(mark = RateLimit(5))]`, read in `build()` as
 /// [`MessageInfo::mark`](crate::middleware::MessageInfo::mark).
+///
+/// # Guarantees
+///
+/// A message carries any number of marks, in the order in which they were given, also of one type. They are constants: all
+/// messages of one type carry the same.
+///
+/// # Example
+///
+/// ```
+/// use diator::prelude::*;
+///
+/// #[derive(Debug)]
+/// struct Audited;
+///
+/// #[derive(Debug, Command)]
+/// #[request(mark = Audited)]
+/// struct CloseAccount;
+///
+/// let [mark] = CloseAccount::MARKS else { panic!("there is one") };
+/// assert!(mark.value.is::<Audited>());
+/// assert_eq!(mark.text, "Audited");
+/// ```
 #[derive(Clone, Copy)]
 pub struct Mark {
     /// Any value of a type of the program's own.
@@ -67,6 +101,14 @@ impl Debug for Mark {
 }
 
 /// A request that changes something; its handler may emit events and send other requests.
+///
+/// It is sent from outside, from the handler of another command, or from that of an event; from a query's handler it does not
+/// compile.
+///
+/// # Source
+///
+/// Command and query are told apart as in B. Meyer, "Object-Oriented Software Construction"; a command may answer here
+/// nevertheless, for example with the id of what it made.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is a query, and a query may neither emit events nor send commands",
     label = "a query only reads",
@@ -76,6 +118,9 @@ impl Debug for Mark {
 pub trait Command: Request<Kind = Changes> {}
 
 /// A request that only reads; its handler may send other queries.
+///
+/// The compiler keeps the handler from emitting events and from sending commands. It cannot see what the handler writes through a
+/// service: the scope of a query commits like any other.
 pub trait Query: Request<Kind = Reads> {}
 
 #[diagnostic::do_not_recommend]
@@ -84,6 +129,8 @@ impl<R: Request<Kind = Reads>> Query for R {}
 /// Says from which requests' handlers a request may be sent: queries from all, commands from commands.
 ///
 /// Each request has it already.
+///
+/// The bound is checked by the compiler alone and costs nothing while a message runs.
 #[diagnostic::on_unimplemented(
     message = "the handler of `{R}` cannot send `{Self}`",
     label = "not a request that may be sent from here",

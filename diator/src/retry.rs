@@ -22,6 +22,11 @@ const LONGEST_TIME: Duration = Duration::from_secs(24 * 3_600);
 /// - `max_delay`: what doubling leads to at most; 10 s by default, no less than `first_delay`, at most 1 h.
 /// - `give_up_after`: since the call began; 30 s by default, no less than `first_delay`, at most 24 h.
 ///
+/// # Errors
+///
+/// No method here fails. [`RetryingBroker::new`](crate::broker::RetryingBroker::new) and
+/// [`RetryMiddleware::new`](crate::middleware::RetryMiddleware::new) check the whole policy, and list every problem.
+///
 /// # Example
 ///
 /// ```
@@ -58,6 +63,10 @@ impl RetryPolicy {
     }
 
     /// Bounds the attempts, the first one included.
+    ///
+    /// # Units
+    ///
+    /// 1 to 1,000; 1 means that there is no retry.
     pub const fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
         self
@@ -70,12 +79,23 @@ impl RetryPolicy {
     }
 
     /// Bounds the waits; a broker that asks for more gets it.
+    ///
+    /// # Units
+    ///
+    /// No less than the first delay, and at most 1 h. Up to one half of each wait is taken off at random.
     pub const fn max_delay(mut self, delay: Duration) -> Self {
         self.max_delay = delay;
         self
     }
 
     /// How long after the call began an attempt may begin.
+    ///
+    /// It does not cut off an attempt that has begun.
+    ///
+    /// # Units
+    ///
+    /// No less than the first delay, and at most 24 h. A wait that would end later is not begun: the last error is then the
+    /// answer at once.
     pub const fn give_up_after(mut self, time: Duration) -> Self {
         self.give_up_after = time;
         self

@@ -13,6 +13,45 @@ use crate::shown::Chain;
 /// It shows itself with the causes of all that failed. The commit stands; [`messages`](Self::messages) is for the caller, or the
 /// [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook, to deliver later. Publish a message again as it is:
 /// its id stays the same, so that a consumer can tell.
+///
+/// # Guarantees
+///
+/// - All that failed after the commit is in it, once: one failure does not stop the publishing or the other handlers.
+/// - Nobody else tries it again, and nothing else keeps it: what the receiver drops is lost.
+/// - It is given to one of the hook, the sender and the log, in this order: the sender, if there is no hook; the log, if the
+///   sender has gone.
+/// - `Display` has the causes of all that failed, and so `source()` is `None`.
+///
+/// # Example
+///
+/// ```
+/// use diator::broker::PublishErrorKind;
+/// use diator::prelude::*;
+/// use diator::{DeliveryState, MessageBroker, SendError};
+///
+/// #[derive(Debug, serde::Serialize, serde::Deserialize, NotificationEvent)]
+/// struct UserJoined { user_id: u64 }
+///
+/// # #[derive(Command)] struct Nothing;
+/// # #[request_handler(Nothing)] struct Handle;
+/// # impl RequestHandler<Nothing> for Handle {
+/// #     async fn handle(&self, _: Nothing, _: &mut RequestContext<'_, Nothing>) -> Result<(), BoxError> { Ok(()) }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let broker = InMemoryBroker::new();
+/// broker.refuse(PublishErrorKind::Fatal);
+/// let mediator = Mediator::builder().handlers(handlers![Handle]).broker(broker.clone()).build()?;
+/// let error = mediator.emit(UserJoined { user_id: 7 }).await.unwrap_err();
+/// let SendError::Undelivered(undelivered) = error else { panic!("it is committed") };
+/// assert_eq!(undelivered.messages()[0].state, DeliveryState::NotTaken);
+///
+/// broker.accept();
+/// broker.publish(&undelivered.messages()[0].message).await?;
+/// broker.assert_published::<UserJoined>(|event| event.user_id == 7);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Undelivered {
     messages: Vec<UndeliveredMessage>,
     failures: Vec<DeliveryFailure>,
@@ -34,9 +73,9 @@ pub struct UndeliveredMessage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DeliveryState {
-    /// The broker has not taken it.
+    /// The broker has not taken it: publishing it makes no duplicate.
     NotTaken,
-    /// Nobody knows whether the broker has taken it; consumers may see it twice.
+    /// Nobody knows whether the broker has taken it: if it is published again, consumers may see it twice, and if not, never.
     Ambiguous,
 }
 
@@ -52,6 +91,9 @@ impl DeliveryState {
 }
 
 /// One thing that failed after a commit.
+///
+/// `source()` is the [`PublishError`] of the broker, or the error of the handler: its own, or a `SendError<BoxError>` if it
+/// failed for another reason, such as a commit. A [`Hook`](Self::Hook) has none.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliveryFailure {
@@ -145,6 +187,9 @@ impl Undelivered {
     }
 
     /// Why, one entry for each thing that failed.
+    ///
+    /// First comes what was not published, in the order of the messages, then what the handlers left, in the order in which they
+    /// ran. The entry of a handler belongs to no message; where a hook panicked, one entry stands for all that it was given.
     #[must_use]
     pub fn failures(&self) -> &[DeliveryFailure] {
         &self.failures

@@ -48,6 +48,18 @@ impl<'a> From<&'a OutboundMessage> for EventRoute<'a> {
 /// Why a broker would not take an event, and what to do about it.
 ///
 /// The report of `build()` shows both, beside the place where the event is declared.
+///
+/// Neither text is escaped here: a broker that quotes a name from its configuration must keep it on one line. `source()` is
+/// `None`.
+///
+/// # Example
+///
+/// ```
+/// use diator::broker::NotAccepted;
+///
+/// let refusal = NotAccepted::new("no route takes it", "add a route for the topic `orders`");
+/// assert_eq!((refusal.to_string().as_str(), refusal.remedy()), ("no route takes it", "add a route for the topic `orders`"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct NotAccepted {

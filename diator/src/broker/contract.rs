@@ -71,6 +71,10 @@ use super::turns::Turns;
 pub trait MessageBroker: Send + Sync + 'static {
     /// Publishes one message, and answers once the broker has done what the receipt says.
     ///
+    /// The mediator calls it after the commit, and only for a message that goes alone; for several it calls
+    /// [`publish_batch`](Self::publish_batch). It never calls either of them again for the same message: a
+    /// [`RetryingBroker`](super::RetryingBroker) does that.
+    ///
     /// # Errors
     ///
     /// By [`kind`](PublishError::kind):
@@ -122,6 +126,9 @@ pub trait MessageBroker: Send + Sync + 'static {
     }
 
     /// What a consumer may expect of this broker; the same answer each time.
+    ///
+    /// A broker that wraps another one answers with no more than that one promises. The mediator acts on none of the promises; it
+    /// shows them in its [wiring](crate::wiring).
     fn guarantees(&self) -> Guarantees;
 
     /// Whether this broker, as it is configured, has a place for the messages of an event.
@@ -142,6 +149,7 @@ pub trait MessageBroker: Send + Sync + 'static {
     }
 }
 
+/// A shared broker is the broker itself: every method goes to it, overridden ones included.
 #[async_trait]
 impl<B: MessageBroker + ?Sized> MessageBroker for Arc<B> {
     async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {

@@ -12,6 +12,13 @@ use crate::shown::{self, ForeignError};
 ///
 /// Branch on [`kind`](Self::kind), not on the text: the text and the [`code`](Self::code) are the broker's.
 ///
+/// # Guarantees
+///
+/// - `Display` and `Debug` are one line each. The text is cut at 1,000 characters and the code at 100, and control characters in
+///   them are escaped.
+/// - `Display` is the text and, in parentheses, the code; it does not repeat the source.
+/// - `source()` is a [`ForeignError`]; [`source_as`](Self::source_as) gives the error in it by its type.
+///
 /// # Example
 ///
 /// ```
@@ -35,6 +42,16 @@ pub struct PublishError {
 /// # Units
 ///
 /// `retry_after` is the time the broker asked for; `None` means that it named none, and the caller chooses.
+///
+/// # Guarantees
+///
+/// | kind | the broker has the message | a retry | what [`Undelivered`](crate::Undelivered) says of the message |
+/// |---|---|---|---|
+/// | transient | no | can help, and makes no duplicate | [`NotTaken`](crate::DeliveryState::NotTaken) |
+/// | ambiguous | perhaps | can help, and consumers may see the message twice | [`Ambiguous`](crate::DeliveryState::Ambiguous) |
+/// | fatal | no | does not help until somebody changes the broker, its configuration or the message | [`NotTaken`](crate::DeliveryState::NotTaken) |
+///
+/// Code outside of this crate must have a `_` arm. It should treat a kind that it does not know as ambiguous.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PublishErrorKind {
@@ -86,7 +103,21 @@ impl PublishError {
         Self::new(PublishErrorKind::Fatal, message)
     }
 
-    /// Adds the error of the layer below; its text is shown as of [`ForeignError`].
+    /// Adds the error of the layer below, which becomes [`source()`](Error::source); it replaces an earlier one.
+    ///
+    /// Its text is shown as of [`ForeignError`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use std::io::{self, ErrorKind};
+    /// use diator::broker::PublishError;
+    ///
+    /// let error = PublishError::ambiguous("redis did not answer").with_source(io::Error::from(ErrorKind::ConnectionReset));
+    /// assert_eq!(error.source_as::<io::Error>().map(io::Error::kind), Some(ErrorKind::ConnectionReset));
+    /// assert!(error.source().is_some_and(|source| !source.is::<io::Error>()), "there it is wrapped");
+    /// ```
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(ForeignError::new(source));
@@ -107,6 +138,11 @@ impl PublishError {
     }
 
     /// Says how long the broker asked to wait; only a transient error can say so, another stays as it is.
+    ///
+    /// # Units
+    ///
+    /// Zero asks for nothing: a [`RetryingBroker`](super::RetryingBroker) then waits as its own policy says. There is no upper
+    /// limit, but a time beyond the policy's `give_up_after` means that there is no further attempt.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         if let PublishErrorKind::Transient { retry_after } = &mut self.kind {
@@ -149,6 +185,25 @@ impl fmt::Debug for PublishError {
 /// Why something that arrived is not a message, or not the expected event.
 ///
 /// No retry helps: the same bytes fail again.
+///
+/// # Guarantees
+///
+/// - Every text is one line, whatever arrived: what it quotes of the message is escaped, and cut at 100 characters.
+/// - `source()` is a [`ForeignError`] for [`Json`](Self::Json) and [`Payload`](Self::Payload), and holds the `serde_json::Error`;
+///   for the other variants it is `None`.
+///
+/// # Example
+///
+/// ```
+/// use diator::InboundMessage;
+/// use diator::broker::DecodeError;
+///
+/// let decode = |body: &[u8]| InboundMessage::decode(body, None, []).unwrap_err();
+/// assert!(matches!(decode(b"oops"), DecodeError::Json(_)));
+/// assert!(matches!(decode(b"{}"), DecodeError::UnknownFormat));
+/// let nameless = decode(br#"{"message_type": "ecst_event", "message_name": null}"#);
+/// assert_eq!(nameless.to_string(), "message lacks the field `message_name`");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {

@@ -9,7 +9,12 @@ use serde::{Deserialize, Serialize};
 ///
 /// # Units
 ///
-/// `max_body` counts bytes of the body; `None` means that the broker names no limit.
+/// `max_body` counts bytes of the body; `None` means that the broker names no limit, and zero that it takes empty bodies alone.
+///
+/// # Guarantees
+///
+/// - Each method adds one promise, and none takes one back. [`ordered`](Self::ordered) adds `ordered_by_key` too.
+/// - `Default` is [`none`](Self::none). Where a serialised value lacks a field, that promise is not made.
 ///
 /// # Example
 ///
@@ -24,7 +29,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 #[non_exhaustive]
 pub struct Guarantees {
-    /// A message answered with `Ok` survives a restart of the broker.
+    /// A message answered with `Ok` survives a restart of the broker; the receipt says where it is stored.
     pub durable: bool,
     /// A consumer sees the messages of one publisher in the order in which they were published.
     pub ordered: bool,

@@ -21,6 +21,8 @@ use super::{Guarantees, MessageBroker, OutboundMessage, PublishError, PublishErr
 ///   while the broker hung.
 /// - A message with an id that was published before is kept a second time.
 /// - All methods may be called from many threads and tasks at once.
+/// - It names no [`deadline`](MessageBroker::deadline): a message that hangs does so until the broker behaves otherwise.
+/// - Every method that changes its behaviour, except [`hang`](Self::hang), lets the messages that hang now get their answers.
 ///
 /// # Example
 ///
@@ -89,6 +91,9 @@ impl InMemoryBroker {
     }
 
     /// Removes what was published, and returns it, oldest first.
+    ///
+    /// The broker goes on as before: it neither forgets how it behaves, nor wakes those who wait in
+    /// [`published_at_least`](Self::published_at_least).
     pub fn take_published(&self) -> Vec<OutboundMessage> {
         std::mem::take(&mut self.state().published)
     }
@@ -127,11 +132,16 @@ impl InMemoryBroker {
     }
 
     /// Refuses so many messages with an error of this kind, and accepts again after that.
+    ///
+    /// Zero means that it accepts from now on. Concurrent publishers share the count: no more than so many messages are refused.
     pub fn refuse_next(&self, count: usize, kind: PublishErrorKind) {
         self.behave(if count == 0 { Mode::Accept } else { Mode::RefuseNext(count, kind) });
     }
 
     /// Refuses the messages for which `judge` has an error, and accepts the others, until told otherwise.
+    ///
+    /// `judge` runs once for each message, on the thread that publishes, perhaps on several at once. It may use the broker
+    /// itself. Its panic is one of `publish`.
     pub fn refuse_if(&self, judge: impl Fn(&OutboundMessage) -> Option<PublishError> + Send + Sync + 'static) {
         self.behave(Mode::RefuseIf(Arc::new(judge)));
     }

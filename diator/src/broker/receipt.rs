@@ -1,6 +1,29 @@
 use super::PublishError;
 
 /// How far a broker went with a message when it answered `Ok`.
+///
+/// # Guarantees
+///
+/// - Each variant promises what those before it promise, and more.
+/// - No variant says whether a consumer has the message.
+/// - A broker that is [`confirmed`](super::Guarantees::confirmed) never answers [`Sent`](Self::Sent), and one that is
+///   [`durable`](super::Guarantees::durable) answers [`Persisted`](Self::Persisted): the conformance suite checks both.
+/// - The mediator takes every receipt for a success.
+///
+/// # Example
+///
+/// ```
+/// use diator::broker::Receipt;
+///
+/// fn position(receipt: &Receipt) -> Option<&str> {
+///     match receipt {
+///         Receipt::Persisted { position } => Some(position),
+///         _ => None,
+///     }
+/// }
+/// assert_eq!(position(&Receipt::Persisted { position: "1732311113-0".to_owned() }), Some("1732311113-0"));
+/// assert_eq!(position(&Receipt::Accepted), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Receipt {

@@ -15,7 +15,8 @@ use crate::InvalidConfig;
 
 /// Publishes again what a broker did not take, or may not have taken: the one layer in which retries happen.
 ///
-/// Put it around a driver, or around a [`RoutingBroker`](super::RoutingBroker). Drivers themselves try nothing twice.
+/// Put it around each driver; within a [`RoutingBroker`](super::RoutingBroker) that is around each target. Drivers themselves try
+/// again only what the broker has certainly not taken.
 ///
 /// # Guarantees
 ///
@@ -28,7 +29,10 @@ use crate::InvalidConfig;
 /// - A batch is tried again as a batch of what failed; the answers keep the order of the messages. What is tried again
 ///   arrives after what was not: who needs order across failures, publishes one message at a time.
 /// - Once an attempt was ambiguous, so is the answer, unless a later attempt succeeds: the message may have been taken.
-/// - Dropping the future ends the attempts.
+/// - Dropping the future ends the attempts. One that is under way is dropped with it, which is as ambiguous as for any broker.
+/// - It promises what the broker in it promises, and accepts what that accepts. Its [`deadline`](MessageBroker::deadline) is the
+///   inner one and `give_up_after` together; without an inner one it has none.
+/// - Between attempts it holds no lock and no connection: other calls go on meanwhile.
 ///
 /// # Errors
 ///

@@ -10,6 +10,27 @@ use crate::BoxError;
 /// A container looks its services up by [`id`](Self::id) and shows them by
 /// [`name`](Self::name). The key is built in constants, so it holds functions instead of values; among them is, for each
 /// container of another crate, how to ask that container for `T`.
+///
+/// # Guarantees
+///
+/// - Two keys are equal if, and only if, they name the same type; `dyn Clock` and a type that implements `Clock` are two.
+/// - The name is for people: two types may have the same one, and another compiler may write it differently.
+/// - Neither [`id`](Self::id) nor [`name`](Self::name) takes a lock or allocates.
+///
+/// # Example
+///
+/// ```
+/// use diator::container::DependencyKey;
+///
+/// trait Clock: Send + Sync {}
+/// struct SystemClock;
+/// impl Clock for SystemClock {}
+///
+/// const CLOCK: DependencyKey = DependencyKey::of::<dyn Clock>();
+/// assert_eq!(CLOCK, DependencyKey::of::<dyn Clock>());
+/// assert_ne!(CLOCK, DependencyKey::of::<SystemClock>());
+/// assert!(CLOCK.name().ends_with("Clock"));
+/// ```
 #[derive(Clone, Copy)]
 pub struct DependencyKey {
     asked: &'static Asked,
@@ -125,6 +146,27 @@ impl<T: ?Sized + Send + Sync + 'static> Slot for Option<Arc<T>> {
 /// Where a container puts the service that was asked for.
 ///
 /// It is a typed slot on the caller's stack, so that a resolution needs no box of its own.
+///
+/// # Guarantees
+///
+/// - It takes exactly the type of the key that it came with: for `dyn Clock` an `Arc<dyn Clock>`, and no `Arc<SystemClock>`.
+/// - A service that is put in later replaces an earlier one.
+/// - A container must not answer `Ok` without putting the service in: the handler is then not built, and the error names the
+///   service. An `Option<Arc<T>>` makes no difference.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Arc;
+/// use diator::container::ServiceSlot;
+///
+/// let mut slot = None::<Arc<u32>>;
+/// let mut place = ServiceSlot::new(&mut slot);
+/// assert!(place.put(Arc::new("another type")).is_err());
+/// place.put(Arc::new(7_u32))?;
+/// assert_eq!(slot, Some(Arc::new(7)));
+/// # Ok::<(), diator::BoxError>(())
+/// ```
 pub struct ServiceSlot<'a> {
     slot: &'a mut (dyn Any + Send),
 }
@@ -143,7 +185,8 @@ impl<'a> ServiceSlot<'a> {
     ///
     /// # Errors
     ///
-    /// The place was made for another type: a mistake in the container, which mixed up its keys.
+    /// The place was made for another type: a mistake in the container, which mixed up its keys. The place stays as it was, no
+    /// retry helps, and `source()` is `None`.
     pub fn put<T: ?Sized + Send + Sync + 'static>(&mut self, service: Arc<T>) -> Result<(), BoxError> {
         let Some(slot) = self.slot.downcast_mut::<Option<Arc<T>>>() else {
             return Err(format!("the container offered `{}` in place of another type", type_name::<T>()).into());

@@ -28,6 +28,8 @@ pub use crate::error::{CommitError, CommitOutcome};
 pub use crate::maybe_ready::MaybeReady;
 
 /// How a unit of work ended: whether its scope commits or rolls back.
+///
+/// A container must commit only on [`Success`](Self::Success): a scope that is dropped has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The handler and all domain-event handlers succeeded: commit.
@@ -43,11 +45,20 @@ pub enum Outcome {
 ///
 /// # Guarantees
 ///
-/// `validate`, `enlisted` and `singleton` are called while the mediator is built, never while a message runs; `lifetime` too, except
-/// for the `Option<Arc<T>>` of a handler that is built for each message.
-/// `open` is called only if the handlers of a unit of work need a service that is no singleton, and then once; again
-/// only where a nested request opened the scope, failed, and was undone with it. All of it may be called from several
-/// threads at once.
+/// | method | when the mediator calls it |
+/// |---|---|
+/// | `validate` | once, in `build()` |
+/// | `enlisted` | in `build()` |
+/// | `singleton` | in `build()`, for the handlers that need nothing but singletons; perhaps several times for one key |
+/// | `lifetime` | in `build()`; for [`wiring`](crate::Mediator::wiring), whenever somebody asks; and while a message runs, for the `Option<Arc<T>>` of a handler that is built for each message |
+/// | `open` | while a message runs, if its handlers or its outbox need a scope |
+///
+/// - `open` is called once for a unit of work; again only where a nested request opened the scope, failed, and was undone with
+///   it, and for each further attempt of a middleware.
+/// - All of it may be called from several threads at once.
+/// - An implementation must give the same answers each time: the mediator decides in `build()` which handlers it builds once.
+/// - An implementation must not block: where something takes time, `open` and [`Scope::resolve`] answer with a future.
+/// - A panic passes out of `build()`, or ends the message as a panic of its handler would: its unit of work rolls back.
 pub trait Container: Send + Sync + 'static {
     /// How long the service lives; [`Lifetime::Missing`] if there is none.
     fn lifetime(&self, key: &DependencyKey) -> Lifetime;
@@ -70,12 +81,21 @@ pub trait Container: Send + Sync + 'static {
 
     /// Puts a service into its place whose lifetime is [`Lifetime::Singleton`].
     ///
+    /// The same key must get the same service each time.
+    ///
     /// # Errors
     ///
-    /// The service cannot be built.
+    /// The service cannot be built: `build()` reports it as a
+    /// [`ProblemKind::Container`](crate::registry::ProblemKind::Container), with the text of the error.
     fn singleton(&self, key: &DependencyKey, into: ServiceSlot<'_>) -> Result<(), BoxError>;
 
     /// Opens the scope of one unit of work; `meta` is what its message carries.
+    ///
+    /// The future may be dropped before its end, if the sender of the message goes away: nothing must then stay open.
+    ///
+    /// # Errors
+    ///
+    /// The message fails as [`SendError::Scope`](crate::SendError::Scope), whose source is the error.
     fn open<'a>(&'a self, meta: &'a Meta) -> Opening<'a>;
 }
 
@@ -83,13 +103,26 @@ pub trait Container: Send + Sync + 'static {
 ///
 /// # Guarantees
 ///
-/// Either `close` is called once, or the scope is dropped, and dropping it means failure: whatever it holds
-/// must then roll back in its synchronous `Drop`. That is how a message ends whose future was
-/// dropped or whose handler panicked.
+/// - Either `close` is called once, or the scope is dropped, and dropping it means failure: whatever it holds
+///   must then roll back in its synchronous `Drop`. That is how a message ends whose future was
+///   dropped or whose handler panicked.
+/// - The services of one scope are for one message and what it causes within its unit of work: its nested requests and the
+///   handlers of its domain events. An `after_commit` handler, and each handler of a message that arrives, has a scope of its
+///   own.
+/// - It may be asked from several threads at once, and must give them all the same scoped service.
 pub trait Scope: Send + Sync {
     /// Puts a service into its place; the same one for a scoped service each time it is asked for.
     ///
     /// `meta` is what the scope was opened for; it is given again so that a scope need not keep it.
+    ///
+    /// The mediator asks for the fields of a handler one after the other, in their order, and asks for all of them even if one
+    /// fails.
+    ///
+    /// # Errors
+    ///
+    /// The message fails as [`SendError::Resolve`](crate::SendError::Resolve), with the texts of all fields that failed.
+    /// [`NotRegistered`] for this very key is no failure of an `Option<Arc<T>>`: the field is `None`. After an error the service
+    /// may be asked for again, by the next attempt or by a further handler.
     fn resolve<'a>(&'a self, key: &DependencyKey, meta: &'a Meta, into: ServiceSlot<'a>) -> Resolving<'a>;
 
     /// Marks the place to which a nested request that fails is undone.
@@ -97,6 +130,12 @@ pub trait Scope: Send + Sync {
     /// `None` says that the scope can only be undone as a whole: then a nested request that fails leaves nothing but
     /// [`SendError::RolledBack`](crate::SendError::RolledBack) for the message that it belongs to. Nothing must happen
     /// before the future is polled: it is also asked for to see whether there is one.
+    ///
+    /// The mediator asks for one before each nested request for which the scope is open already.
+    ///
+    /// # Errors
+    ///
+    /// The nested request fails as [`SendError::Scope`](crate::SendError::Scope), before its handler runs.
     fn savepoint(&self) -> Option<BoxFuture<'_, Result<Box<dyn Savepoint>, BoxError>>> {
         None
     }
@@ -105,6 +144,20 @@ pub trait Scope: Send + Sync {
     ///
     /// On [`Outcome::Success`] the implementor must make sure that the commit happened: PostgreSQL answers
     /// the COMMIT of an aborted transaction with ROLLBACK, and its drivers report `Ok`.
+    ///
+    /// # Guarantees
+    ///
+    /// - [`Outcome::Success`] comes only after the handler and all handlers of domain events have succeeded and the outbox has
+    ///   staged its messages. A query's scope commits too.
+    /// - On success the future runs in a task of its own on the tokio runtime of the sender, so that a sender who goes away does
+    ///   not stop it. The end of that runtime drops it; where there is no runtime, it runs in the sender's future.
+    /// - On failure it runs in the sender's future, and is dropped with that if the sender goes away: what has not rolled back by
+    ///   then must do so in its `Drop`.
+    ///
+    /// # Errors
+    ///
+    /// On success the message fails as [`SendError::Commit`](crate::SendError::Commit), with the outcome that the error names,
+    /// and nothing is published. On failure the error is logged: the message fails for its own reason.
     fn close(self: Box<Self>, outcome: Outcome) -> Closing;
 }
 

@@ -10,6 +10,16 @@ use crate::BoxError;
 use crate::location::Location;
 
 /// How long a service lives, as far as its container knows.
+///
+/// # Guarantees
+///
+/// | lifetime | when a handler with such a field is built | the scope |
+/// |---|---|---|
+/// | all fields are `Singleton`, or `Missing` and optional | once, in `build()` | is not opened for it |
+/// | some field is `Scoped`, `Transient` or `Unknown` | for each message that it handles | is opened |
+/// | `Ambiguous`, or `Missing` and not optional | never: `build()` fails | |
+///
+/// Its serialised form is [`as_str`](Self::as_str).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -24,7 +34,7 @@ pub enum Lifetime {
     Unknown,
     /// The container has several and no rule which of them is meant: a problem that `build()` reports.
     Ambiguous,
-    /// The container has none: a problem that `build()` reports.
+    /// The container has none: a problem that `build()` reports, unless the field is an `Option<Arc<T>>`, which is then `None`.
     Missing,
 }
 
@@ -81,6 +91,16 @@ impl Error for Misregistered {
 /// The container has no such service.
 ///
 /// A container that cannot tell [`Lifetime::Missing`] answers with it, so that an `Option<Arc<T>>` is `None`.
+///
+/// # Example
+///
+/// ```
+/// use diator::container::{DependencyKey, NotRegistered};
+///
+/// struct Mailer;
+/// let error = NotRegistered::new(DependencyKey::of::<Mailer>());
+/// assert!(error.to_string().starts_with("the container has no `"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("the container has no `{}`", .key.name())]
 pub struct NotRegistered {

@@ -15,8 +15,45 @@ use crate::{BoxError, BoxFuture};
 ///
 /// # Guarantees
 ///
-/// Either `commit` or `roll_back` is called, once, or the service is dropped. Dropping it must roll back as well: that
-/// is how a message ends whose future was dropped or whose handler panicked.
+/// - Either `commit` or `roll_back` is called, once, or the service is dropped. Dropping it must roll back as well: that
+///   is how a message ends whose future was dropped or whose handler panicked.
+/// - Of several in one scope, the last that was built ends first. Once one could not commit, those after it roll back.
+/// - They end one after the other, never at the same time.
+/// - A future of either method may be dropped before its end: that of `roll_back` if the sender goes away, that of `commit` if
+///   the runtime ends. What has not ended by then must roll back in `Drop`.
+/// - In [`Services`](super::Services), a nested request that fails has its own units of work rolled back at once, if every unit
+///   of work of the scope has savepoints.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Mutex;
+/// use diator::BoxError;
+/// use diator::container::{CommitError, UnitOfWork};
+///
+/// /// Collects lines, and writes them down when the message commits.
+/// #[derive(Default)]
+/// struct Journal { lines: Mutex<Vec<String>>, written: Mutex<Vec<String>> }
+///
+/// #[diator::async_trait]
+/// impl UnitOfWork for Journal {
+///     async fn commit(&self) -> Result<(), CommitError> {
+///         self.written.lock().unwrap().append(&mut self.lines.lock().unwrap());
+///         Ok(())
+///     }
+///
+///     async fn roll_back(&self) -> Result<(), BoxError> {
+///         self.lines.lock().unwrap().clear();
+///         Ok(())
+///     }
+/// }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let journal = Journal::default();
+/// journal.lines.lock().unwrap().push("paid".to_owned());
+/// assert!(journal.commit().await.is_ok());
+/// assert_eq!(*journal.written.lock().unwrap(), ["paid"]);
+/// # });
+/// ```
 ///
 /// # Source
 ///
@@ -29,16 +66,23 @@ pub trait UnitOfWork: Send + Sync + 'static {
     ///
     /// Say [`CommitError::rolled_back`] only where it is certain. PostgreSQL answers the COMMIT of an aborted
     /// transaction with ROLLBACK, and its drivers report `Ok`: make sure that the commit happened.
+    ///
+    /// The message fails as [`SendError::Commit`](crate::SendError::Commit) with that outcome; with an unknown one if another
+    /// unit of work of the scope has committed before. A later error of the same scope is only logged.
     async fn commit(&self) -> Result<(), CommitError>;
 
     /// Undoes what was done.
     ///
     /// # Errors
     ///
-    /// They are logged: the message fails for another reason already.
+    /// They are logged: the message fails for another reason already. Where a nested request is undone alone, an error lets the
+    /// whole unit of work roll back.
     async fn roll_back(&self) -> Result<(), BoxError>;
 
     /// What undoes a part of it; `None` if it can only be undone as a whole.
+    ///
+    /// It must give the same answer each time. If one unit of work of a scope has none, the scope has none: a nested request that
+    /// fails, and whose sender carries on, then ends the message as [`SendError::RolledBack`](crate::SendError::RolledBack).
     fn savepoints(&self) -> Option<&dyn Savepoints> {
         None
     }
@@ -67,8 +111,16 @@ impl<T: ?Sized + UnitOfWork> NotAUnitOfWork<CallUnitOfWorkInstead> for T {}
 ///
 /// # Guarantees
 ///
-/// Savepoints are a stack: the last that was set is the first to be released. After `roll_back_to` the savepoint is
-/// still there.
+/// - Savepoints are a stack: the last that was set is the first to be released. After `roll_back_to` the savepoint is
+///   still there.
+/// - A name is `diator_` and a number, and occurs once in a scope; it needs no quoting.
+/// - For each name `set` is called once and first, then `roll_back_to` any number of times, then `release` at most once.
+/// - `release` is left out where the whole unit of work is going to roll back, and where the sender of the nested request goes
+///   away.
+///
+/// # Source
+///
+/// SAVEPOINT, ROLLBACK TO SAVEPOINT and RELEASE SAVEPOINT of SQL, which most data bases have.
 #[async_trait]
 pub trait Savepoints: Send + Sync {
     /// Marks a place; SQL says `SAVEPOINT name`.
@@ -95,6 +147,11 @@ pub trait Savepoints: Send + Sync {
 
 /// A place in a unit of work to which a nested request that failed is undone; made by
 /// [`Scope::savepoint`](super::Scope::savepoint).
+///
+/// # Guarantees
+///
+/// - It is released at most once. Dropped before that, it leaves its place in the unit of work, which then rolls back as a whole.
+/// - [`Services`](super::Services) forgets with it what the scope has built since, and builds it anew when it is asked again.
 #[async_trait]
 pub trait Savepoint: Send + Sync {
     /// Undoes what was done in the scope since; it may be called again.
@@ -119,7 +176,34 @@ pub trait Savepoint: Send + Sync {
 ///
 /// # Guarantees
 ///
-/// What was enlisted last is closed first. If one cannot commit, those after it roll back.
+/// - What was enlisted last is closed first. If one cannot commit, those after it roll back.
+/// - A unit of work that is enlisted after [`close`](Self::close) is neither committed nor rolled back: it is dropped.
+/// - A service must enlist itself once: one that is enlisted twice ends twice.
+/// - All methods may be called from several threads at once.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use diator::BoxError;
+/// use diator::container::{CommitError, Enlistment, Outcome, UnitOfWork};
+///
+/// #[derive(Default)]
+/// struct Transaction(Mutex<&'static str>);
+///
+/// #[diator::async_trait]
+/// impl UnitOfWork for Transaction {
+///     async fn commit(&self) -> Result<(), CommitError> { *self.0.lock().unwrap() = "committed"; Ok(()) }
+///     async fn roll_back(&self) -> Result<(), BoxError> { *self.0.lock().unwrap() = "rolled back"; Ok(()) }
+/// }
+///
+/// let (enlistment, transaction) = (Enlistment::new(), Arc::new(Transaction::default()));
+/// enlistment.enlist(transaction.clone());
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// assert!(enlistment.close(Outcome::Success).get().await.is_ok());
+/// # });
+/// assert_eq!(*transaction.0.lock().unwrap(), "committed");
+/// ```
 #[derive(Default)]
 pub struct Enlistment {
     enlisted: Mutex<Units>,
@@ -144,6 +228,13 @@ impl Enlistment {
     }
 
     /// What [`Scope::close`](super::Scope::close) answers.
+    ///
+    /// Whatever it answers, nothing is enlisted any more. Dropping the future drops what has not ended yet.
+    ///
+    /// # Errors
+    ///
+    /// That of the first unit of work that could not end; its outcome is unknown if another one has committed before. The errors
+    /// of those after it are logged.
     pub fn close(&self, outcome: Outcome) -> Closing {
         let units = mem::take(&mut self.lock().units);
         if units.is_empty() {
@@ -161,6 +252,8 @@ impl Enlistment {
     /// What [`Scope::savepoint`](super::Scope::savepoint) answers.
     ///
     /// What is enlisted later cannot be undone alone: its container keeps it for the rest of the message.
+    ///
+    /// `None` if one of those that are enlisted has no savepoints; with none enlisted there is a savepoint.
     pub fn savepoint(self: &Arc<Self>) -> Option<BoxFuture<'static, Result<Box<dyn Savepoint>, BoxError>>> {
         let units = self.lock().units.clone();
         if !units.iter().all(|unit| unit.savepoints().is_some()) {

@@ -9,9 +9,10 @@ use crate::BoxError;
 // A whole word: a `SendError` is then moved by words, which its reader need not wait for.
 #[repr(usize)]
 pub enum CommitOutcome {
-    /// Nothing was written.
+    /// Nothing was written: another attempt does nothing twice.
     RolledBack,
-    /// The connection broke at the wrong moment: it may have been written or not.
+    /// The connection broke at the wrong moment: it may have been written or not. Only an idempotent request should be tried
+    /// again.
     Unknown,
 }
 
@@ -19,6 +20,21 @@ pub enum CommitOutcome {
 ///
 /// Plain errors convert into one whose outcome is [`CommitOutcome::Unknown`]: say
 /// [`CommitError::rolled_back`] only where the data base has confirmed it.
+///
+/// It is no `std::error::Error`: the sender gets its source in [`SendError::Commit`](crate::SendError::Commit).
+///
+/// # Example
+///
+/// ```
+/// use std::io;
+/// use diator::container::{CommitError, CommitOutcome};
+///
+/// fn write() -> Result<(), CommitError> {
+///     Err(io::Error::from(io::ErrorKind::BrokenPipe))?
+/// }
+/// assert_eq!(write().unwrap_err().outcome(), CommitOutcome::Unknown);
+/// assert_eq!(CommitError::rolled_back("deadlock").outcome(), CommitOutcome::RolledBack);
+/// ```
 pub struct CommitError {
     outcome: CommitOutcome,
     source: BoxError,

@@ -29,6 +29,27 @@ pub(crate) use self::timed_out::timed_out;
 /// attempt may be committed, and that fails afterwards. [`Next::run_until`](crate::middleware::Next::run_until), and so
 /// [`TimeoutMiddleware`](crate::middleware::TimeoutMiddleware), waits for the commit.
 ///
+/// # Errors
+///
+/// A retry handles the request again. The mediator never does so by itself. For an idempotent request from outside, a
+/// [`RetryMiddleware`](crate::middleware::RetryMiddleware) does so where the column says "by itself", and with a rule of the
+/// program's also where it says "perhaps".
+///
+/// | variant | can a retry help? | `source()` |
+/// |---|---|---|
+/// | [`Handler`](Self::Handler) | perhaps | that of the handler's error, if it is a [`BoxError`] |
+/// | [`Event`](Self::Event) | perhaps; by itself if the handler timed out | the error of the event's handler |
+/// | [`Resolve`](Self::Resolve) | perhaps | the [`ResolveError`] |
+/// | [`Scope`](Self::Scope), [`Commit`](Self::Commit) | yes, by itself | the container's error |
+/// | [`Stage`](Self::Stage) | perhaps | the outbox's error |
+/// | [`RolledBack`](Self::RolledBack) | perhaps | none |
+/// | [`Rejected`](Self::Rejected) | by itself if the message timed out | the middleware's reason |
+/// | [`Encode`](Self::Encode) | no: the same event fails again | the serializer's error |
+/// | [`Cascade`](Self::Cascade), [`NoBroker`](Self::NoBroker), [`Unhandled`](Self::Unhandled), [`WrongAnswer`](Self::WrongAnswer) | no: the program has to change | none |
+/// | [`ShuttingDown`](Self::ShuttingDown) | not in this process | none |
+/// | [`Undelivered`](Self::Undelivered) | it must not be sent again: it is committed | none: its text has all causes |
+/// | [`RejectedAfterCommit`](Self::RejectedAfterCommit) | it must not be sent again: it is committed | the middleware's reason |
+///
 /// # Source
 ///
 /// [`Handler`](Self::Handler) shows itself as the handler's error does, and so is not its source: behind a boxed error
@@ -177,6 +198,8 @@ impl<E> SendError<E> {
     }
 
     /// The handler's response, if the message is committed and `T` is the response's type.
+    ///
+    /// For an emitted event the response is `()`. A message that middleware refused after its commit has none.
     ///
     /// # Errors
     ///

@@ -4,6 +4,8 @@ use std::fmt;
 use crate::BoxError;
 
 /// The dependencies that a container could not give, each with the reason.
+///
+/// Its text has a part for each field, in their order. `source()` is `None`: with several fields there is no one cause.
 #[derive(Debug)]
 pub struct ResolveError {
     pub(crate) missing: Vec<MissingDependency>,

@@ -10,6 +10,26 @@ use crate::broker::{DecodeError, MessageType};
 ///
 /// Derive [`DomainEvent`](macro@crate::DomainEvent), [`NotificationEvent`](macro@crate::NotificationEvent) or
 /// [`EcstEvent`](macro@crate::EcstEvent) instead of writing it by hand.
+///
+/// # Guarantees
+///
+/// - Nothing clones an event: all its handlers get it by reference.
+/// - An event is no [`Request`](crate::Request): nobody has to handle it, and nobody answers it.
+/// - Two notification events must not share a name or an alias, and neither must two ECST events: `build()` reports those that it
+///   knows.
+///
+/// # Example
+///
+/// ```
+/// use diator::prelude::*;
+///
+/// #[derive(Debug, serde::Serialize, serde::Deserialize, EcstEvent)]
+/// #[event(name = "order_placed", topic = "orders", key = order_id)]
+/// struct OrderPlaced { order_id: u64 }
+///
+/// assert_eq!((OrderPlaced::NAME, OrderPlaced::TOPIC), ("order_placed", Some("orders")));
+/// assert_eq!(OrderPlaced { order_id: 7 }.key().as_deref(), Some("7"));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "not an event",
@@ -21,12 +41,17 @@ pub trait Event: Sized + Send + Sync + 'static {
     type Kind: EventKind<Self>;
 
     /// The name on the wire; a rename of the type changes it, unless `#[event(name = "…")]` fixes it.
+    ///
+    /// A consumer finds the event by it: a new name needs an [alias](Self::ALIASES) of the old one for as long as messages of
+    /// that are under way.
     const NAME: &'static str;
     /// Where a broker publishes it, unless the driver has a place of its own for it.
     const TOPIC: Option<&'static str> = None;
     /// Other names under which it is accepted when it arrives.
     const ALIASES: &'static [&'static str] = &[];
     /// Whether `build()` insists on a handler for this domain event.
+    ///
+    /// Without it, a domain event that nobody handles is dropped, and `tracing` learns of it at the level `DEBUG`.
     const MUST_BE_HANDLED: bool = false;
     /// The form of its fields, for the [wiring](crate::wiring): `#[event(schema)]`.
     const SCHEMA: Option<EventSchema> = None;
@@ -36,6 +61,9 @@ pub trait Event: Sized + Send + Sync + 'static {
     const KEY: Option<&'static str> = None;
 
     /// What the event is about: brokers that can, keep events with one key in order.
+    ///
+    /// The mediator asks for it once for each message, before the commit. [`Guarantees`](crate::broker::Guarantees) tell whether
+    /// a broker keeps the order.
     #[must_use]
     fn key(&self) -> Option<String> {
         None

@@ -8,6 +8,10 @@ use crate::broker::{DecodeError, InMemoryBroker, InboundMessage, OutboundMessage
 /// What a test asks of the broker, in either [`Format`](crate::broker::Format).
 ///
 /// The event is found as a receiver finds it: by its kind and its name on the wire.
+///
+/// An alias of an event is not looked at: this process publishes under the name alone. A domain event is never published, so that
+/// no method that names an event builds with one (`cargo check` does not see it). Each method looks at what was published so far:
+/// await the message first, or [`published_at_least`](Self::published_at_least).
 impl InMemoryBroker {
     /// The published events of one type, oldest first.
     ///
@@ -66,6 +70,8 @@ impl InMemoryBroker {
     /// # Panics
     ///
     /// If there is one, with all that was published.
+    ///
+    /// It reads no body: the event need not be `DeserializeOwned`.
     #[track_caller]
     pub fn assert_not_published<E: Event>(&self) {
         let published = self.published();

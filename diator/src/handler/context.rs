@@ -10,6 +10,11 @@ use crate::{BoxFuture, Command, Event, HandledBy, Meta, Request, SendError, Sent
 /// What the handler of a request can do besides answering.
 ///
 /// It is borrowed for the time of one message, so that nothing happens in the message's name after it.
+///
+/// # Guarantees
+///
+/// A handler sends one request at a time: sending borrows the context. A stored [`Mediator`](crate::Mediator) sends several at
+/// the same time, each in a unit of work of its own.
 pub struct RequestContext<'a, R> {
     engine: EngineRef<'a>,
     request: PhantomData<fn() -> R>,
@@ -31,6 +36,9 @@ impl<'a, R: Request> RequestContext<'a, R> {
     ///
     /// Domain events are handled after this handler, first in first out; notification and ECST events are
     /// published after the commit.
+    ///
+    /// It cannot fail here. An event that exceeds the [`CascadeLimits`](crate::CascadeLimits), or cannot be published, fails the
+    /// message once its handler has succeeded.
     pub fn emit<E: Event>(&mut self, event: E)
     where
         R: Command,
@@ -89,6 +97,8 @@ fn cause<R>() -> Cause {
 }
 
 /// What the handler of an event can do besides reacting to it.
+///
+/// It may emit every event and send every request, commands included.
 pub struct EventContext<'a> {
     engine: EngineRef<'a>,
     // Who emits and sends, for those who observe it.

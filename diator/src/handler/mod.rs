@@ -26,8 +26,12 @@ pub type SendResult<R> = Result<<R as Request>::Response, crate::SendError<<R as
 ///
 /// # Guarantees
 ///
-/// A request has exactly one handler. What the handler emits happens only if it succeeds. It is never run twice for one
-/// message, unless a middleware retries a request that is marked idempotent.
+/// - A request has exactly one handler. What the handler emits happens only if it succeeds. It is never run twice for one
+///   message, unless a middleware retries a request that is marked idempotent.
+/// - A handler that needs nothing but singletons is built in `build()`, and handles many messages at once, on any thread. Any
+///   other is built each time that it is to run.
+/// - If the sender goes away, the future is dropped where it awaits, and what it did in its scope rolls back.
+/// - A panic passes to the sender, and the scope rolls back; the mediator goes on.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is annotated as the handler of `{R}`, but does not handle it",
     label = "`impl RequestHandler<{R}> for {Self}` is missing",
@@ -38,7 +42,8 @@ pub trait RequestHandler<R: Request>: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The request's own error; the caller gets it as [`SendError::Handler`](crate::SendError::Handler).
+    /// The request's own error; the caller gets it as [`SendError::Handler`](crate::SendError::Handler). The unit of work rolls
+    /// back, and the events are dropped. For a nested request see [`RequestContext::send`].
     fn handle(
         &self,
         request: R,
@@ -53,8 +58,15 @@ pub trait RequestHandler<R: Request>: Send + Sync + 'static {
 ///
 /// # Guarantees
 ///
-/// A handler of a domain event runs within the unit of work of the request that emitted it. A handler of a notification
-/// or ECST event runs for events that arrive from the broker, not for those that this process publishes.
+/// | the event | when it is handled | unit of work | an error or a panic |
+/// |---|---|---|---|
+/// | a domain event | after the handler that emitted it, before the commit | that of the message | an error fails the message; a panic passes to its sender |
+/// | a domain event, `after_commit` | after the commit, while the broker gets the messages | its own | is in [`Undelivered`](crate::Undelivered); the others go on |
+/// | a notification or ECST event | when it arrives, not where this process publishes it | its own | is in [`ReceiveError::Handlers`](crate::ReceiveError::Handlers); the others go on |
+///
+/// - The handlers of one event run one after the other: those of lower `order` first, equal ones by the path of their type.
+/// - A handler that needs nothing but singletons is built once, and handles events of several messages at once, on any thread.
+/// - A message can arrive more than once: a handler of a notification or ECST event must allow for that.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is annotated as a handler of `{E}`, but does not handle it",
     label = "`impl EventHandler<{E}> for {Self}` is missing",
@@ -65,7 +77,7 @@ pub trait EventHandler<E: Event>: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Any error; for a domain event it fails the message that caused the event.
+    /// Any error; for a domain event it fails the message that caused the event. The table above says what it does elsewhere.
     fn handle(&self, event: &E, cx: &mut EventContext<'_>) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 

@@ -23,6 +23,12 @@ use crate::undelivered::Undelivered;
 use crate::{BoxError, BoxFuture, Meta, SendError};
 
 /// The events of a unit of work that wait for its commit.
+///
+/// # Guarantees
+///
+/// - Each message is given to the broker at most once, and each `after_commit` handler runs at most once.
+/// - However it ends, all that failed or was cut short is in one `Undelivered`.
+/// - What an `after_commit` handler publishes follows the messages of the unit of work that caused it.
 pub(super) struct Delivery {
     mediator: Mediator,
     meta: Meta,

@@ -173,6 +173,39 @@ impl Mediator {
 
     /// Emits an event from outside a handler, in a unit of work of its own.
     ///
+    /// # Guarantees
+    ///
+    /// - It waits for the handlers of a domain event and all that they cause, or for the broker's answer to the message of a
+    ///   notification or ECST event. A domain event that nobody handles is `Ok`.
+    /// - Middleware sees the event's handlers, each by itself, and not the event.
+    /// - What is said of dropping the future of [`send`](Self::send) holds here too. Nothing happens before it is polled.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use diator::prelude::*;
+    ///
+    /// #[derive(Debug, DomainEvent)]
+    /// struct DoorOpened;
+    ///
+    /// #[event_handler(DoorOpened)]
+    /// struct Refuse;
+    ///
+    /// impl EventHandler<DoorOpened> for Refuse {
+    ///     async fn handle(&self, _: &DoorOpened, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+    ///         Err("it is night".into())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// let mediator = Mediator::builder().handlers(handlers![Refuse]).build()?;
+    /// let error = mediator.emit(DoorOpened).await.unwrap_err();
+    /// assert!(matches!(error, diator::SendError::Event { event: "DoorOpened", .. }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`send`](Self::send), without a handler's own error.
@@ -181,6 +214,35 @@ impl Mediator {
     }
 
     /// Sends with what a message is to carry: ids, a trace, values of the program's own.
+    ///
+    /// The meta is for one message. A clone of it gives two messages the same id: make a new one for each, and give those of one
+    /// conversation the same correlation id.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use diator::Meta;
+    ///
+    /// # use diator::prelude::*;
+    /// # #[derive(Debug, Query)]
+    /// # #[request(response = Option<&'static str>)]
+    /// # struct WhoAsks;
+    /// # #[request_handler(WhoAsks)]
+    /// # struct WhoAsksHandler;
+    /// struct User(&'static str);
+    ///
+    /// # impl RequestHandler<WhoAsks> for WhoAsksHandler {
+    /// async fn handle(&self, _: WhoAsks, cx: &mut RequestContext<'_, WhoAsks>) -> Result<Option<&'static str>, BoxError> {
+    ///     Ok(cx.meta().get::<User>().map(|user| user.0))
+    /// }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// # let mediator = Mediator::builder().handlers(handlers![WhoAsksHandler]).build()?;
+    /// assert_eq!(mediator.with(Meta::new().with(User("ada"))).send(WhoAsks).await?, Some("ada"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with(&self, meta: Meta) -> MediatorWith<'_> {
         MediatorWith(MessageEnv { mediator: self, meta })

@@ -16,11 +16,13 @@ use crate::registry::HandlerId;
 use crate::{BoxError, Meta, SendError, shown};
 
 /// What became of a message that arrived.
+///
+/// A consumer acknowledges the message after either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
     /// Every handler of the event succeeded.
     Handled,
-    /// The event is known, but nothing here handles it.
+    /// The event is known, but nothing here handles it: its payload was not even read.
     Ignored,
 }
 
@@ -69,7 +71,11 @@ pub struct HandlerFailure {
 ///
 /// # Guarantees
 ///
-/// Each call of [`handle`](Self::handle) is a unit of work of its own. A handler's panic is a failure of that handler.
+/// - Each call of [`handle`](Self::handle) is a unit of work of its own. A handler's panic is a failure of that handler.
+/// - It keeps no record of what was handled: a handler that is asked again handles the event again. The
+///   consumer must know which of them are done.
+/// - Calls may come from several tasks at once. A call whose future is dropped before its commit begins is undone.
+/// - It holds the mediator, but does not keep it from shutting down.
 ///
 /// # Example
 ///
@@ -155,6 +161,14 @@ impl Mediator {
     ///
     /// It [arrives](Self::arrive), and each of its handlers handles it, in their order. One that fails or panics does not stop
     /// the others.
+    ///
+    /// # Guarantees
+    ///
+    /// - Each handler has a unit of work of its own: what has succeeded stays committed, whatever comes of the others.
+    /// - A message that is received again is handled again, by all its handlers. A handler that must not do so has to recognise
+    ///   the id, or the consumer keeps an [`Arrival`].
+    /// - If the future is dropped, the handlers that are left do not run; the one that is running is undone, unless its commit
+    ///   has begun.
     ///
     /// # Errors
     ///

@@ -15,6 +15,12 @@ use crate::{BoxError, Meta, SendError};
 /// What belongs to one message from outside: its events and its scope.
 ///
 /// Dropping it drops the scope, which then rolls back.
+///
+/// # Guarantees
+///
+/// - `touched` is set before anything is filled that has to be dropped: forgetting an untouched unit of work leaks nothing.
+/// - An event keeps its place until the commit; undoing cuts off the places after the checkpoint.
+/// - Once `rollback_only` is set, only `reset` takes it back, with the scope.
 #[derive(Default)]
 pub(crate) struct UnitState {
     // Whether there is, or was, anything in it: one question instead of one for each field.

@@ -7,6 +7,10 @@ use crate::location::Location;
 use crate::request::{Mark, RequestDescriptor, RequestKind};
 
 /// What is known of a message before it is sent: its kind, its type, who handles it.
+///
+/// # Guarantees
+///
+/// There is one for each handler of each message, and it does not change after `build()`. `idempotent` is false for every event.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MessageInfo {
@@ -107,6 +111,8 @@ impl MessageInfo {
 }
 
 /// The sorts of message.
+///
+/// Its serialised form is [`as_str`](Self::as_str).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -19,7 +19,10 @@ pub(crate) use self::traceparent::is_traceparent;
 /// # Guarantees
 ///
 /// An id is drawn when somebody asks for it, not before: a message that nobody asks about costs no clock and
-/// no random number. A clone has the same ids, whichever of the two is asked first.
+/// no random number. A clone has the same ids, whichever of the two is asked first, and shares the program's own values.
+///
+/// Nested requests and the handlers of domain events have the meta of the message from outside, its id included. `Debug` shows
+/// ids and trace, but of the program's own values only how many there are.
 ///
 /// # Example
 ///
@@ -71,6 +74,8 @@ impl Meta {
     }
 
     /// Says which message caused this one.
+    ///
+    /// It is for handlers and logs to read: messages that are published name [`message_id`](Self::message_id) as their cause.
     #[must_use]
     pub fn with_causation_id(mut self, id: Uuid) -> Self {
         self.carried_mut().causation_id = Some(id);
@@ -78,6 +83,9 @@ impl Meta {
     }
 
     /// Puts the message into a trace: the value of a W3C `traceparent` header.
+    ///
+    /// Nothing checks it here, and each message that is published carries it. A value from outside should come through
+    /// `Meta::from_headers`, with the feature `http`, which takes only what W3C describes.
     #[must_use]
     pub fn with_traceparent(mut self, traceparent: impl Into<Arc<str>>) -> Self {
         self.carried_mut().traceparent = Some(traceparent.into());
@@ -116,6 +124,8 @@ impl Meta {
     }
 
     /// A value of the program's own.
+    ///
+    /// It is found by exactly its type. `None` says that nobody gave one, or that the message came without the header.
     #[must_use]
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.carried()?.extensions.get(&TypeId::of::<T>())?.downcast_ref()

@@ -9,6 +9,15 @@ use crate::mediator::Invocation;
 use crate::{BoxError, Meta, Request, SendError, SendErrorKind};
 
 /// A message on its way through the middleware, and then what came of it.
+///
+/// # Guarantees
+///
+/// | method | before `next` | after `next` |
+/// |---|---|---|
+/// | [`message`](Self::message), [`message_mut`](Self::message_mut) | the request; an event only by `message` | an event by `message`; a request only if no handler has taken it |
+/// | [`reply`](Self::reply), [`error`](Self::error), [`error_kind`](Self::error_kind) | `None` | what came of it |
+/// | [`answer`](Self::answer) | the handler does not run | it replaces the reply; what is committed stays so |
+/// | [`reject`](Self::reject) | the handler does not run | it replaces the reply; where the message is committed, with [`SendError::RejectedAfterCommit`] |
 pub struct Call<'a> {
     pub(super) invocation: Invocation<'a>,
     // How many of the middlewares have seen the message; the last of them holds it now.
@@ -20,7 +29,9 @@ pub struct Call<'a> {
 #[must_use = "return it: it is the proof that the message was answered"]
 pub struct Answered(pub(super) ());
 
-/// A copy of a request, for another attempt.
+/// A copy of a request, for another attempt; [`Call::clone_request`] makes it.
+///
+/// It serves any number of attempts of the call that it came from. A later change by [`Call::message_mut`] does not reach it.
 pub struct Kept(pub(super) Box<dyn Any + Send>);
 
 impl<'a> Call<'a> {

@@ -8,6 +8,13 @@ use std::task::Poll;
 use super::{Answered, Call, CommitGate, Kept, Pipeline};
 
 /// What a middleware wraps: the rest of the middleware, then the handler and what follows it.
+///
+/// # Guarantees
+///
+/// - It is used up by [`run`](Self::run) and [`run_until`](Self::run_until): a message that is not idempotent cannot be handled
+///   twice.
+/// - Without any further middleware it leads straight to the handler; a middleware that has nothing to do at present is passed
+///   over.
 // A single word, because it is moved with each message into the future of each middleware.
 pub struct Next<'a> {
     /// How many of the middlewares have seen the message.
@@ -24,7 +31,10 @@ impl<'n> Next<'n> {
     ///
     /// # Guarantees
     ///
-    /// Dropping the future cancels the handling.
+    /// - Dropping the future cancels the handling: a unit of work that is not yet committing rolls back.
+    /// - For a message from outside, all is over when it is ready: the commit, the publishing and the `after_commit` handlers
+    ///   too.
+    /// - A panic of the handler passes through.
     pub fn run<'f, 'c>(self, call: &'f mut Call<'c>) -> impl Future<Output = Answered> + Send + use<'f, 'c, 'n> {
         proceed(self.place, call)
     }
@@ -78,6 +88,13 @@ impl<'n> Next<'n> {
     /// Lets a request be handled that was kept, and may be handled more than once.
     ///
     /// Each attempt has its own scope and its own events.
+    ///
+    /// # Guarantees
+    ///
+    /// - What an earlier attempt left is rolled back before the handler runs; what it committed stays, and so does its effect on
+    ///   the answer: see [`SendError`](crate::SendError).
+    /// - The request in the call is replaced by a copy of `kept`, which can be used again.
+    /// - A copy of another message leaves nothing to handle: the message then fails as [`Rejected`](crate::SendError::Rejected).
     // No `async fn`: its future would hold on to `kept`, which other threads must not see.
     pub fn retry<'f, 'c>(
         &'f mut self,

@@ -12,6 +12,9 @@ use crate::request::RequestDescriptor;
 use crate::{Event, EventHandler, HandledBy, RequestHandler};
 
 /// One handler of one message: what it is called, what it needs, and how the mediator takes it in.
+///
+/// It is a constant: describing a handler runs nothing, and builds no handler. The attributes write one for each message that a
+/// type handles; [`handlers!`](crate::handlers) collects them by hand.
 #[derive(Clone, Copy)]
 pub struct HandlerDescriptor {
     pub(crate) handler: TypeName,

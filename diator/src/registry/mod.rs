@@ -14,6 +14,23 @@ pub use crate::inject::Dependency;
 pub use crate::location::Location;
 
 /// Handlers, listed by hand or read from the registry; made by [`handlers!`](crate::handlers).
+///
+/// Their order means nothing: `build()` sorts them. One handler that is listed twice, or that the registry has too, is taken in
+/// once.
+///
+/// # Example
+///
+/// ```
+/// use diator::prelude::*;
+/// # #[derive(Debug, Command)] struct Ping;
+/// # #[request_handler(Ping)] struct PingHandler;
+/// # impl RequestHandler<Ping> for PingHandler {
+/// #     async fn handle(&self, _: Ping, _: &mut RequestContext<'_, Ping>) -> Result<(), BoxError> { Ok(()) }
+/// # }
+///
+/// let twice = Mediator::builder().handlers(handlers![PingHandler]).handlers(handlers![PingHandler]);
+/// assert!(twice.build().is_ok());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Handlers(pub(crate) Vec<HandlerDescriptor>);
 

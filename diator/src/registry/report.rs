@@ -7,14 +7,32 @@ use super::Location;
 ///
 /// # Guarantees
 ///
-/// The problems are sorted by place and text, so that two runs report the same. `Debug` prints the report too: it is
-/// what `main` shows when it returns the error.
+/// - There is at least one problem. They are sorted by place and text, so that two runs report the same, and none stands there
+///   twice.
+/// - The checks look at everything before they give up. Only the handlers are built after them: what fails there is reported once
+///   all else is right.
+/// - `Debug` prints the report too: it is what `main` shows when it returns the error. Both list each problem
+///   with its remedy; `source()` is `None`.
+///
+/// # Example
+///
+/// ```
+/// use diator::Mediator;
+/// use diator::registry::ProblemKind;
+///
+/// let error = Mediator::builder().build().unwrap_err();
+/// assert_eq!(error.problems().len(), 1);
+/// assert_eq!(error.problems()[0].kind(), ProblemKind::EmptyRegistry);
+/// assert!(error.to_string().contains("`.handlers(handlers![…])`"), "it says what to do");
+/// ```
 pub struct BuildError {
     problems: Vec<Problem>,
     crates: Vec<&'static str>,
 }
 
 /// One thing that is wrong, and what to do about it.
+///
+/// `Display` is the place and the text, without the remedy. Branch on [`kind`](Self::kind), not on the text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     location: Option<Location>,

@@ -10,6 +10,14 @@ use std::collections::BTreeMap;
 ///
 /// A name has 1 to 20 characters, lower-case letters and digits: what every broker and `CloudEvents` allow.
 ///
+/// # Guarantees
+///
+/// - There is at most one value for a name; a later one replaces an earlier one. Upper and lower case make different names.
+/// - Nothing checks a name or a value here. A [`Decoder`](crate::broker::Decoder) keeps only headers whose names keep to these
+///   limits, and none of the names that a message uses already, such as `id` or `key`.
+/// - The mediator writes only values of printable ASCII of at most 1,024 characters: a message with another one fails before its
+///   commit.
+///
 /// # Example
 ///
 /// ```

@@ -15,6 +15,11 @@ use crate::shown;
 ///
 /// Reading never panics, whatever arrives; its size and its depth are limited, see [`Decoder`](crate::broker::Decoder). Unknown fields are passed over.
 ///
+/// - `correlation_id`, `causation_id` and `traceparent` come from the body where it has them, and else from the broker's headers.
+/// - `payload` of a message that was read is an object. [`new`](Self::new) takes any value: one that is no object is refused when
+///   a handler's event is read from it, with [`DecodeError::Invalid`](crate::broker::DecodeError::Invalid).
+/// - Nothing here knows whether the message arrived before: a consumer that must handle it once compares `id`.
+///
 /// # Example
 ///
 /// ```

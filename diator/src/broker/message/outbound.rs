@@ -16,6 +16,21 @@ pub(in crate::broker) const JSON: &str = "application/json";
 /// methods. A driver takes `body` as it is; the other fields are for routing and for
 /// the broker's own properties. Cloning shares the body.
 ///
+/// # Guarantees
+///
+/// - The mediator encodes a message before the commit, so that a message that cannot be written fails its request and not the
+///   publishing. From then on, its bytes stay the same.
+/// - A message of the mediator's has a correlation id and a causation id: the latter is the id of the message whose handlers
+///   emitted the event.
+/// - The id is a UUID v7. The mediator draws it when the event is emitted, and the time in the body is of that moment too, not of
+///   the publishing.
+/// - `Debug` is one line: it shows the body as text, escaped and cut at 1,000 characters. A body with secrets shows them.
+///
+/// # Units
+///
+/// Nothing limits the body here; [`Guarantees::max_body`](crate::broker::Guarantees::max_body) says what the broker takes, in
+/// bytes.
+///
 /// # Example
 ///
 /// ```

@@ -13,6 +13,33 @@ use crate::shown::{self, Chain};
 /// What each target of a route answered: the source of the error of a [`RoutingBroker`](super::RoutingBroker).
 ///
 /// Its text names each target by its number, in the order in which the route has them, with all causes of its error.
+///
+/// # Guarantees
+///
+/// There is one answer for each target, those that took the message included. A driver that answers for fewer messages than it
+/// was given counts as ambiguous.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Arc;
+/// use diator::broker::{
+///     InMemoryBroker, MessageBroker, MessageType, OutboundMessage, PublishErrorKind, Route, RoutingBroker, TargetAnswers,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let (well, full) = (Arc::new(InMemoryBroker::new()), Arc::new(InMemoryBroker::new()));
+/// full.refuse(PublishErrorKind::Fatal);
+/// let broker = RoutingBroker::new().route(Route::message_type(MessageType::Ecst).to(well).to(full));
+/// let message = OutboundMessage::new(uuid::Uuid::now_v7(), MessageType::Ecst, "UserChanged", *b"{}");
+/// let error = broker.publish(&message).await.unwrap_err();
+///
+/// assert_eq!(error.kind(), PublishErrorKind::Ambiguous, "a retry reaches the first target again");
+/// let answers = error.source_as::<TargetAnswers>().unwrap().answers();
+/// assert!(answers[0].is_ok() && answers[1].is_err());
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct TargetAnswers(Vec<Result<Receipt, PublishError>>);
 

@@ -78,12 +78,16 @@ pub struct RoutingBroker {
 
 impl RoutingBroker {
     /// Has no route yet.
+    ///
+    /// Until it has a route, every message is a fatal error.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds a route, which is tried after those that are there.
+    ///
+    /// It takes what no earlier route takes: put the narrower route first.
     #[must_use]
     pub fn route(mut self, route: Route) -> Self {
         let mut targets: Vec<_> = route.targets.into_iter().map(|broker| self.target(broker)).collect();
@@ -94,6 +98,8 @@ impl RoutingBroker {
     }
 
     /// Adds a broker for what no route takes.
+    ///
+    /// A message goes to all brokers that were added so. Without one, a message that no route takes is a fatal error.
     #[must_use]
     pub fn otherwise(mut self, broker: Arc<dyn MessageBroker>) -> Self {
         let target = self.target(broker);

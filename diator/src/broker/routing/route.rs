@@ -4,6 +4,18 @@ use std::sync::Arc;
 use crate::broker::{EventRoute, MessageBroker, MessageType};
 
 /// Which messages a route takes; [`to`](Self::to) makes a route of it.
+///
+/// It asks for one property alone: the topic, the name or the kind. It never looks at the body.
+///
+/// # Example
+///
+/// ```
+/// use diator::broker::{EventRoute, MessageBroker, MessageType, Route, RoutingBroker};
+///
+/// let broker = RoutingBroker::new().route(Route::name("Audit*").not_published());
+/// assert!(broker.accepts(&EventRoute::new(MessageType::Ecst, "AuditClosed")).is_ok());
+/// assert!(broker.accepts(&EventRoute::new(MessageType::Ecst, "UserChanged")).is_err(), "no route takes it");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a matcher is no route until it is told where to"]
 pub struct Matcher(By);
@@ -24,6 +36,8 @@ pub struct Route {
 
 impl Route {
     /// Messages whose event asked for exactly this topic.
+    ///
+    /// It is compared as it is: `*` stands for itself here. A message without a topic fits no such route.
     #[allow(clippy::new_ret_no_self, reason = "a route starts with what it takes")]
     pub fn topic(topic: impl Into<String>) -> Matcher {
         Matcher(By::Topic(topic.into()))

@@ -119,6 +119,16 @@ impl Services {
     }
 
     /// Registers a factory of a service that lives as long as the program; it runs when the mediator is built.
+    ///
+    /// # Guarantees
+    ///
+    /// - `build()` runs it on its own thread, also if no handler needs the service; it runs at most once, unless it fails.
+    /// - It gets other singletons and transient services. A scoped service is an error: its message would be over before the
+    ///   program.
+    ///
+    /// # Errors
+    ///
+    /// An error is a problem in the report of `build()`, with the place of this call. A panic passes out of `build()`.
     #[must_use]
     #[track_caller]
     pub fn singleton_with<T, F, NoUnitOfWork>(self, factory: F) -> Self
@@ -131,6 +141,19 @@ impl Services {
     }
 
     /// Registers a factory of a service of which each message has its own.
+    ///
+    /// # Guarantees
+    ///
+    /// - It runs when the first handler of a message needs the service, and at most once for each message, unless it fails.
+    /// - It runs in the task of the message, and must not block. What takes time belongs into
+    ///   [`scoped_async`](Self::scoped_async).
+    /// - When the message ends, the container lets go of the service before anything commits, unless an
+    ///   [`on_close`](Self::on_close) waits for it.
+    ///
+    /// # Errors
+    ///
+    /// An error fails the message as [`SendError::Resolve`](crate::SendError::Resolve), which has its text. A panic passes to the
+    /// sender.
     #[must_use]
     #[track_caller]
     pub fn scoped<T, F, NoUnitOfWork>(self, factory: F) -> Self
@@ -146,6 +169,16 @@ impl Services {
     ///
     /// What needs such a service is itself built by a factory of this sort: it asks with
     /// [`resolve`](OwnedServiceScope::resolve).
+    ///
+    /// # Guarantees
+    ///
+    /// - The factory runs at most once for each message, unless it fails. Handlers and factories of this sort that ask meanwhile
+    ///   wait for it, and block no thread.
+    /// - If the future that builds the service is dropped, the next one that asks builds it anew.
+    ///
+    /// # Errors
+    ///
+    /// As for [`scoped`](Self::scoped).
     ///
     /// # Example
     ///
@@ -172,6 +205,9 @@ impl Services {
     }
 
     /// Registers a factory that makes a new service each time it is asked for.
+    ///
+    /// Each field of each handler gets a service of its own, and the container keeps none. It is never closed:
+    /// [`on_close`](Self::on_close) is for scoped services. Errors are those of [`scoped`](Self::scoped).
     #[must_use]
     #[track_caller]
     pub fn transient<T, F, NoUnitOfWork>(self, factory: F) -> Self
@@ -185,7 +221,12 @@ impl Services {
 
     /// Gives a service as another type as well: `.alias::<dyn Orders, SqlOrders>(|orders| orders)`.
     ///
-    /// It lives as long as `From` does.
+    /// It lives as long as `From` does, and is the same service: `cast` runs each time that it is asked for, and should only
+    /// change the type. `From` may be registered later, and may be an alias itself.
+    ///
+    /// # Errors
+    ///
+    /// `build()` reports an alias of a service that is not registered, and aliases that lead back to themselves.
     #[must_use]
     #[track_caller]
     pub fn alias<To, From>(self, cast: impl Fn(Arc<From>) -> Arc<To> + Send + Sync + 'static) -> Self
@@ -203,6 +244,18 @@ impl Services {
     /// It is called for each `T` that the message used, the last built first. If one cannot commit, those after it get
     /// [`Outcome::Failure`]. A message that is dropped or panics calls nothing: then `T` is dropped, and must roll back.
     /// `build()` reports a `T` that is not registered as scoped.
+    ///
+    /// # Guarantees
+    ///
+    /// - `close` is called once for each `T`, and never for one whose factory failed. A second `on_close` of a type replaces the
+    ///   first.
+    /// - A container with an `on_close` offers no savepoints: it could not close a `T` again. A nested request that fails then
+    ///   undoes the whole message.
+    ///
+    /// # Errors
+    ///
+    /// On [`Outcome::Success`] an error fails the message as [`SendError::Commit`](crate::SendError::Commit); on
+    /// [`Outcome::Failure`] it is logged.
     #[must_use]
     #[track_caller]
     pub fn on_close<T, F, R, NoUnitOfWork>(self, close: F) -> Self
@@ -276,6 +329,9 @@ impl Services {
     }
 
     /// Adds all of a module's services; they replace those that are registered already.
+    ///
+    /// What becomes of a service when its message ends comes along with it. A singleton that a mediator has built already is
+    /// built anew for the next one.
     #[must_use]
     pub fn extend(mut self, mut module: Self) -> Self {
         module.forget_singletons();

@@ -8,6 +8,31 @@ use super::{Registry, close, savepoint};
 use crate::{BoxError, BoxFuture, Meta};
 
 /// What a factory asks for the services that it needs.
+///
+/// It lives only as long as the factory runs, so that no service can ask for another one later.
+///
+/// # Example
+///
+/// ```
+/// use diator::{Mediator, Services};
+/// # use diator::prelude::*;
+/// # #[derive(Command)] struct Nothing;
+/// # #[request_handler(Nothing)] struct Handle;
+/// # impl RequestHandler<Nothing> for Handle {
+/// #     async fn handle(&self, _: Nothing, _: &mut RequestContext<'_, Nothing>) -> Result<(), BoxError> { Ok(()) }
+/// # }
+/// struct Limit(u32);
+/// struct Quota { limit: u32 }
+///
+/// let services = Services::new().singleton_with(|scope| {
+///     let limit = scope.get_if_registered::<Limit>()?.map_or(10, |limit| limit.0);
+///     Ok(Quota { limit })
+/// });
+/// # let _ = |quota: Quota| quota.limit;
+/// let builder = || Mediator::builder().handlers(handlers![Handle]);
+/// assert!(builder().container(services.clone()).build().is_ok(), "10 is the default");
+/// assert!(builder().container(services.value(Limit(20))).build().is_ok());
+/// ```
 #[derive(Clone, Copy)]
 pub struct ServiceScope<'a> {
     pub(super) registry: &'a Arc<Registry>,
@@ -22,10 +47,14 @@ pub struct ServiceScope<'a> {
 impl<'a> ServiceScope<'a> {
     /// Another service of this scope.
     ///
+    /// While another thread builds the service, it blocks this one.
+    ///
     /// # Errors
     ///
     /// It is not registered, cannot be built, takes time to build, or needs what asks for it. A singleton cannot
     /// have what belongs to one message.
+    ///
+    /// A factory should pass the error on as it is. A service that takes time can be had here once somebody has built it.
     pub fn get<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, BoxError> {
         let (key, mut slot) = (DependencyKey::of::<T>(), None);
         match (Self { blocks: true, ..*self }).find(&key, ServiceSlot::new(&mut slot)) {
@@ -92,6 +121,8 @@ impl<'a> ServiceScope<'a> {
 }
 
 /// What a factory that takes time asks for the services that it needs; a clone is the same scope.
+///
+/// It belongs to one message. A service may keep it, but once that message has ended it is refused every scoped service.
 #[derive(Clone)]
 pub struct OwnedServiceScope {
     registry: Arc<Registry>,
@@ -112,6 +143,9 @@ impl OwnedServiceScope {
     }
 
     /// Another service of this scope, also one that takes time.
+    ///
+    /// It blocks no thread. Dropping the future gives up: a factory that it runs is dropped too, and runs again when the service
+    /// is asked for again.
     ///
     /// # Errors
     ///

@@ -27,6 +27,13 @@ use crate::shown::Chain;
 use crate::{BoxFuture, Committed, Meta, SendError};
 
 /// One message, from its first middleware to what follows its handler.
+///
+/// # Guarantees
+///
+/// - At its end the message is answered, whatever middleware did.
+/// - What may be committed is never answered as if it were not.
+/// - A nested request is kept or undone as a whole, also if this is dropped; where it cannot be undone alone, its unit of work
+///   must not commit.
 pub(crate) struct Invocation<'a> {
     pub(crate) pipeline: &'a Pipeline,
     message: Message<'a>,
