@@ -6,7 +6,7 @@ use super::EmittedEvent;
 use super::after::Delivery;
 use super::events::EventHandlers;
 use super::execution::{Execution, MessageEnv};
-use super::settling::uncommitted;
+use super::settling::{log_if_unknown, uncommitted};
 #[cfg(feature = "in-place")]
 use super::unit::UnitState;
 use crate::SendError;
@@ -188,14 +188,19 @@ impl<'a> Execution<'a> {
         }
         let (events, cause) = (self.unit.take_waiting(), self.unit.cause());
         let MessageEnv { mediator, meta } = self.env;
-        let delivery = || Delivery::new(mediator, meta, events, messages, cause);
         match closing {
-            Closing::Ready(Err(error)) => MaybeReady::Ready(Err(uncommitted(error))),
-            Closing::Ready(Ok(())) => match delivery() {
+            Closing::Ready(Err(error)) => {
+                log_if_unknown(&error, &messages);
+                MaybeReady::Ready(Err(uncommitted(error)))
+            }
+            Closing::Ready(Ok(())) => match Delivery::new(mediator, meta, events, messages, cause) {
                 Some(delivery) => MaybeReady::Pending(mediator.see_through(None, Some(delivery))),
                 None => MaybeReady::Ready(Ok(())),
             },
-            Closing::Pending(closing) => MaybeReady::Pending(mediator.see_through(Some(closing), delivery())),
+            Closing::Pending(closing) => {
+                let delivery = Delivery::new(mediator, meta, events, messages, cause);
+                MaybeReady::Pending(mediator.see_through(Some(closing), delivery))
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use tracing::field;
 use super::Mediator;
 use super::after::Delivery;
 use crate::broker::OutboundMessage;
-use crate::container::CommitError;
+use crate::container::{CommitError, CommitOutcome};
 use crate::error::{Failure, widen};
 use crate::in_flight::{Entered, InFlight};
 use crate::undelivered::{DeliveryState, UndeliveredMessage};
@@ -73,6 +73,9 @@ impl Settling {
         if let Some(closing) = closing {
             let closed = closing.await;
             self.commit = if closed.is_ok() { Commit::Succeeded } else { Commit::Over };
+            if let (Err(error), Some(delivery)) = (&closed, &self.delivery) {
+                log_if_unknown(error, delivery.messages());
+            }
             closed.map_err(uncommitted)?;
         }
         let delivered = match &self.delivery {
@@ -90,8 +93,9 @@ impl Drop for Settling {
             (Commit::Over, _) | (Commit::Succeeded, None) => return,
             (Commit::Succeeded, Some(delivery)) => delivery.cut_short(),
             (Commit::Running, delivery) => {
-                delivery.iter().flat_map(Delivery::messages).for_each(log_perhaps_undelivered);
-                Err(uncommitted(CommitError::unknown(CutShort)))
+                let error = CommitError::unknown(CutShort);
+                log_if_unknown(&error, delivery.as_ref().map_or(&[], Delivery::messages));
+                Err(uncommitted(error))
             }
         };
         self.answer.give(cut_short);
@@ -173,8 +177,14 @@ fn log_undelivered(UndeliveredMessage { message, state }: &UndeliveredMessage) {
     log_message(message, *state, "a message has to be delivered again");
 }
 
-fn log_perhaps_undelivered(message: &OutboundMessage) {
-    log_message(message, DeliveryState::NotTaken, "a message has to be delivered if its unit of work is committed");
+/// Where nobody knows whether the unit of work is committed, nobody may publish its messages: the log keeps them.
+pub(super) fn log_if_unknown(error: &CommitError, messages: &[OutboundMessage]) {
+    if error.outcome() == CommitOutcome::Unknown {
+        for message in messages {
+            let what = "a message has to be delivered if its unit of work is committed";
+            log_message(message, DeliveryState::NotTaken, what);
+        }
+    }
 }
 
 /// Writes a message down whole, so that it can be published again from the log; nothing in it can forge a line there.

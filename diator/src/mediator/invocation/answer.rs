@@ -62,7 +62,7 @@ impl Invocation<'_> {
     }
 
     /// What the answer is where an attempt may be committed, and what came afterwards is no success.
-    fn in_doubt(&self, afterwards: impl Display) -> SendError<Infallible> {
+    pub(super) fn in_doubt(&self, afterwards: impl Display) -> SendError<Infallible> {
         let doubt = self.unknown.as_deref().unwrap_or(GIVEN_UP);
         SendError::Commit {
             outcome: CommitOutcome::Unknown,

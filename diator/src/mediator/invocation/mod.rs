@@ -3,10 +3,11 @@
 //! | attempt | what it left | who leaves it |
 //! |---|---|---|
 //! | `Idle` | nothing | the next attempt begins: `Running` |
-//! | `Running` | what its handler did so far; perhaps a commit that is under way | the handler ends: `Succeeded`, or undone and `Idle` |
+//! | `Running` | what its handler did so far; perhaps a commit that is under way | the handler, and the commit after it, end: `Succeeded`, or undone and `Idle` |
 //! | `Succeeded` | for a message from outside, a commit; for a nested one, what is kept or undone at its end | another attempt, or the end: `Idle` |
 //!
-//! An attempt whose future is dropped or forgotten stays `Running`: whoever comes next undoes it.
+//! An attempt whose future is dropped or forgotten stays `Running`: whoever comes next undoes it. If its commit has begun, nobody can:
+//! the commit goes on, and the message notes that nobody knows its outcome.
 
 mod answer;
 
@@ -328,7 +329,7 @@ impl<'a> Invocation<'a> {
     /// Sees to it that the message is answered, that a nested one is kept or undone, and that nothing is left half done.
     pub(crate) fn end(&mut self) -> MaybeReady<'_, ()> {
         match &self.origin {
-            // A middleware has forgotten the future of an attempt.
+            // A middleware has dropped or forgotten the future of an attempt.
             CallOrigin::Root(_) if self.attempt == Attempt::Running => MaybeReady::pending(async move {
                 self.undo().await;
                 self.answer_truly();
@@ -344,10 +345,10 @@ impl<'a> Invocation<'a> {
                 MaybeReady::Ready(())
             }
             CallOrigin::Nested(Some(checkpoint)) => {
-                let released = !checkpoint.has_savepoint();
+                let nothing_to_release = !checkpoint.has_savepoint();
                 self.answer_truly();
                 let succeeded = matches!(self.reply.view(), ReplyView::Succeeded);
-                if succeeded && released && self.attempt == Attempt::Succeeded {
+                if succeeded && nothing_to_release && self.attempt == Attempt::Succeeded {
                     self.close();
                     return MaybeReady::Ready(());
                 }
@@ -364,7 +365,7 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    /// Whatever middleware made of it, the answer says what is, or may be, committed.
+    /// Whatever middleware, or a later attempt, made of it: the answer says what is, or may be, committed.
     fn answer_truly(&mut self) {
         let afterwards = match self.reply().map_or(ReplyView::Unanswered, Reply::view) {
             ReplyView::Failed { error, committed: Committed::No, .. } if self.committed() != Committed::No => {
@@ -373,8 +374,12 @@ impl<'a> Invocation<'a> {
             ReplyView::Succeeded | ReplyView::Failed { .. } => return,
             ReplyView::Unanswered => "the message came back without an answer".to_owned(),
         };
-        let rejected = self.rejected(self.pipeline.outermost(), afterwards.into());
-        self.fail(rejected.into());
+        let answer = match self.committed() {
+            // Perhaps no middleware refused it: a later attempt failed.
+            Committed::Unknown => self.in_doubt(afterwards),
+            Committed::Yes | Committed::No => self.rejected(self.pipeline.outermost(), afterwards.into()),
+        };
+        self.fail(answer.into());
     }
 
     /// Keeps what a nested request did that succeeded, and undoes the rest.
