@@ -61,6 +61,14 @@ struct Halting;
 #[derive(Debug, Command)]
 struct EmitHalting;
 
+/// Its handler emits `Halting`.
+#[derive(Debug, DomainEvent)]
+struct Tiring;
+
+/// Has a handler in the unit of work, and one after the commit.
+#[derive(Debug, DomainEvent)]
+struct HaltingForGood;
+
 /// Sends `SwitchOff` to the mediator of the switch.
 #[derive(Debug, Command)]
 struct SwitchOffElsewhere;
@@ -71,6 +79,7 @@ struct AwaitTask;
 
 #[request_handler(SwitchOff, SwitchOffElsewhere, AwaitTask)]
 #[event_handler(Halting)]
+#[event_handler(HaltingForGood)]
 #[event_handler(Stopped, after_commit)]
 #[event_handler(StopElsewhere)]
 struct Off {
@@ -119,9 +128,30 @@ impl EventHandler<Halting> for Off {
     }
 }
 
+impl EventHandler<HaltingForGood> for Off {
+    async fn handle(&self, _: &HaltingForGood, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        self.switch.off().await
+    }
+}
+
 #[request_handler(Stop, EmitHalting)]
+#[event_handler(Tiring)]
+#[event_handler(HaltingForGood, after_commit)]
 #[event_handler(StoppedByCommand, after_commit)]
 struct Stopping;
+
+impl EventHandler<Tiring> for Stopping {
+    async fn handle(&self, _: &Tiring, cx: &mut EventContext<'_>) -> Result<(), BoxError> {
+        cx.emit(Halting);
+        Ok(())
+    }
+}
+
+impl EventHandler<HaltingForGood> for Stopping {
+    async fn handle(&self, _: &HaltingForGood, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
 
 impl RequestHandler<EmitHalting> for Stopping {
     async fn handle(&self, _: EmitHalting, cx: &mut RequestContext<'_, EmitHalting>) -> Result<(), BoxError> {
@@ -250,6 +280,20 @@ async fn the_handler_of_a_domain_event_of_a_request_is_told_at_once() {
 async fn the_handler_of_an_event_from_outside_is_told_at_once() {
     let ((mediator, switch), begun) = (with_switch(), Instant::now());
     mediator.emit(Halting).await.unwrap();
+    assert_told(&switch, begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_handler_of_an_event_that_such_a_handler_emits_is_told_at_once() {
+    let ((mediator, switch), begun) = (with_switch(), Instant::now());
+    mediator.emit(Tiring).await.unwrap();
+    assert_told(&switch, begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_handler_of_an_event_from_outside_that_others_handle_after_the_commit_is_told_at_once() {
+    let ((mediator, switch), begun) = (with_switch(), Instant::now());
+    mediator.emit(HaltingForGood).await.unwrap();
     assert_told(&switch, begun);
 }
 
