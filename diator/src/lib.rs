@@ -119,7 +119,7 @@ mod panic;
 pub mod prelude;
 pub mod registry;
 mod request;
-mod retry;
+mod retry_policy;
 mod shown;
 #[cfg(feature = "tower")]
 mod tower;

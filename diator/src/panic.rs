@@ -1,4 +1,13 @@
-//! Panics of what must not stop the rest.
+//! Panics: where one ends a message, and where it is caught because the rest must go on.
+//!
+//! | what panics | what becomes of it |
+//! |---|---|
+//! | the handler of a request, a middleware, a handler of a domain event | it unwinds through the future of `send`; the unit of work is dropped, and so rolls back |
+//! | the handler of an event that arrives | caught: the failure of that handler alone (`mediator::after_commit`) |
+//! | an `after_commit` handler | caught: the failure of that handler alone, in `Undelivered` |
+//! | the commit | it unwinds in the sender, if that still waits; nobody knows the outcome (`mediator::commit`) |
+//! | the broker, while it publishes | caught: its messages are ambiguous |
+//! | the hook of `on_undelivered` | caught: the sender gets what the hook was given |
 
 use std::any::Any;
 use std::future::poll_fn;

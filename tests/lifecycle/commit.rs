@@ -3,7 +3,8 @@
 use diator::Committed;
 use diator::SendError;
 use diator::container::CommitOutcome;
-use diator_tests::{Ending, Entry, Pace};
+use diator_tests::{Ending, Entry, Log, Pace};
+use tracing::Level;
 
 use super::messages::{Act, Booked, act, announced, done, settled};
 use super::world::{Way, World, every_way};
@@ -39,7 +40,11 @@ async fn the_commit_comes_after_all_handlers_and_before_all_that_leaves(way: Way
 /// The message fails as its commit does, and nothing of it leaves the process.
 async fn assert_commit_fails(world: &World, expected: CommitOutcome, reason: &str) {
     world.container.fail_to_commit(expected);
+    let log = Log::new(Level::ERROR);
+    let _logging = tracing::subscriber::set_default(log.clone());
     let Err(error) = world.send(everything()).await else { panic!("the commit fails") };
+    let lines = log.beginning("ERROR a message has to be delivered if its unit of work is committed");
+    assert_eq!(lines.len(), usize::from(expected == CommitOutcome::Unknown), "nothing is lost silently: {log:?}");
     assert_eq!(error.committed(), if expected == CommitOutcome::Unknown { Committed::Unknown } else { Committed::No });
     let SendError::Commit { outcome, source } = error else { panic!("the commit fails: {error:?}") };
     assert_eq!((outcome, source.to_string()), (expected, reason.to_owned()));

@@ -24,4 +24,4 @@ pub use self::message::{Headers, InboundMessage, MessageType, OutboundMessage};
 pub use self::receipt::Receipt;
 pub use self::retrying::RetryingBroker;
 pub use self::routing::{Matcher, Route, RoutingBroker, TargetAnswers};
-pub use crate::retry::RetryPolicy;
+pub use crate::retry_policy::RetryPolicy;

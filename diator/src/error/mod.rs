@@ -1,4 +1,4 @@
-mod commit;
+mod commit_error;
 mod failure;
 mod resolve;
 mod timed_out;
@@ -10,7 +10,7 @@ use std::fmt::{self, Debug, Display};
 use crate::undelivered::Undelivered;
 use crate::{BoxError, CascadeLimit};
 
-pub use self::commit::{CommitError, CommitOutcome};
+pub use self::commit_error::{CommitError, CommitOutcome};
 pub(crate) use self::failure::{Failure, answer, widen};
 pub(crate) use self::resolve::MissingDependency;
 pub use self::resolve::ResolveError;

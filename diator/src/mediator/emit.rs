@@ -9,7 +9,7 @@ use tracing::{Instrument, Level, Span};
 
 use super::events::EventHandlers;
 use super::execution::{Execution, MessageEnv};
-use super::unit::UnitState;
+use super::unit_state::UnitState;
 use super::{EmitError, EmittedEvent, Mediator};
 use crate::error::Failure;
 use crate::event::{Emitted, EventKind};

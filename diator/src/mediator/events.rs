@@ -1,7 +1,7 @@
 //! The handlers of events, their types forgotten.
 
+use super::build_handler::Factory;
 use super::execution::Execution;
-use super::factory::Factory;
 use super::invocation::Invocation;
 use super::route::travel;
 use crate::error::{Failure, widen};

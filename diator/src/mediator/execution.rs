@@ -1,10 +1,11 @@
 //! What a handler works with: the mediator, and what belongs to its message.
 
 use std::any::Any;
+use std::pin::pin;
 
 use super::Mediator;
 use super::route::deliver_nested;
-use super::unit::UnitState;
+use super::unit_state::UnitState;
 use crate::event::Emitted;
 use crate::handler::{AnyReply, Engine};
 use crate::message::{Cause, MessageDescriptor, TypeName};
@@ -52,7 +53,13 @@ impl Engine for Execution<'_> {
         request: &'e mut (dyn Any + Send),
         reply: &'e mut AnyReply,
     ) -> BoxFuture<'e, ()> {
-        Box::pin(deliver_nested(self.reborrow(), message, request, reply))
+        let mediator = self.env.mediator;
+        let delivery = deliver_nested(self.reborrow(), message, request, reply);
+        // A handler that is called in place is not marked itself: what it sends is.
+        match cfg!(feature = "in-place") {
+            true => Box::pin(async move { mediator.within(pin!(delivery)).await }),
+            false => Box::pin(delivery),
+        }
     }
 
     fn observe(&self, cause: &dyn Fn() -> Cause, message: fn() -> MessageDescriptor) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Mediator;
 use super::execution::{Execution, MessageEnv};
 use super::route::{Handler, RequestRoute, send};
-use super::unit::UnitState;
+use super::unit_state::UnitState;
 use crate::error::answer;
 use crate::handler::{Dispatch, SendResult, SlotIndex};
 use crate::in_flight::InFlight;

@@ -7,31 +7,31 @@
 //! | a request is sent, its type is forgotten, its handler is found | `route` | `Unhandled`, `ShuttingDown` |
 //! | or an event is emitted from outside, or arrives | `emit`, `receive` | `ShuttingDown`; `ReceiveError` |
 //! | middleware, attempts, nested requests | `invocation` | `Rejected`, `WrongAnswer`, `Cascade`, `Scope` |
-//! | the handler is built | `factory` | `Resolve` |
+//! | the handler is built | `build_handler` | `Resolve` |
 //! | the handler is called; it emits, and sends further requests | `handler::functions`, `events`, `execution` | `Handler` |
-//! | domain events, the outbox, the begin of the commit | `finish` | `Event`, `Cascade`, `Encode`, `NoBroker`, `Stage`, `RolledBack` |
-//! | the commit is seen through | `settling` | `Commit` |
-//! | what follows it: publishing, `after_commit` handlers | `after` | `Undelivered` |
+//! | domain events, the outbox, the begin of the commit | `before_commit` | `Event`, `Cascade`, `Encode`, `NoBroker`, `Stage`, `RolledBack` |
+//! | the commit is seen through | `commit` | `Commit` |
+//! | what follows it: publishing, `after_commit` handlers | `after_commit` | `Undelivered` |
 //!
-//! What the stages share: `execution` is what a handler works with, `unit` is its unit of work, and they answer with a `MaybeReady`;
-//! `within` marks what runs, and [`InFlight`] counts it. `in_place` is a shorter way from `route` to `finish`, for the feature of that
+//! What the stages share: `execution` is what a handler works with, `unit_state` is its unit of work, and they answer with a `MaybeReady`;
+//! `within` marks what runs, and [`InFlight`] counts it. `in_place` is a shorter way from `route` to `before_commit`, for the feature of that
 //! name, and the one file that is written for the compiler more than for its reader.
 
-mod after;
+mod after_commit;
 mod arriving;
+mod before_commit;
+mod build_handler;
+mod commit;
 mod emit;
 mod emitted;
 mod events;
 mod execution;
-mod factory;
-mod finish;
 #[cfg(feature = "in-place")]
 mod in_place;
 mod invocation;
 mod receive;
 mod route;
-mod settling;
-mod unit;
+mod unit_state;
 mod within;
 
 use std::any::TypeId;
@@ -52,9 +52,9 @@ use crate::wiring::{Observer, Parts, Wiring};
 use crate::{Event, HandledBy, Meta, Request, SendError};
 
 pub(crate) use self::arriving::Arriving;
+pub(crate) use self::build_handler::Factory;
 pub use self::emitted::EmittedEvent;
 pub(crate) use self::events::{EventEntry, EventHandlers};
-pub(crate) use self::factory::Factory;
 #[cfg(feature = "in-place")]
 pub(crate) use self::in_place::place;
 pub(crate) use self::invocation::Invocation;

@@ -7,7 +7,7 @@ use tracing::{Instrument, Span};
 
 use super::Mediator;
 use super::events::{EventEntry, EventHandlers};
-use super::unit::Lineage;
+use super::unit_state::Lineage;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
 use crate::cascade::CascadeLimit;
 use crate::in_flight::InFlight;

@@ -6,10 +6,10 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use super::Mediator;
+use super::build_handler::Factory;
 use super::execution::{Execution, MessageEnv};
-use super::factory::Factory;
 use super::invocation::Invocation;
-use super::unit::UnitState;
+use super::unit_state::UnitState;
 use crate::handler::{AnyReply, AnyValue, Replied, RequestFunctions, SendResult, sent};
 use crate::in_flight::InFlight;
 use crate::maybe_ready::MaybeReady;

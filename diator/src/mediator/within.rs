@@ -19,7 +19,8 @@ impl Mediator {
     /// Whether the caller is polled by a handler of this mediator.
     pub(super) fn is_polled_here(&self) -> bool {
         let this = Arc::as_ptr(&self.0);
-        ptr::eq(POLLED.get(), this) || OUTER.with_borrow(|outer| outer.contains(&this))
+        let is_outer = || OUTER.try_with(|outer| outer.borrow().contains(&this)).unwrap_or_default();
+        ptr::eq(POLLED.get(), this) || is_outer()
     }
 
     /// Awaits what a handler of this mediator does, marked as that.
@@ -54,10 +55,11 @@ struct Polled {
 impl Polled {
     #[inline(always)]
     fn mark(this: *const Inner) -> Self {
-        let outer = POLLED.replace(this);
+        let outer = POLLED.get();
         if !outer.is_null() {
             enter_inner(outer);
         }
+        POLLED.set(this);
         Self { outer }
     }
 }
@@ -74,10 +76,11 @@ impl Drop for Polled {
 
 #[cold]
 fn enter_inner(outer: *const Inner) {
-    OUTER.with_borrow_mut(|outers| outers.push(outer));
+    // While the thread ends there are none: a handler may then be polled by a destructor.
+    let _ending = OUTER.try_with(|outers| outers.borrow_mut().push(outer));
 }
 
 #[cold]
 fn leave_inner() {
-    OUTER.with_borrow_mut(|outers| outers.truncate(outers.len().saturating_sub(1)));
+    let _ending = OUTER.try_with(|outers| outers.borrow_mut().pop());
 }

@@ -27,7 +27,7 @@ pub use self::tracing::TracingMiddleware;
 pub(crate) use self::tracing::mark_span_failed;
 pub use crate::error::TimedOut;
 pub use crate::message::{MessageInfo, MessageKind};
-pub use crate::retry::RetryPolicy;
+pub use crate::retry_policy::RetryPolicy;
 
 /// Wraps the handling of messages: requests, nested requests, each event handler, arriving messages.
 ///

@@ -1,15 +1,15 @@
 //! Link-time registration: what the attributes and derives put into the program, for `build()` to read.
 
+mod build_error;
 mod descriptor;
 mod registered;
-mod report;
-mod short;
+mod short_name;
 
+pub use self::build_error::{BuildError, Problem, ProblemKind};
 pub(crate) use self::descriptor::HandlerFunctions;
 pub use self::descriptor::{HandlerDescriptor, HandlerId, HandlerRole};
 pub use self::registered::{Inject, Registered, With};
-pub use self::report::{BuildError, Problem, ProblemKind};
-pub use self::short::short_name;
+pub use self::short_name::short_name;
 pub use crate::inject::Dependency;
 pub use crate::location::Location;
 

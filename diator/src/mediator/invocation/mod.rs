@@ -14,12 +14,12 @@ mod answer;
 use std::any::Any;
 use std::mem;
 
+use super::before_commit::Commit;
+use super::commit::log_unread;
 use super::events::EventEntry;
 use super::execution::Execution;
-use super::finish::Commit;
 use super::route::RequestRoute;
-use super::settling::log_unread;
-use super::unit::Checkpoint;
+use super::unit_state::Checkpoint;
 use crate::error::Failure;
 use crate::handler::{AnyReply, AnyValue, Reply, ReplyView};
 use crate::maybe_ready::MaybeReady;

@@ -9,7 +9,7 @@ use tracing::Instrument;
 use tracing::field;
 
 use super::Mediator;
-use super::after::Delivery;
+use super::after_commit::Delivery;
 use crate::broker::OutboundMessage;
 use crate::container::{CommitError, CommitOutcome};
 use crate::error::{Failure, widen};

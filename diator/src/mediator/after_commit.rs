@@ -10,7 +10,7 @@ use tracing::{Instrument, Span};
 
 use super::events::EventEntry;
 use super::execution::{Execution, MessageEnv};
-use super::unit::{Lineage, UnitState};
+use super::unit_state::{Lineage, UnitState};
 use super::{Mediator, OnUndelivered};
 use crate::broker::{OutboundMessage, PublishError};
 use crate::container::CommitOutcome;

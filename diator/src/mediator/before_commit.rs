@@ -3,12 +3,12 @@
 //! It knows no request's type, so that every way of sending comes to the same end.
 
 use super::EmittedEvent;
-use super::after::Delivery;
+use super::after_commit::Delivery;
+use super::commit::{log_if_unknown, uncommitted};
 use super::events::EventHandlers;
 use super::execution::{Execution, MessageEnv};
-use super::settling::{log_if_unknown, uncommitted};
 #[cfg(feature = "in-place")]
-use super::unit::UnitState;
+use super::unit_state::UnitState;
 use crate::SendError;
 use crate::broker::{Headers, OutboundMessage};
 use crate::container::Closing;
