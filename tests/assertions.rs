@@ -52,7 +52,7 @@ async fn after_two(format: Format) -> InMemoryBroker {
 }
 
 fn formats() -> [Format; 2] {
-    [Format::json(), Format::cloud_events("https://example.com/users").expect("it is a uri")]
+    [Format::python(), Format::cloud_events("https://example.com/users").expect("it is a uri")]
 }
 
 fn panic_of(act: impl FnOnce()) -> String {
@@ -121,7 +121,7 @@ async fn an_event_that_cannot_be_read_fails_the_test() {
 
 #[tokio::test]
 async fn the_panic_points_at_the_test() {
-    let broker = after_two(Format::json()).await;
+    let broker = after_two(Format::python()).await;
     let here = std::thread::current().id();
     let (sender, places) = std::sync::mpsc::channel();
     // Other tests panic in other threads.

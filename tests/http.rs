@@ -121,7 +121,7 @@ impl EventHandler<Joined> for NoteTrace {
 
 #[tokio::test]
 async fn a_trace_goes_from_the_request_to_the_handler_of_what_arrives() {
-    for format in [Format::json(), Format::cloud_events("/users").expect("it is a uri")] {
+    for format in [Format::python(), Format::cloud_events("/users").expect("it is a uri")] {
         let (broker, journal) = (InMemoryBroker::new(), Arc::new(Journal::default()));
         let services = Services::new().singleton::<Journal>(journal.clone());
         let builder = Mediator::builder().handlers(handlers![JoinHandler, NoteTrace]).container(services);

@@ -112,7 +112,7 @@ fn neutral(message: &OutboundMessage) -> String {
 
 #[tokio::test]
 async fn a_notification_event_is_written_as_the_python_library_writes_it() {
-    let message = Fixture::new(Format::json()).publish(UserJoined { user_id: 7, nickname: None }).await;
+    let message = Fixture::new(Format::python()).publish(UserJoined { user_id: 7, nickname: None }).await;
     let expected = r#"{"message_type":"notification_event","message_name":"UserJoined","message_id":"ID","payload":{"event_id":"ID","event_timestamp":"TIME","user_id":7,"nickname":null}}"#;
     assert_eq!(neutral(&message), expected);
     assert_eq!((message.message_type, &*message.name), (MessageType::Notification, "UserJoined"));
@@ -121,7 +121,7 @@ async fn a_notification_event_is_written_as_the_python_library_writes_it() {
 
 #[tokio::test]
 async fn the_time_has_no_zone_and_six_digits_or_none() {
-    let message = Fixture::new(Format::json()).publish(UserJoined { user_id: 7, nickname: None }).await;
+    let message = Fixture::new(Format::python()).publish(UserJoined { user_id: 7, nickname: None }).await;
     let json: serde_json::Value = serde_json::from_slice(&message.body).unwrap();
     let time = json["payload"]["event_timestamp"].as_str().unwrap();
     assert!(matches!(time.len(), 19 | 26), "{time}");
@@ -130,7 +130,7 @@ async fn the_time_has_no_zone_and_six_digits_or_none() {
 
 #[tokio::test]
 async fn name_topic_and_key_travel_with_an_ecst_event() {
-    let message = Fixture::new(Format::json()).publish(Changed { user_id: 7, price: 1.5 }).await;
+    let message = Fixture::new(Format::python()).publish(Changed { user_id: 7, price: 1.5 }).await;
     let expected = r#"{"message_type":"ecst_event","message_name":"user_changed","message_id":"ID","payload":{"event_id":"ID","event_timestamp":"TIME","user_id":7,"price":1.5}}"#;
     assert_eq!(neutral(&message), expected);
     assert_eq!((message.topic.as_deref(), message.key.as_deref()), (Some("users"), Some("7")));
@@ -154,7 +154,7 @@ async fn cloud_events_are_the_other_format() {
 
 #[tokio::test]
 async fn every_event_comes_back_as_it_went_in_both_formats() {
-    for format in [Format::json(), Format::cloud_events("/users").unwrap()] {
+    for format in [Format::python(), Format::cloud_events("/users").unwrap()] {
         let fixture = Fixture::new(format);
         let joined = UserJoined { user_id: u64::MAX, nickname: Some("Zoë \"🦀\"\n".to_owned()) };
         assert_eq!(fixture.there_and_back(joined.clone()).await, format!("{joined:?}"));
@@ -168,7 +168,7 @@ async fn every_event_comes_back_as_it_went_in_both_formats() {
 
 #[tokio::test]
 async fn an_event_is_accepted_under_its_alias_and_with_the_times_that_others_write() {
-    let fixture = Fixture::new(Format::json());
+    let fixture = Fixture::new(Format::python());
     let id = Uuid::from_u128(1);
     for time in ["2026-11-22T22:31:53", "2026-11-22 22:31:53.1", "2026-11-22T22:31:53.997858+02:00"] {
         let body = format!(
@@ -182,7 +182,7 @@ async fn an_event_is_accepted_under_its_alias_and_with_the_times_that_others_wri
 
 #[tokio::test]
 async fn a_payload_that_does_not_fit_is_an_error_that_names_the_event() {
-    let fixture = Fixture::new(Format::json());
+    let fixture = Fixture::new(Format::python());
     let id = Uuid::from_u128(1);
     let body = format!(
         r#"{{"message_type":"ecst_event","message_name":"user_changed","message_id":"{id}","payload":{{"user_id":"x"}}}}"#
@@ -193,7 +193,7 @@ async fn a_payload_that_does_not_fit_is_an_error_that_names_the_event() {
 
 #[tokio::test]
 async fn an_event_that_is_no_object_fails_before_anything_is_published() {
-    let fixture = Fixture::new(Format::json());
+    let fixture = Fixture::new(Format::python());
     let error = fixture.mediator.emit(Temperature(20.5)).await.unwrap_err();
     let SendError::Encode { event, source } = error else { panic!("{error:?}") };
     assert_eq!(event, "Temperature");

@@ -151,7 +151,7 @@ async fn publish_and_receive(format: Format) {
 
 #[tokio::test]
 async fn what_was_published_as_json_comes_back() {
-    publish_and_receive(Format::json()).await;
+    publish_and_receive(Format::python()).await;
 }
 
 #[tokio::test]

@@ -61,48 +61,50 @@ impl SharedConnection {
     }
 
     /// Waits for a connection that is fit to be used, no longer than the call may take; nothing is sent before that.
-    pub(super) async fn ready(&self, lane: Lane, call: Deadline) -> Result<Ready<'_>, Failure> {
+    pub(super) async fn ready(&self, lane: Lane, deadline: Deadline) -> Result<Ready<'_>, Failure> {
         let slot = self.slot(lane);
         let Some(connection) = slot.connection() else {
             if slot.age() > self.deadline {
                 // Those who began to make it have gone away.
                 self.forget(&slot);
             }
-            return self.connect(self.slot(lane), call).await;
+            return self.connect(self.slot(lane), deadline).await;
         };
         let ready = Ready { link: self, slot, connection };
-        let verdict = match ready.slot.standing(call, self.probe_after) {
+        let verdict = match ready.slot.standing(deadline, self.probe_after) {
             Standing::InUse => Verdict::Fit,
             Standing::Silent => ready.looked_at().await,
             Standing::Due => match ready.looked_at().await {
-                Verdict::Fit if ready.slot.is_to_be_renewed(self.renew_after) => match self.renew(&ready, call).await {
-                    Some(renewed) => return Ok(renewed),
-                    None => ready.probed(call).await,
-                },
-                Verdict::Fit => ready.probed(call).await,
+                Verdict::Fit if ready.slot.is_to_be_renewed(self.renew_after) => {
+                    match self.renew(&ready, deadline).await {
+                        Some(renewed) => return Ok(renewed),
+                        None => ready.probed(deadline).await,
+                    }
+                }
+                Verdict::Fit => ready.probed(deadline).await,
                 verdict => verdict,
             },
         };
         match verdict {
             Verdict::Fit => Ok(ready),
-            Verdict::OutOfTime => Err(Failure::NotSent(call.length())),
+            Verdict::OutOfTime => Err(Failure::NotSent(deadline.length())),
             Verdict::Unfit => {
                 self.forget(&ready.slot);
-                self.connect(self.slot(lane), call).await
+                self.connect(self.slot(lane), deadline).await
             }
         }
     }
 
     /// Puts a new connection in the place of an old one, if one can be made.
-    async fn renew(&self, old: &Ready<'_>, call: Deadline) -> Option<Ready<'_>> {
+    async fn renew(&self, old: &Ready<'_>, deadline: Deadline) -> Option<Ready<'_>> {
         let slot = Arc::new(self.new_slot());
-        let connection = slot.made(call.half()).await.ok()?;
+        let connection = slot.made(deadline.half()).await.ok()?;
         self.replace(&old.slot, &slot);
         Some(Ready { link: self, slot, connection })
     }
 
-    async fn connect(&self, slot: Arc<Slot>, call: Deadline) -> Result<Ready<'_>, Failure> {
-        match slot.made(call).await {
+    async fn connect(&self, slot: Arc<Slot>, deadline: Deadline) -> Result<Ready<'_>, Failure> {
+        match slot.made(deadline).await {
             Ok(connection) => Ok(Ready { link: self, slot, connection }),
             Err(failure) => {
                 self.forget(&slot);
@@ -166,32 +168,33 @@ impl Ready<'_> {
         if Slot::has_ended(self.connection.clone()) { Verdict::Unfit } else { Verdict::Fit }
     }
 
-    async fn probed(&self, call: Deadline) -> Verdict {
-        self.slot.probe(&self.connection, call, self.link.patience()).await
+    async fn probed(&self, deadline: Deadline) -> Verdict {
+        self.slot.probe(&self.connection, deadline, self.link.patience()).await
     }
 
     /// Sends a command and waits for the reply, no longer than the call may take.
-    pub(super) async fn command(&mut self, call: Deadline, command: &Cmd) -> Result<Value, Failure> {
+    pub(super) async fn command(&mut self, deadline: Deadline, command: &Cmd) -> Result<Value, Failure> {
         let unanswered = Unanswered::of(&self.slot);
-        let reply = timeout_at(call.end(), self.connection.send_packed_command(command)).await;
-        self.judge(call, unanswered, reply, dooms)
+        let reply = timeout_at(deadline.end(), self.connection.send_packed_command(command)).await;
+        self.judge(deadline, unanswered, reply, dooms)
     }
 
     /// The same for several commands at once; there are as many replies.
-    pub(super) async fn pipeline(&mut self, call: Deadline, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
+    pub(super) async fn pipeline(&mut self, deadline: Deadline, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
         let unanswered = Unanswered::of(&self.slot);
-        let replies = timeout_at(call.end(), self.connection.send_packed_commands(pipeline, 0, pipeline.len())).await;
-        self.judge(call, unanswered, replies, |replies| replies.iter().any(dooms))
+        let replies =
+            timeout_at(deadline.end(), self.connection.send_packed_commands(pipeline, 0, pipeline.len())).await;
+        self.judge(deadline, unanswered, replies, |replies| replies.iter().any(dooms))
     }
 
     fn judge<T>(
         &self,
-        call: Deadline,
+        deadline: Deadline,
         unanswered: Unanswered<'_>,
         reply: Result<RedisResult<T>, Elapsed>,
         dooms: impl FnOnce(&T) -> bool,
     ) -> Result<T, Failure> {
-        let Ok(reply) = reply else { return Err(Failure::NoReply(call.length())) };
+        let Ok(reply) = reply else { return Err(Failure::NoReply(deadline.length())) };
         unanswered.settle();
         match reply {
             Ok(reply) if dooms(&reply) => {

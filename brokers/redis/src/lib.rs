@@ -180,18 +180,18 @@ impl RedisBroker {
     }
 
     async fn reply(&self, command: &Cmd, size: usize) -> Result<Value, Failure> {
-        let call = Deadline::new(self.deadline);
-        self.link.ready(lane(size), call).await?.command(call, command).await
+        let deadline = Deadline::new(self.deadline);
+        self.link.ready(lane(size), deadline).await?.command(deadline, command).await
     }
 
-    async fn replies(&self, batch: &Batch, call: Deadline) -> Result<Vec<Value>, Failure> {
+    async fn replies(&self, batch: &Batch, deadline: Deadline) -> Result<Vec<Value>, Failure> {
         if batch.pipeline().is_empty() {
             return Ok(Vec::new());
         }
-        if call.is_over() {
-            return Err(Failure::NotSent(call.length()));
+        if deadline.is_over() {
+            return Err(Failure::NotSent(deadline.length()));
         }
-        self.link.ready(lane(batch.bytes_of_one()), call).await?.pipeline(call, batch.pipeline()).await
+        self.link.ready(lane(batch.bytes_of_one()), deadline).await?.pipeline(deadline, batch.pipeline()).await
     }
 
     fn receipt(&self, reply: Value) -> Result<Receipt, PublishError> {
@@ -216,11 +216,11 @@ impl MessageBroker for RedisBroker {
     }
 
     async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
-        let call = Deadline::new(self.deadline);
+        let deadline = Deadline::new(self.deadline);
         let mut answers = Vec::with_capacity(messages.len());
         while answers.len() < messages.len() {
             let batch = Batch::of(messages.get(answers.len()..).unwrap_or_default(), |message| self.command(message));
-            let (replies, size) = (self.replies(&batch, call).await, batch.bytes_of_one());
+            let (replies, size) = (self.replies(&batch, deadline).await, batch.bytes_of_one());
             answers.extend(batch.answers(replies, |reply| self.receipt(reply), |failure| self.error(failure, size)));
         }
         answers

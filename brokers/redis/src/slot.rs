@@ -89,8 +89,8 @@ impl Slot {
     }
 
     /// Waits until it is made; the caller drives that.
-    pub(super) async fn made(&self, call: Deadline) -> Result<MultiplexedConnection, Failure> {
-        timeout_at(call.end(), self.connection.clone()).await.unwrap_or(Err(Failure::NotSent(call.length())))
+    pub(super) async fn made(&self, deadline: Deadline) -> Result<MultiplexedConnection, Failure> {
+        timeout_at(deadline.end(), self.connection.clone()).await.unwrap_or(Err(Failure::NotSent(deadline.length())))
     }
 
     /// Whether it is older than that, and the caller is the one to see to it; after another such time, another caller is.
@@ -108,8 +108,8 @@ impl Slot {
         self.begun.elapsed()
     }
 
-    pub(super) fn standing(&self, call: Deadline, probe_after: Duration) -> Standing {
-        let now = self.millis(call.begun());
+    pub(super) fn standing(&self, deadline: Deadline, probe_after: Duration) -> Standing {
+        let now = self.millis(deadline.begun());
         let vouched = self.vouched.load(Ordering::Relaxed);
         if vouched == SUSPECT || Duration::from_millis(now.saturating_sub(vouched)) >= probe_after {
             return Standing::Due;
@@ -144,13 +144,13 @@ impl Slot {
     pub(super) async fn probe(
         &self,
         connection: &MultiplexedConnection,
-        call: Deadline,
+        deadline: Deadline,
         patience: Duration,
     ) -> Verdict {
         loop {
             let question = self.question(connection);
             let limit = question.asked.checked_add(patience).unwrap_or(question.asked);
-            match timeout_at(limit.min(call.end()), question.answer.clone()).await {
+            match timeout_at(limit.min(deadline.end()), question.answer.clone()).await {
                 Ok(Ok(())) => {
                     self.answered(&question);
                     // An older answer, which nobody waited for, does not say how things are now.
@@ -158,7 +158,7 @@ impl Slot {
                         return Verdict::Fit;
                     }
                 }
-                Err(_) if call.end() < limit => return Verdict::OutOfTime,
+                Err(_) if deadline.end() < limit => return Verdict::OutOfTime,
                 Ok(Err(_)) | Err(_) => return Verdict::Unfit,
             }
         }

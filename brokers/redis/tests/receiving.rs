@@ -72,7 +72,7 @@ impl EventHandler<OrderPlaced> for Note {
 #[tokio::test]
 async fn all_that_travels_beside_an_event_arrives_with_it() {
     let server = RedisServer::start(&[]);
-    for format in [Format::json(), Format::cloud_events("https://shop.example").unwrap()] {
+    for format in [Format::python(), Format::cloud_events("https://shop.example").unwrap()] {
         let broker = RedisBroker::new(RedisConfig::streams(server.url())).unwrap();
         let notes = Arc::new(Notes::default());
         let mediator = Mediator::builder()

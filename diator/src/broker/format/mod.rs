@@ -29,7 +29,7 @@ use crate::InvalidConfig;
 ///
 /// # Guarantees
 ///
-/// - [`json`](Self::json), the default: what the Python library diator 0.1.2 writes, field by field and in its order.
+/// - [`python`](Self::python), the default: what the Python library diator 0.1.2 writes, field by field and in its order.
 /// - [`cloud_events`](Self::cloud_events): the name of the message is `type`, its time is `time`, its key (unless
 ///   empty) is `subject`; the extension attributes `messagetype`, `correlationid`, `causationid` and `traceparent`
 ///   carry the rest, and further ones the program's own [headers](super::Headers). `data` holds the event's own fields alone, since id and time stand beside it already.
@@ -56,7 +56,7 @@ use crate::InvalidConfig;
 ///
 /// let format = Format::cloud_events("https://example.com/meetings")?;
 /// assert_eq!(format.content_type(), "application/cloudevents+json");
-/// assert_eq!(Format::default(), Format::json());
+/// assert_eq!(Format::default(), Format::python());
 /// # Ok::<(), diator::InvalidConfig>(())
 /// ```
 ///
@@ -77,7 +77,7 @@ enum Form {
 impl Format {
     /// `{ message_type, message_name, message_id, payload }`, as the Python library writes it.
     #[must_use]
-    pub const fn json() -> Self {
+    pub const fn python() -> Self {
         Self(Form::Python)
     }
 

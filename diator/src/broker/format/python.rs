@@ -148,7 +148,7 @@ mod tests {
     );
 
     fn encoded(name: &'static str, message_type: MessageType, event: &impl Serialize) -> String {
-        text(Format::json().encode(&Head { message_type, ..head(name) }, event))
+        text(Format::python().encode(&Head { message_type, ..head(name) }, event))
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_time_on_the_second_has_no_fraction() {
         let head = Head { timestamp: at(0), ..head("UserJoined") };
-        assert_eq!(text(Format::json().encode(&head, &UserJoined { user_id: 123 })), JOINED_ON_THE_SECOND);
+        assert_eq!(text(Format::python().encode(&head, &UserJoined { user_id: 123 })), JOINED_ON_THE_SECOND);
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) fn text(body: Result<Arc<[u8]>, Error>) -> String {
 
 /// What follows the envelope's two fields in the payload, comma included.
 fn own_fields(event: &impl Serialize) -> String {
-    let written = text(Format::json().encode(&head(NAME), event));
+    let written = text(Format::python().encode(&head(NAME), event));
     let (_, own) = written.split_once(r#""event_timestamp":"2026-11-22T22:31:53.997858""#).expect("it has a time");
     own.strip_suffix("}}").expect("two objects end").to_owned()
 }
@@ -54,7 +54,7 @@ fn own_fields(event: &impl Serialize) -> String {
 fn check<E: Serialize + DeserializeOwned + PartialEq + Debug>(event: &E, fields: &str) {
     let comma = if fields.is_empty() { "" } else { "," };
     assert_eq!(own_fields(event), format!("{comma}{fields}"));
-    for format in [Format::json(), Format::cloud_events("/here").expect("it is a uri")] {
+    for format in [Format::python(), Format::cloud_events("/here").expect("it is a uri")] {
         let body = format.encode(&head(NAME), event).expect("it is an event");
         let message = decode(&body).expect("we wrote it");
         assert_eq!((message.id, message.timestamp, message.name.as_str()), (ID, Some(time()), NAME));
@@ -190,7 +190,7 @@ fn enums_stand_as_serde_tags_them() {
 }
 
 fn refusal(event: &(impl Serialize + ?Sized)) -> String {
-    let [python, cloud] = [Format::json(), Format::cloud_events("/here").expect("it is a uri")].map(|format| {
+    let [python, cloud] = [Format::python(), Format::cloud_events("/here").expect("it is a uri")].map(|format| {
         let why = format.encode(&head(NAME), event).expect_err("it is no event").to_string();
         why.strip_prefix("event `UserJoined` cannot be written: ").expect("it names the event").to_owned()
     });
@@ -274,7 +274,7 @@ fn an_error_of_the_event_is_passed_on() {
 #[test]
 fn a_time_that_cannot_be_written_is_an_error() {
     let far = SystemTime::UNIX_EPOCH + Duration::from_secs(400_000_000_000);
-    let error = Format::json().encode(&Head { timestamp: far, ..head(NAME) }, &joined()).expect_err("it is too far");
+    let error = Format::python().encode(&Head { timestamp: far, ..head(NAME) }, &joined()).expect_err("it is too far");
     let text = "event `UserJoined` cannot be written: its time lies outside the years 0 to 9999";
     assert_eq!(error.to_string(), text);
 }
@@ -342,7 +342,7 @@ fn hostile_input_is_an_error_and_no_panic() {
 #[test]
 fn truncated_messages_are_errors_and_no_panic() {
     let cloud = Format::cloud_events("/here").expect("it is a uri");
-    for format in [Format::json(), cloud] {
+    for format in [Format::python(), cloud] {
         let body = format.encode(&head(NAME), &joined()).expect("it is an event");
         for end in 0..body.len() {
             assert!(matches!(decode(&body[..end]), Err(DecodeError::Json(_))));
@@ -456,7 +456,7 @@ fn what_could_not_be_read_back_is_refused_with_its_field() {
         format!("its field `values[0]`: {whole}")
     );
     let fitting = Measured { values: vec![u128::from(u64::MAX)] };
-    assert!(Format::json().encode(&head(NAME), &fitting).is_ok());
+    assert!(Format::python().encode(&head(NAME), &fitting).is_ok());
 
     let keys = "its key `1` is no text: a flattened map with other keys could not be read back";
     let numbered = || Numbered { id: 1, by_number: BTreeMap::from([(1, 2)]) };
@@ -471,7 +471,7 @@ fn what_lies_too_deep_is_refused_and_what_does_not_can_be_read() {
         (0..levels).fold(json!(1), |inner, _| json!([inner]))
     }
     let event = |levels| BTreeMap::from([("deep", nested(levels))]);
-    for format in [Format::json(), Format::cloud_events("/here").expect("it is a uri")] {
+    for format in [Format::python(), Format::cloud_events("/here").expect("it is a uri")] {
         let body = format.encode(&head(NAME), &event(125)).expect("it can be read");
         let read = decode(&body).expect("it was written");
         assert_eq!(decode_payload::<BTreeMap<String, Value>>(read.payload).expect("it fits")["deep"], nested(125));
