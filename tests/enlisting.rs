@@ -86,6 +86,20 @@ fn build(handlers: Handlers, services: Services) -> Result<Mediator, BuildError>
     Mediator::builder().handlers(handlers).container(others().extend(services)).build()
 }
 
+// --- What is not registered at all. -------------------------------------------------------------
+
+/// A singleton, which is the remedy for other services, would only be the next mistake.
+#[test]
+fn the_remedy_for_a_missing_unit_of_work_is_to_register_it_as_one() {
+    let error = Mediator::builder().handlers(handlers![WriteHandler, WriteBookHandler]).build().unwrap_err();
+    let [book, transaction] = error.problems() else { panic!("{error}") };
+    for problem in [book, transaction] {
+        assert_eq!(problem.kind(), ProblemKind::MissingDependency);
+        assert!(problem.remedy().starts_with("register it with `Services::new().unit_of_work("), "{error}");
+    }
+    assert!(error.to_string().contains("`.alias::<dyn Book, ThatType>(|service| service)`"), "{error}");
+}
+
 // --- What is enlisted. ----------------------------------------------------------------------------
 
 /// Sends the command on these services, whose transaction must commit once.

@@ -17,7 +17,7 @@ pub(super) fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem
             problems.extend(never_commits(container, handler, dependency));
             let (name, field, service) = (handler.handler(), dependency.field, dependency.key.name());
             let (has, remedy) = match container.lifetime(&dependency.key) {
-                Lifetime::Missing if !dependency.optional => ("none", how_to_register(&short_name(service))),
+                Lifetime::Missing if !dependency.optional => ("none", how_to_register(dependency)),
                 Lifetime::Ambiguous => ("several", format!("register one `{}` only", short_name(service))),
                 _ => continue,
             };
@@ -42,15 +42,20 @@ fn never_commits(container: &dyn Container, handler: &HandlerDescriptor, depende
         "`{service}` is a unit of work, and is registered in a way in which it never commits; the handler `{name}` has it \
          in its field `{field}`"
     );
-    let remedy =
-        "register it with `Services::new().unit_of_work(|scope| async move { … })`, or with `unit_of_work_sync`";
-    Some(Problem::new(ProblemKind::NeverCommits, registered.unwrap_or(handler.location()), text, remedy))
+    Some(Problem::new(ProblemKind::NeverCommits, registered.unwrap_or(handler.location()), text, AS_UNIT_OF_WORK))
 }
 
-fn how_to_register(service: &str) -> String {
-    let example = format!(
-        "register it as this very type, for example with `Services::new().singleton::<{service}>(Arc::new(…))`"
-    );
+const AS_UNIT_OF_WORK: &str =
+    "register it with `Services::new().unit_of_work(|scope| async move { … })`, or with `unit_of_work_sync`";
+
+fn how_to_register(dependency: &Dependency) -> String {
+    let service = short_name(dependency.key.name());
+    let example = match dependency.unit_of_work {
+        true => AS_UNIT_OF_WORK.to_owned(),
+        false => format!(
+            "register it as this very type, for example with `Services::new().singleton::<{service}>(Arc::new(…))`"
+        ),
+    };
     match service.starts_with("dyn ") {
         true => format!(
             "{example}\nif it is registered as the concrete type, add `.alias::<{service}, ThatType>(|service| service)`"
