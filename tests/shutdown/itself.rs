@@ -134,7 +134,11 @@ impl EventHandler<HaltingForGood> for Off {
     }
 }
 
-#[request_handler(Stop, EmitHalting)]
+/// Sends `SwitchOff`.
+#[derive(Debug, Command)]
+struct Relay;
+
+#[request_handler(Stop, EmitHalting, Relay)]
 #[event_handler(Tiring)]
 #[event_handler(HaltingForGood, after_commit)]
 #[event_handler(StoppedByCommand, after_commit)]
@@ -157,6 +161,12 @@ impl RequestHandler<EmitHalting> for Stopping {
     async fn handle(&self, _: EmitHalting, cx: &mut RequestContext<'_, EmitHalting>) -> Result<(), BoxError> {
         cx.emit(Halting);
         Ok(())
+    }
+}
+
+impl RequestHandler<Relay> for Stopping {
+    async fn handle(&self, _: Relay, cx: &mut RequestContext<'_, Relay>) -> Result<(), BoxError> {
+        Ok(cx.send(SwitchOff).await?)
     }
 }
 
@@ -266,6 +276,13 @@ async fn the_handler_of_a_request_is_told_at_once() {
 async fn the_handler_of_a_request_whose_handler_is_not_seen_is_told_at_once() {
     let ((mediator, switch), begun) = (with_switch(), Instant::now());
     mediator.send_dyn(SwitchOff).await.unwrap();
+    assert_told(&switch, begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_handler_of_a_nested_request_is_told_at_once() {
+    let ((mediator, switch), begun) = (with_switch(), Instant::now());
+    mediator.send(Relay).await.unwrap();
     assert_told(&switch, begun);
 }
 
