@@ -15,7 +15,6 @@ use crate::error::Failure;
 use crate::event::{Emitted, EventKind};
 use crate::handler::AnyValue;
 use crate::in_flight::InFlight;
-use crate::maybe_ready::MaybeReady;
 use crate::middleware::mark_span_failed;
 use crate::{BoxFuture, Event, Meta, SendError};
 
@@ -111,14 +110,7 @@ impl MessageEnv<'_> {
             return Ok(());
         }
         let execution = Execution { env: self, unit: &mut unit };
-        let commit = match execution.end(handled.is_ok(), None) {
-            MaybeReady::Ready(commit) => commit,
-            MaybeReady::Pending(mut rest) => self.mediator.within(rest.as_mut()).await,
-        };
-        let ended = match commit {
-            Ok(commit) => commit.get().await,
-            Err(failure) => Err(failure),
-        };
+        let ended = self.mediator.within(pin!(execution.end(handled.is_ok(), None).settled())).await;
         handled?;
         ended.map_err(|mut failure| {
             if let SendError::Undelivered(undelivered) = &mut *failure {

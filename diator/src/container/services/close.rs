@@ -3,8 +3,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::super::unit_of_work::{Ending, end};
-use super::super::{Closing, CommitError, DependencyKey, Outcome, UnitOfWork};
-use super::Registry;
+use super::super::{Closing, CommitError, DependencyKey, Outcome, TypeMap, UnitOfWork};
 use super::state::{Built, Service};
 use crate::BoxFuture;
 use crate::location::Location;
@@ -97,10 +96,10 @@ impl<T: UnitOfWork> Close for CloseUnit<T> {
 }
 
 /// Closes what a scope has built, the last built first.
-pub(super) fn close(registry: &Registry, built: Built, outcome: Outcome) -> Closing {
+pub(super) fn close(registered: &TypeMap<CloseRegistration>, built: Built, outcome: Outcome) -> Closing {
     let mut closes = Vec::new();
     for (id, service) in built.into_iter().rev() {
-        if let Some(close) = registry.closes.get(&id) {
+        if let Some(close) = registered.get(&id) {
             closes.push((close.clone(), service));
         }
     }

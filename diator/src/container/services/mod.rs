@@ -3,6 +3,7 @@
 mod attempts;
 mod close;
 mod provider;
+mod registry;
 mod savepoint;
 mod scope;
 mod source;
@@ -15,8 +16,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::{
-    CommitError, Container, DependencyKey, Enlisted, Enlistment, Lifetime, Misregistered, NotAUnitOfWork, Opening,
-    Outcome, Resolving, ServiceSlot, TypeMap, UnitOfWork,
+    CommitError, Container, DependencyKey, Enlisted, Lifetime, Misregistered, NotAUnitOfWork, Opening, Outcome,
+    Resolving, ServiceSlot, UnitOfWork,
 };
 use crate::location::Location;
 use crate::{BoxError, Meta};
@@ -26,9 +27,9 @@ pub use self::source::ProvidedFrom;
 
 use self::attempts::AttemptId;
 use self::close::{Close, CloseRegistration, CloseUnit, OnClose};
-use self::provider::{Alias, META, Provider, Ready, Scoped, ScopedAsync, Singleton, Transient};
+use self::provider::{Alias, Provider, Ready, Scoped, ScopedAsync, Singleton, Transient};
+use self::registry::{Registration, Registry};
 use self::scope::OpenScope;
-use self::state::State;
 
 /// The built-in container: what handlers get injected.
 ///
@@ -70,22 +71,6 @@ use self::state::State;
 #[derive(Clone, Default)]
 pub struct Services {
     registry: Arc<Registry>,
-}
-
-/// What was registered.
-#[derive(Default)]
-pub(super) struct Registry {
-    providers: TypeMap<Registration>,
-    closes: TypeMap<CloseRegistration>,
-    // Where singletons are built: a scope of its own, in which no other services can be had.
-    singletons: Arc<State>,
-}
-
-/// How a service is had, and where somebody said so.
-#[derive(Clone)]
-struct Registration {
-    provider: Arc<dyn Provider>,
-    location: Location,
 }
 
 impl Services {
@@ -375,89 +360,6 @@ impl Services {
 }
 
 /// For a registry that is about to differ: what its singletons would be built from may be another then.
-impl Clone for Registry {
-    fn clone(&self) -> Self {
-        let providers = self.providers.iter().map(|(id, registration)| (*id, registration.unbuilt())).collect();
-        Self { providers, closes: self.closes.clone(), singletons: Arc::default() }
-    }
-}
-
-impl Registration {
-    fn unbuilt(&self) -> Self {
-        Self { provider: self.provider.unbuilt().unwrap_or_else(|| self.provider.clone()), ..*self }
-    }
-}
-
-impl Registry {
-    fn provider(&self, key: &DependencyKey) -> Option<&dyn Provider> {
-        match self.providers.get(&key.id()) {
-            Some(registration) => Some(&*registration.provider),
-            None if *key == DependencyKey::of::<Meta>() => Some(&META),
-            None => None,
-        }
-    }
-
-    pub(super) fn lifetime(&self, key: &DependencyKey) -> Lifetime {
-        match self.target(*key) {
-            Some(target) => self.provider(&target).map_or(Lifetime::Missing, Provider::lifetime),
-            None => Lifetime::Unknown,
-        }
-    }
-
-    /// What the aliases lead to; `None` if they lead in a circle.
-    fn target(&self, mut key: DependencyKey) -> Option<DependencyKey> {
-        // An alias may stand for an alias; more steps than providers lead in a circle.
-        for _ in 0..=self.providers.len() {
-            match self.provider(&key).and_then(Provider::target) {
-                Some(target) => key = target,
-                None => return Some(key),
-            }
-        }
-        None
-    }
-
-    /// Whether the service, or what it is an alias of, is closed with its message.
-    fn enlisted(&self, key: &DependencyKey) -> Enlisted {
-        let Some(service) = self.target(*key).and_then(|target| self.providers.get_key_value(&target.id())) else {
-            return Enlisted::CannotTell;
-        };
-        match self.closes.contains_key(service.0) {
-            true => Enlisted::Yes,
-            false => Enlisted::No { registered: Some(service.1.location) },
-        }
-    }
-
-    /// What will never be closed, because no scope keeps it.
-    fn unclosable(&self) -> impl Iterator<Item = Misregistered> {
-        let kept = |provider: &dyn Provider| provider.target().is_none() && provider.lifetime() == Lifetime::Scoped;
-        let mut closes: Vec<_> =
-            self.closes.values().filter(|closes| !self.provider(&closes.service).is_some_and(kept)).collect();
-        closes.sort_by_key(|closes| closes.service.name());
-        closes.into_iter().map(|closes| {
-            let (name, register) = (closes.service.name(), closes.close.how_to_register());
-            let source = format!("`{name}` never closes: register `{name}` with {register}");
-            Misregistered { location: closes.location, source: source.into() }
-        })
-    }
-}
-
-impl Registry {
-    /// An [`Enlistment`] as other containers have it; here nobody closes it, unless the program says how.
-    fn unclosed_enlistment(&self) -> Option<Misregistered> {
-        let enlistment = DependencyKey::of::<Enlistment>();
-        let registration = self.providers.get(&enlistment.id())?;
-        if self.closes.contains_key(&enlistment.id()) {
-            return None;
-        }
-        let source = format!(
-            "`{}` never closes, and so nothing that is enlisted in it commits: register the transaction itself, with \
-             `unit_of_work`",
-            enlistment.name()
-        );
-        Some(Misregistered { location: registration.location, source: source.into() })
-    }
-}
-
 impl Container for Services {
     fn lifetime(&self, key: &DependencyKey) -> Lifetime {
         self.registry.lifetime(key)

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::super::unit_of_work::{UnitSavepoint, savepoint_name};
 use super::super::{Closing, CommitError, Outcome, Savepoint};
-use super::Registry;
 use super::close;
+use super::registry::Registry;
 use super::state::State;
 use crate::{BoxError, BoxFuture};
 
@@ -44,7 +44,7 @@ impl Savepoint for ServiceSavepoint {
     async fn undo(&mut self) -> Result<(), BoxError> {
         // What was built since goes: it may have begun something of its own.
         let since = self.state.forget_from(self.built);
-        if let Closing::Pending(closing) = close::close(&self.registry, since, Outcome::Failure) {
+        if let Closing::Pending(closing) = close::close(&self.registry.closes, since, Outcome::Failure) {
             closing.await.map_err(CommitError::into_source)?;
         }
         self.units.undo().await

@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use super::super::{Closing, DependencyKey, Lifetime, Outcome, Resolving, Savepoint, Scope, ServiceSlot, unanswered};
 use super::attempts::AttemptId;
+use super::registry::Registry;
 use super::state::State;
-use super::{Registry, close, savepoint};
+use super::{close, savepoint};
 use crate::{BoxError, BoxFuture, Meta};
 
 /// What a factory asks for the services that it needs.
@@ -195,7 +196,7 @@ impl Scope for OpenScope {
     }
 
     fn close(self: Box<Self>, outcome: Outcome) -> Closing {
-        close::close(&self.registry, self.state.close(), outcome)
+        close::close(&self.registry.closes, self.state.close(), outcome)
     }
 }
 
