@@ -114,10 +114,11 @@ mod meta;
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub mod metrics;
 pub mod middleware;
-mod outbox;
+pub mod outbox;
 mod panic;
 pub mod prelude;
 pub mod registry;
+pub mod relay;
 mod request;
 mod retry_policy;
 mod shown;

@@ -1,6 +1,6 @@
-use diator::broker::OutboundMessage;
-use diator::container::Scope;
-use diator::{BoxError, Meta, Outbox};
+use diator::container::{DependencyKey, Scope};
+use diator::outbox::{Outbox, StagedMessage};
+use diator::{BoxError, Meta};
 
 use crate::journal::{Entry, Journal, label};
 use crate::recorder::Transaction;
@@ -28,12 +28,16 @@ impl RecordingOutbox {
 
 #[diator::async_trait]
 impl Outbox for RecordingOutbox {
-    async fn stage(&self, scope: &dyn Scope, meta: &Meta, messages: &[OutboundMessage]) -> Result<(), BoxError> {
+    fn unit_of_work(&self) -> Option<DependencyKey> {
+        Some(DependencyKey::of::<Transaction>())
+    }
+
+    async fn stage(&self, scope: &dyn Scope, meta: &Meta, messages: &[StagedMessage]) -> Result<(), BoxError> {
         scope.get::<Transaction>(meta).await?;
         if self.fails {
             return Err("the table is full".into());
         }
-        messages.iter().for_each(|message| self.journal.write(Entry::Staged(label(message))));
+        messages.iter().for_each(|message| self.journal.write(Entry::Staged(label(&message.message))));
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ use crate::event::Emitted;
 use crate::handler::{AnyValue, Engine};
 use crate::maybe_ready::MaybeReady;
 use crate::middleware::CommitGate;
+use crate::outbox::StagedMessage;
 
 /// A commit that has begun, and what follows it. Dropping it does not stop it.
 pub(crate) type Commit = MaybeReady<'static, Result<(), Failure>>;
@@ -150,8 +151,8 @@ impl<'a> Execution<'a> {
         let inner = &mediator.0;
         if let (Some(outbox), false) = (&inner.outbox, messages.is_empty()) {
             let scope = self.unit.scope(&*inner.container, meta).get().await?;
-            outbox.stage(scope, meta, &messages).await.map_err(SendError::Stage)?;
-            messages.clear();
+            let staged: Vec<_> = messages.drain(..).map(StagedMessage::new).collect();
+            outbox.stage(scope, meta, &staged).await.map_err(SendError::Stage)?;
         }
         Ok(messages)
     }

@@ -1,0 +1,82 @@
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+
+use crate::BoxError;
+use crate::broker::OutboundMessage;
+
+/// Messages that could not go on, in the hands of an operator.
+///
+/// # Guarantees
+///
+/// - A dead letter stays until it is replayed or discarded: nothing prunes it.
+/// - A replayed message has its old id, and so a consumer recognises it.
+/// - One that parks its key holds back the later messages of that key until it is replayed or discarded.
+/// - Calls may come from several processes at once: each dead letter is replayed or discarded by one of them.
+///
+/// # Errors
+///
+/// Every method fails if the data base does.
+///
+/// # Source
+///
+/// The pattern Dead Letter Channel of G. Hohpe and B. Woolf, "Enterprise Integration Patterns".
+#[async_trait]
+pub trait DeadLetters: Send + Sync + 'static {
+    /// The dead letters that the filter takes, oldest first.
+    async fn list(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, BoxError>;
+
+    /// Gives the messages back to the relay, each in its old place; the answer is how many.
+    async fn replay(&self, filter: &DeadLetterFilter) -> Result<u64, BoxError>;
+
+    /// Deletes them for good; the answer is how many.
+    async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, BoxError>;
+}
+
+/// Which dead letters are meant: those of which all is true that is said.
+///
+/// `Default` takes all of them.
+///
+/// # Units
+///
+/// `limit` counts dead letters, the oldest first; `None` means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetterFilter {
+    /// One of these; empty means any.
+    pub ids: Vec<i64>,
+    /// Of this topic.
+    pub topic: Option<String>,
+    /// Of this event.
+    pub name: Option<String>,
+    /// Whose reason has this text in it.
+    pub reason: Option<String>,
+    /// At most so many.
+    pub limit: Option<u32>,
+}
+
+/// A message that the broker refused for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// Names it, for [`DeadLetterFilter::ids`].
+    pub id: i64,
+    /// The message, as it was published in vain.
+    pub message: OutboundMessage,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What the broker said at last.
+    pub reason: String,
+    /// When it was given up, by the clock of the data base.
+    pub at: SystemTime,
+    /// Whether it holds back the later messages of its key.
+    pub parks_key: bool,
+}
+
+impl DeadLetter {
+    /// What a store has read.
+    #[must_use]
+    pub fn new(id: i64, message: OutboundMessage, reason: impl Into<String>, at: SystemTime) -> Self {
+        Self { id, message, attempts: 0, reason: reason.into(), at, parks_key: false }
+    }
+}

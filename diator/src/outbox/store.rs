@@ -1,0 +1,206 @@
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::BoxError;
+use crate::broker::{MessageType, OutboundMessage};
+
+/// Where an outbox keeps its messages, as a [`Relay`](crate::relay::Relay) sees it.
+///
+/// A message is a row with a place: its partition, and a number in it that grows in the order in which the rows were written. It is
+/// pending until the broker has it, and then sent.
+///
+/// # Guarantees
+///
+/// An implementation must keep these; the relay relies on them:
+///
+/// - **Leases.** A partition has at most one owner. Its lease ends when it is released, or when its period is over by the clock of
+///   the data base: the clock of a process must not matter. Each new owner gets a higher epoch.
+/// - **Fences.** [`settle`](Self::settle) and [`release`](Self::release) of an epoch that is over change nothing, except that
+///   [`Verdict::Sent`] is always true and always noted.
+/// - **Status, not a cursor.** A transaction that commits late leaves a row behind others that are sent already. `claim` with a
+///   cursor may miss it; `claim` from the start must not.
+/// - **No transaction** is open between two calls.
+/// - Dropping a future leaves what it asked for done or not done. Calls may come from several threads at once.
+///
+/// # Errors
+///
+/// Every method fails if the data base does. The relay then tries again, later.
+#[async_trait]
+pub trait OutboxStore: Send + Sync + 'static {
+    /// Whether this program can work with what stands in the data base; asked once, before anything else.
+    ///
+    /// # Errors
+    ///
+    /// It cannot, for good: the text must name the command that helps. A data base that cannot be reached is no such error.
+    async fn check(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    /// Leases partitions that have something pending and no owner, at most `most` of them, for the period.
+    ///
+    /// Messages whose delay is over get their place first. No partition means that nothing is to be done here.
+    async fn lease(&self, relay: RelayId, most: u16, period: Duration) -> Result<Leased, BoxError>;
+
+    /// Reads pending rows of leased partitions, in order within each of them, at most `limit` of each partition.
+    ///
+    /// It leaves out what stands at a cursor or before it, what [`Skip`] names, and a partition whose lease has another epoch. It
+    /// changes nothing: the lease is the claim.
+    async fn claim(&self, cursors: &[Cursor], limit: u32, skip: &Skip) -> Result<Vec<OutboxRow>, BoxError>;
+
+    /// Notes down what became of rows; all of it or nothing.
+    async fn settle(&self, settlements: &[Settlement]) -> Result<(), BoxError>;
+
+    /// Gives leases back before their time.
+    async fn release(&self, partitions: &[LeasedPartition]) -> Result<(), BoxError>;
+
+    /// The age of the oldest message that a relay could publish by now; `None` if there is none. It must be cheap.
+    async fn oldest(&self) -> Result<Option<Duration>, BoxError>;
+
+    /// How many messages there are of each sort.
+    async fn status(&self) -> Result<OutboxStatus, BoxError>;
+
+    /// Makes sent messages pending again, in their old places; the answer is how many.
+    ///
+    /// Those count that were sent at `since` or later, by the clock of the data base, and went to the topic, if one is named.
+    async fn replay(&self, since: SystemTime, topic: Option<&str>) -> Result<u64, BoxError>;
+
+    /// Deletes messages that were sent longer ago than `retention`, at most `limit` of them; the answer is how many.
+    ///
+    /// Of several relays one at a time does it: where another one is the cleaner, the answer is zero.
+    async fn prune(&self, relay: RelayId, retention: Duration, limit: u32) -> Result<u64, BoxError>;
+
+    /// Waits until somebody has committed a message since the last call, as far as this process can learn of it.
+    ///
+    /// It may be late, and it may answer too often: the relay looks from time to time anyway. It must not be ready all the time.
+    async fn woken(&self);
+}
+
+/// A relay, as leases name it; each start of a relay has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RelayId(pub Uuid);
+
+/// A partition that a relay owns for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeasedPartition {
+    /// Which one.
+    pub partition: u16,
+    /// How many owners it has had: what the data base compares.
+    pub epoch: i64,
+}
+
+/// The answer to [`OutboxStore::lease`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leased {
+    /// What the relay owns now.
+    pub partitions: Vec<LeasedPartition>,
+    /// Keys that a dead letter holds back.
+    pub parked: Vec<ParkedKey>,
+    /// Whether messages got their place whose delay is over: then it is worth asking again at once.
+    pub promoted: bool,
+}
+
+/// A key in a topic.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ParkedKey {
+    /// The topic of the event.
+    pub topic: Option<String>,
+    /// The key.
+    pub key: String,
+}
+
+/// Where a relay goes on reading in a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// In which partition.
+    pub lease: LeasedPartition,
+    /// Behind which place; `None` is the start.
+    pub after: Option<i64>,
+}
+
+/// What a relay does not want to be given: it cannot go now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Skip {
+    /// Events that go where nothing is taken at the moment.
+    pub routes: Vec<SkippedRoute>,
+    /// Keys that have to wait.
+    pub keys: Vec<ParkedKey>,
+}
+
+/// An event by which a [`Skip`] knows its rows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SkippedRoute {
+    /// Its kind.
+    pub message_type: MessageType,
+    /// Its name.
+    pub name: String,
+    /// Its topic.
+    pub topic: Option<String>,
+}
+
+/// Where a row stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// In which partition.
+    pub partition: u16,
+    /// Its number in there.
+    pub seq: i64,
+}
+
+/// A pending message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Where it stands.
+    pub place: Place,
+    /// How often the broker has refused it.
+    pub attempts: u32,
+    /// The message, as the mediator encoded it.
+    pub message: OutboundMessage,
+}
+
+/// What became of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Which row.
+    pub place: Place,
+    /// The epoch in which the relay owned its partition.
+    pub epoch: i64,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// What a relay says of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The broker has it.
+    Sent,
+    /// The broker refused it; it stays pending, and its attempts are one more.
+    Refused,
+    /// The broker refused it for good: it becomes a dead letter.
+    Dead {
+        /// What the broker said.
+        reason: String,
+        /// Whether its key has to wait for the operator.
+        parks_key: bool,
+    },
+}
+
+/// How many messages there are of each sort.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct OutboxStatus {
+    /// Waiting for a relay, parked ones included.
+    pub pending: u64,
+    /// Of these, waiting behind a dead letter of their key.
+    pub parked: u64,
+    /// Waiting until their delay is over.
+    pub scheduled: u64,
+    /// With the broker, and not yet pruned.
+    pub sent: u64,
+    /// Refused for good.
+    pub dead: u64,
+    /// The age of the oldest message that waits and is not parked, in seconds.
+    pub oldest_seconds: Option<f64>,
+}
