@@ -110,6 +110,15 @@ pub struct ParkedKey {
     pub key: String,
 }
 
+impl ParkedKey {
+    /// The key of a message, if it has one.
+    #[must_use]
+    pub fn of(message: &OutboundMessage) -> Option<Self> {
+        let topic = message.topic.as_deref().map(str::to_owned);
+        message.key.clone().map(|key| Self { topic, key })
+    }
+}
+
 /// Where a relay goes on reading in a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -137,6 +146,15 @@ pub struct SkippedRoute {
     pub name: String,
     /// Its topic.
     pub topic: Option<String>,
+}
+
+impl SkippedRoute {
+    /// The event of a message.
+    #[must_use]
+    pub fn of(message: &OutboundMessage) -> Self {
+        let topic = message.topic.as_deref().map(str::to_owned);
+        Self { message_type: message.message_type, name: message.name.to_string(), topic }
+    }
 }
 
 /// Where a row stands.

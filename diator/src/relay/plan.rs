@@ -1,0 +1,151 @@
+use std::collections::{HashMap, HashSet};
+
+use tokio::time::Instant;
+
+use super::circuit::{CircuitState, Circuits};
+use crate::broker::{EventRoute, MessageBroker, OutboundMessage};
+use crate::outbox::{OutboxRow, ParkedKey, Place, SkippedRoute};
+
+/// What may be published together: messages of which none has to wait for another.
+pub(super) type Wave = Vec<Group>;
+
+/// The messages of a wave that go to one destination.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) destination: String,
+    /// Where the messages stand, and how often they were refused; as many, and in the same order.
+    pub(super) rows: Vec<(Place, u32)>,
+    pub(super) messages: Vec<OutboundMessage>,
+}
+
+/// Keys of which something did not go, so that the rest of them must wait for the next pass.
+pub(super) type Held = HashSet<ParkedKey>;
+
+/// Orders claimed rows into waves. What must not go now is left out, and its key is held.
+pub(super) fn plan(
+    rows: Vec<OutboxRow>,
+    broker: &dyn MessageBroker,
+    circuits: &mut Circuits,
+    held: &mut Held,
+) -> Vec<Wave> {
+    let now = Instant::now();
+    let numbers = wave_numbers(&rows, broker.guarantees().ordered_by_key);
+    let mut waves: Vec<Wave> = Vec::new();
+    let mut tried = HashSet::new();
+    for (OutboxRow { place, attempts, message }, number) in rows.into_iter().zip(numbers) {
+        let destination = std::borrow::Cow::Borrowed(""); // TODO
+        let goes = match circuits.state(&destination, now) {
+            CircuitState::Closed => true,
+            CircuitState::Trial => !tried.contains(&*destination) && !is_held(&message, held),
+            CircuitState::Open => {
+                circuits.note_route(SkippedRoute::of(&message), &destination);
+                false
+            }
+        };
+        if !goes || is_held(&message, held) {
+            hold(&message, held);
+            continue;
+        }
+        if circuits.state(&destination, now) == CircuitState::Trial {
+            tried.insert(destination.to_string());
+        }
+        if waves.len() <= number {
+            waves.resize_with(number + 1, Vec::new);
+        }
+        let group = group_of(&mut waves[number], &destination);
+        group.rows.push((place, attempts));
+        group.messages.push(message);
+    }
+    waves
+}
+
+/// For each row the number of its wave: a key has one message in each.
+fn wave_numbers(rows: &[OutboxRow], in_order: bool) -> Vec<usize> {
+    let mut seen = HashMap::new();
+    let mut number = |row| {
+        let OutboxRow { message, .. }: &OutboxRow = row;
+        let Some(key) = message.key.as_deref().filter(|_| in_order) else { return 0 };
+        let next: &mut usize = seen.entry((message.topic.as_deref(), key)).or_default();
+        *next += 1;
+        *next - 1
+    };
+    rows.iter().map(|row| number(row)).collect()
+}
+
+fn group_of<'w>(wave: &'w mut Wave, destination: &str) -> &'w mut Group {
+    let place = wave.iter().position(|group| group.destination == destination).unwrap_or_else(|| {
+        wave.push(Group { destination: destination.to_owned(), rows: Vec::new(), messages: Vec::new() });
+        wave.len() - 1
+    });
+    &mut wave[place]
+}
+
+pub(super) fn is_held(message: &OutboundMessage, held: &Held) -> bool {
+    !held.is_empty() && ParkedKey::of(message).is_some_and(|key| held.contains(&key))
+}
+
+pub(super) fn hold(message: &OutboundMessage, held: &mut Held) {
+    held.extend(ParkedKey::of(message));
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::InMemoryBroker;
+    use crate::broker::MessageType;
+
+    fn row(seq: i64, key: Option<&str>) -> OutboxRow {
+        let message = OutboundMessage::new(Uuid::nil(), MessageType::Notification, "A", *b"{}").with_topic("t");
+        let message = OutboundMessage { key: key.map(str::to_owned), ..message };
+        OutboxRow { place: Place { partition: 0, seq }, attempts: 0, message }
+    }
+
+    fn seqs(waves: &[Wave]) -> Vec<Vec<i64>> {
+        let seqs = |wave: &Wave| wave.iter().flat_map(|group| group.rows.iter().map(|(place, _)| place.seq)).collect();
+        waves.iter().map(seqs).collect()
+    }
+
+    #[test]
+    fn a_wave_has_one_message_of_each_key() {
+        let rows = vec![
+            row(1, Some("a")),
+            row(2, Some("b")),
+            row(3, Some("a")),
+            row(4, None),
+            row(5, None),
+            row(6, Some("a")),
+        ];
+        let waves = plan(rows, &InMemoryBroker::new(), &mut Circuits::default(), &mut Held::new());
+        assert_eq!(seqs(&waves), [vec![1, 2, 4, 5], vec![3], vec![6]]);
+    }
+
+    #[test]
+    fn an_open_circuit_holds_its_keys() {
+        let (mut circuits, mut held) = (Circuits::default(), Held::new());
+        circuits.open("", "away".to_owned(), None, Instant::now());
+        let waves = plan(vec![row(1, Some("a")), row(2, None)], &InMemoryBroker::new(), &mut circuits, &mut held);
+        assert!(waves.is_empty());
+        assert_eq!(held.into_iter().map(|key| key.key).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(circuits.skipped_routes(Instant::now()).len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trial_is_one_message() {
+        let (mut circuits, mut held) = (Circuits::default(), Held::new());
+        circuits.open("", "away".to_owned(), None, Instant::now());
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        let rows = vec![row(1, Some("a")), row(2, Some("b")), row(3, Some("a"))];
+        let waves = plan(rows, &InMemoryBroker::new(), &mut circuits, &mut held);
+        assert_eq!(seqs(&waves), [[1]]);
+    }
+
+    #[test]
+    fn what_is_held_waits() {
+        let mut held = Held::from([ParkedKey { topic: Some("t".to_owned()), key: "a".to_owned() }]);
+        let rows = vec![row(1, Some("a")), row(2, Some("b"))];
+        let waves = plan(rows, &InMemoryBroker::new(), &mut Circuits::default(), &mut held);
+        assert_eq!(seqs(&waves), [[2]]);
+    }
+}

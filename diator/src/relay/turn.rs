@@ -1,0 +1,167 @@
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::publish::Publisher;
+use crate::BoxError;
+use crate::join::join;
+use crate::outbox::{Cursor, Leased, OutboxRow, OutboxStore, Place, RelayId, Settlement, Skip, Verdict};
+use crate::stop::StopSignal;
+
+/// One turn of a relay: it leases partitions, works them off, and gives them back.
+///
+/// Nothing outlives a turn but the circuits: whoever comes next starts from what stands in the data base.
+pub(super) struct Turn<'a> {
+    pub(super) store: &'a dyn OutboxStore,
+    pub(super) publisher: &'a mut Publisher,
+    pub(super) stop: &'a StopSignal,
+    pub(super) batch: u32,
+}
+
+/// What a turn has done.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// How many rows are no longer what they were.
+    pub(super) settled: usize,
+    /// Of these, how many the broker has.
+    pub(super) sent: usize,
+    /// Messages got their place whose delay is over.
+    pub(super) promoted: bool,
+}
+
+impl Turn<'_> {
+    pub(super) async fn take(mut self, relay: RelayId, partitions: u16, period: Duration) -> Result<Done, BoxError> {
+        // Counted from before the lease: the data base's clock runs from a later moment.
+        let begun = Instant::now();
+        let leased = self.store.lease(relay, partitions, period).await?;
+        let mut done = Done { promoted: leased.promoted, ..Done::default() };
+        if leased.partitions.is_empty() {
+            return Ok(done);
+        }
+        let worked = self.work(&leased, begun + period, &mut done).await;
+        let released = self.store.release(&leased.partitions).await;
+        worked.and(released).map(|()| done)
+    }
+
+    /// Works the partitions off, until each is read to its end once or the lease is nearly over.
+    ///
+    /// Three things go on at the same time: messages are published, the rows after them are read, and the rows before them are
+    /// noted as sent. What commits late, or could not go, is for a later turn, which reads from the start again.
+    async fn work(&mut self, leased: &Leased, lease_end: Instant, done: &mut Done) -> Result<(), BoxError> {
+        // A call to the broker that begins before this has ended when the lease ends.
+        let until = lease_end - self.publisher.deadline;
+        let mut pass = Pass::new(leased, self.batch / 2);
+        let mut unsettled = Vec::new();
+        self.publisher.held.clear();
+        let mut rows = pass.claim(self.store, &self.skip(leased)).await?;
+        while !rows.is_empty() && !self.is_over(until) {
+            let skip = self.skip(leased);
+            let waves = self.publisher.plan(rows);
+            let publishing = self.publisher.publish(waves, until);
+            let settling = settle(self.store, &unsettled, lease_end);
+            let (verdicts, read, settled) = join(publishing, pass.claim(self.store, &skip), settling).await;
+            if settled.is_ok() {
+                done.count(&unsettled);
+                unsettled.clear();
+            }
+            unsettled.extend(verdicts.into_iter().map(|(place, verdict)| pass.settlement(place, verdict)));
+            // What is sent and not noted is sent twice: it is noted, whatever else fails.
+            rows = match settled.and(read) {
+                Ok(next) => next,
+                Err(error) => {
+                    settle(self.store, &unsettled, lease_end).await?;
+                    done.count(&unsettled);
+                    return Err(error);
+                }
+            };
+        }
+        settle(self.store, &unsettled, lease_end).await?;
+        done.count(&unsettled);
+        Ok(())
+    }
+
+    fn is_over(&self, until: Instant) -> bool {
+        let now = Instant::now();
+        now >= until || self.stop.until().is_some_and(|end| now >= end)
+    }
+
+    /// What cannot go now.
+    fn skip(&self, leased: &Leased) -> Skip {
+        let routes = self.publisher.circuits.skipped_routes(Instant::now());
+        let keys = leased.parked.iter().chain(&self.publisher.held).cloned().collect();
+        Skip { routes, keys }
+    }
+}
+
+/// Notes down what became of rows. It is tried again while the lease lasts: what is sent and not noted is sent twice.
+async fn settle(store: &dyn OutboxStore, settlements: &[Settlement], lease_end: Instant) -> Result<(), BoxError> {
+    if settlements.is_empty() {
+        return Ok(());
+    }
+    let mut pause = Duration::from_millis(20);
+    loop {
+        match store.settle(settlements).await {
+            Err(error) if Instant::now() + pause >= lease_end => return Err(error),
+            Err(_) => sleep(pause).await,
+            Ok(()) => return Ok(()),
+        }
+        pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}
+
+impl Done {
+    fn count(&mut self, settlements: &[Settlement]) {
+        self.settled += settlements.len();
+        self.sent += settlements.iter().filter(|settlement| settlement.verdict == Verdict::Sent).count();
+    }
+}
+
+/// How far the partitions of a turn are read.
+struct Pass {
+    cursors: Vec<Cursor>,
+    /// Partitions in which the last claim found less than it asked for, and so the end.
+    exhausted: Vec<bool>,
+    rows: u32,
+}
+
+impl Pass {
+    fn new(leased: &Leased, rows: u32) -> Self {
+        let cursors: Vec<_> = leased.partitions.iter().map(|&lease| Cursor { lease, after: None }).collect();
+        Self { exhausted: vec![false; cursors.len()], cursors, rows: rows.max(1) }
+    }
+
+    /// Reads on in the partitions that had something; no row is the end of all of them.
+    async fn claim(&mut self, store: &dyn OutboxStore, skip: &Skip) -> Result<Vec<OutboxRow>, BoxError> {
+        let most = usize::try_from(self.rows).unwrap_or(usize::MAX);
+        loop {
+            let active = (0..self.cursors.len()).filter(|&place| !self.exhausted[place]);
+            let places: Vec<_> = active.take(most).collect();
+            if places.is_empty() {
+                return Ok(Vec::new());
+            }
+            let each = (self.rows / u32::try_from(places.len()).unwrap_or(u32::MAX)).max(1);
+            let cursors: Vec<_> = places.iter().map(|&place| self.cursors[place]).collect();
+            let rows = store.claim(&cursors, each, skip).await?;
+            for place in places {
+                self.advance(place, &rows, each);
+            }
+            if !rows.is_empty() {
+                return Ok(rows);
+            }
+        }
+    }
+
+    fn advance(&mut self, place: usize, rows: &[OutboxRow], each: u32) {
+        let cursor = &mut self.cursors[place];
+        let found = rows.iter().filter(|row| row.place.partition == cursor.lease.partition);
+        let (count, last) = found.fold((0, None), |(count, last), row| (count + 1, last.max(Some(row.place.seq))));
+        self.exhausted[place] = count < each;
+        cursor.after = last.or(cursor.after);
+    }
+
+    /// What is noted down of a row, with the epoch that fences it.
+    fn settlement(&self, place: Place, verdict: Verdict) -> Settlement {
+        let cursor = self.cursors.iter().find(|cursor| cursor.lease.partition == place.partition);
+        Settlement { place, epoch: cursor.map_or(i64::MIN, |cursor| cursor.lease.epoch), verdict }
+    }
+}
