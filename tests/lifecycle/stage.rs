@@ -2,7 +2,8 @@
 
 use diator::SendError;
 use diator::broker::MessageType;
-use diator_tests::{Ending, Entry, RecordingOutbox};
+use diator::container::CommitOutcome;
+use diator_tests::{Ending, Entry, Pace, RecordingOutbox};
 
 use super::messages::{
     Act, Unwritable, act, announced, done, happened, happened_then, replicated, settled, settled_then,
@@ -19,6 +20,9 @@ every_way! {
     an_outbox_that_fails_undoes_the_message,
     an_outbox_takes_in_what_handlers_after_the_commit_emit,
     an_outbox_is_not_asked_where_there_is_nothing_to_stage,
+    an_outbox_is_told_of_the_commit_before_all_that_follows_it,
+    an_outbox_is_not_told_of_a_commit_that_fails,
+    an_outbox_that_panics_when_it_is_told_keeps_nothing_from_its_work,
 }
 
 async fn broker_events_wait_until_everything_else_is_done(way: Way) {
@@ -173,5 +177,49 @@ async fn an_outbox_is_not_asked_where_there_is_nothing_to_stage(way: Way) {
         done(Ok(1))
     });
     assert_eq!(world.send(quiet).await.expect("the outbox has no say"), 1);
+    assert_eq!(world.journal.count(&Entry::StagedCommitted), 0);
     world.assert_committed();
+}
+
+/// Stages a message, and has a handler that waits for the commit.
+fn staged_and_settled() -> Act {
+    act(|cx| {
+        cx.emit(announced("a"));
+        cx.emit(settled("settled"));
+        done(Ok(1))
+    })
+}
+
+const PACES: [Pace; 2] = [Pace::AtOnce, Pace::Yielding(2)];
+
+async fn an_outbox_is_told_of_the_commit_before_all_that_follows_it(way: Way) {
+    for pace in PACES {
+        let world = World::with(way, |builder, journal| builder.outbox(RecordingOutbox::new(journal.clone())));
+        world.container.close(pace);
+        world.send(staged_and_settled()).await.expect("it succeeds");
+        assert_eq!(world.journal.count(&Entry::StagedCommitted), 1);
+        let told = world.journal.position(&Entry::StagedCommitted);
+        assert!(world.journal.position(&Entry::Ended(0, Ending::Committed)) < told);
+        assert!(told < world.journal.position(&Entry::note("settled")));
+    }
+}
+
+async fn an_outbox_is_not_told_of_a_commit_that_fails(way: Way) {
+    for pace in PACES {
+        for outcome in [CommitOutcome::RolledBack, CommitOutcome::Unknown] {
+            let world = World::with(way, |builder, journal| builder.outbox(RecordingOutbox::new(journal.clone())));
+            world.container.close(pace);
+            world.container.fail_to_commit(outcome);
+            let sent = world.send(staged_and_settled()).await;
+            assert!(matches!(sent, Err(SendError::Commit { .. })), "{sent:?}");
+            world.settle().await;
+            assert_eq!(world.journal.count(&Entry::StagedCommitted), 0);
+        }
+    }
+}
+
+async fn an_outbox_that_panics_when_it_is_told_keeps_nothing_from_its_work(way: Way) {
+    let world = World::with(way, |builder, journal| builder.outbox(RecordingOutbox::panicking(journal.clone())));
+    world.send(staged_and_settled()).await.expect("it is committed");
+    assert_eq!(world.notes(), ["settled", "settled too"]);
 }

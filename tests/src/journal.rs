@@ -29,6 +29,8 @@ pub enum Entry {
     Published(String),
     /// The outbox took a message of this key, or of this name if it has no key.
     Staged(String),
+    /// The outbox was told that what it took is committed.
+    StagedCommitted,
 }
 
 /// How a scope ended.

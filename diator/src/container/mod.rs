@@ -48,7 +48,7 @@ pub enum Outcome {
 /// | method | when the mediator calls it |
 /// |---|---|
 /// | `validate` | once, in `build()` |
-/// | `enlisted` | in `build()` |
+/// | `enlisted`, `units_of_work` | in `build()` |
 /// | `singleton` | in `build()`, for the handlers that need nothing but singletons; perhaps several times for one key |
 /// | `lifetime` | in `build()`; for [`wiring`](crate::Mediator::wiring), whenever somebody asks; and while a message runs, for the `Option<Arc<T>>` of a handler that is built for each message |
 /// | `open` | while a message runs, if its handlers or its outbox need a scope |
@@ -65,9 +65,18 @@ pub trait Container: Send + Sync + 'static {
 
     /// Whether the service commits or rolls back with its message.
     ///
-    /// `build()` asks it for the fields of handlers whose type is a [`UnitOfWork`], and for nothing else.
+    /// `build()` asks it for the fields of handlers whose type is a [`UnitOfWork`], for the unit of work of the outbox, and for
+    /// nothing else.
     fn enlisted(&self, _key: &DependencyKey) -> Enlisted {
         Enlisted::CannotTell
+    }
+
+    /// The services that commit or roll back with a message which needs them, in any order, each once and without its aliases.
+    ///
+    /// `build()` asks for them where there is an outbox, to report those beside the [outbox's
+    /// own](crate::Outbox::unit_of_work). None means that the container does not know: then the fields of handlers tell.
+    fn units_of_work(&self) -> Vec<DependencyKey> {
+        Vec::new()
     }
 
     /// Everything that is wrong with the registrations themselves, such as a cycle.

@@ -369,6 +369,10 @@ impl Container for Services {
         self.registry.enlisted(key)
     }
 
+    fn units_of_work(&self) -> Vec<DependencyKey> {
+        self.registry.units_of_work().collect()
+    }
+
     fn validate(&self) -> Result<(), Vec<BoxError>> {
         let meta = Meta::new();
         let scope = self.singletons(&meta);
