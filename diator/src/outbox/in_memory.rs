@@ -9,9 +9,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{
-    Cursor, DeadLetter, DeadLetterFilter, DeadLetters, Leased, LeasedPartition, Outbox, OutboxRow, OutboxStatus,
-    OutboxStore, PARTITIONS, ParkedKey, Place, RelayId, Settlement, Skip, SkippedRoute, StagedMessage, Verdict,
-    partition_of,
+    Cursor, DeadLetter, DeadLetterFilter, DeadLetters, LeaseRequest, Leased, LeasedPartition, Outbox, OutboxRow,
+    OutboxStatus, OutboxStore, PARTITIONS, ParkedKey, Place, RelayId, Settlement, Skip, SkippedRoute, StagedMessage,
+    Verdict, partition_of,
 };
 use crate::broker::OutboundMessage;
 use crate::container::{CommitError, DependencyKey, Savepoints, Scope, UnitOfWork};
@@ -206,14 +206,14 @@ impl Outbox for InMemoryOutbox {
 
 #[async_trait]
 impl OutboxStore for InMemoryOutbox {
-    async fn lease(&self, _: RelayId, most: u16, period: Duration) -> Result<Leased, BoxError> {
+    async fn lease(&self, LeaseRequest { from, most, period, .. }: LeaseRequest) -> Result<Leased, BoxError> {
         let mut state = self.lock();
         let now = Instant::now();
         let promoted = state.promote(now);
         let parked = state.parked();
-        let partitions =
-            (0..PARTITIONS).filter(|partition| state.is_due(*partition, &parked, now)).take(most.into()).collect();
-        let partitions = Vec::into_iter(partitions).map(|partition| state.own(partition, now + period)).collect();
+        let circle = (from..PARTITIONS).chain(0..from);
+        let due: Vec<_> = circle.filter(|partition| state.is_due(*partition, &parked, now)).take(most.into()).collect();
+        let partitions = due.into_iter().map(|partition| state.own(partition, now + period)).collect();
         Ok(Leased { partitions, parked: parked.into_iter().collect(), promoted })
     }
 

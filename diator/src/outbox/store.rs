@@ -38,10 +38,10 @@ pub trait OutboxStore: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Leases partitions that have something pending and no owner, at most `most` of them, for the period.
+    /// Leases partitions that have no owner, and something pending that no dead letter holds back.
     ///
     /// Messages whose delay is over get their place first. No partition means that nothing is to be done here.
-    async fn lease(&self, relay: RelayId, most: u16, period: Duration) -> Result<Leased, BoxError>;
+    async fn lease(&self, request: LeaseRequest) -> Result<Leased, BoxError>;
 
     /// Reads pending rows of leased partitions, in order within each of them, at most `limit` of each partition.
     ///
@@ -80,6 +80,19 @@ pub trait OutboxStore: Send + Sync + 'static {
 /// A relay, as leases name it; each start of a relay has its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RelayId(pub Uuid);
+
+/// What a relay asks of [`OutboxStore::lease`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseRequest {
+    /// Who asks.
+    pub relay: RelayId,
+    /// Where to begin: partitions are leased in the order of their numbers from here on, and after the last comes the first.
+    pub from: u16,
+    /// How many partitions at most.
+    pub most: u16,
+    /// For how long.
+    pub period: Duration,
+}
 
 /// A partition that a relay owns for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

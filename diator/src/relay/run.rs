@@ -11,7 +11,7 @@ use super::turn::{Done, Turn};
 use super::{Relay, RelayMonitor, Settings};
 use crate::BoxError;
 use crate::broker::MessageBroker;
-use crate::outbox::{OutboxStore, RelayId};
+use crate::outbox::{LeaseRequest, OutboxStore, PARTITIONS, RelayId};
 use crate::race::either;
 use crate::stop::StopSignal;
 
@@ -31,6 +31,10 @@ pub(super) struct Running {
     monitor: RelayMonitor,
     stop: StopSignal,
     id: RelayId,
+    /// The partition that the next turn begins with.
+    from: u16,
+    /// How many partitions were leased in a row of which nothing could go.
+    idle_partitions: usize,
     /// How many turns have failed in a row.
     failures: u32,
     next_cleaning: Instant,
@@ -46,6 +50,8 @@ impl Running {
             monitor: relay.monitor.clone(),
             stop,
             id: RelayId(Uuid::now_v7()),
+            from: 0,
+            idle_partitions: 0,
             failures: 0,
             next_cleaning: Instant::now(),
             random: (RandomState::new(), 0),
@@ -63,7 +69,7 @@ impl Running {
             }
             let turn = self.turn().await;
             self.monitor.note(&turn, &self.publisher.circuits);
-            let goes_on = turn.as_ref().is_ok_and(|done| done.settled > 0 || done.promoted);
+            let goes_on = turn.as_ref().is_ok_and(|done| self.goes_on(done));
             self.clean_in_time().await;
             match turn {
                 _ if goes_on => {}
@@ -75,10 +81,25 @@ impl Running {
         }
     }
 
+    /// Whether it is worth to take the next turn at once.
+    fn goes_on(&mut self, done: &Done) -> bool {
+        let is_idle = done.settled == 0 && !done.promoted;
+        // What cannot go in the partitions of this turn must not keep back what can go in others: once around the circle.
+        self.idle_partitions = if is_idle { self.idle_partitions + done.leased } else { 0 };
+        let has_more = done.leased == usize::from(self.settings.partitions);
+        let goes_on = !is_idle || has_more && self.idle_partitions < usize::from(PARTITIONS);
+        if !goes_on {
+            self.idle_partitions = 0;
+        }
+        goes_on
+    }
+
     async fn turn(&mut self) -> Result<Done, BoxError> {
         let Settings { batch, partitions, lease, .. } = self.settings;
+        let request = LeaseRequest { relay: self.id, from: self.from, most: partitions, period: lease };
         let turn = Turn { store: &*self.store, publisher: &mut self.publisher, stop: &self.stop, batch };
-        let done = turn.take(self.id, partitions, lease).await?;
+        let done = turn.take(request).await?;
+        self.from = done.last.map_or(self.from, |last| (last + 1) % PARTITIONS);
         if self.failures > 0 {
             tracing::info!(target: "diator", "the relay reaches its store again");
             self.failures = 0;

@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep};
 use super::publish::Publisher;
 use crate::BoxError;
 use crate::join::join;
-use crate::outbox::{Cursor, Leased, OutboxRow, OutboxStore, Place, RelayId, Settlement, Skip, Verdict};
+use crate::outbox::{Cursor, LeaseRequest, Leased, OutboxRow, OutboxStore, Place, Settlement, Skip, Verdict};
 use crate::stop::StopSignal;
 
 /// One turn of a relay: it leases partitions, works them off, and gives them back.
@@ -25,20 +25,26 @@ pub(super) struct Done {
     pub(super) settled: usize,
     /// Of these, how many the broker has.
     pub(super) sent: usize,
+    /// How many partitions it owned.
+    pub(super) leased: usize,
+    /// The last of them.
+    pub(super) last: Option<u16>,
     /// Messages got their place whose delay is over.
     pub(super) promoted: bool,
 }
 
 impl Turn<'_> {
-    pub(super) async fn take(mut self, relay: RelayId, partitions: u16, period: Duration) -> Result<Done, BoxError> {
+    pub(super) async fn take(mut self, request: LeaseRequest) -> Result<Done, BoxError> {
         // Counted from before the lease: the data base's clock runs from a later moment.
         let begun = Instant::now();
-        let leased = self.store.lease(relay, partitions, period).await?;
+        let leased = self.store.lease(request).await?;
         let mut done = Done { promoted: leased.promoted, ..Done::default() };
+        done.leased = leased.partitions.len();
+        done.last = leased.partitions.last().map(|last| last.partition);
         if leased.partitions.is_empty() {
             return Ok(done);
         }
-        let worked = self.work(&leased, begun + period, &mut done).await;
+        let worked = self.work(&leased, begun + request.period, &mut done).await;
         let released = self.store.release(&leased.partitions).await;
         worked.and(released).map(|()| done)
     }
