@@ -13,7 +13,7 @@ use diator_testkit::{ServerProcess, drop_after};
 
 /// How a future is dropped that was pending so many times.
 #[derive(Clone, Copy, Debug)]
-pub enum Drops {
+pub(crate) enum Drops {
     /// At once: what it has asked for is on its way.
     Early,
     /// When it is woken: what it has asked for is there, and it has not seen it.
@@ -22,10 +22,10 @@ pub enum Drops {
     Polls,
 }
 
-pub const DROPS: [Drops; 3] = [Drops::Early, Drops::Late, Drops::Polls];
+pub(crate) const DROPS: [Drops; 3] = [Drops::Early, Drops::Late, Drops::Polls];
 
 /// `Some` if it came to its end before it was dropped.
-pub async fn dropped<F: Future>(drops: Drops, times: usize, future: F) -> Option<F::Output> {
+pub(crate) async fn dropped<F: Future>(drops: Drops, times: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut pending = 0;
     if let Drops::Polls = drops {
@@ -46,10 +46,10 @@ pub async fn dropped<F: Future>(drops: Drops, times: usize, future: F) -> Option
 }
 
 /// A directory that goes with the test.
-pub struct Directory(pub PathBuf);
+pub(crate) struct Directory(pub(crate) PathBuf);
 
 impl Directory {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = env::temp_dir().join(format!("diator-transaction-{}-{number}", process::id()));
@@ -65,7 +65,7 @@ impl Drop for Directory {
 }
 
 /// A PostgreSQL server of the test's own.
-pub struct Postgres {
+pub(crate) struct Postgres {
     process: ServerProcess,
     _directory: Directory,
 }
@@ -73,7 +73,7 @@ pub struct Postgres {
 const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
 
 impl Postgres {
-    pub fn start(settings: &'static [&'static str]) -> Self {
+    pub(crate) fn start(settings: &'static [&'static str]) -> Self {
         let directory = Directory::new();
         let data = directory.0.join("data");
         let run = |command: &mut Command| {
@@ -88,17 +88,17 @@ impl Postgres {
             let mut command = as_nobody("postgres");
             command.arg("-D").arg(&data).args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"]);
             command.args(["-c", "unix_socket_directories=", "-c", "fsync=off"]);
-            settings.iter().for_each(|setting| drop(command.args(["-c", setting])));
+            command.args(settings.iter().flat_map(|setting| ["-c", setting]));
             command
         });
         Self { process, _directory: directory }
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.process.port()
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port())
     }
 }
