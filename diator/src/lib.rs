@@ -155,6 +155,7 @@ pub use self::invalid_config::InvalidConfig;
 pub use self::mediator::{
     Arrival, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorWith, ReceiveError, Received, ShutdownReport,
 };
+pub use self::message::MessageKind;
 pub use self::meta::Meta;
 pub use self::middleware::Middleware;
 pub use self::outbox::Outbox;

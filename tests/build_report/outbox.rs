@@ -9,7 +9,7 @@ use diator::container::{
 use diator::outbox::{Outbox, StagedMessage};
 use diator::prelude::*;
 use diator::registry::{Problem, ProblemKind};
-use diator::{MediatorBuilder, RequestHandler};
+use diator::{MediatorBuilder, MessageKind, RequestHandler};
 use diator_tests::Log;
 use tracing::Level;
 
@@ -145,7 +145,7 @@ impl Container for Other {
         Err("there is none".into())
     }
 
-    fn open<'a>(&'a self, _: &'a Meta) -> Opening<'a> {
+    fn open<'a>(&'a self, _: &'a Meta, _: MessageKind) -> Opening<'a> {
         Opening::Ready(Err("no message is sent here".into()))
     }
 }

@@ -1,9 +1,9 @@
 //! Events from outside a handler: `mediator.emit` runs steps 5 to 8 in a scope of its own.
 
-use diator::Committed;
 use diator::broker::PublishErrorKind;
 use diator::container::CommitOutcome;
 use diator::prelude::*;
+use diator::{Committed, MessageKind};
 use diator_testkit::drop_after;
 use diator_tests::{Ending, Entry, Pace, RecordingOutbox};
 use uuid::Uuid;
@@ -24,6 +24,7 @@ async fn its_handlers_run_in_a_unit_of_work_of_their_own() {
     world.mediator.emit(Booked).await.expect("it succeeds");
     assert_eq!(world.notes(), ["booked in scope 0", "booked in scope 1"]);
     assert_eq!(world.endings(), [Ending::Committed; 2]);
+    assert_eq!(world.container.opened_as(), [MessageKind::DomainEvent; 2]);
 }
 
 #[tokio::test]
@@ -139,6 +140,7 @@ async fn with_an_outbox_it_is_staged() {
     let world = World::with(Way::SEND, |builder, journal| builder.outbox(RecordingOutbox::new(journal.clone())));
     world.mediator.emit(announced("a")).await.expect("it succeeds");
     assert!(world.journal.position(&Entry::Staged("a".into())) < world.journal.position(&Entry::CommitBegun(0)));
+    assert_eq!(world.container.opened_as(), [MessageKind::NotificationEvent]);
     assert_eq!(world.published(), [""; 0]);
 }
 

@@ -14,7 +14,7 @@ mod unit_of_work;
 
 use std::sync::Arc;
 
-use crate::{BoxError, BoxFuture, Meta};
+use crate::{BoxError, BoxFuture, MessageKind, Meta};
 
 pub(crate) use self::identity::TypeMap;
 pub use self::key::{DependencyKey, ServiceSlot, Slot};
@@ -98,14 +98,18 @@ pub trait Container: Send + Sync + 'static {
     /// [`ProblemKind::Container`](crate::registry::ProblemKind::Container), with the text of the error.
     fn singleton(&self, key: &DependencyKey, into: ServiceSlot<'_>) -> Result<(), BoxError>;
 
-    /// Opens the scope of one unit of work; `meta` is what its message carries.
+    /// Opens the scope of one unit of work; `meta` is what its message carries, and `kind` what that message is.
+    ///
+    /// A data base may be asked for a transaction that only reads where the kind is [`MessageKind::Query`]. It is the kind of the
+    /// message that the unit of work belongs to: a query that a command sends gets the command's scope. Where the handler of an
+    /// event has a unit of work of its own, as each `after_commit` handler has, it is that event's.
     ///
     /// The future may be dropped before its end, if the sender of the message goes away: nothing must then stay open.
     ///
     /// # Errors
     ///
     /// The message fails as [`SendError::Scope`](crate::SendError::Scope), whose source is the error.
-    fn open<'a>(&'a self, meta: &'a Meta) -> Opening<'a>;
+    fn open<'a>(&'a self, meta: &'a Meta, kind: MessageKind) -> Opening<'a>;
 }
 
 /// The services of one unit of work.

@@ -265,7 +265,7 @@ impl Mediator {
         let handling = async {
             // Not counted as a message: it runs within one, or within a task, and does so while the mediator shuts down.
             let env = MessageEnv { mediator: self, meta };
-            let mut unit = UnitState::caused_by(lineage);
+            let mut unit = UnitState::caused_by(lineage, entry.pipeline.info.kind);
             let mut execution = Execution { env: &env, unit: &mut unit };
             let handled = entry.handle(event, &mut execution).await.map_err(|error| *error);
             if unit.is_untouched() {

@@ -15,6 +15,7 @@ use crate::error::Failure;
 use crate::event::{Emitted, EventKind};
 use crate::handler::AnyValue;
 use crate::in_flight::InFlight;
+use crate::message::MessageKind;
 use crate::middleware::mark_span_failed;
 use crate::{BoxFuture, Event, Meta, SendError};
 
@@ -42,16 +43,20 @@ fn is_traced() -> bool {
     tracing::enabled!(target: "diator", Level::INFO)
 }
 
-/// Which event it is, and whether it stays in the process.
+/// Which event it is, and of which kind.
 struct Named {
     id: fn() -> TypeId,
     name: &'static str,
-    stays: bool,
+    kind: MessageKind,
 }
 
 impl Named {
     const fn of<E: Event>() -> Self {
-        Self { id: TypeId::of::<E>, name: E::NAME, stays: <E::Kind as EventKind<E>>::MESSAGE_TYPE.is_none() }
+        Self {
+            id: TypeId::of::<E>,
+            name: E::NAME,
+            kind: MessageKind::of_event(<E::Kind as EventKind<E>>::MESSAGE_TYPE),
+        }
     }
 }
 
@@ -90,7 +95,7 @@ impl MessageEnv<'_> {
     // A success is written anew at the end: to move it costs more than most of the rest.
     async fn emit(&self, named: &'static Named, event: &mut dyn Given) -> Result<(), Failure> {
         let Some(_running) = InFlight::enter(self.mediator) else { return Err(SendError::ShuttingDown.into()) };
-        let mut unit = UnitState::default();
+        let mut unit = UnitState::of(named.kind);
         let mut handled = Ok(());
         match (self.mediator.at_once(named), event.event()) {
             (Some(route), Some(event)) => {
@@ -126,7 +131,8 @@ impl Mediator {
     #[inline(always)]
     fn at_once(&self, named: &Named) -> Option<&EventHandlers> {
         let handlers = self.0.events.get(&(named.id)())?;
-        (named.stays && handlers.after_commit.is_empty() && self.0.cascade_limits.depth > 0).then_some(handlers)
+        let stays = named.kind == MessageKind::DomainEvent;
+        (stays && handlers.after_commit.is_empty() && self.0.cascade_limits.depth > 0).then_some(handlers)
     }
 }
 
