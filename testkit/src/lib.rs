@@ -47,8 +47,8 @@
 //! | a driver of a message broker | [`broker`] | [`broker_conformance!`], and [`broker_faults!`] if it has a server; [`broker_failover!`] and [`broker_storage!`] if that server can do such things |
 //! | an adapter of a container | [`container`] | [`container_conformance!`] |
 //!
-//! [`ServerProcess`] is a server that a test can kill, restart, pause and resume; [`Proxy`] is a network before it that can
-//! fail.
+//! [`ServerProcess`] is a server that a test can kill, restart, pause and resume, and `Postgres`, on Unix systems, a
+//! PostgreSQL server of that kind; [`Proxy`] is a network before it that can fail.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -57,12 +57,16 @@
 pub mod broker;
 pub mod container;
 mod polling;
+#[cfg(unix)]
+mod postgres;
 mod proxy;
 mod server_process;
 
 #[doc(hidden)]
 pub use self::polling::__run;
 pub use self::polling::{drop_after, within_patience, yields};
+#[cfg(unix)]
+pub use self::postgres::Postgres;
 pub use self::proxy::Proxy;
 pub use self::server_process::ServerProcess;
 

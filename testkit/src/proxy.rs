@@ -2,8 +2,9 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// A TCP proxy on the loopback interface: a name whose server can change, over a network that can fail.
 ///
@@ -45,6 +46,9 @@ struct Shared {
     target: Mutex<SocketAddr>,
     present: Mutex<Vec<Arc<Connection>>>,
     accepted: AtomicUsize,
+    refuses: AtomicBool,
+    delay: Mutex<Duration>,
+    delay_changed: Condvar,
     ended: AtomicBool,
 }
 
@@ -69,6 +73,9 @@ impl Proxy {
             target: Mutex::new(target),
             present: Mutex::default(),
             accepted: AtomicUsize::new(0),
+            refuses: AtomicBool::new(false),
+            delay: Mutex::default(),
+            delay_changed: Condvar::new(),
             ended: AtomicBool::new(false),
         });
         let accepting = shared.clone();
@@ -82,7 +89,7 @@ impl Proxy {
         self.address
     }
 
-    /// How many connections it has accepted so far.
+    /// How many connections it has accepted so far, also those that it [refused](Self::refuse).
     #[must_use]
     pub fn accepted(&self) -> usize {
         self.shared.accepted.load(Ordering::SeqCst)
@@ -98,6 +105,29 @@ impl Proxy {
     /// It is what a client sees of a firewall that forgot its connection. New connections are not concerned.
     pub fn swallow(&self) {
         lock(&self.shared.present).iter().for_each(|connection| connection.swallows.store(true, Ordering::SeqCst));
+    }
+
+    /// Waits so long before it passes on what has come, at most 16 KiB at a time and each way, over present and new connections.
+    ///
+    /// A message and its answer take twice the delay, and 16 KiB for each delay is the most that passes. [`Duration::ZERO`] ends
+    /// it. What waits already has the new delay too, counted from when it came.
+    pub fn delay(&self, delay: Duration) {
+        *lock(&self.shared.delay) = delay;
+        self.shared.delay_changed.notify_all();
+    }
+
+    /// Closes new connections at once, until it [admits](Self::admit) them again; present ones are not concerned.
+    ///
+    /// The server does not see them. A client does not see that the port is closed, but that its connection is.
+    pub fn refuse(&self) {
+        // Whoever is about to be connected is so before this returns.
+        let _present = lock(&self.shared.present);
+        self.shared.refuses.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets new connections through again.
+    pub fn admit(&self) {
+        self.shared.refuses.store(false, Ordering::SeqCst);
     }
 
     /// Closes the present connections, on both sides; new ones are accepted.
@@ -116,24 +146,37 @@ impl Shared {
             let target = *lock(&self.target);
             // The server may know of it before it is among those that are present, and whoever cuts these must not miss it.
             let mut present = lock(&self.present);
+            if self.refuses.load(Ordering::SeqCst) {
+                continue;
+            }
             // Without a server, the client sees its connection close.
             let Ok(server) = TcpStream::connect(target) else { continue };
             let connection = Arc::new(Connection { client, server, swallows: AtomicBool::new(false) });
             present.push(connection.clone());
             drop(present);
-            let back = connection.clone();
-            thread::spawn(move || connection.pass(&connection.client, &connection.server));
-            thread::spawn(move || back.pass(&back.server, &back.client));
+            let (back, there, here) = (connection.clone(), self.clone(), self.clone());
+            thread::spawn(move || connection.pass(&connection.client, &connection.server, &there));
+            thread::spawn(move || back.pass(&back.server, &back.client, &here));
+        }
+    }
+
+    /// Waits until the delay is over for what has just come.
+    fn wait(&self) {
+        let begun = Instant::now();
+        let mut delay = lock(&self.delay);
+        while let Some(rest) = delay.checked_sub(begun.elapsed()).filter(|rest| !rest.is_zero()) {
+            delay = self.delay_changed.wait_timeout(delay, rest).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
 
 impl Connection {
     /// Passes on what comes from one end, until that ends.
-    fn pass(&self, mut from: &TcpStream, mut to: &TcpStream) {
+    fn pass(&self, mut from: &TcpStream, mut to: &TcpStream, shared: &Shared) {
         let mut bytes = [0; 16 * 1024];
         loop {
             let read = from.read(&mut bytes).unwrap_or_default();
+            shared.wait();
             let swallows = self.swallows.load(Ordering::SeqCst);
             if read == 0 {
                 if !swallows {
@@ -168,6 +211,8 @@ impl Drop for Proxy {
         // It wakes the thread that accepts.
         let _ = TcpStream::connect(self.address);
         self.cut();
+        // Threads that wait find their connections closed.
+        self.delay(Duration::ZERO);
     }
 }
 

@@ -140,6 +140,21 @@ impl ServerProcess {
         self.signal("-CONT");
     }
 
+    /// Interrupts it, as `Ctrl-C` does, and waits until it has ended.
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        self.signal("-INT");
+        if let Some(mut process) = self.process().take() {
+            process.wait().expect("it is ours");
+        }
+    }
+
+    /// The process, where one was started and not ended.
+    #[cfg(unix)]
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.process().as_ref().map(Child::id)
+    }
+
     fn signal(&self, signal: &str) {
         let id = self.process().as_ref().expect("it runs").id().to_string();
         let status = Command::new("kill").args([signal, &id]).status().expect("`kill` is there");

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diator_testkit::Proxy;
 
@@ -88,6 +88,75 @@ fn its_connections_and_its_port_go_with_it() {
     while TcpStream::connect(address).is_ok() {
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_delay_holds_up_present_and_new_connections_each_way_until_it_ends() {
+    const DELAY: Duration = Duration::from_millis(150);
+    let (server, address) = server();
+    let proxy = Proxy::start(address);
+    let present = connect(&proxy, &server);
+    proxy.delay(DELAY);
+    for (client, end) in [present, connect(&proxy, &server)] {
+        for (from, to) in [(&client, &end), (&end, &client)] {
+            let begun = Instant::now();
+            passes(from, to);
+            assert!(begun.elapsed() >= DELAY, "{:?}", begun.elapsed());
+        }
+        // An end, too, comes behind what came before it.
+        let begun = Instant::now();
+        (&end).write_all(b"x").unwrap();
+        drop(end);
+        let mut heard = Vec::new();
+        (&client).read_to_end(&mut heard).unwrap();
+        assert_eq!((&*heard, begun.elapsed() >= DELAY), (&b"x"[..], true));
+    }
+    let (mut client, end) = connect(&proxy, &server);
+    proxy.delay(Duration::from_secs(600));
+    client.write_all(b"x").unwrap();
+    hears_nothing(&end);
+    // What waits does not wait any longer.
+    proxy.delay(Duration::ZERO);
+    end.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    (&end).read_exact(&mut [0]).unwrap();
+    passes(&end, &client);
+}
+
+#[test]
+fn what_waits_is_lost_by_a_cut_and_swallowed() {
+    let (server, address) = server();
+    let proxy = Proxy::start(address);
+    for loses in [Proxy::cut, Proxy::swallow] {
+        let (mut client, mut end) = connect(&proxy, &server);
+        proxy.delay(Duration::from_secs(600));
+        client.write_all(b"x").unwrap();
+        hears_nothing(&end);
+        loses(&proxy);
+        proxy.delay(Duration::ZERO);
+        end.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        assert_eq!(end.read(&mut [0]).unwrap_or_default(), 0);
+    }
+}
+
+#[test]
+fn refused_ones_are_closed_and_the_server_does_not_see_them() {
+    let (server, address) = server();
+    let proxy = Proxy::start(address);
+    let (client, end) = connect(&proxy, &server);
+    proxy.refuse();
+    for _ in 0..3 {
+        let mut refused = TcpStream::connect(proxy.address()).unwrap();
+        refused.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        assert_eq!(refused.read(&mut [0]).unwrap_or_default(), 0);
+    }
+    passes(&client, &end);
+    server.set_nonblocking(true).unwrap();
+    assert_eq!(server.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    server.set_nonblocking(false).unwrap();
+    proxy.admit();
+    let (client, end) = connect(&proxy, &server);
+    passes(&client, &end);
+    assert_eq!(proxy.accepted(), 5);
 }
 
 #[test]
