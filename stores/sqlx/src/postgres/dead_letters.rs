@@ -15,7 +15,7 @@ WHERE (cardinality($1::bigint[]) = 0 OR number = ANY ($1)) AND ($2::text IS NULL
 AND ($3::text IS NULL OR name = $3) AND ($4::text IS NULL OR position($4 IN reason) > 0)
 ORDER BY number LIMIT $5";
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Sql {
     list: Arc<str>,
     replay: Arc<str>,

@@ -40,7 +40,7 @@ impl Sealed for Postgres {
 }
 
 /// The texts of all statements, with the names of the tables in them.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Sql {
     stage: stage::Sql,
     lease: Arc<str>,

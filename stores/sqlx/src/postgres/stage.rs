@@ -9,7 +9,7 @@ use crate::store::{MESSAGE, Messages, Prefix, Shared, StageValue, Statement, hea
 const MOST: usize = 1_000;
 
 /// The texts for the usual numbers of messages, so that a connection keeps them prepared.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Sql {
     outbox: Vec<String>,
     into_outbox: String,
@@ -36,12 +36,12 @@ impl Sql {
     /// It returns the transaction's number, by which its commit can be verified.
     fn outbox(&self, rows: usize) -> String {
         let values = placeholders("(#, #, #, #, #, #, #, #, #, #, #, #)", '$', rows);
-        format!("{}{values} RETURNING pg_current_xact_id_if_assigned()::text", self.into_outbox)
+        format!("{}{values} RETURNING pg_current_xact_id_if_assigned()::text::int8", self.into_outbox)
     }
 
     fn schedule(&self, rows: usize) -> String {
         let row = "(clock_timestamp() + #::bigint * interval '1 microsecond', #, #, #, #, #, #, #, #, #, #, #, #)";
-        format!("{}{} RETURNING pg_current_xact_id_if_assigned()::text", self.into_schedule, placeholders(row, '$', rows))
+        format!("{}{} RETURNING pg_current_xact_id_if_assigned()::text::int8", self.into_schedule, placeholders(row, '$', rows))
     }
 }
 

@@ -47,12 +47,18 @@ pub struct SqlxStore<DB: Engine, Tag = ()> {
 }
 
 /// What clones of a store share.
-pub(crate) struct Shared<DB: Engine> {
+pub struct Shared<DB: Engine> {
     pub(crate) pool: Pool<DB>,
     pub(crate) prefix: Prefix,
     pub(crate) sql: DB::Sql,
     pub(crate) serialise_keys: bool,
     pub(crate) wake: Arc<Wake>,
+}
+
+impl<DB: Engine> fmt::Debug for Shared<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("prefix", &self.prefix.as_str()).finish_non_exhaustive()
+    }
 }
 
 impl<DB: Engine> Clone for Shared<DB> {
