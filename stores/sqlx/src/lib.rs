@@ -3,10 +3,12 @@
 
 #[cfg(feature = "postgres")]
 mod postgres;
-//#[cfg(feature = "sqlite")]
-//mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod store;
+mod transaction;
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::store::{Engine, SqlxOutbox, SqlxStore, StageValue, StagesRows};
+pub use self::transaction::{ConnectionGuard, Mode, Transaction, Transactional, is_transient};

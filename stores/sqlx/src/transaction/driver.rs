@@ -1,0 +1,60 @@
+use std::error::Error as StdError;
+use std::future::Future;
+
+use diator::container::CommitError;
+use sqlx::error::DatabaseError;
+use sqlx::pool::PoolConnection;
+use sqlx::{Database, Pool};
+
+use super::Mode;
+use super::open::{Open, Phase};
+
+/// A database on which [`Transaction`](super::Transaction) runs: [`sqlx::Postgres`] and [`sqlx::Sqlite`], with the feature of
+/// that name.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no database on which `diator_sqlx::Transaction` runs",
+    note = "it runs on `sqlx::Postgres` and `sqlx::Sqlite`; switch the feature `postgres` or `sqlite` of `diator-sqlx` on"
+)]
+pub trait Transactional: Driver {}
+
+impl<DB: Driver> Transactional for DB {}
+
+/// What differs from one database to the other; it is out of reach for other crates.
+pub trait Driver: Database {
+    /// What is known since the last statement succeeded: enough to commit.
+    type Proof: Copy + std::fmt::Debug + Send + Sync + 'static;
+
+    /// The statement that begins it.
+    fn begin(mode: Mode) -> &'static str;
+
+    /// Executes a statement without parameters.
+    fn execute(connection: &mut Self::Connection, statement: String) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+    /// Whether the transaction is still there, as far as it can end by itself; it must not be trusted if it was dropped.
+    fn is_open(connection: &mut Self::Connection) -> impl Future<Output = sqlx::Result<bool>> + Send;
+
+    /// Fails if the transaction cannot commit.
+    fn prove(connection: &mut Self::Connection) -> impl Future<Output = sqlx::Result<Self::Proof>> + Send;
+
+    /// What became of a transaction whose COMMIT failed.
+    fn outcome(
+        open: Open<Self>,
+        pool: &Pool<Self>,
+        proof: Self::Proof,
+        error: sqlx::Error,
+    ) -> impl Future<Output = Result<(), CommitError>> + Send;
+
+    /// Whether a ROLLBACK failed because there was nothing left to roll back.
+    fn is_rolled_back(error: &sqlx::Error) -> bool;
+
+    /// Gives a connection back whose transaction has not ended, or of which nobody waited for the end.
+    fn abandon(connection: PoolConnection<Self>, phase: Phase);
+
+    /// Whether another attempt may succeed.
+    fn is_transient(error: &(dyn DatabaseError + 'static)) -> bool;
+}
+
+/// The first of an error and its sources that is a `T`.
+pub(super) fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
+}

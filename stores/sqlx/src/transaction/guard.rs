@@ -1,0 +1,47 @@
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use tokio::sync::MappedMutexGuard;
+
+use super::driver::{Driver, Transactional};
+use super::open::Open;
+
+/// The connection of a [`Transaction`](super::Transaction), lent for a statement, or for several in a row.
+///
+/// # Guarantees
+///
+/// - Nobody else executes a statement in the transaction while it is there: drop it before other handlers are waited for.
+/// - `begin` on it sets a savepoint. If the future of that `begin` is dropped or fails, sqlx rolls the **whole** transaction
+///   back: drop the guard too. The next one is refused, and so is the commit.
+/// - To execute `COMMIT` or `ROLLBACK` on it is a mistake.
+pub struct ConnectionGuard<'t, DB: Transactional>(pub(super) MappedMutexGuard<'t, Open<DB>>);
+
+impl<DB: Transactional> ConnectionGuard<'_, DB> {
+    /// Says that the last statement on this guard succeeded, and answered with this proof, so that the commit need not ask.
+    ///
+    /// On PostgreSQL the proof is what `RETURNING pg_current_xact_id_if_assigned()::text::int8` answers, on SQLite nothing.
+    #[allow(dead_code, reason = "the outbox calls it")]
+    pub(crate) fn staged(mut self, proof: <DB as Driver>::Proof) {
+        self.0.proven(proof);
+    }
+}
+
+impl<DB: Transactional> Deref for ConnectionGuard<'_, DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &DB::Connection {
+        self.0.lent()
+    }
+}
+
+impl<DB: Transactional> DerefMut for ConnectionGuard<'_, DB> {
+    fn deref_mut(&mut self) -> &mut DB::Connection {
+        self.0.connection()
+    }
+}
+
+impl<DB: Transactional> fmt::Debug for ConnectionGuard<'_, DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionGuard").field("database", &DB::NAME).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,229 @@
+mod driver;
+mod guard;
+mod open;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod transient;
+
+use std::any::type_name;
+use std::fmt;
+use std::marker::PhantomData;
+
+use diator::container::{CommitError, Savepoints, UnitOfWork};
+use diator::{BoxError, async_trait};
+use sqlx::Pool;
+use tokio::sync::{Mutex, MutexGuard};
+
+use self::driver::Driver;
+use self::open::Open;
+
+pub use self::driver::Transactional;
+pub use self::guard::ConnectionGuard;
+pub use self::transient::is_transient;
+
+/// A transaction that belongs to one message, and commits or rolls back with it.
+///
+/// Services and handlers hold an `Arc` of it and execute their statements on its [`connection`](Self::connection). A program
+/// with several databases gives each a `Tag`, which is a type of its own without values. A program that has a transaction
+/// type already implements [`UnitOfWork`] for that one instead.
+///
+/// # Guarantees
+///
+/// - It begins at its first use. A message that touches no data takes no connection, and a nested request that is the first
+///   to touch data costs no savepoint.
+/// - `commit` answers `Ok` only if the database has committed. PostgreSQL is asked for the transaction's id first, which fails
+///   if a statement has failed before; if the connection is lost during the COMMIT, another one asks what became of that id.
+/// - Every future may be dropped at any point, and the value itself too: then it rolls back. No connection returns to its pool
+///   with an open transaction.
+/// - `begin` of a connection that it lends sets a savepoint.
+/// - If the transaction ends in another way, such as `RAISE(ROLLBACK)` in SQLite or a dropped `begin` on a lent connection, it
+///   lends no connection any more, and its commit fails. What was executed on the same guard after that end may have been
+///   committed: the outcome is unknown.
+/// - A COMMIT on PostgreSQL whose connection was lost is `Ok` if the transaction has written nothing. A `NOTIFY` in it may be
+///   lost then: those who listen must look by themselves after a while, as they must anyway.
+///
+/// # Units
+///
+/// After a lost COMMIT it asks for 10 seconds at most, in intervals of 20 to 640 milliseconds.
+///
+/// # Panics
+///
+/// Dropped outside a tokio runtime while it is open, as the connections of sqlx do.
+///
+/// # Example
+///
+/// ```
+/// # #[cfg(feature = "sqlite")] {
+/// # use diator::BoxError;
+/// use std::sync::Arc;
+/// use diator_sqlx::Transaction;
+/// use sqlx::Sqlite;
+///
+/// struct Account(Arc<Transaction<Sqlite>>);
+///
+/// impl Account {
+///     async fn add(&self, amount: i64) -> Result<(), BoxError> {
+///         let update = sqlx::query("UPDATE account SET balance = balance + ?").bind(amount);
+///         update.execute(&mut *self.0.connection().await?).await?;
+///         Ok(())
+///     }
+/// }
+/// # }
+/// ```
+///
+/// # Source
+///
+/// The pattern Unit of Work (Fowler, Patterns of Enterprise Application Architecture).
+pub struct Transaction<DB: Transactional, Tag = ()> {
+    pool: Pool<DB>,
+    mode: Mode,
+    state: Mutex<State<DB>>,
+    tag: PhantomData<fn() -> Tag>,
+}
+
+/// What a transaction is begun for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// A query: `BEGIN READ ONLY` on PostgreSQL, a plain `BEGIN` on SQLite, which takes no lock for writing.
+    Read,
+    /// A command or an event: `BEGIN` on PostgreSQL, `BEGIN IMMEDIATE` on SQLite, which waits for the lock for writing.
+    Write,
+}
+
+struct State<DB: Driver> {
+    stage: Stage<DB>,
+    /// Savepoints that were set before it began: to undo one of them is to undo all.
+    unbegun: Vec<String>,
+}
+
+enum Stage<DB: Driver> {
+    Unbegun,
+    Open(Open<DB>),
+    Ended(&'static str),
+}
+
+const ENDED: &str = "the transaction has ended";
+
+impl<DB: Transactional, Tag> Transaction<DB, Tag> {
+    /// It takes no connection yet.
+    #[must_use]
+    pub fn new(pool: Pool<DB>, mode: Mode) -> Self {
+        let state = State { stage: Stage::Unbegun, unbegun: Vec::new() };
+        Self { pool, mode, state: Mutex::new(state), tag: PhantomData }
+    }
+
+    /// What a statement is executed on: one at a time, in the transaction, which it begins at the first call.
+    ///
+    /// Whoever holds the guard and asks for another one waits for ever.
+    ///
+    /// # Errors
+    ///
+    /// - The pool has no connection, or BEGIN failed: a [`sqlx::Error`]. The next call tries again.
+    /// - The transaction has ended.
+    pub async fn connection(&self) -> Result<ConnectionGuard<'_, DB>, BoxError> {
+        let mut state = self.state.lock().await;
+        state.ready(&self.pool, self.mode).await?;
+        let open = MutexGuard::try_map(state, |state| state.stage.open().ok()).map_err(|_| ENDED)?;
+        Ok(ConnectionGuard(open))
+    }
+
+    async fn end(&self) -> Stage<DB> {
+        std::mem::replace(&mut self.state.lock().await.stage, Stage::Ended(ENDED))
+    }
+}
+
+impl<DB: Driver> State<DB> {
+    async fn ready(&mut self, pool: &Pool<DB>, mode: Mode) -> Result<(), BoxError> {
+        match &mut self.stage {
+            Stage::Unbegun => self.stage = Stage::Open(Open::begin(pool, mode).await?),
+            Stage::Open(open) => {
+                if let Err(error) = open.check().await {
+                    // Its connection is closed.
+                    self.stage = Stage::Ended(open::ENDED_BY_ITSELF);
+                    return Err(error);
+                }
+            }
+            Stage::Ended(how) => return Err((*how).into()),
+        }
+        Ok(())
+    }
+}
+
+impl<DB: Driver> Stage<DB> {
+    fn open(&mut self) -> Result<&mut Open<DB>, BoxError> {
+        match self {
+            Self::Open(open) => Ok(open),
+            Self::Unbegun => Err("the transaction has not begun".into()),
+            Self::Ended(how) => Err((*how).into()),
+        }
+    }
+}
+
+#[async_trait]
+impl<DB: Transactional, Tag: 'static> UnitOfWork for Transaction<DB, Tag> {
+    async fn commit(&self) -> Result<(), CommitError> {
+        match self.end().await {
+            Stage::Unbegun => Ok(()),
+            Stage::Open(open) => open.commit(&self.pool).await,
+            Stage::Ended(how) => Err(CommitError::unknown(how)),
+        }
+    }
+
+    async fn roll_back(&self) -> Result<(), BoxError> {
+        match self.end().await {
+            Stage::Open(open) => open.roll_back().await,
+            Stage::Unbegun | Stage::Ended(_) => Ok(()),
+        }
+    }
+
+    fn savepoints(&self) -> Option<&dyn Savepoints> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl<DB: Transactional, Tag: 'static> Savepoints for Transaction<DB, Tag> {
+    async fn set(&self, name: &str) -> Result<(), BoxError> {
+        let mut state = self.state.lock().await;
+        if let Stage::Unbegun = state.stage {
+            state.unbegun.push(name.to_owned());
+            return Ok(());
+        }
+        state.ready(&self.pool, self.mode).await?;
+        state.stage.open()?.execute(format!("SAVEPOINT {name}")).await
+    }
+
+    async fn roll_back_to(&self, name: &str) -> Result<(), BoxError> {
+        let mut state = self.state.lock().await;
+        if !state.unbegun.iter().any(|unbegun| unbegun == name) {
+            return state.stage.open()?.execute(format!("ROLLBACK TO {name}")).await;
+        }
+        if let Stage::Ended(how) = state.stage {
+            return Err(how.into());
+        }
+        match std::mem::replace(&mut state.stage, Stage::Unbegun) {
+            Stage::Open(open) => open.roll_back().await,
+            Stage::Unbegun | Stage::Ended(_) => Ok(()),
+        }
+    }
+
+    async fn release(&self, name: &str) -> Result<(), BoxError> {
+        let mut state = self.state.lock().await;
+        if state.unbegun.pop_if(|unbegun| unbegun == name).is_some() {
+            return Ok(());
+        }
+        state.stage.open()?.execute(format!("RELEASE {name}")).await
+    }
+}
+
+impl<DB: Transactional, Tag> fmt::Debug for Transaction<DB, Tag> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction")
+            .field("database", &DB::NAME)
+            .field("tag", &type_name::<Tag>())
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}

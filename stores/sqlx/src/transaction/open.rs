@@ -1,0 +1,161 @@
+use diator::BoxError;
+use diator::container::CommitError;
+use sqlx::pool::PoolConnection;
+use sqlx::{Pool, SqlSafeStr};
+use sqlx_core::transaction::TransactionManager;
+
+use super::Mode;
+use super::driver::Driver;
+
+/// A connection in a transaction, which it rolls back or closes when it is dropped.
+///
+/// sqlx's own `Transaction` returns its connection to the pool also if a BEGIN or COMMIT was dropped half-way. Its depth of
+/// nested transactions is kept, so that `begin` on the connection sets a savepoint.
+#[derive(Debug)]
+pub struct Open<DB: Driver> {
+    /// `None` only while it is dropped.
+    connection: Option<PoolConnection<DB>>,
+    phase: Phase,
+    proof: Option<DB::Proof>,
+}
+
+/// How far a transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// BEGIN is sent, and not answered.
+    Beginning,
+    /// Between two statements, as far as we know.
+    Open,
+    /// Somebody asks whether it is still open.
+    Asking,
+    /// COMMIT or ROLLBACK is sent, and not answered.
+    Ending,
+    /// The connection is in no transaction.
+    Done,
+    /// The connection must be closed.
+    Broken,
+}
+
+/// How a transaction ended that nobody asked to end.
+pub(super) const ENDED_BY_ITSELF: &str =
+    "the transaction was rolled back by itself; what was executed after that may have been committed";
+
+impl<DB: Driver> Open<DB> {
+    pub(super) async fn begin(pool: &Pool<DB>, mode: Mode) -> sqlx::Result<Self> {
+        let connection = Some(pool.acquire().await?);
+        let mut open = Self { connection, phase: Phase::Beginning, proof: None };
+        DB::TransactionManager::begin(open.connection(), Some(DB::begin(mode).into_sql_str())).await?;
+        open.phase = Phase::Open;
+        Ok(open)
+    }
+
+    pub(super) fn connection(&mut self) -> &mut DB::Connection {
+        self.connection.as_mut().expect("it is not dropped yet")
+    }
+
+    pub(super) fn lent(&self) -> &DB::Connection {
+        self.connection.as_ref().expect("it is not dropped yet")
+    }
+
+    /// The last statement succeeded, and nothing was executed after it.
+    pub(super) fn proven(&mut self, proof: DB::Proof) {
+        self.proof = Some(proof);
+    }
+
+    /// Fails if the transaction has ended; then its connection must not be used any more.
+    pub(super) async fn check(&mut self) -> Result<(), BoxError> {
+        self.proof = None;
+        if self.phase == Phase::Asking {
+            return Err(ENDED_BY_ITSELF.into());
+        }
+        self.phase = Phase::Asking;
+        let is_open = DB::is_open(self.connection()).await;
+        if is_open.as_ref().is_ok_and(|open| *open) && self.depth() == 1 {
+            self.phase = Phase::Open;
+            return Ok(());
+        }
+        self.phase = Phase::Broken;
+        is_open?;
+        Err(ENDED_BY_ITSELF.into())
+    }
+
+    pub(super) async fn execute(&mut self, statement: String) -> Result<(), BoxError> {
+        self.proof = None;
+        Ok(DB::execute(self.connection(), statement).await?)
+    }
+
+    pub(super) async fn commit(mut self, pool: &Pool<DB>) -> Result<(), CommitError> {
+        if self.phase != Phase::Open {
+            return Err(CommitError::unknown(ENDED_BY_ITSELF));
+        }
+        let proof = match self.proof {
+            Some(proof) => proof,
+            None => match DB::prove(self.connection()).await {
+                Ok(proof) => proof,
+                Err(error) => {
+                    // COMMIT was not even sent. If this fails too, the connection is closed, which rolls it back.
+                    let _ = self.roll_back().await;
+                    return Err(CommitError::rolled_back(error));
+                }
+            },
+        };
+        match self.depth() {
+            1 => {}
+            0 => return Err(CommitError::unknown(ENDED_BY_ITSELF)),
+            _ => return Err(CommitError::rolled_back("a transaction within the transaction has not ended")),
+        }
+        self.phase = Phase::Ending;
+        match DB::TransactionManager::commit(self.connection()).await {
+            Ok(()) => {
+                self.phase = Phase::Done;
+                Ok(())
+            }
+            Err(error) => DB::outcome(self, pool, proof, error).await,
+        }
+    }
+
+    pub(super) async fn roll_back(mut self) -> Result<(), BoxError> {
+        if self.phase == Phase::Broken || self.depth() != 1 {
+            // What is left of it ends with its connection.
+            self.phase = Phase::Broken;
+            return Ok(());
+        }
+        self.phase = Phase::Ending;
+        let rolled_back = DB::TransactionManager::rollback(self.connection()).await;
+        self.phase = if rolled_back.is_ok() { Phase::Done } else { Phase::Broken };
+        match rolled_back {
+            Err(error) if !DB::is_rolled_back(&error) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the transaction was still open after its COMMIT was refused, and is rolled back now.
+    #[cfg(feature = "sqlite")]
+    pub(super) async fn roll_back_refused(mut self) -> bool {
+        self.phase = Phase::Ending;
+        let rolled_back = DB::TransactionManager::rollback(self.connection()).await.is_ok();
+        self.phase = if rolled_back { Phase::Done } else { Phase::Broken };
+        rolled_back
+    }
+
+    /// The server has answered COMMIT with an error, and ended the transaction.
+    #[cfg(feature = "postgres")]
+    pub(super) fn refused(&mut self) {
+        self.phase = Phase::Open;
+    }
+
+    fn depth(&self) -> usize {
+        DB::TransactionManager::get_transaction_depth(self.lent())
+    }
+}
+
+impl<DB: Driver> Drop for Open<DB> {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        match self.phase {
+            Phase::Done => {}
+            Phase::Broken => connection.close_on_drop(),
+            phase => DB::abandon(connection, phase),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+use std::time::Duration;
+
+use diator::container::CommitError;
+use sqlx::error::DatabaseError;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
+use sqlx_core::transaction::TransactionManager;
+use tokio::time::{sleep, timeout};
+
+use super::Mode;
+use super::driver::Driver;
+use super::open::{Open, Phase};
+
+/// How long to ask what became of a transaction whose COMMIT was lost.
+const ASKS_FOR: Duration = Duration::from_secs(10);
+const ASKS_AFTER: Duration = Duration::from_millis(20);
+const ASKS_AT_LEAST_EVERY: Duration = Duration::from_millis(640);
+
+impl Driver for Postgres {
+    /// The transaction's id; none as long as it has written nothing.
+    type Proof = Option<i64>;
+
+    fn begin(mode: Mode) -> &'static str {
+        match mode {
+            Mode::Read => "BEGIN READ ONLY",
+            Mode::Write => "BEGIN",
+        }
+    }
+
+    async fn execute(connection: &mut PgConnection, statement: String) -> sqlx::Result<()> {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(drop)
+    }
+
+    async fn is_open(_: &mut PgConnection) -> sqlx::Result<bool> {
+        // A failed statement leaves it open, though of no use.
+        Ok(true)
+    }
+
+    async fn prove(connection: &mut PgConnection) -> sqlx::Result<Option<i64>> {
+        // sqlx would have to ask what an `xid8` is.
+        sqlx::query_scalar("SELECT pg_current_xact_id_if_assigned()::text::int8").fetch_one(connection).await
+    }
+
+    async fn outcome(
+        mut open: Open<Self>,
+        pool: &PgPool,
+        id: Option<i64>,
+        error: sqlx::Error,
+    ) -> Result<(), CommitError> {
+        if is_answer(&error) {
+            open.refused();
+            return Err(CommitError::rolled_back(error));
+        }
+        // It may be the only one that the pool can have.
+        drop(open);
+        let Some(id) = id else { return Ok(()) };
+        match timeout(ASKS_FOR, became_of(id, pool)).await {
+            Ok(Some(Status::Committed)) => Ok(()),
+            Ok(Some(Status::Aborted)) => Err(CommitError::rolled_back(error)),
+            Ok(None) | Err(_) => Err(CommitError::unknown(error)),
+        }
+    }
+
+    fn is_rolled_back(_: &sqlx::Error) -> bool {
+        // The connection is lost, and the server rolls back once it notices.
+        false
+    }
+
+    fn abandon(mut connection: PoolConnection<Self>, phase: Phase) {
+        let depth = <Self as sqlx::Database>::TransactionManager::get_transaction_depth(&connection);
+        if phase == Phase::Open && depth == 1 {
+            // It is sent before the connection returns to the pool.
+            <Self as sqlx::Database>::TransactionManager::start_rollback(&mut connection);
+        } else {
+            // sqlx 0.9.0 does not know whether a transaction is open whose BEGIN or COMMIT was dropped.
+            connection.close_on_drop();
+        }
+    }
+
+    fn is_transient(error: &(dyn DatabaseError + 'static)) -> bool {
+        // Serialization failure, deadlock, lock not available; too many connections; the server is going down or coming up.
+        const CODES: [&str; 7] = ["40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03"];
+        error.try_downcast_ref::<PgDatabaseError>().is_some_and(|error| CODES.contains(&error.code()))
+    }
+}
+
+enum Status {
+    Committed,
+    Aborted,
+}
+
+/// `None` if the server has forgotten it.
+async fn became_of(id: i64, pool: &PgPool) -> Option<Status> {
+    let mut wait = ASKS_AFTER;
+    loop {
+        let asked = sqlx::query_scalar::<_, Option<String>>("SELECT pg_xact_status($1::int8::text::xid8)");
+        match asked.bind(id).fetch_one(pool).await.as_ref().map(Option::as_deref) {
+            Ok(Some("committed")) => return Some(Status::Committed),
+            Ok(Some("aborted")) => return Some(Status::Aborted),
+            Ok(None) | Err(sqlx::Error::PoolClosed) => return None,
+            // Its server has not noticed yet, or cannot be reached at the moment.
+            Ok(Some(_)) | Err(_) => {}
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(ASKS_AT_LEAST_EVERY);
+    }
+}
+
+/// Whether the server refused the COMMIT, rather than went away.
+fn is_answer(error: &sqlx::Error) -> bool {
+    let answer = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    answer.is_some_and(|answer| !matches!(answer.severity(), PgSeverity::Fatal | PgSeverity::Panic))
+}

@@ -1,0 +1,79 @@
+use diator::container::CommitError;
+use sqlx::error::DatabaseError;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::SqliteError;
+use sqlx::{AssertSqlSafe, Connection, Sqlite, SqliteConnection, SqlitePool};
+use sqlx_core::transaction::TransactionManager;
+
+use super::Mode;
+use super::driver::Driver;
+use super::open::{Open, Phase};
+
+const SQLITE_ERROR: i32 = 1;
+const SQLITE_BUSY: i32 = 5;
+const SQLITE_LOCKED: i32 = 6;
+
+impl Driver for Sqlite {
+    type Proof = ();
+
+    fn begin(mode: Mode) -> &'static str {
+        match mode {
+            Mode::Read => "BEGIN",
+            Mode::Write => "BEGIN IMMEDIATE",
+        }
+    }
+
+    async fn execute(connection: &mut SqliteConnection, statement: String) -> sqlx::Result<()> {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(drop)
+    }
+
+    async fn is_open(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+        // The only statement without an effect that tells: "cannot start a transaction within a transaction". Where it does
+        // start one, the connection is closed.
+        match sqlx::query("BEGIN").execute(connection).await {
+            Ok(_) => Ok(false),
+            Err(error) if code(&error) == Some(SQLITE_ERROR) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn prove(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+        // COMMIT itself tells the truth, but not if sqlx has a rollback in its queue, and leaves the COMMIT out.
+        connection.ping().await
+    }
+
+    async fn outcome(open: Open<Self>, _: &SqlitePool, (): (), error: sqlx::Error) -> Result<(), CommitError> {
+        match open.roll_back_refused().await {
+            true => Err(CommitError::rolled_back(error)),
+            false => Err(CommitError::unknown(error)),
+        }
+    }
+
+    fn is_rolled_back(error: &sqlx::Error) -> bool {
+        // "cannot rollback - no transaction is active"
+        code(error) == Some(SQLITE_ERROR)
+    }
+
+    fn abandon(mut connection: PoolConnection<Self>, _: Phase) {
+        // As sqlx does it: once, since it leaves one out after a COMMIT or ROLLBACK that nobody waited for.
+        <Self as sqlx::Database>::TransactionManager::start_rollback(&mut connection);
+        tokio::spawn(async move {
+            if connection.ping().await.is_err() || connection.is_in_transaction() {
+                // It ended by itself, which sqlx has not counted.
+                connection.close_on_drop();
+            }
+        });
+    }
+
+    fn is_transient(error: &(dyn DatabaseError + 'static)) -> bool {
+        error.try_downcast_ref::<SqliteError>().is_some_and(|error| {
+            let primary = error.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);
+            matches!(primary, Some(SQLITE_BUSY | SQLITE_LOCKED))
+        })
+    }
+}
+
+/// SQLite's extended result code.
+fn code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
+}
