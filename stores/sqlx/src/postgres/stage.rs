@@ -1,9 +1,11 @@
 use std::borrow::Cow;
 
 use diator::outbox::{PARTITIONS, StagedMessage, partition_of};
-use sqlx::Postgres;
+use diator::{BoxError, async_trait};
+use sqlx::{AssertSqlSafe, Postgres, Row};
 
-use crate::store::{MESSAGE, Messages, Prefix, Shared, StageValue, Statement, headers_text, micros, placeholders};
+use crate::store::{MESSAGE, Messages, Prefix, Shared, StageValue, StagesRows, Statement, headers_text, micros, placeholders};
+use crate::transaction::Transaction;
 
 /// A statement has at most 65,535 parameters.
 const MOST: usize = 1_000;
@@ -110,4 +112,30 @@ fn lock<'a>(sql: &Sql, messages: Messages<'a>) -> Option<Statement<'a>> {
     let text = sql.lock.replace("{keys}", &placeholders("(#::text)", '$', keys.len()));
     let values: Vec<_> = keys.into_iter().map(|key| StageValue::Text(Some(Cow::Owned(key)))).collect();
     (!values.is_empty()).then(|| Statement { sql: text.into(), values })
+}
+
+#[async_trait]
+impl<Tag: 'static> StagesRows for Transaction<Postgres, Tag> {
+    async fn execute(&self, sql: &str, values: &[StageValue<'_>]) -> Result<(), BoxError> {
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for value in values {
+            query = match value {
+                StageValue::SmallInt(value) => query.bind(value),
+                StageValue::BigInt(value) => query.bind(value),
+                StageValue::Text(value) => query.bind(value.as_deref()),
+                StageValue::Uuid(value) => query.bind(value),
+                StageValue::Bytes(value) => query.bind(value),
+            };
+        }
+        // Texts of other lengths would drive the program's own statements out of the connection's memory.
+        query = query.persistent(values.len() <= Sql::KEPT * 12);
+        let mut connection = self.connection().await?;
+        let rows = query.fetch_all(&mut *connection).await?;
+        // Each row has the transaction's number, if the statement has written one.
+        match rows.last().map(|row| row.try_get::<Option<i64>, _>(0)) {
+            Some(Ok(Some(id))) => connection.staged(Some(id)),
+            _ => drop(connection),
+        }
+        Ok(())
+    }
 }

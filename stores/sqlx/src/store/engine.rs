@@ -4,11 +4,12 @@ use diator::outbox::StagedMessage;
 use sqlx::Database;
 
 use super::{Prefix, Shared, Statement};
+use crate::transaction::Transactional;
 
 /// A data base that a [`SqlxStore`](super::SqlxStore) can be in: `sqlx::Postgres` or `sqlx::Sqlite`.
-pub trait Engine: Database + Sealed {}
+pub trait Engine: Transactional + Sealed {}
 
-impl<DB: Database + Sealed> Engine for DB {}
+impl<DB: Transactional + Sealed> Engine for DB {}
 
 /// What a data base does in its own way.
 pub trait Sealed: Database {

@@ -8,13 +8,13 @@ mod schema;
 mod stages_rows;
 mod wake;
 
-use std::any::type_name;
+use std::any::{TypeId, type_name};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diator::InvalidConfig;
+use diator::{InvalidConfig, Services};
 use sqlx::{AssertSqlSafe, Pool};
 
 pub use self::engine::Engine;
@@ -28,6 +28,7 @@ pub(crate) use self::schema::{Migration, needed, script, unusable};
 pub use self::stages_rows::{StageValue, StagesRows};
 pub(crate) use self::stages_rows::{Statement, placeholders};
 pub(crate) use self::wake::{Task, Wake};
+use crate::transaction::{Mode, Transaction};
 
 /// How long a relay stays the one that deletes what was sent long ago.
 pub(crate) const CLEANER_LEASE: Duration = Duration::from_secs(10 * 60);
@@ -93,6 +94,25 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
         shared.prefix = prefix;
         shared.wake = Arc::new(Wake::new(shared.wake.others));
         Ok(self)
+    }
+
+    /// The pool, and a [`Transaction`] for each message, registered as its unit of work: `Services::new().extend(store.services())`.
+    ///
+    /// Of several stores with tags, none registers its pool: pools of one type could not be told apart.
+    #[must_use]
+    pub fn services(&self) -> Services {
+        let pool = self.shared.pool.clone();
+        let services = Services::new().unit_of_work_sync(move |_| Ok(Transaction::<DB, Tag>::new(pool.clone(), Mode::Write)));
+        if TypeId::of::<Tag>() == TypeId::of::<()>() { services.value(self.shared.pool.clone()) } else { services }
+    }
+
+    /// The outbox that writes in the [`Transaction`] of each message.
+    #[must_use]
+    pub fn outbox(&self) -> SqlxOutbox<DB, Transaction<DB, Tag>>
+    where
+        Transaction<DB, Tag>: StagesRows,
+    {
+        self.outbox_in()
     }
 
     /// The outbox that writes in the transactions of `U`, a unit of work of the program's own.
