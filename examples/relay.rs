@@ -1,0 +1,20 @@
+//! A relay as a program of its own: it publishes from PostgreSQL to Redis Streams what services have left in their outbox.
+//!
+//! The services say `.relayed_elsewhere()` and need no broker. Any number of relays may run. Run it with
+//! `DATABASE_URL=postgres://… REDIS_URL=redis://… cargo run --features postgres,redis --example relay`.
+
+use std::env::var;
+
+use diator::BoxError;
+use diator::host::shutdown_signal;
+use diator_redis::{RedisBroker, RedisConfig};
+use diator_sqlx::SqlxStore;
+use sqlx::PgPool;
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let store: SqlxStore<_> = SqlxStore::new(PgPool::connect_lazy(&var("DATABASE_URL")?)?);
+    let broker = RedisBroker::new(RedisConfig::streams(var("REDIS_URL")?))?;
+    store.relay().broker(broker).run_until(shutdown_signal()).await?;
+    Ok(())
+}
