@@ -3,19 +3,15 @@
 //! Run it with `cargo run --example unit_of_work`. It needs no server: SQLite is built in, and its file lies in a
 //! temporary folder that is removed in the end. `docs/unit-of-work.md` explains it.
 
-#[path = "unit_of_work/transaction.rs"]
-mod transaction;
-
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs, process};
 
 use diator::prelude::*;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
-use sqlx::{Connection, SqliteConnection, SqlitePool};
-
-use self::transaction::{Transaction, closing_what_is_left_open};
+use diator_sqlx::{SqlxStore, Transaction};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
 
 // --- Messages. ----------------------------------------------------------------------------------
 
@@ -99,7 +95,7 @@ impl EventHandler<OrderPlaced> for Charge {
 
 // --- Services: all that need the transaction share that of their message. -----------------------
 
-struct Orders(Arc<Transaction>);
+struct Orders(Arc<Transaction<Sqlite>>);
 
 impl Orders {
     async fn add(&self, order: i64, quantity: i64) -> Result<(), BoxError> {
@@ -121,7 +117,7 @@ impl Orders {
     }
 }
 
-struct Account(Arc<Transaction>);
+struct Account(Arc<Transaction<Sqlite>>);
 
 impl Account {
     async fn add(&self, amount: i64) -> Result<(), BoxError> {
@@ -131,12 +127,11 @@ impl Account {
     }
 }
 
-fn services(pool: SqlitePool) -> Services {
+fn services(store: &SqlxStore<Sqlite>) -> Services {
     Services::new()
-        .value(pool)
-        .unit_of_work(|scope| async move { Ok(Transaction::begin(&*scope.resolve().await?).await?) })
-        .scoped_async(|scope| async move { Ok(Orders(scope.resolve().await?)) })
-        .scoped_async(|scope| async move { Ok(Account(scope.resolve().await?)) })
+        .extend(store.services())
+        .scoped(|scope| Ok(Orders(scope.get()?)))
+        .scoped(|scope| Ok(Account(scope.get()?)))
 }
 
 // --- The program. -------------------------------------------------------------------------------
@@ -148,12 +143,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .filename(folder.path().join("shop.db"))
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal);
-    let pool = closing_what_is_left_open(SqlitePoolOptions::new()).connect_with(options.clone()).await?;
+    let pool = SqlitePool::connect_with(options.clone()).await?;
     sqlx::raw_sql(SCHEMA).execute(&pool).await?;
     // It sees only what is committed.
     let mut reader = SqliteConnection::connect_with(&options).await?;
 
-    let mediator = Mediator::from_registry().container(services(pool.clone())).build()?;
+    let mediator = Mediator::from_registry().container(services(&SqlxStore::new(pool.clone()))).build()?;
     for (order, quantity, voucher) in [(1, 2, Some("WELCOME")), (2, 5, None), (3, 1, Some("WELCOME"))] {
         println!("order {order}, for {quantity}, with the voucher {voucher:?}:");
         match mediator.send(PlaceOrder { order, quantity, voucher }).await {

@@ -5,8 +5,6 @@ use std::{env, fs, process};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
 
-use super::transaction::closing_what_is_left_open;
-
 /// A SQLite file, removed when it is dropped, and the pool that the services share.
 pub(crate) struct Database {
     folder: PathBuf,
@@ -35,7 +33,7 @@ impl Database {
         let options = SqliteConnectOptions::new().filename(folder.join("test.db"));
         let creating = options.clone().create_if_missing(true).journal_mode(journal_mode);
         sqlx::raw_sql(SCHEMA).execute(&mut SqliteConnection::connect_with(&creating).await.unwrap()).await.unwrap();
-        let pool = closing_what_is_left_open(pool).connect_lazy_with(options.clone());
+        let pool = pool.connect_lazy_with(options.clone());
         Self { folder, options, pool }
     }
 

@@ -6,15 +6,15 @@ use sqlx::sqlite::{SqliteJournalMode, SqlitePoolOptions};
 use tokio::sync::Barrier;
 
 use super::database::Database;
-use super::script::{Emit, Fail, Meet, See, Step, Write, Writing, mediator};
+use super::script::{Emit, Fail, Meet, Reading, See, Step, Write, Writing, mediator};
 
-/// One message writes before the other has begun to, and ends before it; they see nothing of one another.
+/// A command writes before a query reads, and ends after that; the query sees nothing of it, and waits for nothing.
 async fn together(database: &Database, last: Vec<Step>) -> (bool, bool) {
     let mediator = mediator(database);
     let meet = Meet(Arc::new(Barrier::new(2)));
     let one = [vec![Write(1), meet.clone(), meet.clone()], last].concat();
     let other = vec![meet.clone(), See(&[]), meet];
-    let (one, other) = tokio::join!(mediator.send(Writing(one)), mediator.send(Writing(other)));
+    let (one, other) = tokio::join!(mediator.send(Writing(one)), mediator.send(Reading(other)));
     (one.is_ok(), other.is_ok())
 }
 

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use diator::MediatorBuilder;
 use diator::prelude::*;
-use sqlx::SqlitePool;
+use diator_sqlx::{SqlxStore, Transaction};
+use sqlx::Sqlite;
 use tokio::sync::{Barrier, Notify};
 
 use super::database::Database;
-use super::transaction::Transaction;
 use super::waking::drop_after_wakes;
 
 /// What a handler does, one step after the other.
@@ -47,6 +47,11 @@ pub(crate) use Step::{
 #[request(idempotent)]
 pub(crate) struct Writing(pub(crate) Vec<Step>);
 
+/// A query whose handler has the transaction; it can only take steps that need nothing else.
+#[derive(Debug, Query)]
+#[request(response = ())]
+pub(crate) struct Reading(pub(crate) Vec<Step>);
+
 /// A command whose handler needs no scope.
 #[derive(Debug, Command)]
 pub(crate) struct Conducting(pub(crate) Vec<Step>);
@@ -57,7 +62,7 @@ pub(crate) struct Happened(Vec<Step>);
 /// Takes the steps; the contexts of requests and events have no type in common.
 macro_rules! play {
     ($steps:expr, $cx:ident, $transaction:expr) => {{
-        let transaction: Option<&Transaction> = $transaction;
+        let transaction: Option<&Transaction<Sqlite>> = $transaction;
         for step in $steps {
             match step {
                 Emit(steps) => $cx.emit(Happened(steps)),
@@ -75,7 +80,7 @@ macro_rules! play {
     }};
 }
 
-async fn take(step: Step, transaction: Option<&Transaction>) -> Result<(), BoxError> {
+async fn take(step: Step, transaction: Option<&Transaction<Sqlite>>) -> Result<(), BoxError> {
     let connection = async || transaction.ok_or("there is no transaction")?.connection().await;
     match step {
         Write(number) => {
@@ -109,12 +114,26 @@ async fn take(step: Step, transaction: Option<&Transaction>) -> Result<(), BoxEr
 
 #[request_handler(Writing)]
 struct WritingHandler {
-    transaction: Arc<Transaction>,
+    transaction: Arc<Transaction<Sqlite>>,
 }
 
 impl RequestHandler<Writing> for WritingHandler {
     async fn handle(&self, command: Writing, cx: &mut RequestContext<'_, Writing>) -> Result<(), BoxError> {
         play!(command.0, cx, Some(&self.transaction))
+    }
+}
+
+#[request_handler(Reading)]
+struct ReadingHandler {
+    transaction: Arc<Transaction<Sqlite>>,
+}
+
+impl RequestHandler<Reading> for ReadingHandler {
+    async fn handle(&self, query: Reading, _cx: &mut RequestContext<'_, Reading>) -> Result<(), BoxError> {
+        for step in query.0 {
+            take(step, Some(&self.transaction)).await?;
+        }
+        Ok(())
     }
 }
 
@@ -129,7 +148,7 @@ impl RequestHandler<Conducting> for ConductingHandler {
 
 #[event_handler(Happened)]
 struct HappenedHandler {
-    transaction: Arc<Transaction>,
+    transaction: Arc<Transaction<Sqlite>>,
 }
 
 impl EventHandler<Happened> for HappenedHandler {
@@ -143,12 +162,7 @@ pub(crate) fn mediator(database: &Database) -> Mediator {
 }
 
 pub(crate) fn configured(database: &Database, configure: impl FnOnce(MediatorBuilder) -> MediatorBuilder) -> Mediator {
-    let handlers = handlers![WritingHandler, ConductingHandler, HappenedHandler];
-    configure(Mediator::builder().handlers(handlers).container(services(&database.pool))).build().unwrap()
-}
-
-fn services(pool: &SqlitePool) -> Services {
-    Services::new()
-        .value(pool.clone())
-        .unit_of_work(|scope| async move { Ok(Transaction::begin(&*scope.resolve().await?).await?) })
+    let store: SqlxStore<Sqlite> = SqlxStore::new(database.pool.clone());
+    let handlers = handlers![WritingHandler, ReadingHandler, ConductingHandler, HappenedHandler];
+    configure(Mediator::builder().handlers(handlers).container(store.services())).build().unwrap()
 }
