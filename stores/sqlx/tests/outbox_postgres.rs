@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use diator::outbox::StoreSchema;
 use diator_sqlx::SqlxStore;
 use diator_testkit::Postgres;
 use diator_testkit::outbox::{Driver, Store};
@@ -17,7 +16,7 @@ impl Driver for OnPostgres {
 
     async fn start() -> Self {
         let driver = Self(Postgres::start(&[]));
-        driver.store().apply().await.expect("the tables can be made");
+        driver.store().apply_schema().await.expect("the tables can be made");
         driver
     }
 

@@ -148,7 +148,8 @@ pub async fn an_epoch_that_is_over_settles_nothing_but_what_was_sent<D: Driver>(
     let driver = D::start().await;
     let (store, other) = (driver.connect(), driver.connect());
     store.put(["One", "Two", "Three"].map(|name| keyed(name, "1"))).await;
-    let old = store.relay.lease(a_relay(), 1, Duration::from_millis(1)).await.expect("the data base is there").partitions;
+    let old =
+        store.relay.lease(a_relay(), 1, Duration::from_millis(1)).await.expect("the data base is there").partitions;
     let rows = store.claim(&old).await;
     sleep(Duration::from_millis(20)).await;
     let new = other.lease_all(a_relay()).await;
@@ -218,20 +219,30 @@ pub async fn skipped_routes_and_keys_are_left_out<D: Driver>() {
     };
     let mut state = keyed("Open", "5");
     state.message_type = MessageType::Ecst;
-    let messages = [keyed("Open", "1"), keyed("Free", "1"), keyed("Free", "2"), no_topic("2"), state, keyed("Free", "n2")];
+    let messages =
+        [keyed("Open", "1"), keyed("Free", "1"), keyed("Free", "2"), no_topic("2"), state, keyed("Free", "n2")];
     store.put(messages).await;
     let leases = store.lease_all(a_relay()).await;
     let sorted = |rows: &[diator::outbox::OutboxRow]| {
         let mut rows: Vec<_> = rows.to_vec();
         rows.sort_by_key(|row| row.place.seq);
-        rows.into_iter().map(|row| format!("{} {}", row.message.name, row.message.key.unwrap_or_default())).collect::<Vec<_>>()
+        rows.into_iter()
+            .map(|row| format!("{} {}", row.message.name, row.message.key.unwrap_or_default()))
+            .collect::<Vec<_>>()
     };
-    let open = SkippedRoute { message_type: MessageType::Notification, name: "Open".to_owned(), topic: Some("orders".to_owned()) };
+    let open = SkippedRoute {
+        message_type: MessageType::Notification,
+        name: "Open".to_owned(),
+        topic: Some("orders".to_owned()),
+    };
     let skip = Skip { routes: vec![open.clone()], keys: Vec::new() };
     let rows = store.claim_without(&leases, &skip).await;
     assert_eq!(sorted(&rows), ["Free 1", "Free 2", "WithoutTopic 2", "Open 5", "Free n2"]);
     let key = ParkedKey { topic: Some("orders".to_owned()), key: "2".to_owned() };
-    let skip = Skip { routes: Vec::new(), keys: vec![key, ParkedKey { topic: Some("order".to_owned()), key: "s1".to_owned() }] };
+    let skip = Skip {
+        routes: Vec::new(),
+        keys: vec![key, ParkedKey { topic: Some("order".to_owned()), key: "s1".to_owned() }],
+    };
     let rows = store.claim_without(&leases, &skip).await;
     assert_eq!(sorted(&rows), ["Open 1", "Free 1", "WithoutTopic 2", "Open 5", "Free n2"]);
     let elsewhere = SkippedRoute { topic: None, ..open.clone() };
@@ -252,7 +263,10 @@ pub async fn what_was_refused_stays_and_is_counted<D: Driver>() {
         store.settle(&leases, &rows[..1], &Verdict::Refused).await;
     }
     let again = store.claim(&leases).await;
-    assert_eq!(again.iter().map(|row| (row.place, row.attempts)).collect::<Vec<_>>(), [(rows[0].place, 2), (rows[1].place, 0)]);
+    assert_eq!(
+        again.iter().map(|row| (row.place, row.attempts)).collect::<Vec<_>>(),
+        [(rows[0].place, 2), (rows[1].place, 0)]
+    );
 }
 
 /// A dead letter that parks must hold its key back, and a replay must put it back into its place with no attempt.
@@ -284,7 +298,10 @@ pub async fn a_dead_letter_parks_its_key_until_it_is_replayed<D: Driver>() {
     let leased = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the data base is there");
     assert_eq!(leased.parked, []);
     let again = store.claim(&leased.partitions).await;
-    assert_eq!(again.iter().map(|row| (row.place, row.attempts)).collect::<Vec<_>>(), rows.iter().map(|row| (row.place, 0)).collect::<Vec<_>>());
+    assert_eq!(
+        again.iter().map(|row| (row.place, row.attempts)).collect::<Vec<_>>(),
+        rows.iter().map(|row| (row.place, 0)).collect::<Vec<_>>()
+    );
     assert_eq!(store.dead_letters.list(&DeadLetterFilter::default()).await.expect("the data base is there"), []);
 }
 
@@ -330,7 +347,10 @@ pub async fn dead_letters_are_filtered<D: Driver>() {
         store.dead_letters.list(&filter).await.expect("the data base is there")
     };
     let all = list(|_| ()).await;
-    assert_eq!(all.iter().map(|letter| letter.message.id).collect::<Vec<_>>(), rows.iter().map(|row| row.message.id).collect::<Vec<_>>());
+    assert_eq!(
+        all.iter().map(|letter| letter.message.id).collect::<Vec<_>>(),
+        rows.iter().map(|row| row.message.id).collect::<Vec<_>>()
+    );
     let age = SystemTime::now().duration_since(all[0].at).unwrap_or_default();
     assert!(age < Duration::from_secs(60), "{age:?}");
     assert_eq!(list(|filter| filter.limit = Some(3)).await, all[..3]);
@@ -379,7 +399,11 @@ pub async fn what_was_sent_long_ago_is_pruned_by_one<D: Driver>() {
     let short = Duration::from_millis(5);
     assert_eq!(store.relay.prune(cleaner, LONG, 100).await.expect("the data base is there"), 0, "it was sent just now");
     assert_eq!(store.relay.prune(cleaner, short, 5).await.expect("the data base is there"), 5);
-    assert_eq!(other.relay.prune(late, short, 5).await.expect("the data base is there"), 0, "another one is the cleaner");
+    assert_eq!(
+        other.relay.prune(late, short, 5).await.expect("the data base is there"),
+        0,
+        "another one is the cleaner"
+    );
     assert_eq!(store.relay.prune(cleaner, short, 5).await.expect("the data base is there"), 3);
     assert_eq!(store.relay.prune(cleaner, short, 5).await.expect("the data base is there"), 0);
     let status = store.relay.status().await.expect("the data base is there");

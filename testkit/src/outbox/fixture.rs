@@ -88,7 +88,8 @@ impl Store {
 
 pub(super) fn settlements(leases: &[LeasedPartition], rows: &[OutboxRow], verdict: &Verdict) -> Vec<Settlement> {
     let epoch = |partition| leases.iter().find(|lease| lease.partition == partition).expect("it is leased").epoch;
-    let settle = |row: &OutboxRow| Settlement { place: row.place, epoch: epoch(row.place.partition), verdict: verdict.clone() };
+    let settle =
+        |row: &OutboxRow| Settlement { place: row.place, epoch: epoch(row.place.partition), verdict: verdict.clone() };
     rows.iter().map(settle).collect()
 }
 

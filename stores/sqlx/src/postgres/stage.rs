@@ -4,7 +4,9 @@ use diator::outbox::{PARTITIONS, StagedMessage, partition_of};
 use diator::{BoxError, async_trait};
 use sqlx::{AssertSqlSafe, Postgres, Row};
 
-use crate::store::{MESSAGE, Messages, Prefix, Shared, StageValue, StagesRows, Statement, headers_text, micros, placeholders};
+use crate::store::{
+    MESSAGE, Messages, Prefix, Shared, StageValue, StagesRows, Statement, headers_text, micros, placeholders,
+};
 use crate::transaction::Transaction;
 
 /// A statement has at most 65,535 parameters.
@@ -23,7 +25,9 @@ impl Sql {
     const KEPT: usize = 8;
 
     pub(super) fn new(prefix: &Prefix) -> Self {
-        let into = |table: &str, column: &str| prefix.fill(&format!("INSERT INTO {{p}}{table} ({column}partition, {MESSAGE}) VALUES "));
+        let into = |table: &str, column: &str| {
+            prefix.fill(&format!("INSERT INTO {{p}}{table} ({column}partition, {MESSAGE}) VALUES "))
+        };
         let mut sql = Self {
             outbox: Vec::new(),
             into_outbox: into("outbox", "").to_string(),
@@ -43,7 +47,11 @@ impl Sql {
 
     fn schedule(&self, rows: usize) -> String {
         let row = "(clock_timestamp() + #::bigint * interval '1 microsecond', #, #, #, #, #, #, #, #, #, #, #, #)";
-        format!("{}{} RETURNING pg_current_xact_id_if_assigned()::text::int8", self.into_schedule, placeholders(row, '$', rows))
+        format!(
+            "{}{} RETURNING pg_current_xact_id_if_assigned()::text::int8",
+            self.into_schedule,
+            placeholders(row, '$', rows)
+        )
     }
 }
 
@@ -67,7 +75,8 @@ pub(super) fn statements<'a>(shared: &Shared<Postgres>, messages: Messages<'a>) 
             Some(kept) => kept.clone(),
             None => sql.outbox(messages.len()),
         };
-        statements.push(Statement { sql: text.into(), values: messages.iter().flat_map(|staged| values(staged)).collect() });
+        statements
+            .push(Statement { sql: text.into(), values: messages.iter().flat_map(|staged| values(staged)).collect() });
     }
     statements
 }

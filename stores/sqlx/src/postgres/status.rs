@@ -51,11 +51,7 @@ pub(super) const REPLAY: &str = "
 UPDATE {p}outbox SET status = 0, sent_at = NULL, attempts = 0, created_at = clock_timestamp()
 WHERE status = 1 AND sent_at >= to_timestamp(0) + $1 * interval '1 microsecond' AND ($2::text IS NULL OR topic = $2)";
 
-pub(super) async fn replay(
-    shared: &Shared<Postgres>,
-    since: SystemTime,
-    topic: Option<&str>,
-) -> Result<u64, BoxError> {
+pub(super) async fn replay(shared: &Shared<Postgres>, since: SystemTime, topic: Option<&str>) -> Result<u64, BoxError> {
     // Nothing was sent before 1970.
     let since = micros(since.duration_since(UNIX_EPOCH).unwrap_or_default());
     let replayed = sqlx::query(sql(&shared.sql.replay)).bind(since).bind(topic).execute(&shared.pool).await?;

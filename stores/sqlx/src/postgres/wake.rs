@@ -62,7 +62,10 @@ async fn listen(options: PgConnectOptions, channel: Arc<str>, own: Uuid, relay: 
             }
             Err(error) => error,
         };
-        tracing::debug!(error = &error as &dyn std::error::Error, "the relay does not hear of commits of other processes");
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "the relay does not hear of commits of other processes"
+        );
         sleep(backoff).await;
         backoff = (backoff * 2).min(LONGEST_BACKOFF);
     }

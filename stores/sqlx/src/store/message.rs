@@ -2,8 +2,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use diator::broker::{Headers, OutboundMessage};
 use diator::BoxError;
+use diator::broker::{Headers, OutboundMessage};
 use uuid::Uuid;
 
 /// The columns of a message, in the order of [`StoredMessage`].

@@ -14,7 +14,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diator::{InvalidConfig, Services};
+use diator::outbox::StoreSchema;
+use diator::{BoxError, InvalidConfig, Services};
 use sqlx::{AssertSqlSafe, Pool};
 
 pub use self::engine::Engine;
@@ -102,7 +103,8 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
     #[must_use]
     pub fn services(&self) -> Services {
         let pool = self.shared.pool.clone();
-        let services = Services::new().unit_of_work_sync(move |_| Ok(Transaction::<DB, Tag>::new(pool.clone(), Mode::Write)));
+        let services =
+            Services::new().unit_of_work_sync(move |_| Ok(Transaction::<DB, Tag>::new(pool.clone(), Mode::Write)));
         if TypeId::of::<Tag>() == TypeId::of::<()>() { services.value(self.shared.pool.clone()) } else { services }
     }
 
@@ -119,6 +121,18 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
     #[must_use]
     pub fn outbox_in<U: StagesRows>(&self) -> SqlxOutbox<DB, U> {
         SqlxOutbox::new(self.shared.clone())
+    }
+
+    /// Makes the tables, or brings them up to date; it is [`StoreSchema::apply`].
+    ///
+    /// # Errors
+    ///
+    /// The data base failed, or its tables are too new.
+    pub async fn apply_schema(&self) -> Result<(), BoxError>
+    where
+        Self: StoreSchema,
+    {
+        self.apply().await
     }
 
     /// Tells a relay of this process that rows were committed, if the outbox did not see it.

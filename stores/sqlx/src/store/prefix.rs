@@ -77,6 +77,9 @@ mod tests {
     #[test]
     fn a_name_without_the_schema_is_for_indexes() {
         let prefix = Prefix::new("Shop.diator_", true).unwrap();
-        assert_eq!(&*prefix.fill("CREATE INDEX {n}sent ON {p}outbox"), "CREATE INDEX diator_sent ON shop.diator_outbox");
+        assert_eq!(
+            &*prefix.fill("CREATE INDEX {n}sent ON {p}outbox"),
+            "CREATE INDEX diator_sent ON shop.diator_outbox"
+        );
     }
 }

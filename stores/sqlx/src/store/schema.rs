@@ -19,7 +19,9 @@ impl Migration {
     /// Its statements, of which the last notes that it was applied.
     pub(crate) fn script(&self, prefix: &Prefix) -> String {
         let Self { version, oldest, statements } = self;
-        prefix.fill(&format!("{statements}\nUPDATE {{p}}schema SET version = {version}, oldest = {oldest};\n")).to_string()
+        prefix
+            .fill(&format!("{statements}\nUPDATE {{p}}schema SET version = {version}, oldest = {oldest};\n"))
+            .to_string()
     }
 }
 
