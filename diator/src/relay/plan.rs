@@ -61,15 +61,17 @@ pub(super) fn plan(
 
 /// For each row the number of its wave: a key has one message in each.
 fn wave_numbers(rows: &[OutboxRow], in_order: bool) -> Vec<usize> {
-    let mut seen = HashMap::new();
-    let mut number = |row| {
-        let OutboxRow { message, .. }: &OutboxRow = row;
-        let Some(key) = message.key.as_deref().filter(|_| in_order) else { return 0 };
-        let next: &mut usize = seen.entry((message.topic.as_deref(), key)).or_default();
-        *next += 1;
-        *next - 1
-    };
-    rows.iter().map(|row| number(row)).collect()
+    let mut seen: HashMap<(Option<&str>, &str), usize> = HashMap::new();
+    let mut numbers = Vec::with_capacity(rows.len());
+    for OutboxRow { message, .. } in rows {
+        let next = message
+            .key
+            .as_deref()
+            .filter(|_| in_order)
+            .map(|key| seen.entry((message.topic.as_deref(), key)).or_default());
+        numbers.push(next.map_or(0, |next| std::mem::replace(next, *next + 1)));
+    }
+    numbers
 }
 
 fn group_of<'w>(wave: &'w mut Wave, destination: &str) -> &'w mut Group {
