@@ -38,8 +38,11 @@ pub trait OutboxStore: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Leases partitions that have something pending and no owner, at most `most` of them, for the period.
+    /// Leases partitions that have no owner and something pending that no dead letter holds back, at most `most` of them, for the
+    /// period.
     ///
+    /// Those come first that were owned longest ago, and of these the ones that never were: otherwise partitions whose rows cannot
+    /// go, or that always have more, starve the others.
     /// Messages whose delay is over get their place first. No partition means that nothing is to be done here.
     async fn lease(&self, relay: RelayId, most: u16, period: Duration) -> Result<Leased, BoxError>;
 
@@ -192,7 +195,7 @@ pub struct Settlement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The broker has it.
+    /// The broker has it; also true of a row that another owner has made a dead letter since.
     Sent,
     /// The broker refused it; it stays pending, and its attempts are one more.
     Refused,

@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep};
 use super::publish::Publisher;
 use crate::BoxError;
 use crate::join::join;
-use crate::outbox::{Cursor, Leased, OutboxRow, OutboxStore, Place, RelayId, Settlement, Skip, Verdict};
+use crate::outbox::{Cursor, Leased, OutboxRow, OutboxStore, ParkedKey, Place, RelayId, Settlement, Skip, Verdict};
 use crate::stop::StopSignal;
 
 /// One turn of a relay: it leases partitions, works them off, and gives them back.
@@ -53,11 +53,13 @@ impl Turn<'_> {
         let mut pass = Pass::new(leased, self.batch / 2);
         let mut unsettled = Vec::new();
         self.publisher.held.clear();
-        let mut rows = pass.claim(self.store, &self.skip(leased)).await?;
+        let mut skip = Skip::default();
+        self.add_to(&mut skip, &leased.parked);
+        let mut rows = pass.claim(self.store, &skip).await?;
         while !rows.is_empty() && !self.is_over(until) {
-            let skip = self.skip(leased);
+            self.add_to(&mut skip, &leased.parked);
             let waves = self.publisher.plan(rows);
-            let publishing = self.publisher.publish(waves, until);
+            let publishing = self.publisher.publish(waves, until, self.stop);
             let settling = settle(self.store, &unsettled, lease_end);
             let (verdicts, read, settled) = join(publishing, pass.claim(self.store, &skip), settling).await;
             if settled.is_ok() {
@@ -85,11 +87,17 @@ impl Turn<'_> {
         now >= until || self.stop.until().is_some_and(|end| now >= end)
     }
 
-    /// What cannot go now.
-    fn skip(&self, leased: &Leased) -> Skip {
-        let routes = self.publisher.circuits.skipped_routes(Instant::now());
-        let keys = leased.parked.iter().chain(&self.publisher.held).cloned().collect();
-        Skip { routes, keys }
+    /// Adds what cannot go now.
+    ///
+    /// What was left out once is left out until the end of the turn, also if it could go by then: a later message of a key must not
+    /// pass one that the cursor has passed.
+    fn add_to(&self, skip: &mut Skip, parked: &[ParkedKey]) {
+        for route in self.publisher.circuits.skipped_routes(Instant::now()) {
+            if !skip.routes.contains(&route) {
+                skip.routes.push(route);
+            }
+        }
+        skip.keys = parked.iter().chain(&self.publisher.held).cloned().collect();
     }
 }
 
