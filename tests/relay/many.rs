@@ -77,7 +77,11 @@ async fn killed_at_random(relays: usize) {
     }
     assert!(crashes > 5, "{crashes}");
     assert_eq!(first.len(), 1_500, "I1");
-    assert!(published.len() - 1_500 <= crashes * BATCH, "I3: {} duplicates, {crashes} crashes", published.len() - 1_500);
+    assert!(
+        published.len() - 1_500 <= crashes * BATCH,
+        "I3: {} duplicates, {crashes} crashes",
+        published.len() - 1_500
+    );
     assert!(order.values().all(|numbers| numbers.is_sorted()), "I4");
 }
 

@@ -1,10 +1,10 @@
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use self::keys::neighbours;
 use diator::broker::{InMemoryBroker, PublishErrorKind};
 use diator::outbox::{InMemoryOutbox, partition_of};
-use self::keys::neighbours;
 
 use super::world::*;
 
@@ -15,7 +15,11 @@ mod keys {
     /// Keys that are all in one partition.
     pub(super) fn neighbours(count: usize) -> Vec<String> {
         let wanted = partition_of(&message(Some("0"), 0));
-        (0..).map(|key: u32| key.to_string()).filter(|key| partition_of(&message(Some(key), 0)) == wanted).take(count).collect()
+        (0..)
+            .map(|key: u32| key.to_string())
+            .filter(|key| partition_of(&message(Some(key), 0)) == wanted)
+            .take(count)
+            .collect()
     }
 }
 
@@ -30,7 +34,11 @@ async fn a_key_comes_in_the_order_of_commits_with_every_size_of_batch() {
         let published = broker.memory.published();
         assert_eq!(published.len(), 200, "batch {batch}: each once");
         for key in 0..7 {
-            let of_key: Vec<u32> = published.iter().filter(|m| m.key.as_deref() == Some(&*key.to_string())).map(|m| body(m).parse().unwrap()).collect();
+            let of_key: Vec<u32> = published
+                .iter()
+                .filter(|m| m.key.as_deref() == Some(&*key.to_string()))
+                .map(|m| body(m).parse().unwrap())
+                .collect();
             assert!(of_key.is_sorted(), "batch {batch}, key {key}: {of_key:?}");
         }
     }

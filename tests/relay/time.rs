@@ -11,7 +11,8 @@ use super::world::*;
 async fn a_message_with_a_delay_goes_when_it_is_over() {
     let (outbox, broker) = (InMemoryOutbox::new(), InMemoryBroker::new());
     let begun = Instant::now();
-    let delays = [60, 30, 90].map(|seconds| StagedMessage::new(message(Some("a"), seconds)).after(Duration::from_secs(seconds)));
+    let delays =
+        [60, 30, 90].map(|seconds| StagedMessage::new(message(Some("a"), seconds)).after(Duration::from_secs(seconds)));
     commit_staged(&outbox, delays.into()).await;
     let script = async {
         broker.published_at_least(1).await;
@@ -48,7 +49,9 @@ async fn times_without_end_do_not_overflow() {
     let patient = relay(outbox.clone(), broker.clone()).drain(Duration::MAX).replay_window(Duration::MAX);
     patient.run_until(sleep(Duration::from_secs(100))).await.unwrap();
     assert_eq!(broker.len(), 1);
-    for endless in [relay(outbox.clone(), broker.clone()).lease(Duration::MAX), relay(outbox, broker).poll(Duration::MAX)] {
+    for endless in
+        [relay(outbox.clone(), broker.clone()).lease(Duration::MAX), relay(outbox, broker).poll(Duration::MAX)]
+    {
         assert!(matches!(endless.run_until(sleep(Duration::from_secs(1))).await, Err(RelayError::Settings(_))));
     }
 }

@@ -169,11 +169,7 @@ pub(super) struct FaultyBroker {
 
 impl FaultyBroker {
     pub(super) fn new(fault: impl FnMut(OutboundMessage) -> Fault + Send + 'static) -> Self {
-        Self {
-            memory: InMemoryBroker::new(),
-            fault: Arc::new(Mutex::new(Box::new(fault))),
-            short_by: Arc::default(),
-        }
+        Self { memory: InMemoryBroker::new(), fault: Arc::new(Mutex::new(Box::new(fault))), short_by: Arc::default() }
     }
 
     pub(super) fn slow(time: Duration) -> Self {

@@ -10,8 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     Cursor, DeadLetter, DeadLetterFilter, DeadLetters, Leased, LeasedPartition, Outbox, OutboxRow, OutboxStatus,
-    OutboxStore, ParkedKey, Place, RelayId, Settlement, Skip, SkippedRoute, StagedMessage, Verdict,
-    partition_of,
+    OutboxStore, ParkedKey, Place, RelayId, Settlement, Skip, SkippedRoute, StagedMessage, Verdict, partition_of,
 };
 use crate::broker::OutboundMessage;
 use crate::container::{CommitError, DependencyKey, Savepoints, Scope, UnitOfWork};

@@ -38,7 +38,9 @@ pub(super) fn plan(
         let destination = std::borrow::Cow::Borrowed(""); // TODO
         let goes = match circuits.state(&destination, now) {
             CircuitState::Closed => true,
-            CircuitState::Trial => !tried.contains(&*destination) && !is_held(&message, held) && !is_held(&message, behind),
+            CircuitState::Trial => {
+                !tried.contains(&*destination) && !is_held(&message, held) && !is_held(&message, behind)
+            }
             CircuitState::Open => {
                 circuits.note_route(SkippedRoute::of(&message), &destination);
                 false
@@ -127,7 +129,13 @@ mod tests {
     fn an_open_circuit_holds_its_keys() {
         let (mut circuits, mut behind) = (Circuits::default(), Held::new());
         circuits.open("", "away".to_owned(), None, Instant::now());
-        let waves = plan(vec![row(1, Some("a")), row(2, None)], &InMemoryBroker::new(), &mut circuits, &Held::new(), &mut behind);
+        let waves = plan(
+            vec![row(1, Some("a")), row(2, None)],
+            &InMemoryBroker::new(),
+            &mut circuits,
+            &Held::new(),
+            &mut behind,
+        );
         assert!(waves.is_empty());
         assert_eq!(behind.into_iter().map(|key| key.key).collect::<Vec<_>>(), ["a"]);
         assert_eq!(circuits.skipped_routes(Instant::now()).len(), 1);

@@ -30,7 +30,15 @@ impl Publisher {
     pub(super) fn new(broker: Arc<dyn MessageBroker>, settings: &Settings) -> Self {
         let deadline = settings.publish_deadline(&*broker);
         let Settings { attempts, on_dead, .. } = *settings;
-        Self { broker, deadline, attempts, on_dead, circuits: Circuits::default(), held: Held::new(), behind: Held::new() }
+        Self {
+            broker,
+            deadline,
+            attempts,
+            on_dead,
+            circuits: Circuits::default(),
+            held: Held::new(),
+            behind: Held::new(),
+        }
     }
 
     /// Orders claimed rows into waves; what must not go now is left out.
