@@ -21,12 +21,14 @@ pub(super) struct Group {
 /// Keys of which something did not go, so that the rest of them must wait for the next pass.
 pub(super) type Held = HashSet<ParkedKey>;
 
-/// Orders claimed rows into waves. What must not go now is left out, and its key is held.
+/// Orders claimed rows into waves. What must not go now is left out, and its key is held for what comes behind it: not for the
+/// rows of the waves, which stand before it.
 pub(super) fn plan(
     rows: Vec<OutboxRow>,
     broker: &dyn MessageBroker,
     circuits: &mut Circuits,
-    held: &mut Held,
+    held: &Held,
+    behind: &mut Held,
 ) -> Vec<Wave> {
     let now = Instant::now();
     let numbers = wave_numbers(&rows, broker.guarantees().ordered_by_key);
@@ -36,14 +38,16 @@ pub(super) fn plan(
         let destination = std::borrow::Cow::Borrowed(""); // TODO
         let goes = match circuits.state(&destination, now) {
             CircuitState::Closed => true,
-            CircuitState::Trial => !tried.contains(&*destination) && !is_held(&message, held),
+            CircuitState::Trial => {
+                !tried.contains(&*destination) && !is_held(&message, held) && !is_held(&message, behind)
+            }
             CircuitState::Open => {
                 circuits.note_route(SkippedRoute::of(&message), &destination);
                 false
             }
         };
-        if !goes || is_held(&message, held) {
-            hold(&message, held);
+        if !goes || is_held(&message, held) || is_held(&message, behind) {
+            hold(&message, behind);
             continue;
         }
         if circuits.state(&destination, now) == CircuitState::Trial {
@@ -119,35 +123,41 @@ mod tests {
             row(5, None),
             row(6, Some("a")),
         ];
-        let waves = plan(rows, &InMemoryBroker::new(), &mut Circuits::default(), &mut Held::new());
+        let waves = plan(rows, &InMemoryBroker::new(), &mut Circuits::default(), &Held::new(), &mut Held::new());
         assert_eq!(seqs(&waves), [vec![1, 2, 4, 5], vec![3], vec![6]]);
     }
 
     #[test]
     fn an_open_circuit_holds_its_keys() {
-        let (mut circuits, mut held) = (Circuits::default(), Held::new());
+        let (mut circuits, mut behind) = (Circuits::default(), Held::new());
         circuits.open("", "away".to_owned(), None, Instant::now());
-        let waves = plan(vec![row(1, Some("a")), row(2, None)], &InMemoryBroker::new(), &mut circuits, &mut held);
+        let waves = plan(
+            vec![row(1, Some("a")), row(2, None)],
+            &InMemoryBroker::new(),
+            &mut circuits,
+            &Held::new(),
+            &mut behind,
+        );
         assert!(waves.is_empty());
-        assert_eq!(held.into_iter().map(|key| key.key).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(behind.into_iter().map(|key| key.key).collect::<Vec<_>>(), ["a"]);
         assert_eq!(circuits.skipped_routes(Instant::now()).len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_trial_is_one_message() {
-        let (mut circuits, mut held) = (Circuits::default(), Held::new());
+        let (mut circuits, mut behind) = (Circuits::default(), Held::new());
         circuits.open("", "away".to_owned(), None, Instant::now());
         tokio::time::advance(std::time::Duration::from_secs(1)).await;
         let rows = vec![row(1, Some("a")), row(2, Some("b")), row(3, Some("a"))];
-        let waves = plan(rows, &InMemoryBroker::new(), &mut circuits, &mut held);
+        let waves = plan(rows, &InMemoryBroker::new(), &mut circuits, &Held::new(), &mut behind);
         assert_eq!(seqs(&waves), [[1]]);
     }
 
     #[test]
     fn what_is_held_waits() {
-        let mut held = Held::from([ParkedKey { topic: Some("t".to_owned()), key: "a".to_owned() }]);
+        let held = Held::from([ParkedKey { topic: Some("t".to_owned()), key: "a".to_owned() }]);
         let rows = vec![row(1, Some("a")), row(2, Some("b"))];
-        let waves = plan(rows, &InMemoryBroker::new(), &mut Circuits::default(), &mut held);
+        let waves = plan(rows, &InMemoryBroker::new(), &mut Circuits::default(), &held, &mut Held::new());
         assert_eq!(seqs(&waves), [[2]]);
     }
 }

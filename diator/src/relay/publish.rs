@@ -12,6 +12,7 @@ use crate::broker::{MessageBroker, OutboundMessage, PublishError, PublishErrorKi
 use crate::join::join_all;
 use crate::outbox::{OutboxRow, Place, Verdict};
 use crate::panic::{catch_panic, panic_message};
+use crate::stop::StopSignal;
 
 /// Gives messages to the broker, and decides what becomes of their rows by what it answers.
 pub(super) struct Publisher {
@@ -21,27 +22,44 @@ pub(super) struct Publisher {
     pub(super) on_dead: OnDead,
     pub(super) circuits: Circuits,
     pub(super) held: Held,
+    /// Keys of which something was left out that stands behind what is about to be published.
+    behind: Held,
 }
 
 impl Publisher {
     pub(super) fn new(broker: Arc<dyn MessageBroker>, settings: &Settings) -> Self {
         let deadline = settings.publish_deadline(&*broker);
         let Settings { attempts, on_dead, .. } = *settings;
-        Self { broker, deadline, attempts, on_dead, circuits: Circuits::default(), held: Held::new() }
+        Self {
+            broker,
+            deadline,
+            attempts,
+            on_dead,
+            circuits: Circuits::default(),
+            held: Held::new(),
+            behind: Held::new(),
+        }
     }
 
     /// Orders claimed rows into waves; what must not go now is left out.
     pub(super) fn plan(&mut self, rows: Vec<OutboxRow>) -> Vec<Wave> {
-        plan(rows, &*self.broker, &mut self.circuits, &mut self.held)
+        plan(rows, &*self.broker, &mut self.circuits, &self.held, &mut self.behind)
     }
 
-    /// Publishes one wave after the other; none begins at `until` or later, when somebody else may own the rows.
+    /// Publishes one wave after the other; none begins at `until` or later, when somebody else may own the rows, or when the time
+    /// to stop is over.
     ///
     /// A row without a settlement stays pending.
-    pub(super) async fn publish(&mut self, waves: Vec<Wave>, until: Instant) -> Vec<(Place, Verdict)> {
+    pub(super) async fn publish(
+        &mut self,
+        waves: Vec<Wave>,
+        until: Instant,
+        stop: &StopSignal,
+    ) -> Vec<(Place, Verdict)> {
         let mut verdicts = Vec::new();
         for wave in waves {
-            let in_time = Instant::now() < until;
+            let now = Instant::now();
+            let in_time = now < until && stop.until().is_none_or(|end| now < end);
             let wave: Vec<_> = wave.into_iter().map(|group| self.without_held(group, in_time)).collect();
             let calls: Vec<BoxFuture<'_, _>> = wave.iter().map(|group| self.give(&group.messages)).collect();
             let answers = join_all(calls).await;
@@ -49,6 +67,7 @@ impl Publisher {
                 self.judge(group, answers, &mut verdicts);
             }
         }
+        self.held.extend(self.behind.drain());
         verdicts
     }
 
