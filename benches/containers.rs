@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use ::dill::scopes::Transaction;
 use ::dill::{component, scope};
+use diator::MessageKind;
 use diator::container::{Closing, Container, MoreDi, Opening, Outcome};
 use diator::prelude::*;
 use diator::registry::Handlers;
@@ -84,7 +85,9 @@ fn alone(runtime: &Runtime) -> Contest<'_> {
 /// What the mediator does with a container.
 async fn in_a_scope(services: &Services) -> u64 {
     let meta = Meta::new();
-    let Opening::Ready(Ok(scope)) = services.open(&meta) else { unreachable!("it opens at once") };
+    let Opening::Ready(Ok(scope)) = services.open(&meta, MessageKind::Command) else {
+        unreachable!("it opens at once")
+    };
     let first = scope.get::<First>(&meta).await.expect("it is registered");
     let second = scope.get::<Second>(&meta).await.expect("it is registered");
     let done = Handler { first, second }.work(black_box(3));

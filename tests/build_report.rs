@@ -9,7 +9,7 @@ use diator::broker::RoutingBroker;
 use diator::container::{Container, DependencyKey, Lifetime, Opening, ServiceSlot};
 use diator::prelude::*;
 use diator::registry::{Problem, ProblemKind};
-use diator::{BuildError, Handlers, MediatorBuilder};
+use diator::{BuildError, Handlers, MediatorBuilder, MessageKind};
 use serde::{Deserialize, Serialize};
 
 // --- Messages. ----------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ impl Container for BrokenContainer {
         Err("the clock stands still".into())
     }
 
-    fn open<'a>(&'a self, _: &'a Meta) -> Opening<'a> {
+    fn open<'a>(&'a self, _: &'a Meta, _: MessageKind) -> Opening<'a> {
         Opening::Ready(Err("there are no scopes".into()))
     }
 }

@@ -9,7 +9,7 @@ use diator::container::{
 };
 use diator::prelude::*;
 use diator::registry::ProblemKind;
-use diator::{BuildError, Handlers, async_trait};
+use diator::{BuildError, Handlers, MessageKind, async_trait};
 
 /// How many transactions were committed.
 #[derive(Clone, Default)]
@@ -260,7 +260,7 @@ impl Container for Other {
         Err("there is none".into())
     }
 
-    fn open<'a>(&'a self, _: &'a Meta) -> Opening<'a> {
+    fn open<'a>(&'a self, _: &'a Meta, _: MessageKind) -> Opening<'a> {
         Opening::Ready(Err("no message is sent here".into()))
     }
 }

@@ -101,6 +101,7 @@ pub mod container;
 mod error;
 pub mod event;
 mod handler;
+pub mod host;
 mod in_flight;
 mod inject;
 mod invalid_config;
@@ -117,11 +118,13 @@ pub mod middleware;
 pub mod outbox;
 mod panic;
 pub mod prelude;
+mod race;
 pub mod registry;
 pub mod relay;
 mod request;
 mod retry_policy;
 mod shown;
+mod stop;
 #[cfg(feature = "tower")]
 mod tower;
 mod undelivered;
@@ -152,6 +155,7 @@ pub use self::invalid_config::InvalidConfig;
 pub use self::mediator::{
     Arrival, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorWith, ReceiveError, Received, ShutdownReport,
 };
+pub use self::message::MessageKind;
 pub use self::meta::Meta;
 pub use self::middleware::Middleware;
 pub use self::outbox::Outbox;

@@ -1,6 +1,7 @@
 //! A PostgreSQL server starts, ends, stops and goes on as it is told, and keeps what was committed.
 #![cfg(unix)]
 
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -24,6 +25,12 @@ fn until(condition: impl Fn() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(30), "it does not happen");
         thread::yield_now();
     }
+}
+
+/// The words of a table of all pieces of memory that processes share: their ids are among them.
+fn shared_memory() -> Vec<String> {
+    let output = Command::new("ipcs").arg("-m").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().split_whitespace().map(str::to_owned).collect()
 }
 
 fn table(settings: &[&str]) -> Postgres {
@@ -92,11 +99,14 @@ fn nothing_is_left_of_it() {
     for ends in [Postgres::pause, Postgres::kill, Postgres::stop_fast] {
         let postgres = Postgres::start(&[]);
         let directory = PathBuf::from(postgres.psql("SHOW data_directory"));
-        assert!(directory.exists());
+        let lock = fs::read_to_string(directory.join("postmaster.pid")).unwrap();
+        let segment = lock.lines().nth(6).unwrap().split_whitespace().nth(1).unwrap().to_owned();
+        assert!(shared_memory().contains(&segment));
         let client = asleep(&postgres);
         ends(&postgres);
         drop(postgres);
         assert!(!client.wait_with_output().unwrap().status.success());
         assert!(!directory.parent().unwrap().exists());
+        assert!(!shared_memory().contains(&segment));
     }
 }

@@ -25,7 +25,7 @@ impl Driver for BuiltIn {
             .transient(|scope| Ok(Stamp::of(&*scope.get::<Probe>()?)))
             .scoped(|scope| Failing::of(&*scope.get::<Probe>()?))
             .scoped(|scope| Ok(Panicking::of(&*scope.get::<Probe>()?)))
-            .unit_of_work_sync(|scope| Ok(Work::of(&*scope.get::<Probe>()?)))
+            .unit_of_work_sync(|scope| Ok(Work::of(&*scope.get::<Probe>()?, scope.kind())))
     }
 
     fn cyclic() -> Services {

@@ -9,7 +9,7 @@ use diator::container::{
     Closing, CommitError, Container, DependencyKey, Lifetime, Opening, Outcome, Resolving, Savepoint, Scope,
     ServiceSlot,
 };
-use diator::{BoxError, BoxFuture, Meta};
+use diator::{BoxError, BoxFuture, MessageKind, Meta};
 use diator_testkit::yields;
 
 use super::random::{Conditions, Flaw, Random};
@@ -103,7 +103,7 @@ impl Container for Database {
         into.put(Arc::new(self.clone()))
     }
 
-    fn open<'a>(&'a self, _: &'a Meta) -> Opening<'a> {
+    fn open<'a>(&'a self, _: &'a Meta, _: MessageKind) -> Opening<'a> {
         let open = move || -> Result<Box<dyn Scope>, BoxError> {
             let id = self.record().next();
             self.record().scopes.insert(id, 0);

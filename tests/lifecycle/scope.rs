@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use diator::MessageKind;
 use diator::prelude::*;
 use diator_tests::{Ending, Entry, Pace, SideLedger};
 
@@ -55,6 +56,7 @@ async fn a_scope_is_opened_when_the_first_scoped_service_is_asked_for(way: Way) 
     let handled = world.journal.position(&Entry::note("handling"));
     assert_eq!(opened < handled, way.scoped, "by the handler if it needs it, else by the event's handler");
     assert_eq!(world.endings(), [Ending::Committed]);
+    assert_eq!(world.container.opened_as(), [MessageKind::Command], "it is the command's, whoever needs it first");
 }
 
 async fn handlers_events_and_nested_requests_share_one_scope(way: Way) {

@@ -9,7 +9,7 @@ use diator::container::{
     Closing, CommitError, Container, DependencyKey, Lifetime, Opening, Outcome, Resolving, Scope, ServiceSlot,
 };
 use diator::prelude::*;
-use diator::{Mediator, MediatorBuilder};
+use diator::{Mediator, MediatorBuilder, MessageKind};
 use diator_tests::Journal;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
@@ -199,7 +199,7 @@ impl Container for Seats {
         }
     }
 
-    fn open<'a>(&'a self, _: &'a Meta) -> Opening<'a> {
+    fn open<'a>(&'a self, _: &'a Meta, _: MessageKind) -> Opening<'a> {
         Opening::Ready(Ok(Box::new(Transaction { seats: self.clone(), ended: false })))
     }
 }

@@ -44,6 +44,7 @@ async fn handlers_read_what_the_message_carries() {
     let expected = [format!("message {id}"), format!("correlation {CORRELATION}"), "trace Some(\"a trace\")".into()];
     assert_eq!(world.journal.notes()[1..4], expected);
     assert_eq!(world.container.opened_for(), [Some("a trace".to_owned())]);
+    assert_eq!(world.container.opened_as(), [MessageKind::EcstEvent]);
 }
 
 #[tokio::test]

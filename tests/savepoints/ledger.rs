@@ -6,7 +6,7 @@ use diator::container::{
     Closing, CommitError, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Resolving, Savepoint, Savepoints,
     ServiceSlot, UnitOfWork,
 };
-use diator::{BoxError, BoxFuture, Container, Meta, Scope, Services};
+use diator::{BoxError, BoxFuture, Container, MessageKind, Meta, Scope, Services};
 
 /// What the ledgers of all messages did, and what they left.
 #[derive(Default)]
@@ -236,7 +236,7 @@ impl Container for Enlisting {
         Err("there is none".into())
     }
 
-    fn open<'a>(&'a self, _: &'a Meta) -> Opening<'a> {
+    fn open<'a>(&'a self, _: &'a Meta, _: MessageKind) -> Opening<'a> {
         let (bank, ledger, enlistment) = (self.0.clone(), Mutex::default(), Arc::default());
         Opening::Ready(Ok(Box::new(EnlistingScope { bank, ledger, enlistment })))
     }

@@ -10,19 +10,26 @@ use crate::recorder::Transaction;
 pub struct RecordingOutbox {
     journal: Journal,
     fails: bool,
+    panics: bool,
 }
 
 impl RecordingOutbox {
     /// An outbox that takes everything in.
     #[must_use]
     pub fn new(journal: Journal) -> Self {
-        Self { journal, fails: false }
+        Self { journal, fails: false, panics: false }
     }
 
     /// An outbox that takes nothing in.
     #[must_use]
     pub fn failing(journal: Journal) -> Self {
-        Self { journal, fails: true }
+        Self { journal, fails: true, panics: false }
+    }
+
+    /// An outbox that takes everything in, and panics when it is told of a commit.
+    #[must_use]
+    pub fn panicking(journal: Journal) -> Self {
+        Self { journal, fails: false, panics: true }
     }
 }
 
@@ -37,7 +44,15 @@ impl Outbox for RecordingOutbox {
         if self.fails {
             return Err("the table is full".into());
         }
-        messages.iter().for_each(|message| self.journal.write(Entry::Staged(label(&message.message))));
+        for StagedMessage { message, delay, .. } in messages {
+            let delay = delay.map(|delay| format!(" after {delay:?}")).unwrap_or_default();
+            self.journal.write(Entry::Staged(label(message) + &delay));
+        }
         Ok(())
+    }
+
+    fn committed(&self) {
+        self.journal.write(Entry::StagedCommitted);
+        assert!(!self.panics, "the relay cannot be woken");
     }
 }

@@ -7,7 +7,7 @@ use diator::container::{
     Closing, CommitError, CommitOutcome, Container, DependencyKey, Lifetime, Opening, Outcome, Resolving, Scope,
     ServiceSlot,
 };
-use diator::{BoxError, Meta};
+use diator::{BoxError, MessageKind, Meta};
 use diator_testkit::yields;
 
 use crate::journal::{Ending, Entry, Journal, ScopeId};
@@ -26,6 +26,7 @@ struct Shared {
     next_scope: AtomicUsize,
     manner: Mutex<Manner>,
     opened_for: Mutex<Vec<Option<String>>>,
+    opened_as: Mutex<Vec<MessageKind>>,
 }
 
 /// How the container behaves.
@@ -84,6 +85,7 @@ impl Recorder {
             next_scope: AtomicUsize::new(0),
             manner: Mutex::default(),
             opened_for: Mutex::default(),
+            opened_as: Mutex::default(),
         }))
     }
 
@@ -134,6 +136,12 @@ impl Recorder {
         lock(&self.0.opened_for).clone()
     }
 
+    /// The kinds of message for which it was asked to open a scope.
+    #[must_use]
+    pub fn opened_as(&self) -> Vec<MessageKind> {
+        lock(&self.0.opened_as).clone()
+    }
+
     fn manner(&self) -> MutexGuard<'_, Manner> {
         lock(&self.0.manner)
     }
@@ -172,8 +180,9 @@ impl Container for Recorder {
         }
     }
 
-    fn open<'a>(&'a self, meta: &'a Meta) -> Opening<'a> {
+    fn open<'a>(&'a self, meta: &'a Meta, kind: MessageKind) -> Opening<'a> {
         // The trace, and not an id: asking for an id would draw one.
+        lock(&self.0.opened_as).push(kind);
         lock(&self.0.opened_for).push(meta.traceparent().map(str::to_owned));
         let pace = self.manner().open;
         match pace {

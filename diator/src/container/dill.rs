@@ -8,7 +8,7 @@ use dill::{Builder, BuilderExt, Catalog, TypeInfo};
 use super::{
     Closing, Container, DependencyKey, Enlistment, Lifetime, Opening, Outcome, Resolving, Savepoint, Scope, ServiceSlot,
 };
-use crate::{BoxError, BoxFuture, Meta};
+use crate::{BoxError, BoxFuture, MessageKind, Meta};
 
 /// What a [`Catalog`] is asked about one type.
 #[derive(Clone, Copy)]
@@ -132,8 +132,8 @@ impl Container for Catalog {
         (key.dill().get)(self, into)
     }
 
-    fn open<'a>(&'a self, meta: &'a Meta) -> Opening<'a> {
-        let enlistment = Arc::new(Enlistment::new());
+    fn open<'a>(&'a self, meta: &'a Meta, kind: MessageKind) -> Opening<'a> {
+        let enlistment = Arc::new(Enlistment::of(kind));
         let mut seeds = self.builder_chained();
         seeds.add_value(TransactionCache::new());
         seeds.add_builder(Arc::new(meta.clone()));

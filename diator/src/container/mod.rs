@@ -14,7 +14,7 @@ mod unit_of_work;
 
 use std::sync::Arc;
 
-use crate::{BoxError, BoxFuture, Meta};
+use crate::{BoxError, BoxFuture, MessageKind, Meta};
 
 pub(crate) use self::identity::TypeMap;
 pub use self::key::{DependencyKey, ServiceSlot, Slot};
@@ -48,7 +48,7 @@ pub enum Outcome {
 /// | method | when the mediator calls it |
 /// |---|---|
 /// | `validate` | once, in `build()` |
-/// | `enlisted` | in `build()` |
+/// | `enlisted`, `units_of_work` | in `build()` |
 /// | `singleton` | in `build()`, for the handlers that need nothing but singletons; perhaps several times for one key |
 /// | `lifetime` | in `build()`; for [`wiring`](crate::Mediator::wiring), whenever somebody asks; and while a message runs, for the `Option<Arc<T>>` of a handler that is built for each message |
 /// | `open` | while a message runs, if its handlers or its outbox need a scope |
@@ -65,9 +65,18 @@ pub trait Container: Send + Sync + 'static {
 
     /// Whether the service commits or rolls back with its message.
     ///
-    /// `build()` asks it for the fields of handlers whose type is a [`UnitOfWork`], and for nothing else.
+    /// `build()` asks it for the fields of handlers whose type is a [`UnitOfWork`], for the unit of work of the outbox, and for
+    /// nothing else.
     fn enlisted(&self, _key: &DependencyKey) -> Enlisted {
         Enlisted::CannotTell
+    }
+
+    /// The services that commit or roll back with a message which needs them, in any order, each once and without its aliases.
+    ///
+    /// `build()` asks for them where there is an outbox, to report those beside the [outbox's
+    /// own](crate::Outbox::unit_of_work). None means that the container does not know: then the fields of handlers tell.
+    fn units_of_work(&self) -> Vec<DependencyKey> {
+        Vec::new()
     }
 
     /// Everything that is wrong with the registrations themselves, such as a cycle.
@@ -89,14 +98,18 @@ pub trait Container: Send + Sync + 'static {
     /// [`ProblemKind::Container`](crate::registry::ProblemKind::Container), with the text of the error.
     fn singleton(&self, key: &DependencyKey, into: ServiceSlot<'_>) -> Result<(), BoxError>;
 
-    /// Opens the scope of one unit of work; `meta` is what its message carries.
+    /// Opens the scope of one unit of work; `meta` is what its message carries, and `kind` what that message is.
+    ///
+    /// A data base may be asked for a transaction that only reads where the kind is [`MessageKind::Query`]. It is the kind of the
+    /// message that the unit of work belongs to: a query that a command sends gets the command's scope. Where the handler of an
+    /// event has a unit of work of its own, as each `after_commit` handler has, it is that event's.
     ///
     /// The future may be dropped before its end, if the sender of the message goes away: nothing must then stay open.
     ///
     /// # Errors
     ///
     /// The message fails as [`SendError::Scope`](crate::SendError::Scope), whose source is the error.
-    fn open<'a>(&'a self, meta: &'a Meta) -> Opening<'a>;
+    fn open<'a>(&'a self, meta: &'a Meta, kind: MessageKind) -> Opening<'a>;
 }
 
 /// The services of one unit of work.

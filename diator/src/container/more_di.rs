@@ -8,7 +8,7 @@ use super::{
     Closing, Container, DependencyKey, Enlistment, Lifetime, NotRegistered, Opening, Outcome, Resolving, Savepoint,
     Scope, ServiceSlot,
 };
-use crate::{BoxError, BoxFuture, Meta};
+use crate::{BoxError, BoxFuture, MessageKind, Meta};
 
 /// What a [`ServiceProvider`] is asked about one type.
 #[derive(Clone, Copy)]
@@ -58,7 +58,7 @@ impl MoreDi {
         seeded
             .add(di::scoped_factory(|_| Arc::new(Seed::default())))
             .add(di::scoped_factory(|scope| scope.get_required::<Seed>().meta()))
-            .add(di::scoped_factory(|_| Arc::new(Enlistment::new())));
+            .add(di::scoped_factory(|scope| scope.get_required::<Seed>().enlistment()));
         let lifetimes = seeded.iter().map(|service| (service.service_type().clone(), lifetime(service.lifetime())));
         Self { lifetimes: lifetimes.collect(), provider: seeded.build_provider() }
     }
@@ -78,11 +78,18 @@ fn lifetime(lifetime: ServiceLifetime) -> Lifetime {
 
 /// Where a scope keeps what it was opened for: `more-di` takes no values for one scope.
 #[derive(Default)]
-struct Seed(OnceLock<Arc<Meta>>);
+struct Seed {
+    meta: OnceLock<Arc<Meta>>,
+    enlistment: OnceLock<Arc<Enlistment>>,
+}
 
 impl Seed {
     fn meta(&self) -> Arc<Meta> {
-        self.0.get_or_init(Arc::default).clone()
+        self.meta.get_or_init(Arc::default).clone()
+    }
+
+    fn enlistment(&self) -> Arc<Enlistment> {
+        self.enlistment.get_or_init(Arc::default).clone()
     }
 }
 
@@ -105,8 +112,8 @@ impl Container for MoreDi {
         (key.more_di().get)(self.provider()?, key, into)
     }
 
-    fn open<'a>(&'a self, meta: &'a Meta) -> Opening<'a> {
-        Opening::Ready(self.provider().map(|provider| Box::new(OpenScope::new(provider, meta)) as _))
+    fn open<'a>(&'a self, meta: &'a Meta, kind: MessageKind) -> Opening<'a> {
+        Opening::Ready(self.provider().map(|provider| Box::new(OpenScope::new(provider, meta, kind)) as _))
     }
 }
 
@@ -117,10 +124,12 @@ struct OpenScope {
 }
 
 impl OpenScope {
-    fn new(provider: &ServiceProvider, meta: &Meta) -> Self {
+    fn new(provider: &ServiceProvider, meta: &Meta, kind: MessageKind) -> Self {
         let provider = provider.create_scope();
-        provider.get_required::<Seed>().0.get_or_init(|| Arc::new(meta.clone()));
-        Self { enlistment: provider.get_required(), provider }
+        let seed = provider.get_required::<Seed>();
+        seed.meta.get_or_init(|| Arc::new(meta.clone()));
+        seed.enlistment.get_or_init(|| Arc::new(Enlistment::of(kind)));
+        Self { enlistment: seed.enlistment(), provider }
     }
 }
 

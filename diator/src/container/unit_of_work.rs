@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{Closing, CommitError, Outcome};
-use crate::{BoxError, BoxFuture};
+use crate::{BoxError, BoxFuture, MessageKind};
 
 /// A scoped service that commits or rolls back with its message: mostly a transaction of a data base.
 ///
@@ -207,6 +207,7 @@ pub trait Savepoint: Send + Sync {
 #[derive(Default)]
 pub struct Enlistment {
     enlisted: Mutex<Units>,
+    kind: Option<MessageKind>,
 }
 
 #[derive(Default)]
@@ -220,6 +221,20 @@ impl Enlistment {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, for a message of this kind: what [`Container::open`](super::Container::open) is told.
+    #[must_use]
+    pub fn of(kind: MessageKind) -> Self {
+        Self { kind: Some(kind), ..Self::default() }
+    }
+
+    /// The kind of the message that the scope belongs to; `None` if it belongs to none, as in a test.
+    ///
+    /// A query that a command sends has the command's scope, and so its kind.
+    #[must_use]
+    pub fn kind(&self) -> Option<MessageKind> {
+        self.kind
     }
 
     /// Lets the unit of work end with the message.

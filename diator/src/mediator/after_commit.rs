@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
+use super::before_commit::Outgoing;
 use super::events::EventEntry;
 use super::execution::{Execution, MessageEnv};
 use super::unit_state::{Lineage, UnitState};
@@ -33,7 +34,7 @@ pub(super) struct Delivery {
     mediator: Mediator,
     meta: Meta,
     events: Vec<(Emitted, Lineage)>,
-    messages: Vec<OutboundMessage>,
+    outgoing: Outgoing,
     /// Open until the broker has answered for the messages of the unit of work that caused this one.
     cause: Option<watch::Receiver<()>>,
     // A mutex only because publishing and handling go on at the same time: nothing waits for it.
@@ -66,24 +67,27 @@ impl Delivery {
         mediator: &Mediator,
         meta: &Meta,
         events: Vec<(Emitted, Lineage)>,
-        messages: Vec<OutboundMessage>,
+        outgoing: Outgoing,
         cause: Option<watch::Receiver<()>>,
     ) -> Option<Self> {
-        if events.is_empty() && messages.is_empty() {
+        if events.is_empty() && matches!(&outgoing, Outgoing::Messages(messages) if messages.is_empty()) {
             return None;
         }
         let (mediator, meta) = (mediator.clone(), meta.clone());
-        Some(Self { mediator, meta, events, messages, cause, progress: Mutex::new(Progress::new()) })
+        Some(Self { mediator, meta, events, outgoing, cause, progress: Mutex::new(Progress::new()) })
     }
 
     /// What is published, if it is committed.
     pub(super) fn messages(&self) -> &[OutboundMessage] {
-        &self.messages
+        self.outgoing.messages()
     }
 
     /// Publishes the messages, and runs the handlers at the same time: neither keeps the other from its work.
     pub(super) async fn run(&self) -> Result<(), Failure> {
-        match (self.messages.is_empty(), self.events.is_empty()) {
+        if matches!(self.outgoing, Outgoing::Staged) {
+            self.tell_outbox();
+        }
+        match (self.messages().is_empty(), self.events.is_empty()) {
             (_, true) => self.publish().await,
             (true, false) => self.handle_all(self.cause.as_ref()).await,
             (false, false) => self.publish_and_handle().await,
@@ -92,10 +96,22 @@ impl Delivery {
         self.tell(undelivered)
     }
 
+    /// Tells the outbox of the commit. What it does then must not keep the handlers from their work.
+    fn tell_outbox(&self) {
+        let Some(outbox) = &self.mediator.0.outbox else { return };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| outbox.committed())) {
+            tracing::error!(
+                target: "diator",
+                "the outbox failed when it was told of a commit, and its messages may go out later: {}",
+                panic_message(&*panic)
+            );
+        }
+    }
+
     /// What comes of it if it is cut short: what has not come to its end is undelivered.
     pub(super) fn cut_short(&self) -> Result<(), Failure> {
         let mut progress = self.progress();
-        for message in &self.messages {
+        for message in self.messages() {
             let error = match progress.publishing {
                 Publishing::NotBegun => PublishError::transient(NOT_BEGUN),
                 Publishing::Begun => PublishError::ambiguous(BEGUN),
@@ -167,7 +183,7 @@ impl Delivery {
     }
 
     async fn publish(&self) {
-        let (Some(broker), false) = (&self.mediator.0.broker, self.messages.is_empty()) else { return };
+        let (Some(broker), false) = (&self.mediator.0.broker, self.messages().is_empty()) else { return };
         if let Some(mut cause) = self.cause.clone() {
             // Closed, which is all that is waited for, when the broker has answered for what caused these messages.
             while cause.changed().await.is_ok() {}
@@ -177,20 +193,20 @@ impl Delivery {
             "publish",
             otel.kind = "producer",
             messaging.operation.name = "publish",
-            messaging.batch.message_count = (self.messages.len() > 1).then_some(self.messages.len()),
+            messaging.batch.message_count = (self.messages().len() > 1).then_some(self.messages().len()),
             otel.status_code = Empty,
             error.type = Empty,
         );
         self.progress().publishing = Publishing::Begun;
         let publishing = async {
-            match &*self.messages {
+            match self.messages() {
                 [message] => vec![broker.publish(message).await.map(drop)],
                 messages => broker.publish_batch(messages).await.into_iter().map(|answer| answer.map(drop)).collect(),
             }
         };
         let answers = catch_panic(publishing.instrument(span.clone())).await.unwrap_or_else(|panic| {
             let text = panic_message(&*panic);
-            self.messages.iter().map(|_| Err(PublishError::ambiguous(text.clone()))).collect()
+            self.messages().iter().map(|_| Err(PublishError::ambiguous(text.clone()))).collect()
         });
         self.answered(answers, &span);
     }
@@ -200,7 +216,7 @@ impl Delivery {
         let mut answers = answers.into_iter();
         let mut progress = self.progress();
         progress.publishing = Publishing::Answered;
-        for message in &self.messages {
+        for message in self.messages() {
             let answer = answers.next().unwrap_or_else(|| {
                 Err(PublishError::ambiguous("the broker answered for fewer messages than it was given"))
             });
@@ -249,7 +265,7 @@ impl Mediator {
         let handling = async {
             // Not counted as a message: it runs within one, or within a task, and does so while the mediator shuts down.
             let env = MessageEnv { mediator: self, meta };
-            let mut unit = UnitState::caused_by(lineage);
+            let mut unit = UnitState::caused_by(lineage, entry.pipeline.info.kind);
             let mut execution = Execution { env: &env, unit: &mut unit };
             let handled = entry.handle(event, &mut execution).await.map_err(|error| *error);
             if unit.is_untouched() {

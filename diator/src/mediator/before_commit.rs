@@ -13,7 +13,7 @@ use crate::SendError;
 use crate::broker::{Headers, OutboundMessage};
 use crate::container::Closing;
 use crate::error::Failure;
-use crate::event::Emitted;
+use crate::event::{Emitted, Pending};
 use crate::handler::{AnyValue, Engine};
 use crate::maybe_ready::MaybeReady;
 use crate::middleware::CommitGate;
@@ -22,6 +22,38 @@ use crate::outbox::StagedMessage;
 /// A commit that has begun, and what follows it. Dropping it does not stop it.
 pub(crate) type Commit = MaybeReady<'static, Result<(), Failure>>;
 
+/// The broker events of a unit of work, at its commit.
+pub(super) enum Outgoing {
+    /// The broker gets them after the commit.
+    Messages(Vec<OutboundMessage>),
+    /// The outbox has them, and is told of the commit.
+    Staged,
+}
+
+impl Outgoing {
+    const NONE: Self = Self::Messages(Vec::new());
+
+    pub(super) fn messages(&self) -> &[OutboundMessage] {
+        match self {
+            Self::Messages(messages) => messages,
+            Self::Staged => &[],
+        }
+    }
+}
+
+/// Without an outbox there is nowhere to wait.
+fn publish_at_once(event: &dyn Pending, message: OutboundMessage) -> Result<OutboundMessage, Failure> {
+    match event.delay() {
+        None => Ok(message),
+        Some(_) => Err(SendError::NoOutbox { event: event.name() }.into()),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the other way of leaving can fail")]
+fn hold_back(event: &dyn Pending, message: OutboundMessage) -> Result<StagedMessage, Failure> {
+    Ok(StagedMessage { message, delay: event.delay() })
+}
+
 #[cfg(feature = "in-place")]
 impl<'a> MessageEnv<'a> {
     /// What follows the handler of a message that has no middleware.
@@ -29,7 +61,7 @@ impl<'a> MessageEnv<'a> {
     pub(super) fn end(self, mut unit: UnitState, succeeded: bool) -> MaybeReady<'a, Result<(), Failure>> {
         if succeeded && unit.only_commits() {
             let closing = unit.commit();
-            return Execution { env: &self, unit: &mut unit }.deliver(closing, Vec::new());
+            return Execution { env: &self, unit: &mut unit }.deliver(closing, Outgoing::NONE);
         }
         MaybeReady::pending(async move {
             let execution = Execution { env: &self, unit: &mut unit };
@@ -60,14 +92,14 @@ impl<'a> Execution<'a> {
             return MaybeReady::pending(self.give_up());
         }
         if self.unit.only_commits() {
-            return MaybeReady::Ready(Ok(self.commit(Vec::new(), gate)));
+            return MaybeReady::Ready(Ok(self.commit(Outgoing::NONE, gate)));
         }
         MaybeReady::pending(self.carry_on(gate))
     }
 
     async fn carry_on(mut self, gate: Option<&CommitGate>) -> Result<Commit, Failure> {
         match self.up_to_the_commit().await {
-            Ok(messages) => Ok(self.commit(messages, gate)),
+            Ok(outgoing) => Ok(self.commit(outgoing, gate)),
             Err(failure) => {
                 self.unit.fail().await;
                 Err(failure)
@@ -76,12 +108,12 @@ impl<'a> Execution<'a> {
     }
 
     /// From here on a caller that goes away changes nothing.
-    fn commit(self, messages: Vec<OutboundMessage>, gate: Option<&CommitGate>) -> Commit {
+    fn commit(self, outgoing: Outgoing, gate: Option<&CommitGate>) -> Commit {
         if let Some(gate) = gate {
             gate.begin();
         }
         let closing = self.unit.commit();
-        self.deliver(closing, messages)
+        self.deliver(closing, outgoing)
     }
 
     /// Drops the events, and rolls the scope back.
@@ -90,12 +122,12 @@ impl<'a> Execution<'a> {
         Ok(MaybeReady::Ready(Ok(())))
     }
 
-    async fn up_to_the_commit(&mut self) -> Result<Vec<OutboundMessage>, Failure> {
+    async fn up_to_the_commit(&mut self) -> Result<Outgoing, Failure> {
         self.handle_domain_events().await?;
-        let messages = self.stage().await?;
+        let outgoing = self.stage().await?;
         match self.unit.is_rollback_only() {
             true => Err(SendError::RolledBack.into()),
-            false => Ok(messages),
+            false => Ok(outgoing),
         }
     }
 
@@ -145,19 +177,26 @@ impl<'a> Execution<'a> {
     }
 
     /// Writes the broker events as messages; with an outbox they become part of the unit of work.
-    async fn stage(&mut self) -> Result<Vec<OutboundMessage>, Failure> {
-        let mut messages = self.messages()?;
+    async fn stage(&mut self) -> Result<Outgoing, Failure> {
         let MessageEnv { mediator, meta } = self.env;
         let inner = &mediator.0;
-        if let (Some(outbox), false) = (&inner.outbox, messages.is_empty()) {
-            let scope = self.unit.scope(&*inner.container, meta).get().await?;
-            let staged: Vec<_> = messages.drain(..).map(StagedMessage::new).collect();
-            outbox.stage(scope, meta, &staged).await.map_err(SendError::Stage)?;
+        let Some(outbox) = &inner.outbox else {
+            return Ok(Outgoing::Messages(self.messages(publish_at_once)?));
+        };
+        let staged = self.messages(hold_back)?;
+        if staged.is_empty() {
+            return Ok(Outgoing::NONE);
         }
-        Ok(messages)
+        let scope = self.unit.scope(&*inner.container, meta).get().await?;
+        outbox.stage(scope, meta, &staged).await.map_err(SendError::Stage)?;
+        Ok(Outgoing::Staged)
     }
 
-    fn messages(&self) -> Result<Vec<OutboundMessage>, Failure> {
+    /// The broker events as messages, and what becomes of each.
+    fn messages<M>(
+        &self,
+        leave: impl Fn(&dyn Pending, OutboundMessage) -> Result<M, Failure>,
+    ) -> Result<Vec<M>, Failure> {
         let inner = &self.env.mediator.0;
         let mut messages = Vec::new();
         let mut headers = None;
@@ -171,8 +210,9 @@ impl<'a> Execution<'a> {
                 None => headers.insert(Headers::of(self.meta(), &inner.headers).map_err(unwritten)?),
             };
             inner.arriving.tell_emitted(event);
-            let message = event.message(&inner.format, self.meta(), headers).transpose();
-            messages.extend(message.map_err(unwritten)?);
+            if let Some(message) = event.message(&inner.format, self.meta(), headers) {
+                messages.push(leave(event, message.map_err(unwritten)?)?);
+            }
         }
         Ok(messages)
     }
@@ -182,7 +222,7 @@ impl<'a> Execution<'a> {
     /// There is no await between the begin of the commit and its task: from here on a caller that goes away
     /// changes nothing.
     // No `async fn`: what is delivered would have its place in the frame of every message that emits an event.
-    fn deliver(self, closing: Closing, messages: Vec<OutboundMessage>) -> Commit {
+    fn deliver(self, closing: Closing, outgoing: Outgoing) -> Commit {
         // Where nothing waits for the commit, all is done: a tenth fewer instructions for a message with a domain event.
         if matches!(closing, Closing::Ready(Ok(()))) && self.unit.waiting().next().is_none() {
             return MaybeReady::Ready(Ok(()));
@@ -191,15 +231,15 @@ impl<'a> Execution<'a> {
         let MessageEnv { mediator, meta } = self.env;
         match closing {
             Closing::Ready(Err(error)) => {
-                log_if_unknown(&error, &messages);
+                log_if_unknown(&error, outgoing.messages());
                 MaybeReady::Ready(Err(uncommitted(error)))
             }
-            Closing::Ready(Ok(())) => match Delivery::new(mediator, meta, events, messages, cause) {
+            Closing::Ready(Ok(())) => match Delivery::new(mediator, meta, events, outgoing, cause) {
                 Some(delivery) => MaybeReady::Pending(mediator.see_through(None, Some(delivery))),
                 None => MaybeReady::Ready(Ok(())),
             },
             Closing::Pending(closing) => {
-                let delivery = Delivery::new(mediator, meta, events, messages, cause);
+                let delivery = Delivery::new(mediator, meta, events, outgoing, cause);
                 MaybeReady::Pending(mediator.see_through(Some(closing), delivery))
             }
         }

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::mem;
 use std::pin::pin;
+use std::time::Duration;
 
 use tracing::field::Empty;
 use tracing::{Instrument, Level, Span};
@@ -12,9 +13,10 @@ use super::execution::{Execution, MessageEnv};
 use super::unit_state::UnitState;
 use super::{EmitError, EmittedEvent, Mediator};
 use crate::error::Failure;
-use crate::event::{Emitted, EventKind};
+use crate::event::{CanWait, Emitted, EventKind};
 use crate::handler::AnyValue;
 use crate::in_flight::InFlight;
+use crate::message::MessageKind;
 use crate::middleware::mark_span_failed;
 use crate::{BoxFuture, Event, Meta, SendError};
 
@@ -23,9 +25,28 @@ pub(super) fn emit<'a, E: Event>(
     env: MessageEnv<'a>,
     event: E,
 ) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E> {
-    let mut event = Some(event);
+    emit_given(env, const { &Named::of::<E>() }, Some(event))
+}
+
+/// Emits an event for later.
+pub(super) fn emit_after<'a, E>(
+    env: MessageEnv<'a>,
+    delay: Duration,
+    event: E,
+) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E>
+where
+    E: Event,
+    E::Kind: CanWait<E>,
+{
+    emit_given(env, const { &Named::of::<E>() }, Later { event: Some(event), delay })
+}
+
+fn emit_given<'a, G: Given>(
+    env: MessageEnv<'a>,
+    named: &'static Named,
+    mut event: G,
+) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, G> {
     async move {
-        let named = const { &Named::of::<E>() };
         let emitted = match is_traced() {
             false => env.emit(named, &mut event).await,
             true => env.emit_in_a_span(named, &mut event).await,
@@ -42,21 +63,25 @@ fn is_traced() -> bool {
     tracing::enabled!(target: "diator", Level::INFO)
 }
 
-/// Which event it is, and whether it stays in the process.
+/// Which event it is, and of which kind.
 struct Named {
     id: fn() -> TypeId,
     name: &'static str,
-    stays: bool,
+    kind: MessageKind,
 }
 
 impl Named {
     const fn of<E: Event>() -> Self {
-        Self { id: TypeId::of::<E>, name: E::NAME, stays: <E::Kind as EventKind<E>>::MESSAGE_TYPE.is_none() }
+        Self {
+            id: TypeId::of::<E>,
+            name: E::NAME,
+            kind: MessageKind::of_event(<E::Kind as EventKind<E>>::MESSAGE_TYPE),
+        }
     }
 }
 
 /// An event that is lent to its handlers, or taken because it must outlive them.
-trait Given: Send + Sync {
+trait Given: Send + Sync + 'static {
     fn event(&self) -> Option<&AnyValue>;
     fn take(&mut self) -> Option<Emitted>;
 }
@@ -71,6 +96,22 @@ impl<E: Event> Given for Option<E> {
 
     fn take(&mut self) -> Option<Emitted> {
         self.take().map(E::Kind::emitted)
+    }
+}
+
+/// An event for later: nobody handles it at once.
+struct Later<E> {
+    event: Option<E>,
+    delay: Duration,
+}
+
+impl<E: Event> Given for Later<E> {
+    fn event(&self) -> Option<&AnyValue> {
+        None
+    }
+
+    fn take(&mut self) -> Option<Emitted> {
+        Some(E::Kind::emitted(self.event.take()?).after(self.delay))
     }
 }
 
@@ -90,7 +131,7 @@ impl MessageEnv<'_> {
     // A success is written anew at the end: to move it costs more than most of the rest.
     async fn emit(&self, named: &'static Named, event: &mut dyn Given) -> Result<(), Failure> {
         let Some(_running) = InFlight::enter(self.mediator) else { return Err(SendError::ShuttingDown.into()) };
-        let mut unit = UnitState::default();
+        let mut unit = UnitState::of(named.kind);
         let mut handled = Ok(());
         match (self.mediator.at_once(named), event.event()) {
             (Some(route), Some(event)) => {
@@ -126,7 +167,8 @@ impl Mediator {
     #[inline(always)]
     fn at_once(&self, named: &Named) -> Option<&EventHandlers> {
         let handlers = self.0.events.get(&(named.id)())?;
-        (named.stays && handlers.after_commit.is_empty() && self.0.cascade_limits.depth > 0).then_some(handlers)
+        let stays = named.kind == MessageKind::DomainEvent;
+        (stays && handlers.after_commit.is_empty() && self.0.cascade_limits.depth > 0).then_some(handlers)
     }
 }
 

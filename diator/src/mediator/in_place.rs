@@ -12,6 +12,7 @@ use crate::error::answer;
 use crate::handler::{Dispatch, SendResult, SlotIndex};
 use crate::in_flight::InFlight;
 use crate::maybe_ready::MaybeReady;
+use crate::message::MessageKind;
 use crate::meta::PackedMeta;
 use crate::{HandledBy, Request, RequestContext, RequestHandler, SendError};
 
@@ -56,7 +57,7 @@ impl Dispatch for InPlace<'_> {
                 let (result, ended, _running) = {
                     let Some(running) = InFlight::enter(mediator) else { return Err(SendError::ShuttingDown) };
                     let env = MessageEnv { mediator, meta: meta.unpack() };
-                    let mut unit = UnitState::default();
+                    let mut unit = UnitState::of(const { MessageKind::of_request(R::KIND) });
                     let mut execution = Execution { env: &env, unit: &mut unit };
                     let result = handler.handle(request, &mut RequestContext::new(&mut execution)).await;
                     if unit.is_untouched() {

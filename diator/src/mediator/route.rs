@@ -107,7 +107,7 @@ async fn deliver(
     let Some(route) = mediator.route(message, reply) else { return };
     let Some(_running) = InFlight::enter(mediator) else { return reply.fail(SendError::ShuttingDown.into()) };
     let env = MessageEnv { mediator, meta: meta.unpack() };
-    let mut unit = UnitState::default();
+    let mut unit = UnitState::of(route.pipeline.info.kind);
     let mut execution = Execution { env: &env, unit: &mut unit };
     if !route.pipeline.is_idle() {
         let gate = CommitGate::default();

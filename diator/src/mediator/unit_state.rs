@@ -10,6 +10,7 @@ use crate::container::{Closing, Container, Opening, Outcome, Savepoint, Scope};
 use crate::error::Failure;
 use crate::event::Emitted;
 use crate::maybe_ready::MaybeReady;
+use crate::message::MessageKind;
 use crate::{BoxError, Meta, SendError};
 
 /// What belongs to one message from outside: its events and its scope.
@@ -21,7 +22,6 @@ use crate::{BoxError, Meta, SendError};
 /// - `touched` is set before anything is filled that has to be dropped: forgetting an untouched unit of work leaks nothing.
 /// - An event keeps its place until the commit; undoing cuts off the places after the checkpoint.
 /// - Once `rollback_only` is set, only `reset` takes it back, with the scope.
-#[derive(Default)]
 pub(crate) struct UnitState {
     // Whether there is, or was, anything in it: one question instead of one for each field.
     touched: bool,
@@ -32,6 +32,8 @@ pub(crate) struct UnitState {
     // How many events were caused so.
     caused: u32,
     scope: Option<Box<dyn Scope>>,
+    // What the message from outside is.
+    kind: MessageKind,
     depth: u32,
     // How many nested requests have begun and not ended. One whose future was forgotten never ends.
     open: u32,
@@ -72,9 +74,28 @@ struct Queued {
 }
 
 impl UnitState {
-    pub(crate) fn caused_by(Lineage { depth, total, cause }: Lineage) -> Self {
+    #[inline]
+    pub(crate) fn of(kind: MessageKind) -> Self {
+        Self {
+            touched: false,
+            events: SmallVec::new(),
+            in_cascade: false,
+            caused: 0,
+            scope: None,
+            kind,
+            depth: 0,
+            open: 0,
+            rollback_only: false,
+            skipped: false,
+            runaway: None,
+            total: None,
+            cause: None,
+        }
+    }
+
+    pub(crate) fn caused_by(Lineage { depth, total, cause }: Lineage, kind: MessageKind) -> Self {
         let touched = total.is_some() || cause.is_some();
-        Self { touched, depth, in_cascade: depth > 0, total, cause, ..Self::default() }
+        Self { touched, depth, in_cascade: depth > 0, total, cause, ..Self::of(kind) }
     }
 
     /// What its messages come after.
@@ -97,7 +118,7 @@ impl UnitState {
 
     /// Begins anew; what is left is dropped, and a scope then rolls back.
     pub(super) fn reset(&mut self) {
-        *self = Self::default();
+        *self = Self::of(self.kind);
     }
 
     pub(crate) fn emit(&mut self, event: Emitted, limits: CascadeLimits) {
@@ -191,7 +212,7 @@ impl UnitState {
         self.touched = true;
         let scope = match self.scope.take() {
             Some(open) => Ok(open),
-            None => match container.open(meta) {
+            None => match container.open(meta, self.kind) {
                 Opening::Ready(opened) => opened.map_err(|error| SendError::Scope(error).into()),
                 Opening::Pending(opening) => {
                     return MaybeReady::pending(async move {

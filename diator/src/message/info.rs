@@ -130,11 +130,18 @@ pub enum MessageKind {
 }
 
 impl MessageKind {
-    pub(crate) fn of_event(message_type: Option<MessageType>) -> Self {
+    pub(crate) const fn of_event(message_type: Option<MessageType>) -> Self {
         match message_type {
             None => Self::DomainEvent,
             Some(MessageType::Notification) => Self::NotificationEvent,
             Some(MessageType::Ecst) => Self::EcstEvent,
+        }
+    }
+
+    pub(crate) const fn of_request(kind: RequestKind) -> Self {
+        match kind {
+            RequestKind::Command => Self::Command,
+            RequestKind::Query => Self::Query,
         }
     }
 
@@ -153,9 +160,6 @@ impl MessageKind {
 
 impl From<RequestKind> for MessageKind {
     fn from(kind: RequestKind) -> Self {
-        match kind {
-            RequestKind::Command => Self::Command,
-            RequestKind::Query => Self::Query,
-        }
+        Self::of_request(kind)
     }
 }

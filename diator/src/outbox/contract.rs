@@ -20,7 +20,8 @@ use crate::{BoxError, Meta};
 ///   as they are.
 /// - `Ok` is no commit: the unit of work can still roll back, and the rows must go with it. So must they if the future is
 ///   dropped.
-/// - [`committed`](Self::committed) is called once for each unit of work whose messages were staged and whose commit succeeded.
+/// - [`committed`](Self::committed) is called once for each unit of work whose messages were staged and whose commit succeeded,
+///   before its `after_commit` handlers run; never where the commit failed, or nobody knows what came of it.
 /// - An `after_commit` handler has a unit of work of its own, and so a call of its own.
 /// - Calls for several messages may come from several threads at once.
 ///
@@ -91,8 +92,8 @@ pub trait Outbox: Send + Sync + 'static {
 
     /// The commit has succeeded: the rows can be read, and the relay need not wait for its next look.
     ///
-    /// It must return at once: it is called in the task that sees the commit through. A process that dies before it loses nothing
-    /// but time.
+    /// It must return at once: it is called in the task that sees the commit through. A process or a runtime that ends before it
+    /// loses nothing but time. A panic is logged.
     fn committed(&self) {}
 }
 

@@ -55,6 +55,19 @@ pub struct DeadLetterFilter {
     pub limit: Option<u32>,
 }
 
+impl DeadLetterFilter {
+    /// Whether it takes this one; the limit does not matter here.
+    #[must_use]
+    pub fn takes(&self, letter: &DeadLetter) -> bool {
+        let is =
+            |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|wanted| Some(wanted) == found);
+        (self.ids.is_empty() || self.ids.contains(&letter.id))
+            && is(&self.topic, letter.message.topic.as_deref())
+            && is(&self.name, Some(&letter.message.name))
+            && self.reason.as_ref().is_none_or(|reason| letter.reason.contains(reason))
+    }
+}
+
 /// A message that the broker refused for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -9,15 +9,17 @@
 
 mod contract;
 mod dead_letters;
+mod in_memory;
 mod partition;
 mod schema;
 mod store;
 
 pub use self::contract::{Outbox, StagedMessage};
 pub use self::dead_letters::{DeadLetter, DeadLetterFilter, DeadLetters};
+pub use self::in_memory::{InMemoryOutbox, InMemoryTransaction};
 pub use self::partition::{PARTITIONS, partition_of};
 pub use self::schema::{SchemaState, StoreSchema};
 pub use self::store::{
-    Cursor, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, ParkedKey, Place, RelayId, Settlement, Skip,
-    SkippedRoute, Verdict,
+    Claim, Cursor, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, ParkedKey, Place, RelayId,
+    Settlement, Skip, SkippedRoute, Verdict,
 };

@@ -65,6 +65,12 @@ pub enum ProblemKind {
     NeverCommits,
     /// There are broker events, but no broker.
     NoBroker,
+    /// There is an outbox, but neither a broker nor a relay elsewhere.
+    OutboxWithoutBroker,
+    /// The outbox writes within a unit of work that the container lacks, or never commits.
+    OutboxNotEnlisted,
+    /// A message can have another unit of work beside that of the outbox.
+    SeveralUnitsOfWork,
     /// The broker has no place for an event: no route takes it.
     NotAccepted,
     /// Two events have one name on the wire.

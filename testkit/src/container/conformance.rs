@@ -13,12 +13,13 @@ use std::thread;
 
 use diator::container::{CommitOutcome, DependencyKey, Lifetime, Opening};
 use diator::registry::{Problem, ProblemKind};
-use diator::{BuildError, Container, Mediator, Meta, SendError};
+use diator::{BuildError, Container, Mediator, MessageKind, Meta, SendError};
 use tokio::task::JoinSet;
 
 use super::Driver;
 use super::handlers::{
-    BeFaulty, CarryOn, Look, NeedAbsent, PanicFactory, Seen, TakeSteps, Write, handlers, unresolvable,
+    BeFaulty, CarryOn, Look, NeedAbsent, PanicFactory, Seen, TakeSteps, TellKind, TellKinds, Write, handlers,
+    unresolvable,
 };
 use super::services::{Absent, Clock, Config, Probe, Repository, Session, Stamp};
 use crate::polling::drop_after;
@@ -88,6 +89,19 @@ pub async fn a_message_gets_all_that_it_asks_for<D: Driver>() {
     }
 }
 
+/// What is built for a message must be able to learn the kind of the message that the scope was opened for.
+pub async fn a_scope_is_told_what_its_message_is<D: Driver>() {
+    let (mediator, probe) = mediator::<D>();
+    let told = mediator.send(TellKind).await.expect("the container has all that it needs");
+    assert_eq!(told, Some(MessageKind::Query));
+    assert_eq!(probe.take(), ["commit"]);
+    let told = mediator.send(TellKinds).await.expect("the container has all that it needs");
+    assert_eq!(told, [Some(MessageKind::Command); 2], "a nested query shares the scope of its command");
+    let mut notes = probe.take();
+    notes.retain(|note| note != "savepoint" && note != "release");
+    assert_eq!(notes, ["command", "commit", "domain_event", "commit"]);
+}
+
 /// Two messages must share the singletons, and have scoped and transient services of their own.
 pub async fn singletons_are_shared_by_all_messages<D: Driver>() {
     let (mediator, _) = mediator::<D>();
@@ -130,7 +144,7 @@ pub async fn a_scoped_service_is_one_also_for_those_who_ask_at_the_same_time<D: 
     let container = D::container(Probe::default());
     for _ in 0..50 {
         let meta = Meta::new();
-        let scope = match container.open(&meta) {
+        let scope = match container.open(&meta, MessageKind::Command) {
             Opening::Ready(scope) => scope.expect("a scope can be opened"),
             Opening::Pending(opening) => opening.await.expect("a scope can be opened"),
         };

@@ -2,7 +2,7 @@ use std::future;
 use std::sync::Arc;
 
 use diator::prelude::*;
-use diator::{Handlers, Meta};
+use diator::{Handlers, MessageKind, Meta};
 
 use super::services::{Absent, Clock, Config, Failing, Panicking, Probe, Repository, Session, Stamp, Work};
 use crate::polling::yields;
@@ -33,7 +33,11 @@ pub fn handlers() -> Handlers {
         BeFaultyHandler,
         PanicFactoryHandler,
         WriteHandler,
-        CarryOnHandler
+        CarryOnHandler,
+        TellKindHandler,
+        TellKindsHandler,
+        NoteKind,
+        NoteKindAfterCommit
     ]
 }
 
@@ -224,6 +228,71 @@ impl RequestHandler<CarryOn> for CarryOnHandler {
     async fn handle(&self, _: CarryOn, cx: &mut RequestContext<'_, CarryOn>) -> Result<(), BoxError> {
         self.work.write("before");
         cx.send(Write::Fail).await.expect_err("it fails");
+        Ok(())
+    }
+}
+
+/// The kind of message that its scope was opened for.
+#[derive(Debug, Query)]
+#[request(response = Option<MessageKind>, unregistered)]
+pub(crate) struct TellKind;
+
+#[request_handler(TellKind, unregistered)]
+struct TellKindHandler {
+    work: Arc<Work>,
+}
+
+impl RequestHandler<TellKind> for TellKindHandler {
+    async fn handle(&self, _: TellKind, _: &mut RequestContext<'_, TellKind>) -> Result<Option<MessageKind>, BoxError> {
+        Ok(self.work.kind)
+    }
+}
+
+/// The kinds of its own scope and of that of its nested query; those of its event's handlers are noted.
+#[derive(Debug, Command)]
+#[request(response = [Option<MessageKind>; 2], unregistered)]
+pub(crate) struct TellKinds;
+
+#[derive(Debug, DomainEvent)]
+#[event(unregistered)]
+struct KindTold;
+
+#[request_handler(TellKinds, unregistered)]
+struct TellKindsHandler {
+    work: Arc<Work>,
+}
+
+impl RequestHandler<TellKinds> for TellKindsHandler {
+    async fn handle(
+        &self,
+        _: TellKinds,
+        cx: &mut RequestContext<'_, TellKinds>,
+    ) -> Result<[Option<MessageKind>; 2], BoxError> {
+        cx.emit(KindTold);
+        Ok([self.work.kind, cx.send(TellKind).await?])
+    }
+}
+
+#[event_handler(KindTold, unregistered)]
+struct NoteKind {
+    work: Arc<Work>,
+}
+
+impl EventHandler<KindTold> for NoteKind {
+    async fn handle(&self, _: &KindTold, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        self.work.note_kind();
+        Ok(())
+    }
+}
+
+#[event_handler(KindTold, after_commit, unregistered)]
+struct NoteKindAfterCommit {
+    work: Arc<Work>,
+}
+
+impl EventHandler<KindTold> for NoteKindAfterCommit {
+    async fn handle(&self, _: &KindTold, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        self.work.note_kind();
         Ok(())
     }
 }

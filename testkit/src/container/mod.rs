@@ -15,7 +15,7 @@
 //! | [`Stamp`] | transient | [`Stamp::of`] the probe |
 //! | [`Failing`] | scoped | [`Failing::of`] the probe, which may fail |
 //! | [`Panicking`] | scoped | [`Panicking::of`] the probe, which may panic |
-//! | [`Work`] | scoped | [`Work::of`] the probe as a unit of work, or [`Work::enlisted`] with the `Arc<Enlistment>` |
+//! | [`Work`] | scoped | [`Work::of`] the probe and the message's kind as a unit of work, or [`Work::enlisted`] with the `Arc<Enlistment>` |
 //!
 //! The messages of the suite are in no program's registry. [`handlers`] has the handlers, for a test of what one
 //! container alone does.
@@ -49,7 +49,7 @@
 //!             .transient(|scope| Ok(Stamp::of(&*scope.get::<Probe>()?)))
 //!             .scoped(|scope| Failing::of(&*scope.get::<Probe>()?))
 //!             .scoped(|scope| Ok(Panicking::of(&*scope.get::<Probe>()?)))
-//!             .unit_of_work_sync(|scope| Ok(Work::of(&*scope.get::<Probe>()?)))
+//!             .unit_of_work_sync(|scope| Ok(Work::of(&*scope.get::<Probe>()?, scope.kind())))
 //!     }
 //!
 //!     fn cyclic() -> Services {
@@ -87,6 +87,7 @@ macro_rules! container_conformance {
             the_lifetimes_are_those_that_were_registered,
             the_catalog_tells_the_lifetimes_that_the_container_knows,
             a_message_gets_all_that_it_asks_for,
+            a_scope_is_told_what_its_message_is,
             singletons_are_shared_by_all_messages,
             scoped_services_are_shared_by_all_handlers_of_one_message,
             concurrent_messages_do_not_share_a_scope,

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diator::container::{CommitError, CommitOutcome, Enlistment, Savepoints, UnitOfWork};
-use diator::{BoxError, Meta};
+use diator::{BoxError, MessageKind, Meta};
 
 /// Numbers what is built, and notes what becomes of it: a singleton.
 ///
@@ -221,25 +221,32 @@ pub struct Egg;
 #[derive(Clone, Debug)]
 pub struct Work {
     probe: Probe,
+    pub(crate) kind: Option<MessageKind>,
 }
 
 impl Work {
-    /// A unit of work that the container registers as one.
+    /// A unit of work that the container registers as one, for a message of the kind that [`Container::open`] was told.
+    ///
+    /// [`Container::open`]: diator::Container::open
     #[must_use]
-    pub fn of(probe: &Probe) -> Self {
-        Self { probe: probe.clone() }
+    pub fn of(probe: &Probe, kind: Option<MessageKind>) -> Self {
+        Self { probe: probe.clone(), kind }
     }
 
     /// A unit of work that enlists itself: for a container that does not know it for one.
     #[must_use]
     pub fn enlisted(probe: &Probe, enlistment: &Enlistment) -> Self {
-        let work = Self::of(probe);
+        let work = Self::of(probe, enlistment.kind());
         enlistment.enlist(Arc::new(work.clone()));
         work
     }
 
     pub(crate) fn write(&self, what: &str) {
         self.probe.note(format!("write {what}"));
+    }
+
+    pub(crate) fn note_kind(&self) {
+        self.probe.note(self.kind.map_or("no kind", MessageKind::as_str));
     }
 }
 

@@ -45,7 +45,7 @@ fn never_commits(container: &dyn Container, handler: &HandlerDescriptor, depende
     Some(Problem::new(ProblemKind::NeverCommits, registered.unwrap_or(handler.location()), text, AS_UNIT_OF_WORK))
 }
 
-const AS_UNIT_OF_WORK: &str =
+pub(super) const AS_UNIT_OF_WORK: &str =
     "register it with `Services::new().unit_of_work(|scope| async move { … })`, or with `unit_of_work_sync`";
 
 fn how_to_register(dependency: &Dependency) -> String {

@@ -4,6 +4,7 @@ mod dependencies;
 mod duplicate_handlers;
 mod events;
 mod lookups;
+mod outbox;
 
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
@@ -11,6 +12,8 @@ use std::collections::{HashMap, HashSet};
 use self::dependencies::dependencies;
 use self::duplicate_handlers::{handler_ids, registered_twice, several_handlers};
 use self::events::{events, headers, names, no_broker, not_accepted, unhandled_events};
+use self::outbox::outbox;
+pub(super) use self::outbox::warn_if_not_durable;
 use super::MediatorBuilder;
 use crate::broker::MessageType;
 use crate::location::Location;
@@ -39,6 +42,7 @@ pub(super) fn check(builder: &mut MediatorBuilder) -> Checked {
     unhandled_events(builder, &events, &mut problems);
     no_broker(builder, &events, &mut problems);
     not_accepted(builder, &events, &mut problems);
+    outbox(builder, &mut problems);
     headers(&builder.headers, &mut problems);
     let names = names(&events, &mut problems);
     builder.problems = problems;

@@ -4,7 +4,7 @@ use super::super::{
     Closing, Container, DependencyKey, Lifetime, Opening, Outcome, Resolving, Savepoint, Scope, ServiceSlot,
 };
 use super::entered::{Entered, open};
-use crate::{BoxError, BoxFuture, Meta};
+use crate::{BoxError, BoxFuture, MessageKind, Meta};
 
 /// As the synchronous container of [`froodi`], with factories and finalizers that take time.
 ///
@@ -55,8 +55,8 @@ impl Container for Froodi {
         Err(format!("`{}` may take time to build, and is not known to be a singleton", key.name()).into())
     }
 
-    fn open<'a>(&'a self, meta: &'a Meta) -> Opening<'a> {
-        open(meta, |context| self.clone().enter().with_context(context).build())
+    fn open<'a>(&'a self, meta: &'a Meta, kind: MessageKind) -> Opening<'a> {
+        open(meta, kind, |context| self.clone().enter().with_context(context).build())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use froodi::Context;
 
 use super::super::{Enlistment, Opening, Scope};
-use crate::Meta;
+use crate::{MessageKind, Meta};
 
 /// The container of one message, a synchronous or an asynchronous one.
 pub(super) struct Entered<C> {
@@ -14,12 +14,12 @@ pub(super) struct Entered<C> {
 }
 
 /// Opens the container of one message; every component in it may ask for what the context holds.
-pub(super) fn open<'a, C, E>(meta: &Meta, enter: impl FnOnce(Context) -> Result<C, E>) -> Opening<'a>
+pub(super) fn open<'a, C, E>(meta: &Meta, kind: MessageKind, enter: impl FnOnce(Context) -> Result<C, E>) -> Opening<'a>
 where
     Entered<C>: Scope + 'static,
     E: Error + Send + Sync + 'static,
 {
-    let enlistment = Arc::new(Enlistment::new());
+    let enlistment = Arc::new(Enlistment::of(kind));
     let mut context = Context::new();
     context.insert_rc(Arc::new(meta.clone()));
     context.insert_rc(enlistment.clone());

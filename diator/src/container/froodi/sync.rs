@@ -4,7 +4,7 @@ use super::super::{
     Closing, Container, DependencyKey, Lifetime, Opening, Outcome, Resolving, Savepoint, Scope, ServiceSlot,
 };
 use super::entered::{Entered, open};
-use crate::{BoxError, BoxFuture, Meta};
+use crate::{BoxError, BoxFuture, MessageKind, Meta};
 
 /// A program that has a container of [`froodi`] gives it to the mediator as it is.
 ///
@@ -65,8 +65,8 @@ impl Container for Froodi {
         (key.froodi().sync)(self, key, into)
     }
 
-    fn open<'a>(&'a self, meta: &'a Meta) -> Opening<'a> {
-        open(meta, |context| self.clone().enter().with_context(context).build())
+    fn open<'a>(&'a self, meta: &'a Meta, kind: MessageKind) -> Opening<'a> {
+        open(meta, kind, |context| self.clone().enter().with_context(context).build())
     }
 }
 

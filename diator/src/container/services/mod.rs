@@ -20,7 +20,7 @@ use super::{
     Resolving, ServiceSlot, UnitOfWork,
 };
 use crate::location::Location;
-use crate::{BoxError, Meta};
+use crate::{BoxError, MessageKind, Meta};
 
 pub use self::scope::{OwnedServiceScope, ServiceScope};
 pub use self::source::ProvidedFrom;
@@ -355,7 +355,7 @@ impl Services {
 
     fn singletons<'a>(&'a self, meta: &'a Meta) -> ServiceScope<'a> {
         let (registry, state) = (&self.registry, &self.registry.singletons);
-        ServiceScope { registry, state, meta, asker: AttemptId::default(), blocks: true }
+        ServiceScope { registry, state, meta, kind: None, asker: AttemptId::default(), blocks: true }
     }
 }
 
@@ -367,6 +367,10 @@ impl Container for Services {
 
     fn enlisted(&self, key: &DependencyKey) -> Enlisted {
         self.registry.enlisted(key)
+    }
+
+    fn units_of_work(&self) -> Vec<DependencyKey> {
+        self.registry.units_of_work().collect()
     }
 
     fn validate(&self) -> Result<(), Vec<BoxError>> {
@@ -392,8 +396,8 @@ impl Container for Services {
         }
     }
 
-    fn open<'a>(&'a self, _meta: &'a Meta) -> Opening<'a> {
-        Opening::Ready(Ok(Box::new(OpenScope { registry: self.registry.clone(), state: Arc::default() })))
+    fn open<'a>(&'a self, _: &'a Meta, kind: MessageKind) -> Opening<'a> {
+        Opening::Ready(Ok(Box::new(OpenScope { registry: self.registry.clone(), state: Arc::default(), kind })))
     }
 }
 

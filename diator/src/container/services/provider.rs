@@ -86,7 +86,8 @@ where
                 Claim::Busy(waiting) => waiting.block(),
                 Claim::Mine(running) => {
                     let asker = running.id();
-                    let service = Arc::new((self.factory)(&ServiceScope { state, meta: &meta, asker, ..scope })?);
+                    let service =
+                        Arc::new((self.factory)(&ServiceScope { state, meta: &meta, kind: None, asker, ..scope })?);
                     return running.keep(service.clone()).map(|()| service as Service);
                 }
             }
@@ -227,8 +228,11 @@ where
 
     fn resolve<'a>(&'a self, scope: ServiceScope<'a>, mut into: ServiceSlot<'a>) -> Resolving<'a> {
         let key = DependencyKey::of::<T>();
-        let built = scope.must_be_of_a_message(&key).and_then(|()| scope.state.look(&key, scope.asker));
-        match built {
+        let kind = match scope.must_be_of_a_message(&key) {
+            Ok(kind) => kind,
+            Err(error) => return Resolving::Ready(Err(error)),
+        };
+        match scope.state.look(&key, scope.asker) {
             Ok(Some(built)) => return Resolving::Ready(put::<T>(built, &mut into)),
             Err(error) => return Resolving::Ready(Err(error)),
             Ok(None) => {}
@@ -240,7 +244,8 @@ where
                     Claim::Built(built) => return put::<T>(built, &mut into),
                     Claim::Busy(waiting) => waiting.ended().await,
                     Claim::Mine(running) => {
-                        let service = Arc::new((self.factory)(OwnedServiceScope::new(scope, running.id())).await?);
+                        let service =
+                            Arc::new((self.factory)(OwnedServiceScope::new(scope, kind, running.id())).await?);
                         running.keep(service.clone())?;
                         return into.put(service);
                     }

@@ -77,6 +77,10 @@ impl Registry {
         }
     }
 
+    pub(super) fn units_of_work(&self) -> impl Iterator<Item = DependencyKey> {
+        self.closes.values().filter(|closes| closes.close.is_unit()).map(|closes| closes.service)
+    }
+
     /// What will never be closed, because no scope keeps it.
     pub(super) fn unclosable(&self) -> impl Iterator<Item = Misregistered> {
         let kept = |provider: &dyn Provider| provider.target().is_none() && provider.lifetime() == Lifetime::Scoped;

@@ -6,7 +6,7 @@ use super::attempts::AttemptId;
 use super::registry::Registry;
 use super::state::State;
 use super::{close, savepoint};
-use crate::{BoxError, BoxFuture, Meta};
+use crate::{BoxError, BoxFuture, MessageKind, Meta};
 
 /// What a factory asks for the services that it needs.
 ///
@@ -39,6 +39,8 @@ pub struct ServiceScope<'a> {
     pub(super) registry: &'a Arc<Registry>,
     pub(super) state: &'a Arc<State>,
     pub(super) meta: &'a Meta,
+    /// What the message is; `None` where singletons are built.
+    pub(super) kind: Option<MessageKind>,
     /// The factory that asks.
     pub(super) asker: AttemptId,
     /// Whether who asks blocks its thread while somebody else builds the service; otherwise it is to await that.
@@ -83,6 +85,14 @@ impl<'a> ServiceScope<'a> {
         self.meta
     }
 
+    /// What sort of message the scope belongs to; `None` for a singleton, which belongs to none.
+    ///
+    /// A query that a command sends has the command's scope, and so its kind.
+    #[must_use]
+    pub fn kind(&self) -> Option<MessageKind> {
+        self.kind
+    }
+
     pub(super) fn find<'p>(self, key: &DependencyKey, into: ServiceSlot<'p>) -> Resolving<'p>
     where
         'a: 'p,
@@ -102,9 +112,9 @@ impl<'a> ServiceScope<'a> {
     }
 
     /// A singleton outlives every message, and so cannot have what belongs to one.
-    pub(super) fn must_be_of_a_message(&self, service: &DependencyKey) -> Result<(), BoxError> {
-        if !self.is_of_singletons() {
-            return Ok(());
+    pub(super) fn must_be_of_a_message(&self, service: &DependencyKey) -> Result<MessageKind, BoxError> {
+        if let Some(kind) = self.kind {
+            return Ok(kind);
         }
         let askers = self.state.askers(self.asker);
         let singleton = askers.iter().find(|asker| self.registry.lifetime(asker) == Lifetime::Singleton);
@@ -129,18 +139,19 @@ pub struct OwnedServiceScope {
     registry: Arc<Registry>,
     state: Arc<State>,
     meta: Meta,
+    kind: MessageKind,
     asker: AttemptId,
 }
 
 impl OwnedServiceScope {
     /// The scope as its factory sees it.
-    pub(super) fn new(scope: ServiceScope<'_>, asker: AttemptId) -> Self {
-        Self { registry: scope.registry.clone(), state: scope.state.clone(), meta: scope.meta.clone(), asker }
+    pub(super) fn new(scope: ServiceScope<'_>, kind: MessageKind, asker: AttemptId) -> Self {
+        Self { registry: scope.registry.clone(), state: scope.state.clone(), meta: scope.meta.clone(), kind, asker }
     }
 
     fn borrowed(&self) -> ServiceScope<'_> {
-        let Self { registry, state, meta, asker } = self;
-        ServiceScope { registry, state, meta, asker: *asker, blocks: false }
+        let Self { registry, state, meta, kind, asker } = self;
+        ServiceScope { registry, state, meta, kind: Some(*kind), asker: *asker, blocks: false }
     }
 
     /// Another service of this scope, also one that takes time.
@@ -177,18 +188,27 @@ impl OwnedServiceScope {
     pub fn meta(&self) -> &Meta {
         &self.meta
     }
+
+    /// What sort of message the scope belongs to.
+    ///
+    /// A query that a command sends has the command's scope, and so its kind.
+    #[must_use]
+    pub fn kind(&self) -> MessageKind {
+        self.kind
+    }
 }
 
 /// The scope of one unit of work, as the mediator holds it.
 pub(super) struct OpenScope {
     pub(super) registry: Arc<Registry>,
     pub(super) state: Arc<State>,
+    pub(super) kind: MessageKind,
 }
 
 impl Scope for OpenScope {
     fn resolve<'a>(&'a self, key: &DependencyKey, meta: &'a Meta, into: ServiceSlot<'a>) -> Resolving<'a> {
-        let (registry, state) = (&self.registry, &self.state);
-        ServiceScope { registry, state, meta, asker: AttemptId::default(), blocks: false }.find(key, into)
+        let (registry, state, kind) = (&self.registry, &self.state, Some(self.kind));
+        ServiceScope { registry, state, meta, kind, asker: AttemptId::default(), blocks: false }.find(key, into)
     }
 
     fn savepoint(&self) -> Option<BoxFuture<'_, Result<Box<dyn Savepoint>, BoxError>>> {

@@ -34,7 +34,9 @@ fn counting() -> (Arc<AtomicUsize>, impl Fn(&ServiceScope<'_>) -> Result<A, BoxE
 }
 
 fn open(services: &Services) -> Box<dyn Scope> {
-    let Opening::Ready(Ok(scope)) = services.open(&Meta::new()) else { panic!("it opens at once") };
+    let Opening::Ready(Ok(scope)) = services.open(&Meta::new(), MessageKind::Command) else {
+        panic!("it opens at once")
+    };
     scope
 }
 

@@ -1,0 +1,107 @@
+//! The outbox: whether what it takes in is committed with the data that it speaks of, and whether somebody publishes it.
+
+use crate::builder::MediatorBuilder;
+use crate::container::{DependencyKey, Enlisted, Lifetime};
+use crate::registry::{HandlerDescriptor, Problem, ProblemKind, short_name};
+use crate::wiring::Added;
+
+use super::dependencies::AS_UNIT_OF_WORK;
+
+pub(super) fn outbox(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
+    let (Some(outbox), Some(added)) = (&builder.outbox, builder.outbox_added) else { return };
+    problems.extend(nobody_publishes(builder, added));
+    let Some(unit) = outbox.unit_of_work() else { return };
+    problems.extend(not_enlisted(builder, added, &unit).or_else(|| another_unit_of_work(builder, added, &unit)));
+}
+
+fn nobody_publishes(builder: &MediatorBuilder, added: Added) -> Option<Problem> {
+    if builder.broker.is_some() || builder.relayed_elsewhere {
+        return None;
+    }
+    Some(Problem::new(
+        ProblemKind::OutboxWithoutBroker,
+        added.location,
+        format!("the outbox `{}` keeps messages that nobody publishes: the mediator has no broker", added.type_name),
+        "add the broker that its relay publishes to, for example `.broker(InMemoryBroker::new())`\n\
+         if a relay in another process publishes what the outbox holds, say `.relayed_elsewhere()`",
+    ))
+}
+
+fn not_enlisted(builder: &MediatorBuilder, added: Added, unit: &DependencyKey) -> Option<Problem> {
+    let (outbox, name) = (added.type_name, unit.name());
+    let (what, remedy) = match (builder.container.lifetime(unit), builder.container.enlisted(unit)) {
+        (Lifetime::Missing, _) => ("and the container has none".to_owned(), AS_UNIT_OF_WORK.to_owned()),
+        (Lifetime::Ambiguous, _) => {
+            ("and the container has several".to_owned(), format!("register one `{}` only", short_name(name)))
+        }
+        (_, Enlisted::No { registered }) => {
+            let place = registered.map(|place| format!(" at {place}")).unwrap_or_default();
+            (format!("which is registered{place} in a way in which it never commits"), AS_UNIT_OF_WORK.to_owned())
+        }
+        _ => return None,
+    };
+    let text = format!("the outbox `{outbox}` writes its messages within the unit of work `{name}`, {what}");
+    Some(Problem::new(ProblemKind::OutboxNotEnlisted, added.location, text, remedy))
+}
+
+fn another_unit_of_work(builder: &MediatorBuilder, added: Added, unit: &DependencyKey) -> Option<Problem> {
+    if builder.several_units_of_work {
+        return None;
+    }
+    let others = others(builder, unit);
+    if others.is_empty() {
+        return None;
+    }
+    let names: Vec<_> = others.iter().map(|other| format!("`{}`", other.name())).collect();
+    Some(Problem::new(
+        ProblemKind::SeveralUnitsOfWork,
+        added.location,
+        format!(
+            "the outbox `{}` writes its messages within the unit of work `{}`, and messages can have others: {}; one of \
+             them can commit where another one fails",
+            added.type_name,
+            unit.name(),
+            names.join(", ")
+        ),
+        "let one unit of work write both the data and the events: one transaction of one data base\n\
+         if what the others write may be there without its events, or the events without it, say `.several_units_of_work()`",
+    ))
+}
+
+/// The units of work that a message can have beside this one, as far as can be known.
+fn others(builder: &MediatorBuilder, unit: &DependencyKey) -> Vec<DependencyKey> {
+    let container = &*builder.container;
+    let mut known = container.units_of_work();
+    let counts_all = !known.is_empty();
+    let handlers = builder.handlers.iter().filter(|handler| !builder.is_replaced(handler));
+    let fields = handlers.flat_map(HandlerDescriptor::dependencies).filter(|field| field.unit_of_work);
+    let keys = fields.map(|field| field.key).filter(|key| match container.enlisted(key) {
+        // Of those that the container counts, it may be an alias.
+        Enlisted::Yes => !counts_all,
+        Enlisted::No { .. } => false,
+        Enlisted::CannotTell => container.lifetime(key) != Lifetime::Missing,
+    });
+    let is_alias = counts_all && !known.contains(unit) && container.enlisted(unit) == Enlisted::Yes;
+    known.extend(keys);
+    known.retain(|key| key != unit);
+    known.sort_by_key(DependencyKey::name);
+    known.dedup();
+    match known.len() {
+        // The outbox names by an alias the only one that there is.
+        1 if is_alias => Vec::new(),
+        _ => known,
+    }
+}
+
+/// Says so of an outbox whose broker can forget what it was given.
+pub(in crate::builder) fn warn_if_not_durable(builder: &MediatorBuilder) {
+    let (Some(_), Some(broker), false) = (&builder.outbox, &builder.broker, builder.relayed_elsewhere) else { return };
+    if !broker.guarantees().durable {
+        tracing::warn!(
+            target: "diator",
+            broker = builder.broker_added.map(|added| added.type_name),
+            "the outbox keeps messages safe until the broker has them, and this broker may then lose them: it does not \
+             promise to be durable"
+        );
+    }
+}

@@ -1,0 +1,131 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::relay::{RelayHealth, RelayMonitor};
+
+/// Tells how a host is, also while it runs elsewhere in the process; clones tell the same.
+///
+/// # Example
+///
+/// ```
+/// # use diator::host::{Host, HostMonitor};
+/// # async fn page(monitor: HostMonitor) -> Result<(u16, String), serde_json::Error> {
+/// let health = monitor.health().await;
+/// let status = if health.ready { 200 } else { 503 };
+/// Ok((status, serde_json::to_string(&health)?))
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct HostMonitor(Arc<Mutex<Seen>>);
+
+struct Seen {
+    running: bool,
+    children: BTreeMap<&'static str, ChildHealth>,
+    relay: Option<RelayMonitor>,
+    ready_below: Duration,
+}
+
+/// How a host is.
+///
+/// # Guarantees
+///
+/// It is ready if it runs, no child is being started again, the data base answers, and the oldest message that waits for the broker
+/// is not too old. A count alone never makes it unready: a large backlog that gets smaller is no fault.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Health {
+    /// Whether it may be given work.
+    pub ready: bool,
+    /// Whether it has started, and was not told to stop.
+    pub running: bool,
+    /// What it runs.
+    pub children: BTreeMap<&'static str, ChildHealth>,
+    /// How its relay is, if it has one.
+    pub relay: Option<RelayHealth>,
+}
+
+/// How something is that a host runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ChildHealth {
+    /// Whether it works.
+    pub state: ChildState,
+    /// How often it was started again.
+    pub restarts: u64,
+    /// Why it failed at last.
+    pub error: Option<String>,
+}
+
+/// Whether something works that a host runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ChildState {
+    /// It works.
+    Running,
+    /// It has failed, and is about to be started again.
+    Restarting,
+    /// It was told to stop, and has done so.
+    Ended,
+}
+
+impl HostMonitor {
+    pub(super) fn new() -> Self {
+        let ready_below = Duration::from_secs(300);
+        Self(Arc::new(Mutex::new(Seen { running: false, children: BTreeMap::new(), relay: None, ready_below })))
+    }
+
+    /// Looks at everything that the host runs; it answers within about two seconds.
+    pub async fn health(&self) -> Health {
+        let relay = self.seen().relay.clone();
+        let relay = match relay {
+            Some(relay) => Some(relay.health().await),
+            None => None,
+        };
+        let seen = self.seen();
+        let gets_on = relay.as_ref().is_none_or(|relay| {
+            relay.error.is_none() && relay.oldest_seconds.is_none_or(|age| age < seen.ready_below.as_secs_f64())
+        });
+        let children = seen.children.clone();
+        let all_work = children.values().all(|child| child.state == ChildState::Running);
+        Health { ready: seen.running && gets_on && all_work, running: seen.running, children, relay }
+    }
+
+    pub(super) fn watch_relay(&self, relay: RelayMonitor) {
+        self.seen().relay = Some(relay);
+    }
+
+    pub(super) fn ready_below(&self, age: Duration) {
+        self.seen().ready_below = age;
+    }
+
+    pub(super) fn set_running(&self, running: bool) {
+        self.seen().running = running;
+    }
+
+    pub(super) fn note_child(&self, name: &'static str, state: ChildState, error: Option<String>) {
+        let mut seen = self.seen();
+        let child = seen.children.entry(name).or_insert(ChildHealth { state, restarts: 0, error: None });
+        child.state = state;
+        child.restarts += u64::from(state == ChildState::Restarting);
+        child.error = error.or(child.error.take());
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for HostMonitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seen = self.seen();
+        f.debug_struct("HostMonitor")
+            .field("running", &seen.running)
+            .field("children", &seen.children)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,211 @@
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::outbox::SkippedRoute;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Whether messages go to a destination at the moment.
+///
+/// A destination that does not take a message for now is left alone for a while: 100 ms, and twice as long after each trial that
+/// fails, up to 30 s. Nothing is counted against the messages.
+///
+/// # Source
+///
+/// The pattern Circuit Breaker of M. Nygard, "Release It!".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CircuitState {
+    /// Messages go.
+    Closed,
+    /// None goes.
+    Open,
+    /// One message may go, to see whether the others can.
+    Trial,
+}
+
+/// The circuits of all destinations that the relay has met.
+#[derive(Debug, Default)]
+pub(super) struct Circuits {
+    by_destination: HashMap<String, Circuit>,
+    /// Which events go where, as far as they have come by.
+    routes: HashMap<SkippedRoute, String>,
+    jitter: RandomState,
+}
+
+#[derive(Debug, Default)]
+struct Circuit {
+    /// How many trials have failed in a row; zero is a closed circuit.
+    failures: u32,
+    open_until: Option<Instant>,
+    error: Option<String>,
+}
+
+/// What is known of one circuit that is not closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CircuitHealth {
+    /// What the broker calls the destination; empty where the whole broker is one.
+    pub destination: String,
+    /// Whether messages go there.
+    pub state: CircuitState,
+    /// How many trials have failed in a row.
+    pub failures: u32,
+    /// What the broker said at last.
+    pub error: Option<String>,
+}
+
+impl Circuits {
+    pub(super) fn state(&self, destination: &str, now: Instant) -> CircuitState {
+        self.by_destination.get(destination).map_or(CircuitState::Closed, |circuit| circuit.state(now))
+    }
+
+    /// Notes down where an event goes, so that it can be left out while nothing goes there.
+    pub(super) fn note_route(&mut self, route: SkippedRoute, destination: &str) {
+        if self.routes.get(&route).is_none_or(|known| known != destination) {
+            self.routes.insert(route, destination.to_owned());
+        }
+    }
+
+    /// Something arrived there.
+    pub(super) fn close(&mut self, destination: &str) {
+        if self.by_destination.remove(destination).is_some() {
+            tracing::info!(target: "diator", destination, "the relay publishes there again");
+        }
+    }
+
+    /// Something did not arrive there, for a reason that has nothing to do with the message.
+    pub(super) fn open(&mut self, destination: &str, error: String, retry_after: Option<Duration>, now: Instant) {
+        let jitter = self.jitter.hash_one((destination, now));
+        let circuit = self.by_destination.entry(destination.to_owned()).or_default();
+        if circuit.state(now) == CircuitState::Open {
+            // One of those that were under way at the same time.
+            return;
+        }
+        circuit.failures = circuit.failures.saturating_add(1);
+        let pause = jittered(pause_after(circuit.failures), jitter).max(retry_after.unwrap_or_default());
+        circuit.open_until = now.checked_add(pause);
+        if circuit.failures == 1 {
+            tracing::warn!(target: "diator", destination, error, "the relay holds messages back that go there");
+        }
+        circuit.error = Some(error);
+    }
+
+    /// The events that go where nothing goes.
+    pub(super) fn skipped_routes(&self, now: Instant) -> Vec<SkippedRoute> {
+        if self.by_destination.is_empty() {
+            return Vec::new();
+        }
+        let is_open = |destination: &String| self.state(destination, now) == CircuitState::Open;
+        let skipped = self.routes.iter().filter(|(_, destination)| is_open(destination));
+        skipped.map(|(route, _)| route.clone()).collect()
+    }
+
+    /// When the next trial may be made; `None` if no circuit is open.
+    pub(super) fn next_trial(&self, now: Instant) -> Option<Instant> {
+        let open = self.by_destination.values().filter(|circuit| circuit.state(now) == CircuitState::Open);
+        open.filter_map(|circuit| circuit.open_until).min()
+    }
+
+    pub(super) fn health(&self, now: Instant) -> Vec<CircuitHealth> {
+        let health = |(destination, circuit): (&String, &Circuit)| CircuitHealth {
+            destination: destination.clone(),
+            state: circuit.state(now),
+            failures: circuit.failures,
+            error: circuit.error.clone(),
+        };
+        let mut circuits: Vec<_> = self.by_destination.iter().map(health).collect();
+        circuits.sort_by(|one, other| one.destination.cmp(&other.destination));
+        circuits
+    }
+}
+
+impl Circuit {
+    fn state(&self, now: Instant) -> CircuitState {
+        match (self.failures, self.open_until) {
+            (0, _) => CircuitState::Closed,
+            (_, Some(until)) if now < until => CircuitState::Open,
+            _ => CircuitState::Trial,
+        }
+    }
+}
+
+/// How long a destination is left alone after so many failures in a row.
+fn pause_after(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
+}
+
+/// Takes up to a half off, so that several relays do not come at the same time.
+pub(super) fn jittered(pause: Duration, random: u64) -> Duration {
+    #[expect(clippy::cast_precision_loss, reason = "a random number has no precision to lose")]
+    let share = random as f64 / u64::MAX as f64;
+    pause.mul_f64(1.0 - share / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::MessageType;
+
+    fn route(name: &str) -> SkippedRoute {
+        SkippedRoute { message_type: MessageType::Notification, name: name.to_owned(), topic: None }
+    }
+
+    #[test]
+    fn pauses_double_up_to_half_a_minute() {
+        let pauses: Vec<_> = [1, 2, 3, 9, 10, u32::MAX].map(|failures| pause_after(failures).as_millis()).into();
+        assert_eq!(pauses, [100, 200, 400, 25_600, 30_000, 30_000]);
+    }
+
+    #[test]
+    fn at_most_half_of_a_pause_is_taken_off() {
+        let pause = Duration::from_secs(10);
+        assert_eq!(jittered(pause, 0), pause);
+        assert_eq!(jittered(pause, u64::MAX), pause / 2);
+    }
+
+    #[test]
+    fn a_destination_is_left_alone_then_tried_then_used_again() {
+        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        circuits.note_route(route("A"), "redis");
+        circuits.note_route(route("B"), "azure");
+        assert_eq!(circuits.state("redis", now), CircuitState::Closed);
+
+        circuits.open("redis", "refused".to_owned(), None, now);
+        assert_eq!(circuits.state("redis", now), CircuitState::Open);
+        assert_eq!(circuits.skipped_routes(now), [route("A")]);
+        let trial = circuits.next_trial(now).expect("it is open");
+        assert_eq!(circuits.state("redis", trial), CircuitState::Trial);
+        assert!(circuits.skipped_routes(trial).is_empty());
+
+        circuits.open("redis", "still refused".to_owned(), None, trial);
+        let [health] = &circuits.health(trial)[..] else { panic!("one circuit is open") };
+        assert_eq!((health.failures, health.error.as_deref()), (2, Some("still refused")));
+        circuits.close("redis");
+        assert_eq!((circuits.state("redis", now), circuits.health(now)), (CircuitState::Closed, Vec::new()));
+    }
+
+    #[test]
+    fn messages_that_fail_together_are_one_failure() {
+        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        for _ in 0..100 {
+            circuits.open("redis", "refused".to_owned(), None, now);
+        }
+        assert_eq!(circuits.health(now)[0].failures, 1);
+    }
+
+    #[test]
+    fn a_broker_that_names_a_time_gets_it() {
+        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        circuits.open("azure", "busy".to_owned(), Some(Duration::from_secs(90)), now);
+        assert_eq!(circuits.state("azure", now + Duration::from_secs(89)), CircuitState::Open);
+        assert_eq!(circuits.state("azure", now + Duration::from_secs(90)), CircuitState::Trial);
+    }
+}
