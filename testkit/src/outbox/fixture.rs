@@ -3,7 +3,7 @@ use std::time::Duration;
 use diator::broker::{MessageType, OutboundMessage};
 use diator::container::Outcome;
 use diator::outbox::{
-    Cursor, LeasedPartition, OutboxRow, PARTITIONS, RelayId, Settlement, Skip, StagedMessage, Verdict,
+    Claim, Cursor, LeasedPartition, OutboxRow, PARTITIONS, RelayId, Settlement, Skip, StagedMessage, Verdict,
 };
 use diator::{Meta, Scope};
 use uuid::Uuid;
@@ -78,7 +78,7 @@ impl Store {
 
     pub(super) async fn claim_without(&self, leases: &[LeasedPartition], skip: &Skip) -> Vec<OutboxRow> {
         let cursors: Vec<_> = leases.iter().map(|&lease| Cursor { lease, after: None }).collect();
-        self.relay.claim(&cursors, 10_000, skip).await.expect("the data base is there")
+        self.relay.claim(Claim { cursors: &cursors, limit: 10_000, skip, horizon: None }).await.expect("the data base is there")
     }
 
     pub(super) async fn settle(&self, leases: &[LeasedPartition], rows: &[OutboxRow], verdict: &Verdict) {
