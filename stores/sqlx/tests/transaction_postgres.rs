@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use diator::container::{CommitOutcome, Savepoints, UnitOfWork};
+use diator::container::{CommitError, CommitOutcome, Savepoints, UnitOfWork};
 use diator::{BoxError, SendError};
 use diator_sqlx::{Mode, Transaction, is_transient};
 use diator_testkit::{Proxy, within_patience};
@@ -58,7 +58,7 @@ async fn work(pool: &PgPool, ends: bool) -> Result<(), BoxError> {
     transaction.roll_back_to("diator_1").await?;
     transaction.release("diator_1").await?;
     match ends {
-        true => transaction.commit().await.map_err(|error| error.into_source()),
+        true => transaction.commit().await.map_err(CommitError::into_source),
         false => transaction.roll_back().await,
     }
 }
