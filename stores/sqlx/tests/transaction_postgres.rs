@@ -151,6 +151,12 @@ async fn a_savepoint_saves_an_aborted_transaction() {
     transaction.roll_back_to("diator_2").await.unwrap();
     transaction.release("diator_2").await.unwrap();
     insert(&transaction, 3).await.unwrap();
+    // Its rollback is sent with the next statement, which is the commit.
+    let mut connection = transaction.connection().await.unwrap();
+    let mut nested = connection.begin().await.unwrap();
+    sqlx::query("INSERT INTO entry VALUES (5)").execute(&mut *nested).await.unwrap();
+    drop(nested);
+    drop(connection);
     transaction.commit().await.unwrap();
     assert_eq!(ids(&admin).await, [2, 3]);
 }

@@ -138,6 +138,12 @@ async fn savepoints_undo_a_part() {
     transaction.roll_back_to("diator_2").await.unwrap();
     transaction.release("diator_2").await.unwrap();
     insert(&transaction, 4).await.unwrap();
+    // Its rollback is sent with the next statement, which is the commit.
+    let mut connection = transaction.connection().await.unwrap();
+    let mut nested = connection.begin().await.unwrap();
+    sqlx::query("INSERT INTO entry VALUES (5)").execute(&mut *nested).await.unwrap();
+    drop(nested);
+    drop(connection);
     transaction.commit().await.unwrap();
     database.is_clean(&pool, &[&[2, 4]], "").await;
 }
