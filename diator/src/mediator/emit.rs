@@ -41,6 +41,7 @@ where
     emit_given::<E, _>(env, Later { event: Some(event), delay })
 }
 
+#[expect(clippy::manual_async_fn, reason = "it would have room for the event twice")]
 fn emit_given<'a, E: Event, G: Given>(
     env: MessageEnv<'a>,
     mut event: G,
