@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use diator::broker::{InMemoryBroker, PublishError};
 use diator::outbox::{
-    Cursor, DeadLetterFilter, DeadLetters, InMemoryOutbox, OutboxStore, RelayId, Settlement, Skip, Verdict,
+    Claim, Cursor, DeadLetterFilter, DeadLetters, InMemoryOutbox, OutboxStore, RelayId, Settlement, Skip, Verdict,
 };
 use diator::relay::OnDead;
 use uuid::Uuid;
@@ -62,7 +62,16 @@ async fn what_another_relay_has_sent_is_no_dead_letter() {
     commit(&outbox, [message(Some("a"), 1)]).await;
     let (one, other) = (RelayId(Uuid::now_v7()), RelayId(Uuid::now_v7()));
     let first = outbox.lease(one, 1, Duration::from_secs(1)).await.unwrap().partitions[0];
-    let row = outbox.claim(&[Cursor { lease: first, after: None }], 1, &Skip::default()).await.unwrap().remove(0);
+    let row = outbox
+        .claim(Claim {
+            cursors: &[Cursor { lease: first, after: None }],
+            limit: 1,
+            skip: &Skip::default(),
+            horizon: None,
+        })
+        .await
+        .unwrap()
+        .remove(0);
     tokio::time::advance(Duration::from_secs(2)).await;
     let second = outbox.lease(other, 1, Duration::from_secs(1)).await.unwrap().partitions[0];
     let dead = Verdict::Dead { reason: "too large".to_owned(), parks_key: true };

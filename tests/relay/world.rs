@@ -4,9 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use diator::broker::{Guarantees, InMemoryBroker, MessageBroker, MessageType, OutboundMessage, PublishError, Receipt};
 use diator::container::{Closing, Container, Opening, Outcome};
+use diator::middleware::MessageKind;
 use diator::outbox::{
-    Cursor, InMemoryOutbox, Leased, LeasedPartition, Outbox, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement,
-    Skip, StagedMessage,
+    Claim, InMemoryOutbox, Leased, LeasedPartition, Outbox, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement,
+    StagedMessage,
 };
 use diator::relay::Relay;
 use diator::{BoxError, Meta};
@@ -33,7 +34,7 @@ pub(super) async fn commit(outbox: &InMemoryOutbox, messages: impl IntoIterator<
 
 pub(super) async fn commit_staged(outbox: &InMemoryOutbox, messages: Vec<StagedMessage>) {
     let (services, meta) = (outbox.services(), Meta::new());
-    let Opening::Ready(Ok(scope)) = services.open(&meta) else { panic!("it opens at once") };
+    let Opening::Ready(Ok(scope)) = services.open(&meta, MessageKind::Command) else { panic!("it opens at once") };
     outbox.stage(&*scope, &meta, &messages).await.expect("memory takes it");
     match scope.close(Outcome::Success) {
         Closing::Ready(closed) => closed,
@@ -122,9 +123,9 @@ impl OutboxStore for FaultyStore {
         self.memory.lease(relay, most, period).await
     }
 
-    async fn claim(&self, cursors: &[Cursor], limit: u32, skip: &Skip) -> Result<Vec<OutboxRow>, BoxError> {
+    async fn claim(&self, claim: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError> {
         self.call(Method::Claim).await?;
-        self.memory.claim(cursors, limit, skip).await
+        self.memory.claim(claim).await
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<(), BoxError> {

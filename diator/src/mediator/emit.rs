@@ -25,7 +25,7 @@ pub(super) fn emit<'a, E: Event>(
     env: MessageEnv<'a>,
     event: E,
 ) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E> {
-    emit_given(env, const { &Named::of::<E>() }, Some(event))
+    emit_given::<E, _>(env, Some(event))
 }
 
 /// Emits an event for later.
@@ -38,15 +38,16 @@ where
     E: Event,
     E::Kind: CanWait<E>,
 {
-    emit_given(env, const { &Named::of::<E>() }, Later { event: Some(event), delay })
+    emit_given::<E, _>(env, Later { event: Some(event), delay })
 }
 
-fn emit_given<'a, G: Given>(
+#[expect(clippy::manual_async_fn, reason = "it would have room for the event twice")]
+fn emit_given<'a, E: Event, G: Given>(
     env: MessageEnv<'a>,
-    named: &'static Named,
     mut event: G,
-) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, G> {
+) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E, G> {
     async move {
+        let named = const { &Named::of::<E>() };
         let emitted = match is_traced() {
             false => env.emit(named, &mut event).await,
             true => env.emit_in_a_span(named, &mut event).await,

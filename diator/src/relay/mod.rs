@@ -49,7 +49,8 @@ const SETTLING: Duration = Duration::from_secs(5);
 /// - **Order.** If the broker keeps the order of a key, so does the relay: a message is published once the one before it, of the same
 ///   topic and key, is acknowledged, or has become a dead letter that does not [park](OnDead) its key.
 /// - **An outage counts for nothing.** A destination that does not answer, is busy, or refuses whoever comes, is left alone for
-///   100 ms to 30 s, and then tried with one message. It does not hold up other destinations, and makes no dead letters.
+///   100 ms to 30 s, and then tried with one message, then with a few. It makes no dead letters, and holds up other destinations
+///   once, for as long as the broker may take to answer.
 /// - **A refused message** is tried [`attempts`](Self::attempts) times, then it becomes a dead letter. Others go on meanwhile.
 /// - It holds no transaction open while it publishes, and works on a partition only while its lease lasts, by the clock of the
 ///   data base.
@@ -209,7 +210,7 @@ impl Relay {
     ///
     /// # Units
     ///
-    /// 3 by default, at least 1.
+    /// 3 by default, at least 1. Between the first two is a second, then come 10 seconds, then a minute each.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.settings.attempts = attempts;
         self

@@ -5,7 +5,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::publish::Publisher;
 use crate::BoxError;
 use crate::join::join;
-use crate::outbox::{Claim, Cursor, Leased, OutboxRow, OutboxStore, ParkedKey, Place, RelayId, Settlement, Skip, Verdict};
+use crate::outbox::{
+    Claim, Cursor, Leased, OutboxRow, OutboxStore, ParkedKey, Place, RelayId, Settlement, Skip, Verdict,
+};
 use crate::stop::StopSignal;
 
 /// One turn of a relay: it leases partitions, works them off, and gives them back.
