@@ -46,9 +46,9 @@ pub(crate) async fn join<A: Future, B: Future, C: Future>(
 
 /// Polls a future, unless it has ended.
 fn advance<F: Future>(future: Pin<&mut F>, result: &mut Option<F::Output>, cx: &mut Context<'_>) {
-    if result.is_none() {
-        if let Poll::Ready(ready) = future.poll(cx) {
-            *result = Some(ready);
-        }
+    if result.is_none()
+        && let Poll::Ready(ready) = future.poll(cx)
+    {
+        *result = Some(ready);
     }
 }

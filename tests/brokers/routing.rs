@@ -1,10 +1,12 @@
 //! The broker that sends messages on to others, and what `build()` asks a broker about.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use diator::broker::{
-    EventRoute, Guarantees, MessageType, NotAccepted, PublishErrorKind, Receipt, Route, RoutingBroker, TargetAnswers,
+    EventRoute, Guarantees, MessageType, NotAccepted, PublishErrorKind, Receipt, RetryPolicy, RetryingBroker, Route,
+    RoutingBroker, TargetAnswers,
 };
 use diator::handlers;
 use diator::prelude::*;
@@ -141,6 +143,61 @@ async fn the_error_of_several_targets_says_how_many_have_the_message() {
         }
         assert_eq!(one.len() + two.len() + three.len(), 2 * taken);
     }
+}
+
+/// Refuses everything, for itself or for its destination.
+struct Closed {
+    concerns_destination: bool,
+}
+
+#[diator::async_trait]
+impl MessageBroker for Closed {
+    async fn publish(&self, _: &OutboundMessage) -> Result<Receipt, PublishError> {
+        let error = PublishError::fatal("closed");
+        Err(if self.concerns_destination { error.concerning_destination() } else { error })
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        Guarantees::none()
+    }
+
+    fn destination(&self, event: &EventRoute<'_>) -> Cow<'_, str> {
+        event.topic.map(str::to_owned).unwrap_or_default().into()
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_refused_for_itself_if_one_target_does_so() {
+    for (one, other) in [(true, true), (true, false), (false, true), (false, false)] {
+        let closed = |concerns_destination| Arc::new(Closed { concerns_destination });
+        let broker = RoutingBroker::new().otherwise(closed(one)).otherwise(closed(other));
+        let error = broker.publish(&message("Joined")).await.unwrap_err();
+        assert_eq!(error.kind(), PublishErrorKind::Fatal);
+        assert_eq!(error.concerns_destination(), one && other);
+    }
+    let busy = memory();
+    busy.refuse(BUSY);
+    let broker = RoutingBroker::new().otherwise(Arc::new(Closed { concerns_destination: true })).otherwise(busy);
+    assert!(broker.publish(&message("Joined")).await.unwrap_err().concerns_destination(), "the other one is busy");
+}
+
+#[test]
+fn a_destination_is_a_target_and_what_it_is_there() {
+    let (memory, closed) = (memory(), Arc::new(Closed { concerns_destination: true }));
+    let broker = RoutingBroker::new()
+        .route(Route::name("Order*").to(memory.clone()))
+        .route(Route::name("Audit*").to(memory.clone()).to(closed.clone()))
+        .route(Route::name("Private").not_published())
+        .otherwise(closed);
+    let broker: Arc<dyn MessageBroker> = Arc::new(RetryingBroker::new(broker, RetryPolicy::default()).unwrap());
+    let destination =
+        |name, topic| broker.destination(&EventRoute::new(MessageType::Ecst, name).with_topic(topic)).into_owned();
+    assert_eq!(destination("OrderPlaced", "orders"), "target 1");
+    assert_eq!(destination("OrderPaid", "payments"), "target 1", "that one has no parts");
+    assert_eq!(destination("UserChanged", "users"), "target 2 users");
+    assert_eq!(destination("AuditClosed", "audits"), "target 1, target 2 audits");
+    assert_eq!(destination("Private", "users"), "");
+    assert_eq!(RoutingBroker::new().destination(&EventRoute::new(MessageType::Ecst, "UserChanged")), "");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Events from outside a handler: `mediator.emit` runs steps 5 to 8 in a scope of its own.
 
+use std::time::Duration;
+
 use diator::broker::PublishErrorKind;
 use diator::container::CommitOutcome;
 use diator::prelude::*;
@@ -142,6 +144,16 @@ async fn with_an_outbox_it_is_staged() {
     assert!(world.journal.position(&Entry::Staged("a".into())) < world.journal.position(&Entry::CommitBegun(0)));
     assert_eq!(world.container.opened_as(), [MessageKind::NotificationEvent]);
     assert_eq!(world.published(), [""; 0]);
+}
+
+#[tokio::test]
+async fn for_later_it_is_staged_with_its_delay_or_fails() {
+    let world = World::with(Way::SEND, |builder, journal| builder.outbox(RecordingOutbox::new(journal.clone())));
+    let hour = Duration::from_secs(60 * 60);
+    world.mediator.emit_after(hour, announced("a")).await.expect("it succeeds");
+    assert_eq!(world.journal.count(&Entry::Staged("a after 3600s".into())), 1);
+    let error = World::new(Way::SEND).mediator.emit_after(hour, announced("a")).await.expect_err("nothing keeps it");
+    assert!(matches!(error, SendError::NoOutbox { event: "Announced" }), "{error:?}");
 }
 
 #[tokio::test]

@@ -1,8 +1,12 @@
 //! Step 6, broker events wait until everything else has succeeded; with an outbox they go into the transaction.
 
-use diator::SendError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use diator::broker::MessageType;
 use diator::container::CommitOutcome;
+use diator::{EmittedEvent, SendError};
 use diator_tests::{Ending, Entry, Pace, RecordingOutbox};
 
 use super::messages::{
@@ -22,6 +26,8 @@ every_way! {
     an_outbox_is_not_asked_where_there_is_nothing_to_stage,
     an_outbox_is_told_of_the_commit_before_all_that_follows_it,
     an_outbox_is_not_told_of_a_commit_that_fails,
+    an_outbox_is_told_how_long_an_event_has_to_wait,
+    an_event_for_later_fails_without_an_outbox,
     an_outbox_that_panics_when_it_is_told_keeps_nothing_from_its_work,
 }
 
@@ -222,4 +228,46 @@ async fn an_outbox_that_panics_when_it_is_told_keeps_nothing_from_its_work(way: 
     let world = World::with(way, |builder, journal| builder.outbox(RecordingOutbox::panicking(journal.clone())));
     world.send(staged_and_settled()).await.expect("it is committed");
     assert_eq!(world.notes(), ["settled", "settled too"]);
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn an_outbox_is_told_how_long_an_event_has_to_wait(way: Way) {
+    let told = Arc::new(AtomicUsize::new(0));
+    let counted = told.clone();
+    let world = World::with(way, move |builder, journal| {
+        let count = move |event: &EmittedEvent| {
+            assert_ne!(event.name, "Delayed");
+            counted.fetch_add(1, Ordering::Relaxed);
+        };
+        builder.outbox(RecordingOutbox::new(journal.clone())).on_emitted(count)
+    });
+    let later = act(|cx| {
+        cx.emit_after(MINUTE, announced("later"));
+        cx.emit(happened_then("event", |cx| {
+            cx.emit_after(Duration::ZERO, replicated("soon"));
+            done(Ok(()))
+        }));
+        cx.emit(announced("now"));
+        done(Ok(1))
+    });
+    world.send(later).await.expect("it succeeds");
+    let staged = world.journal.entries().into_iter().filter(|entry| matches!(entry, Entry::Staged(_)));
+    let expected = ["later after 60s", "now", "soon after 0ns"].map(|label| Entry::Staged(label.into()));
+    assert_eq!(staged.collect::<Vec<_>>(), expected);
+    assert_eq!(told.load(Ordering::Relaxed), 4, "a hook learns of them as of all others");
+}
+
+async fn an_event_for_later_fails_without_an_outbox(way: Way) {
+    let world = World::new(way);
+    let later = act(|cx| {
+        cx.emit(announced("now"));
+        cx.emit_after(MINUTE, announced("later"));
+        cx.emit(settled("never"));
+        done(Ok(1))
+    });
+    let sent = world.send(later).await;
+    assert!(matches!(sent, Err(SendError::NoOutbox { event: "Announced" })), "{sent:?}");
+    assert_eq!(world.notes(), [""; 0]);
+    world.assert_rolled_back();
 }

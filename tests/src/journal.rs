@@ -27,7 +27,7 @@ pub enum Entry {
     Ended(ScopeId, Ending),
     /// The broker took a message of this key, or of this name if it has no key.
     Published(String),
-    /// The outbox took a message of this key, or of this name if it has no key.
+    /// The outbox took a message of this key, or of this name if it has no key; with its delay, if it has one.
     Staged(String),
     /// The outbox was told that what it took is committed.
     StagedCommitted,

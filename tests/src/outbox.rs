@@ -44,7 +44,10 @@ impl Outbox for RecordingOutbox {
         if self.fails {
             return Err("the table is full".into());
         }
-        messages.iter().for_each(|message| self.journal.write(Entry::Staged(label(&message.message))));
+        for StagedMessage { message, delay, .. } in messages {
+            let delay = delay.map(|delay| format!(" after {delay:?}")).unwrap_or_default();
+            self.journal.write(Entry::Staged(label(message) + &delay));
+        }
         Ok(())
     }
 

@@ -34,9 +34,21 @@ impl Refusal {
     /// Whether the entity is full for now; the other reasons for a 403 stay.
     fn is_quota(&self) -> bool {
         let detail = self.detail.to_ascii_lowercase();
-        let too_large =
-            detail.contains("message size") || detail.contains("request size") || detail.contains("too large");
-        (detail.contains("quota") || detail.contains("entity size")) && !too_large
+        (detail.contains("quota") || detail.contains("entity size")) && !self.is_too_large()
+    }
+
+    fn is_too_large(&self) -> bool {
+        let detail = self.detail.to_ascii_lowercase();
+        detail.contains("message size") || detail.contains("request size") || detail.contains("too large")
+    }
+
+    /// Whether the entity would refuse every message so: the key or its permission, the entity, or the whole address is wrong.
+    fn concerns_destination(&self) -> bool {
+        match self.status {
+            300..=399 | 401 | 402 | 404 | 405 | 407 | 410 => true,
+            403 => !self.is_too_large(),
+            _ => false,
+        }
     }
 }
 
@@ -46,7 +58,9 @@ impl From<Refusal> for PublishError {
             PublishErrorKind::Ambiguous => "service bus gave an unexpected answer",
             _ => "service bus refused the message",
         };
-        Self::new(refusal.kind(), text).with_code(refusal.status.to_string()).with_source(refusal)
+        let concerns_destination = refusal.concerns_destination();
+        let error = Self::new(refusal.kind(), text).with_code(refusal.status.to_string()).with_source(refusal);
+        if concerns_destination { error.concerning_destination() } else { error }
     }
 }
 
@@ -69,7 +83,7 @@ pub(super) fn publish_error(error: azure_core::Error) -> PublishError {
 const NO_REQUEST: &str = "service bus request could not be made";
 
 pub(super) fn no_client(error: reqwest::Error) -> PublishError {
-    PublishError::fatal(NO_REQUEST).with_source(error)
+    PublishError::fatal(NO_REQUEST).with_source(error).concerning_destination()
 }
 
 pub(super) fn timed_out(deadline: Duration) -> PublishError {
@@ -142,6 +156,21 @@ mod tests {
         for body in ["", "Send permission is required", "The message size exceeds the quota of 262144", "too large"] {
             assert_eq!(refused(403, body), PublishErrorKind::Fatal, "{body}");
         }
+    }
+
+    #[test]
+    fn what_concerns_every_message_is_told_apart() {
+        let concerns =
+            |status, body: &str| PublishError::from(Refusal::new(status, None, body.as_bytes())).concerns_destination();
+        for status in [301, 307, 401, 402, 404, 405, 407, 410] {
+            assert!(concerns(status, ""), "{status}");
+        }
+        for status in [200, 400, 408, 409, 411, 413, 415, 429, 431, 500, 502] {
+            assert!(!concerns(status, ""), "{status}");
+        }
+        assert!(concerns(403, "Send permission is required"));
+        assert!(!concerns(403, "The message size exceeds the quota of 262144"), "the next message may be smaller");
+        assert!(!concerns(403, "Quota exceeded for the topic."), "that is transient");
     }
 
     #[test]

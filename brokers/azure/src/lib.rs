@@ -45,6 +45,7 @@ mod http;
 mod options;
 mod wire;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
@@ -104,7 +105,9 @@ use self::wire::Request;
 /// - Ambiguous: no answer by the deadline, or none that can be read; any other 5xx, and a 2xx that is not 201. So is a
 ///   message that began so late in a batch that the deadline met it while its connection was being made.
 /// - Fatal: any other status; a body that is too large or no UTF-8; a topic, key or option that Service Bus does not
-///   take.
+///   take. Of these, 3xx, 401, 402, 404, 405, 407, 410, and 403 for another reason than the message's size
+///   [concern every message](PublishError::concerns_destination) to the topic or queue, which is the
+///   [destination](MessageBroker::destination).
 ///
 /// # Panics
 ///
@@ -240,6 +243,11 @@ impl MessageBroker for ServiceBusBroker {
 
     fn accepts(&self, event: &EventRoute<'_>) -> Result<(), NotAccepted> {
         self.checked.wire.entities.find(event.topic).map(drop)
+    }
+
+    /// The topic or queue: a key may be good for one alone, and one may be full while another is not.
+    fn destination(&self, event: &EventRoute<'_>) -> Cow<'_, str> {
+        self.checked.wire.entities.find(event.topic).unwrap_or_default().to_owned().into()
     }
 }
 

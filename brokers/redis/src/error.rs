@@ -36,7 +36,8 @@ impl Failure {
             Self::Unreachable(error) => unreachable(error.clone(), server),
             Self::NotDurable => PublishError::fatal(format!(
                 "redis at {server} does not write each message to disk: it needs `appendonly yes` and `appendfsync always`"
-            )),
+            ))
+            .concerning_destination(),
             Self::Replica => PublishError::transient(format!("redis at {server} is a replica")).with_code("READONLY"),
             Self::NoReply(time) => PublishError::ambiguous(format!("redis at {server} did not answer within {time:?}")),
             Self::Lost(error) => {
@@ -55,7 +56,8 @@ impl Failure {
 
 fn unreachable(error: RedisError, server: &str) -> PublishError {
     if let Ok(refusal) = ServerError::try_from(error.clone()) {
-        return refused(refusal);
+        // No message was given to it yet.
+        return refused(refusal).concerning_destination();
     }
     let kind = match error.kind() {
         // Something answered that is no Redis, or whose certificate is not to be trusted.
@@ -63,7 +65,9 @@ fn unreachable(error: RedisError, server: &str) -> PublishError {
         ErrorKind::Client | ErrorKind::InvalidClientConfig => PublishErrorKind::Fatal,
         _ => PublishErrorKind::Transient { retry_after: None },
     };
-    PublishError::new(kind, format!("redis at {server} could not be reached")).with_source(error)
+    PublishError::new(kind, format!("redis at {server} could not be reached"))
+        .with_source(error)
+        .concerning_destination()
 }
 
 fn is_distrust(error: &RedisError) -> bool {
@@ -101,7 +105,20 @@ pub(super) fn refused(error: ServerError) -> PublishError {
         "NOPERM" => (PublishErrorKind::Fatal, "redis does not permit the user to publish"),
         _ => (PublishErrorKind::Fatal, "redis refused the message"),
     };
-    PublishError::new(kind, text).with_code(code).with_source(error)
+    let concerns_destination = is_of_server(&error);
+    let error = PublishError::new(kind, text).with_code(code).with_source(error);
+    if concerns_destination { error.concerning_destination() } else { error }
+}
+
+/// Whether the server would refuse every message so. A `NOPERM` may speak of one stream or channel.
+fn is_of_server(error: &ServerError) -> bool {
+    let details = error.details().unwrap_or_default();
+    match error.code() {
+        "NOAUTH" | "WRONGPASS" | "MOVED" => true,
+        "NOPERM" => details.contains("to run the"),
+        "ERR" => details.starts_with("unknown command"),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -146,6 +163,34 @@ mod tests {
         ] {
             assert_eq!(answer(line).kind(), PublishErrorKind::Fatal, "{line}");
         }
+    }
+
+    #[test]
+    fn what_concerns_every_message_is_told_apart() {
+        for line in [
+            "NOAUTH Authentication required.",
+            "WRONGPASS invalid username-password pair or user is disabled.",
+            "NOPERM this user has no permissions to run the 'publish' command",
+            "NOPERM User ada has no permissions to run the 'xadd' command",
+            "MOVED 3999 127.0.0.1:6381",
+            "ERR unknown command 'XADD', with args beginning with: 'orders'",
+        ] {
+            assert!(answer(line).concerns_destination(), "{line}");
+        }
+        for line in [
+            "NOPERM No permissions to access a key",
+            "NOPERM No permissions to access a channel",
+            "WRONGTYPE Operation against a key holding the wrong kind of value",
+            "ERR Protocol error: invalid bulk length",
+            "SOMETHING new",
+            "OOM command not allowed when used memory > 'maxmemory'.",
+        ] {
+            assert!(!answer(line).concerns_destination(), "{line}");
+        }
+        let concerns = |failure: Failure| failure.at("host:1", None).concerns_destination();
+        assert!(concerns(Failure::Unreachable(RedisError::from(io::Error::from(io::ErrorKind::InvalidData)))));
+        assert!(concerns(Failure::NotDurable));
+        assert!(!concerns(Failure::Replica), "that is transient");
     }
 
     #[test]

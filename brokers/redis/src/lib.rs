@@ -114,7 +114,9 @@ pub use self::wire::{PubSub, Streams};
 /// - Ambiguous: no reply by the deadline; the connection broke before the reply; a reply that makes no sense.
 /// - Fatal: everything else that Redis refuses, such as `NOAUTH`, `WRONGPASS`, `NOPERM` and `WRONGTYPE`; a body that
 ///   is too large; a topic with blanks or with characters of patterns; a TLS certificate that is not to be trusted; a
-///   server that is not as [durable](RedisConfig::durable) as it was said to be.
+///   server that is not as [durable](RedisConfig::durable) as it was said to be. Of these, a login that was refused, a user who may
+///   not publish at all, a command that the server does not know, `MOVED`, and a server that is not to be trusted or not durable
+///   [concern every message](PublishError::concerns_destination).
 ///
 /// # Panics
 ///

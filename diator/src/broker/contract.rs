@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,6 +148,34 @@ pub trait MessageBroker: Send + Sync + 'static {
     fn accepts(&self, _event: &EventRoute<'_>) -> Result<(), NotAccepted> {
         Ok(())
     }
+
+    /// Names what the messages of an event have in common with all others that fail when they do.
+    ///
+    /// A relay stops sending to a destination that takes nothing, and goes on with the others. As it stands here, the whole broker is
+    /// one destination, the empty string. A broker that reaches several servers, or several entities of one, tells them apart.
+    ///
+    /// # Guarantees
+    ///
+    /// - It looks at the configuration alone, as [`accepts`](Self::accepts) does, and gives the same answer each time. A broker that
+    ///   wraps others asks them.
+    /// - The name is for people too: it is one line, and short. It means nothing to another process.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use diator::broker::{EventRoute, InMemoryBroker, MessageBroker, MessageType, Route, RoutingBroker};
+    ///
+    /// let broker = RoutingBroker::new()
+    ///     .route(Route::name("Audit*").to(Arc::new(InMemoryBroker::new())))
+    ///     .otherwise(Arc::new(InMemoryBroker::new()));
+    /// let destination = |name| broker.destination(&EventRoute::new(MessageType::Ecst, name));
+    /// assert_eq!(destination("AuditOpened"), destination("AuditClosed"));
+    /// assert_ne!(destination("AuditClosed"), destination("UserChanged"));
+    /// ```
+    fn destination(&self, _event: &EventRoute<'_>) -> Cow<'_, str> {
+        Cow::Borrowed("")
+    }
 }
 
 /// A shared broker is the broker itself: every method goes to it, overridden ones included.
@@ -170,6 +199,10 @@ impl<B: MessageBroker + ?Sized> MessageBroker for Arc<B> {
 
     fn accepts(&self, event: &EventRoute<'_>) -> Result<(), NotAccepted> {
         (**self).accepts(event)
+    }
+
+    fn destination(&self, event: &EventRoute<'_>) -> Cow<'_, str> {
+        (**self).destination(event)
     }
 }
 

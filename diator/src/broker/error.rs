@@ -35,6 +35,7 @@ pub struct PublishError {
     message: Cow<'static, str>,
     code: Option<Cow<'static, str>>,
     source: Option<ForeignError>,
+    concerns_destination: bool,
 }
 
 /// What the caller can do about a message that was not published.
@@ -82,7 +83,7 @@ impl PublishError {
     /// An error of a kind known only at run time; the text is lower case and names the broker.
     #[must_use]
     pub fn new(kind: PublishErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), code: None, source: None }
+        Self { kind, message: message.into(), code: None, source: None, concerns_destination: false }
     }
 
     /// The message was certainly not taken, and a retry can help.
@@ -151,6 +152,38 @@ impl PublishError {
         self
     }
 
+    /// Says that every message to the same [destination](super::MessageBroker::destination) would get this error, until somebody
+    /// changes the broker or its configuration; only a fatal error can say so, another stays as it is.
+    ///
+    /// A driver says it of a login or a permission that was refused, of a server that is the wrong one, of an account that is used
+    /// up, and of a topic that does not exist. It must not say it of a message that is too large or malformed: that one would keep
+    /// all others waiting.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use diator::broker::{PublishError, PublishErrorKind};
+    ///
+    /// let error = PublishError::fatal("redis refused the login").with_code("WRONGPASS").concerning_destination();
+    /// assert!(error.concerns_destination());
+    /// assert_eq!(error.kind(), PublishErrorKind::Fatal, "a retry does not help its sender");
+    /// assert!(!PublishError::fatal("the message is too large").concerns_destination());
+    /// ```
+    #[must_use]
+    pub fn concerning_destination(mut self) -> Self {
+        self.concerns_destination = self.kind == PublishErrorKind::Fatal;
+        self
+    }
+
+    /// Whether a fatal error would meet every message to the same destination; if not, it is about this very message.
+    ///
+    /// For the sender the two are alike. A relay keeps its messages until such a destination takes messages again, and makes a dead
+    /// letter of what is refused for itself.
+    #[must_use]
+    pub fn concerns_destination(&self) -> bool {
+        self.concerns_destination
+    }
+
     /// What the caller can do about it.
     #[must_use]
     pub fn kind(&self) -> PublishErrorKind {
@@ -178,6 +211,7 @@ impl fmt::Debug for PublishError {
             .field("message", &format_args!("{}", shown::text(&self.message)))
             .field("code", &self.code.as_deref().map(shown::name))
             .field("source", &self.source)
+            .field("concerns_destination", &self.concerns_destination)
             .finish()
     }
 }
@@ -299,6 +333,14 @@ mod tests {
         let transient = PublishError::transient("busy").with_retry_after(wait);
         assert_eq!(transient.kind(), PublishErrorKind::Transient { retry_after: Some(wait) });
         assert_eq!(PublishError::fatal("gone").with_retry_after(wait).kind(), PublishErrorKind::Fatal);
+    }
+
+    #[test]
+    fn only_a_fatal_error_can_concern_its_destination() {
+        assert!(PublishError::fatal("no login").concerning_destination().concerns_destination());
+        assert!(!PublishError::fatal("too large").concerns_destination());
+        assert!(!PublishError::transient("busy").concerning_destination().concerns_destination());
+        assert!(!PublishError::ambiguous("no answer").concerning_destination().concerns_destination());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 // Times come from outside.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -193,5 +194,9 @@ impl<B: MessageBroker> MessageBroker for RetryingBroker<B> {
 
     fn accepts(&self, event: &EventRoute<'_>) -> Result<(), NotAccepted> {
         self.broker.accepts(event)
+    }
+
+    fn destination(&self, event: &EventRoute<'_>) -> Cow<'_, str> {
+        self.broker.destination(event)
     }
 }

@@ -45,7 +45,7 @@ pub(crate) use self::timed_out::timed_out;
 /// | [`RolledBack`](Self::RolledBack) | perhaps | none |
 /// | [`Rejected`](Self::Rejected) | by itself if the message timed out | the middleware's reason |
 /// | [`Encode`](Self::Encode) | no: the same event fails again | the serializer's error |
-/// | [`Cascade`](Self::Cascade), [`NoBroker`](Self::NoBroker), [`Unhandled`](Self::Unhandled), [`WrongAnswer`](Self::WrongAnswer) | no: the program has to change | none |
+/// | [`Cascade`](Self::Cascade), [`NoBroker`](Self::NoBroker), [`NoOutbox`](Self::NoOutbox), [`Unhandled`](Self::Unhandled), [`WrongAnswer`](Self::WrongAnswer) | no: the program has to change | none |
 /// | [`ShuttingDown`](Self::ShuttingDown) | not in this process | none |
 /// | [`Undelivered`](Self::Undelivered) | it must not be sent again: it is committed | none: its text has all causes |
 /// | [`RejectedAfterCommit`](Self::RejectedAfterCommit) | it must not be sent again: it is committed | the middleware's reason |
@@ -113,6 +113,11 @@ pub enum SendError<E> {
         /// The event's name.
         event: &'static str,
     },
+    /// A notification or ECST event was emitted for later, and the mediator has no outbox to keep it until then.
+    NoOutbox {
+        /// The event's name.
+        event: &'static str,
+    },
     /// The outbox did not take the events in.
     Stage(BoxError),
     /// A nested message failed and its failure was swallowed: its half-done work cannot be told apart, so all is undone.
@@ -171,6 +176,7 @@ impl<E> SendError<E> {
             Self::Scope(_) => SendErrorKind::Scope,
             Self::Encode { .. } => SendErrorKind::Encode,
             Self::NoBroker { .. } => SendErrorKind::NoBroker,
+            Self::NoOutbox { .. } => SendErrorKind::NoOutbox,
             Self::Stage(_) => SendErrorKind::Stage,
             Self::RolledBack => SendErrorKind::RolledBack,
             Self::Commit { .. } => SendErrorKind::Commit,
@@ -223,6 +229,7 @@ impl<E> SendError<E> {
             Self::Scope(source) => SendError::Scope(source),
             Self::Encode { event, source } => SendError::Encode { event, source },
             Self::NoBroker { event } => SendError::NoBroker { event },
+            Self::NoOutbox { event } => SendError::NoOutbox { event },
             Self::Stage(source) => SendError::Stage(source),
             Self::RolledBack => SendError::RolledBack,
             Self::Commit { outcome, source } => SendError::Commit { outcome, source },
@@ -286,6 +293,8 @@ pub enum SendErrorKind {
     Encode,
     /// [`SendError::NoBroker`].
     NoBroker,
+    /// [`SendError::NoOutbox`].
+    NoOutbox,
     /// [`SendError::Stage`].
     Stage,
     /// [`SendError::RolledBack`].
@@ -320,6 +329,7 @@ impl SendErrorKind {
             Self::Scope => "scope",
             Self::Encode => "encode",
             Self::NoBroker => "no_broker",
+            Self::NoOutbox => "no_outbox",
             Self::Stage => "stage",
             Self::RolledBack => "rolled_back",
             Self::Commit => "commit",
@@ -344,6 +354,9 @@ impl<E: Display> Display for SendError<E> {
             Self::Scope(_) => f.write_str("the container could not open a scope or keep a savepoint"),
             Self::Encode { event, .. } => write!(f, "the event `{event}` could not be written as a message"),
             Self::NoBroker { event } => write!(f, "the event `{event}` was emitted, but the mediator has no broker"),
+            Self::NoOutbox { event } => {
+                write!(f, "the event `{event}` was emitted for later, but the mediator has no outbox")
+            }
             Self::Stage(_) => f.write_str("the outbox did not take the events in"),
             Self::RolledBack => f.write_str("a nested message failed, so the unit of work was rolled back"),
             Self::Commit { outcome: CommitOutcome::RolledBack, .. } => {

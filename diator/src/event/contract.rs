@@ -95,6 +95,15 @@ pub trait Receive<E>: sealed::Sealed {
     const DECODE: Option<Decode>;
 }
 
+/// The kind of an event that an outbox can hold back: notification and ECST events.
+#[diagnostic::on_unimplemented(
+    message = "`{E}` is a domain event, and cannot be emitted for later",
+    label = "not an event that an outbox keeps",
+    note = "a domain event is handled within the unit of work that emits it: emit a notification or ECST event later, and react to \
+            that when it arrives"
+)]
+pub trait CanWait<E>: sealed::Sealed {}
+
 /// Reads an event from the payload of a message.
 #[doc(hidden)]
 pub type Decode = fn(Value) -> Result<Box<dyn Any + Send + Sync>, DecodeError>;

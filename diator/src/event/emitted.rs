@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::fmt;
+use std::time::Duration;
 
 use crate::broker::{Format, Headers, MessageType, OutboundMessage};
 use crate::{BoxError, Meta};
@@ -10,6 +11,11 @@ pub struct Emitted(Box<dyn Pending>);
 impl Emitted {
     pub(super) fn new(pending: impl Pending + 'static) -> Self {
         Self(Box::new(pending))
+    }
+
+    /// Holds the event back in the outbox for so long.
+    pub(crate) fn after(self, delay: Duration) -> Self {
+        Self::new(Delayed { event: self, delay })
     }
 
     pub(crate) fn pending(&self) -> &dyn Pending {
@@ -39,7 +45,41 @@ pub(crate) trait Pending: Send + Sync {
         None
     }
 
+    /// How long the outbox holds it back, if it does.
+    fn delay(&self) -> Option<Duration> {
+        None
+    }
+
     fn goes_to_the_broker(&self) -> bool {
         self.message_type().is_some()
+    }
+}
+
+/// An event for later.
+// A box more, so that an event for now has no place for a delay.
+struct Delayed {
+    event: Emitted,
+    delay: Duration,
+}
+
+impl Pending for Delayed {
+    fn name(&self) -> &'static str {
+        self.event.pending().name()
+    }
+
+    fn event(&self) -> &(dyn Any + Send + Sync) {
+        self.event.pending().event()
+    }
+
+    fn message(&self, format: &Format, meta: &Meta, headers: &Headers) -> Option<Result<OutboundMessage, BoxError>> {
+        self.event.pending().message(format, meta, headers)
+    }
+
+    fn message_type(&self) -> Option<MessageType> {
+        self.event.pending().message_type()
+    }
+
+    fn delay(&self) -> Option<Duration> {
+        Some(self.delay)
     }
 }

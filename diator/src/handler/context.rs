@@ -1,9 +1,10 @@
 use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use super::{EngineRef, Replied, SendResult, sent};
-use crate::event::EventKind;
+use crate::event::{CanWait, EventKind};
 use crate::message::{Cause, MessageDescriptor, MessageInfo, TypeName};
 use crate::{BoxFuture, Command, Event, HandledBy, Meta, Request, SendError, SentFrom};
 
@@ -45,6 +46,34 @@ impl<'a, R: Request> RequestContext<'a, R> {
     {
         self.engine.observe(&cause::<R>, MessageDescriptor::event::<E>);
         self.engine.emit(E::Kind::emitted(event));
+    }
+
+    /// Emits a notification or ECST event that is published when the delay is over, if the handler succeeds.
+    ///
+    /// The outbox keeps it until then, also while no process runs. Use it for a reminder or a deadline that the program reacts to
+    /// when the event arrives; a domain event cannot wait.
+    ///
+    /// # Guarantees
+    ///
+    /// It is written with the events of now, in the same transaction, and at least once published, not before its time. It cannot be
+    /// taken back: the handler of what arrives has to see whether it still matters.
+    ///
+    /// # Units
+    ///
+    /// The delay counts from when the outbox writes the message, by the clock of its data base; zero means as soon as a relay
+    /// looks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`emit`](Self::emit). Without an outbox the message fails before its commit, as [`SendError::NoOutbox`].
+    pub fn emit_after<E>(&mut self, delay: Duration, event: E)
+    where
+        R: Command,
+        E: Event,
+        E::Kind: CanWait<E>,
+    {
+        self.engine.observe(&cause::<R>, MessageDescriptor::event::<E>);
+        self.engine.emit(E::Kind::emitted(event).after(delay));
     }
 
     /// Sends another request, within this unit of work.
@@ -121,6 +150,16 @@ impl<'a> EventContext<'a> {
     pub fn emit<E: Event>(&mut self, event: E) {
         self.engine.observe(&|| self.info.cause(), MessageDescriptor::event::<E>);
         self.engine.emit(E::Kind::emitted(event));
+    }
+
+    /// Emits a notification or ECST event for later, like [`RequestContext::emit_after`].
+    pub fn emit_after<E>(&mut self, delay: Duration, event: E)
+    where
+        E: Event,
+        E::Kind: CanWait<E>,
+    {
+        self.engine.observe(&|| self.info.cause(), MessageDescriptor::event::<E>);
+        self.engine.emit(E::Kind::emitted(event).after(delay));
     }
 
     /// Sends a request, within this unit of work.

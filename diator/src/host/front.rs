@@ -61,8 +61,10 @@ impl Fronts {
         E: Into<BoxError> + Send + 'static,
     {
         self.0.push(Box::new(move |stop| {
-            let running = front(stop).into_future();
-            Box::pin(async move { running.await.map_err(Into::into) })
+            Box::pin(async move {
+                let running = front(stop).into_future();
+                running.await.map_err(Into::into)
+            })
         }));
     }
 

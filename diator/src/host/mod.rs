@@ -19,11 +19,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use crate::BoxError;
 use crate::mediator::Mediator;
 use crate::race::{First, race};
 use crate::relay::{Relay, RelayError};
 use crate::stop::{StopSignal, Stopper};
-use crate::{BoxError, ShutdownReport};
 
 use self::child::{Child, Supervised};
 use self::front::Fronts;
@@ -32,6 +32,9 @@ pub use self::health::{ChildHealth, ChildState, Health, HostMonitor};
 #[cfg(feature = "signal")]
 #[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
 pub use self::signal::shutdown_signal;
+
+/// No deadline is longer: more is not a time but a slip, and no clock can add it.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 
 /// Runs a program's web server and relay beside its mediator, until it is told to stop.
 ///
@@ -164,7 +167,8 @@ impl Host {
     ///
     /// # Units
     ///
-    /// 30 s by default, counted from when `stop` ends. Zero drops everything at once.
+    /// 30 s by default, a day at most, counted from when `stop` ends. The fronts may take a half of it, then the messages a quarter.
+    /// Zero drops everything at once.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -209,22 +213,22 @@ impl Host {
         let children: Vec<_> =
             children.into_iter().map(|child| Supervised::start(child, signal.clone(), &monitor)).collect();
         let mut fronts = fronts.start();
-        monitor.set_running(true);
+        let running = RunningMark::set(&monitor);
         let ended_early = match race(fronts.first_end(), stop).await {
             First::Left(ended) => Some(ended),
             First::Right(_) => None,
         };
-        monitor.set_running(false);
+        drop(running);
 
-        let end = Instant::now() + deadline;
-        let late = |what| HostError::Deadline { what, deadline };
-        let fronts_ended = timeout_at(end, fronts.stop()).await;
-        let left: ShutdownReport = mediator.shutdown(end.saturating_duration_since(Instant::now())).await;
-        stop_children.stop(end);
+        let shares = Shares::of(deadline.min(LONGEST), Instant::now());
+        let fronts_ended = timeout_at(shares.fronts, fronts.stop()).await;
+        let left = mediator.shutdown(shares.messages.saturating_duration_since(Instant::now())).await;
+        stop_children.stop(shares.children);
         let mut children_ended = Ok(());
         for child in children {
-            children_ended = children_ended.and(timeout_at(end, child.ended()).await);
+            children_ended = children_ended.and(timeout_at(shares.end, child.ended()).await);
         }
+        let late = |what| HostError::Deadline { what, deadline };
         if let Some(Err(error)) = ended_early {
             return Err(HostError::Front(error));
         }
@@ -233,6 +237,38 @@ impl Host {
             return Err(late("a message"));
         }
         children_ended.map_err(|_| late("the relay"))
+    }
+}
+
+/// Until when each part may take to end: none of them may use up the time of those that come after it.
+struct Shares {
+    fronts: Instant,
+    messages: Instant,
+    /// Until then they work; what they have begun they note down until the end.
+    children: Instant,
+    end: Instant,
+}
+
+impl Shares {
+    fn of(deadline: Duration, now: Instant) -> Self {
+        let after = |quarters: u32| now + deadline / 4 * quarters;
+        Self { fronts: after(2), messages: after(3), children: after(3) + deadline / 8, end: now + deadline }
+    }
+}
+
+/// Puts down that the host no longer runs, also if it is dropped.
+struct RunningMark(HostMonitor);
+
+impl RunningMark {
+    fn set(monitor: &HostMonitor) -> Self {
+        monitor.set_running(true);
+        Self(monitor.clone())
+    }
+}
+
+impl Drop for RunningMark {
+    fn drop(&mut self) {
+        self.0.set_running(false);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::SendError;
 use crate::broker::{Headers, OutboundMessage};
 use crate::container::Closing;
 use crate::error::Failure;
-use crate::event::Emitted;
+use crate::event::{Emitted, Pending};
 use crate::handler::{AnyValue, Engine};
 use crate::maybe_ready::MaybeReady;
 use crate::middleware::CommitGate;
@@ -39,6 +39,19 @@ impl Outgoing {
             Self::Staged => &[],
         }
     }
+}
+
+/// Without an outbox there is nowhere to wait.
+fn publish_at_once(event: &dyn Pending, message: OutboundMessage) -> Result<OutboundMessage, Failure> {
+    match event.delay() {
+        None => Ok(message),
+        Some(_) => Err(SendError::NoOutbox { event: event.name() }.into()),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the other way of leaving can fail")]
+fn hold_back(event: &dyn Pending, message: OutboundMessage) -> Result<StagedMessage, Failure> {
+    Ok(StagedMessage { message, delay: event.delay() })
 }
 
 #[cfg(feature = "in-place")]
@@ -165,19 +178,25 @@ impl<'a> Execution<'a> {
 
     /// Writes the broker events as messages; with an outbox they become part of the unit of work.
     async fn stage(&mut self) -> Result<Outgoing, Failure> {
-        let messages = self.messages()?;
         let MessageEnv { mediator, meta } = self.env;
         let inner = &mediator.0;
-        let (Some(outbox), false) = (&inner.outbox, messages.is_empty()) else {
-            return Ok(Outgoing::Messages(messages));
+        let Some(outbox) = &inner.outbox else {
+            return Ok(Outgoing::Messages(self.messages(publish_at_once)?));
         };
+        let staged = self.messages(hold_back)?;
+        if staged.is_empty() {
+            return Ok(Outgoing::NONE);
+        }
         let scope = self.unit.scope(&*inner.container, meta).get().await?;
-        let staged: Vec<_> = messages.into_iter().map(StagedMessage::new).collect();
         outbox.stage(scope, meta, &staged).await.map_err(SendError::Stage)?;
         Ok(Outgoing::Staged)
     }
 
-    fn messages(&self) -> Result<Vec<OutboundMessage>, Failure> {
+    /// The broker events as messages, and what becomes of each.
+    fn messages<M>(
+        &self,
+        leave: impl Fn(&dyn Pending, OutboundMessage) -> Result<M, Failure>,
+    ) -> Result<Vec<M>, Failure> {
         let inner = &self.env.mediator.0;
         let mut messages = Vec::new();
         let mut headers = None;
@@ -191,8 +210,9 @@ impl<'a> Execution<'a> {
                 None => headers.insert(Headers::of(self.meta(), &inner.headers).map_err(unwritten)?),
             };
             inner.arriving.tell_emitted(event);
-            let message = event.message(&inner.format, self.meta(), headers).transpose();
-            messages.extend(message.map_err(unwritten)?);
+            if let Some(message) = event.message(&inner.format, self.meta(), headers) {
+                messages.push(leave(event, message.map_err(unwritten)?)?);
+            }
         }
         Ok(messages)
     }

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::mem;
 use std::pin::pin;
+use std::time::Duration;
 
 use tracing::field::Empty;
 use tracing::{Instrument, Level, Span};
@@ -12,7 +13,7 @@ use super::execution::{Execution, MessageEnv};
 use super::unit_state::UnitState;
 use super::{EmitError, EmittedEvent, Mediator};
 use crate::error::Failure;
-use crate::event::{Emitted, EventKind};
+use crate::event::{CanWait, Emitted, EventKind};
 use crate::handler::AnyValue;
 use crate::in_flight::InFlight;
 use crate::message::MessageKind;
@@ -24,7 +25,27 @@ pub(super) fn emit<'a, E: Event>(
     env: MessageEnv<'a>,
     event: E,
 ) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E> {
-    let mut event = Some(event);
+    emit_given::<E, _>(env, Some(event))
+}
+
+/// Emits an event for later.
+pub(super) fn emit_after<'a, E>(
+    env: MessageEnv<'a>,
+    delay: Duration,
+    event: E,
+) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E>
+where
+    E: Event,
+    E::Kind: CanWait<E>,
+{
+    emit_given::<E, _>(env, Later { event: Some(event), delay })
+}
+
+#[expect(clippy::manual_async_fn, reason = "it would have room for the event twice")]
+fn emit_given<'a, E: Event, G: Given>(
+    env: MessageEnv<'a>,
+    mut event: G,
+) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E, G> {
     async move {
         let named = const { &Named::of::<E>() };
         let emitted = match is_traced() {
@@ -61,7 +82,7 @@ impl Named {
 }
 
 /// An event that is lent to its handlers, or taken because it must outlive them.
-trait Given: Send + Sync {
+trait Given: Send + Sync + 'static {
     fn event(&self) -> Option<&AnyValue>;
     fn take(&mut self) -> Option<Emitted>;
 }
@@ -76,6 +97,22 @@ impl<E: Event> Given for Option<E> {
 
     fn take(&mut self) -> Option<Emitted> {
         self.take().map(E::Kind::emitted)
+    }
+}
+
+/// An event for later: nobody handles it at once.
+struct Later<E> {
+    event: Option<E>,
+    delay: Duration,
+}
+
+impl<E: Event> Given for Later<E> {
+    fn event(&self) -> Option<&AnyValue> {
+        None
+    }
+
+    fn take(&mut self) -> Option<Emitted> {
+        Some(E::Kind::emitted(self.event.take()?).after(self.delay))
     }
 }
 

@@ -9,7 +9,7 @@
 //! | middleware, attempts, nested requests | `invocation` | `Rejected`, `WrongAnswer`, `Cascade`, `Scope` |
 //! | the handler is built | `build_handler` | `Resolve` |
 //! | the handler is called; it emits, and sends further requests | `handler::functions`, `events`, `execution` | `Handler` |
-//! | domain events, the outbox, the begin of the commit | `before_commit` | `Event`, `Cascade`, `Encode`, `NoBroker`, `Stage`, `RolledBack` |
+//! | domain events, the outbox, the begin of the commit | `before_commit` | `Event`, `Cascade`, `Encode`, `NoBroker`, `NoOutbox`, `Stage`, `RolledBack` |
 //! | the commit is seen through | `commit` | `Commit` |
 //! | what follows it: publishing, `after_commit` handlers | `after_commit` | `Undelivered` |
 //!
@@ -44,6 +44,7 @@ use std::time::Duration;
 use crate::broker::{Format, HeaderCodec, MessageBroker, MessageType};
 use crate::cascade::CascadeLimits;
 use crate::container::{Container, TypeMap};
+use crate::event::CanWait;
 use crate::in_flight::InFlight;
 use crate::meta::PackedMeta;
 use crate::outbox::Outbox;
@@ -211,6 +212,23 @@ impl Mediator {
     /// As for [`send`](Self::send), without a handler's own error.
     pub fn emit<E: Event>(&self, event: E) -> impl Future<Output = Result<(), EmitError>> + Send {
         self.with(Meta::new()).emit(event)
+    }
+
+    /// Emits a notification or ECST event that a relay publishes when the delay is over, or later.
+    ///
+    /// # Guarantees
+    ///
+    /// As of [`RequestContext::emit_after`](crate::RequestContext::emit_after), in a unit of work of its own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`emit`](Self::emit), and [`SendError::NoOutbox`].
+    pub fn emit_after<E>(&self, delay: Duration, event: E) -> impl Future<Output = Result<(), EmitError>> + Send
+    where
+        E: Event,
+        E::Kind: CanWait<E>,
+    {
+        self.with(Meta::new()).emit_after(delay, event)
     }
 
     /// Sends with what a message is to carry: ids, a trace, values of the program's own.
@@ -392,6 +410,23 @@ impl<'a> MediatorWith<'a> {
     /// As for [`Mediator::emit`].
     pub fn emit<E: Event>(self, event: E) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E> {
         emit::emit(self.0, event)
+    }
+
+    /// Emits an event for later, like [`Mediator::emit_after`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Mediator::emit_after`].
+    pub fn emit_after<E>(
+        self,
+        delay: Duration,
+        event: E,
+    ) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E>
+    where
+        E: Event,
+        E::Kind: CanWait<E>,
+    {
+        emit::emit_after(self.0, delay, event)
     }
 }
 

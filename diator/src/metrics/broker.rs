@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use ::metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
@@ -57,6 +58,10 @@ impl<B: MessageBroker> MessageBroker for MetricsBroker<B> {
 
     fn accepts(&self, event: &EventRoute<'_>) -> Result<(), NotAccepted> {
         self.broker.accepts(event)
+    }
+
+    fn destination(&self, event: &EventRoute<'_>) -> Cow<'_, str> {
+        self.broker.destination(event)
     }
 }
 

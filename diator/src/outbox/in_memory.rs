@@ -9,9 +9,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{
-    Cursor, DeadLetter, DeadLetterFilter, DeadLetters, LeaseRequest, Leased, LeasedPartition, Outbox, OutboxRow,
-    OutboxStatus, OutboxStore, PARTITIONS, ParkedKey, Place, RelayId, Settlement, Skip, SkippedRoute, StagedMessage,
-    Verdict, partition_of,
+    Claim, Cursor, DeadLetter, DeadLetterFilter, DeadLetters, Leased, LeasedPartition, Outbox, OutboxRow, OutboxStatus,
+    OutboxStore, ParkedKey, Place, RelayId, Settlement, Skip, SkippedRoute, StagedMessage, Verdict, partition_of,
 };
 use crate::broker::OutboundMessage;
 use crate::container::{CommitError, DependencyKey, Savepoints, Scope, UnitOfWork};
@@ -68,6 +67,7 @@ struct State {
     cleaner: Option<(RelayId, Instant)>,
     last_seq: i64,
     last_dead: i64,
+    last_lease: u64,
 }
 
 struct Row {
@@ -88,6 +88,8 @@ enum Status {
 struct Lease {
     epoch: i64,
     until: Option<Instant>,
+    /// The how-manieth lease of the outbox it was: the partition that was owned longest ago comes first.
+    number: u64,
 }
 
 impl InMemoryOutbox {
@@ -206,18 +208,21 @@ impl Outbox for InMemoryOutbox {
 
 #[async_trait]
 impl OutboxStore for InMemoryOutbox {
-    async fn lease(&self, LeaseRequest { from, most, period, .. }: LeaseRequest) -> Result<Leased, BoxError> {
+    async fn lease(&self, _: RelayId, most: u16, period: Duration) -> Result<Leased, BoxError> {
         let mut state = self.lock();
         let now = Instant::now();
         let promoted = state.promote(now);
         let parked = state.parked();
-        let circle = (from..PARTITIONS).chain(0..from);
-        let due: Vec<_> = circle.filter(|partition| state.is_due(*partition, &parked, now)).take(most.into()).collect();
+        let waiting: HashSet<_> = state.waiting(&parked).map(|row| row.partition).collect();
+        let mut due: Vec<_> = waiting.into_iter().filter(|partition| state.is_free(*partition, now)).collect();
+        due.sort_by_key(|partition| (state.leases.get(partition).map_or(0, |lease| lease.number), *partition));
+        due.truncate(most.into());
         let partitions = due.into_iter().map(|partition| state.own(partition, now + period)).collect();
-        Ok(Leased { partitions, parked: parked.into_iter().collect(), promoted })
+        // Rows are numbered with their commit, so that there is nothing to say of a horizon.
+        Ok(Leased { partitions, parked: parked.into_iter().collect(), horizon: None, promoted })
     }
 
-    async fn claim(&self, cursors: &[Cursor], limit: u32, skip: &Skip) -> Result<Vec<OutboxRow>, BoxError> {
+    async fn claim(&self, Claim { cursors, limit, skip, .. }: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError> {
         let state = self.lock();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let claim = |cursor: &Cursor| {
@@ -330,7 +335,7 @@ impl State {
     fn write(&mut self, StagedMessage { message, delay }: StagedMessage) {
         let now = Instant::now();
         match delay {
-            Some(delay) => self.scheduled.push((now + delay, message)),
+            Some(delay) => self.scheduled.push((later(now, delay), message)),
             None => self.append(message, now),
         }
     }
@@ -361,18 +366,19 @@ impl State {
     /// The pending rows that no dead letter holds back.
     fn waiting<'a>(&'a self, parked: &'a HashSet<ParkedKey>) -> impl Iterator<Item = &'a Row> {
         let pending = self.rows.values().filter(|row| matches!(row.status, Status::Pending));
-        pending.filter(|row| ParkedKey::of(&row.message).is_none_or(|key| !parked.contains(&key)))
+        pending.filter(|row| parked.is_empty() || ParkedKey::of(&row.message).is_none_or(|key| !parked.contains(&key)))
     }
 
-    /// Whether somebody should own the partition, and nobody does.
-    fn is_due(&self, partition: u16, parked: &HashSet<ParkedKey>, now: Instant) -> bool {
-        let is_free = self.leases.get(&partition).and_then(|lease| lease.until).is_none_or(|until| until <= now);
-        is_free && self.waiting(parked).any(|row| row.partition == partition)
+    /// Whether nobody owns the partition.
+    fn is_free(&self, partition: u16, now: Instant) -> bool {
+        self.leases.get(&partition).and_then(|lease| lease.until).is_none_or(|until| until <= now)
     }
 
     fn own(&mut self, partition: u16, until: Instant) -> LeasedPartition {
+        self.last_lease += 1;
         let lease = self.leases.entry(partition).or_default();
         lease.epoch += 1;
+        lease.number = self.last_lease;
         lease.until = Some(until);
         LeasedPartition { partition, epoch: lease.epoch }
     }
@@ -381,7 +387,7 @@ impl State {
         let owns = self.leases.get(&place.partition).is_some_and(|lease| lease.epoch == *epoch);
         let Some(row) = self.rows.get_mut(&place.seq) else { return };
         match (&row.status, verdict) {
-            (Status::Pending, Verdict::Sent) => row.status = Status::Sent(Instant::now()),
+            (Status::Pending | Status::Dead { .. }, Verdict::Sent) => row.status = Status::Sent(Instant::now()),
             (Status::Pending, Verdict::Refused) if owns => row.attempts += 1,
             (Status::Pending, Verdict::Dead { reason, parks_key }) if owns => {
                 self.last_dead += 1;
@@ -417,6 +423,11 @@ impl Row {
         let place = Place { partition: self.partition, seq };
         OutboxRow { place, attempts: self.attempts, message: self.message.clone() }
     }
+}
+
+/// A moment after another one; far away, if the clock has no such moment.
+fn later(moment: Instant, time: Duration) -> Instant {
+    moment.checked_add(time).unwrap_or_else(|| moment + Duration::from_secs(100 * 365 * 24 * 3_600))
 }
 
 /// The time of day of a moment of tokio's clock.

@@ -20,6 +20,6 @@ pub use self::in_memory::{InMemoryOutbox, InMemoryTransaction};
 pub use self::partition::{PARTITIONS, partition_of};
 pub use self::schema::{SchemaState, StoreSchema};
 pub use self::store::{
-    Cursor, LeaseRequest, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, ParkedKey, Place, RelayId,
+    Claim, Cursor, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, ParkedKey, Place, RelayId,
     Settlement, Skip, SkippedRoute, Verdict,
 };

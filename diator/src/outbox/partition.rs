@@ -25,7 +25,7 @@ pub const PARTITIONS: u16 = 64;
 ///
 /// # Source
 ///
-/// The hash FNV-1a of Fowler, Noll and Vo, with 64 bits.
+/// The hash FNV-1a of Fowler, Noll and Vo, with 64 bits, and the multiplicative method of Knuth.
 #[must_use]
 pub fn partition_of(message: &OutboundMessage) -> u16 {
     let hash = match &message.key {
@@ -36,8 +36,8 @@ pub fn partition_of(message: &OutboundMessage) -> u16 {
         }
         None => fnv1a(message.id.into_bytes()),
     };
-    // The last bytes of a key hardly reach the upper half; FNV says to fold it.
-    ((hash ^ (hash >> 32)) % u64::from(PARTITIONS)) as u16
+    // The last bytes reach only some bits of the hash: a multiplication by the golden ratio brings all of them to the top.
+    (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PARTITIONS.ilog2())) as u16
 }
 
 fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {

@@ -19,8 +19,12 @@ use crate::broker::{MessageType, OutboundMessage};
 ///   the data base: the clock of a process must not matter. Each new owner gets a higher epoch.
 /// - **Fences.** [`settle`](Self::settle) and [`release`](Self::release) of an epoch that is over change nothing, except that
 ///   [`Verdict::Sent`] is always true and always noted.
+/// - **Numbers** grow in the order in which the rows are written, and so, among rows of one key whose units of work lock a common row,
+///   in the order of their commits. They may have gaps.
 /// - **Status, not a cursor.** A transaction that commits late leaves a row behind others that are sent already. `claim` with a
 ///   cursor may miss it; `claim` from the start must not.
+/// - **Horizon.** What was committed after the lease began is no part of it. Otherwise a claim with a cursor could miss a row that
+///   commits late, and give the one of the same key that was written after that commit.
 /// - **No transaction** is open between two calls.
 /// - Dropping a future leaves what it asked for done or not done. Calls may come from several threads at once.
 ///
@@ -38,18 +42,23 @@ pub trait OutboxStore: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Leases partitions that have no owner, and something pending that no dead letter holds back.
+    /// Leases partitions that have no owner and something pending that no dead letter holds back, at most `most` of them, for the
+    /// period.
     ///
+    /// Those come first that were owned longest ago, and before them the ones that never were: otherwise partitions whose rows
+    /// cannot go, or that always have more, starve the others.
     /// Messages whose delay is over get their place first. No partition means that nothing is to be done here.
-    async fn lease(&self, request: LeaseRequest) -> Result<Leased, BoxError>;
+    async fn lease(&self, relay: RelayId, most: u16, period: Duration) -> Result<Leased, BoxError>;
 
-    /// Reads pending rows of leased partitions, in order within each of them, at most `limit` of each partition.
+    /// Reads pending rows of leased partitions, in the order of their numbers within each of them.
     ///
-    /// It leaves out what stands at a cursor or before it, what [`Skip`] names, and a partition whose lease has another epoch. It
-    /// changes nothing: the lease is the claim.
-    async fn claim(&self, cursors: &[Cursor], limit: u32, skip: &Skip) -> Result<Vec<OutboxRow>, BoxError>;
+    /// It leaves out what the [`Claim`] excludes, and a partition whose lease has another epoch by now. It changes nothing: the lease
+    /// is the claim. It must see at least what was committed when it is called.
+    async fn claim(&self, claim: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError>;
 
-    /// Notes down what became of rows; all of it or nothing.
+    /// Notes down what became of rows; one that is gone is passed over.
+    ///
+    /// After an error any part of it may have been noted: the relay asks for all of it again.
     async fn settle(&self, settlements: &[Settlement]) -> Result<(), BoxError>;
 
     /// Gives leases back before their time.
@@ -81,19 +90,6 @@ pub trait OutboxStore: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RelayId(pub Uuid);
 
-/// What a relay asks of [`OutboxStore::lease`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeaseRequest {
-    /// Who asks.
-    pub relay: RelayId,
-    /// Where to begin: partitions are leased in the order of their numbers from here on, and after the last comes the first.
-    pub from: u16,
-    /// How many partitions at most.
-    pub most: u16,
-    /// For how long.
-    pub period: Duration,
-}
-
 /// A partition that a relay owns for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LeasedPartition {
@@ -108,8 +104,10 @@ pub struct LeasedPartition {
 pub struct Leased {
     /// What the relay owns now.
     pub partitions: Vec<LeasedPartition>,
-    /// Keys that a dead letter holds back.
+    /// Keys in these partitions that a dead letter holds back.
     pub parked: Vec<ParkedKey>,
+    /// What was committed when the lease began, in words of the store's own; `None` where numbers grow in the order of commits.
+    pub horizon: Option<String>,
     /// Whether messages got their place whose delay is over: then it is worth asking again at once.
     pub promoted: bool,
 }
@@ -130,6 +128,19 @@ impl ParkedKey {
         let topic = message.topic.as_deref().map(str::to_owned);
         message.key.clone().map(|key| Self { topic, key })
     }
+}
+
+/// What a relay asks of [`OutboxStore::claim`].
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The partitions, and where to read on in each of them.
+    pub cursors: &'a [Cursor],
+    /// How many rows of each partition at most.
+    pub limit: u32,
+    /// What cannot go now.
+    pub skip: &'a Skip,
+    /// That of the lease.
+    pub horizon: Option<&'a str>,
 }
 
 /// Where a relay goes on reading in a partition.
@@ -205,7 +216,7 @@ pub struct Settlement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The broker has it.
+    /// The broker has it; also true of a row that another owner has made a dead letter since.
     Sent,
     /// The broker refused it; it stays pending, and its attempts are one more.
     Refused,

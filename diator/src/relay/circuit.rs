@@ -9,6 +9,8 @@ use crate::outbox::SkippedRoute;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// From so many messages at once on, an outage is forgotten.
+const FULL_SPEED: usize = 512;
 
 /// Whether messages go to a destination at the moment.
 ///
@@ -45,6 +47,22 @@ struct Circuit {
     failures: u32,
     open_until: Option<Instant>,
     error: Option<String>,
+    /// How many messages may go at once, since it is closed again.
+    allowance: usize,
+}
+
+/// How many messages may go to a destination at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Allowance {
+    /// As many as there are.
+    All,
+    /// So many: after an outage they become more from one time to the next, so that a destination that is slow and not away does not
+    /// get a whole batch again and again.
+    AtMost(usize),
+    /// One. The number of trials that have failed: each one tries another message, in case that it is the message's fault.
+    Trial { failures: u32 },
+    /// None.
+    Nothing,
 }
 
 /// What is known of one circuit that is not closed.
@@ -73,10 +91,30 @@ impl Circuits {
         }
     }
 
-    /// Something arrived there.
+    pub(super) fn allowance(&self, destination: &str, now: Instant) -> Allowance {
+        let Some(circuit) = self.by_destination.get(destination) else { return Allowance::All };
+        match circuit.state(now) {
+            CircuitState::Closed => Allowance::AtMost(circuit.allowance),
+            CircuitState::Trial => Allowance::Trial { failures: circuit.failures },
+            CircuitState::Open => Allowance::Nothing,
+        }
+    }
+
+    /// Whether all destinations get as much as there is.
+    pub(super) fn are_all_closed(&self) -> bool {
+        self.by_destination.is_empty()
+    }
+
+    /// All that went there at once has been answered.
     pub(super) fn close(&mut self, destination: &str) {
-        if self.by_destination.remove(destination).is_some() {
+        let Some(circuit) = self.by_destination.get_mut(destination) else { return };
+        if circuit.failures > 0 {
             tracing::info!(target: "diator", destination, "the relay publishes there again");
+            (circuit.failures, circuit.allowance) = (0, 1);
+        }
+        circuit.allowance *= 2;
+        if circuit.allowance >= FULL_SPEED {
+            self.by_destination.remove(destination);
         }
     }
 
@@ -120,7 +158,8 @@ impl Circuits {
             failures: circuit.failures,
             error: circuit.error.clone(),
         };
-        let mut circuits: Vec<_> = self.by_destination.iter().map(health).collect();
+        let not_closed = self.by_destination.iter().filter(|(_, circuit)| circuit.failures > 0);
+        let mut circuits: Vec<_> = not_closed.map(health).collect();
         circuits.sort_by(|one, other| one.destination.cmp(&other.destination));
         circuits
     }
@@ -188,8 +227,22 @@ mod tests {
         circuits.open("redis", "still refused".to_owned(), None, trial);
         let [health] = &circuits.health(trial)[..] else { panic!("one circuit is open") };
         assert_eq!((health.failures, health.error.as_deref()), (2, Some("still refused")));
+        assert_eq!(circuits.allowance("redis", trial + LONGEST_PAUSE), Allowance::Trial { failures: 2 });
         circuits.close("redis");
         assert_eq!((circuits.state("redis", now), circuits.health(now)), (CircuitState::Closed, Vec::new()));
+    }
+
+    #[test]
+    fn after_an_outage_more_go_from_one_time_to_the_next() {
+        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        circuits.open("redis", "refused".to_owned(), None, now);
+        let mut allowances = Vec::new();
+        while !circuits.are_all_closed() {
+            circuits.close("redis");
+            allowances.push(circuits.allowance("redis", now));
+        }
+        let expected = [2, 4, 8, 16, 32, 64, 128, 256].map(Allowance::AtMost);
+        assert_eq!(allowances.split_last(), Some((&Allowance::All, &expected[..])));
     }
 
     #[test]

@@ -73,16 +73,14 @@ impl RelayMonitor {
         }
     }
 
-    pub(super) fn note(&self, turn: &Result<Done, BoxError>, circuits: &Circuits) {
+    pub(super) fn note(&self, done: &Done, error: Option<&BoxError>, circuits: &Circuits) {
         let now = Instant::now();
         let mut seen = self.seen();
         seen.circuits = circuits.health(now);
-        match turn {
-            Ok(done) => {
-                seen.sent += done.sent as u64;
-                (seen.last_turn, seen.error) = (Some(now), None);
-            }
-            Err(error) => seen.error = Some(error.to_string()),
+        seen.sent += done.sent as u64;
+        seen.error = error.map(ToString::to_string);
+        if error.is_none() {
+            seen.last_turn = Some(now);
         }
     }
 

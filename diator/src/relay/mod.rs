@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::BoxError;
 use crate::InvalidConfig;
@@ -30,6 +30,11 @@ use crate::stop::{StopSignal, Stopper};
 
 pub use self::circuit::{CircuitHealth, CircuitState};
 pub use self::health::{RelayHealth, RelayMonitor};
+
+/// No setting is longer: more is not a time but a slip, and no clock can add it.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+/// How long a relay that ends may take to note down what it has sent, and to give its leases back.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// Publishes what stands in an outbox, in order per key, until the broker has it.
 ///
@@ -44,7 +49,8 @@ pub use self::health::{RelayHealth, RelayMonitor};
 /// - **Order.** If the broker keeps the order of a key, so does the relay: a message is published once the one before it, of the same
 ///   topic and key, is acknowledged, or has become a dead letter that does not [park](OnDead) its key.
 /// - **An outage counts for nothing.** A destination that does not answer, is busy, or refuses whoever comes, is left alone for
-///   100 ms to 30 s, and then tried with one message. It does not hold up other destinations, and makes no dead letters.
+///   100 ms to 30 s, and then tried with one message, then with a few. It makes no dead letters, and holds up other destinations
+///   once, for as long as the broker may take to answer.
 /// - **A refused message** is tried [`attempts`](Self::attempts) times, then it becomes a dead letter. Others go on meanwhile.
 /// - It holds no transaction open while it publishes, and works on a partition only while its lease lasts, by the clock of the
 ///   data base.
@@ -183,7 +189,7 @@ impl Relay {
     ///
     /// # Units
     ///
-    /// 30 s by default; at least twice the deadline of the broker, or of [`publish_deadline`](Self::publish_deadline) where the
+    /// 30 s by default, a day at most; at least twice the deadline of the broker, or of [`publish_deadline`](Self::publish_deadline) where the
     /// broker names none.
     pub fn lease(mut self, period: Duration) -> Self {
         self.settings.lease = period;
@@ -194,7 +200,7 @@ impl Relay {
     ///
     /// # Units
     ///
-    /// 2 s by default, more than zero. Up to one half of each wait is taken off at random.
+    /// 2 s by default, more than zero, a day at most. Up to one half of each wait is taken off at random.
     pub fn poll(mut self, pause: Duration) -> Self {
         self.settings.poll = pause;
         self
@@ -204,7 +210,7 @@ impl Relay {
     ///
     /// # Units
     ///
-    /// 3 by default, at least 1.
+    /// 3 by default, at least 1. Between the first two is a second, then come 10 seconds, then a minute each.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.settings.attempts = attempts;
         self
@@ -240,7 +246,7 @@ impl Relay {
     ///
     /// # Units
     ///
-    /// 10 s by default; a [`Host`](crate::host::Host) has a deadline of its own instead.
+    /// 10 s by default, a day at most; what has begun by then is noted down still. A [`Host`](crate::host::Host) has a deadline of its own instead.
     pub fn drain(mut self, time: Duration) -> Self {
         self.settings.drain = time;
         self
@@ -264,15 +270,22 @@ impl Relay {
     ///
     /// Outside a tokio runtime with a timer.
     pub async fn run_until(self, stop: impl Future) -> Result<(), RelayError> {
-        let drain = self.settings.drain;
+        let drain = self.settings.drain.min(LONGEST);
         let (stopper, signal) = Stopper::new();
-        self.prepare().await?;
+        let mut stop = std::pin::pin!(stop);
+        match race(self.prepare(), stop.as_mut()).await {
+            First::Left(prepared) => prepared?,
+            First::Right(_) => return Ok(()),
+        }
         let mut running = std::pin::pin!(self.run(signal));
         match race(running.as_mut(), stop).await {
             First::Left(ended) => ended,
             First::Right(_) => {
-                stopper.stop(Instant::now() + drain);
-                running.await
+                let end = Instant::now() + drain;
+                stopper.stop(end);
+                // A call to the broker that has begun in time ends, and is noted down; a store that hangs is left alone.
+                let deadline = self.broker.as_deref().map_or(LONGEST, |broker| self.settings.publish_deadline(broker));
+                timeout_at(end + deadline.min(LONGEST) + SETTLING, running).await.unwrap_or(Ok(()))
             }
         }
     }
@@ -322,6 +335,11 @@ impl Settings {
                 "a lease of {:?} is too short for a broker that may take {publish_deadline:?}: it needs twice that",
                 self.lease
             ));
+        }
+        for (name, time) in [("lease", self.lease), ("poll", self.poll)] {
+            if time > LONGEST {
+                problems.push(format!("the {name} of {time:?} is longer than a day"));
+            }
         }
         if self.poll.is_zero() {
             problems.push("the relay would look for messages without a pause".to_owned());

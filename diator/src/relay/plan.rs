@@ -2,8 +2,9 @@ use std::collections::{HashMap, HashSet};
 
 use tokio::time::Instant;
 
-use super::circuit::{CircuitState, Circuits};
-use crate::broker::{EventRoute, MessageBroker, OutboundMessage};
+use super::circuit::Allowance;
+use super::publish::Publisher;
+use crate::broker::{EventRoute, OutboundMessage};
 use crate::outbox::{OutboxRow, ParkedKey, Place, SkippedRoute};
 
 /// What may be published together: messages of which none has to wait for another.
@@ -21,55 +22,93 @@ pub(super) struct Group {
 /// Keys of which something did not go, so that the rest of them must wait for the next pass.
 pub(super) type Held = HashSet<ParkedKey>;
 
-/// Orders claimed rows into waves. What must not go now is left out, and its key is held.
-pub(super) fn plan(
-    rows: Vec<OutboxRow>,
-    broker: &dyn MessageBroker,
-    circuits: &mut Circuits,
-    held: &mut Held,
-) -> Vec<Wave> {
-    let now = Instant::now();
-    let numbers = wave_numbers(&rows, broker.guarantees().ordered_by_key);
-    let mut waves: Vec<Wave> = Vec::new();
-    let mut tried = HashSet::new();
-    for (OutboxRow { place, attempts, message }, number) in rows.into_iter().zip(numbers) {
-        let destination = std::borrow::Cow::Borrowed(""); // TODO
-        let goes = match circuits.state(&destination, now) {
-            CircuitState::Closed => true,
-            CircuitState::Trial => !tried.contains(&*destination) && !is_held(&message, held),
-            CircuitState::Open => {
-                circuits.note_route(SkippedRoute::of(&message), &destination);
+impl Publisher {
+    /// Orders claimed rows into waves.
+    ///
+    /// What must not go now is left out, and its key is held for what comes behind it, which the rows of the waves stand before.
+    pub(super) fn plan(&mut self, rows: Vec<OutboxRow>) -> Vec<Wave> {
+        let now = Instant::now();
+        let numbers = wave_numbers(&rows, self.broker.guarantees().ordered_by_key);
+        let trials = self.trials(&rows, &numbers, now);
+        let mut waves: Vec<Wave> = Vec::new();
+        let mut taken = HashMap::new();
+        for (row, number) in rows.into_iter().zip(numbers) {
+            let destination = self.broker.destination(&EventRoute::from(&row.message)).into_owned();
+            let taken = taken.entry(destination.clone()).or_default();
+            if !self.may_go(&row, now) || !self.is_let_in(&row, &destination, &trials, *taken, now) {
+                hold(&row.message, &mut self.behind);
+                continue;
+            }
+            *taken += 1;
+            if waves.len() <= number {
+                waves.resize_with(number + 1, Vec::new);
+            }
+            let group = group_of(&mut waves[number], &destination);
+            group.rows.push((row.place, row.attempts));
+            group.messages.push(row.message);
+        }
+        waves
+    }
+
+    /// Whether nothing before the row keeps it back, and it was not refused just now.
+    fn may_go(&self, row: &OutboxRow, now: Instant) -> bool {
+        let is_due = self.refused.get(&row.place).is_none_or(|&due| due <= now);
+        is_due && !is_held(&row.message, &self.held) && !is_held(&row.message, &self.behind)
+    }
+
+    /// Whether the row's destination takes one more.
+    fn is_let_in(
+        &mut self,
+        row: &OutboxRow,
+        destination: &str,
+        trials: &HashMap<String, Place>,
+        taken: usize,
+        now: Instant,
+    ) -> bool {
+        match self.circuits.allowance(destination, now) {
+            Allowance::All => true,
+            Allowance::AtMost(allowance) => taken < allowance,
+            Allowance::Trial { .. } => trials.get(destination) == Some(&row.place),
+            Allowance::Nothing => {
+                self.circuits.note_route(SkippedRoute::of(&row.message), destination);
                 false
             }
-        };
-        if !goes || is_held(&message, held) {
-            hold(&message, held);
-            continue;
         }
-        if circuits.state(&destination, now) == CircuitState::Trial {
-            tried.insert(destination.to_string());
-        }
-        if waves.len() <= number {
-            waves.resize_with(number + 1, Vec::new);
-        }
-        let group = group_of(&mut waves[number], &destination);
-        group.rows.push((place, attempts));
-        group.messages.push(message);
     }
-    waves
+
+    /// The one row that goes to each destination that is tried.
+    fn trials(&self, rows: &[OutboxRow], numbers: &[usize], now: Instant) -> HashMap<String, Place> {
+        if self.circuits.are_all_closed() {
+            return HashMap::new();
+        }
+        let mut candidates: HashMap<String, (u32, Vec<Place>)> = HashMap::new();
+        // The first of its key alone: the others would have to wait for it.
+        let first = rows.iter().zip(numbers).filter(|(row, number)| **number == 0 && self.may_go(row, now));
+        for (row, _) in first {
+            let destination = self.broker.destination(&EventRoute::from(&row.message));
+            if let Allowance::Trial { failures } = self.circuits.allowance(&destination, now) {
+                candidates.entry(destination.into_owned()).or_insert((failures, Vec::new())).1.push(row.place);
+            }
+        }
+        let pick =
+            |(failures, places): (u32, Vec<Place>)| places[usize::try_from(failures).unwrap_or(0) % places.len()];
+        candidates.into_iter().map(|(destination, candidates)| (destination, pick(candidates))).collect()
+    }
 }
 
 /// For each row the number of its wave: a key has one message in each.
 fn wave_numbers(rows: &[OutboxRow], in_order: bool) -> Vec<usize> {
-    let mut seen = HashMap::new();
-    let mut number = |row| {
-        let OutboxRow { message, .. }: &OutboxRow = row;
-        let Some(key) = message.key.as_deref().filter(|_| in_order) else { return 0 };
-        let next: &mut usize = seen.entry((message.topic.as_deref(), key)).or_default();
-        *next += 1;
-        *next - 1
-    };
-    rows.iter().map(|row| number(row)).collect()
+    let mut seen: HashMap<(Option<&str>, &str), usize> = HashMap::new();
+    let mut numbers = Vec::with_capacity(rows.len());
+    for OutboxRow { message, .. } in rows {
+        let next = message
+            .key
+            .as_deref()
+            .filter(|_| in_order)
+            .map(|key| seen.entry((message.topic.as_deref(), key)).or_default());
+        numbers.push(next.map_or(0, |next| std::mem::replace(next, *next + 1)));
+    }
+    numbers
 }
 
 fn group_of<'w>(wave: &'w mut Wave, destination: &str) -> &'w mut Group {
@@ -90,11 +129,25 @@ pub(super) fn hold(message: &OutboundMessage, held: &mut Held) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use uuid::Uuid;
 
     use super::*;
     use crate::InMemoryBroker;
     use crate::broker::MessageType;
+    use crate::outbox::InMemoryOutbox;
+    use crate::relay::Relay;
+
+    fn publisher() -> Publisher {
+        let relay = Relay::new(InMemoryOutbox::new());
+        Publisher::new(Arc::new(InMemoryBroker::new()), &relay.settings)
+    }
+
+    fn away(publisher: &mut Publisher) {
+        publisher.circuits.open("", "away".to_owned(), None, Instant::now());
+    }
 
     fn row(seq: i64, key: Option<&str>) -> OutboxRow {
         let message = OutboundMessage::new(Uuid::nil(), MessageType::Notification, "A", *b"{}").with_topic("t");
@@ -109,43 +162,54 @@ mod tests {
 
     #[test]
     fn a_wave_has_one_message_of_each_key() {
-        let rows = vec![
-            row(1, Some("a")),
-            row(2, Some("b")),
-            row(3, Some("a")),
-            row(4, None),
-            row(5, None),
-            row(6, Some("a")),
-        ];
-        let waves = plan(rows, &InMemoryBroker::new(), &mut Circuits::default(), &mut Held::new());
-        assert_eq!(seqs(&waves), [vec![1, 2, 4, 5], vec![3], vec![6]]);
+        let keys = [Some("a"), Some("b"), Some("a"), None, None, Some("a")];
+        let rows = (1..).zip(keys).map(|(seq, key)| row(seq, key)).collect();
+        assert_eq!(seqs(&publisher().plan(rows)), [vec![1, 2, 4, 5], vec![3], vec![6]]);
     }
 
     #[test]
     fn an_open_circuit_holds_its_keys() {
-        let (mut circuits, mut held) = (Circuits::default(), Held::new());
-        circuits.open("", "away".to_owned(), None, Instant::now());
-        let waves = plan(vec![row(1, Some("a")), row(2, None)], &InMemoryBroker::new(), &mut circuits, &mut held);
-        assert!(waves.is_empty());
-        assert_eq!(held.into_iter().map(|key| key.key).collect::<Vec<_>>(), ["a"]);
-        assert_eq!(circuits.skipped_routes(Instant::now()).len(), 1);
+        let mut publisher = publisher();
+        away(&mut publisher);
+        assert!(publisher.plan(vec![row(1, Some("a")), row(2, None)]).is_empty());
+        assert_eq!(publisher.behind.iter().map(|key| &*key.key).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(publisher.circuits.skipped_routes(Instant::now()).len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_trial_is_one_message() {
-        let (mut circuits, mut held) = (Circuits::default(), Held::new());
-        circuits.open("", "away".to_owned(), None, Instant::now());
-        tokio::time::advance(std::time::Duration::from_secs(1)).await;
-        let rows = vec![row(1, Some("a")), row(2, Some("b")), row(3, Some("a"))];
-        let waves = plan(rows, &InMemoryBroker::new(), &mut circuits, &mut held);
-        assert_eq!(seqs(&waves), [[1]]);
+    async fn a_trial_is_one_message_and_another_one_each_time() {
+        let mut publisher = publisher();
+        let mut trials = Vec::new();
+        for _ in 0..3 {
+            away(&mut publisher);
+            tokio::time::advance(Duration::from_secs(60)).await;
+            publisher.begin_turn();
+            let waves = publisher.plan(vec![row(1, Some("a")), row(2, Some("b")), row(3, Some("a")), row(4, None)]);
+            trials.extend(seqs(&waves).concat());
+        }
+        assert_eq!(trials, [2, 4, 1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_trial_a_few_go() {
+        let mut publisher = publisher();
+        away(&mut publisher);
+        publisher.circuits.close("");
+        let rows = vec![row(1, Some("a")), row(2, Some("a")), row(3, None), row(4, Some("a"))];
+        assert_eq!(seqs(&publisher.plan(rows)), [[1], [2]]);
     }
 
     #[test]
     fn what_is_held_waits() {
-        let mut held = Held::from([ParkedKey { topic: Some("t".to_owned()), key: "a".to_owned() }]);
-        let rows = vec![row(1, Some("a")), row(2, Some("b"))];
-        let waves = plan(rows, &InMemoryBroker::new(), &mut Circuits::default(), &mut held);
-        assert_eq!(seqs(&waves), [[2]]);
+        let mut publisher = publisher();
+        publisher.held.insert(ParkedKey { topic: Some("t".to_owned()), key: "a".to_owned() });
+        assert_eq!(seqs(&publisher.plan(vec![row(1, Some("a")), row(2, Some("b"))])), [[2]]);
+    }
+
+    #[test]
+    fn what_was_refused_waits_and_so_does_its_key() {
+        let mut publisher = publisher();
+        publisher.refused.insert(Place { partition: 0, seq: 1 }, Instant::now() + Duration::from_secs(1));
+        assert_eq!(seqs(&publisher.plan(vec![row(1, Some("a")), row(2, Some("a")), row(3, None)])), [[3]]);
     }
 }

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
@@ -5,43 +6,73 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::circuit::Circuits;
-use super::plan::{Group, Held, Wave, hold, is_held, plan};
+use super::plan::{Group, Held, Wave, hold, is_held};
 use super::{CircuitState, OnDead, Settings};
 use crate::BoxFuture;
 use crate::broker::{MessageBroker, OutboundMessage, PublishError, PublishErrorKind};
 use crate::join::join_all;
-use crate::outbox::{OutboxRow, Place, Verdict};
+use crate::outbox::{Place, Verdict};
 use crate::panic::{catch_panic, panic_message};
+use crate::stop::StopSignal;
 
 /// Gives messages to the broker, and decides what becomes of their rows by what it answers.
 pub(super) struct Publisher {
     pub(super) broker: Arc<dyn MessageBroker>,
     pub(super) deadline: Duration,
-    pub(super) attempts: u32,
-    pub(super) on_dead: OnDead,
+    attempts: u32,
+    on_dead: OnDead,
     pub(super) circuits: Circuits,
+    /// Keys of which something could not go in this turn.
     pub(super) held: Held,
+    /// Keys of which something was left out that stands behind what is about to be published.
+    pub(super) behind: Held,
+    /// What was refused, and when it is tried again.
+    pub(super) refused: HashMap<Place, Instant>,
 }
 
 impl Publisher {
     pub(super) fn new(broker: Arc<dyn MessageBroker>, settings: &Settings) -> Self {
         let deadline = settings.publish_deadline(&*broker);
         let Settings { attempts, on_dead, .. } = *settings;
-        Self { broker, deadline, attempts, on_dead, circuits: Circuits::default(), held: Held::new() }
+        Self {
+            broker,
+            deadline,
+            attempts,
+            on_dead,
+            circuits: Circuits::default(),
+            held: Held::new(),
+            behind: Held::new(),
+            refused: HashMap::new(),
+        }
     }
 
-    /// Orders claimed rows into waves; what must not go now is left out.
-    pub(super) fn plan(&mut self, rows: Vec<OutboxRow>) -> Vec<Wave> {
-        plan(rows, &*self.broker, &mut self.circuits, &mut self.held)
+    /// Forgets what could not go in the turn before.
+    pub(super) fn begin_turn(&mut self) {
+        let now = Instant::now();
+        self.held.clear();
+        self.behind.clear();
+        self.refused.retain(|_, due| *due > now);
     }
 
-    /// Publishes one wave after the other; none begins at `until` or later, when somebody else may own the rows.
+    /// When something may go that cannot go now; `None` if there is no such thing.
+    pub(super) fn next_trial(&self, now: Instant) -> Option<Instant> {
+        self.circuits.next_trial(now).into_iter().chain(self.refused.values().copied()).min()
+    }
+
+    /// Publishes one wave after the other; none begins at `until` or later, when somebody else may own the rows, or when the time
+    /// to stop is over.
     ///
     /// A row without a settlement stays pending.
-    pub(super) async fn publish(&mut self, waves: Vec<Wave>, until: Instant) -> Vec<(Place, Verdict)> {
+    pub(super) async fn publish(
+        &mut self,
+        waves: Vec<Wave>,
+        until: Instant,
+        stop: &StopSignal,
+    ) -> Vec<(Place, Verdict)> {
         let mut verdicts = Vec::new();
         for wave in waves {
-            let in_time = Instant::now() < until;
+            let now = Instant::now();
+            let in_time = now < until && stop.until().is_none_or(|end| now < end);
             let wave: Vec<_> = wave.into_iter().map(|group| self.without_held(group, in_time)).collect();
             let calls: Vec<BoxFuture<'_, _>> = wave.iter().map(|group| self.give(&group.messages)).collect();
             let answers = join_all(calls).await;
@@ -49,6 +80,7 @@ impl Publisher {
                 self.judge(group, answers, &mut verdicts);
             }
         }
+        self.held.extend(self.behind.drain());
         verdicts
     }
 
@@ -96,45 +128,39 @@ impl Publisher {
         let missing = iter::repeat_with(|| {
             Err(PublishError::ambiguous("the broker answered for fewer messages than it was given"))
         });
-        let answers = answers.into_iter().chain(missing);
-        for ((&(place, attempts), message), answer) in group.rows.iter().zip(&group.messages).zip(answers) {
-            let verdict = match answer {
+        let mut is_away = false;
+        for ((&(place, attempts), message), answer) in
+            group.rows.iter().zip(&group.messages).zip(answers.into_iter().chain(missing))
+        {
+            let error = match answer {
                 Ok(()) => {
-                    self.circuits.close(&group.destination);
-                    Some(Verdict::Sent)
+                    verdicts.push((place, Verdict::Sent));
+                    continue;
                 }
-                Err(error) => {
-                    hold(message, &mut self.held);
-                    self.failed(group, message, attempts, &error)
-                }
+                Err(error) => error,
             };
-            verdicts.extend(verdict.map(|verdict| (place, verdict)));
+            hold(message, &mut self.held);
+            if error.kind() == PublishErrorKind::Fatal && !error.concerns_destination() {
+                verdicts.push((place, self.refuse(place, message, attempts, &error)));
+                continue;
+            }
+            let retry_after = match error.kind() {
+                PublishErrorKind::Transient { retry_after } => retry_after,
+                _ => None,
+            };
+            self.circuits.open(&group.destination, error.to_string(), retry_after, Instant::now());
+            is_away = true;
+        }
+        if !is_away && !group.rows.is_empty() {
+            self.circuits.close(&group.destination);
         }
     }
 
-    /// What becomes of a row that did not go; `None` if it just stays pending.
-    fn failed(
-        &mut self,
-        group: &Group,
-        message: &OutboundMessage,
-        attempts: u32,
-        error: &PublishError,
-    ) -> Option<Verdict> {
-        let retry_after = match error.kind() {
-            PublishErrorKind::Fatal => {
-                // It answers, so that others may go there.
-                self.circuits.close(&group.destination);
-                return Some(self.refused(message, attempts, error));
-            }
-            PublishErrorKind::Transient { retry_after } => retry_after,
-            PublishErrorKind::Ambiguous => None,
-        };
-        self.circuits.open(&group.destination, error.to_string(), retry_after, Instant::now());
-        None
-    }
-
-    fn refused(&self, message: &OutboundMessage, attempts: u32, error: &PublishError) -> Verdict {
-        if attempts.saturating_add(1) < self.attempts {
+    /// What becomes of a row whose message the broker refuses.
+    fn refuse(&mut self, place: Place, message: &OutboundMessage, attempts: u32, error: &PublishError) -> Verdict {
+        let attempts = attempts.saturating_add(1);
+        if attempts < self.attempts {
+            self.refused.insert(place, Instant::now() + pause_after(attempts));
             return Verdict::Refused;
         }
         tracing::error!(
@@ -148,5 +174,14 @@ impl Publisher {
             "the broker refuses a message for good: it is a dead letter now"
         );
         Verdict::Dead { reason: error.to_string(), parks_key: self.on_dead == OnDead::Park && message.key.is_some() }
+    }
+}
+
+/// How long a message waits that was refused so many times: perhaps somebody mends what it is refused for.
+fn pause_after(attempts: u32) -> Duration {
+    match attempts {
+        0 | 1 => Duration::from_secs(1),
+        2 => Duration::from_secs(10),
+        _ => Duration::from_secs(60),
     }
 }

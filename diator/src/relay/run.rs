@@ -2,7 +2,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::circuit::jittered;
@@ -11,7 +11,7 @@ use super::turn::{Done, Turn};
 use super::{Relay, RelayMonitor, Settings};
 use crate::BoxError;
 use crate::broker::MessageBroker;
-use crate::outbox::{LeaseRequest, OutboxStore, PARTITIONS, RelayId};
+use crate::outbox::{OutboxStore, PARTITIONS, RelayId};
 use crate::race::either;
 use crate::stop::StopSignal;
 
@@ -31,8 +31,8 @@ pub(super) struct Running {
     monitor: RelayMonitor,
     stop: StopSignal,
     id: RelayId,
-    /// The partition that the next turn begins with.
-    from: u16,
+    /// Whether the store has said, since it could be reached, that it can be used.
+    is_checked: bool,
     /// How many partitions were leased in a row of which nothing could go.
     idle_partitions: usize,
     /// How many turns have failed in a row.
@@ -50,7 +50,7 @@ impl Running {
             monitor: relay.monitor.clone(),
             stop,
             id: RelayId(Uuid::now_v7()),
-            from: 0,
+            is_checked: false,
             idle_partitions: 0,
             failures: 0,
             next_cleaning: Instant::now(),
@@ -67,15 +67,15 @@ impl Running {
             if end.is_some_and(|end| Instant::now() >= end) {
                 return;
             }
-            let turn = self.turn().await;
-            self.monitor.note(&turn, &self.publisher.circuits);
-            let goes_on = turn.as_ref().is_ok_and(|done| self.goes_on(done));
+            let (done, turn) = self.turn().await;
+            self.monitor.note(&done, turn.as_ref().err(), &self.publisher.circuits);
+            let goes_on = self.goes_on(&done);
             self.clean_in_time().await;
             match turn {
-                _ if goes_on => {}
+                Ok(()) if goes_on => {}
                 // What is left cannot go.
                 _ if end.is_some() => return,
-                Ok(_) => self.wait().await,
+                Ok(()) => self.wait(&done).await,
                 Err(error) => self.wait_for_store(&error).await,
             }
         }
@@ -83,41 +83,50 @@ impl Running {
 
     /// Whether it is worth to take the next turn at once.
     fn goes_on(&mut self, done: &Done) -> bool {
-        let is_idle = done.settled == 0 && !done.promoted;
+        if done.settled > 0 || done.promoted {
+            self.idle_partitions = 0;
+            return true;
+        }
         // What cannot go in the partitions of this turn must not keep back what can go in others: once around the circle.
-        self.idle_partitions = if is_idle { self.idle_partitions + done.leased } else { 0 };
-        let has_more = done.leased == usize::from(self.settings.partitions);
-        let goes_on = !is_idle || has_more && self.idle_partitions < usize::from(PARTITIONS);
+        self.idle_partitions += done.leased;
+        let has_others = done.leased == usize::from(self.settings.partitions);
+        let goes_on = has_others && self.idle_partitions < usize::from(PARTITIONS);
         if !goes_on {
             self.idle_partitions = 0;
         }
         goes_on
     }
 
-    async fn turn(&mut self) -> Result<Done, BoxError> {
+    async fn turn(&mut self) -> (Done, Result<(), BoxError>) {
         let Settings { batch, partitions, lease, .. } = self.settings;
-        let request = LeaseRequest { relay: self.id, from: self.from, most: partitions, period: lease };
+        if !self.is_checked {
+            // The data base may not have been there when the relay was prepared.
+            match timeout(lease, self.store.check()).await {
+                Ok(Ok(())) => self.is_checked = true,
+                Ok(Err(error)) => return (Done::default(), Err(error)),
+                Err(_) => return (Done::default(), Err("the store did not answer whether it can be used".into())),
+            }
+        }
         let turn = Turn { store: &*self.store, publisher: &mut self.publisher, stop: &self.stop, batch };
-        let done = turn.take(request).await?;
-        self.from = done.last.map_or(self.from, |last| (last + 1) % PARTITIONS);
-        if self.failures > 0 {
+        let (done, ended) = turn.take(self.id, partitions, lease).await;
+        if ended.is_err() {
+            self.is_checked = false;
+        } else if self.failures > 0 {
             tracing::info!(target: "diator", "the relay reaches its store again");
             self.failures = 0;
         }
-        Ok(done)
+        (done, ended)
     }
 
     /// Waits until there may be something that can go.
-    async fn wait(&mut self) {
+    async fn wait(&mut self, done: &Done) {
         let now = Instant::now();
         let look = now + self.jittered(self.settings.poll);
-        match self.publisher.circuits.next_trial(now) {
-            Some(trial) => {
-                self.pause_until(now + BREATH).await;
-                self.pause_or_woken(trial.min(look)).await;
-            }
-            None => self.pause_or_woken(look).await,
+        if done.leased > 0 {
+            self.pause_until(now + BREATH).await;
         }
+        let next = self.publisher.next_trial(now).map_or(look, |trial| trial.min(look));
+        self.pause_or_woken(next).await;
     }
 
     async fn wait_for_store(&mut self, error: &BoxError) {

@@ -1,11 +1,13 @@
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::publish::Publisher;
 use crate::BoxError;
 use crate::join::join;
-use crate::outbox::{Cursor, LeaseRequest, Leased, OutboxRow, OutboxStore, Place, Settlement, Skip, Verdict};
+use crate::outbox::{
+    Claim, Cursor, Leased, OutboxRow, OutboxStore, ParkedKey, Place, RelayId, Settlement, Skip, Verdict,
+};
 use crate::stop::StopSignal;
 
 /// One turn of a relay: it leases partitions, works them off, and gives them back.
@@ -27,61 +29,69 @@ pub(super) struct Done {
     pub(super) sent: usize,
     /// How many partitions it owned.
     pub(super) leased: usize,
-    /// The last of them.
-    pub(super) last: Option<u16>,
     /// Messages got their place whose delay is over.
     pub(super) promoted: bool,
 }
 
 impl Turn<'_> {
-    pub(super) async fn take(mut self, request: LeaseRequest) -> Result<Done, BoxError> {
+    /// What it has done counts also if it fails in the end.
+    pub(super) async fn take(
+        mut self,
+        relay: RelayId,
+        partitions: u16,
+        period: Duration,
+    ) -> (Done, Result<(), BoxError>) {
         // Counted from before the lease: the data base's clock runs from a later moment.
-        let begun = Instant::now();
-        let leased = self.store.lease(request).await?;
-        let mut done = Done { promoted: leased.promoted, ..Done::default() };
-        done.leased = leased.partitions.len();
-        done.last = leased.partitions.last().map(|last| last.partition);
+        let lease_end = Instant::now() + period;
+        let leased = match in_time(lease_end, self.store.lease(relay, partitions, period)).await {
+            Ok(leased) => leased,
+            Err(error) => return (Done::default(), Err(error)),
+        };
+        let mut done = Done { leased: leased.partitions.len(), promoted: leased.promoted, ..Done::default() };
         if leased.partitions.is_empty() {
-            return Ok(done);
+            return (done, Ok(()));
         }
-        let worked = self.work(&leased, begun + request.period, &mut done).await;
-        let released = self.store.release(&leased.partitions).await;
-        worked.and(released).map(|()| done)
+        let worked = self.work(&leased, lease_end, &mut done).await;
+        let released = in_time(lease_end, self.store.release(&leased.partitions)).await;
+        (done, worked.and(released))
     }
 
     /// Works the partitions off, until each is read to its end once or the lease is nearly over.
     ///
     /// Three things go on at the same time: messages are published, the rows after them are read, and the rows before them are
-    /// noted as sent. What commits late, or could not go, is for a later turn, which reads from the start again.
+    /// noted as sent. What commits meanwhile, or could not go, is for a later turn, which reads from the start again.
     async fn work(&mut self, leased: &Leased, lease_end: Instant, done: &mut Done) -> Result<(), BoxError> {
+        let store = self.store;
         // A call to the broker that begins before this has ended when the lease ends.
         let until = lease_end - self.publisher.deadline;
         let mut pass = Pass::new(leased, self.batch / 2);
         let mut unsettled = Vec::new();
-        self.publisher.held.clear();
-        let mut rows = pass.claim(self.store, &self.skip(leased)).await?;
+        let mut skip = Skip::default();
+        self.publisher.begin_turn();
+        self.add_to(&mut skip, &leased.parked);
+        let mut rows = in_time(lease_end, pass.claim(store, &skip)).await?;
         while !rows.is_empty() && !self.is_over(until) {
-            let skip = self.skip(leased);
+            self.add_to(&mut skip, &leased.parked);
             let waves = self.publisher.plan(rows);
-            let publishing = self.publisher.publish(waves, until);
-            let settling = settle(self.store, &unsettled, lease_end);
-            let (verdicts, read, settled) = join(publishing, pass.claim(self.store, &skip), settling).await;
+            let publishing = self.publisher.publish(waves, until, self.stop);
+            let reading = in_time(lease_end, pass.claim(store, &skip));
+            let (verdicts, read, settled) = join(publishing, reading, settle(store, &unsettled, lease_end)).await;
             if settled.is_ok() {
                 done.count(&unsettled);
                 unsettled.clear();
             }
             unsettled.extend(verdicts.into_iter().map(|(place, verdict)| pass.settlement(place, verdict)));
-            // What is sent and not noted is sent twice: it is noted, whatever else fails.
             rows = match settled.and(read) {
                 Ok(next) => next,
                 Err(error) => {
-                    settle(self.store, &unsettled, lease_end).await?;
+                    // What is sent and not noted is sent twice: it is noted, whatever else fails.
+                    settle(store, &unsettled, lease_end).await?;
                     done.count(&unsettled);
                     return Err(error);
                 }
             };
         }
-        settle(self.store, &unsettled, lease_end).await?;
+        settle(store, &unsettled, lease_end).await?;
         done.count(&unsettled);
         Ok(())
     }
@@ -91,11 +101,17 @@ impl Turn<'_> {
         now >= until || self.stop.until().is_some_and(|end| now >= end)
     }
 
-    /// What cannot go now.
-    fn skip(&self, leased: &Leased) -> Skip {
-        let routes = self.publisher.circuits.skipped_routes(Instant::now());
-        let keys = leased.parked.iter().chain(&self.publisher.held).cloned().collect();
-        Skip { routes, keys }
+    /// Adds what cannot go now.
+    ///
+    /// What was left out once is left out until the end of the turn, also if it could go by then: a later message of a key must not
+    /// pass one that the cursor has passed.
+    fn add_to(&self, skip: &mut Skip, parked: &[ParkedKey]) {
+        for route in self.publisher.circuits.skipped_routes(Instant::now()) {
+            if !skip.routes.contains(&route) {
+                skip.routes.push(route);
+            }
+        }
+        skip.keys = parked.iter().chain(&self.publisher.held).cloned().collect();
     }
 }
 
@@ -106,13 +122,18 @@ async fn settle(store: &dyn OutboxStore, settlements: &[Settlement], lease_end: 
     }
     let mut pause = Duration::from_millis(20);
     loop {
-        match store.settle(settlements).await {
+        match in_time(lease_end, store.settle(settlements)).await {
             Err(error) if Instant::now() + pause >= lease_end => return Err(error),
             Err(_) => sleep(pause).await,
             Ok(()) => return Ok(()),
         }
         pause = (pause * 2).min(Duration::from_secs(1));
     }
+}
+
+/// Gives up on a store that does not answer.
+async fn in_time<T>(end: Instant, call: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
+    timeout_at(end, call).await.unwrap_or_else(|_| Err("the store did not answer as long as the lease lasted".into()))
 }
 
 impl Done {
@@ -124,6 +145,7 @@ impl Done {
 
 /// How far the partitions of a turn are read.
 struct Pass {
+    horizon: Option<String>,
     cursors: Vec<Cursor>,
     /// Partitions in which the last claim found less than it asked for, and so the end.
     exhausted: Vec<bool>,
@@ -133,7 +155,8 @@ struct Pass {
 impl Pass {
     fn new(leased: &Leased, rows: u32) -> Self {
         let cursors: Vec<_> = leased.partitions.iter().map(|&lease| Cursor { lease, after: None }).collect();
-        Self { exhausted: vec![false; cursors.len()], cursors, rows: rows.max(1) }
+        let horizon = leased.horizon.clone();
+        Self { horizon, exhausted: vec![false; cursors.len()], cursors, rows: rows.max(1) }
     }
 
     /// Reads on in the partitions that had something; no row is the end of all of them.
@@ -147,7 +170,8 @@ impl Pass {
             }
             let each = (self.rows / u32::try_from(places.len()).unwrap_or(u32::MAX)).max(1);
             let cursors: Vec<_> = places.iter().map(|&place| self.cursors[place]).collect();
-            let rows = store.claim(&cursors, each, skip).await?;
+            let horizon = self.horizon.as_deref();
+            let rows = store.claim(Claim { cursors: &cursors, limit: each, skip, horizon }).await?;
             for place in places {
                 self.advance(place, &rows, each);
             }

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use diator::container::{CommitOutcome, Savepoints, UnitOfWork};
+use diator::container::{CommitError, CommitOutcome, Savepoints, UnitOfWork};
 use diator::{BoxError, SendError};
 use diator_sqlx::{Mode, Transaction, is_transient};
 use diator_testkit::{Proxy, within_patience};
@@ -58,7 +58,7 @@ async fn work(pool: &PgPool, ends: bool) -> Result<(), BoxError> {
     transaction.roll_back_to("diator_1").await?;
     transaction.release("diator_1").await?;
     match ends {
-        true => transaction.commit().await.map_err(|error| error.into_source()),
+        true => transaction.commit().await.map_err(CommitError::into_source),
         false => transaction.roll_back().await,
     }
 }
@@ -151,6 +151,12 @@ async fn a_savepoint_saves_an_aborted_transaction() {
     transaction.roll_back_to("diator_2").await.unwrap();
     transaction.release("diator_2").await.unwrap();
     insert(&transaction, 3).await.unwrap();
+    // Its rollback is sent with the next statement, which is the commit.
+    let mut connection = transaction.connection().await.unwrap();
+    let mut nested = connection.begin().await.unwrap();
+    sqlx::query("INSERT INTO entry VALUES (5)").execute(&mut *nested).await.unwrap();
+    drop(nested);
+    drop(connection);
     transaction.commit().await.unwrap();
     assert_eq!(ids(&admin).await, [2, 3]);
 }

@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use diator::BoxError;
-use diator::container::{CommitOutcome, Savepoints, UnitOfWork};
+use diator::container::{CommitError, CommitOutcome, Savepoints, UnitOfWork};
 use diator_sqlx::{Mode, Transaction, is_transient};
 use diator_testkit::within_patience;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
@@ -87,7 +87,7 @@ async fn work(pool: &SqlitePool, ends: bool) -> Result<(), BoxError> {
     transaction.roll_back_to("diator_1").await?;
     transaction.release("diator_1").await?;
     match ends {
-        true => transaction.commit().await.map_err(|error| error.into_source()),
+        true => transaction.commit().await.map_err(CommitError::into_source),
         false => transaction.roll_back().await,
     }
 }
@@ -138,6 +138,12 @@ async fn savepoints_undo_a_part() {
     transaction.roll_back_to("diator_2").await.unwrap();
     transaction.release("diator_2").await.unwrap();
     insert(&transaction, 4).await.unwrap();
+    // Its rollback is sent with the next statement, which is the commit.
+    let mut connection = transaction.connection().await.unwrap();
+    let mut nested = connection.begin().await.unwrap();
+    sqlx::query("INSERT INTO entry VALUES (5)").execute(&mut *nested).await.unwrap();
+    drop(nested);
+    drop(connection);
     transaction.commit().await.unwrap();
     database.is_clean(&pool, &[&[2, 4]], "").await;
 }

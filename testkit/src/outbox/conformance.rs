@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use diator::broker::{MessageType, OutboundMessage};
 use diator::outbox::{
-    Cursor, DeadLetterFilter, OutboxStatus, PARTITIONS, ParkedKey, Skip, SkippedRoute, StagedMessage, Verdict,
+    Claim, Cursor, DeadLetterFilter, OutboxStatus, PARTITIONS, ParkedKey, Skip, SkippedRoute, StagedMessage, Verdict,
     partition_of,
 };
 use tokio::time::{sleep, timeout};
@@ -177,14 +177,22 @@ pub async fn a_cursor_and_a_limit_are_kept<D: Driver>() {
     let leases = store.lease_all(a_relay()).await;
     assert_eq!(leases.len(), partitions.len());
     let start: Vec<_> = leases.iter().map(|&lease| Cursor { lease, after: None }).collect();
-    let first = store.relay.claim(&start, 3, &Skip::default()).await.expect("the data base is there");
+    let first = store
+        .relay
+        .claim(Claim { cursors: &start, limit: 3, skip: &Skip::default(), horizon: None })
+        .await
+        .expect("the data base is there");
     assert_eq!(first.len(), 3 * partitions.len());
     let last = |cursor: &Cursor| {
         let of = first.iter().filter(|row| row.place.partition == cursor.lease.partition);
         Cursor { after: of.map(|row| row.place.seq).max(), ..*cursor }
     };
     let behind: Vec<_> = start.iter().map(last).collect();
-    let rest = store.relay.claim(&behind, 1_000, &Skip::default()).await.expect("the data base is there");
+    let rest = store
+        .relay
+        .claim(Claim { cursors: &behind, limit: 1_000, skip: &Skip::default(), horizon: None })
+        .await
+        .expect("the data base is there");
     let ids: HashSet<_> = first.iter().chain(&rest).map(|row| row.message.id).collect();
     assert_eq!((first.len() + rest.len(), ids.len()), (40, 40));
 }
@@ -206,6 +214,24 @@ pub async fn a_commit_that_comes_late_is_found_from_the_start<D: Driver>() {
     late.commit().await;
     let rows = store.claim(&leases).await;
     assert_eq!(names(&rows), ["Late"]);
+}
+
+/// What was committed after a lease began is no part of it; the next one has it.
+pub async fn what_was_committed_after_the_lease_began_is_left_to_the_next<D: Driver>() {
+    let driver = D::start().await;
+    let store = driver.connect();
+    store.put([keyed("Before", "1")]).await;
+    let leased = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the data base is there");
+    let Some(horizon) = leased.horizon.as_deref() else { return };
+    store.put([keyed("After", "1")]).await;
+    let cursors: Vec<_> = leased.partitions.iter().map(|&lease| Cursor { lease, after: None }).collect();
+    let claim = Claim { cursors: &cursors, limit: 10, skip: &Skip::default(), horizon: Some(horizon) };
+    assert_eq!(names(&store.relay.claim(claim).await.expect("the data base is there")), ["Before"]);
+    store.relay.release(&leased.partitions).await.expect("the data base is there");
+    let next = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the data base is there");
+    let cursors: Vec<_> = next.partitions.iter().map(|&lease| Cursor { lease, after: None }).collect();
+    let claim = Claim { cursors: &cursors, limit: 10, skip: &Skip::default(), horizon: next.horizon.as_deref() };
+    assert_eq!(names(&store.relay.claim(claim).await.expect("the data base is there")), ["Before", "After"]);
 }
 
 /// A claim must leave out what the relay cannot send now, and nothing else.
@@ -281,10 +307,7 @@ pub async fn a_dead_letter_parks_its_key_until_it_is_replayed<D: Driver>() {
     store.relay.release(&leases).await.expect("the data base is there");
 
     let leased = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the data base is there");
-    assert_eq!(leased.parked, [ParkedKey { topic: Some("orders".to_owned()), key: "1".to_owned() }]);
-    let skip = Skip { routes: Vec::new(), keys: leased.parked };
-    assert_eq!(names(&store.claim_without(&leased.partitions, &skip).await), [""; 0]);
-    store.relay.release(&leased.partitions).await.expect("the data base is there");
+    assert_eq!(leased.partitions, [], "a dead letter holds back all that is pending");
     let status = store.relay.status().await.expect("the data base is there");
     assert_eq!((status.pending, status.parked, status.dead), (2, 2, 1));
     assert_eq!((status.oldest_seconds, store.relay.oldest().await.expect("the data base is there")), (None, None));

@@ -3,9 +3,9 @@ use std::time::Duration;
 use diator::broker::{MessageType, OutboundMessage};
 use diator::container::Outcome;
 use diator::outbox::{
-    Cursor, LeasedPartition, OutboxRow, PARTITIONS, RelayId, Settlement, Skip, StagedMessage, Verdict,
+    Claim, Cursor, LeasedPartition, OutboxRow, PARTITIONS, RelayId, Settlement, Skip, StagedMessage, Verdict,
 };
-use diator::{Meta, Scope};
+use diator::{MessageKind, Meta, Scope};
 use uuid::Uuid;
 
 use super::Store;
@@ -32,7 +32,7 @@ pub(super) struct Unit<'s> {
 
 impl<'s> Unit<'s> {
     pub(super) async fn begin(store: &'s Store) -> Self {
-        let scope = store.container.open(&Meta::new()).get().await.expect("the scope opens");
+        let scope = store.container.open(&Meta::new(), MessageKind::Command).get().await.expect("the scope opens");
         Self { store, scope, staged: false }
     }
 
@@ -78,7 +78,10 @@ impl Store {
 
     pub(super) async fn claim_without(&self, leases: &[LeasedPartition], skip: &Skip) -> Vec<OutboxRow> {
         let cursors: Vec<_> = leases.iter().map(|&lease| Cursor { lease, after: None }).collect();
-        self.relay.claim(&cursors, 10_000, skip).await.expect("the data base is there")
+        self.relay
+            .claim(Claim { cursors: &cursors, limit: 10_000, skip, horizon: None })
+            .await
+            .expect("the data base is there")
     }
 
     pub(super) async fn settle(&self, leases: &[LeasedPartition], rows: &[OutboxRow], verdict: &Verdict) {

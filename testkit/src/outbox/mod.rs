@@ -50,6 +50,7 @@ macro_rules! outbox_conformance {
             an_epoch_that_is_over_settles_nothing_but_what_was_sent,
             a_cursor_and_a_limit_are_kept,
             a_commit_that_comes_late_is_found_from_the_start,
+            what_was_committed_after_the_lease_began_is_left_to_the_next,
             skipped_routes_and_keys_are_left_out,
             what_was_refused_stays_and_is_counted,
             a_dead_letter_parks_its_key_until_it_is_replayed,

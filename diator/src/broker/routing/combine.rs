@@ -79,6 +79,7 @@ pub(super) fn combine(mut answers: Vec<Answer>) -> Answer {
     let failed = answers.iter().filter_map(|answer| answer.as_ref().err());
     let worst = failed.max_by_key(|error| severity(error.kind())).and_then(PublishError::code).map(str::to_owned);
     let error = worst.into_iter().fold(error, PublishError::with_code);
+    let error = if is_of_destinations(&answers) { error.concerning_destination() } else { error };
     Err(error.with_source(TargetAnswers(answers)))
 }
 
@@ -101,6 +102,13 @@ fn kind_of(answers: &[Answer]) -> Option<PublishErrorKind> {
         _ => None,
     });
     Some(PublishErrorKind::Transient { retry_after: times.max() })
+}
+
+/// Whether no target refused the message for itself.
+fn is_of_destinations(answers: &[Answer]) -> bool {
+    let mut fatal =
+        answers.iter().filter_map(|answer| answer.as_ref().err()).filter(|error| severity(error.kind()) == 2);
+    fatal.all(PublishError::concerns_destination)
 }
 
 fn severity(kind: PublishErrorKind) -> u8 {

@@ -1,6 +1,7 @@
 mod combine;
 mod route;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -218,6 +219,16 @@ impl MessageBroker for RoutingBroker {
 
     fn accepts(&self, event: &EventRoute<'_>) -> Result<(), NotAccepted> {
         self.find(event)?.iter().try_for_each(|target| self.targets[*target].accepts(event))
+    }
+
+    /// The numbers of the event's targets, each with the destination that it has there.
+    fn destination(&self, event: &EventRoute<'_>) -> Cow<'_, str> {
+        let named = |target: &usize| match &*self.targets[*target].destination(event) {
+            "" => format!("target {}", target + 1),
+            inner => format!("target {} {inner}", target + 1),
+        };
+        let names: Vec<_> = self.find(event).unwrap_or_default().iter().map(named).collect();
+        names.join(", ").into()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::builder::MediatorBuilder;
 use crate::container::{DependencyKey, Enlisted, Lifetime};
-use crate::registry::{Problem, ProblemKind, short_name};
+use crate::registry::{HandlerDescriptor, Problem, ProblemKind, short_name};
 use crate::wiring::Added;
 
 use super::dependencies::AS_UNIT_OF_WORK;
@@ -74,7 +74,7 @@ fn others(builder: &MediatorBuilder, unit: &DependencyKey) -> Vec<DependencyKey>
     let mut known = container.units_of_work();
     let counts_all = !known.is_empty();
     let handlers = builder.handlers.iter().filter(|handler| !builder.is_replaced(handler));
-    let fields = handlers.flat_map(|handler| handler.dependencies()).filter(|field| field.unit_of_work);
+    let fields = handlers.flat_map(HandlerDescriptor::dependencies).filter(|field| field.unit_of_work);
     let keys = fields.map(|field| field.key).filter(|key| match container.enlisted(key) {
         // Of those that the container counts, it may be an alias.
         Enlisted::Yes => !counts_all,

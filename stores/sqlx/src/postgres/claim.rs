@@ -1,5 +1,5 @@
 use diator::BoxError;
-use diator::outbox::{Cursor, OutboxRow, Place, Skip};
+use diator::outbox::{Claim, OutboxRow, Place, Skip};
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, Row};
 
@@ -20,6 +20,7 @@ JOIN {{p}}outbox_lease l ON l.partition = c.partition AND l.epoch = c.epoch
 CROSS JOIN LATERAL (
     SELECT o.* FROM {{p}}outbox o
     WHERE o.partition = c.partition AND o.status = 0 AND o.seq > c.after
+    AND ($7::text IS NULL OR pg_visible_in_snapshot(o.xid, $7::text::pg_snapshot))
     AND (cardinality($5::text[]) = 0 OR o.message_type || E'\\n' || o.name || E'\\n' || coalesce('+' || o.topic, '') <> ALL ($5))
     AND (o.key IS NULL OR (
         (cardinality($6::text[]) = 0 OR coalesce(length(o.topic), -1) || ':' || coalesce(o.topic, '') || o.key <> ALL ($6))
@@ -33,17 +34,13 @@ CROSS JOIN LATERAL (
     )
 }
 
-pub(super) async fn claim_rows(
-    shared: &Shared<Postgres>,
-    cursors: &[Cursor],
-    limit: u32,
-    skip: &Skip,
-) -> Result<Vec<OutboxRow>, BoxError> {
+pub(super) async fn claim_rows(shared: &Shared<Postgres>, claim: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError> {
+    let Claim { cursors, limit, skip, horizon, .. } = claim;
     let partitions: Vec<_> = cursors.iter().map(|cursor| partition(cursor.lease.partition)).collect();
     let epochs: Vec<_> = cursors.iter().map(|cursor| cursor.lease.epoch).collect();
     let after: Vec<_> = cursors.iter().map(|cursor| cursor.after.unwrap_or(i64::MIN)).collect();
     let query = sqlx::query(sql(&shared.sql.claim)).bind(partitions).bind(epochs).bind(after).bind(i64::from(limit));
-    let query = query.bind(routes(skip)).bind(keys(skip));
+    let query = query.bind(routes(skip)).bind(keys(skip)).bind(horizon);
     let rows = query.fetch_all(&shared.pool).await?;
     let mut rows = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
     // No statement promises an order between its parts.

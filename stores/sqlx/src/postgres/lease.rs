@@ -29,16 +29,17 @@ WITH due AS (
             SELECT d.key, coalesce('+' || d.topic, '') FROM {p}dead_letter d WHERE d.parks_key AND d.key IS NOT NULL
         )) LIMIT 1
     ) IS NOT NULL
-    ORDER BY random() LIMIT $2 FOR UPDATE SKIP LOCKED
+    ORDER BY l.leased_at, random() LIMIT $2 FOR UPDATE SKIP LOCKED
 ), leased AS (
     UPDATE {p}outbox_lease l
-    SET owner = $1, epoch = l.epoch + 1, until = clock_timestamp() + $3 * interval '1 microsecond'
+    SET owner = $1, epoch = l.epoch + 1, leased_at = clock_timestamp(), until = clock_timestamp() + $3 * interval '1 microsecond'
     FROM free WHERE l.partition = free.partition
     RETURNING l.partition, l.epoch
 )
 SELECT 0::bigint, partition::bigint, epoch, NULL, NULL FROM leased
-UNION ALL SELECT 1, count(*), NULL, NULL, NULL FROM promoted
-UNION ALL SELECT DISTINCT 2, NULL::bigint, NULL::bigint, topic, key FROM {p}dead_letter WHERE parks_key AND key IS NOT NULL";
+UNION ALL SELECT 1, count(*), NULL, pg_current_snapshot()::text, NULL FROM promoted
+UNION ALL SELECT DISTINCT 2, NULL::bigint, NULL::bigint, d.topic, d.key FROM {p}dead_letter d
+    JOIN leased ON leased.partition = d.partition WHERE d.parks_key AND d.key IS NOT NULL";
 
 pub(super) async fn lease(
     shared: &Shared<Postgres>,
@@ -54,7 +55,10 @@ pub(super) async fn lease(
                 let partition = unsigned(&row, 1)?.try_into()?;
                 leased.partitions.push(LeasedPartition { partition, epoch: row.try_get(2)? });
             }
-            1 => leased.promoted = unsigned(&row, 1)? > 0,
+            1 => {
+                leased.promoted = unsigned(&row, 1)? > 0;
+                leased.horizon = row.try_get(3)?;
+            }
             _ => leased.parked.push(ParkedKey { topic: row.try_get(3)?, key: row.try_get(4)? }),
         }
     }

@@ -14,9 +14,7 @@ mod wake;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use diator::outbox::{
-    Cursor, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement, Skip,
-};
+use diator::outbox::{Claim, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement};
 use diator::{BoxError, async_trait};
 use sqlx::Postgres;
 
@@ -110,8 +108,8 @@ impl<Tag: Send + Sync + 'static> OutboxStore for SqlxStore<Postgres, Tag> {
         lease::lease(self.shared(), relay, most, period).await
     }
 
-    async fn claim(&self, cursors: &[Cursor], limit: u32, skip: &Skip) -> Result<Vec<OutboxRow>, BoxError> {
-        claim::claim_rows(self.shared(), cursors, limit, skip).await
+    async fn claim(&self, claim: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError> {
+        claim::claim_rows(self.shared(), claim).await
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<(), BoxError> {

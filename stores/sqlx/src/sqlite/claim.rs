@@ -1,5 +1,5 @@
 use diator::BoxError;
-use diator::outbox::{Cursor, OutboxRow, Place, Skip};
+use diator::outbox::{Claim, Cursor, OutboxRow, Place};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite};
 
@@ -27,12 +27,8 @@ AND NOT EXISTS (
     )
 }
 
-pub(super) async fn claim_rows(
-    shared: &Shared<Sqlite>,
-    cursors: &[Cursor],
-    limit: u32,
-    skip: &Skip,
-) -> Result<Vec<OutboxRow>, BoxError> {
+pub(super) async fn claim_rows(shared: &Shared<Sqlite>, claim: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError> {
+    let Claim { cursors, limit, skip, .. } = claim;
     let routes: Vec<_> =
         skip.routes.iter().map(|route| (route.message_type.as_str(), &route.name, &route.topic)).collect();
     let keys: Vec<_> = skip.keys.iter().map(|parked| (&parked.topic, &parked.key)).collect();

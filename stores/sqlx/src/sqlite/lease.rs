@@ -37,10 +37,11 @@ impl Sql {
             )),
             forget: prefix.fill(&format!("DELETE FROM {{p}}schedule WHERE seq IN ({due})")),
             lease: prefix.fill(&format!(
-                "UPDATE {{p}}outbox_lease SET owner = ?1, epoch = epoch + 1, until = {NOW} + ?3
-                WHERE partition IN ({free} ORDER BY random() LIMIT ?2) RETURNING partition, epoch"
+                "UPDATE {{p}}outbox_lease SET owner = ?1, epoch = epoch + 1, leased_at = {NOW}, until = {NOW} + ?3
+                WHERE partition IN ({free} ORDER BY l.leased_at, random() LIMIT ?2) RETURNING partition, epoch"
             )),
-            parked: prefix.fill("SELECT DISTINCT topic, key FROM {p}dead_letter WHERE parks_key AND key IS NOT NULL"),
+            parked: prefix.fill("SELECT DISTINCT topic, key FROM {p}dead_letter
+                WHERE parks_key AND key IS NOT NULL AND partition IN (SELECT value FROM json_each(?1))"),
         }
     }
 }
@@ -58,7 +59,6 @@ pub(super) async fn lease(
     let look = sqlx::query(sql(&texts.look)).fetch_one(&mut *connection).await?;
     let (free, now, due): (bool, i64, bool) = (look.try_get(0)?, look.try_get(1)?, look.try_get(2)?);
     if !free && !due {
-        leased.parked = parked(texts, &mut connection).await?;
         return Ok(leased);
     }
     drop(connection);
@@ -73,13 +73,19 @@ pub(super) async fn lease(
     for row in query.fetch_all(&mut *connection).await? {
         leased.partitions.push(LeasedPartition { partition: row.try_get(0)?, epoch: row.try_get(1)? });
     }
-    leased.parked = parked(texts, &mut *connection).await?;
+    leased.parked = parked(texts, &leased.partitions, &mut *connection).await?;
     commit(&turn, connection).await?;
     Ok(leased)
 }
 
-async fn parked(texts: &Sql, connection: &mut SqliteConnection) -> Result<Vec<ParkedKey>, BoxError> {
-    let rows = sqlx::query(sql(&texts.parked)).fetch_all(connection).await?;
+async fn parked(
+    texts: &Sql,
+    leased: &[LeasedPartition],
+    connection: &mut SqliteConnection,
+) -> Result<Vec<ParkedKey>, BoxError> {
+    let partitions: Vec<_> = leased.iter().map(|lease| lease.partition).collect();
+    let query = sqlx::query(sql(&texts.parked)).bind(serde_json::to_string(&partitions)?);
+    let rows = query.fetch_all(connection).await?;
     rows.iter().map(|row| Ok(ParkedKey { topic: row.try_get(0)?, key: row.try_get(1)? })).collect()
 }
 

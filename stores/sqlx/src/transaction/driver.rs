@@ -36,6 +36,9 @@ pub trait Driver: Database {
     /// Fails if the transaction cannot commit.
     fn prove(connection: &mut Self::Connection) -> impl Future<Output = sqlx::Result<Self::Proof>> + Send;
 
+    /// Sends COMMIT, and fails unless the transaction was there to commit.
+    fn commit(connection: &mut Self::Connection) -> impl Future<Output = sqlx::Result<()>> + Send;
+
     /// What became of a transaction whose COMMIT failed.
     fn outcome(
         open: Open<Self>,

@@ -5,6 +5,8 @@ mod open;
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(all(test, feature = "postgres"))]
+mod tests;
 mod transient;
 
 use std::any::type_name;
@@ -16,7 +18,7 @@ use diator::{BoxError, async_trait};
 use sqlx::Pool;
 use tokio::sync::{Mutex, MutexGuard};
 
-use self::driver::Driver;
+pub(crate) use self::driver::Driver;
 use self::open::Open;
 
 pub use self::driver::Transactional;
@@ -40,13 +42,15 @@ pub use self::transient::is_transient;
 /// - `begin` of a connection that it lends sets a savepoint.
 /// - If the transaction ends in another way, such as `RAISE(ROLLBACK)` in SQLite or a dropped `begin` on a lent connection, it
 ///   lends no connection any more, and its commit fails. What was executed on the same guard after that end may have been
-///   committed: the outcome is unknown.
+///   committed: the outcome is unknown. Its connection is closed, and with it a database in memory.
 /// - A COMMIT on PostgreSQL whose connection was lost is `Ok` if the transaction has written nothing. A `NOTIFY` in it may be
 ///   lost then: those who listen must look by themselves after a while, as they must anyway.
 ///
 /// # Units
 ///
 /// After a lost COMMIT it asks for 10 seconds at most, in intervals of 20 to 640 milliseconds.
+///
+/// It sets no limit to the time that a statement or COMMIT takes.
 ///
 /// # Panics
 ///

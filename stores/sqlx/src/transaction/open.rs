@@ -105,7 +105,7 @@ impl<DB: Driver> Open<DB> {
             _ => return Err(CommitError::rolled_back("a transaction within the transaction has not ended")),
         }
         self.phase = Phase::Ending;
-        match DB::TransactionManager::commit(self.connection()).await {
+        match DB::commit(self.connection()).await {
             Ok(()) => {
                 self.phase = Phase::Done;
                 Ok(())
@@ -132,6 +132,9 @@ impl<DB: Driver> Open<DB> {
     /// Whether the transaction was still open after its COMMIT was refused, and is rolled back now.
     #[cfg(feature = "sqlite")]
     pub(super) async fn roll_back_refused(mut self) -> bool {
+        if self.depth() != 1 {
+            return false;
+        }
         self.phase = Phase::Ending;
         let rolled_back = DB::TransactionManager::rollback(self.connection()).await.is_ok();
         self.phase = if rolled_back { Phase::Done } else { Phase::Broken };

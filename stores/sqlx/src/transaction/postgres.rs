@@ -42,6 +42,10 @@ impl Driver for Postgres {
         sqlx::query_scalar("SELECT pg_current_xact_id_if_assigned()::text::int8").fetch_one(connection).await
     }
 
+    async fn commit(connection: &mut PgConnection) -> sqlx::Result<()> {
+        <Self as sqlx::Database>::TransactionManager::commit(connection).await
+    }
+
     async fn outcome(
         mut open: Open<Self>,
         pool: &PgPool,

@@ -38,8 +38,19 @@ impl Driver for Sqlite {
     }
 
     async fn prove(connection: &mut SqliteConnection) -> sqlx::Result<()> {
-        // COMMIT itself tells the truth, but not if sqlx has a rollback in its queue, and leaves the COMMIT out.
-        connection.ping().await
+        // COMMIT itself tells the truth. But a transaction within it may have been dropped, and its rollback be in the queue.
+        if <Self as sqlx::Database>::TransactionManager::get_transaction_depth(connection) != 1 {
+            connection.ping().await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+        // sqlx answers `Ok` and leaves COMMIT out if it counts no transaction, as after a rollback that was in its queue. So
+        // SQLite is asked itself, and gets a transaction for sqlx to count down, which locks nothing.
+        sqlx::query("COMMIT; BEGIN").execute(&mut *connection).await?;
+        <Self as sqlx::Database>::TransactionManager::start_rollback(connection);
+        Ok(())
     }
 
     async fn outcome(open: Open<Self>, _: &SqlitePool, (): (), error: sqlx::Error) -> Result<(), CommitError> {

@@ -3,7 +3,9 @@ use std::error::Error as StdError;
 use diator::{BoxError, SendError};
 use sqlx::error::DatabaseError;
 
-use super::driver::{Driver, find};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use super::driver::Driver as _;
+use super::driver::find;
 
 /// Whether a failure of the database passes, so that another attempt may succeed.
 ///

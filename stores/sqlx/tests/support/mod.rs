@@ -1,4 +1,5 @@
 //! What the tests of the transaction share.
+
 #![allow(dead_code, reason = "each test takes a part of it")]
 
 use std::future::{Future, poll_fn};

@@ -32,7 +32,8 @@ CREATE TABLE {p}outbox_lease (
     partition INTEGER PRIMARY KEY,
     owner TEXT,
     epoch INTEGER NOT NULL DEFAULT 0,
-    until INTEGER NOT NULL DEFAULT 0
+    until INTEGER NOT NULL DEFAULT 0,
+    leased_at INTEGER NOT NULL DEFAULT 0
 );
 WITH RECURSIVE number (n) AS (SELECT -1 UNION ALL SELECT n + 1 FROM number WHERE n < 63)
 INSERT INTO {p}outbox_lease (partition) SELECT n FROM number;
