@@ -128,7 +128,6 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
     }
 
     /// What publishes the events of this outbox.
-    #[must_use]
     pub fn relay(&self) -> Relay
     where
         Self: OutboxStore,
