@@ -13,7 +13,7 @@ use sqlx::PgPool;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let store: SqlxStore<_> = SqlxStore::new(PgPool::connect_lazy(&var("DATABASE_URL")?)?);
+    let store = SqlxStore::new(PgPool::connect_lazy(&var("DATABASE_URL")?)?);
     let broker = RedisBroker::new(RedisConfig::streams(var("REDIS_URL")?))?;
     store.relay().broker(broker).run_until(shutdown_signal()).await?;
     Ok(())

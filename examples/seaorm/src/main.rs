@@ -12,7 +12,6 @@ use diator::prelude::*;
 use diator_sqlx::SqlxStore;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, SqlxSqliteConnector};
 use serde::{Deserialize, Serialize};
-use sqlx::Sqlite;
 use sqlx::sqlite::SqlitePoolOptions;
 
 use self::transaction::{Transaction, closing_what_is_left_open};
@@ -67,7 +66,7 @@ async fn main() -> Result<(), BoxError> {
     let options = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
     let pool = closing_what_is_left_open(options).connect("sqlite::memory:").await?;
     sqlx::raw_sql("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer TEXT NOT NULL)").execute(&pool).await?;
-    let store: SqlxStore<Sqlite> = SqlxStore::new(pool.clone());
+    let store = SqlxStore::new(pool.clone());
     store.apply_schema().await?;
 
     // Not `store.services()`, which would register the transaction of `diator-sqlx`.

@@ -72,10 +72,20 @@ impl<DB: Engine> Clone for Shared<DB> {
     }
 }
 
-impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
+impl<DB: Engine> SqlxStore<DB> {
     /// A store in the data base of this pool, whose tables have names that begin with `diator_`.
+    ///
+    /// A program with several data bases calls [`tagged`](Self::tagged) for the others.
     #[must_use]
     pub fn new(pool: Pool<DB>) -> Self {
+        Self::tagged(pool)
+    }
+}
+
+impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
+    /// The same as [`new`](SqlxStore::new), in one of several data bases: `SqlxStore::<_, Billing>::tagged(pool)`.
+    #[must_use]
+    pub fn tagged(pool: Pool<DB>) -> Self {
         let prefix = Prefix::default();
         let sql = DB::sql(&prefix);
         Self::of(Shared { pool, prefix, sql, serialise_keys: false, wake: Arc::new(Wake::new(true)) })

@@ -162,7 +162,7 @@ pub(crate) fn mediator(database: &Database) -> Mediator {
 }
 
 pub(crate) fn configured(database: &Database, configure: impl FnOnce(MediatorBuilder) -> MediatorBuilder) -> Mediator {
-    let store: SqlxStore<Sqlite> = SqlxStore::new(database.pool.clone());
+    let store = SqlxStore::new(database.pool.clone());
     let handlers = handlers![WritingHandler, ReadingHandler, ConductingHandler, HappenedHandler];
     configure(Mediator::builder().handlers(handlers).container(store.services())).build().unwrap()
 }
