@@ -1,7 +1,6 @@
 //! The ticket service: it links the handlers, gives them their services, and sells seats.
 
 mod storage;
-mod transaction;
 
 use std::error::Error;
 use std::iter::successors;

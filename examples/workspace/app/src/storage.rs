@@ -3,24 +3,22 @@
 use std::sync::Arc;
 
 use diator::{BoxError, Services, async_trait};
-use sqlx::SqlitePool;
+use diator_sqlx::{SqlxStore, Transaction};
 use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::{Sqlite, SqlitePool};
 use tickets_handlers::{Accounts, Seats};
-
-use crate::transaction::Transaction;
 
 /// Each message has a transaction of its own, and services that share it.
 pub(crate) fn services(pool: SqlitePool) -> Services {
     Services::new()
-        .value(pool)
-        .unit_of_work(|scope| async move { Transaction::begin(&*scope.resolve().await?).await })
-        .scoped_async(|scope| async move { Ok(SqlSeats(scope.resolve().await?)) })
+        .extend(SqlxStore::new(pool).services())
+        .scoped(|scope| Ok(SqlSeats(scope.get()?)))
         .alias::<dyn Seats, SqlSeats>(|seats| seats)
-        .scoped_async(|scope| async move { Ok(SqlAccounts(scope.resolve().await?)) })
+        .scoped(|scope| Ok(SqlAccounts(scope.get()?)))
         .alias::<dyn Accounts, SqlAccounts>(|accounts| accounts)
 }
 
-struct SqlSeats(Arc<Transaction>);
+struct SqlSeats(Arc<Transaction<Sqlite>>);
 
 #[async_trait]
 impl Seats for SqlSeats {
@@ -36,7 +34,7 @@ impl Seats for SqlSeats {
     }
 }
 
-struct SqlAccounts(Arc<Transaction>);
+struct SqlAccounts(Arc<Transaction<Sqlite>>);
 
 #[async_trait]
 impl Accounts for SqlAccounts {
