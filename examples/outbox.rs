@@ -3,14 +3,15 @@
 //! `cargo run --example outbox` needs no server: SQLite and the broker are built in. The program starts itself as a second
 //! process, which places an order and kills itself. Then it goes on with what that process has left in the data base.
 //!
-//! On real servers, where `DATABASE_URL` may be left out for SQLite, and `REDIS_URL` for the broker in memory:
+//! On real servers:
 //!
 //! ```sh
 //! export DATABASE_URL=postgres://postgres@127.0.0.1/shop REDIS_URL=redis://127.0.0.1
 //! cargo run --features postgres,redis --example outbox
 //! ```
 //!
-//! `docs/outbox.md` explains it.
+//! Without the feature `postgres` the data base is SQLite, in the file of `DATABASE_URL` (`sqlite:shop.db?mode=rwc`) if there is one.
+//! `docs/outbox.md` explains it all.
 
 use std::path::PathBuf;
 use std::process::{self, Command};
@@ -85,8 +86,11 @@ async fn order_and_die() -> Result<(), BoxError> {
 
 async fn go_on_after_that() -> Result<(), BoxError> {
     let folder = Folder::new()?;
-    let url =
-        env::var("DATABASE_URL").unwrap_or_else(|_| format!("sqlite:{}?mode=rwc", folder.0.join("shop.db").display()));
+    let url = match env::var("DATABASE_URL") {
+        Ok(url) => url,
+        Err(_) if cfg!(feature = "postgres") => return Err("say in DATABASE_URL where PostgreSQL is".into()),
+        Err(_) => format!("sqlite:{}?mode=rwc", folder.0.join("shop.db").display()),
+    };
     let pool = Pool::connect(&url).await?;
     let store = SqlxStore::new(pool.clone());
     // A service leaves this to its migrations: `docs/outbox.md` says how.

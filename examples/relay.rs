@@ -3,7 +3,7 @@
 //! The services say `.relayed_elsewhere()` and need no broker. Any number of relays may run. Run it with
 //! `DATABASE_URL=postgres://… REDIS_URL=redis://… cargo run --features postgres,redis --example relay`.
 
-use std::env::var;
+use std::env;
 
 use diator::BoxError;
 use diator::host::shutdown_signal;
@@ -17,4 +17,8 @@ async fn main() -> Result<(), BoxError> {
     let broker = RedisBroker::new(RedisConfig::streams(var("REDIS_URL")?))?;
     store.relay().broker(broker).run_until(shutdown_signal()).await?;
     Ok(())
+}
+
+fn var(name: &str) -> Result<String, String> {
+    env::var(name).map_err(|_| format!("set {name}"))
 }
