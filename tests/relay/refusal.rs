@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::world::*;
 
-const TIME: Duration = Duration::from_secs(5);
+const TIME: Duration = Duration::from_secs(30);
 
 async fn with_poison(on_dead: OnDead) -> (InMemoryOutbox, InMemoryBroker) {
     let (outbox, broker) = (InMemoryOutbox::new(), InMemoryBroker::new());
