@@ -53,7 +53,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | none | the catalog and its renderings |
-//! | `cli` | the catalog on the command line: the module `cli` |
+//! | `cli` | the catalog on the command line, and what an operator does to an outbox: the module `cli` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]

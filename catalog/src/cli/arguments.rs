@@ -1,13 +1,17 @@
 use clap::{Arg, Command};
 
-const ABOUT: &str = "Shows what messages this program knows, who handles them, and what happens then";
+use super::operate::arguments::{dead, outbox, schema};
+
+const ABOUT: &str =
+    "Shows what messages this program knows, who handles them, and what happens then; operates its outbox";
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  it did what was asked
-  1  `check` found problems
-  2  the command line is wrong, a name is unknown, or a file cannot be read or does not fit
-  3  the output cannot be written";
+  1  `check` found problems, the tables do not fit the program, or a question was answered with no
+  2  the command line is wrong, a name or id is unknown, the program gives no store, or a file cannot be read or does not fit
+  3  the output cannot be written
+  4  the store cannot be opened, cannot be worked with, or fails";
 
 /// The command line, as clap reads it.
 pub(super) fn command() -> Command {
@@ -35,6 +39,9 @@ pub(super) fn command() -> Command {
         )
         .subcommand(rendering("json", "Writes everything as JSON"))
         .subcommand(rendering("html", "Writes one page for a browser").arg(title("Catalog")).arg(sources()))
+        .subcommand(outbox())
+        .subcommand(dead())
+        .subcommand(schema())
 }
 
 fn rendering(name: &'static str, about: &'static str) -> Command {

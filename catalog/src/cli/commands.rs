@@ -4,16 +4,20 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 
+use super::answer::{Answer, ended, wrong};
 use super::arguments;
 use super::nearest::nearest;
+use super::operate::{self, Opening};
 use super::style::with_headings;
 use crate::{Catalog, ObservedCauses};
 use diator::{BoxError, MediatorBuilder};
 
-/// Does what the arguments say; the edges are those that are kept, unless the arguments name a file.
+/// Does what the arguments say; the edges are those that are kept, unless the arguments name a file. The store is opened only for
+/// what needs it.
 pub(super) fn run(
     builder: MediatorBuilder,
     kept: Option<&str>,
+    store: Option<Opening>,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> ExitCode {
     let arguments = match arguments::command().try_get_matches_from(arguments) {
@@ -25,30 +29,10 @@ pub(super) fn run(
     };
     let Some((command, arguments)) = arguments.subcommand() else { return ExitCode::from(2) };
     ended(match command {
+        "outbox" | "dead" | "schema" => operate::run(command, arguments, store),
         "check" => check(builder, edges(kept, arguments)),
         command => render(command, arguments, &builder, edges(kept, arguments)),
     })
-}
-
-/// What the exit code tells.
-enum Answer {
-    Done,
-    Problems,
-    Wrong,
-}
-
-fn ended(answer: io::Result<Answer>) -> ExitCode {
-    match answer {
-        Ok(Answer::Done) => ExitCode::SUCCESS,
-        Ok(Answer::Problems) => ExitCode::from(1),
-        Ok(Answer::Wrong) => ExitCode::from(2),
-        // The reader has seen enough: `… | head`.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            _ = writeln!(io::stderr(), "error: the output cannot be written: {error}");
-            ExitCode::from(3)
-        }
-    }
 }
 
 fn check(builder: MediatorBuilder, edges: Result<ObservedCauses, BoxError>) -> io::Result<Answer> {
@@ -129,9 +113,4 @@ fn unknown(catalog: &Catalog, name: &str) -> io::Result<Answer> {
         Some(nearest) => wrong(&format!("nothing is called `{name}`: did you mean `{}`?", nearest.escape_debug())),
         None => wrong(&format!("nothing is called `{name}`: `describe` without a name lists what there is")),
     }
-}
-
-fn wrong(text: &str) -> io::Result<Answer> {
-    writeln!(io::stderr(), "error: {text}")?;
-    Ok(Answer::Wrong)
 }

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::{
     Claim, Cursor, DeadLetter, DeadLetterFilter, DeadLetters, Leased, LeasedPartition, Outbox, OutboxRow, OutboxStatus,
-    OutboxStore, ParkedKey, Place, RelayId, Settlement, Skip, SkippedRoute, StagedMessage, Verdict, partition_of,
+    OutboxStore, ParkedKey, Place, RelayId, SchemaState, Settlement, Skip, SkippedRoute, StagedMessage, StoreSchema,
+    Verdict, partition_of,
 };
 use crate::broker::OutboundMessage;
 use crate::container::{CommitError, DependencyKey, Savepoints, Scope, UnitOfWork};
@@ -18,8 +19,9 @@ use crate::{BoxError, Meta, Services};
 
 /// An outbox in memory: for tests, and for programs that lose nothing by losing it.
 ///
-/// It keeps the contracts of [`Outbox`], [`OutboxStore`] and [`DeadLetters`] as a data base does, but for one thing: it ends with the
-/// process. Clones share what it holds. Its clock is tokio's, so that a test with a paused clock moves leases and delays.
+/// It keeps the contracts of [`Outbox`], [`OutboxStore`], [`DeadLetters`] and [`StoreSchema`] as a data base does, but for one thing:
+/// it ends with the process. Clones share what it holds. Its clock is tokio's, so that a test with a paused clock moves leases and
+/// delays.
 ///
 /// # Example
 ///
@@ -330,6 +332,22 @@ impl DeadLetters for InMemoryOutbox {
             state.rows.remove(seq);
         }
         Ok(dead.len() as u64)
+    }
+}
+
+/// There are no tables, and so nothing is to be done to them.
+#[async_trait]
+impl StoreSchema for InMemoryOutbox {
+    fn statements(&self) -> String {
+        "-- an outbox in memory has no tables\n".to_owned()
+    }
+
+    async fn state(&self) -> Result<SchemaState, BoxError> {
+        Ok(SchemaState::Current { version: 1 })
+    }
+
+    async fn apply(&self) -> Result<(), BoxError> {
+        Ok(())
     }
 }
 

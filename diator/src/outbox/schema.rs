@@ -29,7 +29,10 @@ pub trait StoreSchema: Send + Sync + 'static {
 }
 
 /// How the tables of a data base fit the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// It is serialised with its name as `state`: `{"state": "outdated", "found": 1, "needed": 2}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SchemaState {
     /// There are no tables.

@@ -1,0 +1,22 @@
+//! A user's program with a store for its command line; the variable `STORE` says which.
+
+mod fake;
+mod filled;
+
+use std::process::ExitCode;
+
+use diator_catalog::cli::Cli;
+
+use self::fake::{Chain, Fake};
+
+fn main() -> ExitCode {
+    let cli = Cli::new(filled::builder());
+    let kind = std::env::var("STORE").unwrap_or_default();
+    match kind.as_str() {
+        "" => cli.store(filled::filled).run(),
+        "none" => cli.run(),
+        "refused" => cli.store(|| async { Err::<Fake, _>(Chain::refused().into()) }).run(),
+        "panics" => cli.store(|| async { panic!("it could not be made") as Result<Fake, _> }).run(),
+        _ => cli.store(|| async move { Fake::of(&kind) }).run(),
+    }
+}
