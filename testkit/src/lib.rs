@@ -56,6 +56,7 @@
 
 pub mod broker;
 pub mod container;
+pub mod outbox;
 mod polling;
 #[cfg(unix)]
 mod postgres;

@@ -1,0 +1,70 @@
+use diator::BoxError;
+use diator::outbox::{Claim, OutboxRow, Place, Skip};
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, Row};
+
+use super::row::{message, unsigned};
+use super::stage::partition;
+use crate::store::{MESSAGE, Shared, sql};
+
+/// Each partition is read by itself, in the order of its index, and no further than its limit.
+///
+/// It must not be part of the statement that leases: what the owner before has settled would be pending for it.
+/// The length of a topic comes first, so that no two pairs of topic and key give the same text. Keys are parked here too, because
+/// the owner before can have parked one while the lease was taken.
+pub(super) fn claim() -> String {
+    format!(
+        "SELECT c.partition::bigint, o.seq, o.attempts::bigint, {}
+FROM unnest($1::smallint[], $2::bigint[], $3::bigint[]) AS c (partition, epoch, after)
+JOIN {{p}}outbox_lease l ON l.partition = c.partition AND l.epoch = c.epoch
+CROSS JOIN LATERAL (
+    SELECT o.* FROM {{p}}outbox o
+    WHERE o.partition = c.partition AND o.status = 0 AND o.seq > c.after
+    AND ($7::text IS NULL OR pg_visible_in_snapshot(o.xid, $7::text::pg_snapshot))
+    AND (cardinality($5::text[]) = 0 OR o.message_type || E'\\n' || o.name || E'\\n' || coalesce('+' || o.topic, '') <> ALL ($5))
+    AND (o.key IS NULL OR (
+        (cardinality($6::text[]) = 0 OR coalesce(length(o.topic), -1) || ':' || coalesce(o.topic, '') || o.key <> ALL ($6))
+        AND (o.key, coalesce('+' || o.topic, '')) NOT IN (
+            SELECT d.key, coalesce('+' || d.topic, '') FROM {{p}}dead_letter d WHERE d.parks_key AND d.key IS NOT NULL
+        )
+    ))
+    ORDER BY o.seq LIMIT $4
+) o",
+        MESSAGE.split(", ").map(|column| format!("o.{column}")).collect::<Vec<_>>().join(", ")
+    )
+}
+
+pub(super) async fn claim_rows(shared: &Shared<Postgres>, claim: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError> {
+    let Claim { cursors, limit, skip, horizon, .. } = claim;
+    let partitions: Vec<_> = cursors.iter().map(|cursor| partition(cursor.lease.partition)).collect();
+    let epochs: Vec<_> = cursors.iter().map(|cursor| cursor.lease.epoch).collect();
+    let after: Vec<_> = cursors.iter().map(|cursor| cursor.after.unwrap_or(i64::MIN)).collect();
+    let query = sqlx::query(sql(&shared.sql.claim)).bind(partitions).bind(epochs).bind(after).bind(i64::from(limit));
+    let query = query.bind(routes(skip)).bind(keys(skip)).bind(horizon);
+    let rows = query.fetch_all(&shared.pool).await?;
+    let mut rows = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+    // No statement promises an order between its parts.
+    rows.sort_by_key(|row| row.place);
+    Ok(rows)
+}
+
+fn decode(row: &PgRow) -> Result<OutboxRow, BoxError> {
+    let place = Place { partition: unsigned(row, 0)?.try_into()?, seq: row.try_get(1)? };
+    Ok(OutboxRow { place, attempts: unsigned(row, 2)?.try_into()?, message: message(row, 3)? })
+}
+
+fn routes(skip: &Skip) -> Vec<String> {
+    let route = |route: &diator::outbox::SkippedRoute| {
+        let topic = route.topic.as_ref().map(|topic| format!("+{topic}")).unwrap_or_default();
+        format!("{}\n{}\n{topic}", route.message_type, route.name)
+    };
+    skip.routes.iter().map(route).collect()
+}
+
+fn keys(skip: &Skip) -> Vec<String> {
+    let key = |parked: &diator::outbox::ParkedKey| match &parked.topic {
+        Some(topic) => format!("{}:{topic}{}", topic.chars().count(), parked.key),
+        None => format!("-1:{}", parked.key),
+    };
+    skip.keys.iter().map(key).collect()
+}

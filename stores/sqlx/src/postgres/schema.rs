@@ -1,0 +1,77 @@
+use diator::container::{CommitError, UnitOfWork};
+use diator::outbox::{SchemaState, StoreSchema};
+use diator::{BoxError, async_trait};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row, raw_sql};
+
+use crate::store::{MIGRATIONS_LOCK, Migration, Shared, SqlxStore, needed, script, sql};
+use crate::transaction::{Mode, Transaction};
+
+/// Applied in their order, each at most once; what is in here never changes.
+const MIGRATIONS: &[Migration] = &[Migration { version: 1, oldest: 1, statements: include_str!("schema/1.sql") }];
+
+pub(super) const VERSION: &str = "SELECT version, oldest FROM {p}schema";
+
+#[async_trait]
+impl<Tag: Send + Sync + 'static> StoreSchema for SqlxStore<Postgres, Tag> {
+    fn statements(&self) -> String {
+        script(MIGRATIONS, &self.shared().prefix)
+    }
+
+    async fn state(&self) -> Result<SchemaState, BoxError> {
+        Ok(state(self.shared()).await?)
+    }
+
+    async fn apply(&self) -> Result<(), BoxError> {
+        let shared = self.shared();
+        let transaction = Transaction::<Postgres>::new(shared.pool.clone(), Mode::Write);
+        let mut connection = transaction.connection().await?;
+        let lock = format!("{MIGRATIONS_LOCK} {}", shared.prefix.as_str());
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+            .bind(lock)
+            .execute(&mut *connection)
+            .await?;
+        // A statement that fails would end the transaction.
+        let there = shared.prefix.fill("{p}schema");
+        let there = sqlx::query("SELECT to_regclass($1) IS NOT NULL").bind(&*there).fetch_one(&mut *connection).await?;
+        let found = if there.try_get(0)? { found(shared, &mut connection).await? } else { None };
+        if let state @ SchemaState::TooNew { .. } = SchemaState::judge(found, needed(MIGRATIONS)) {
+            return Err(state.to_string().into());
+        }
+        let version = found.map_or(0, |(version, _)| version);
+        for migration in MIGRATIONS.iter().filter(|migration| migration.version > version) {
+            let script = AssertSqlSafe(migration.script(&shared.prefix));
+            raw_sql(script).execute(&mut *connection).await?;
+        }
+        drop(connection);
+        transaction.commit().await.map_err(CommitError::into_source)
+    }
+}
+
+async fn state(shared: &Shared<Postgres>) -> sqlx::Result<SchemaState> {
+    let found = async { found(shared, &mut *shared.pool.acquire().await?).await }.await;
+    let found = match found {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(UNDEFINED_TABLE) => None,
+        found => found?,
+    };
+    Ok(SchemaState::judge(found, needed(MIGRATIONS)))
+}
+
+const UNDEFINED_TABLE: &str = "42P01";
+
+async fn found(shared: &Shared<Postgres>, connection: &mut PgConnection) -> sqlx::Result<Option<(u32, u32)>> {
+    let row = sqlx::query(sql(&shared.sql.version)).fetch_optional(connection).await?;
+    row.map(|row| Ok((row.try_get::<i32, _>(0)?.cast_unsigned(), row.try_get::<i32, _>(1)?.cast_unsigned())))
+        .transpose()
+}
+
+pub(super) async fn check(shared: &Shared<Postgres>) -> Result<(), BoxError> {
+    match state(shared).await {
+        Ok(state) if state.is_usable() => Ok(()),
+        Ok(state) => Err(crate::store::unusable(state, &shared.prefix)),
+        // It may not read the tables, which no waiting mends.
+        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code.starts_with("42")) => {
+            Err(error.into())
+        }
+        Err(_) => Ok(()),
+    }
+}

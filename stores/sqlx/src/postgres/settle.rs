@@ -1,0 +1,83 @@
+use diator::BoxError;
+use diator::outbox::{Settlement, Verdict};
+use sqlx::Postgres;
+
+use super::stage::partition;
+use crate::store::{MESSAGE, Shared, sql};
+
+/// A crash of the server can forget it, and then the relay publishes again; so the disk need not be waited for.
+///
+/// The setting is for this statement's own transaction alone.
+pub(super) const SENT: &str = "
+UPDATE {p}outbox SET status = 1, sent_at = clock_timestamp()
+WHERE seq = ANY ($1) AND status = 0 AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL";
+
+/// Locks the leases that it relies on, which `lease` skips then, and so no new owner can come in between.
+pub(super) fn settle() -> String {
+    format!(
+        "
+WITH fence AS MATERIALIZED (
+    SELECT l.partition, l.epoch FROM {{p}}outbox_lease l
+    WHERE (l.partition, l.epoch) IN (
+        SELECT * FROM unnest($3::smallint[], $4::bigint[]) UNION ALL SELECT * FROM unnest($6::smallint[], $7::bigint[])
+    ) FOR SHARE
+), sent AS (
+    UPDATE {{p}}outbox SET status = 1, sent_at = clock_timestamp() WHERE seq = ANY ($1) AND status = 0
+), refused AS (
+    UPDATE {{p}}outbox o SET attempts = attempts + 1
+    FROM unnest($2::bigint[], $3, $4) AS r (seq, partition, epoch) JOIN fence USING (partition, epoch)
+    WHERE o.seq = r.seq AND o.status = 0
+), dead AS (
+    DELETE FROM {{p}}outbox o
+    USING unnest($5::bigint[], $6, $7, $8::text[], $9::boolean[]) AS d (seq, partition, epoch, reason, parks_key)
+    JOIN fence USING (partition, epoch)
+    WHERE o.seq = d.seq AND o.status = 0
+    RETURNING o.*, d.reason, d.parks_key
+)
+INSERT INTO {{p}}dead_letter (seq, partition, attempts, reason, parks_key, {MESSAGE})
+SELECT seq, partition, attempts + 1, reason, parks_key, {MESSAGE} FROM dead ORDER BY seq"
+    )
+}
+
+pub(super) async fn settle_rows(shared: &Shared<Postgres>, settlements: &[Settlement]) -> Result<(), BoxError> {
+    let of = |wanted: fn(&Verdict) -> bool| settlements.iter().filter(move |settlement| wanted(&settlement.verdict));
+    let sent: Vec<_> = of(|verdict| matches!(verdict, Verdict::Sent)).map(|settlement| settlement.place.seq).collect();
+    if sent.len() == settlements.len() {
+        sqlx::query(sql(&shared.sql.settle_sent)).bind(sent).execute(&shared.pool).await?;
+        return Ok(());
+    }
+    let refused = Places::of(of(|verdict| matches!(verdict, Verdict::Refused)));
+    let dead = Places::of(of(|verdict| matches!(verdict, Verdict::Dead { .. })));
+    let (reasons, parks): (Vec<_>, Vec<_>) = settlements
+        .iter()
+        .filter_map(|settlement| match &settlement.verdict {
+            // No text of the data base can have it.
+            Verdict::Dead { reason, parks_key } => Some((reason.replace('\0', ""), *parks_key)),
+            _ => None,
+        })
+        .unzip();
+    let query = sqlx::query(sql(&shared.sql.settle)).bind(sent);
+    let query = query.bind(refused.seqs).bind(refused.partitions).bind(refused.epochs);
+    let query = query.bind(dead.seqs).bind(dead.partitions).bind(dead.epochs).bind(reasons).bind(parks);
+    query.execute(&shared.pool).await?;
+    Ok(())
+}
+
+#[derive(Default)]
+struct Places {
+    seqs: Vec<i64>,
+    partitions: Vec<i16>,
+    epochs: Vec<i64>,
+}
+
+impl Places {
+    fn of<'a>(settlements: impl Iterator<Item = &'a Settlement>) -> Self {
+        let mut places = Self::default();
+        for settlement in settlements {
+            places.seqs.push(settlement.place.seq);
+            places.partitions.push(partition(settlement.place.partition));
+            places.epochs.push(settlement.epoch);
+        }
+        places
+    }
+}

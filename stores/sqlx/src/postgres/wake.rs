@@ -1,0 +1,92 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::{PgPool, Postgres};
+use tokio::sync::{Notify, watch};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use crate::store::{Shared, Task};
+
+/// How often a process tells others at most: one notification is enough for all commits of that time.
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+
+pub(super) fn committed(shared: &Shared<Postgres>) {
+    let wake = &shared.wake;
+    if wake.others {
+        // It must be there before the commit is noted, to notice it.
+        let (pool, channel, id) = (&shared.pool, &shared.sql.channel, wake.id);
+        wake.keep_running(Task::Teller, || tell(pool.clone(), channel.clone(), id, wake.commits()));
+    }
+    wake.committed();
+}
+
+/// Tells other processes, outside of all business transactions: `NOTIFY` in there would make commits wait for each other.
+async fn tell(pool: PgPool, channel: Arc<str>, id: Uuid, mut commits: watch::Receiver<u64>) {
+    let id = id.to_string();
+    while commits.changed().await.is_ok() {
+        let told = sqlx::query("SELECT pg_notify($1, $2)").bind(&*channel).bind(&id).execute(&pool).await;
+        if let Err(error) = told {
+            // The relays look from time to time anyway.
+            tracing::debug!(error = &error as &dyn std::error::Error, "other processes could not be told of a commit");
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+pub(super) async fn woken(shared: &Shared<Postgres>) {
+    let wake = &shared.wake;
+    let relay = wake.relay();
+    if wake.others {
+        // A connection of its own, so that the program can use all of its pool.
+        let options = || PgConnectOptions::clone(&shared.pool.connect_options());
+        let (channel, id) = (&shared.sql.channel, wake.id);
+        wake.keep_running(Task::Listener, || listen(options(), channel.clone(), id, relay.clone()));
+    }
+    relay.notified().await;
+}
+
+async fn listen(options: PgConnectOptions, channel: Arc<str>, own: Uuid, relay: Arc<Notify>) {
+    let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
+    let own = own.to_string();
+    let mut backoff = PAUSE;
+    loop {
+        let error = match connect(&pool, &channel).await {
+            Ok(mut listener) => {
+                backoff = PAUSE;
+                // What was committed meanwhile, nobody has told.
+                relay.notify_one();
+                forward(&mut listener, &own, &relay).await
+            }
+            Err(error) => error,
+        };
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "the relay does not hear of commits of other processes"
+        );
+        sleep(backoff).await;
+        backoff = (backoff * 2).min(LONGEST_BACKOFF);
+    }
+}
+
+async fn connect(pool: &PgPool, channel: &str) -> sqlx::Result<PgListener> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.eager_reconnect(false);
+    listener.listen(channel).await?;
+    Ok(listener)
+}
+
+/// Wakes the relay until the connection is lost.
+async fn forward(listener: &mut PgListener, own: &str, relay: &Notify) -> sqlx::Error {
+    loop {
+        match listener.try_recv().await {
+            // The relay knows of what this process has committed.
+            Ok(Some(notification)) if notification.payload() == own => {}
+            Ok(Some(_)) => relay.notify_one(),
+            Ok(None) => return sqlx::Error::WorkerCrashed,
+            Err(error) => return error,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+use diator::BoxError;
+use diator::outbox::{Claim, Cursor, OutboxRow, Place};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, Sqlite};
+
+use super::row::message;
+use crate::store::{MESSAGE, Shared, sql};
+
+/// Reads one partition: a join could not stop in each of them at the limit.
+///
+/// It must not be part of the statement that leases: keys are parked here too, because the owner before can have parked one
+/// while the lease was taken.
+pub(super) fn claim() -> String {
+    format!(
+        "SELECT o.seq, o.attempts, {} FROM {{p}}outbox o
+WHERE o.partition = ?1 AND o.status = 0 AND o.seq > ?3
+AND EXISTS (SELECT 1 FROM {{p}}outbox_lease l WHERE l.partition = ?1 AND l.epoch = ?2)
+AND NOT EXISTS (
+    SELECT 1 FROM json_each(?5) r
+    WHERE r.value ->> 0 = o.message_type AND r.value ->> 1 = o.name AND r.value ->> 2 IS o.topic
+) AND NOT EXISTS (
+    SELECT 1 FROM json_each(?6) k WHERE k.value ->> 0 IS o.topic AND k.value ->> 1 = o.key
+) AND NOT EXISTS (
+    SELECT 1 FROM {{p}}dead_letter d WHERE d.parks_key AND d.key = o.key AND d.topic IS o.topic
+) ORDER BY o.seq LIMIT ?4",
+        MESSAGE.split(", ").map(|column| format!("o.{column}")).collect::<Vec<_>>().join(", ")
+    )
+}
+
+pub(super) async fn claim_rows(shared: &Shared<Sqlite>, claim: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError> {
+    let Claim { cursors, limit, skip, .. } = claim;
+    let routes: Vec<_> =
+        skip.routes.iter().map(|route| (route.message_type.as_str(), &route.name, &route.topic)).collect();
+    let keys: Vec<_> = skip.keys.iter().map(|parked| (&parked.topic, &parked.key)).collect();
+    let (routes, keys) = (serde_json::to_string(&routes)?, serde_json::to_string(&keys)?);
+    let mut connection = shared.pool.acquire().await?;
+    let mut claimed = Vec::new();
+    let mut cursors = cursors.to_vec();
+    cursors.sort_by_key(|cursor| cursor.lease.partition);
+    for Cursor { lease, after } in cursors {
+        let query = sqlx::query(sql(&shared.sql.claim)).bind(lease.partition).bind(lease.epoch);
+        let query = query.bind(after.unwrap_or(i64::MIN)).bind(limit).bind(&routes).bind(&keys);
+        for row in query.fetch_all(&mut *connection).await? {
+            claimed.push(decode(&row, lease.partition)?);
+        }
+    }
+    Ok(claimed)
+}
+
+fn decode(row: &SqliteRow, partition: u16) -> Result<OutboxRow, BoxError> {
+    let place = Place { partition, seq: row.try_get(0)? };
+    Ok(OutboxRow { place, attempts: row.try_get(1)?, message: message(row, 2)? })
+}

@@ -1,0 +1,126 @@
+//! SQLite.
+
+mod claim;
+mod dead_letters;
+mod lease;
+mod options;
+mod prune;
+mod row;
+mod schema;
+mod settle;
+mod stage;
+mod status;
+mod turn;
+mod wake;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use diator::outbox::{Claim, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement};
+use diator::{BoxError, async_trait};
+use sqlx::Sqlite;
+
+pub use self::options::sqlite_options;
+use crate::store::{Messages, Prefix, Sealed, Shared, SqlxStore, Statement};
+
+impl Sealed for Sqlite {
+    const HAS_SCHEMAS: bool = false;
+    type Sql = Sql;
+
+    fn sql(prefix: &Prefix) -> Sql {
+        Sql::new(prefix)
+    }
+
+    fn stage<'a>(shared: &Shared<Self>, messages: Messages<'a>) -> Vec<Statement<'a>> {
+        stage::statements(shared, messages)
+    }
+
+    fn committed(shared: &Arc<Shared<Self>>) {
+        wake::committed(shared);
+    }
+}
+
+/// The texts of all statements, with the names of the tables in them.
+#[derive(Clone, Debug)]
+pub struct Sql {
+    stage: stage::Sql,
+    lease: lease::Sql,
+    claim: Arc<str>,
+    settle: settle::Sql,
+    release: Arc<str>,
+    oldest: Arc<str>,
+    status: Arc<str>,
+    replay: Arc<str>,
+    prune: prune::Sql,
+    dead_letters: dead_letters::Sql,
+    version: Arc<str>,
+}
+
+impl Sql {
+    fn new(prefix: &Prefix) -> Self {
+        Self {
+            stage: stage::Sql::new(prefix),
+            lease: lease::Sql::new(prefix),
+            claim: prefix.fill(&claim::claim()),
+            settle: settle::Sql::new(prefix),
+            release: prefix.fill(lease::RELEASE),
+            oldest: prefix.fill(&status::oldest_text()),
+            status: prefix.fill(status::STATUS),
+            replay: prefix.fill(&status::replay_text()),
+            prune: prune::Sql::new(prefix),
+            dead_letters: dead_letters::Sql::new(prefix),
+            version: prefix.fill(schema::VERSION),
+        }
+    }
+}
+
+/// The time in milliseconds; it stands in statements and not in the tables, so that older shells can write there.
+const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
+
+/// For the data base, which counts milliseconds; a short time does not become none.
+fn millis(duration: Duration) -> i64 {
+    crate::store::micros(duration.saturating_add(Duration::from_micros(999))) / 1_000
+}
+
+#[async_trait]
+impl<Tag: Send + Sync + 'static> OutboxStore for SqlxStore<Sqlite, Tag> {
+    async fn check(&self) -> Result<(), BoxError> {
+        schema::check(self.shared()).await
+    }
+
+    async fn lease(&self, relay: RelayId, most: u16, period: Duration) -> Result<Leased, BoxError> {
+        lease::lease(self.shared(), relay, most, period).await
+    }
+
+    async fn claim(&self, claim: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError> {
+        claim::claim_rows(self.shared(), claim).await
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<(), BoxError> {
+        settle::settle_rows(self.shared(), settlements).await
+    }
+
+    async fn release(&self, partitions: &[LeasedPartition]) -> Result<(), BoxError> {
+        lease::release(self.shared(), partitions).await
+    }
+
+    async fn oldest(&self) -> Result<Option<Duration>, BoxError> {
+        status::oldest(self.shared()).await
+    }
+
+    async fn status(&self) -> Result<OutboxStatus, BoxError> {
+        status::status(self.shared()).await
+    }
+
+    async fn replay(&self, since: SystemTime, topic: Option<&str>) -> Result<u64, BoxError> {
+        status::replay(self.shared(), since, topic).await
+    }
+
+    async fn prune(&self, relay: RelayId, retention: Duration, limit: u32) -> Result<u64, BoxError> {
+        prune::prune(self.shared(), relay, retention, limit).await
+    }
+
+    async fn woken(&self) {
+        self.shared().wake.relay().notified().await;
+    }
+}

@@ -1,0 +1,34 @@
+use std::sync::Arc;
+
+use diator::outbox::StagedMessage;
+use sqlx::Database;
+
+use super::{Prefix, Shared, Statement};
+use crate::transaction::Transactional;
+
+/// A data base that a [`SqlxStore`](super::SqlxStore) can be in: `sqlx::Postgres` or `sqlx::Sqlite`.
+pub trait Engine: Transactional + Sealed {}
+
+impl<DB: Transactional + Sealed> Engine for DB {}
+
+/// What a data base does in its own way.
+pub trait Sealed: Database {
+    /// Whether the prefix may name a schema.
+    const HAS_SCHEMAS: bool;
+    /// The texts of all statements.
+    type Sql: Clone + Send + Sync + 'static;
+
+    fn sql(prefix: &Prefix) -> Self::Sql;
+
+    /// The statements that write these messages, in order.
+    fn stage<'a>(shared: &Shared<Self>, messages: Messages<'a>) -> Vec<Statement<'a>>
+    where
+        Self: Engine;
+
+    /// Rows were committed.
+    fn committed(shared: &Arc<Shared<Self>>)
+    where
+        Self: Engine;
+}
+
+pub(crate) type Messages<'a> = &'a [StagedMessage];

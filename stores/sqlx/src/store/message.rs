@@ -1,0 +1,61 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use diator::BoxError;
+use diator::broker::{Headers, OutboundMessage};
+use uuid::Uuid;
+
+/// The columns of a message, in the order of [`StoredMessage`].
+pub(crate) const MESSAGE: &str =
+    "id, message_type, name, topic, key, correlation_id, causation_id, traceparent, content_type, headers, body";
+
+/// A message as its columns have it.
+pub(crate) struct StoredMessage<'r> {
+    pub(crate) id: Uuid,
+    pub(crate) message_type: &'r str,
+    pub(crate) name: String,
+    pub(crate) topic: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) correlation_id: Option<Uuid>,
+    pub(crate) causation_id: Option<Uuid>,
+    pub(crate) traceparent: Option<&'r str>,
+    pub(crate) content_type: &'r str,
+    pub(crate) headers: &'r str,
+    pub(crate) body: &'r [u8],
+}
+
+impl StoredMessage<'_> {
+    pub(crate) fn decode(self) -> Result<OutboundMessage, BoxError> {
+        let mut message = OutboundMessage::new(self.id, self.message_type.parse()?, self.name, self.body);
+        message.topic = self.topic.map(Cow::Owned);
+        message.key = self.key;
+        message.correlation_id = self.correlation_id;
+        message.causation_id = self.causation_id;
+        message.traceparent = self.traceparent.map(Into::into);
+        if self.content_type != message.content_type {
+            message.content_type = Cow::Owned(self.content_type.to_owned());
+        }
+        if self.headers != NO_HEADERS {
+            let headers: BTreeMap<String, String> = serde_json::from_str(self.headers)?;
+            message.headers = headers.into_iter().fold(Headers::new(), |all, (name, value)| all.with(name, value));
+        }
+        Ok(message)
+    }
+}
+
+const NO_HEADERS: &str = "{}";
+
+pub(crate) fn headers_text(headers: &Headers) -> Cow<'static, str> {
+    if headers.is_empty() {
+        return Cow::Borrowed(NO_HEADERS);
+    }
+    let headers: BTreeMap<_, _> = headers.iter().collect();
+    Cow::Owned(serde_json::to_string(&headers).expect("texts by name can be written"))
+}
+
+/// For the data base, which has no room for more than some ten thousand years.
+pub(crate) fn micros(duration: Duration) -> i64 {
+    const A_THOUSAND_YEARS: i64 = 1_000 * 366 * 24 * 3_600 * 1_000_000;
+    i64::try_from(duration.as_micros()).map_or(A_THOUSAND_YEARS, |micros| micros.min(A_THOUSAND_YEARS))
+}

@@ -1,0 +1,47 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use diator::container::{DependencyKey, Scope};
+use diator::outbox::{Outbox, StagedMessage};
+use diator::{BoxError, Meta, async_trait};
+
+use super::{Engine, Shared, StagesRows};
+
+/// Writes events in the transactions of `U`, of which each message has one; made by
+/// [`SqlxStore::outbox_in`](super::SqlxStore::outbox_in).
+pub struct SqlxOutbox<DB: Engine, U> {
+    shared: Arc<Shared<DB>>,
+    unit: PhantomData<fn() -> U>,
+}
+
+impl<DB: Engine, U> SqlxOutbox<DB, U> {
+    pub(super) fn new(shared: Arc<Shared<DB>>) -> Self {
+        Self { shared, unit: PhantomData }
+    }
+}
+
+#[async_trait]
+impl<DB: Engine, U: StagesRows> Outbox for SqlxOutbox<DB, U> {
+    fn unit_of_work(&self) -> Option<DependencyKey> {
+        Some(DependencyKey::of::<U>())
+    }
+
+    async fn stage(&self, scope: &dyn Scope, meta: &Meta, messages: &[StagedMessage]) -> Result<(), BoxError> {
+        let unit = scope.get::<U>(meta).await?;
+        for statement in DB::stage(&self.shared, messages) {
+            unit.execute(&statement.sql, &statement.values).await?;
+        }
+        Ok(())
+    }
+
+    fn committed(&self) {
+        DB::committed(&self.shared);
+    }
+}
+
+impl<DB: Engine, U> fmt::Debug for SqlxOutbox<DB, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlxOutbox").field("prefix", &self.shared.prefix.as_str()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,71 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// How a relay learns of commits without asking the data base.
+#[derive(Debug)]
+pub(crate) struct Wake {
+    /// Names this process in what it tells others.
+    pub(crate) id: Uuid,
+    /// Whether others are told, and listened to.
+    pub(crate) others: bool,
+    relay: Arc<Notify>,
+    commits: watch::Sender<u64>,
+    /// Who tells others, and who listens to them.
+    tasks: [Mutex<Option<JoinHandle<()>>>; 2],
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Task {
+    Teller,
+    Listener,
+}
+
+impl Wake {
+    pub(crate) fn new(others: bool) -> Self {
+        let (commits, _) = watch::channel(0);
+        Self { id: Uuid::now_v7(), others, relay: Arc::default(), commits, tasks: Default::default() }
+    }
+
+    /// Somebody has committed, here or elsewhere.
+    pub(crate) fn relay(&self) -> Arc<Notify> {
+        self.relay.clone()
+    }
+
+    /// This process has committed.
+    pub(crate) fn committed(&self) {
+        self.relay.notify_one();
+        if self.others {
+            self.commits.send_modify(|commits| *commits = commits.wrapping_add(1));
+        }
+    }
+
+    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
+    /// Runs a task until the store is dropped, and again if its runtime has ended.
+    pub(crate) fn keep_running<F>(&self, task: Task, make: impl FnOnce() -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        // Nothing can panic while it is locked.
+        let mut running = self.tasks[task as usize].lock().unwrap_or_else(PoisonError::into_inner);
+        if running.as_ref().is_none_or(JoinHandle::is_finished) {
+            *running = Some(runtime.spawn(make()));
+        }
+    }
+}
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        for task in &mut self.tasks {
+            if let Some(task) = task.get_mut().unwrap_or_else(PoisonError::into_inner) {
+                task.abort();
+            }
+        }
+    }
+}
