@@ -5,7 +5,7 @@ use diator::container::Outcome;
 use diator::outbox::{
     Claim, Cursor, LeasedPartition, OutboxRow, PARTITIONS, RelayId, Settlement, Skip, StagedMessage, Verdict,
 };
-use diator::{Meta, Scope};
+use diator::{MessageKind, Meta, Scope};
 use uuid::Uuid;
 
 use super::Store;
@@ -32,7 +32,7 @@ pub(super) struct Unit<'s> {
 
 impl<'s> Unit<'s> {
     pub(super) async fn begin(store: &'s Store) -> Self {
-        let scope = store.container.open(&Meta::new()).get().await.expect("the scope opens");
+        let scope = store.container.open(&Meta::new(), MessageKind::Command).get().await.expect("the scope opens");
         Self { store, scope, staged: false }
     }
 
