@@ -20,7 +20,7 @@ pub(super) struct Sql {
 
 impl Sql {
     pub(super) fn new(prefix: &Prefix) -> Self {
-        let due = format!("SELECT seq FROM {{p}}schedule WHERE due <= ?1 ORDER BY due, seq LIMIT 1000");
+        let due = "SELECT seq FROM {p}schedule WHERE due <= ?1 ORDER BY due, seq LIMIT 1000";
         let free = format!(
             "SELECT l.partition FROM {{p}}outbox_lease l WHERE l.partition >= 0 AND l.until < {NOW} AND EXISTS (
                 SELECT 1 FROM {{p}}outbox o WHERE o.partition = l.partition AND o.status = 0
@@ -73,7 +73,7 @@ pub(super) async fn lease(
     for row in query.fetch_all(&mut *connection).await? {
         leased.partitions.push(LeasedPartition { partition: row.try_get(0)?, epoch: row.try_get(1)? });
     }
-    leased.parked = parked(texts, &leased.partitions, &mut *connection).await?;
+    leased.parked = parked(texts, &leased.partitions, &mut connection).await?;
     commit(&turn, connection).await?;
     Ok(leased)
 }

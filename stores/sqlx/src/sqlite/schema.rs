@@ -24,7 +24,7 @@ impl<Tag: Send + Sync + 'static> StoreSchema for SqlxStore<Sqlite, Tag> {
         let shared = self.shared();
         let turn = turn(&shared.pool);
         let mut connection = turn.connection().await?;
-        let found = found(shared, &mut *connection).await?;
+        let found = found(shared, &mut connection).await?;
         if let state @ SchemaState::TooNew { .. } = SchemaState::judge(found, needed(MIGRATIONS)) {
             return Err(state.to_string().into());
         }
@@ -33,7 +33,7 @@ impl<Tag: Send + Sync + 'static> StoreSchema for SqlxStore<Sqlite, Tag> {
             let script = AssertSqlSafe(migration.script(&shared.prefix));
             raw_sql(script).execute(&mut *connection).await?;
         }
-        Ok(commit(&turn, connection).await?)
+        commit(&turn, connection).await
     }
 }
 

@@ -54,7 +54,9 @@ pub(super) async fn settle_rows(shared: &Shared<Sqlite>, settlements: &[Settleme
             query.bind(settlement.epoch)
         };
         match &settlement.verdict {
-            Verdict::Refused => drop(fenced(&texts.refused).execute(&mut *connection).await?),
+            Verdict::Refused => {
+                fenced(&texts.refused).execute(&mut *connection).await?;
+            }
             Verdict::Dead { reason, parks_key } => {
                 fenced(&texts.bury).bind(reason).bind(*parks_key).execute(&mut *connection).await?;
                 fenced(&texts.delete).execute(&mut *connection).await?;
@@ -62,5 +64,5 @@ pub(super) async fn settle_rows(shared: &Shared<Sqlite>, settlements: &[Settleme
             _ => {}
         }
     }
-    Ok(commit(&turn, connection).await?)
+    commit(&turn, connection).await
 }

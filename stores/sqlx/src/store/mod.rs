@@ -14,8 +14,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diator::outbox::StoreSchema;
-use diator::{BoxError, InvalidConfig, Services};
+use diator::outbox::{OutboxStore, StoreSchema};
+use diator::relay::Relay;
+use diator::{BoxError, InvalidConfig, MessageKind, Services};
 use sqlx::{AssertSqlSafe, Pool};
 
 pub use self::engine::Engine;
@@ -99,12 +100,15 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
 
     /// The pool, and a [`Transaction`] for each message, registered as its unit of work: `Services::new().extend(store.services())`.
     ///
+    /// The transaction of a query is for reading only: a query that emits events to a broker fails.
     /// Of several stores with tags, none registers its pool: pools of one type could not be told apart.
     #[must_use]
     pub fn services(&self) -> Services {
         let pool = self.shared.pool.clone();
-        let services =
-            Services::new().unit_of_work_sync(move |_| Ok(Transaction::<DB, Tag>::new(pool.clone(), Mode::Write)));
+        let services = Services::new().unit_of_work_sync(move |scope| {
+            let mode = if scope.kind() == Some(MessageKind::Query) { Mode::Read } else { Mode::Write };
+            Ok(Transaction::<DB, Tag>::new(pool.clone(), mode))
+        });
         if TypeId::of::<Tag>() == TypeId::of::<()>() { services.value(self.shared.pool.clone()) } else { services }
     }
 
@@ -121,6 +125,14 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
     #[must_use]
     pub fn outbox_in<U: StagesRows>(&self) -> SqlxOutbox<DB, U> {
         SqlxOutbox::new(self.shared.clone())
+    }
+
+    /// What publishes the events of this outbox.
+    pub fn relay(&self) -> Relay
+    where
+        Self: OutboxStore,
+    {
+        Relay::new(self.clone())
     }
 
     /// Makes the tables, or brings them up to date; it is [`StoreSchema::apply`].
