@@ -85,7 +85,7 @@ struct Row {
 enum Status {
     Pending,
     Sent(Instant),
-    Dead { id: i64, reason: String, at: Instant, parks_key: bool },
+    Dead { id: i64, reason: String, at: SystemTime, parks_key: bool },
 }
 
 #[derive(Default)]
@@ -260,7 +260,7 @@ impl OutboxStore for InMemoryOutbox {
     async fn oldest(&self) -> Result<Option<Duration>, BoxError> {
         let state = self.lock();
         let parked = state.parked();
-        Ok(state.waiting(&parked).map(|row| row.written.elapsed()).max())
+        Ok(state.oldest(&parked))
     }
 
     async fn status(&self) -> Result<OutboxStatus, BoxError> {
@@ -274,7 +274,7 @@ impl OutboxStore for InMemoryOutbox {
             scheduled: state.scheduled.len() as u64,
             sent: count(|status| matches!(status, Status::Sent(_))),
             dead: count(|status| matches!(status, Status::Dead { .. })),
-            oldest_seconds: state.waiting(&parked).map(|row| row.written.elapsed().as_secs_f64()).reduce(f64::max),
+            oldest_seconds: state.oldest(&parked).map(|age| age.as_secs_f64()),
         })
     }
 
@@ -403,6 +403,14 @@ impl State {
         pending.filter(|row| parked.is_empty() || ParkedKey::of(&row.message).is_none_or(|key| !parked.contains(&key)))
     }
 
+    /// The age of the oldest message that could go, also if it has no place yet.
+    fn oldest(&self, parked: &HashSet<ParkedKey>) -> Option<Duration> {
+        let now = Instant::now();
+        let due = self.scheduled.iter().map(|(at, _)| *at).filter(|at| *at <= now);
+        let written = self.waiting(parked).map(|row| row.written);
+        due.chain(written).min().map(|oldest| now.duration_since(oldest))
+    }
+
     /// Whether nobody owns the partition.
     fn is_free(&self, partition: u16, now: Instant) -> bool {
         self.leases.get(&partition).and_then(|lease| lease.until).is_none_or(|until| until <= now)
@@ -421,7 +429,7 @@ impl State {
         let owns = self.leases.get(&place.partition).is_some_and(|lease| lease.epoch == *epoch);
         let Some(row) = self.rows.get_mut(&place.seq) else { return };
         let status = match (&row.status, verdict) {
-            (Status::Pending | Status::Dead { .. }, Verdict::Sent) => Status::Sent(Instant::now()),
+            (Status::Pending, Verdict::Sent) => Status::Sent(Instant::now()),
             (Status::Pending, Verdict::Refused) if owns => {
                 row.attempts += 1;
                 return;
@@ -429,7 +437,7 @@ impl State {
             (Status::Pending, Verdict::Dead { reason, parks_key }) if owns => {
                 self.last_dead += 1;
                 row.attempts += 1;
-                let (id, reason, at) = (self.last_dead, reason.clone(), Instant::now());
+                let (id, reason, at) = (self.last_dead, reason.clone(), SystemTime::now());
                 Status::Dead { id, reason, at, parks_key: *parks_key }
             }
             _ => return,
@@ -440,7 +448,7 @@ impl State {
     fn dead(&self, filter: &DeadLetterFilter) -> Vec<(i64, DeadLetter)> {
         let letter = |(seq, row): (&i64, &Row)| {
             let Status::Dead { id, reason, at, parks_key } = &row.status else { return None };
-            let letter = DeadLetter::new(*id, row.message.clone(), reason, time_of(*at));
+            let letter = DeadLetter::new(*id, row.message.clone(), reason, *at);
             let letter = DeadLetter { attempts: row.attempts, parks_key: *parks_key, ..letter };
             filter.takes(&letter).then_some((*seq, letter))
         };
