@@ -77,7 +77,7 @@
 //! | `http` | [`Meta`] from and to the headers of HTTP |
 //! | `in-place` | [`Mediator::send`] without an allocation, for a longer compilation |
 //! | `metrics` | counters and durations, through the facade of that name |
-//! | `signal` | [`host::shutdown_signal`], which ends at SIGTERM or Ctrl-C |
+//! | `signal` | `host::shutdown_signal`, which ends at SIGTERM or Ctrl-C |
 //! | `tower` | [`Mediator::send`] as a `tower_service::Service` |
 //!
 //! # Packages
