@@ -77,6 +77,7 @@
 //! | `http` | [`Meta`] from and to the headers of HTTP |
 //! | `in-place` | [`Mediator::send`] without an allocation, for a longer compilation |
 //! | `metrics` | counters and durations, through the facade of that name |
+//! | `signal` | `host::shutdown_signal`, which ends at SIGTERM or Ctrl-C |
 //! | `tower` | [`Mediator::send`] as a `tower_service::Service` |
 //!
 //! # Packages
@@ -85,7 +86,8 @@
 //! |---|---|
 //! | `diator-redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
 //! | `diator-azure` | Azure Service Bus topics and queues |
-//! | `diator-testkit` | the conformance suites for brokers and containers |
+//! | `diator-sqlx` | unit of work, outbox and dead letters on PostgreSQL and SQLite |
+//! | `diator-testkit` | the conformance suites for brokers, containers and outboxes |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]

@@ -18,6 +18,7 @@ pub(super) fn message(key: Option<&str>, body: impl ToString) -> OutboundMessage
     named("Placed", key, body)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "bodies are written in place")]
 pub(super) fn named(name: &'static str, key: Option<&str>, body: impl ToString) -> OutboundMessage {
     let message = OutboundMessage::new(Uuid::now_v7(), MessageType::Notification, name, body.to_string().into_bytes());
     let message = message.with_topic("orders");

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,6 +64,8 @@ struct Shared {
 struct State {
     /// All rows by their number, whatever became of them.
     rows: BTreeMap<i64, Row>,
+    /// Those that are pending, by partition and number.
+    pending: BTreeSet<(u16, i64)>,
     scheduled: Vec<(Instant, OutboundMessage)>,
     leases: HashMap<u16, Lease>,
     cleaner: Option<(RelayId, Instant)>,
@@ -83,7 +85,7 @@ struct Row {
 enum Status {
     Pending,
     Sent(Instant),
-    Dead { id: i64, reason: String, at: Instant, parks_key: bool },
+    Dead { id: i64, reason: String, at: SystemTime, parks_key: bool },
 }
 
 #[derive(Default)]
@@ -231,9 +233,9 @@ impl OutboxStore for InMemoryOutbox {
             let Cursor { lease: LeasedPartition { partition, epoch }, after } = *cursor;
             let owned = state.leases.get(&partition).is_some_and(|lease| lease.epoch == epoch);
             let from = after.map_or(0, |seq| seq + 1);
-            let rows = state.rows.range(from..).filter(move |(_, row)| {
-                owned && row.partition == partition && matches!(row.status, Status::Pending) && !row.is_skipped(skip)
-            });
+            let pending = state.pending.range((partition, from)..=(partition, i64::MAX)).filter(|_| owned);
+            let rows = pending.filter_map(|(_, seq)| Some((seq, state.rows.get(seq)?)));
+            let rows = rows.filter(|(_, row)| !row.is_skipped(skip));
             rows.take(limit).map(|(seq, row)| row.claimed(*seq)).collect::<Vec<_>>()
         };
         Ok(cursors.iter().flat_map(claim).collect())
@@ -258,7 +260,7 @@ impl OutboxStore for InMemoryOutbox {
     async fn oldest(&self) -> Result<Option<Duration>, BoxError> {
         let state = self.lock();
         let parked = state.parked();
-        Ok(state.waiting(&parked).map(|row| row.written.elapsed()).max())
+        Ok(state.oldest(&parked))
     }
 
     async fn status(&self) -> Result<OutboxStatus, BoxError> {
@@ -272,16 +274,18 @@ impl OutboxStore for InMemoryOutbox {
             scheduled: state.scheduled.len() as u64,
             sent: count(|status| matches!(status, Status::Sent(_))),
             dead: count(|status| matches!(status, Status::Dead { .. })),
-            oldest_seconds: state.waiting(&parked).map(|row| row.written.elapsed().as_secs_f64()).reduce(f64::max),
+            oldest_seconds: state.oldest(&parked).map(|age| age.as_secs_f64()),
         })
     }
 
     async fn replay(&self, since: SystemTime, topic: Option<&str>) -> Result<u64, BoxError> {
         let mut state = self.lock();
         let sent = |row: &Row| matches!(row.status, Status::Sent(at) if time_of(at) >= since);
-        let rows = state.rows.values_mut().filter(|row| sent(row));
-        let rows = rows.filter(|row| topic.is_none() || row.message.topic.as_deref() == topic);
-        Ok(rows.map(|row| row.status = Status::Pending).count() as u64)
+        let goes_there = |row: &Row| topic.is_none() || row.message.topic.as_deref() == topic;
+        let rows = state.rows.iter().filter(|(_, row)| sent(row) && goes_there(row));
+        let seqs: Vec<_> = rows.map(|(seq, _)| *seq).collect();
+        seqs.iter().for_each(|seq| state.put(*seq, Status::Pending));
+        Ok(seqs.len() as u64)
     }
 
     async fn prune(&self, relay: RelayId, retention: Duration, limit: u32) -> Result<u64, BoxError> {
@@ -316,9 +320,7 @@ impl DeadLetters for InMemoryOutbox {
         let mut state = self.lock();
         let dead = state.dead(filter);
         for (seq, _) in &dead {
-            if let Some(row) = state.rows.get_mut(seq) {
-                (row.status, row.attempts) = (Status::Pending, 0);
-            }
+            state.put(*seq, Status::Pending);
         }
         Ok(dead.len() as u64)
     }
@@ -363,6 +365,20 @@ impl State {
         let partition = partition_of(&message);
         let row = Row { partition, message, attempts: 0, written, status: Status::Pending };
         self.rows.insert(self.last_seq, row);
+        self.pending.insert((partition, self.last_seq));
+    }
+
+    /// Lets a row be something else.
+    fn put(&mut self, seq: i64, status: Status) {
+        let Some(row) = self.rows.get_mut(&seq) else { return };
+        match status {
+            Status::Pending => {
+                self.pending.insert((row.partition, seq));
+                row.attempts = 0;
+            }
+            Status::Sent(_) | Status::Dead { .. } => drop(self.pending.remove(&(row.partition, seq))),
+        }
+        row.status = status;
     }
 
     /// Gives messages a place whose delay is over.
@@ -383,8 +399,16 @@ impl State {
 
     /// The pending rows that no dead letter holds back.
     fn waiting<'a>(&'a self, parked: &'a HashSet<ParkedKey>) -> impl Iterator<Item = &'a Row> {
-        let pending = self.rows.values().filter(|row| matches!(row.status, Status::Pending));
+        let pending = self.pending.iter().filter_map(|(_, seq)| self.rows.get(seq));
         pending.filter(|row| parked.is_empty() || ParkedKey::of(&row.message).is_none_or(|key| !parked.contains(&key)))
+    }
+
+    /// The age of the oldest message that could go, also if it has no place yet.
+    fn oldest(&self, parked: &HashSet<ParkedKey>) -> Option<Duration> {
+        let now = Instant::now();
+        let due = self.scheduled.iter().map(|(at, _)| *at).filter(|at| *at <= now);
+        let written = self.waiting(parked).map(|row| row.written);
+        due.chain(written).min().map(|oldest| now.duration_since(oldest))
     }
 
     /// Whether nobody owns the partition.
@@ -404,23 +428,27 @@ impl State {
     fn settle(&mut self, Settlement { place, epoch, verdict }: &Settlement) {
         let owns = self.leases.get(&place.partition).is_some_and(|lease| lease.epoch == *epoch);
         let Some(row) = self.rows.get_mut(&place.seq) else { return };
-        match (&row.status, verdict) {
-            (Status::Pending | Status::Dead { .. }, Verdict::Sent) => row.status = Status::Sent(Instant::now()),
-            (Status::Pending, Verdict::Refused) if owns => row.attempts += 1,
+        let status = match (&row.status, verdict) {
+            (Status::Pending, Verdict::Sent) => Status::Sent(Instant::now()),
+            (Status::Pending, Verdict::Refused) if owns => {
+                row.attempts += 1;
+                return;
+            }
             (Status::Pending, Verdict::Dead { reason, parks_key }) if owns => {
                 self.last_dead += 1;
                 row.attempts += 1;
-                let (id, reason, at) = (self.last_dead, reason.clone(), Instant::now());
-                row.status = Status::Dead { id, reason, at, parks_key: *parks_key };
+                let (id, reason, at) = (self.last_dead, reason.clone(), SystemTime::now());
+                Status::Dead { id, reason, at, parks_key: *parks_key }
             }
-            _ => {}
-        }
+            _ => return,
+        };
+        self.put(place.seq, status);
     }
 
     fn dead(&self, filter: &DeadLetterFilter) -> Vec<(i64, DeadLetter)> {
         let letter = |(seq, row): (&i64, &Row)| {
             let Status::Dead { id, reason, at, parks_key } = &row.status else { return None };
-            let letter = DeadLetter::new(*id, row.message.clone(), reason, time_of(*at));
+            let letter = DeadLetter::new(*id, row.message.clone(), reason, *at);
             let letter = DeadLetter { attempts: row.attempts, parks_key: *parks_key, ..letter };
             filter.takes(&letter).then_some((*seq, letter))
         };

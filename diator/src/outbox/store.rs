@@ -18,7 +18,7 @@ use crate::broker::{MessageType, OutboundMessage};
 /// - **Leases.** A partition has at most one owner. Its lease ends when it is released, or when its period is over by the clock of
 ///   the data base: the clock of a process must not matter. Each new owner gets a higher epoch.
 /// - **Fences.** [`settle`](Self::settle) and [`release`](Self::release) of an epoch that is over change nothing, except that
-///   [`Verdict::Sent`] is always true and always noted.
+///   [`Verdict::Sent`] is true whoever says it, and noted if the row is still pending.
 /// - **Numbers** grow in the order in which the rows are written, and so, among rows of one key whose units of work lock a common row,
 ///   in the order of their commits. They may have gaps.
 /// - **Status, not a cursor.** A transaction that commits late leaves a row behind others that are sent already. `claim` with a
@@ -216,7 +216,7 @@ pub struct Settlement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The broker has it; also true of a row that another owner has made a dead letter since.
+    /// The broker has it.
     Sent,
     /// The broker refused it; it stays pending, and its attempts are one more.
     Refused,

@@ -20,8 +20,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How often the relay asks whether it is the cleaner.
 const CLEANING: Duration = Duration::from_secs(60);
 const CLEANED_AT_ONCE: u32 = 1_000;
-/// Between two looks, where nothing could go: whoever commits must not make it look all the time.
+/// Between two looks, where nothing could go: whoever commits must not make it look all the time. It doubles, a few times.
 const BREATH: Duration = Duration::from_millis(50);
+const LONGEST_BREATH: Duration = Duration::from_millis(500);
 
 /// A relay at work.
 pub(super) struct Running {
@@ -35,6 +36,8 @@ pub(super) struct Running {
     is_checked: bool,
     /// How many partitions were leased in a row of which nothing could go.
     idle_partitions: usize,
+    /// How long it looks away, whoever commits, where what it finds cannot go.
+    breath: Duration,
     /// How many turns have failed in a row.
     failures: u32,
     next_cleaning: Instant,
@@ -52,6 +55,7 @@ impl Running {
             id: RelayId(Uuid::now_v7()),
             is_checked: false,
             idle_partitions: 0,
+            breath: BREATH,
             failures: 0,
             next_cleaning: Instant::now(),
             random: (RandomState::new(), 0),
@@ -84,7 +88,7 @@ impl Running {
     /// Whether it is worth to take the next turn at once.
     fn goes_on(&mut self, done: &Done) -> bool {
         if done.settled > 0 || done.promoted {
-            self.idle_partitions = 0;
+            (self.idle_partitions, self.breath) = (0, BREATH);
             return true;
         }
         // What cannot go in the partitions of this turn must not keep back what can go in others: once around the circle.
@@ -123,7 +127,8 @@ impl Running {
         let now = Instant::now();
         let look = now + self.jittered(self.settings.poll);
         if done.leased > 0 {
-            self.pause_until(now + BREATH).await;
+            self.pause_until(now + self.breath).await;
+            self.breath = (self.breath * 2).min(LONGEST_BREATH);
         }
         let next = self.publisher.next_trial(now).map_or(look, |trial| trial.min(look));
         self.pause_or_woken(next).await;
