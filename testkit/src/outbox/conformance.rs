@@ -177,14 +177,22 @@ pub async fn a_cursor_and_a_limit_are_kept<D: Driver>() {
     let leases = store.lease_all(a_relay()).await;
     assert_eq!(leases.len(), partitions.len());
     let start: Vec<_> = leases.iter().map(|&lease| Cursor { lease, after: None }).collect();
-    let first = store.relay.claim(Claim { cursors: &start, limit: 3, skip: &Skip::default(), horizon: None }).await.expect("the data base is there");
+    let first = store
+        .relay
+        .claim(Claim { cursors: &start, limit: 3, skip: &Skip::default(), horizon: None })
+        .await
+        .expect("the data base is there");
     assert_eq!(first.len(), 3 * partitions.len());
     let last = |cursor: &Cursor| {
         let of = first.iter().filter(|row| row.place.partition == cursor.lease.partition);
         Cursor { after: of.map(|row| row.place.seq).max(), ..*cursor }
     };
     let behind: Vec<_> = start.iter().map(last).collect();
-    let rest = store.relay.claim(Claim { cursors: &behind, limit: 1_000, skip: &Skip::default(), horizon: None }).await.expect("the data base is there");
+    let rest = store
+        .relay
+        .claim(Claim { cursors: &behind, limit: 1_000, skip: &Skip::default(), horizon: None })
+        .await
+        .expect("the data base is there");
     let ids: HashSet<_> = first.iter().chain(&rest).map(|row| row.message.id).collect();
     assert_eq!((first.len() + rest.len(), ids.len()), (40, 40));
 }

@@ -78,7 +78,10 @@ impl Store {
 
     pub(super) async fn claim_without(&self, leases: &[LeasedPartition], skip: &Skip) -> Vec<OutboxRow> {
         let cursors: Vec<_> = leases.iter().map(|&lease| Cursor { lease, after: None }).collect();
-        self.relay.claim(Claim { cursors: &cursors, limit: 10_000, skip, horizon: None }).await.expect("the data base is there")
+        self.relay
+            .claim(Claim { cursors: &cursors, limit: 10_000, skip, horizon: None })
+            .await
+            .expect("the data base is there")
     }
 
     pub(super) async fn settle(&self, leases: &[LeasedPartition], rows: &[OutboxRow], verdict: &Verdict) {
