@@ -22,7 +22,7 @@ JOIN {{p}}outbox_lease l ON l.partition = c.partition AND l.epoch = c.epoch
 CROSS JOIN LATERAL (
     SELECT o.* FROM {{p}}outbox o
     WHERE o.partition = c.partition AND o.status = 0 AND o.seq > c.after
-    AND ($7::text IS NULL OR pg_visible_in_snapshot(o.xid, $7::text::pg_snapshot) OR o.xid >= pg_snapshot_xmax(pg_current_snapshot()))
+    AND ($7::bigint IS NULL OR o.seq <= $7)
     AND (cardinality($5::text[]) = 0 OR o.message_type || E'\\n' || o.name || E'\\n' || coalesce('+' || o.topic, '') <> ALL ($5))
     AND (o.key IS NULL OR (
         (cardinality($6::text[]) = 0 OR coalesce(length(o.topic), -1) || ':' || coalesce(o.topic, '') || o.key <> ALL ($6))
@@ -42,6 +42,7 @@ pub(super) async fn claim_rows(shared: &Shared<Postgres>, claim: Claim<'_>) -> R
     let epochs: Vec<_> = cursors.iter().map(|cursor| cursor.lease.epoch).collect();
     let after: Vec<_> = cursors.iter().map(|cursor| cursor.after.unwrap_or(i64::MIN)).collect();
     let query = sqlx::query(sql(&shared.sql.claim)).bind(partitions).bind(epochs).bind(after).bind(i64::from(limit));
+    let horizon = horizon.map(str::parse::<i64>).transpose()?;
     let query = query.bind(routes(skip)).bind(keys(skip)).bind(horizon);
     let rows = query.fetch_all(&shared.pool).await?;
     let mut rows = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;

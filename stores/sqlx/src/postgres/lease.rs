@@ -10,6 +10,9 @@ use crate::store::{Shared, micros, sql};
 
 /// One statement for all that an idle relay asks. What was promoted cannot be leased by the same statement, which does not see it.
 ///
+/// The horizon is the highest number that can be seen by now. A row that is missed by a later claim commits after that; one of the same
+/// key that waited for its commit is numbered later still, and so is beyond the horizon.
+///
 /// A subquery with a limit is asked for each partition, instead of reading all that is pending.
 pub(super) const LEASE: &str = "
 WITH due AS (
@@ -37,7 +40,7 @@ WITH due AS (
     RETURNING l.partition, l.epoch
 )
 SELECT 0::bigint, partition::bigint, epoch, NULL, NULL FROM leased
-UNION ALL SELECT 1, count(*), NULL, pg_current_snapshot()::text, NULL FROM promoted
+UNION ALL SELECT 1, count(*), (SELECT coalesce(max(seq), 0) FROM {p}outbox), NULL, NULL FROM promoted
 UNION ALL SELECT DISTINCT 2, NULL::bigint, NULL::bigint, d.topic, d.key FROM {p}dead_letter d
     JOIN leased ON leased.partition = d.partition WHERE d.parks_key AND d.key IS NOT NULL";
 
@@ -57,7 +60,7 @@ pub(super) async fn lease(
             }
             1 => {
                 leased.promoted = unsigned(&row, 1)? > 0;
-                leased.horizon = row.try_get(3)?;
+                leased.horizon = Some(row.try_get::<i64, _>(2)?.to_string());
             }
             _ => leased.parked.push(ParkedKey { topic: row.try_get(3)?, key: row.try_get(4)? }),
         }

@@ -48,7 +48,7 @@ pub(super) async fn status(shared: &Shared<Postgres>) -> Result<OutboxStatus, Bo
 }
 
 pub(super) const REPLAY: &str = "
-UPDATE {p}outbox SET status = 0, sent_at = NULL, attempts = 0, created_at = clock_timestamp(), xid = DEFAULT
+UPDATE {p}outbox SET status = 0, sent_at = NULL, attempts = 0, created_at = clock_timestamp()
 WHERE status = 1 AND sent_at >= to_timestamp(0) + $1 * interval '1 microsecond' AND ($2::text IS NULL OR topic = $2)";
 
 pub(super) async fn replay(shared: &Shared<Postgres>, since: SystemTime, topic: Option<&str>) -> Result<u64, BoxError> {
