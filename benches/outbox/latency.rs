@@ -5,10 +5,11 @@ use diator::relay::Relay;
 use diator_sqlx::SqlxStore;
 use redis::streams::StreamReadReply;
 use redis::{Client, cmd};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::booking::{Book, Booked, mediator_on_postgres, next_number};
+use super::booking::{Book, mediator_on_postgres, next_number};
 use super::plan::Plan;
 use super::servers::{STREAM, broker, fsync, postgres, redis};
 
@@ -41,7 +42,8 @@ pub(crate) async fn to_a_consumer(plan: &Plan) {
 
 async fn watch(store: &SqlxStore<sqlx::Postgres>, relayed: &SqlxStore<sqlx::Postgres>, plan: &Plan) -> Vec<Duration> {
     let (_redis, url) = redis();
-    let relay = tokio::spawn(Relay::new(relayed.clone()).broker(broker(&url)).run_until(std::future::pending::<()>()));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let relay = tokio::spawn(Relay::new(relayed.clone()).broker(broker(&url)).run_until(stopped));
     let mediator = mediator_on_postgres(store);
     let events = usize::try_from(plan.watch.as_secs()).expect("it is short") * EVENTS_PER_SECOND as usize;
     // The first have to connect.
@@ -60,7 +62,9 @@ async fn watch(store: &SqlxStore<sqlx::Postgres>, relayed: &SqlxStore<sqlx::Post
     }
     let mut committed = sending.join_all().await;
     let delivered = consumer.await.expect("it reads all");
-    relay.abort();
+    // It gives its leases back, for the next one.
+    drop(stop);
+    relay.await.expect("it ends").expect("it could run");
     committed.sort_unstable();
     // It can be delivered before whoever has sent it is told of the commit.
     committed.iter().skip(warm).map(|(id, at)| delivered[id].saturating_duration_since(*at)).collect()
@@ -79,9 +83,8 @@ async fn consume(url: String, events: usize) -> HashMap<i64, Instant> {
         let now = Instant::now();
         assert!(!reply.keys.is_empty(), "nothing has come for a minute");
         for entry in reply.keys.into_iter().flat_map(|stream| stream.ids) {
-            let body: Vec<u8> = entry.get("body").expect("it has one");
-            let event: Booked = serde_json::from_slice(&body).expect("it is a booking");
-            delivered.entry(event.booking).or_insert(now);
+            let key: i64 = entry.get("key").expect("it is that of the booking");
+            delivered.entry(key).or_insert(now);
             last = entry.id;
         }
     }

@@ -10,10 +10,11 @@ use crate::store::{MESSAGE, Shared, sql};
 /// Each partition is read by itself, in the order of its index, and no further than its limit.
 ///
 /// It must not be part of the statement that leases: what the owner before has settled would be pending for it.
-/// A row whose transaction is not even begun comes from another cluster, by a dump or a replication: it was committed there.
-///
 /// The length of a topic comes first, so that no two pairs of topic and key give the same text. Keys are parked here too, because
 /// the owner before can have parked one while the lease was taken.
+///
+/// Rows are compared in the order of the index of what is pending, which no other index gives: with statistics of another time
+/// the data base would read the whole table.
 pub(super) fn claim() -> String {
     format!(
         "SELECT c.partition::bigint, o.seq, o.attempts::bigint, {}
@@ -21,8 +22,8 @@ FROM unnest($1::smallint[], $2::bigint[], $3::bigint[]) AS c (partition, epoch, 
 JOIN {{p}}outbox_lease l ON l.partition = c.partition AND l.epoch = c.epoch
 CROSS JOIN LATERAL (
     SELECT o.* FROM {{p}}outbox o
-    WHERE o.partition = c.partition AND o.status = 0 AND o.seq > c.after
-    AND ($7::bigint IS NULL OR o.seq <= $7)
+    WHERE (o.partition, o.seq) > (c.partition, c.after)
+    AND (o.partition, o.seq) <= (c.partition, coalesce($7::bigint, 9223372036854775807)) AND o.status = 0
     AND (cardinality($5::text[]) = 0 OR o.message_type || E'\\n' || o.name || E'\\n' || coalesce('+' || o.topic, '') <> ALL ($5))
     AND (o.key IS NULL OR (
         (cardinality($6::text[]) = 0 OR coalesce(length(o.topic), -1) || ':' || coalesce(o.topic, '') || o.key <> ALL ($6))
@@ -30,7 +31,7 @@ CROSS JOIN LATERAL (
             SELECT d.key, coalesce('+' || d.topic, '') FROM {{p}}dead_letter d WHERE d.parks_key AND d.key IS NOT NULL
         )
     ))
-    ORDER BY o.seq LIMIT $4
+    ORDER BY o.partition, o.seq LIMIT $4
 ) o",
         MESSAGE.split(", ").map(|column| format!("o.{column}")).collect::<Vec<_>>().join(", ")
     )

@@ -11,10 +11,10 @@ use crate::store::{Shared, micros, sql};
 pub(super) const OLDEST: &str = "
 SELECT extract(epoch FROM clock_timestamp() - min(waits.since))::double precision FROM (
     SELECT first.created_at AS since FROM generate_series(0, 63) AS p (partition) CROSS JOIN LATERAL (
-        SELECT o.created_at FROM {p}outbox o WHERE o.partition = p.partition AND o.status = 0
+        SELECT o.created_at FROM {p}outbox o WHERE o.partition BETWEEN p.partition AND p.partition AND o.status = 0
         AND (o.key IS NULL OR (o.key, coalesce('+' || o.topic, '')) NOT IN (
             SELECT d.key, coalesce('+' || d.topic, '') FROM {p}dead_letter d WHERE d.parks_key AND d.key IS NOT NULL
-        )) ORDER BY o.seq LIMIT 1
+        )) ORDER BY o.partition, o.seq LIMIT 1
     ) AS first
     UNION ALL SELECT min(due) FROM {p}schedule WHERE due <= statement_timestamp()
 ) AS waits";
