@@ -47,6 +47,14 @@ impl Shop {
         self.signal("-TERM");
     }
 
+    /// Waits until it has stopped by itself.
+    pub fn until_stopped(&self) {
+        let status = format!("/proc/{}/stat", self.child.id());
+        until("the process has stopped", Duration::from_secs(30), || {
+            std::fs::read_to_string(&status).is_ok_and(|status| status.contains(") T "))
+        });
+    }
+
     /// Stops it in the middle of whatever it does.
     pub fn pause(&self) {
         self.signal("-STOP");

@@ -42,6 +42,7 @@ drills! {
     two_relays: "two relays, rolling restart", Postgres, Sqlite;
     ten_relays: "ten relays, rolling restart", Postgres, Sqlite;
     backlog_in_one_partition: "backlog in one partition, long transaction open", Postgres, Sqlite;
+    late_commits: "late commits", Postgres;
     one_hot_key: "one hot key", Postgres, Sqlite;
     terminated_under_load: "SIGTERM under load", Postgres, Sqlite;
 }

@@ -98,6 +98,7 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "two relays, rolling restart", on: BOTH, stage: relays::two },
     Drill { name: "ten relays, rolling restart", on: BOTH, stage: relays::ten },
     Drill { name: "backlog in one partition, long transaction open", on: BOTH, stage: relays::backlog },
+    Drill { name: "late commits", on: POSTGRES, stage: relays::late_commits },
     Drill { name: "one hot key", on: BOTH, stage: relays::one_hot_key },
     Drill { name: "SIGTERM under load", on: BOTH, stage: relays::terminated_under_load },
 ];

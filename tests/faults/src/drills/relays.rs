@@ -8,26 +8,39 @@ use super::kills::random;
 use super::{Form, finish};
 use crate::{Kind, Scene, Shop};
 
-/// One relay is stopped in the middle of something, longer than its leases last, and wakes while the other has taken over.
+/// A relay is stopped longer than its leases last, and wakes while another one has taken over.
+///
+/// It stops with rows that it has read, then with rows that it has published and not noted, then wherever it is.
 pub(super) fn stopped_beyond_its_lease(kind: Kind, form: Form) -> Scene {
     let mut scene = Scene::open(kind, &[]);
     let settings = "connections=3 lease=1000 deadline=400 partitions=64";
-    let mut relays = [(); 2].map(|()| scene.shop("relay", settings));
+    let mut other = scene.shop("relay", settings);
     let mut load = scene.shop("load", "rate=500");
     scene.until_acknowledged(100);
-    for round in 0..form.pick(3, 20) {
-        sleep(Duration::from_millis(random(300)));
-        let relay = &relays[round % 2];
-        relay.pause();
+    for round in 0..form.pick(2, 20) {
+        let mut relay = match round % 3 {
+            0 => scene.shop("relay", &format!("{settings} fail=claimed:3:stop")),
+            1 => scene.shop("relay", &format!("{settings} fail=published:3:stop")),
+            _ => {
+                let relay = scene.shop("relay", settings);
+                sleep(Duration::from_millis(500 + random(300)));
+                relay.pause();
+                relay
+            }
+        };
+        relay.until_stopped();
         scene.lost_leases += 1;
         sleep(Duration::from_millis(1_500));
         relay.resume();
+        sleep(Duration::from_millis(300));
+        // From now on the woken one works alone.
+        std::mem::swap(&mut relay, &mut other);
+        relay.stop();
     }
-    sleep(Duration::from_millis(500));
     load.stop();
     scene.mended();
     scene.until_drained(Duration::from_secs(30));
-    relays.iter_mut().for_each(Shop::stop);
+    other.stop();
     scene
 }
 
@@ -98,7 +111,7 @@ fn several(kind: Kind, form: Form, count: usize) -> Scene {
 /// All of it is in one partition, and a transaction is open all the time.
 pub(super) fn backlog(kind: Kind, form: Form) -> Scene {
     let mut scene = Scene::open(kind, &[]);
-    let load = format!("keys=50 one_partition=true orders=50 commands={}", form.pick(400, 4_000));
+    let load = format!("keys=50 one_partition=true orders=100 commands={}", form.pick(200, 2_000));
     scene.shop("load", &load).ends_well(Duration::from_secs(600));
     let open = LongTransaction::begin(&scene.database);
     scene.mended();
@@ -106,6 +119,16 @@ pub(super) fn backlog(kind: Kind, form: Form) -> Scene {
     scene.drain(Duration::from_secs(600));
     drop(open);
     scene
+}
+
+/// Commands take their time between the outbox and the commit: numbers are given out in another order than they are committed.
+pub(super) fn late_commits(kind: Kind, form: Form) -> Scene {
+    let mut scene = Scene::open(kind, &[]);
+    let service = scene.shop("service", "keys=30 tasks=32 connections=30 stage_pause=30");
+    sleep(Duration::from_secs(form.pick(3, 60)));
+    scene.until_acknowledged(100);
+    scene.mended();
+    finish(scene, service)
 }
 
 pub(super) fn one_hot_key(kind: Kind, form: Form) -> Scene {

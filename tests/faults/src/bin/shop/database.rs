@@ -65,9 +65,9 @@ macro_rules! database {
 
         #[async_trait]
         impl OrderBook for Transaction<$database> {
-            async fn number(&self, key: &str) -> Result<i64, BoxError> {
-                let sql = "UPDATE counters SET version = version + 1 WHERE key = $1 RETURNING version";
-                let number = sqlx::query_scalar(sql).bind(key);
+            async fn numbers(&self, key: &str, count: i64) -> Result<i64, BoxError> {
+                let sql = "UPDATE counters SET version = version + $2 WHERE key = $1 RETURNING version";
+                let number = sqlx::query_scalar(sql).bind(key).bind(count);
                 Ok(number.fetch_one(&mut *self.connection().await?).await?)
             }
 
@@ -77,8 +77,10 @@ macro_rules! database {
                 Ok(())
             }
 
-            async fn add(&self, order: i64, key: &str, version: i64) -> Result<(), BoxError> {
-                let insert = sqlx::query("INSERT INTO orders VALUES ($1, $2, $3)").bind(order).bind(key).bind(version);
+            async fn add(&self, first: i64, key: &str, version: i64, count: i64) -> Result<(), BoxError> {
+                let sql = "WITH RECURSIVE n (i) AS (SELECT CAST(0 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $4) \
+                           INSERT INTO orders SELECT $1 + i, $2, $3 + i FROM n";
+                let insert = sqlx::query(sql).bind(first).bind(key).bind(version).bind(count);
                 insert.execute(&mut *self.connection().await?).await?;
                 Ok(())
             }

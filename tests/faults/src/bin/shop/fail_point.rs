@@ -36,14 +36,16 @@ pub(crate) enum Point {
 #[derive(Clone, Debug)]
 pub(crate) struct FailPoint {
     pub(crate) point: Point,
+    stops: bool,
     left: Arc<AtomicU32>,
 }
 
 impl FromStr for FailPoint {
     type Err = BoxError;
 
-    /// As in `published:3`.
+    /// As in `published:3`, or `published:3:stop` where the process does not end.
     fn from_str(text: &str) -> Result<Self, BoxError> {
+        let (text, stops) = text.strip_suffix(":stop").map_or((text, false), |text| (text, true));
         let (point, times) = text.split_once(':').ok_or("a fail point is `name:times`")?;
         let point = match point {
             "staged" => Point::Staged,
@@ -55,7 +57,7 @@ impl FromStr for FailPoint {
             "half-settled" => Point::HalfSettled,
             _ => return Err("there is no such fail point".into()),
         };
-        Ok(Self { point, left: Arc::new(AtomicU32::new(times.parse()?)) })
+        Ok(Self { point, stops, left: Arc::new(AtomicU32::new(times.parse()?)) })
     }
 }
 
@@ -65,11 +67,22 @@ impl FailPoint {
         self.left.fetch_sub(1, Ordering::Relaxed) == 1
     }
 
+    /// Ends the process, or stops it until somebody lets it go on.
     pub(crate) fn pass(&self) {
         if self.is_reached() {
-            die();
+            if self.stops {
+                stop();
+            } else {
+                die();
+            }
         }
     }
+}
+
+/// It comes back when the process is woken.
+fn stop() {
+    let stopped = std::process::Command::new("kill").args(["-STOP", &std::process::id().to_string()]).status();
+    assert!(stopped.is_ok_and(|status| status.success()), "`kill` is there");
 }
 
 /// Nothing is flushed, dropped or told.

@@ -38,12 +38,13 @@ pub(crate) struct ParcelPlaced {
 /// The tables of the shop, in the transaction of the message.
 #[diator::async_trait]
 pub(crate) trait OrderBook: Send + Sync {
-    /// The next number of a key; whoever asks for the same key waits until this one commits.
-    async fn number(&self, key: &str) -> Result<i64, BoxError>;
+    /// The next numbers of a key, of which it returns the last; whoever asks for the same key waits until this one commits.
+    async fn numbers(&self, key: &str, count: i64) -> Result<i64, BoxError>;
 
     async fn lock(&self, key: &str) -> Result<(), BoxError>;
 
-    async fn add(&self, order: i64, key: &str, version: i64) -> Result<(), BoxError>;
+    /// Adds orders with ids and versions from these on.
+    async fn add(&self, first: i64, key: &str, version: i64, count: i64) -> Result<(), BoxError>;
 }
 
 #[request_handler(PlaceOrders)]
@@ -54,9 +55,9 @@ struct PlaceOrdersHandler {
 impl RequestHandler<PlaceOrders> for PlaceOrdersHandler {
     async fn handle(&self, command: PlaceOrders, cx: &mut RequestContext<'_, PlaceOrders>) -> Result<(), BoxError> {
         let PlaceOrders { first, count, key, crosses, parcel, note } = command;
-        for order_id in first..first + count {
-            let version = self.book.number(&key).await?;
-            self.book.add(order_id, &key, version).await?;
+        let from = self.book.numbers(&key, count).await? - count + 1;
+        self.book.add(first, &key, from, count).await?;
+        for (order_id, version) in (first..first + count).zip(from..) {
             if parcel {
                 cx.emit(ParcelPlaced { order_id, key: key.clone(), version });
             } else {
