@@ -21,14 +21,29 @@ pub struct Figures {
 impl Pair {
     /// Adds a turn: how long each took for so many units of work.
     pub fn turn(&mut self, units: usize, base: Duration, ours: Duration) {
-        self.base.push(units as f64 / base.as_secs_f64());
-        self.ours.push(units as f64 / ours.as_secs_f64());
+        self.rates(units as f64 / base.as_secs_f64(), units as f64 / ours.as_secs_f64());
+    }
+
+    /// Adds a turn: how many units of work each did in a second.
+    pub fn rates(&mut self, base: f64, ours: f64) {
+        self.base.push(base);
+        self.ours.push(ours);
+    }
+
+    /// The least and the greatest of the turns' ratios.
+    #[must_use]
+    pub fn range(&self) -> (f64, f64) {
+        self.ratios().fold((f64::INFINITY, 0.0), |(low, high), ratio| (ratio.min(low), ratio.max(high)))
+    }
+
+    fn ratios(&self) -> impl Iterator<Item = f64> {
+        self.ours.iter().zip(&self.base).map(|(ours, base)| ours / base)
     }
 
     /// The medians of all turns.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        let ratios = self.ours.iter().zip(&self.base).map(|(ours, base)| ours / base).collect();
+        let ratios = self.ratios().collect();
         Figures { base: median(self.base.clone()), ours: median(self.ours.clone()), ratio: median(ratios) }
     }
 }

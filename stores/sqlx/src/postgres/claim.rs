@@ -10,6 +10,8 @@ use crate::store::{MESSAGE, Shared, sql};
 /// Each partition is read by itself, in the order of its index, and no further than its limit.
 ///
 /// It must not be part of the statement that leases: what the owner before has settled would be pending for it.
+/// A row whose transaction is not even begun comes from another cluster, by a dump or a replication: it was committed there.
+///
 /// The length of a topic comes first, so that no two pairs of topic and key give the same text. Keys are parked here too, because
 /// the owner before can have parked one while the lease was taken.
 pub(super) fn claim() -> String {
@@ -20,7 +22,7 @@ JOIN {{p}}outbox_lease l ON l.partition = c.partition AND l.epoch = c.epoch
 CROSS JOIN LATERAL (
     SELECT o.* FROM {{p}}outbox o
     WHERE o.partition = c.partition AND o.status = 0 AND o.seq > c.after
-    AND ($7::text IS NULL OR pg_visible_in_snapshot(o.xid, $7::text::pg_snapshot))
+    AND ($7::text IS NULL OR pg_visible_in_snapshot(o.xid, $7::text::pg_snapshot) OR o.xid >= pg_snapshot_xmax(pg_current_snapshot()))
     AND (cardinality($5::text[]) = 0 OR o.message_type || E'\\n' || o.name || E'\\n' || coalesce('+' || o.topic, '') <> ALL ($5))
     AND (o.key IS NULL OR (
         (cardinality($6::text[]) = 0 OR coalesce(length(o.topic), -1) || ':' || coalesce(o.topic, '') || o.key <> ALL ($6))

@@ -90,7 +90,8 @@ impl<Tag: Send + Sync + 'static> SqlxStore<Postgres, Tag> {
     /// Lets units of work that emit events of one key commit one after the other.
     ///
     /// Relays hand the events of a key to the broker in the order of their commits, if the units of work lock a common row before they
-    /// commit. Where they lock none, this takes a lock for each key until the commit, which costs one statement.
+    /// commit. Where they lock none, this takes a lock for each key until the commit, which costs one statement. For thousands of keys
+    /// in one unit of work, PostgreSQL needs a larger `max_locks_per_transaction`.
     #[must_use]
     pub fn serialise_keys(mut self) -> Self {
         self.shared_mut().serialise_keys = true;

@@ -25,6 +25,8 @@ impl<Tag: Send + Sync + 'static> StoreSchema for SqlxStore<Postgres, Tag> {
         let shared = self.shared();
         let transaction = Transaction::<Postgres>::new(shared.pool.clone(), Mode::Write);
         let mut connection = transaction.connection().await?;
+        // What was applied while it waited for the lock must be seen, whatever the isolation is by default.
+        raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").execute(&mut *connection).await?;
         let lock = format!("{MIGRATIONS_LOCK} {}", shared.prefix.as_str());
         sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
             .bind(lock)

@@ -1,3 +1,4 @@
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,20 +53,26 @@ async fn listen(options: PgConnectOptions, channel: Arc<str>, own: Uuid, relay: 
     let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
     let own = own.to_string();
     let mut backoff = PAUSE;
+    let mut is_lost = false;
     loop {
         let error = match connect(&pool, &channel).await {
             Ok(mut listener) => {
                 backoff = PAUSE;
+                if std::mem::take(&mut is_lost) {
+                    tracing::info!("the relay hears of commits of other processes again");
+                }
                 // What was committed meanwhile, nobody has told.
                 relay.notify_one();
                 forward(&mut listener, &own, &relay).await
             }
             Err(error) => error,
         };
-        tracing::debug!(
-            error = &error as &dyn std::error::Error,
-            "the relay does not hear of commits of other processes"
-        );
+        if !std::mem::replace(&mut is_lost, true) {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the relay does not hear of commits of other processes until it is connected again: it looks from time to time"
+            );
+        }
         sleep(backoff).await;
         backoff = (backoff * 2).min(LONGEST_BACKOFF);
     }
@@ -85,7 +92,7 @@ async fn forward(listener: &mut PgListener, own: &str, relay: &Notify) -> sqlx::
             // The relay knows of what this process has committed.
             Ok(Some(notification)) if notification.payload() == own => {}
             Ok(Some(_)) => relay.notify_one(),
-            Ok(None) => return sqlx::Error::WorkerCrashed,
+            Ok(None) => return sqlx::Error::Io(io::ErrorKind::ConnectionAborted.into()),
             Err(error) => return error,
         }
     }

@@ -9,6 +9,8 @@ pub struct Prefix(Arc<str>);
 impl Prefix {
     /// Leaves room for the rest of a name within the 63 bytes that PostgreSQL allows.
     const LONGEST: usize = 40;
+    /// With its schema, for the name of a channel.
+    const LONGEST_IN_ALL: usize = 57;
 
     pub(super) fn new(text: &str, may_name_schema: bool) -> Result<Self, InvalidConfig> {
         let mut problems = Vec::new();
@@ -26,6 +28,12 @@ impl Prefix {
             if part.len() > Self::LONGEST {
                 problems.push(format!("the prefix {text:?} is longer than {} characters", Self::LONGEST));
             }
+        }
+        if parts.len() > 1 && text.len() > Self::LONGEST_IN_ALL {
+            problems.push(format!(
+                "the prefix {text:?} is longer than {} characters with its schema",
+                Self::LONGEST_IN_ALL
+            ));
         }
         if parts.len() > 1 && parts[0].is_empty() {
             problems.push(format!("the prefix {text:?} names no schema before the dot"));
@@ -69,6 +77,8 @@ mod tests {
             ("x\"; DROP TABLE users; --", true, false),
             ("größe", true, false),
             (&"a".repeat(41), true, false),
+            (&format!("{}.{}", "a".repeat(40), "b".repeat(16)), true, true),
+            (&format!("{}.{}", "a".repeat(40), "b".repeat(17)), true, false),
         ] {
             assert_eq!(Prefix::new(text, may_name_schema).is_ok(), allowed, "{text}");
         }

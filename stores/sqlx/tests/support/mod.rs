@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test takes a part of it")]
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod outbox;
+
 use std::future::{Future, poll_fn};
 use std::path::PathBuf;
 use std::pin::pin;

@@ -1,0 +1,78 @@
+//! The same command with hand-written sqlx, and what becomes of it without an event.
+
+use diator::BoxError;
+use diator::broker::{MessageType, OutboundMessage};
+use diator::container::{CommitError, UnitOfWork};
+use diator::outbox::partition_of;
+use diator_sqlx::{Mode, Transaction};
+use sqlx::{PgPool, Sqlite, SqlitePool};
+use uuid::Uuid;
+
+use super::booking::{Booked, insert_on_postgres, insert_on_sqlite};
+
+/// The message that the mediator would make of the event.
+fn message_of(id: i64) -> OutboundMessage {
+    let body = serde_json::to_vec(&Booked::new(id)).expect("it can be encoded");
+    let message =
+        OutboundMessage::new(Uuid::now_v7(), MessageType::Notification, "Booked", body).with_key(id.to_string());
+    message.with_correlation_id(Uuid::now_v7()).with_causation_id(Uuid::now_v7())
+}
+
+pub(crate) async fn event_on_postgres(id: i64, pool: PgPool) -> Result<(), BoxError> {
+    let mut transaction = pool.begin().await?;
+    insert_on_postgres(id, &mut transaction).await?;
+    let message = message_of(id);
+    let insert = sqlx::query(
+        "INSERT INTO diator_outbox (partition, id, message_type, name, topic, key, correlation_id, causation_id,
+        traceparent, content_type, headers, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    );
+    let insert = insert.bind(partition_of(&message).cast_signed()).bind(message.id).bind(message.message_type.as_str());
+    let insert = insert.bind(&*message.name).bind(message.topic.as_deref()).bind(message.key.as_deref());
+    let insert = insert.bind(message.correlation_id).bind(message.causation_id).bind(message.traceparent.as_deref());
+    let insert = insert.bind(&*message.content_type).bind("{}").bind(&*message.body);
+    insert.execute(&mut *transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
+pub(crate) async fn event_on_sqlite(id: i64, pool: SqlitePool) -> Result<(), BoxError> {
+    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    insert_on_sqlite(id, &mut transaction).await?;
+    let message = message_of(id);
+    let insert = sqlx::query(
+        "INSERT INTO diator_outbox (created_at, partition, id, message_type, name, topic, key, correlation_id, causation_id,
+        traceparent, content_type, headers, body)
+        VALUES (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    );
+    let text = |id: Option<Uuid>| id.map(|id| id.to_string());
+    let insert = insert.bind(partition_of(&message)).bind(message.id.to_string()).bind(message.message_type.as_str());
+    let insert = insert.bind(message.name.to_string()).bind(message.topic.map(String::from)).bind(message.key);
+    let insert = insert.bind(text(message.correlation_id)).bind(text(message.causation_id));
+    let insert = insert.bind(message.traceparent.map(|trace| trace.to_string()));
+    let insert = insert.bind(message.content_type.to_string()).bind("{}").bind(message.body.to_vec());
+    insert.execute(&mut *transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
+pub(crate) async fn row_on_postgres(id: i64, pool: PgPool) -> Result<(), BoxError> {
+    let mut transaction = pool.begin().await?;
+    insert_on_postgres(id, &mut transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
+pub(crate) async fn row_on_sqlite(id: i64, pool: SqlitePool) -> Result<(), BoxError> {
+    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    insert_on_sqlite(id, &mut transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
+pub(crate) async fn transaction_on_postgres(id: i64, pool: PgPool) -> Result<(), BoxError> {
+    let transaction = Transaction::<sqlx::Postgres>::new(pool, Mode::Write);
+    insert_on_postgres(id, &mut *transaction.connection().await?).await?;
+    transaction.commit().await.map_err(CommitError::into_source)
+}
+
+pub(crate) async fn transaction_on_sqlite(id: i64, pool: SqlitePool) -> Result<(), BoxError> {
+    let transaction = Transaction::<Sqlite>::new(pool, Mode::Write);
+    insert_on_sqlite(id, &mut *transaction.connection().await?).await?;
+    transaction.commit().await.map_err(CommitError::into_source)
+}

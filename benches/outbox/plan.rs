@@ -1,0 +1,39 @@
+use std::time::Duration;
+
+/// How much is measured.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    tables: Vec<String>,
+    /// How often both sides of a ratio take turns.
+    pub(crate) turns: usize,
+    /// How long a turn of commits takes.
+    pub(crate) turn: Duration,
+    /// How many messages the relay finds.
+    pub(crate) backlog: usize,
+    /// How many of them are in one partition.
+    pub(crate) in_one_partition: usize,
+    /// How often a backlog is drained, each side once.
+    pub(crate) drains: usize,
+    /// How long events come, and how long none come.
+    pub(crate) watch: Duration,
+}
+
+impl Plan {
+    pub(crate) fn of_this_process() -> Self {
+        // `cargo test --all-targets` runs it too, and only wants to see it work.
+        let arguments: Vec<_> = std::env::args().skip(1).collect();
+        let says = |option: &str| arguments.iter().any(|argument| argument == option);
+        let tables = arguments.iter().filter(|argument| !argument.starts_with('-')).cloned().collect();
+        let (turns, milliseconds, drains, seconds, backlog) = match (says("--bench"), says("--quick")) {
+            (false, _) => (1, 50, 1, 1, 1_000),
+            (true, true) => (3, 100, 1, 5, 20_000),
+            (true, false) => (11, 400, 5, 30, 100_000),
+        };
+        let (turn, watch) = (Duration::from_millis(milliseconds), Duration::from_secs(seconds));
+        Self { tables, turns, turn, backlog, in_one_partition: 2 * backlog, drains, watch }
+    }
+
+    pub(crate) fn wants(&self, table: &str) -> bool {
+        self.tables.is_empty() || self.tables.iter().any(|wanted| wanted == table)
+    }
+}

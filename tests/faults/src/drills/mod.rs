@@ -1,0 +1,113 @@
+//! What happens in each drill.
+
+pub mod controls;
+
+mod brokers;
+mod databases;
+mod kills;
+mod relays;
+
+use std::time::Duration;
+
+use crate::{Kind, Row, Scene, Shop};
+
+pub(crate) use self::databases::Disk;
+
+/// How much of a drill is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One round, in seconds.
+    Short,
+    /// Twenty rounds, or minutes of load.
+    Long,
+}
+
+impl Form {
+    fn pick<T>(self, short: T, long: T) -> T {
+        match self {
+            Self::Short => short,
+            Self::Long => long,
+        }
+    }
+}
+
+/// A drill, on each database where it makes sense.
+#[derive(Clone, Copy, Debug)]
+pub struct Drill {
+    /// What happens.
+    pub name: &'static str,
+    /// Where.
+    pub on: &'static [Kind],
+    stage: fn(Kind, Form) -> Scene,
+}
+
+impl Drill {
+    /// Runs it, and lets the judge speak.
+    #[must_use]
+    pub fn run(&self, kind: Kind, form: Form) -> Row {
+        let scene = (self.stage)(kind, form);
+        let row = scene.judge(self.name);
+        if !row.violated.is_empty() {
+            scene.keep();
+        }
+        row
+    }
+}
+
+/// The service ends in good order; what it could not send is left to a relay.
+fn finish(mut scene: Scene, mut service: Shop) -> Scene {
+    service.stop();
+    if scene.pending() == 0 {
+        scene.until_drained(Duration::from_secs(1));
+    } else {
+        scene.drain(Duration::from_secs(120));
+    }
+    scene
+}
+
+const BOTH: &[Kind] = &[Kind::Postgres, Kind::Sqlite];
+const POSTGRES: &[Kind] = &[Kind::Postgres];
+const SQLITE: &[Kind] = &[Kind::Sqlite];
+
+/// All of them.
+pub const DRILLS: &[Drill] = &[
+    Drill { name: "kill -9 after staging", on: BOTH, stage: kills::after_staging },
+    Drill { name: "kill -9 after the commit", on: BOTH, stage: kills::after_the_commit },
+    Drill { name: "kill -9 after the claim", on: BOTH, stage: kills::after_the_claim },
+    Drill { name: "kill -9 in mid publish", on: BOTH, stage: kills::in_mid_publish },
+    Drill { name: "kill -9 after the publish", on: BOTH, stage: kills::after_the_publish },
+    Drill { name: "kill -9 in mid settle", on: BOTH, stage: kills::in_mid_settle },
+    Drill { name: "kill -9 with half of it settled", on: BOTH, stage: kills::half_settled },
+    Drill { name: "kill -9 at random instants", on: BOTH, stage: kills::at_random },
+    Drill { name: "broker killed", on: BOTH, stage: brokers::killed },
+    Drill { name: "broker down under load", on: BOTH, stage: brokers::down },
+    Drill { name: "broker slow", on: BOTH, stage: brokers::slow },
+    Drill { name: "one topic refuses, then is mended", on: BOTH, stage: brokers::topic_refuses },
+    Drill { name: "a poison row", on: BOTH, stage: brokers::poison },
+    Drill { name: "database restarted under load", on: POSTGRES, stage: databases::restarted },
+    Drill { name: "database killed under load", on: POSTGRES, stage: databases::killed },
+    Drill { name: "connection cut in mid COMMIT", on: POSTGRES, stage: databases::cut_in_mid_commit },
+    Drill { name: "serialization failures", on: POSTGRES, stage: databases::serialization_failures },
+    Drill { name: "deadlocks", on: POSTGRES, stage: databases::deadlocks },
+    Drill { name: "more concurrency than connections", on: BOTH, stage: databases::few_connections },
+    Drill { name: "two processes on one file", on: SQLITE, stage: databases::two_processes },
+    Drill { name: "disk full", on: SQLITE, stage: databases::full_disk },
+    Drill { name: "schema N beside N + 1", on: BOTH, stage: databases::newer_schema },
+    Drill { name: "relay stopped beyond its lease", on: BOTH, stage: relays::stopped_beyond_its_lease },
+    Drill { name: "clocks an hour off", on: POSTGRES, stage: relays::clocks_an_hour_off },
+    Drill { name: "two relays, rolling restart", on: BOTH, stage: relays::two },
+    Drill { name: "ten relays, rolling restart", on: BOTH, stage: relays::ten },
+    Drill { name: "backlog in one partition, long transaction open", on: BOTH, stage: relays::backlog },
+    Drill { name: "one hot key", on: BOTH, stage: relays::one_hot_key },
+    Drill { name: "SIGTERM under load", on: BOTH, stage: relays::terminated_under_load },
+];
+
+/// The drill of this name.
+///
+/// # Panics
+///
+/// There is none.
+#[must_use]
+pub fn named(name: &str) -> &'static Drill {
+    DRILLS.iter().find(|drill| drill.name == name).expect("there is a drill of that name")
+}
