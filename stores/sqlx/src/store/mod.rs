@@ -6,6 +6,7 @@ mod outbox;
 mod prefix;
 mod schema;
 mod stages_rows;
+#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "SQLite has no way to tell other processes"))]
 mod wake;
 
 use std::any::{TypeId, type_name};
@@ -29,7 +30,9 @@ pub(crate) use self::schema::MIGRATIONS_LOCK;
 pub(crate) use self::schema::{Migration, needed, script, unusable};
 pub use self::stages_rows::{StageValue, StagesRows};
 pub(crate) use self::stages_rows::{Statement, placeholders};
-pub(crate) use self::wake::{Task, Wake};
+#[cfg(feature = "postgres")]
+pub(crate) use self::wake::Task;
+pub(crate) use self::wake::Wake;
 use crate::transaction::{Mode, Transaction};
 
 /// How long a relay stays the one that deletes what was sent long ago.
