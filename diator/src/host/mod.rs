@@ -14,6 +14,7 @@ mod health;
 mod signal;
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -206,8 +207,20 @@ impl Host {
             _ => relay,
         });
         let children: Vec<Arc<dyn Child>> = relay.into_iter().map(|relay| Arc::new(relay) as Arc<dyn Child>).collect();
-        for child in &children {
-            child.prepare().await.map_err(|source| HostError::Start { child: child.name(), source })?;
+        let mut stop = pin!(stop);
+        let prepare = async {
+            for child in &children {
+                child.prepare().await.map_err(|source| HostError::Start { child: child.name(), source })?;
+            }
+            Ok(())
+        };
+        match race(prepare, stop.as_mut()).await {
+            First::Left(prepared) => prepared?,
+            First::Right(_) => {
+                let left = mediator.shutdown(deadline.min(LONGEST)).await;
+                let late = HostError::Deadline { what: "a message", deadline };
+                return if left.is_clean() { Ok(()) } else { Err(late) };
+            }
         }
         let (stop_children, signal) = Stopper::new();
         let children: Vec<_> =

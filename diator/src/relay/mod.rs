@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::BoxError;
 use crate::InvalidConfig;
@@ -35,6 +35,8 @@ pub use self::health::{RelayHealth, RelayMonitor};
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 /// How long a relay that ends may take to note down what it has sent, and to give its leases back.
 const SETTLING: Duration = Duration::from_secs(5);
+/// How long a store may take to say at the start whether it can be used; the first turn asks again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Publishes what stands in an outbox, in order per key, until the broker has it.
 ///
@@ -303,7 +305,8 @@ impl Relay {
     pub(crate) async fn prepare(&self) -> Result<(), RelayError> {
         let broker = self.broker.as_ref().ok_or(RelayError::NoBroker)?;
         self.settings.check(self.settings.publish_deadline(&**broker))?;
-        self.store.check().await.map_err(RelayError::Store)
+        // A data base that is away must not hold up what starts beside the relay.
+        timeout(PATIENCE, self.store.check()).await.unwrap_or(Ok(())).map_err(RelayError::Store)
     }
 
     /// Runs until the signal is given; [`prepare`](Self::prepare) comes first.

@@ -10,7 +10,7 @@ use diator::container::{CommitError, Outcome};
 use diator::outbox::{Outbox, OutboxStore, StagedMessage};
 use diator::{Container, MessageKind, Meta};
 use diator_sqlx::SqlxStore;
-use diator_testkit::{Postgres, within_patience};
+use diator_testkit::{Postgres, Proxy, within_patience};
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use support::outbox::{commit_one, message};
@@ -151,6 +151,27 @@ impl Subscriber for Log {
     fn enter(&self, _: &span::Id) {}
 
     fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test]
+async fn who_listens_over_a_network_that_forgot_the_connection_notices() {
+    within_patience(async {
+        let postgres = Postgres::start(&[]);
+        let (ours, _) = two_stores(&postgres).await;
+        let proxy = Proxy::start(([127, 0, 0, 1], postgres.port()).into());
+        let url = format!("postgres://postgres@{}/postgres", proxy.address());
+        let theirs = SqlxStore::<sqlx::Postgres>::new(PgPool::connect_lazy(&url).unwrap());
+        listens(&theirs).await;
+        proxy.swallow();
+        // Half a minute and more pass in no time.
+        tokio::time::pause();
+        sleep(Duration::from_secs(41)).await;
+        tokio::time::resume();
+        listens(&theirs).await;
+        commit_one(&ours, message(None, 1)).await;
+        timeout(LOST, theirs.woken()).await.expect("it listens again");
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -7,10 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use diator::InMemoryBroker;
 use diator::broker::PublishError;
-use diator::outbox::{DeadLetterFilter, DeadLetters, OutboxStore, RelayId, StagedMessage};
+use diator::outbox::{DeadLetterFilter, DeadLetters, OutboxStore, RelayId, StagedMessage, StoreSchema};
 use diator::relay::{OnDead, Relay};
 use diator_sqlx::{Engine, SqlxStore, StagesRows, Transaction, sqlite_options};
 use diator_testkit::{Postgres, within_patience};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{PgPool, Sqlite, SqlitePool};
 use support::Directory;
 use support::outbox::{bodies, commit, commit_one, message, publish};
@@ -134,6 +136,34 @@ async fn an_operators_day_on_sqlite() {
     within_patience(async {
         let directory = Directory::new();
         a_day(on_sqlite(&directory, "diator_").await).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_connection_is_enough() {
+    async fn with_one<DB: Engine>(store: SqlxStore<DB>)
+    where
+        Transaction<DB>: StagesRows,
+        SqlxStore<DB>: OutboxStore + StoreSchema,
+    {
+        store.apply_schema().await.unwrap();
+        let broker = InMemoryBroker::new();
+        let running = tokio::spawn({
+            let (store, broker) = (store.clone(), broker.clone());
+            async move { publish(store, &broker, 100).await }
+        });
+        for number in 0..100 {
+            commit_one(&store, message(Some("a"), number)).await;
+        }
+        running.await.unwrap();
+    }
+    within_patience(async {
+        let postgres = Postgres::start(&[]);
+        let pool = PgPoolOptions::new().max_connections(1).connect_lazy(&postgres.url()).unwrap();
+        with_one(SqlxStore::<sqlx::Postgres>::new(pool)).await;
+        let in_memory = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        with_one(SqlxStore::<Sqlite>::new(in_memory)).await;
     })
     .await;
 }

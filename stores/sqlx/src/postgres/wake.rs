@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{PgPool, Postgres};
 use tokio::sync::{Notify, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::store::{Shared, Task};
@@ -13,6 +13,9 @@ use crate::store::{Shared, Task};
 /// How often a process tells others at most: one notification is enough for all commits of that time.
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+/// After such a silence the listener asks whether its connection is still there: a network that forgets it tells nobody.
+const SILENCE: Duration = Duration::from_secs(30);
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) fn committed(shared: &Shared<Postgres>) {
     let wake = &shared.wake;
@@ -88,12 +91,25 @@ async fn connect(pool: &PgPool, channel: &str) -> sqlx::Result<PgListener> {
 /// Wakes the relay until the connection is lost.
 async fn forward(listener: &mut PgListener, own: &str, relay: &Notify) -> sqlx::Error {
     loop {
-        match listener.try_recv().await {
+        match timeout(SILENCE, listener.try_recv()).await {
             // The relay knows of what this process has committed.
-            Ok(Some(notification)) if notification.payload() == own => {}
-            Ok(Some(_)) => relay.notify_one(),
-            Ok(None) => return sqlx::Error::Io(io::ErrorKind::ConnectionAborted.into()),
-            Err(error) => return error,
+            Ok(Ok(Some(notification))) if notification.payload() == own => {}
+            Ok(Ok(Some(_))) => relay.notify_one(),
+            Ok(Ok(None)) => return sqlx::Error::Io(io::ErrorKind::ConnectionAborted.into()),
+            Ok(Err(error)) => return error,
+            Err(_) => {
+                if let Err(error) = ask(listener).await {
+                    return error;
+                }
+            }
         }
     }
+}
+
+async fn ask(listener: &mut PgListener) -> sqlx::Result<()> {
+    let asked = sqlx::raw_sql("SELECT 1").execute(listener);
+    timeout(ANSWERS_WITHIN, asked)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+        .map(drop)
 }

@@ -113,7 +113,7 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
 
     /// The pool, and a [`Transaction`] for each message, registered as its unit of work: `Services::new().extend(store.services())`.
     ///
-    /// The transaction of a query is for reading only: a query that emits events to a broker fails.
+    /// The transaction of a query is for reading only. PostgreSQL refuses what a query writes; SQLite does not, so do not rely on it.
     /// Of several stores with tags, none registers its pool: pools of one type could not be told apart.
     #[must_use]
     pub fn services(&self) -> Services {
