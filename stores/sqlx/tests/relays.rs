@@ -181,9 +181,9 @@ async fn a_relay_waits_for_a_data_base_that_is_away_and_its_health_says_so() {
         broker.published_at_least(1).await;
         for pauses in [true, false] {
             if pauses {
-                postgres.pause()
+                postgres.pause();
             } else {
-                postgres.kill()
+                postgres.kill();
             }
             sleep(Duration::from_millis(500)).await;
             let asked = std::time::Instant::now();
@@ -191,9 +191,9 @@ async fn a_relay_waits_for_a_data_base_that_is_away_and_its_health_says_so() {
             println!("paused: {pauses}: {health:?} after {:?}", asked.elapsed());
             assert!(asked.elapsed() < Duration::from_millis(2_500) && health.error.is_some(), "{health:?}");
             if pauses {
-                postgres.resume()
+                postgres.resume();
             } else {
-                postgres.restart()
+                postgres.restart();
             }
             until_reachable(&store).await;
             commit_one(&store, message(Some("a"), 2)).await;

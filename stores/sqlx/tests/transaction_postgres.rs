@@ -8,12 +8,12 @@ use std::time::Duration;
 use diator::container::{CommitError, CommitOutcome, Savepoints, UnitOfWork};
 use diator::{BoxError, SendError};
 use diator_sqlx::{Mode, Transaction, is_transient};
-use diator_testkit::{Proxy, within_patience};
+use diator_testkit::{Postgres, Proxy, within_patience};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgPool, Postgres as Db};
 use tokio::time::sleep;
 
-use crate::support::{DROPS, Drops, Postgres, dropped};
+use crate::support::{DROPS, Drops, dropped};
 
 type Tx = Transaction<Db>;
 

@@ -1,8 +1,6 @@
 //! Serialization failures on PostgreSQL, tried again by the retry middleware.
 #![cfg(feature = "postgres")]
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,10 +8,8 @@ use std::time::Duration;
 use diator::middleware::{RetryMiddleware, RetryPolicy};
 use diator::prelude::*;
 use diator_sqlx::{Mode, Transaction, is_transient};
-use diator_testkit::within_patience;
+use diator_testkit::{Postgres, within_patience};
 use sqlx::postgres::PgPoolOptions;
-
-use crate::support::Postgres;
 
 #[derive(Clone, Debug, Command)]
 #[request(idempotent)]

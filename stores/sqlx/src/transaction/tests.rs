@@ -1,12 +1,9 @@
 //! What only the outbox can do: tell the transaction that its statement has succeeded.
 
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
 use diator::container::{CommitOutcome, UnitOfWork};
+use diator_testkit::Postgres;
 use sqlx::PgPool;
 
-use self::support::Postgres;
 use super::{Mode, Transaction};
 
 type Tx = Transaction<sqlx::Postgres>;

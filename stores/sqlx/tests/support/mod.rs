@@ -8,12 +8,11 @@ pub(crate) mod outbox;
 use std::future::{Future, poll_fn};
 use std::path::PathBuf;
 use std::pin::pin;
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::{env, fs, process};
 
-use diator_testkit::{ServerProcess, drop_after};
+use diator_testkit::drop_after;
 
 /// How a future is dropped that was pending so many times.
 #[derive(Clone, Copy, Debug)]
@@ -66,51 +65,4 @@ impl Drop for Directory {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-/// A PostgreSQL server of the test's own.
-pub(crate) struct Postgres {
-    process: ServerProcess,
-    _directory: Directory,
-}
-
-const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
-
-impl Postgres {
-    pub(crate) fn start(settings: &'static [&'static str]) -> Self {
-        let directory = Directory::new();
-        let data = directory.0.join("data");
-        let run = |command: &mut Command| {
-            let output = command.output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        };
-        run(Command::new("chown").arg("nobody").arg(&directory.0));
-        let mut initdb = as_nobody("initdb");
-        initdb.arg("-D").arg(&data).args(["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]);
-        run(&mut initdb);
-        let process = ServerProcess::start("ready to accept connections", move |port| {
-            let mut command = as_nobody("postgres");
-            command.arg("-D").arg(&data).args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"]);
-            command.args(["-c", "unix_socket_directories=", "-c", "fsync=off"]);
-            command.args(settings.iter().flat_map(|setting| ["-c", setting]));
-            command
-        });
-        Self { process, _directory: directory }
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.process.port()
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port())
-    }
-}
-
-/// The server refuses to run as root.
-fn as_nobody(program: &str) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", &format!("{PROGRAMS}/{program}")]);
-    command.current_dir("/");
-    command
 }

@@ -9,6 +9,7 @@ use diator_sqlx::{Engine, SqlxStore, StagesRows, Transaction};
 use uuid::Uuid;
 
 /// A message with a body that says which one it is.
+#[allow(clippy::needless_pass_by_value, reason = "bodies are written in place")]
 pub(crate) fn message(key: Option<&str>, body: impl ToString) -> OutboundMessage {
     let body = body.to_string().into_bytes();
     let message = OutboundMessage::new(Uuid::now_v7(), MessageType::Notification, "Placed", body).with_topic("orders");
