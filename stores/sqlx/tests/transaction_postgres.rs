@@ -280,7 +280,7 @@ fn through(server: &Postgres) -> (Proxy, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_whose_answer_is_lost_is_looked_up() {
+async fn a_commit_whose_answer_is_lost_is_unknown_although_it_happened() {
     let server = Postgres::start(&[]);
     let admin = table(&server.url(), SLOW).await;
     let (proxy, url) = through(&server);
@@ -294,7 +294,8 @@ async fn a_commit_whose_answer_is_lost_is_looked_up() {
         proxy.swallow();
         sleep(Duration::from_millis(swallows_for)).await;
         proxy.cut();
-        within_patience(committing).await.unwrap().unwrap();
+        let error = within_patience(committing).await.unwrap().unwrap_err();
+        assert_eq!(error.outcome(), CommitOutcome::Unknown);
         is_clean_after(&pool, &admin).await;
     }
 }
@@ -304,6 +305,32 @@ async fn is_clean_after(pool: &PgPool, admin: &PgPool) {
     assert_eq!(ids(admin).await, [1]);
     sqlx::raw_sql("TRUNCATE entry").execute(admin).await.unwrap();
     assert!(ids(pool).await.is_empty());
+}
+
+/// After a crash the server gives the numbers of transactions out again that were not yet on its disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_another_transaction_has_got_is_no_proof_of_a_commit() {
+    let server = Postgres::start(&[]);
+    table(&server.url(), TABLE).await.close().await;
+    let (proxy, url) = through(&server);
+    let pool = pool(&url, 1).await;
+    let transaction = Tx::new(pool.clone(), Mode::Write);
+    insert(&transaction, 1).await.unwrap();
+    // The COMMIT goes nowhere, the server dies, and others write before anybody asks.
+    proxy.swallow();
+    let committing = tokio::spawn(async move { transaction.commit().await });
+    sleep(Duration::from_millis(150)).await;
+    server.kill();
+    proxy.refuse();
+    proxy.cut();
+    server.restart();
+    for id in 2..=5 {
+        server.psql(&format!("INSERT INTO entry VALUES ({id})"));
+    }
+    proxy.admit();
+    let error = within_patience(committing).await.unwrap().unwrap_err();
+    assert_eq!(error.outcome(), CommitOutcome::Unknown);
+    assert_eq!(server.psql("SELECT string_agg(id::text, ' ' ORDER BY id) FROM entry").trim(), "2 3 4 5");
 }
 
 #[tokio::test(flavor = "multi_thread")]

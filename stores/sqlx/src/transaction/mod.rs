@@ -36,7 +36,8 @@ pub use self::transient::is_transient;
 /// - It begins at its first use. A message that touches no data takes no connection, and a nested request that is the first
 ///   to touch data costs no savepoint.
 /// - `commit` answers `Ok` only if the database has committed. PostgreSQL is asked for the transaction's id first, which fails
-///   if a statement has failed before; if the connection is lost during the COMMIT, another one asks what became of that id.
+///   if a statement has failed before; if the connection is lost during the COMMIT, another one asks whether that id was aborted, and so
+///   surely rolled back. Otherwise the outcome is unknown: a server that crashed may have given the id to another transaction.
 /// - Every future may be dropped at any point, and the value itself too: then it rolls back. No connection returns to its pool
 ///   with an open transaction.
 /// - `begin` of a connection that it lends sets a savepoint.

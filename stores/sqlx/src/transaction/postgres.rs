@@ -59,10 +59,9 @@ impl Driver for Postgres {
         // It may be the only one that the pool can have.
         drop(open);
         let Some(id) = id else { return Ok(()) };
-        match timeout(ASKS_FOR, became_of(id, pool)).await {
-            Ok(Some(Status::Committed)) => Ok(()),
-            Ok(Some(Status::Aborted)) => Err(CommitError::rolled_back(error)),
-            Ok(None) | Err(_) => Err(CommitError::unknown(error)),
+        match timeout(ASKS_FOR, was_aborted(id, pool)).await {
+            Ok(true) => Err(CommitError::rolled_back(error)),
+            Ok(false) | Err(_) => Err(CommitError::unknown(error)),
         }
     }
 
@@ -89,20 +88,18 @@ impl Driver for Postgres {
     }
 }
 
-enum Status {
-    Committed,
-    Aborted,
-}
-
-/// `None` if the server has forgotten it.
-async fn became_of(id: i64, pool: &PgPool) -> Option<Status> {
+/// Whether the transaction has surely rolled back.
+///
+/// That one of this number was committed says nothing: a server that crashes before the COMMIT is on its disk gives the number out
+/// again.
+async fn was_aborted(id: i64, pool: &PgPool) -> bool {
     let mut wait = ASKS_AFTER;
     loop {
         let asked = sqlx::query_scalar::<_, Option<String>>("SELECT pg_xact_status($1::int8::text::xid8)");
         match asked.bind(id).fetch_one(pool).await.as_ref().map(Option::as_deref) {
-            Ok(Some("committed")) => return Some(Status::Committed),
-            Ok(Some("aborted")) => return Some(Status::Aborted),
-            Ok(None) | Err(sqlx::Error::PoolClosed) => return None,
+            Ok(Some("aborted")) => return true,
+            // The last one is of a number that the server has forgotten.
+            Ok(Some("committed") | None) | Err(sqlx::Error::PoolClosed) => return false,
             // Its server has not noticed yet, or cannot be reached at the moment.
             Ok(Some(_)) | Err(_) => {}
         }
