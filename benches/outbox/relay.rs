@@ -50,7 +50,7 @@ pub(crate) async fn backlogs(plan: &Plan) {
     let (_redis, url) = redis();
     let raw = Client::open(&*url).expect("it is a URL").get_multiplexed_async_connection().await.expect("it is there");
     println!(
-        "\n| relay, PostgreSQL to Redis Streams | messages | raw `XADD`, messages/s | relay, messages/s | µs for each | ratio | range |\n|---|---:|---:|---:|---:|---:|---:|"
+        "\n| relay, PostgreSQL to Redis Streams | messages | raw `XADD`, messages/s | relay, messages/s | µs for each | ratio | middle half |\n|---|---:|---:|---:|---:|---:|---:|"
     );
     for on in [true, false] {
         let (_server, pool, store) = postgres(&[fsync(on), "max_wal_size=4GB"], 8).await;
@@ -68,7 +68,7 @@ pub(crate) async fn backlogs(plan: &Plan) {
                 pair.turn(messages.len(), base, ours);
                 drop(long);
             }
-            let (figures, (low, high)) = (pair.figures(), pair.range());
+            let (figures, (low, high)) = (pair.figures(), pair.middle_half());
             println!(
                 "| {}, {} | {} | {:.0} | {:.0} | {:.1} | {:.2} | {low:.2}–{high:.2} |",
                 backlog.name,
