@@ -5,17 +5,39 @@ use diator::broker::{MessageType, OutboundMessage};
 use diator::container::{CommitError, UnitOfWork};
 use diator::outbox::partition_of;
 use diator_sqlx::{Mode, Transaction};
+use serde::Serialize;
 use sqlx::{PgPool, Sqlite, SqlitePool};
 use uuid::Uuid;
 
 use super::booking::{Booked, insert_on_postgres, insert_on_sqlite};
 
-/// The message that the mediator would make of the event.
+#[derive(Serialize)]
+struct Envelope {
+    message_type: &'static str,
+    message_name: &'static str,
+    message_id: Uuid,
+    payload: Payload,
+}
+
+#[derive(Serialize)]
+struct Payload {
+    event_id: Uuid,
+    event_timestamp: &'static str,
+    #[serde(flatten)]
+    event: Booked,
+}
+
+/// What the mediator makes of the event.
 fn message_of(id: i64) -> OutboundMessage {
-    let body = serde_json::to_vec(&Booked::new(id)).expect("it can be encoded");
+    let event_id = Uuid::now_v7();
+    let payload = Payload { event_id, event_timestamp: "2026-11-22T22:31:53.997858", event: Booked::new(id) };
+    let (message_type, message_name) = ("notification_event", "Booked");
+    let envelope = Envelope { message_type, message_name, message_id: event_id, payload };
+    let body = serde_json::to_vec(&envelope).expect("it can be encoded");
     let message =
-        OutboundMessage::new(Uuid::now_v7(), MessageType::Notification, "Booked", body).with_key(id.to_string());
-    message.with_correlation_id(Uuid::now_v7()).with_causation_id(Uuid::now_v7())
+        OutboundMessage::new(event_id, MessageType::Notification, message_name, body).with_key(id.to_string());
+    let command = Uuid::now_v7();
+    message.with_correlation_id(command).with_causation_id(command)
 }
 
 pub(crate) async fn event_on_postgres(id: i64, pool: PgPool) -> Result<(), BoxError> {

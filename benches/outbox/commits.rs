@@ -63,7 +63,7 @@ pub(crate) async fn transaction_alone(plan: &Plan) {
 
 fn head(what: &str, ours: &str) {
     println!(
-        "\n| {what} | tasks | by hand, commits/s | {ours}, commits/s | ratio | range |\n|---|---:|---:|---:|---:|---:|"
+        "\n| {what} | tasks | by hand, commits/s | {ours}, commits/s | ratio | middle half |\n|---|---:|---:|---:|---:|---:|"
     );
 }
 
@@ -104,7 +104,7 @@ async fn compare(name: &str, tasks: usize, sides: &[Arc<Commit>; 2], plan: &Plan
         pair.rates(rates[0], rates[1]);
     }
     let figures = pair.figures();
-    let (low, high) = pair.range();
+    let (low, high) = pair.middle_half();
     println!(
         "| {name} | {tasks} | {:.0} | {:.0} | {:.2} | {low:.2}–{high:.2} |",
         figures.base, figures.ours, figures.ratio

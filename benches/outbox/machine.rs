@@ -28,7 +28,7 @@ impl Drop for Directory {
 pub(crate) fn fsyncs_per_second(plan: &Plan) -> f64 {
     let directory = Directory::new();
     let mut file = File::create(directory.0.join("page")).expect("the directory is ours");
-    let period = plan.turn * 4;
+    let period = plan.turn * 20;
     let begun = Instant::now();
     let mut count = 0.0;
     while begun.elapsed() < period {

@@ -26,8 +26,8 @@ impl Plan {
         let tables = arguments.iter().filter(|argument| !argument.starts_with('-')).cloned().collect();
         let (turns, milliseconds, drains, seconds, backlog) = match (says("--bench"), says("--quick")) {
             (false, _) => (1, 50, 1, 1, 1_000),
-            (true, true) => (3, 100, 1, 5, 20_000),
-            (true, false) => (11, 400, 5, 30, 100_000),
+            (true, true) => (9, 60, 1, 5, 20_000),
+            (true, false) => (81, 60, 3, 20, 100_000),
         };
         let (turn, watch) = (Duration::from_millis(milliseconds), Duration::from_secs(seconds));
         Self { tables, turns, turn, backlog, in_one_partition: 2 * backlog, drains, watch }

@@ -50,29 +50,25 @@ pub(crate) async fn backlogs(plan: &Plan) {
     let (_redis, url) = redis();
     let raw = Client::open(&*url).expect("it is a URL").get_multiplexed_async_connection().await.expect("it is there");
     println!(
-        "\n| relay, PostgreSQL to Redis Streams | messages | raw `XADD`, messages/s | relay, messages/s | µs for each | ratio | range |\n|---|---:|---:|---:|---:|---:|---:|"
+        "\n| relay, PostgreSQL to Redis Streams | messages | raw `XADD`, messages/s | relay, messages/s | µs for each | ratio | middle half |\n|---|---:|---:|---:|---:|---:|---:|"
     );
     for on in [true, false] {
         let (_server, pool, store) = postgres(&[fsync(on), "max_wal_size=4GB"], 8).await;
         for backlog in backlogs {
             let mut pair = Pair::default();
-            for number in 0..plan.drains {
+            for _ in 0..plan.drains {
                 let long = pool.begin().await.expect("it is there");
                 let long = if backlog.beside_a_long_transaction { Some(held_open(long).await) } else { None };
                 fill(&pool, backlog).await;
                 let messages = read(&pool).await;
-                let (base, ours);
-                if number % 2 == 0 {
-                    base = add(&raw, &messages).await;
-                    ours = drain(&store, &url, &raw, messages.len()).await;
-                } else {
-                    ours = drain(&store, &url, &raw, messages.len()).await;
-                    base = add(&raw, &messages).await;
-                }
+                // The raw client is much faster: what else the machine does meets it before and after.
+                let before = add(&raw, &messages).await;
+                let ours = drain(&store, &url, &raw, messages.len()).await;
+                let base = (before + add(&raw, &messages).await) / 2;
                 pair.turn(messages.len(), base, ours);
                 drop(long);
             }
-            let (figures, (low, high)) = (pair.figures(), pair.range());
+            let (figures, (low, high)) = (pair.figures(), pair.middle_half());
             println!(
                 "| {}, {} | {} | {:.0} | {:.0} | {:.1} | {:.2} | {low:.2}–{high:.2} |",
                 backlog.name,
@@ -98,9 +94,11 @@ async fn fill(pool: &PgPool, Backlog { messages, partition, key, .. }: Backlog) 
     sqlx::raw_sql("TRUNCATE diator_outbox").execute(pool).await.expect("it is there");
     let insert = format!(
         "INSERT INTO diator_outbox (partition, id, message_type, name, key, correlation_id, causation_id, content_type, headers, body)
-        SELECT {partition}, gen_random_uuid(), 'notification_event', 'Booked', {key}, gen_random_uuid(), gen_random_uuid(),
-            'application/json', '{{}}', convert_to('{{\"booking\":' || i || ',\"guest\":\"Ada Lovelace\",\"nights\":3}}', 'UTF8')
-        FROM generate_series(1, {messages}) AS i"
+        SELECT {partition}, id, 'notification_event', 'Booked', {key}, gen_random_uuid(), gen_random_uuid(), 'application/json', '{{}}',
+            convert_to(json_build_object('message_type', 'notification_event', 'message_name', 'Booked', 'message_id', id, 'payload',
+            json_build_object('event_id', id, 'event_timestamp', '2026-11-22T22:31:53.997858', 'booking', i, 'guest', 'Ada Lovelace',
+            'nights', 3))::text, 'UTF8')
+        FROM (SELECT i, gen_random_uuid() AS id FROM generate_series(1, {messages}) AS i) AS numbers"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(insert)).execute(pool).await.expect("it is there");
     sqlx::raw_sql("VACUUM ANALYZE diator_outbox").execute(pool).await.expect("it is there");

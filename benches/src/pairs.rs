@@ -30,10 +30,12 @@ impl Pair {
         self.ours.push(ours);
     }
 
-    /// The least and the greatest of the turns' ratios.
+    /// Between which values the middle half of the turns' ratios lies.
     #[must_use]
-    pub fn range(&self) -> (f64, f64) {
-        self.ratios().fold((f64::INFINITY, 0.0), |(low, high), ratio| (ratio.min(low), ratio.max(high)))
+    pub fn middle_half(&self) -> (f64, f64) {
+        let mut ratios: Vec<_> = self.ratios().collect();
+        ratios.sort_by(f64::total_cmp);
+        (ratios[ratios.len() / 4], ratios[ratios.len() * 3 / 4])
     }
 
     fn ratios(&self) -> impl Iterator<Item = f64> {

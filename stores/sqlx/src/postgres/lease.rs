@@ -71,10 +71,13 @@ pub(super) async fn lease(
 }
 
 /// A new epoch ends what the owner may still have under way.
+///
+/// A crash of the server can forget it, and then the partitions are free when the lease is over; so the disk need not be waited for.
+/// Whoever leases them before is on the disk after it.
 pub(super) const RELEASE: &str = "
 UPDATE {p}outbox_lease l SET owner = NULL, epoch = l.epoch + 1, until = '-infinity'
 FROM unnest($1::smallint[], $2::bigint[]) AS r (partition, epoch)
-WHERE l.partition = r.partition AND l.epoch = r.epoch";
+WHERE l.partition = r.partition AND l.epoch = r.epoch AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL";
 
 pub(super) async fn release(shared: &Shared<Postgres>, partitions: &[LeasedPartition]) -> Result<(), BoxError> {
     let (numbers, epochs): (Vec<_>, Vec<_>) =

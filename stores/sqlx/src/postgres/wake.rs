@@ -12,6 +12,8 @@ use crate::store::{Shared, Task};
 
 /// How often a process tells others at most: one notification is enough for all commits of that time.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Nobody needs it on the disk, and commits of the program would wait for the disk beside it.
+const TELL: &str = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// After such a silence the listener asks whether its connection is still there: a network that forgets it tells nobody.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -31,7 +33,7 @@ pub(super) fn committed(shared: &Shared<Postgres>) {
 async fn tell(pool: PgPool, channel: Arc<str>, id: Uuid, mut commits: watch::Receiver<u64>) {
     let id = id.to_string();
     while commits.changed().await.is_ok() {
-        let told = sqlx::query("SELECT pg_notify($1, $2)").bind(&*channel).bind(&id).execute(&pool).await;
+        let told = sqlx::query(TELL).bind(&*channel).bind(&id).execute(&pool).await;
         if let Err(error) = told {
             // The relays look from time to time anyway.
             tracing::debug!(error = &error as &dyn std::error::Error, "other processes could not be told of a commit");
