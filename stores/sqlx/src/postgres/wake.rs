@@ -55,12 +55,11 @@ pub(super) async fn woken(shared: &Shared<Postgres>) {
 }
 
 async fn listen(options: PgConnectOptions, channel: Arc<str>, own: Uuid, relay: Arc<Notify>) {
-    let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
     let own = own.to_string();
     let mut backoff = PAUSE;
     let mut is_lost = false;
     loop {
-        let error = match connect(&pool, &channel).await {
+        let error = match connect(options.clone(), &channel).await {
             Ok(mut listener) => {
                 backoff = PAUSE;
                 if std::mem::take(&mut is_lost) {
@@ -83,8 +82,10 @@ async fn listen(options: PgConnectOptions, channel: Arc<str>, own: Uuid, relay: 
     }
 }
 
-async fn connect(pool: &PgPool, channel: &str) -> sqlx::Result<PgListener> {
-    let mut listener = PgListener::connect_with(pool).await?;
+/// Each time with another pool: a listener that is dropped keeps its connection until the server has answered.
+async fn connect(options: PgConnectOptions, channel: &str) -> sqlx::Result<PgListener> {
+    let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
+    let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
     listener.listen(channel).await?;
     Ok(listener)
