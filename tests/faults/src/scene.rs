@@ -141,10 +141,10 @@ impl Scene {
     ///
     /// # Panics
     ///
-    /// It takes longer than a minute.
+    /// It takes longer than a minute, and a second for each fifty.
     pub fn until_acknowledged(&self, more: usize) {
         let wanted = self.acknowledged() + more;
-        until("orders are acknowledged", Duration::from_secs(60), || self.acknowledged() >= wanted);
+        until("orders are acknowledged", Duration::from_secs(60 + more as u64 / 50), || self.acknowledged() >= wanted);
     }
 
     /// How many messages wait for a relay, without those that a dead letter holds back.
@@ -216,8 +216,7 @@ impl Scene {
         let verdict: Value = serde_json::from_slice(&judged.stdout)
             .unwrap_or_else(|_| panic!("{name}: {}", String::from_utf8_lossy(&judged.stderr)));
         let drained = self.drained.zip(self.healed).and_then(|(drained, healed)| drained.duration_since(healed).ok());
-        let row = Row::read(name, &self.database, &verdict, drained);
-        row
+        Row::read(name, &self.database, &verdict, drained)
     }
 }
 

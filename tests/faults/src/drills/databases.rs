@@ -88,7 +88,7 @@ pub(super) fn deadlocks(kind: Kind, form: Form) -> Scene {
 
 pub(super) fn few_connections(kind: Kind, form: Form) -> Scene {
     let mut scene = Scene::open(kind, &[]);
-    let service = scene.shop("service", "tasks=64 connections=2");
+    let service = scene.shop("service", "tasks=64 connections=2 lease=10000");
     sleep(Duration::from_secs(form.pick(2, 60)));
     scene.until_acknowledged(100);
     scene.mended();

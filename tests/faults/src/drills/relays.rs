@@ -93,11 +93,11 @@ fn several(kind: Kind, form: Form, count: usize) -> Scene {
     let mut load = scene.shop("load", "rate=400");
     scene.until_acknowledged(200);
     for _ in 0..form.pick(1, 10) {
-        for place in 0..count {
+        for relay in &mut relays {
             let next = scene.shop("relay", settings);
             sleep(Duration::from_millis(100));
-            relays[place].stop();
-            relays[place] = next;
+            relay.stop();
+            *relay = next;
         }
     }
     scene.until_acknowledged(200);
