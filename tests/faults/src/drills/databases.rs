@@ -88,7 +88,7 @@ pub(super) fn deadlocks(kind: Kind, form: Form) -> Scene {
 
 pub(super) fn few_connections(kind: Kind, form: Form) -> Scene {
     let mut scene = Scene::open(kind, &[]);
-    let service = scene.shop("service", "tasks=64 connections=2 lease=10000");
+    let service = scene.shop("service", "tasks=64 connections=2");
     sleep(Duration::from_secs(form.pick(2, 60)));
     scene.until_acknowledged(100);
     scene.mended();
@@ -97,7 +97,7 @@ pub(super) fn few_connections(kind: Kind, form: Form) -> Scene {
 
 pub(super) fn two_processes(kind: Kind, form: Form) -> Scene {
     let mut scene = Scene::open(kind, &[]);
-    let mut services = [(); 2].map(|()| scene.shop("service", "lease=10000"));
+    let mut services = [(); 2].map(|()| scene.shop("service", ""));
     sleep(Duration::from_secs(form.pick(3, 60)));
     scene.until_acknowledged(100);
     services.iter_mut().for_each(crate::Shop::stop);
