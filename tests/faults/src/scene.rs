@@ -30,6 +30,8 @@ pub struct Scene {
     pub expect_dead: u32,
     /// How many messages a relay may have under way.
     pub batch: u32,
+    /// How long a relay owns partitions, in milliseconds.
+    pub lease: u32,
     outage: Option<Duration>,
     healed: Option<SystemTime>,
     drained: Option<SystemTime>,
@@ -57,6 +59,8 @@ impl Scene {
     }
 
     pub(crate) fn with(database: Database, folder: Folder, disk: Option<Disk>) -> Self {
+        // On SQLite a relay waits for the only lock there is, behind all who write.
+        let lease = if matches!(database, Database::Postgres(_)) { 2_000 } else { 10_000 };
         let scene = Self {
             database,
             redis: Redis::start(),
@@ -65,6 +69,7 @@ impl Scene {
             ambiguous: 0,
             expect_dead: 0,
             batch: 100,
+            lease,
             outage: None,
             healed: None,
             drained: None,
@@ -94,6 +99,7 @@ impl Scene {
             format!("folder={}", self.folder.path().display()),
             format!("first={}", 1 + 1_000_000 * i64::from(number)),
             format!("batch={}", self.batch),
+            format!("lease={}", self.lease),
         ];
         // The last one counts.
         arguments.extend(settings.split_whitespace().map(str::to_owned));
@@ -141,10 +147,10 @@ impl Scene {
     ///
     /// # Panics
     ///
-    /// It takes longer than a minute.
+    /// It takes longer than a minute, and a second for each fifty.
     pub fn until_acknowledged(&self, more: usize) {
         let wanted = self.acknowledged() + more;
-        until("orders are acknowledged", Duration::from_secs(60), || self.acknowledged() >= wanted);
+        until("orders are acknowledged", Duration::from_secs(60 + more as u64 / 50), || self.acknowledged() >= wanted);
     }
 
     /// How many messages wait for a relay, without those that a dead letter holds back.
@@ -216,8 +222,7 @@ impl Scene {
         let verdict: Value = serde_json::from_slice(&judged.stdout)
             .unwrap_or_else(|_| panic!("{name}: {}", String::from_utf8_lossy(&judged.stderr)));
         let drained = self.drained.zip(self.healed).and_then(|(drained, healed)| drained.duration_since(healed).ok());
-        let row = Row::read(name, &self.database, &verdict, drained);
-        row
+        Row::read(name, &self.database, &verdict, drained)
     }
 }
 

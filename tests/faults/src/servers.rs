@@ -103,7 +103,8 @@ impl Redis {
         let process = ServerProcess::start("Ready to accept connections", move |port| {
             let mut command = Command::new("redis-server");
             command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
-            command.arg("--dir").arg(&path);
+            // With `everysec` it answers before it writes, while the system is busy with an earlier write.
+            command.args(["--appendfsync", "always"]).arg("--dir").arg(&path);
             command
         });
         Self { process, _folder: folder }

@@ -29,6 +29,8 @@ fail_points! {
 /// The service ends by itself when it comes by the fail point for the n-th time, under load.
 fn at(kind: Kind, form: Form, point: &str, times: u32) -> Scene {
     let mut scene = Scene::open(kind, &[]);
+    // The leases of the dead must end.
+    scene.lease = 2_000;
     for round in 0..form.pick(1, 20) {
         let fail = format!("fail={point}:{}", times + round % 7);
         let mut service = scene.shop("service", &fail);
@@ -48,6 +50,8 @@ fn at(kind: Kind, form: Form, point: &str, times: u32) -> Scene {
 
 pub(super) fn at_random(kind: Kind, form: Form) -> Scene {
     let mut scene = Scene::open(kind, &[]);
+    // The leases of the dead must end.
+    scene.lease = 2_000;
     for _ in 0..form.pick(4, 20) {
         let mut service = scene.shop("service", "");
         scene.until_acknowledged(1);

@@ -84,20 +84,16 @@ pub(super) fn ten(kind: Kind, form: Form) -> Scene {
 /// All are replaced one after the other under load: nothing is sent twice.
 fn several(kind: Kind, form: Form, count: usize) -> Scene {
     let mut scene = Scene::open(kind, &[]);
-    // On SQLite a relay waits for the only lock there is, behind all who write.
-    let settings = match kind {
-        Kind::Postgres => "connections=2 partitions=8",
-        Kind::Sqlite => "connections=2 partitions=8 lease=10000",
-    };
+    let settings = "connections=2 partitions=8";
     let mut relays: Vec<_> = (0..count).map(|_| scene.shop("relay", settings)).collect();
     let mut load = scene.shop("load", "rate=400");
     scene.until_acknowledged(200);
     for _ in 0..form.pick(1, 10) {
-        for place in 0..count {
+        for relay in &mut relays {
             let next = scene.shop("relay", settings);
             sleep(Duration::from_millis(100));
-            relays[place].stop();
-            relays[place] = next;
+            relay.stop();
+            *relay = next;
         }
     }
     scene.until_acknowledged(200);

@@ -112,7 +112,7 @@ fn relay_of(store: impl OutboxStore, settings: &Settings) -> Result<Relay, BoxEr
 
 fn broker(settings: &Settings) -> Result<impl MessageBroker + use<>, BoxError> {
     let config = RedisConfig::streams(format!("redis://127.0.0.1:{}", settings.redis));
-    let inner = RedisBroker::new(config.untrimmed().deadline(settings.deadline).max_body(10_000))?;
+    let inner = RedisBroker::new(config.untrimmed().durable().deadline(settings.deadline).max_body(10_000))?;
     Ok(FailingBroker {
         inner,
         mid_publish: settings.fails_at(Point::MidPublish),
