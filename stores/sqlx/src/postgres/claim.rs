@@ -5,7 +5,7 @@ use sqlx::{Postgres, Row};
 
 use super::row::{message, unsigned};
 use super::stage::partition;
-use crate::store::{MESSAGE, Shared, sql};
+use crate::store::{MESSAGE, Shared, readable, sql};
 
 /// Each partition is read by itself, in the order of its index, and no further than its limit.
 ///
@@ -46,14 +46,17 @@ pub(super) async fn claim_rows(shared: &Shared<Postgres>, claim: Claim<'_>) -> R
     let horizon = horizon.map(str::parse::<i64>).transpose()?;
     let query = query.bind(routes(skip)).bind(keys(skip)).bind(horizon);
     let rows = query.fetch_all(&shared.pool).await?;
-    let mut rows = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+    let mut rows = rows.iter().map(|row| Ok((place(row)?, row))).collect::<Result<Vec<_>, BoxError>>()?;
     // No statement promises an order between its parts.
-    rows.sort_by_key(|row| row.place);
-    Ok(rows)
+    rows.sort_by_key(|(place, _)| *place);
+    Ok(readable(rows.into_iter().map(|(place, row)| (place, decode(place, row)))))
 }
 
-fn decode(row: &PgRow) -> Result<OutboxRow, BoxError> {
-    let place = Place { partition: unsigned(row, 0)?.try_into()?, seq: row.try_get(1)? };
+fn place(row: &PgRow) -> Result<Place, BoxError> {
+    Ok(Place { partition: unsigned(row, 0)?.try_into()?, seq: row.try_get(1)? })
+}
+
+fn decode(place: Place, row: &PgRow) -> Result<OutboxRow, BoxError> {
     Ok(OutboxRow { place, attempts: unsigned(row, 2)?.try_into()?, message: message(row, 3)? })
 }
 

@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite};
 
 use super::row::message;
-use crate::store::{MESSAGE, Shared, sql};
+use crate::store::{MESSAGE, Shared, readable, sql};
 
 /// Reads one partition: a join could not stop in each of them at the limit.
 ///
@@ -41,13 +41,13 @@ pub(super) async fn claim_rows(shared: &Shared<Sqlite>, claim: Claim<'_>) -> Res
         let query = sqlx::query(sql(&shared.sql.claim)).bind(lease.partition).bind(lease.epoch);
         let query = query.bind(after.unwrap_or(i64::MIN)).bind(limit).bind(&routes).bind(&keys);
         for row in query.fetch_all(&mut *connection).await? {
-            claimed.push(decode(&row, lease.partition)?);
+            let place = Place { partition: lease.partition, seq: row.try_get(0)? };
+            claimed.push((place, decode(place, &row)));
         }
     }
-    Ok(claimed)
+    Ok(readable(claimed))
 }
 
-fn decode(row: &SqliteRow, partition: u16) -> Result<OutboxRow, BoxError> {
-    let place = Place { partition, seq: row.try_get(0)? };
+fn decode(place: Place, row: &SqliteRow) -> Result<OutboxRow, BoxError> {
     Ok(OutboxRow { place, attempts: row.try_get(1)?, message: message(row, 2)? })
 }

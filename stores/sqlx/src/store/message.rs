@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use diator::BoxError;
 use diator::broker::{Headers, OutboundMessage};
+use diator::outbox::{OutboxRow, Place};
 use uuid::Uuid;
 
 /// The columns of a message, in the order of [`StoredMessage`].
@@ -58,4 +59,28 @@ pub(crate) fn headers_text(headers: &Headers) -> Cow<'static, str> {
 pub(crate) fn micros(duration: Duration) -> i64 {
     const A_THOUSAND_YEARS: i64 = 1_000 * 366 * 24 * 3_600 * 1_000_000;
     i64::try_from(duration.as_micros()).map_or(A_THOUSAND_YEARS, |micros| micros.min(A_THOUSAND_YEARS))
+}
+
+/// The rows that can be read, in their order. Behind one that cannot, its partition waits: its key is not known.
+///
+/// Such a row is a newer program's, or somebody has changed it by hand. The other partitions go on.
+pub(crate) fn readable(rows: impl IntoIterator<Item = (Place, Result<OutboxRow, BoxError>)>) -> Vec<OutboxRow> {
+    let mut stuck = None;
+    let mut readable = Vec::new();
+    for (place, row) in rows {
+        match row {
+            _ if stuck == Some(place.partition) => {}
+            Ok(row) => readable.push(row),
+            Err(error) => {
+                tracing::error!(
+                    partition = place.partition,
+                    seq = place.seq,
+                    error = &*error as &dyn std::error::Error,
+                    "a row of the outbox cannot be read: what stands behind it in its partition waits"
+                );
+                stuck = Some(place.partition);
+            }
+        }
+    }
+    readable
 }

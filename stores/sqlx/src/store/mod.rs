@@ -22,7 +22,7 @@ use sqlx::{AssertSqlSafe, Pool};
 
 pub use self::engine::Engine;
 pub(crate) use self::engine::{Messages, Sealed};
-pub(crate) use self::message::{MESSAGE, StoredMessage, headers_text, micros};
+pub(crate) use self::message::{MESSAGE, StoredMessage, headers_text, micros, readable};
 pub use self::outbox::SqlxOutbox;
 pub(crate) use self::prefix::Prefix;
 #[cfg(feature = "postgres")]
