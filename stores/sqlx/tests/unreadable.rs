@@ -51,7 +51,9 @@ async fn an_unreadable_row_holds_up_its_partition_alone_on_sqlite() {
         let pool = SqlitePool::connect_lazy_with(sqlite_options().filename(directory.0.join("outbox.sqlite")));
         let store = SqlxStore::new(pool.clone());
         store.apply_schema().await.unwrap();
-        let execute = async |sql: &'static str| drop(sqlx::raw_sql(sql).execute(&pool).await.unwrap());
+        let execute = async |sql: &'static str| {
+            sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+        };
         holds_up_nothing_else(store, execute).await;
     })
     .await;
