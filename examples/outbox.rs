@@ -52,7 +52,7 @@ struct PlaceOrderHandler {
 impl RequestHandler<PlaceOrder> for PlaceOrderHandler {
     async fn handle(&self, command: PlaceOrder, cx: &mut RequestContext<'_, PlaceOrder>) -> Result<(), BoxError> {
         let PlaceOrder { order_id } = command;
-        let insert = sqlx::query("INSERT INTO orders VALUES ($1)").bind(order_id);
+        let insert = sqlx::query("INSERT INTO diator_example_orders VALUES ($1)").bind(order_id);
         insert.execute(&mut *self.transaction.connection().await?).await?;
         // The outbox writes it in the same transaction: both are there after the commit, or neither is.
         cx.emit(OrderPlaced { order_id });
@@ -99,7 +99,7 @@ async fn go_on_after_that() -> Result<(), BoxError> {
 
     let died = Command::new(env::current_exe()?).arg(ORDER_AND_DIE).env("DATABASE_URL", &url).status()?;
     assert!(!died.success(), "it was to die");
-    let orders: i64 = sqlx::query_scalar("SELECT count(*) FROM orders").fetch_one(&pool).await?;
+    let orders: i64 = sqlx::query_scalar("SELECT count(*) FROM diator_example_orders").fetch_one(&pool).await?;
     println!("it has left {orders} order and {} event in the outbox", store.status().await?.pending);
     publish(&store).await?;
     println!("now {} events are left in the outbox", store.status().await?.pending);
@@ -130,8 +130,8 @@ async fn all_are_sent(store: &SqlxStore<Database>) -> Result<(), BoxError> {
 }
 
 const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS orders (id bigint PRIMARY KEY);
-    DELETE FROM orders;
+    CREATE TABLE IF NOT EXISTS diator_example_orders (id bigint PRIMARY KEY);
+    DELETE FROM diator_example_orders;
 ";
 
 /// A temporary folder, removed when it is dropped.

@@ -111,7 +111,7 @@ pub enum HostError {
         /// Why.
         source: BoxError,
     },
-    /// A front failed; all else has ended in order.
+    /// A front failed; all else was told to end, in order.
     #[error("a front failed")]
     Front(#[source] BoxError),
     /// The deadline came before all had ended.
@@ -170,7 +170,8 @@ impl Host {
     ///
     /// # Units
     ///
-    /// 30 s by default, a day at most, counted from when `stop` ends. The fronts may take a half of it, then the messages a quarter.
+    /// 30 s by default, a day at most, counted from when `stop` ends. The fronts may take a half of it, the messages an
+    /// eighth more, the relay another eighth to publish, and the rest to note it down.
     /// Zero drops everything at once.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -266,8 +267,8 @@ struct Shares {
 
 impl Shares {
     fn of(deadline: Duration, now: Instant) -> Self {
-        let after = |quarters: u32| now + deadline / 4 * quarters;
-        Self { fronts: after(2), messages: after(3), children: after(3) + deadline / 8, end: now + deadline }
+        let after = |eighths: u32| now + deadline / 8 * eighths;
+        Self { fronts: after(4), messages: after(5), children: after(6), end: now + deadline }
     }
 }
 

@@ -9,13 +9,15 @@ use crate::outbox::SkippedRoute;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A broker that asks for more time than this is tried earlier.
+const LONGEST_WISH: Duration = Duration::from_secs(300);
 /// From so many messages at once on, an outage is forgotten.
 const FULL_SPEED: usize = 512;
 
 /// Whether messages go to a destination at the moment.
 ///
 /// A destination that does not take a message for now is left alone for a while: 100 ms, and twice as long after each trial that
-/// fails, up to 30 s. Nothing is counted against the messages.
+/// fails, up to 30 s; longer, up to 5 minutes, if the broker asks for it or takes long to answer. Nothing is counted against the messages.
 ///
 /// # Source
 ///
@@ -119,7 +121,7 @@ impl Circuits {
     }
 
     /// Something did not arrive there, for a reason that has nothing to do with the message.
-    pub(super) fn open(&mut self, destination: &str, error: String, retry_after: Option<Duration>, now: Instant) {
+    pub(super) fn open(&mut self, destination: &str, error: String, at_least: Duration, now: Instant) {
         let jitter = self.jitter.hash_one((destination, now));
         let circuit = self.by_destination.entry(destination.to_owned()).or_default();
         if circuit.state(now) == CircuitState::Open {
@@ -127,7 +129,7 @@ impl Circuits {
             return;
         }
         circuit.failures = circuit.failures.saturating_add(1);
-        let pause = jittered(pause_after(circuit.failures), jitter).max(retry_after.unwrap_or_default());
+        let pause = jittered(pause_after(circuit.failures), jitter).max(at_least.min(LONGEST_WISH));
         circuit.open_until = now.checked_add(pause);
         if circuit.failures == 1 {
             tracing::warn!(target: "diator", destination, error, "the relay holds messages back that go there");
@@ -135,14 +137,14 @@ impl Circuits {
         circuit.error = Some(error);
     }
 
-    /// The events that go where nothing goes.
-    pub(super) fn skipped_routes(&self, now: Instant) -> Vec<SkippedRoute> {
+    /// The events that go where nothing goes, each with its destination.
+    pub(super) fn skipped_routes(&self, now: Instant) -> Vec<(SkippedRoute, String)> {
         if self.by_destination.is_empty() {
             return Vec::new();
         }
         let is_open = |destination: &String| self.state(destination, now) == CircuitState::Open;
         let skipped = self.routes.iter().filter(|(_, destination)| is_open(destination));
-        skipped.map(|(route, _)| route.clone()).collect()
+        skipped.map(|(route, destination)| (route.clone(), destination.clone())).collect()
     }
 
     /// When the next trial may be made; `None` if no circuit is open.
@@ -217,14 +219,14 @@ mod tests {
         circuits.note_route(route("B"), "azure");
         assert_eq!(circuits.state("redis", now), CircuitState::Closed);
 
-        circuits.open("redis", "refused".to_owned(), None, now);
+        circuits.open("redis", "refused".to_owned(), Duration::ZERO, now);
         assert_eq!(circuits.state("redis", now), CircuitState::Open);
-        assert_eq!(circuits.skipped_routes(now), [route("A")]);
+        assert_eq!(circuits.skipped_routes(now), [(route("A"), "redis".to_owned())]);
         let trial = circuits.next_trial(now).expect("it is open");
         assert_eq!(circuits.state("redis", trial), CircuitState::Trial);
         assert!(circuits.skipped_routes(trial).is_empty());
 
-        circuits.open("redis", "still refused".to_owned(), None, trial);
+        circuits.open("redis", "still refused".to_owned(), Duration::ZERO, trial);
         let [health] = &circuits.health(trial)[..] else { panic!("one circuit is open") };
         assert_eq!((health.failures, health.error.as_deref()), (2, Some("still refused")));
         assert_eq!(circuits.allowance("redis", trial + LONGEST_PAUSE), Allowance::Trial { failures: 2 });
@@ -235,7 +237,7 @@ mod tests {
     #[test]
     fn after_an_outage_more_go_from_one_time_to_the_next() {
         let (mut circuits, now) = (Circuits::default(), Instant::now());
-        circuits.open("redis", "refused".to_owned(), None, now);
+        circuits.open("redis", "refused".to_owned(), Duration::ZERO, now);
         let mut allowances = Vec::new();
         while !circuits.are_all_closed() {
             circuits.close("redis");
@@ -249,15 +251,22 @@ mod tests {
     fn messages_that_fail_together_are_one_failure() {
         let (mut circuits, now) = (Circuits::default(), Instant::now());
         for _ in 0..100 {
-            circuits.open("redis", "refused".to_owned(), None, now);
+            circuits.open("redis", "refused".to_owned(), Duration::ZERO, now);
         }
         assert_eq!(circuits.health(now)[0].failures, 1);
     }
 
     #[test]
+    fn a_broker_that_asks_for_ever_is_tried_again() {
+        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        circuits.open("azure", "busy".to_owned(), Duration::MAX, now);
+        assert_eq!(circuits.next_trial(now), Some(now + LONGEST_WISH));
+    }
+
+    #[test]
     fn a_broker_that_names_a_time_gets_it() {
         let (mut circuits, now) = (Circuits::default(), Instant::now());
-        circuits.open("azure", "busy".to_owned(), Some(Duration::from_secs(90)), now);
+        circuits.open("azure", "busy".to_owned(), Duration::from_secs(90), now);
         assert_eq!(circuits.state("azure", now + Duration::from_secs(89)), CircuitState::Open);
         assert_eq!(circuits.state("azure", now + Duration::from_secs(90)), CircuitState::Trial);
     }

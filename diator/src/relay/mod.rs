@@ -48,11 +48,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// - **At least once.** A message stays pending until the broker has acknowledged it. It is published again after a crash, a lost
 ///   lease, or an answer that got lost; always with the same id and the same bytes.
 /// - **Duplicates.** Each of these publishes at most one [`batch`](Self::batch) again.
-/// - **Order.** If the broker keeps the order of a key, so does the relay: a message is published once the one before it, of the same
-///   topic and key, is acknowledged, or has become a dead letter that does not [park](OnDead) its key.
+/// - **Order.** A message is published once the one before it, of the same topic, key and destination, is acknowledged, or has become a dead letter that does not [park](OnDead) its key.
 /// - **An outage counts for nothing.** A destination that does not answer, is busy, or refuses whoever comes, is left alone for
-///   100 ms to 30 s, and then tried with one message, then with a few. It makes no dead letters, and holds up other destinations
-///   once, for as long as the broker may take to answer.
+///   100 ms to 30 s, and then tried with one message, then with a few. It makes no dead letters. Other destinations wait for its
+///   answer where it is asked, the first time and at each trial; one that takes long is tried less often.
 /// - **A refused message** is tried [`attempts`](Self::attempts) times, then it becomes a dead letter. Others go on meanwhile.
 /// - It holds no transaction open while it publishes, and works on a partition only while its lease lasts, by the clock of the
 ///   data base.
@@ -212,7 +211,8 @@ impl Relay {
     ///
     /// # Units
     ///
-    /// 3 by default, at least 1. Between the first two is a second, then come 10 seconds, then a minute each.
+    /// 3 by default, at least 1. Between the first two is a second, then come 10 seconds, then a minute
+    /// each, if the same relay tries again; another one does not know of it.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.settings.attempts = attempts;
         self

@@ -28,7 +28,7 @@ impl Publisher {
     /// What must not go now is left out, and its key is held for what comes behind it, which the rows of the waves stand before.
     pub(super) fn plan(&mut self, rows: Vec<OutboxRow>) -> Vec<Wave> {
         let now = Instant::now();
-        let numbers = wave_numbers(&rows, self.broker.guarantees().ordered_by_key);
+        let numbers = wave_numbers(&rows);
         let trials = self.trials(&rows, &numbers, now);
         let mut waves: Vec<Wave> = Vec::new();
         let mut taken = HashMap::new();
@@ -66,11 +66,14 @@ impl Publisher {
         now: Instant,
     ) -> bool {
         match self.circuits.allowance(destination, now) {
+            // What the cursor has passed, a later message of the same key must not.
+            _ if self.shut.contains(destination) => false,
             Allowance::All => true,
             Allowance::AtMost(allowance) => taken < allowance,
             Allowance::Trial { .. } => trials.get(destination) == Some(&row.place),
             Allowance::Nothing => {
                 self.circuits.note_route(SkippedRoute::of(&row.message), destination);
+                self.shut.insert(destination.to_owned());
                 false
             }
         }
@@ -86,6 +89,9 @@ impl Publisher {
         let first = rows.iter().zip(numbers).filter(|(row, number)| **number == 0 && self.may_go(row, now));
         for (row, _) in first {
             let destination = self.broker.destination(&EventRoute::from(&row.message));
+            if self.shut.contains(&*destination) {
+                continue;
+            }
             if let Allowance::Trial { failures } = self.circuits.allowance(&destination, now) {
                 candidates.entry(destination.into_owned()).or_insert((failures, Vec::new())).1.push(row.place);
             }
@@ -97,15 +103,13 @@ impl Publisher {
 }
 
 /// For each row the number of its wave: a key has one message in each.
-fn wave_numbers(rows: &[OutboxRow], in_order: bool) -> Vec<usize> {
+///
+/// It is so for every broker: one that keeps no order loses some speed by it, and behind a routing one there may be others that do.
+fn wave_numbers(rows: &[OutboxRow]) -> Vec<usize> {
     let mut seen: HashMap<(Option<&str>, &str), usize> = HashMap::new();
     let mut numbers = Vec::with_capacity(rows.len());
     for OutboxRow { message, .. } in rows {
-        let next = message
-            .key
-            .as_deref()
-            .filter(|_| in_order)
-            .map(|key| seen.entry((message.topic.as_deref(), key)).or_default());
+        let next = message.key.as_deref().map(|key| seen.entry((message.topic.as_deref(), key)).or_default());
         numbers.push(next.map_or(0, |next| std::mem::replace(next, *next + 1)));
     }
     numbers
@@ -146,7 +150,7 @@ mod tests {
     }
 
     fn away(publisher: &mut Publisher) {
-        publisher.circuits.open("", "away".to_owned(), None, Instant::now());
+        publisher.circuits.open("", "away".to_owned(), Duration::ZERO, Instant::now());
     }
 
     fn row(seq: i64, key: Option<&str>) -> OutboxRow {
@@ -211,5 +215,30 @@ mod tests {
         let mut publisher = publisher();
         publisher.refused.insert(Place { partition: 0, seq: 1 }, Instant::now() + Duration::from_secs(1));
         assert_eq!(seqs(&publisher.plan(vec![row(1, Some("a")), row(2, Some("a")), row(3, None)])), [[3]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_refused_wakes_once_its_time_has_come() {
+        let mut publisher = publisher();
+        let due = Instant::now() + Duration::from_secs(1);
+        publisher.refused.insert(Place { partition: 0, seq: 1 }, due);
+        assert_eq!(publisher.next_trial(Instant::now()), Some(due));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(
+            publisher.next_trial(Instant::now()),
+            None,
+            "another relay may have it: nothing is left to wait for"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_destination_that_failed_gets_nothing_more_in_its_turn() {
+        let mut publisher = publisher();
+        away(&mut publisher);
+        assert!(publisher.plan(vec![row(1, None)]).is_empty());
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(publisher.plan(vec![row(2, None)]).is_empty());
+        publisher.begin_turn();
+        assert_eq!(seqs(&publisher.plan(vec![row(3, None)])), [[3]]);
     }
 }

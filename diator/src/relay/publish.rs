@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::circuit::Circuits;
 use super::plan::{Group, Held, Wave, hold, is_held};
-use super::{CircuitState, OnDead, Settings};
+use super::{OnDead, Settings};
 use crate::BoxFuture;
 use crate::broker::{MessageBroker, OutboundMessage, PublishError, PublishErrorKind};
 use crate::join::join_all;
@@ -26,6 +26,8 @@ pub(super) struct Publisher {
     pub(super) held: Held,
     /// Keys of which something was left out that stands behind what is about to be published.
     pub(super) behind: Held,
+    /// Destinations that took nothing at some time of this turn: for the rest of it they get nothing.
+    pub(super) shut: HashSet<String>,
     /// What was refused, and when it is tried again.
     pub(super) refused: HashMap<Place, Instant>,
 }
@@ -42,6 +44,7 @@ impl Publisher {
             circuits: Circuits::default(),
             held: Held::new(),
             behind: Held::new(),
+            shut: HashSet::new(),
             refused: HashMap::new(),
         }
     }
@@ -51,12 +54,14 @@ impl Publisher {
         let now = Instant::now();
         self.held.clear();
         self.behind.clear();
+        self.shut.clear();
         self.refused.retain(|_, due| *due > now);
     }
 
     /// When something may go that cannot go now; `None` if there is no such thing.
     pub(super) fn next_trial(&self, now: Instant) -> Option<Instant> {
-        self.circuits.next_trial(now).into_iter().chain(self.refused.values().copied()).min()
+        let refused = self.refused.values().copied().filter(|due| *due > now);
+        self.circuits.next_trial(now).into_iter().chain(refused).min()
     }
 
     /// Publishes one wave after the other; none begins at `until` or later, when somebody else may own the rows, or when the time
@@ -70,15 +75,20 @@ impl Publisher {
         stop: &StopSignal,
     ) -> Vec<(Place, Verdict)> {
         let mut verdicts = Vec::new();
+        let mut asked = HashSet::new();
         for wave in waves {
             let now = Instant::now();
             let in_time = now < until && stop.until().is_none_or(|end| now < end);
             let wave: Vec<_> = wave.into_iter().map(|group| self.without_held(group, in_time)).collect();
             let calls: Vec<BoxFuture<'_, _>> = wave.iter().map(|group| self.give(&group.messages)).collect();
             let answers = join_all(calls).await;
-            for (group, answers) in wave.iter().zip(answers) {
-                self.judge(group, answers, &mut verdicts);
+            for (group, answers) in wave.iter().zip(answers).filter(|(group, _)| !group.rows.is_empty()) {
+                self.judge(group, answers, now.elapsed(), &mut verdicts);
+                asked.insert(group.destination.clone());
             }
+        }
+        for destination in asked.difference(&self.shut) {
+            self.circuits.close(destination);
         }
         self.held.extend(self.behind.drain());
         verdicts
@@ -86,7 +96,7 @@ impl Publisher {
 
     /// Leaves out what must wait, because something before it did not go.
     fn without_held(&mut self, group: Group, in_time: bool) -> Group {
-        let is_open = self.circuits.state(&group.destination, Instant::now()) == CircuitState::Open;
+        let is_open = self.shut.contains(&group.destination);
         if in_time && !is_open && self.held.is_empty() {
             return group;
         }
@@ -104,6 +114,8 @@ impl Publisher {
     }
 
     /// Gives messages to the broker; there is an answer for each.
+    ///
+    /// The broker gets a little more time than it names: what it says when that is over must not be lost.
     fn give<'a>(&'a self, messages: &'a [OutboundMessage]) -> BoxFuture<'a, Vec<Result<(), PublishError>>> {
         Box::pin(async move {
             let publishing = async {
@@ -116,7 +128,7 @@ impl Publisher {
                 }
             };
             let unknown = |why: &str| messages.iter().map(|_| Err(PublishError::ambiguous(why.to_owned()))).collect();
-            match timeout(self.deadline, catch_panic(publishing)).await {
+            match timeout(self.deadline + self.deadline / 8, catch_panic(publishing)).await {
                 Ok(Ok(answers)) => answers,
                 Ok(Err(panic)) => unknown(&panic_message(&*panic)),
                 Err(_) => unknown("the broker did not answer within its deadline"),
@@ -124,11 +136,16 @@ impl Publisher {
         })
     }
 
-    fn judge(&mut self, group: &Group, answers: Vec<Result<(), PublishError>>, verdicts: &mut Vec<(Place, Verdict)>) {
+    fn judge(
+        &mut self,
+        group: &Group,
+        answers: Vec<Result<(), PublishError>>,
+        took: Duration,
+        verdicts: &mut Vec<(Place, Verdict)>,
+    ) {
         let missing = iter::repeat_with(|| {
             Err(PublishError::ambiguous("the broker answered for fewer messages than it was given"))
         });
-        let mut is_away = false;
         for ((&(place, attempts), message), answer) in
             group.rows.iter().zip(&group.messages).zip(answers.into_iter().chain(missing))
         {
@@ -148,11 +165,10 @@ impl Publisher {
                 PublishErrorKind::Transient { retry_after } => retry_after,
                 _ => None,
             };
-            self.circuits.open(&group.destination, error.to_string(), retry_after, Instant::now());
-            is_away = true;
-        }
-        if !is_away && !group.rows.is_empty() {
-            self.circuits.close(&group.destination);
+            // A destination that lets others wait for its answer is tried less often.
+            let pause = retry_after.unwrap_or_default().max(took * 3);
+            self.circuits.open(&group.destination, error.to_string(), pause, Instant::now());
+            self.shut.insert(group.destination.clone());
         }
     }
 

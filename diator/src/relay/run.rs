@@ -2,7 +2,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::circuit::jittered;
@@ -20,6 +20,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How often the relay asks whether it is the cleaner.
 const CLEANING: Duration = Duration::from_secs(60);
 const CLEANED_AT_ONCE: u32 = 1_000;
+/// How long publishing waits for a cleaning.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two looks, where nothing could go: whoever commits must not make it look all the time. It doubles, a few times.
 const BREATH: Duration = Duration::from_millis(50);
 const LONGEST_BREATH: Duration = Duration::from_millis(500);
@@ -78,7 +80,9 @@ impl Running {
             match turn {
                 Ok(()) if goes_on => {}
                 // What is left cannot go.
-                _ if end.is_some() => return,
+                Ok(()) if end.is_some() => return,
+                // It may go yet.
+                Err(_) if end.is_some() => sleep(FIRST_PAUSE).await,
                 Ok(()) => self.wait(&done).await,
                 Err(error) => self.wait_for_store(&error).await,
             }
@@ -160,7 +164,9 @@ impl Running {
         }
         let until = Instant::now() + Duration::from_secs(1);
         let pruned = loop {
-            match self.store.prune(self.id, self.settings.replay_window, CLEANED_AT_ONCE).await {
+            let pruning = self.store.prune(self.id, self.settings.replay_window, CLEANED_AT_ONCE);
+            let pruning = timeout(PATIENCE, pruning).await;
+            match pruning.unwrap_or_else(|_| Err("the store did not answer in time".into())) {
                 Ok(pruned) if pruned == u64::from(CLEANED_AT_ONCE) && Instant::now() < until => {}
                 pruned => break pruned,
             }

@@ -10,6 +10,11 @@ use crate::outbox::{
 };
 use crate::stop::StopSignal;
 
+/// How long one attempt to note something down may take: a connection that is dead must not use up the lease.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// How long a turn goes on with some of its partitions, when others are at their end: what is committed there waits for the next turn.
+const LONGEST_REST: Duration = Duration::from_secs(1);
+
 /// One turn of a relay: it leases partitions, works them off, and gives them back.
 ///
 /// Nothing outlives a turn but the circuits: whoever comes next starts from what stands in the data base.
@@ -41,6 +46,7 @@ impl Turn<'_> {
         partitions: u16,
         period: Duration,
     ) -> (Done, Result<(), BoxError>) {
+        self.publisher.begin_turn();
         // Counted from before the lease: the data base's clock runs from a later moment.
         let lease_end = Instant::now() + period;
         let leased = match in_time(lease_end, self.store.lease(relay, partitions, period)).await {
@@ -63,18 +69,19 @@ impl Turn<'_> {
     async fn work(&mut self, leased: &Leased, lease_end: Instant, done: &mut Done) -> Result<(), BoxError> {
         let store = self.store;
         // A call to the broker that begins before this has ended when the lease ends.
-        let until = lease_end - self.publisher.deadline;
+        let until = lease_end - self.publisher.deadline - self.publisher.deadline / 8;
         let mut pass = Pass::new(leased, self.batch / 2);
         let mut unsettled = Vec::new();
         let mut skip = Skip::default();
-        self.publisher.begin_turn();
         self.add_to(&mut skip, &leased.parked);
         let mut rows = in_time(lease_end, pass.claim(store, &skip)).await?;
+        let begun = Instant::now();
         while !rows.is_empty() && !self.is_over(until) {
             self.add_to(&mut skip, &leased.parked);
             let waves = self.publisher.plan(rows);
             let publishing = self.publisher.publish(waves, until, self.stop);
-            let reading = in_time(lease_end, pass.claim(store, &skip));
+            // The rest of the lease is for noting down what was sent.
+            let reading = in_time(until, pass.claim(store, &skip));
             let (verdicts, read, settled) = join(publishing, reading, settle(store, &unsettled, lease_end)).await;
             if settled.is_ok() {
                 done.count(&unsettled);
@@ -90,6 +97,9 @@ impl Turn<'_> {
                     return Err(error);
                 }
             };
+            if pass.has_exhausted() && begun.elapsed() > LONGEST_REST {
+                break;
+            }
         }
         settle(store, &unsettled, lease_end).await?;
         done.count(&unsettled);
@@ -105,8 +115,9 @@ impl Turn<'_> {
     ///
     /// What was left out once is left out until the end of the turn, also if it could go by then: a later message of a key must not
     /// pass one that the cursor has passed.
-    fn add_to(&self, skip: &mut Skip, parked: &[ParkedKey]) {
-        for route in self.publisher.circuits.skipped_routes(Instant::now()) {
+    fn add_to(&mut self, skip: &mut Skip, parked: &[ParkedKey]) {
+        for (route, destination) in self.publisher.circuits.skipped_routes(Instant::now()) {
+            self.publisher.shut.insert(destination);
             if !skip.routes.contains(&route) {
                 skip.routes.push(route);
             }
@@ -122,7 +133,8 @@ async fn settle(store: &dyn OutboxStore, settlements: &[Settlement], lease_end: 
     }
     let mut pause = Duration::from_millis(20);
     loop {
-        match in_time(lease_end, store.settle(settlements)).await {
+        let attempt_end = lease_end.min(Instant::now() + ATTEMPT);
+        match in_time(attempt_end, store.settle(settlements)).await {
             Err(error) if Instant::now() + pause >= lease_end => return Err(error),
             Err(_) => sleep(pause).await,
             Ok(()) => return Ok(()),
@@ -133,7 +145,7 @@ async fn settle(store: &dyn OutboxStore, settlements: &[Settlement], lease_end: 
 
 /// Gives up on a store that does not answer.
 async fn in_time<T>(end: Instant, call: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
-    timeout_at(end, call).await.unwrap_or_else(|_| Err("the store did not answer as long as the lease lasted".into()))
+    timeout_at(end, call).await.unwrap_or_else(|_| Err("the store did not answer in time".into()))
 }
 
 impl Done {
@@ -179,6 +191,11 @@ impl Pass {
                 return Ok(rows);
             }
         }
+    }
+
+    /// Whether some of the partitions are at their end.
+    fn has_exhausted(&self) -> bool {
+        self.exhausted.contains(&true)
     }
 
     fn advance(&mut self, place: usize, rows: &[OutboxRow], each: u32) {

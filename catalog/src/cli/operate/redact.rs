@@ -1,8 +1,21 @@
 const HIDDEN: &str = "***";
 
 /// Fields whose value is a secret, in connection strings and in the queries of addresses.
-const FIELDS: [&str; 8] =
-    ["password", "passwd", "pwd", "sharedaccesskey", "sharedaccesssignature", "accountkey", "secret", "token"];
+const FIELDS: [&str; 13] = [
+    "password",
+    "passwd",
+    "pwd",
+    "sharedaccesskey",
+    "sharedaccesssignature",
+    "sig",
+    "accountkey",
+    "accesskey",
+    "access_key",
+    "apikey",
+    "api_key",
+    "secret",
+    "token",
+];
 
 /// The text without the passwords of addresses and connection strings.
 ///

@@ -24,11 +24,12 @@ pub(super) struct Sql {
 
 impl Sql {
     pub(super) fn new(prefix: &Prefix) -> Self {
-        let discard = format!(
-            "DELETE FROM {{p}}dead_letter WHERE number IN (SELECT number FROM {{p}}dead_letter {CHOSEN} FOR UPDATE)"
-        );
+        // Chosen once: within the condition of the DELETE, some plans choose anew for each row, and take more than the limit.
+        let chosen = format!("WITH chosen AS MATERIALIZED (SELECT number FROM {{p}}dead_letter {CHOSEN} FOR UPDATE)");
+        let delete = "DELETE FROM {p}dead_letter WHERE number IN (SELECT number FROM chosen)";
+        let discard = format!("{chosen} {delete}");
         let replay = format!(
-            "WITH gone AS ({discard} RETURNING *)
+            "{chosen}, gone AS ({delete} RETURNING *)
             INSERT INTO {{p}}outbox (seq, partition, {MESSAGE}) SELECT seq, partition, {MESSAGE} FROM gone"
         );
         let list = format!(

@@ -10,6 +10,8 @@ use crate::store::{Shared, micros, sql};
 
 /// One statement for all that an idle relay asks. What was promoted cannot be leased by the same statement, which does not see it.
 ///
+/// One relay promotes at a time: two would draw numbers in turns, and so mix up the order of what is due.
+///
 /// The horizon is the highest number that can be seen by now. A row that is missed by a later claim commits after that; one of the same
 /// key that waited for its commit is numbered later still, and so is beyond the horizon.
 ///
@@ -17,10 +19,12 @@ use crate::store::{Shared, micros, sql};
 /// partition, in an order that the index of what is pending has alone: with statistics of another time the data base would
 /// otherwise read the whole table, once for each partition.
 pub(super) const LEASE: &str = "
-WITH due AS (
-    DELETE FROM {p}schedule WHERE seq IN (
-        SELECT seq FROM {p}schedule WHERE due <= statement_timestamp() ORDER BY due, seq LIMIT 1000 FOR UPDATE SKIP LOCKED
-    ) RETURNING *
+WITH chosen AS MATERIALIZED (
+    SELECT seq FROM {p}schedule
+    WHERE due <= statement_timestamp() AND (SELECT pg_try_advisory_xact_lock(hashtextextended('{p}schedule', 0)))
+    ORDER BY due, seq LIMIT 1000 FOR UPDATE SKIP LOCKED
+), due AS (
+    DELETE FROM {p}schedule WHERE seq IN (SELECT seq FROM chosen) RETURNING *
 ), promoted AS (
     INSERT INTO {p}outbox (partition, created_at, id, message_type, name, topic, key, correlation_id, causation_id, traceparent, content_type, headers, body)
     SELECT partition, due, id, message_type, name, topic, key, correlation_id, causation_id, traceparent, content_type, headers, body

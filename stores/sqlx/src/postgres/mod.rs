@@ -76,7 +76,7 @@ impl Sql {
 }
 
 impl<Tag: Send + Sync + 'static> SqlxStore<Postgres, Tag> {
-    /// Whether other processes are told of commits with `NOTIFY`, and whether a relay listens to it; they are unless this is called.
+    /// Whether other processes are told of commits with `NOTIFY`, and whether a relay listens to it; they are by default, which `true` says too.
     ///
     /// Without it a relay of another process finds events when it looks the next time. A connection pooler that gives each
     /// transaction another connection needs `false`.

@@ -13,12 +13,12 @@ WITH cleaner AS (
         epoch = CASE WHEN owner = $1 THEN epoch ELSE epoch + 1 END
     WHERE partition = -1 AND (owner = $1 OR until < clock_timestamp())
     RETURNING 1
-)
-DELETE FROM {p}outbox WHERE seq IN (
+), old AS MATERIALIZED (
     SELECT seq FROM {p}outbox
     WHERE status = 1 AND sent_at < statement_timestamp() - $2 * interval '1 microsecond' AND (SELECT count(*) FROM cleaner) = 1
     ORDER BY sent_at LIMIT $3 FOR UPDATE SKIP LOCKED
-)";
+)
+DELETE FROM {p}outbox WHERE seq IN (SELECT seq FROM old)";
 
 pub(super) async fn prune(
     shared: &Shared<Postgres>,

@@ -14,6 +14,8 @@ WHERE seq = ANY ($1) AND status = 0 AND (SELECT set_config('synchronous_commit',
 
 /// Locks the leases that it relies on, which `lease` skips then, and so no new owner can come in between.
 pub(super) fn settle() -> String {
+    // Each column by its name: a newer program may have added some.
+    let of_row = MESSAGE.split(", ").map(|column| format!("o.{column}")).collect::<Vec<_>>().join(", ");
     format!(
         "
 WITH fence AS MATERIALIZED (
@@ -32,7 +34,7 @@ WITH fence AS MATERIALIZED (
     USING unnest($5::bigint[], $6, $7, $8::text[], $9::boolean[]) AS d (seq, partition, epoch, reason, parks_key)
     JOIN fence USING (partition, epoch)
     WHERE o.seq = d.seq AND o.status = 0
-    RETURNING o.*, d.reason, d.parks_key
+    RETURNING o.seq, o.partition, o.attempts, {of_row}, d.reason, d.parks_key
 )
 INSERT INTO {{p}}dead_letter (seq, partition, attempts, reason, parks_key, {MESSAGE})
 SELECT seq, partition, attempts + 1, reason, parks_key, {MESSAGE} FROM dead ORDER BY seq"

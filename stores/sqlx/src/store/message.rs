@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use diator::BoxError;
 use diator::broker::{Headers, OutboundMessage};
@@ -72,15 +73,30 @@ pub(crate) fn readable(rows: impl IntoIterator<Item = (Place, Result<OutboxRow, 
             _ if stuck == Some(place.partition) => {}
             Ok(row) => readable.push(row),
             Err(error) => {
+                stuck = Some(place.partition);
+                if !is_time_to_say() {
+                    continue;
+                }
                 tracing::error!(
                     partition = place.partition,
                     seq = place.seq,
                     error = &*error as &dyn std::error::Error,
                     "a row of the outbox cannot be read: what stands behind it in its partition waits"
                 );
-                stuck = Some(place.partition);
             }
         }
     }
     readable
+}
+
+/// Whether the last line of an unreadable row is half a minute old: a relay finds it anew in every turn.
+fn is_time_to_say() -> bool {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    const PAUSE: Duration = Duration::from_secs(30);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_time = last.is_none_or(|last| last.elapsed() >= PAUSE);
+    if is_time {
+        *last = Some(Instant::now());
+    }
+    is_time
 }

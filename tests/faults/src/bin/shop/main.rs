@@ -1,6 +1,6 @@
 //! The service that drills kill: it places orders, and relays their events to Redis.
 //!
-//! `shop <role> <name>=<value> …`; the roles are those of [`Role`], the names those of [`Settings`].
+//! `shop <role> <name>=<value> …`; the roles are those of `Role`, the names those of `Settings`.
 
 mod answers;
 mod broker;
