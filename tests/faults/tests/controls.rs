@@ -7,7 +7,7 @@ macro_rules! controls {
     ($($control:ident: $invariant:literal;)*) => { $(
         #[test]
         fn $control() {
-            violates(&controls::$control(), $invariant);
+            violates(controls::$control, $invariant);
         }
     )* };
 }
@@ -20,7 +20,16 @@ controls! {
     ignores_fence: "I3";
 }
 
-fn violates(row: &Row, invariant: &str) {
-    println!("{row}");
-    assert!(row.violates(invariant), "{row}");
+/// A wrong program is wrong by chance: whoever is stopped at that moment need not hold anything. A right one is never.
+const TRIES: usize = 8;
+
+fn violates(control: fn() -> Row, invariant: &str) {
+    for _ in 0..TRIES {
+        let row = control();
+        println!("{row}");
+        if row.violates(invariant) {
+            return;
+        }
+    }
+    panic!("{TRIES} times the judge saw nothing of {invariant}");
 }

@@ -60,13 +60,13 @@ pub fn ignores_fence() -> Row {
     let mut scene = Scene::open(Kind::Postgres, &[]);
     scene.batch = 4;
     // Three keys keep one relay busy until its leases end, and then the next one.
-    let settings = "wrong=ignores-fence connections=3 lease=1000 deadline=400 partitions=64 publish_pause=30";
+    let settings = "wrong=ignores-fence connections=3 lease=2000 deadline=400 partitions=64 publish_pause=30";
     let mut relays = [(); 3].map(|()| scene.shop("relay", settings));
     let mut load = scene.shop("load", "rate=100 keys=3");
     scene.until_acknowledged(50);
     for relay in &relays[..2] {
         relay.pause();
-        sleep(Duration::from_millis(1_300));
+        sleep(Duration::from_millis(2_300));
         relay.resume();
         scene.lost_leases += 1;
         sleep(Duration::from_millis(500));
