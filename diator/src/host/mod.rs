@@ -142,12 +142,6 @@ impl Host {
     ///
     /// The front runs in a task of its own. When it ends by itself, the host stops; when it fails, the host stops and answers with
     /// [`HostError::Front`].
-    ///
-    /// # Example
-    ///
-    /// ```ignore
-    /// Host::new(mediator).front(|stop| axum::serve(listener, routes).with_graceful_shutdown(stop))
-    /// ```
     pub fn front<F, R, E>(mut self, front: F) -> Self
     where
         F: FnOnce(Stop) -> R + Send + 'static,

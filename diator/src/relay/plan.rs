@@ -65,17 +65,18 @@ impl Publisher {
         taken: usize,
         now: Instant,
     ) -> bool {
-        match self.circuits.allowance(destination, now) {
-            // What the cursor has passed, a later message of the same key must not.
-            _ if self.shut.contains(destination) => false,
+        let allowance = self.circuits.allowance(destination, now);
+        // What the cursor has passed in this turn, a later message of the same key must not.
+        if allowance == Allowance::Nothing || self.shut.contains(destination) {
+            self.circuits.note_route(SkippedRoute::of(&row.message), destination);
+            self.shut.insert(destination.to_owned());
+            return false;
+        }
+        match allowance {
             Allowance::All => true,
             Allowance::AtMost(allowance) => taken < allowance,
             Allowance::Trial { .. } => trials.get(destination) == Some(&row.place),
-            Allowance::Nothing => {
-                self.circuits.note_route(SkippedRoute::of(&row.message), destination);
-                self.shut.insert(destination.to_owned());
-                false
-            }
+            Allowance::Nothing => false,
         }
     }
 
@@ -178,6 +179,16 @@ mod tests {
         assert!(publisher.plan(vec![row(1, Some("a")), row(2, None)]).is_empty());
         assert_eq!(publisher.behind.iter().map(|key| &*key.key).collect::<Vec<_>>(), ["a"]);
         assert_eq!(publisher.circuits.skipped_routes(Instant::now()).len(), 1);
+    }
+
+    #[test]
+    fn each_event_that_goes_where_nothing_goes_is_left_out_from_then_on() {
+        let mut publisher = publisher();
+        away(&mut publisher);
+        let mut other = row(2, None);
+        other.message.name = "B".into();
+        assert!(publisher.plan(vec![row(1, None), other]).is_empty());
+        assert_eq!(publisher.circuits.skipped_routes(Instant::now()).len(), 2);
     }
 
     #[tokio::test(start_paused = true)]

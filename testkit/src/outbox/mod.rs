@@ -6,21 +6,25 @@
 //!
 //! # Example
 //!
-//! ```no_run
+//! ```
+//! use std::sync::Arc;
+//!
+//! use diator::outbox::InMemoryOutbox;
 //! use diator_testkit::outbox::{Driver, Store};
 //!
-//! struct Mine;
+//! struct Mine(InMemoryOutbox);
 //!
 //! #[diator::async_trait]
 //! impl Driver for Mine {
-//!     const CONCURRENT_UNITS: bool = true;
+//!     const CONCURRENT_UNITS: bool = false;
 //!
 //!     async fn start() -> Self {
-//!         todo!("make an empty data base")
+//!         Self(InMemoryOutbox::new()) // an empty data base
 //!     }
 //!
 //!     fn connect(&self) -> Store {
-//!         todo!("connect to it")
+//!         let (store, container) = (Arc::new(self.0.clone()), Arc::new(self.0.services()));
+//!         Store { outbox: store.clone(), relay: store.clone(), dead_letters: store, container }
 //!     }
 //! }
 //!
