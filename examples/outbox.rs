@@ -1,7 +1,7 @@
 //! An event reaches the broker, although the process dies between the commit and the publishing.
 //!
 //! `cargo run --example outbox` needs no server: SQLite and the broker are built in. The program starts itself as a second
-//! process, which places an order and kills itself. Then it goes on with what that process has left in the data base.
+//! process, which places an order and kills itself. Then it goes on with what that process has left in the database.
 //!
 //! On real servers:
 //!
@@ -10,7 +10,7 @@
 //! cargo run --features postgres,redis --example outbox
 //! ```
 //!
-//! Without the feature `postgres` the data base is SQLite, in the file of `DATABASE_URL` (`sqlite:shop.db?mode=rwc`) if there is one.
+//! Without the feature `postgres` the database is SQLite, in the file of `DATABASE_URL` (`sqlite:shop.db?mode=rwc`) if there is one.
 //! `docs/outbox.md` explains it all.
 
 use std::path::PathBuf;

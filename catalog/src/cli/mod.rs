@@ -12,7 +12,7 @@
 //! | `dead discard` with ids, filters or `--all` | deletes dead letters; asks first | yes |
 //! | `schema print`, `schema check`, `schema apply` | writes, judges or makes the tables of the store | yes |
 //!
-//! For the first row no broker and no data base has to be up: but for `check`, nothing is built. What the program makes before, for
+//! For the first row no broker and no database has to be up: but for `check`, nothing is built. What the program makes before, for
 //! its builder, should not connect either: most pools and clients can be made lazily.
 //!
 //! The commands that need the store take `--json`. Those that ask first refuse to work without a terminal, unless `--yes` is said.
@@ -142,7 +142,7 @@ impl Cli {
     ///     let builder = Mediator::from_registry().broker(InMemoryBroker::new());
     ///     Cli::new(builder)
     ///         .store(|| async {
-    ///             // A real one connects to its data base here.
+    ///             // A real one connects to its database here.
     ///             Ok(InMemoryOutbox::new())
     ///         })
     ///         .run()

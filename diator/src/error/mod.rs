@@ -193,7 +193,7 @@ impl<E> SendError<E> {
     /// Whether the unit of work is committed in spite of the error.
     ///
     /// A message that is committed must not be sent again; what could not be delivered can be. Where the answer is
-    /// [`Committed::Unknown`], ask the data base before you send it again, unless the request is idempotent.
+    /// [`Committed::Unknown`], ask the database before you send it again, unless the request is idempotent.
     #[must_use]
     pub fn committed(&self) -> Committed {
         match self {
@@ -269,7 +269,7 @@ pub enum Committed {
     No,
     /// It stands: something that followed the commit failed.
     Yes,
-    /// Nobody knows: the data base did not answer, or whoever waited for its answer gave up.
+    /// Nobody knows: the database did not answer, or whoever waited for its answer gave up.
     Unknown,
 }
 

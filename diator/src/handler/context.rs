@@ -60,7 +60,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     ///
     /// # Units
     ///
-    /// The delay counts from when the outbox writes the message, by the clock of its data base; zero means as soon as a relay
+    /// The delay counts from when the outbox writes the message, by the clock of its database; zero means as soon as a relay
     /// looks.
     ///
     /// # Errors

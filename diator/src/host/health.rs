@@ -33,7 +33,7 @@ struct Seen {
 ///
 /// # Guarantees
 ///
-/// It is ready if it runs, no child is being started again, the data base answers, and the oldest message that waits for the broker
+/// It is ready if it runs, no child is being started again, the database answers, and the oldest message that waits for the broker
 /// is not too old. A count alone never makes it unready: a large backlog that gets smaller is no fault.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]

@@ -41,9 +41,9 @@ const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 ///
 /// # Guarantees
 ///
-/// - **Start.** Nothing starts before all children have said that they can work: a relay looks at the tables of its store. A data
-///   base that does not answer within 5 s holds nothing up; the relay looks again when it does. If `stop` ends before that, nothing
-///   starts.
+/// - **Start.** Nothing starts before all children have said that they can work: a relay looks at the tables of its store. A
+///   database that does not answer within 5 s holds nothing up; the relay looks again when it does. If `stop` ends before that,
+///   nothing starts.
 /// - **Run.** A child that fails or panics is started again, after 100 ms, and twice as long each time it fails at once, up to
 ///   30 s. A front that ends ends the host.
 /// - **Stop**, in this order: the fronts take no more and finish what they have; the mediator finishes its messages; the relay

@@ -101,7 +101,7 @@ pub trait Outbox: Send + Sync + 'static {
 ///
 /// # Units
 ///
-/// `delay` counts from when the outbox writes the message, by the clock of its data base; `None` means at once. A relay publishes the
+/// `delay` counts from when the outbox writes the message, by the clock of its database; `None` means at once. A relay publishes the
 /// message when it is over, or later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -16,7 +16,7 @@ use crate::broker::OutboundMessage;
 ///
 /// # Errors
 ///
-/// Every method fails if the data base does.
+/// Every method fails if the database does.
 ///
 /// # Source
 ///
@@ -80,7 +80,7 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// What the broker said at last.
     pub reason: String,
-    /// When it was given up, by the clock of the data base.
+    /// When it was given up, by the clock of the database.
     pub at: SystemTime,
     /// Whether it holds back the later messages of its key.
     pub parks_key: bool,

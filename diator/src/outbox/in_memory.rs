@@ -19,7 +19,7 @@ use crate::{BoxError, Meta, Services};
 
 /// An outbox in memory: for tests, and for programs that lose nothing by losing it.
 ///
-/// It keeps the contracts of [`Outbox`], [`OutboxStore`], [`DeadLetters`] and [`StoreSchema`] as a data base does, but for one thing:
+/// It keeps the contracts of [`Outbox`], [`OutboxStore`], [`DeadLetters`] and [`StoreSchema`] as a database does, but for one thing:
 /// it ends with the process. Clones share what it holds. Its clock is tokio's, so that a test with a paused clock moves leases and
 /// delays.
 ///

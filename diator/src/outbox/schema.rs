@@ -10,13 +10,13 @@ use crate::BoxError;
 ///
 /// # Errors
 ///
-/// Every method fails if the data base does.
+/// Every method fails if the database does.
 #[async_trait]
 pub trait StoreSchema: Send + Sync + 'static {
     /// The statements that make the tables, for whoever runs migrations with another tool.
     fn statements(&self) -> String;
 
-    /// What stands in the data base.
+    /// What stands in the database.
     async fn state(&self) -> Result<SchemaState, BoxError>;
 
     /// Makes the tables, or brings them up to date; it does nothing where they are.
@@ -28,7 +28,7 @@ pub trait StoreSchema: Send + Sync + 'static {
     async fn apply(&self) -> Result<(), BoxError>;
 }
 
-/// How the tables of a data base fit the program.
+/// How the tables of a database fit the program.
 ///
 /// It is serialised with its name as `state`: `{"state": "outdated", "found": 1, "needed": 2}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -64,7 +64,7 @@ pub enum SchemaState {
 }
 
 impl SchemaState {
-    /// Judges what was found in the data base: its version, and the oldest version of a program that it lets work.
+    /// Judges what was found in the database: its version, and the oldest version of a program that it lets work.
     #[must_use]
     pub fn judge(found: Option<(u32, u32)>, needed: u32) -> Self {
         match found {

@@ -16,7 +16,7 @@ use crate::broker::{MessageType, OutboundMessage};
 /// An implementation must keep these; the relay relies on them:
 ///
 /// - **Leases.** A partition has at most one owner. Its lease ends when it is released, or when its period is over by the clock of
-///   the data base: the clock of a process must not matter. Each new owner gets a higher epoch.
+///   the database: the clock of a process must not matter. Each new owner gets a higher epoch.
 /// - **Fences.** [`settle`](Self::settle) and [`release`](Self::release) of an epoch that is over change nothing, except that
 ///   [`Verdict::Sent`] is true whoever says it, and noted if the row is still pending.
 /// - **Numbers** grow in the order in which the rows are written, and so, among rows of one key whose units of work lock a common row,
@@ -30,14 +30,14 @@ use crate::broker::{MessageType, OutboundMessage};
 ///
 /// # Errors
 ///
-/// Every method fails if the data base does. The relay then tries again, later.
+/// Every method fails if the database does. The relay then tries again, later.
 #[async_trait]
 pub trait OutboxStore: Send + Sync + 'static {
-    /// Whether this program can work with what stands in the data base; asked once, before anything else.
+    /// Whether this program can work with what stands in the database; asked once, before anything else.
     ///
     /// # Errors
     ///
-    /// It cannot, for good: the text must name the command that helps. A data base that cannot be reached is no such error.
+    /// It cannot, for good: the text must name the command that helps. A database that cannot be reached is no such error.
     async fn check(&self) -> Result<(), BoxError> {
         Ok(())
     }
@@ -72,7 +72,7 @@ pub trait OutboxStore: Send + Sync + 'static {
 
     /// Makes sent messages pending again, in their old places; the answer is how many.
     ///
-    /// Those count that were sent at `since` or later, by the clock of the data base, and went to the topic, if one is named.
+    /// Those count that were sent at `since` or later, by the clock of the database, and went to the topic, if one is named.
     async fn replay(&self, since: SystemTime, topic: Option<&str>) -> Result<u64, BoxError>;
 
     /// Deletes messages that were sent longer ago than `retention`, at most `limit` of them; the answer is how many.
@@ -95,7 +95,7 @@ pub struct RelayId(pub Uuid);
 pub struct LeasedPartition {
     /// Which one.
     pub partition: u16,
-    /// How many owners it has had: what the data base compares.
+    /// How many owners it has had: what the database compares.
     pub epoch: i64,
 }
 

@@ -10,7 +10,7 @@ use super::turn::Done;
 use crate::BoxError;
 use crate::outbox::OutboxStore;
 
-/// How long a data base may take to say how old the oldest message is.
+/// How long a database may take to say how old the oldest message is.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Tells how a relay is; it stays with whoever asks, also while the relay runs elsewhere in the process.
@@ -36,7 +36,7 @@ struct Seen {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RelayHealth {
-    /// The age of the oldest message that could go; `None` if there is none, or if the data base does not answer.
+    /// The age of the oldest message that could go; `None` if there is none, or if the database does not answer.
     ///
     /// It counts for all relays of the outbox: it tells that none of them gets on.
     pub oldest_seconds: Option<f64>,
@@ -46,7 +46,7 @@ pub struct RelayHealth {
     pub sent: u64,
     /// The destinations that take nothing at the moment.
     pub circuits: Vec<CircuitHealth>,
-    /// Why the data base could not be asked, now or in the last turn.
+    /// Why the database could not be asked, now or in the last turn.
     pub error: Option<String>,
 }
 
@@ -55,13 +55,13 @@ impl RelayMonitor {
         Self { store, seen: Arc::default() }
     }
 
-    /// Asks the data base for the age of the oldest message, and tells what the relay has seen.
+    /// Asks the database for the age of the oldest message, and tells what the relay has seen.
     ///
-    /// It answers within about two seconds, also if the data base does not.
+    /// It answers within about two seconds, also if the database does not.
     pub async fn health(&self) -> RelayHealth {
         let oldest = match timeout(PATIENCE, self.store.oldest()).await {
             Ok(oldest) => oldest.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("the data base did not answer within {PATIENCE:?}")),
+            Err(_) => Err(format!("the database did not answer within {PATIENCE:?}")),
         };
         let seen = self.seen();
         RelayHealth {

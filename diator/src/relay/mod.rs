@@ -54,7 +54,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///   answer where it is asked, the first time and at each trial; one that takes long is tried less often.
 /// - **A refused message** is tried [`attempts`](Self::attempts) times, then it becomes a dead letter. Others go on meanwhile.
 /// - It holds no transaction open while it publishes, and works on a partition only while its lease lasts, by the clock of the
-///   data base.
+///   database.
 ///
 /// # Example
 ///
@@ -137,7 +137,7 @@ pub enum RelayError {
     /// Its settings contradict each other.
     #[error(transparent)]
     Settings(#[from] InvalidConfig),
-    /// The store cannot work with what stands in the data base: its error says which command helps.
+    /// The store cannot work with what stands in the database: its error says which command helps.
     #[error("the relay cannot work with its store")]
     Store(#[source] BoxError),
 }
@@ -266,7 +266,7 @@ impl Relay {
     ///
     /// # Errors
     ///
-    /// As of [`RelayError`], before it publishes anything. A data base or a broker that is away is no error: it waits for them.
+    /// As of [`RelayError`], before it publishes anything. A database or a broker that is away is no error: it waits for them.
     ///
     /// # Panics
     ///
@@ -305,7 +305,7 @@ impl Relay {
     pub(crate) async fn prepare(&self) -> Result<(), RelayError> {
         let broker = self.broker.as_ref().ok_or(RelayError::NoBroker)?;
         self.settings.check(self.settings.publish_deadline(&**broker))?;
-        // A data base that is away must not hold up what starts beside the relay.
+        // A database that is away must not hold up what starts beside the relay.
         timeout(PATIENCE, self.store.check()).await.unwrap_or(Ok(())).map_err(RelayError::Store)
     }
 

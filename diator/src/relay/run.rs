@@ -108,7 +108,7 @@ impl Running {
     async fn turn(&mut self) -> (Done, Result<(), BoxError>) {
         let Settings { batch, partitions, lease, .. } = self.settings;
         if !self.is_checked {
-            // The data base may not have been there when the relay was prepared.
+            // The database may not have been there when the relay was prepared.
             match timeout(lease, self.store.check()).await {
                 Ok(Ok(())) => self.is_checked = true,
                 Ok(Err(error)) => return (Done::default(), Err(error)),

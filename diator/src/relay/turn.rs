@@ -17,7 +17,7 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// One turn of a relay: it leases partitions, works them off, and gives them back.
 ///
-/// Nothing outlives a turn but the circuits: whoever comes next starts from what stands in the data base.
+/// Nothing outlives a turn but the circuits: whoever comes next starts from what stands in the database.
 pub(super) struct Turn<'a> {
     pub(super) store: &'a dyn OutboxStore,
     pub(super) publisher: &'a mut Publisher,
@@ -47,7 +47,7 @@ impl Turn<'_> {
         period: Duration,
     ) -> (Done, Result<(), BoxError>) {
         self.publisher.begin_turn();
-        // Counted from before the lease: the data base's clock runs from a later moment.
+        // Counted from before the lease: the database's clock runs from a later moment.
         let lease_end = Instant::now() + period;
         let leased = match in_time(lease_end, self.store.lease(relay, partitions, period)).await {
             Ok(leased) => leased,

@@ -1,5 +1,5 @@
 #![cfg(feature = "postgres")]
-//! How a relay learns of commits of another process: two stores on two pools share nothing but the data base.
+//! How a relay learns of commits of another process: two stores on two pools share nothing but the database.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! Relays on real data bases: their neighbours, their settings, and what an operator does beside them.
+//! Relays on real databases: their neighbours, their settings, and what an operator does beside them.
 #![cfg(all(feature = "postgres", feature = "sqlite"))]
 
 mod support;
@@ -25,7 +25,7 @@ async fn until<S: OutboxStore>(store: &S, holds: impl Fn(diator::outbox::OutboxS
     }
 }
 
-/// Two outboxes in one data base know nothing of each other.
+/// Two outboxes in one database know nothing of each other.
 async fn neighbours<DB: Engine>(one: SqlxStore<DB>, other: SqlxStore<DB>)
 where
     Transaction<DB>: StagesRows,

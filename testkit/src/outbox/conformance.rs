@@ -77,7 +77,7 @@ pub async fn what_was_rolled_back_or_dropped_leaves_nothing<D: Driver>() {
     sleep(Duration::from_millis(20)).await;
     let leases = store.lease_all(a_relay()).await;
     assert_eq!(names(&store.claim(&leases).await), ["Committed"]);
-    assert_eq!(store.relay.status().await.expect("the data base is there").scheduled, 0);
+    assert_eq!(store.relay.status().await.expect("the database is there").scheduled, 0);
 }
 
 /// However many relays ask at the same time, each partition must go to one of them.
@@ -113,16 +113,16 @@ pub async fn a_lease_ends_with_its_period_or_its_release<D: Driver>() {
     let driver = D::start().await;
     let (store, other) = (driver.connect(), driver.connect());
     store.put([keyed("One", "1")]).await;
-    let first = store.relay.lease(a_relay(), 1, Duration::from_millis(500)).await.expect("the data base is there");
+    let first = store.relay.lease(a_relay(), 1, Duration::from_millis(500)).await.expect("the database is there");
     let [first] = first.partitions[..] else { panic!("one partition has work: {first:?}") };
     assert_eq!(other.lease_all(a_relay()).await, [], "it has an owner");
     sleep(Duration::from_millis(600)).await;
     let second = other.lease_all(a_relay()).await;
     assert_eq!(second.len(), 1, "its lease is over");
     assert!(second[0].epoch > first.epoch, "{second:?} after {first:?}");
-    store.relay.release(&[first]).await.expect("the data base is there");
+    store.relay.release(&[first]).await.expect("the database is there");
     assert_eq!(store.lease_all(a_relay()).await, [], "who is no owner can release nothing");
-    other.relay.release(&second).await.expect("the data base is there");
+    other.relay.release(&second).await.expect("the database is there");
     let third = store.lease_all(a_relay()).await;
     assert_eq!(third.len(), 1, "it was released");
     assert!(third[0].epoch > second[0].epoch, "{third:?} after {second:?}");
@@ -139,7 +139,7 @@ pub async fn a_partition_without_work_is_not_leased<D: Driver>() {
     let leases = store.lease_all(a_relay()).await;
     let rows = store.claim(&leases).await;
     store.settle(&leases, &rows, &Verdict::Sent).await;
-    store.relay.release(&leases).await.expect("the data base is there");
+    store.relay.release(&leases).await.expect("the database is there");
     assert_eq!(store.lease_all(a_relay()).await, []);
 }
 
@@ -149,7 +149,7 @@ pub async fn an_epoch_that_is_over_settles_nothing_but_what_was_sent<D: Driver>(
     let (store, other) = (driver.connect(), driver.connect());
     store.put(["One", "Two", "Three"].map(|name| keyed(name, "1"))).await;
     let old =
-        store.relay.lease(a_relay(), 1, Duration::from_millis(1)).await.expect("the data base is there").partitions;
+        store.relay.lease(a_relay(), 1, Duration::from_millis(1)).await.expect("the database is there").partitions;
     let rows = store.claim(&old).await;
     sleep(Duration::from_millis(20)).await;
     let new = other.lease_all(a_relay()).await;
@@ -163,7 +163,7 @@ pub async fn an_epoch_that_is_over_settles_nothing_but_what_was_sent<D: Driver>(
     other.settle(&new, &left, &Verdict::Sent).await;
     store.settle(&old, &rows[2..], &dead(true)).await;
     let expected = OutboxStatus::default();
-    let status = store.relay.status().await.expect("the data base is there");
+    let status = store.relay.status().await.expect("the database is there");
     assert_eq!((status.pending, status.dead, status.sent), (expected.pending, expected.dead, 3));
 }
 
@@ -181,7 +181,7 @@ pub async fn a_cursor_and_a_limit_are_kept<D: Driver>() {
         .relay
         .claim(Claim { cursors: &start, limit: 3, skip: &Skip::default(), horizon: None })
         .await
-        .expect("the data base is there");
+        .expect("the database is there");
     assert_eq!(first.len(), 3 * partitions.len());
     let last = |cursor: &Cursor| {
         let of = first.iter().filter(|row| row.place.partition == cursor.lease.partition);
@@ -192,7 +192,7 @@ pub async fn a_cursor_and_a_limit_are_kept<D: Driver>() {
         .relay
         .claim(Claim { cursors: &behind, limit: 1_000, skip: &Skip::default(), horizon: None })
         .await
-        .expect("the data base is there");
+        .expect("the database is there");
     let ids: HashSet<_> = first.iter().chain(&rest).map(|row| row.message.id).collect();
     assert_eq!((first.len() + rest.len(), ids.len()), (40, 40));
 }
@@ -221,17 +221,17 @@ pub async fn what_was_committed_after_the_lease_began_is_left_to_the_next<D: Dri
     let driver = D::start().await;
     let store = driver.connect();
     store.put([keyed("Before", "1")]).await;
-    let leased = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the data base is there");
+    let leased = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the database is there");
     let Some(horizon) = leased.horizon.as_deref() else { return };
     store.put([keyed("After", "1")]).await;
     let cursors: Vec<_> = leased.partitions.iter().map(|&lease| Cursor { lease, after: None }).collect();
     let claim = Claim { cursors: &cursors, limit: 10, skip: &Skip::default(), horizon: Some(horizon) };
-    assert_eq!(names(&store.relay.claim(claim).await.expect("the data base is there")), ["Before"]);
-    store.relay.release(&leased.partitions).await.expect("the data base is there");
-    let next = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the data base is there");
+    assert_eq!(names(&store.relay.claim(claim).await.expect("the database is there")), ["Before"]);
+    store.relay.release(&leased.partitions).await.expect("the database is there");
+    let next = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the database is there");
     let cursors: Vec<_> = next.partitions.iter().map(|&lease| Cursor { lease, after: None }).collect();
     let claim = Claim { cursors: &cursors, limit: 10, skip: &Skip::default(), horizon: next.horizon.as_deref() };
-    assert_eq!(names(&store.relay.claim(claim).await.expect("the data base is there")), ["Before", "After"]);
+    assert_eq!(names(&store.relay.claim(claim).await.expect("the database is there")), ["Before", "After"]);
 }
 
 /// A claim must leave out what the relay cannot send now, and nothing else.
@@ -304,28 +304,28 @@ pub async fn a_dead_letter_parks_its_key_until_it_is_replayed<D: Driver>() {
     let rows = store.claim(&leases).await;
     store.settle(&leases, &rows[..1], &Verdict::Refused).await;
     store.settle(&leases, &rows[..1], &dead(true)).await;
-    store.relay.release(&leases).await.expect("the data base is there");
+    store.relay.release(&leases).await.expect("the database is there");
 
-    let leased = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the data base is there");
+    let leased = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the database is there");
     assert_eq!(leased.partitions, [], "a dead letter holds back all that is pending");
-    let status = store.relay.status().await.expect("the data base is there");
+    let status = store.relay.status().await.expect("the database is there");
     assert_eq!((status.pending, status.parked, status.dead), (2, 2, 1));
-    assert_eq!((status.oldest_seconds, store.relay.oldest().await.expect("the data base is there")), (None, None));
+    assert_eq!((status.oldest_seconds, store.relay.oldest().await.expect("the database is there")), (None, None));
 
-    let letters = store.dead_letters.list(&DeadLetterFilter::default()).await.expect("the data base is there");
+    let letters = store.dead_letters.list(&DeadLetterFilter::default()).await.expect("the database is there");
     let [letter] = &letters[..] else { panic!("there is one dead letter: {letters:?}") };
     assert_eq!(letter.message, rows[0].message);
     assert_eq!((letter.attempts, &*letter.reason, letter.parks_key), (2, "the broker says: too large", true));
 
-    assert_eq!(store.dead_letters.replay(&DeadLetterFilter::default()).await.expect("the data base is there"), 1);
-    let leased = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the data base is there");
+    assert_eq!(store.dead_letters.replay(&DeadLetterFilter::default()).await.expect("the database is there"), 1);
+    let leased = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the database is there");
     assert_eq!(leased.parked, []);
     let again = store.claim(&leased.partitions).await;
     assert_eq!(
         again.iter().map(|row| (row.place, row.attempts)).collect::<Vec<_>>(),
         rows.iter().map(|row| (row.place, 0)).collect::<Vec<_>>()
     );
-    assert_eq!(store.dead_letters.list(&DeadLetterFilter::default()).await.expect("the data base is there"), []);
+    assert_eq!(store.dead_letters.list(&DeadLetterFilter::default()).await.expect("the database is there"), []);
 }
 
 /// A dead letter that is discarded must be gone, and let its key go on; one that does not park holds nothing back.
@@ -339,16 +339,16 @@ pub async fn a_dead_letter_parks_its_key_until_it_is_discarded<D: Driver>() {
         let first = rows.iter().find(|row| row.message.key.as_deref() == Some(key)).expect("it is there");
         store.settle(&leases, std::slice::from_ref(first), &dead(parks)).await;
     }
-    store.relay.release(&leases).await.expect("the data base is there");
-    let leased = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the data base is there");
+    store.relay.release(&leases).await.expect("the database is there");
+    let leased = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the database is there");
     let skip = Skip { routes: Vec::new(), keys: leased.parked };
     let rows = store.claim_without(&leased.partitions, &skip).await;
     assert_eq!(rows.iter().map(|row| row.message.key.as_deref()).collect::<Vec<_>>(), [Some("2")]);
-    store.relay.release(&leased.partitions).await.expect("the data base is there");
-    assert_eq!(store.dead_letters.discard(&DeadLetterFilter::default()).await.expect("the data base is there"), 2);
+    store.relay.release(&leased.partitions).await.expect("the database is there");
+    assert_eq!(store.dead_letters.discard(&DeadLetterFilter::default()).await.expect("the database is there"), 2);
     let leases = store.lease_all(a_relay()).await;
     assert_eq!(names(&store.claim(&leases).await), ["Two", "Two"]);
-    assert_eq!(store.dead_letters.discard(&DeadLetterFilter::default()).await.expect("the data base is there"), 0);
+    assert_eq!(store.dead_letters.discard(&DeadLetterFilter::default()).await.expect("the database is there"), 0);
 }
 
 /// A filter must take those of which all is true, the oldest first.
@@ -367,7 +367,7 @@ pub async fn dead_letters_are_filtered<D: Driver>() {
     let list = async |set: fn(&mut DeadLetterFilter)| {
         let mut filter = DeadLetterFilter::default();
         set(&mut filter);
-        store.dead_letters.list(&filter).await.expect("the data base is there")
+        store.dead_letters.list(&filter).await.expect("the database is there")
     };
     let all = list(|_| ()).await;
     assert_eq!(
@@ -385,9 +385,9 @@ pub async fn dead_letters_are_filtered<D: Driver>() {
     let mut filter = DeadLetterFilter::default();
     filter.ids = vec![all[3].id, all[1].id];
     filter.limit = Some(1);
-    assert_eq!(store.dead_letters.replay(&filter).await.expect("the data base is there"), 1);
+    assert_eq!(store.dead_letters.replay(&filter).await.expect("the database is there"), 1);
     assert_eq!(list(|_| ()).await, [all[0].clone(), all[2].clone(), all[3].clone()]);
-    assert_eq!(store.dead_letters.discard(&filter).await.expect("the data base is there"), 1);
+    assert_eq!(store.dead_letters.discard(&filter).await.expect("the database is there"), 1);
     assert_eq!(list(|_| ()).await, [all[0].clone(), all[2].clone()]);
 }
 
@@ -401,7 +401,7 @@ pub async fn what_was_sent_is_replayed_within_its_window<D: Driver>() {
     store.settle(&leases, &rows, &Verdict::Sent).await;
     store.settle(&leases, &rows, &Verdict::Sent).await;
     assert_eq!(names(&store.claim(&leases).await), [""; 0]);
-    let replay = async |since, topic| store.relay.replay(since, topic).await.expect("the data base is there");
+    let replay = async |since, topic| store.relay.replay(since, topic).await.expect("the database is there");
     assert_eq!(replay(SystemTime::now() + Duration::from_secs(3_600), None).await, 0);
     assert_eq!(replay(UNIX_EPOCH, Some("elsewhere")).await, 1);
     assert_eq!(replay(SystemTime::now() - Duration::from_secs(3_600), Some("orders")).await, 1);
@@ -420,16 +420,16 @@ pub async fn what_was_sent_long_ago_is_pruned_by_one<D: Driver>() {
     sleep(Duration::from_millis(20)).await;
     let (cleaner, late) = (a_relay(), a_relay());
     let short = Duration::from_millis(5);
-    assert_eq!(store.relay.prune(cleaner, LONG, 100).await.expect("the data base is there"), 0, "it was sent just now");
-    assert_eq!(store.relay.prune(cleaner, short, 5).await.expect("the data base is there"), 5);
+    assert_eq!(store.relay.prune(cleaner, LONG, 100).await.expect("the database is there"), 0, "it was sent just now");
+    assert_eq!(store.relay.prune(cleaner, short, 5).await.expect("the database is there"), 5);
     assert_eq!(
-        other.relay.prune(late, short, 5).await.expect("the data base is there"),
+        other.relay.prune(late, short, 5).await.expect("the database is there"),
         0,
         "another one is the cleaner"
     );
-    assert_eq!(store.relay.prune(cleaner, short, 5).await.expect("the data base is there"), 3);
-    assert_eq!(store.relay.prune(cleaner, short, 5).await.expect("the data base is there"), 0);
-    let status = store.relay.status().await.expect("the data base is there");
+    assert_eq!(store.relay.prune(cleaner, short, 5).await.expect("the database is there"), 3);
+    assert_eq!(store.relay.prune(cleaner, short, 5).await.expect("the database is there"), 0);
+    let status = store.relay.status().await.expect("the database is there");
     assert_eq!((status.pending, status.sent), (2, 0));
 }
 
@@ -440,42 +440,42 @@ pub async fn a_delayed_message_gets_its_place_when_it_is_due<D: Driver>() {
     let after = |name, millis| StagedMessage::new(keyed(name, "1")).after(Duration::from_millis(millis));
     let never = StagedMessage::new(keyed("Never", "1")).after(Duration::MAX);
     store.put_staged([after("Later", 700), after("Soon", 400), never, StagedMessage::new(keyed("Now", "1"))]).await;
-    let first = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the data base is there");
+    let first = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the database is there");
     assert!(!first.promoted);
     let rows = store.claim(&first.partitions).await;
     assert_eq!(names(&rows), ["Now"]);
     store.settle(&first.partitions, &rows, &Verdict::Sent).await;
-    assert_eq!(store.relay.status().await.expect("the data base is there").scheduled, 3);
-    assert_eq!(store.relay.oldest().await.expect("the data base is there"), None);
-    store.relay.release(&first.partitions).await.expect("the data base is there");
+    assert_eq!(store.relay.status().await.expect("the database is there").scheduled, 3);
+    assert_eq!(store.relay.oldest().await.expect("the database is there"), None);
+    store.relay.release(&first.partitions).await.expect("the database is there");
     sleep(Duration::from_millis(800)).await;
-    assert!(store.relay.oldest().await.expect("the data base is there").is_some(), "they could be published by now");
-    let promoting = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the data base is there");
+    assert!(store.relay.oldest().await.expect("the database is there").is_some(), "they could be published by now");
+    let promoting = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the database is there");
     assert!(promoting.promoted);
     let mut leases = promoting.partitions;
-    let more = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the data base is there");
+    let more = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the database is there");
     assert!(!more.promoted);
     leases.extend(more.partitions);
     assert_eq!(names(&store.claim(&leases).await), ["Soon", "Later"]);
-    assert_eq!(store.relay.status().await.expect("the data base is there").scheduled, 1);
+    assert_eq!(store.relay.status().await.expect("the database is there").scheduled, 1);
 }
 
 /// The age of the oldest and the counts must be those of what is there.
 pub async fn the_oldest_and_the_status_are_told<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
-    assert_eq!(store.relay.oldest().await.expect("the data base is there"), None);
-    assert_eq!(store.relay.status().await.expect("the data base is there"), OutboxStatus::default());
+    assert_eq!(store.relay.oldest().await.expect("the database is there"), None);
+    assert_eq!(store.relay.status().await.expect("the database is there"), OutboxStatus::default());
     store.put([keyed("One", "1"), keyed("Two", "2")]).await;
     sleep(Duration::from_millis(200)).await;
     store.put([keyed("Three", "3")]).await;
-    let oldest = store.relay.oldest().await.expect("the data base is there").expect("something is pending");
+    let oldest = store.relay.oldest().await.expect("the database is there").expect("something is pending");
     assert!((Duration::from_millis(200)..Duration::from_secs(60)).contains(&oldest), "{oldest:?}");
     let leases = store.lease_all(a_relay()).await;
     let rows = store.claim(&leases).await;
     let two: Vec<_> = rows.into_iter().filter(|row| row.message.name != "Three").collect();
     store.settle(&leases, &two, &Verdict::Sent).await;
-    let status = store.relay.status().await.expect("the data base is there");
+    let status = store.relay.status().await.expect("the database is there");
     assert_eq!((status.pending, status.sent, status.parked, status.dead), (1, 2, 0, 0));
     let oldest = status.oldest_seconds.expect("something is pending");
     assert!((0.0..60.0).contains(&oldest), "{oldest}");

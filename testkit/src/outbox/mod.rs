@@ -1,7 +1,7 @@
 //! The conformance suite of outboxes and their stores: one set of cases over the contracts, which every store passes.
 //!
 //! The contracts are the documentation of [`Outbox`](diator::Outbox), [`OutboxStore`](diator::outbox::OutboxStore) and
-//! [`DeadLetters`](diator::outbox::DeadLetters). The author of a store writes a test file that says how to make an empty data base
+//! [`DeadLetters`](diator::outbox::DeadLetters). The author of a store writes a test file that says how to make an empty database
 //! and how to connect to it: that is [`Driver`]. The file names the cases with [`outbox_conformance!`](crate::outbox_conformance).
 //!
 //! # Example
@@ -19,7 +19,7 @@
 //!     const CONCURRENT_UNITS: bool = false;
 //!
 //!     async fn start() -> Self {
-//!         Self(InMemoryOutbox::new()) // an empty data base
+//!         Self(InMemoryOutbox::new()) // an empty database
 //!     }
 //!
 //!     fn connect(&self) -> Store {

@@ -63,7 +63,7 @@ fn another_unit_of_work(builder: &MediatorBuilder, added: Added, unit: &Dependen
             unit.name(),
             names.join(", ")
         ),
-        "let one unit of work write both the data and the events: one transaction of one data base\n\
+        "let one unit of work write both the data and the events: one transaction of one database\n\
          if what the others write may be there without its events, or the events without it, say `.several_units_of_work()`",
     ))
 }

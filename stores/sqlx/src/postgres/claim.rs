@@ -14,7 +14,7 @@ use crate::store::{MESSAGE, Shared, readable, sql};
 /// the owner before can have parked one while the lease was taken.
 ///
 /// Rows are compared in the order of the index of what is pending, which no other index gives: with statistics of another time
-/// the data base would read the whole table.
+/// the database would read the whole table.
 pub(super) fn claim() -> String {
     format!(
         "SELECT c.partition::bigint, o.seq, o.attempts::bigint, {}

@@ -16,7 +16,7 @@ use crate::store::{Shared, micros, sql};
 /// key that waited for its commit is numbered later still, and so is beyond the horizon.
 ///
 /// A subquery with a limit is asked for each partition, instead of reading all that is pending. It asks for a range of one
-/// partition, in an order that the index of what is pending has alone: with statistics of another time the data base would
+/// partition, in an order that the index of what is pending has alone: with statistics of another time the database would
 /// otherwise read the whole table, once for each partition.
 pub(super) const LEASE: &str = "
 WITH chosen AS MATERIALIZED (

@@ -53,7 +53,7 @@ pub(super) async fn settle_rows(shared: &Shared<Postgres>, settlements: &[Settle
     let (reasons, parks): (Vec<_>, Vec<_>) = settlements
         .iter()
         .filter_map(|settlement| match &settlement.verdict {
-            // No text of the data base can have it.
+            // No text of the database can have it.
             Verdict::Dead { reason, parks_key } => Some((reason.replace('\0', ""), *parks_key)),
             _ => None,
         })

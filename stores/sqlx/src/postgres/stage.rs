@@ -102,7 +102,7 @@ fn values(staged: &StagedMessage) -> [StageValue<'_>; 12] {
     ]
 }
 
-/// As the data base has it.
+/// As the database has it.
 pub(super) fn partition(partition: u16) -> i16 {
     const { assert!(PARTITIONS < i16::MAX as u16) };
     partition.cast_signed()

@@ -6,12 +6,12 @@ use sqlx::Database;
 use super::{Prefix, Shared, Statement};
 use crate::transaction::Transactional;
 
-/// A data base that a [`SqlxStore`](super::SqlxStore) can be in: `sqlx::Postgres` or `sqlx::Sqlite`.
+/// A database that a [`SqlxStore`](super::SqlxStore) can be in: `sqlx::Postgres` or `sqlx::Sqlite`.
 pub trait Engine: Transactional + Sealed {}
 
 impl<DB: Transactional + Sealed> Engine for DB {}
 
-/// What a data base does in its own way.
+/// What a database does in its own way.
 pub trait Sealed: Database {
     /// Whether the prefix may name a schema.
     const HAS_SCHEMAS: bool;

@@ -56,7 +56,7 @@ pub(crate) fn headers_text(headers: &Headers) -> Cow<'static, str> {
     Cow::Owned(serde_json::to_string(&headers).expect("texts by name can be written"))
 }
 
-/// For the data base, which has no room for more than some ten thousand years.
+/// For the database, which has no room for more than some ten thousand years.
 pub(crate) fn micros(duration: Duration) -> i64 {
     const A_THOUSAND_YEARS: i64 = 1_000 * 366 * 24 * 3_600 * 1_000_000;
     i64::try_from(duration.as_micros()).map_or(A_THOUSAND_YEARS, |micros| micros.min(A_THOUSAND_YEARS))

@@ -1,4 +1,4 @@
-//! What the stores of all data bases have in common.
+//! What the stores of all databases have in common.
 
 mod engine;
 mod message;
@@ -38,15 +38,15 @@ use crate::transaction::{Mode, Transaction};
 /// How long a relay stays the one that deletes what was sent long ago.
 pub(crate) const CLEANER_LEASE: Duration = Duration::from_secs(10 * 60);
 
-/// The outbox, its relay's store, the dead letters and the tables of all that, in one data base.
+/// The outbox, its relay's store, the dead letters and the tables of all that, in one database.
 ///
 /// # Guarantees
 ///
 /// - Clones share everything. Building one connects to nothing and runs no statement.
-/// - All times are those of the data base's clock.
+/// - All times are those of the database's clock.
 /// - The tables are made by [`apply`](diator::outbox::StoreSchema::apply) alone.
 ///
-/// `Tag` is a type of the program's own that tells several data bases apart; it is `()` for the only one.
+/// `Tag` is a type of the program's own that tells several databases apart; it is `()` for the only one.
 pub struct SqlxStore<DB: Engine, Tag = ()> {
     shared: Arc<Shared<DB>>,
     tag: PhantomData<fn() -> Tag>,
@@ -76,9 +76,9 @@ impl<DB: Engine> Clone for Shared<DB> {
 }
 
 impl<DB: Engine> SqlxStore<DB> {
-    /// A store in the data base of this pool, whose tables have names that begin with `diator_`.
+    /// A store in the database of this pool, whose tables have names that begin with `diator_`.
     ///
-    /// A program with several data bases calls [`tagged`](Self::tagged) for the others.
+    /// A program with several databases calls [`tagged`](Self::tagged) for the others.
     #[must_use]
     pub fn new(pool: Pool<DB>) -> Self {
         Self::tagged(pool)
@@ -86,7 +86,7 @@ impl<DB: Engine> SqlxStore<DB> {
 }
 
 impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
-    /// The same as [`new`](SqlxStore::new), in one of several data bases: `SqlxStore::<_, Billing>::tagged(pool)`.
+    /// The same as [`new`](SqlxStore::new), in one of several databases: `SqlxStore::<_, Billing>::tagged(pool)`.
     #[must_use]
     pub fn tagged(pool: Pool<DB>) -> Self {
         let prefix = Prefix::default();
@@ -152,7 +152,7 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
     ///
     /// # Errors
     ///
-    /// The data base failed, or its tables are too new.
+    /// The database failed, or its tables are too new.
     pub async fn apply_schema(&self) -> Result<(), BoxError>
     where
         Self: StoreSchema,

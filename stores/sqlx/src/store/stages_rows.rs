@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// # Guarantees
 ///
 /// - Statements come one at a time, and only before the commit.
-/// - Parameters are written as the data base has them: `$1`, `$2` for PostgreSQL, `?1`, `?2` for SQLite. There is one value for
+/// - Parameters are written as the database has them: `$1`, `$2` for PostgreSQL, `?1`, `?2` for SQLite. There is one value for
 ///   each, in their order.
 #[async_trait]
 pub trait StagesRows: UnitOfWork {

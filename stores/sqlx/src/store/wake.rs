@@ -4,7 +4,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// How a relay learns of commits without asking the data base.
+/// How a relay learns of commits without asking the database.
 #[derive(Debug)]
 pub(crate) struct Wake {
     /// Names this process in what it tells others.
