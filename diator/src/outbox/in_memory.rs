@@ -17,11 +17,14 @@ use crate::broker::OutboundMessage;
 use crate::container::{CommitError, DependencyKey, Savepoints, Scope, UnitOfWork};
 use crate::{BoxError, Meta, Services};
 
-/// An outbox in memory: for tests, and for programs that lose nothing by losing it.
+/// An outbox in memory, for tests and for events that may get lost.
 ///
-/// It keeps the contracts of [`Outbox`], [`OutboxStore`], [`DeadLetters`] and [`StoreSchema`] as a database does, but for one thing:
-/// it ends with the process. Clones share what it holds. Its clock is tokio's, so that a test with a paused clock moves leases and
-/// delays.
+/// # Guarantees
+///
+/// - It keeps the contracts of [`Outbox`], [`OutboxStore`], [`DeadLetters`] and [`StoreSchema`], with one exception: **its messages
+///   are lost when the process ends**.
+/// - Clones share the messages.
+/// - It reads tokio's clock, so that a test with a paused clock can end leases and delays.
 ///
 /// # Example
 ///
@@ -97,13 +100,15 @@ struct Lease {
 }
 
 impl InMemoryOutbox {
-    /// Nothing is in it.
+    /// Makes an empty outbox.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The unit of work that the outbox writes through, for the program's container.
+    /// Registers an [`InMemoryTransaction`] for each message, as its unit of work.
+    ///
+    /// The program's container must have it: `.container(outbox.services())`.
     #[must_use]
     #[track_caller]
     pub fn services(&self) -> Services {
@@ -111,7 +116,7 @@ impl InMemoryOutbox {
         Services::new().unit_of_work_sync(move |_| Ok(InMemoryTransaction::new(outbox.clone())))
     }
 
-    /// The messages that wait for a relay, oldest first.
+    /// Lists the messages that wait for a relay, oldest first.
     #[must_use]
     pub fn pending(&self) -> Vec<OutboundMessage> {
         let state = self.lock();
@@ -130,14 +135,14 @@ impl fmt::Debug for InMemoryOutbox {
     }
 }
 
-/// What an [`InMemoryOutbox`] is given within one message: it gets it with the commit.
+/// The unit of work of an [`InMemoryOutbox`], which gets the messages at the commit.
 pub struct InMemoryTransaction {
     outbox: InMemoryOutbox,
     staged: Mutex<Vec<StagedMessage>>,
 }
 
 impl InMemoryTransaction {
-    /// A transaction in which nothing is written.
+    /// Makes a transaction without messages.
     ///
     /// [`InMemoryOutbox::services`] registers it with the built-in container.
     #[must_use]
@@ -177,7 +182,7 @@ impl UnitOfWork for InMemoryTransaction {
     }
 }
 
-/// Messages are staged when all nested requests have ended: there is nothing to go back to.
+/// The mediator stages messages when all nested requests have ended, so a savepoint has nothing to undo.
 #[async_trait]
 impl Savepoints for InMemoryTransaction {
     async fn set(&self, _: &str) -> Result<(), BoxError> {
