@@ -15,20 +15,20 @@ use crate::outbox::{Place, Verdict};
 use crate::panic::{catch_panic, panic_message};
 use crate::stop::StopSignal;
 
-/// Gives messages to the broker, and decides what becomes of their rows by what it answers.
+/// Gives messages to the broker, and decides by its answers what becomes of their rows.
 pub(super) struct Publisher {
     pub(super) broker: Arc<dyn MessageBroker>,
     pub(super) deadline: Duration,
     attempts: u32,
     on_dead: OnDead,
     pub(super) circuits: Circuits,
-    /// Keys of which something could not go in this turn.
+    /// Keys that must wait until the end of this turn, because one of their messages could not be published.
     pub(super) held: Held,
-    /// Keys of which something was left out that stands behind what is about to be published.
+    /// Keys of rows that were left out, and that come after the rows that are about to be published.
     pub(super) behind: Held,
-    /// Destinations that took nothing at some time of this turn: for the rest of it they get nothing.
+    /// Destinations that did not take a message in this turn: they get nothing until its end.
     pub(super) shut: HashSet<String>,
-    /// What was refused, and when it is tried again.
+    /// The refused rows, each with the time of its next attempt.
     pub(super) refused: HashMap<Place, Instant>,
 }
 
@@ -49,7 +49,7 @@ impl Publisher {
         }
     }
 
-    /// Forgets what could not go in the turn before.
+    /// Forgets what the last turn could not publish.
     pub(super) fn begin_turn(&mut self) {
         let now = Instant::now();
         self.held.clear();
@@ -58,16 +58,16 @@ impl Publisher {
         self.refused.retain(|_, due| *due > now);
     }
 
-    /// When something may go that cannot go now; `None` if there is no such thing.
+    /// When the relay may try the next held message; `None` if it holds none.
     pub(super) fn next_trial(&self, now: Instant) -> Option<Instant> {
         let refused = self.refused.values().copied().filter(|due| *due > now);
         self.circuits.next_trial(now).into_iter().chain(refused).min()
     }
 
-    /// Publishes one wave after the other; none begins at `until` or later, when somebody else may own the rows, or when the time
-    /// to stop is over.
+    /// Publishes one wave after the other.
     ///
-    /// A row without a settlement stays pending.
+    /// No wave begins at `until` or later, when another relay may own the rows, or after the end of the time to stop. A row without a
+    /// settlement stays pending.
     pub(super) async fn publish(
         &mut self,
         waves: Vec<Wave>,
@@ -94,7 +94,7 @@ impl Publisher {
         verdicts
     }
 
-    /// Leaves out what must wait, because something before it did not go.
+    /// Leaves out the messages that must wait because an earlier one was not published.
     fn without_held(&mut self, group: Group, in_time: bool) -> Group {
         let is_open = self.shut.contains(&group.destination);
         if in_time && !is_open && self.held.is_empty() {
@@ -113,9 +113,9 @@ impl Publisher {
         Group { destination, rows: kept_rows, messages: kept }
     }
 
-    /// Gives messages to the broker; there is an answer for each.
+    /// Gives messages to the broker, which answers for each.
     ///
-    /// The broker gets a little more time than it names: what it says when that is over must not be lost.
+    /// The broker gets a little more time than its deadline, so that an answer at the deadline is not lost.
     fn give<'a>(&'a self, messages: &'a [OutboundMessage]) -> BoxFuture<'a, Vec<Result<(), PublishError>>> {
         Box::pin(async move {
             let publishing = async {
@@ -165,14 +165,14 @@ impl Publisher {
                 PublishErrorKind::Transient { retry_after } => retry_after,
                 _ => None,
             };
-            // A destination that lets others wait for its answer is tried less often.
+            // Other destinations wait for the answer of a slow one, so the relay tries that one less often.
             let pause = retry_after.unwrap_or_default().max(took * 3);
             self.circuits.open(&group.destination, error.to_string(), pause, Instant::now());
             self.shut.insert(group.destination.clone());
         }
     }
 
-    /// What becomes of a row whose message the broker refuses.
+    /// Decides what becomes of a row whose message the broker refused.
     fn refuse(&mut self, place: Place, message: &OutboundMessage, attempts: u32, error: &PublishError) -> Verdict {
         let attempts = attempts.saturating_add(1);
         if attempts < self.attempts {
@@ -187,13 +187,13 @@ impl Publisher {
                 messaging.destination.name = message.topic.as_deref(),
                 error = error as &dyn std::error::Error,
             },
-            "the broker refuses a message for good: it is a dead letter now"
+            "the broker refused a message for good; it becomes a dead letter"
         );
         Verdict::Dead { reason: error.to_string(), parks_key: self.on_dead == OnDead::Park && message.key.is_some() }
     }
 }
 
-/// How long a message waits that was refused so many times: perhaps somebody mends what it is refused for.
+/// How long a message waits after this number of refusals, so that somebody can mend the cause.
 fn pause_after(attempts: u32) -> Duration {
     match attempts {
         0 | 1 => Duration::from_secs(1),

@@ -10,14 +10,14 @@ use crate::outbox::{
 };
 use crate::stop::StopSignal;
 
-/// How long one attempt to note something down may take: a connection that is dead must not use up the lease.
+/// How long one attempt to settle rows may take: a dead connection must not use up the lease.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// How long a turn goes on with some of its partitions, when others are at their end: what is committed there waits for the next turn.
+/// How long a turn goes on after it has read some of its partitions to the end: new rows of those must wait for the next turn.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
-/// One turn of a relay: it leases partitions, works them off, and gives them back.
+/// One turn of a relay: it leases partitions, publishes their rows, and gives the partitions back.
 ///
-/// Nothing outlives a turn but the circuits: whoever comes next starts from what stands in the database.
+/// Only the circuits and the waits after refusals outlive a turn; the next turn reads everything else from the database.
 pub(super) struct Turn<'a> {
     pub(super) store: &'a dyn OutboxStore,
     pub(super) publisher: &'a mut Publisher,
@@ -25,21 +25,21 @@ pub(super) struct Turn<'a> {
     pub(super) batch: u32,
 }
 
-/// What a turn has done.
+/// The result of a turn.
 #[derive(Debug, Default)]
 pub(super) struct Done {
-    /// How many rows are no longer what they were.
+    /// How many rows the turn has settled.
     pub(super) settled: usize,
-    /// Of these, how many the broker has.
+    /// How many of the settled rows the broker has acknowledged.
     pub(super) sent: usize,
-    /// How many partitions it owned.
+    /// How many partitions the turn owned.
     pub(super) leased: usize,
-    /// Messages got their place whose delay is over.
+    /// Whether delayed messages have got their places.
     pub(super) promoted: bool,
 }
 
 impl Turn<'_> {
-    /// What it has done counts also if it fails in the end.
+    /// The result counts even if the turn fails at its end.
     pub(super) async fn take(
         mut self,
         relay: RelayId,
@@ -62,10 +62,10 @@ impl Turn<'_> {
         (done, worked.and(released))
     }
 
-    /// Works the partitions off, until each is read to its end once or the lease is nearly over.
+    /// Publishes the rows of the partitions, until it has read each partition to its end or the lease is nearly over.
     ///
-    /// Three things go on at the same time: messages are published, the rows after them are read, and the rows before them are
-    /// noted as sent. What commits meanwhile, or could not go, is for a later turn, which reads from the start again.
+    /// It does three things at the same time: it publishes messages, reads the rows after them, and settles the rows before them.
+    /// Rows that commit meanwhile, or that could not be published, wait for a later turn, which reads from the start again.
     async fn work(&mut self, leased: &Leased, lease_end: Instant, done: &mut Done) -> Result<(), BoxError> {
         let store = self.store;
         // A call to the broker that begins before this has ended when the lease ends.
@@ -80,7 +80,7 @@ impl Turn<'_> {
             self.add_to(&mut skip, &leased.parked);
             let waves = self.publisher.plan(rows);
             let publishing = self.publisher.publish(waves, until, self.stop);
-            // The rest of the lease is for noting down what was sent.
+            // The rest of the lease is for settling the sent rows.
             let reading = in_time(until, pass.claim(store, &skip));
             let (verdicts, read, settled) = join(publishing, reading, settle(store, &unsettled, lease_end)).await;
             if settled.is_ok() {
@@ -91,7 +91,7 @@ impl Turn<'_> {
             rows = match settled.and(read) {
                 Ok(next) => next,
                 Err(error) => {
-                    // What is sent and not noted is sent twice: it is noted, whatever else fails.
+                    // A row that is sent and not settled is sent twice, so it is settled even if the claim fails.
                     settle(store, &unsettled, lease_end).await?;
                     done.count(&unsettled);
                     return Err(error);
@@ -111,10 +111,10 @@ impl Turn<'_> {
         now >= until || self.stop.until().is_some_and(|end| now >= end)
     }
 
-    /// Adds what cannot go now.
+    /// Adds the rows that cannot be published now.
     ///
-    /// What was left out once is left out until the end of the turn, also if it could go by then: a later message of a key must not
-    /// pass one that the cursor has passed.
+    /// The turn leaves out a route or key until its end, even if it could be published by then: the cursor has passed earlier messages
+    /// of the key, and a later one must not overtake them.
     fn add_to(&mut self, skip: &mut Skip, parked: &[ParkedKey]) {
         for (route, destination) in self.publisher.circuits.skipped_routes(Instant::now()) {
             self.publisher.shut.insert(destination);
@@ -126,7 +126,7 @@ impl Turn<'_> {
     }
 }
 
-/// Notes down what became of rows. It is tried again while the lease lasts: what is sent and not noted is sent twice.
+/// Settles rows, and tries again while the lease lasts: a row that is sent and not settled is sent twice.
 async fn settle(store: &dyn OutboxStore, settlements: &[Settlement], lease_end: Instant) -> Result<(), BoxError> {
     if settlements.is_empty() {
         return Ok(());
@@ -155,11 +155,11 @@ impl Done {
     }
 }
 
-/// How far the partitions of a turn are read.
+/// The places up to which a turn has read its partitions.
 struct Pass {
     horizon: Option<String>,
     cursors: Vec<Cursor>,
-    /// Partitions in which the last claim found less than it asked for, and so the end.
+    /// Partitions that are read to their end: the last claim found fewer rows there than it asked for.
     exhausted: Vec<bool>,
     rows: u32,
 }
@@ -171,7 +171,7 @@ impl Pass {
         Self { horizon, exhausted: vec![false; cursors.len()], cursors, rows: rows.max(1) }
     }
 
-    /// Reads on in the partitions that had something; no row is the end of all of them.
+    /// Reads on in the partitions that are not at their end; an empty answer means that all of them are.
     async fn claim(&mut self, store: &dyn OutboxStore, skip: &Skip) -> Result<Vec<OutboxRow>, BoxError> {
         let most = usize::try_from(self.rows).unwrap_or(usize::MAX);
         loop {
@@ -193,7 +193,7 @@ impl Pass {
         }
     }
 
-    /// Whether some of the partitions are at their end.
+    /// Whether some partitions are read to their end.
     fn has_exhausted(&self) -> bool {
         self.exhausted.contains(&true)
     }
@@ -206,7 +206,7 @@ impl Pass {
         cursor.after = last.or(cursor.after);
     }
 
-    /// What is noted down of a row, with the epoch that fences it.
+    /// The settlement of a row, with the epoch that fences it.
     fn settlement(&self, place: Place, verdict: Verdict) -> Settlement {
         let cursor = self.cursors.iter().find(|cursor| cursor.lease.partition == place.partition);
         Settlement { place, epoch: cursor.map_or(i64::MIN, |cursor| cursor.lease.epoch), verdict }
