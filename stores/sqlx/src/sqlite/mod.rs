@@ -40,7 +40,7 @@ impl Sealed for Sqlite {
     }
 }
 
-/// The texts of all statements, with the names of the tables in them.
+/// The texts of all statements, with the names of the tables.
 #[derive(Clone, Debug)]
 pub struct Sql {
     stage: stage::Sql,

@@ -11,12 +11,12 @@ pub(crate) struct Migration {
     pub(crate) statements: &'static str,
 }
 
-/// What applies migrations holds a lock of this name.
+/// The name of the lock that a process holds while it applies migrations.
 #[cfg(feature = "postgres")]
 pub(crate) const MIGRATIONS_LOCK: &str = "diator schema";
 
 impl Migration {
-    /// Its statements, of which the last notes that it was applied.
+    /// The statements of the migration; the last one notes its version.
     pub(crate) fn script(&self, prefix: &Prefix) -> String {
         let Self { version, oldest, statements } = self;
         prefix
@@ -33,7 +33,7 @@ pub(crate) fn script(migrations: &[Migration], prefix: &Prefix) -> String {
     migrations.iter().map(|migration| migration.script(prefix)).collect()
 }
 
-/// What stops a program, and how to go on.
+/// The error of a program that cannot work with the tables; it says how to go on.
 pub(crate) fn unusable(state: SchemaState, prefix: &Prefix) -> BoxError {
     let help = match state {
         SchemaState::TooNew { .. } => "run a newer version of the program",
