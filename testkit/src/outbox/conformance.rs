@@ -1,7 +1,7 @@
-//! What a mediator, a relay and an operator can rely on in every outbox.
+//! The cases of the suite: the promises of an outbox to a mediator, a relay and an operator.
 //!
-//! Each function is a case: it panics where the store does not do what the case demands.
-//! [`outbox_conformance!`](crate::outbox_conformance) makes tests of them all.
+//! Each function is a case, and panics if the store does not keep its promise.
+//! [`outbox_conformance!`](crate::outbox_conformance) makes a test of each.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::Driver;
 use super::fixture::{LONG, Unit, a_relay, dead, keyed, names, settlements};
 
-/// Every field of a message must come back, whatever stands in it.
+/// A claim must return every field of a message as it was staged.
 pub async fn messages_come_back_as_they_were_staged<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -41,7 +41,7 @@ pub async fn messages_come_back_as_they_were_staged<D: Driver>() {
     assert_eq!(rows.into_iter().map(|row| row.message).collect::<Vec<_>>(), [plain, full]);
 }
 
-/// The places of a partition must grow in the order of the messages, of one unit of work and of one after the other.
+/// The numbers in a partition must grow in the order of the messages, within a unit of work and from one to the next.
 pub async fn messages_of_a_partition_come_in_their_order<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -80,7 +80,7 @@ pub async fn what_was_rolled_back_or_dropped_leaves_nothing<D: Driver>() {
     assert_eq!(store.relay.status().await.expect("the database is there").scheduled, 0);
 }
 
-/// However many relays ask at the same time, each partition must go to one of them.
+/// A partition must have one owner only, however many relays lease at the same time.
 pub async fn two_relays_never_own_one_partition<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -91,7 +91,7 @@ pub async fn two_relays_never_own_one_partition<D: Driver>() {
         relays.spawn(async move {
             let (relay, mut leased) = (a_relay(), Vec::new());
             loop {
-                // A store may be busy, and then the relay comes again.
+                // A store may be busy; the relay then tries again.
                 match store.relay.lease(relay, 3, LONG).await {
                     Ok(more) if more.partitions.is_empty() => break leased,
                     Ok(more) => {
@@ -130,7 +130,7 @@ pub async fn a_lease_ends_with_its_period_or_its_release<D: Driver>() {
     assert_eq!(names(&store.claim(&third).await), ["One"]);
 }
 
-/// Only a partition in which something can be published must be leased.
+/// A partition without a message that can be published must not be leased.
 pub async fn a_partition_without_work_is_not_leased<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -143,7 +143,7 @@ pub async fn a_partition_without_work_is_not_leased<D: Driver>() {
     assert_eq!(store.lease_all(a_relay()).await, []);
 }
 
-/// An owner that was replaced must not count an attempt or give a message up; but what it has sent is sent.
+/// An owner that was replaced must not count an attempt or make a dead letter; what it has sent must count as sent.
 pub async fn an_epoch_that_is_over_settles_nothing_but_what_was_sent<D: Driver>() {
     let driver = D::start().await;
     let (store, other) = (driver.connect(), driver.connect());
@@ -167,7 +167,7 @@ pub async fn an_epoch_that_is_over_settles_nothing_but_what_was_sent<D: Driver>(
     assert_eq!((status.pending, status.dead, status.sent), (expected.pending, expected.dead, 3));
 }
 
-/// A claim must go on behind the cursor, and give no more of a partition than the limit.
+/// A claim must read on after the cursor, and must not read more rows of a partition than the limit.
 pub async fn a_cursor_and_a_limit_are_kept<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -197,7 +197,7 @@ pub async fn a_cursor_and_a_limit_are_kept<D: Driver>() {
     assert_eq!((first.len() + rest.len(), ids.len()), (40, 40));
 }
 
-/// A transaction that commits late leaves a row behind others that are sent: a claim from the start must find it.
+/// A claim from the start must find a row that committed late, although rows with higher numbers are sent.
 pub async fn a_commit_that_comes_late_is_found_from_the_start<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -216,7 +216,7 @@ pub async fn a_commit_that_comes_late_is_found_from_the_start<D: Driver>() {
     assert_eq!(names(&rows), ["Late"]);
 }
 
-/// What was committed after a lease began is no part of it; the next one has it.
+/// A claim must not return rows that were committed after the lease began; the claims of the next lease must return them.
 pub async fn what_was_committed_after_the_lease_began_is_left_to_the_next<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -278,7 +278,7 @@ pub async fn skipped_routes_and_keys_are_left_out<D: Driver>() {
     assert_eq!(sorted(&store.claim_without(&leases, &skip).await), ["Open 1", "Free 1", "Free 2", "Open 5", "Free n2"]);
 }
 
-/// A refusal must count one attempt; the message stays where it is.
+/// A refusal must count one attempt, and leave the message in its place.
 pub async fn what_was_refused_stays_and_is_counted<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -295,7 +295,7 @@ pub async fn what_was_refused_stays_and_is_counted<D: Driver>() {
     );
 }
 
-/// A dead letter that parks must hold its key back, and a replay must put it back into its place with no attempt.
+/// A dead letter that parks must hold its key back; a replay must put it into its old place without attempts.
 pub async fn a_dead_letter_parks_its_key_until_it_is_replayed<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -328,7 +328,7 @@ pub async fn a_dead_letter_parks_its_key_until_it_is_replayed<D: Driver>() {
     assert_eq!(store.dead_letters.list(&DeadLetterFilter::default()).await.expect("the database is there"), []);
 }
 
-/// A dead letter that is discarded must be gone, and let its key go on; one that does not park holds nothing back.
+/// A discarded dead letter must be gone and release its key; one that does not park must hold nothing back.
 pub async fn a_dead_letter_parks_its_key_until_it_is_discarded<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -351,7 +351,7 @@ pub async fn a_dead_letter_parks_its_key_until_it_is_discarded<D: Driver>() {
     assert_eq!(store.dead_letters.discard(&DeadLetterFilter::default()).await.expect("the database is there"), 0);
 }
 
-/// A filter must take those of which all is true, the oldest first.
+/// A filter must select the dead letters that match all its fields, oldest first.
 pub async fn dead_letters_are_filtered<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -391,7 +391,7 @@ pub async fn dead_letters_are_filtered<D: Driver>() {
     assert_eq!(list(|_| ()).await, [all[0].clone(), all[2].clone()]);
 }
 
-/// A replay must take what was sent in its window to its topic, and put it back into its place.
+/// A replay must select the messages of its topic that were sent since its time, and put them into their old places.
 pub async fn what_was_sent_is_replayed_within_its_window<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -409,7 +409,7 @@ pub async fn what_was_sent_is_replayed_within_its_window<D: Driver>() {
     assert_eq!(store.claim(&leases).await, rows);
 }
 
-/// What was sent longer ago than the retention must go, in small batches and by one relay; nothing else goes.
+/// One relay at a time must delete the messages that were sent longer ago than the retention, up to its limit, and no others.
 pub async fn what_was_sent_long_ago_is_pruned_by_one<D: Driver>() {
     let driver = D::start().await;
     let (store, other) = (driver.connect(), driver.connect());
@@ -433,7 +433,7 @@ pub async fn what_was_sent_long_ago_is_pruned_by_one<D: Driver>() {
     assert_eq!((status.pending, status.sent), (2, 0));
 }
 
-/// A delayed message must not be leased before its time, and must then come in the order of the times.
+/// A delayed message must not be published before its time; then delayed messages must come in the order of their times.
 pub async fn a_delayed_message_gets_its_place_when_it_is_due<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -460,7 +460,7 @@ pub async fn a_delayed_message_gets_its_place_when_it_is_due<D: Driver>() {
     assert_eq!(store.relay.status().await.expect("the database is there").scheduled, 1);
 }
 
-/// The age of the oldest and the counts must be those of what is there.
+/// The age of the oldest message and the counts must be true.
 pub async fn the_oldest_and_the_status_are_told<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -481,7 +481,7 @@ pub async fn the_oldest_and_the_status_are_told<D: Driver>() {
     assert!((0.0..60.0).contains(&oldest), "{oldest}");
 }
 
-/// A relay that waits must learn of a commit of its process, also of one before it waits, and must not be ready all the time.
+/// `woken` must end after a commit of its process, even of one before the call, and must not be ready all the time.
 pub async fn a_relay_is_woken_by_a_commit<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();

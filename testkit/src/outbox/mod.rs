@@ -1,8 +1,8 @@
-//! The conformance suite of outboxes and their stores: one set of cases over the contracts, which every store passes.
+//! The conformance suite of outboxes: every store must pass the same cases.
 //!
-//! The contracts are the documentation of [`Outbox`](diator::Outbox), [`OutboxStore`](diator::outbox::OutboxStore) and
-//! [`DeadLetters`](diator::outbox::DeadLetters). The author of a store writes a test file that says how to make an empty database
-//! and how to connect to it: that is [`Driver`]. The file names the cases with [`outbox_conformance!`](crate::outbox_conformance).
+//! The cases test the contracts in the documentation of [`Outbox`](diator::Outbox), [`OutboxStore`](diator::outbox::OutboxStore) and
+//! [`DeadLetters`](diator::outbox::DeadLetters). The author of a store writes a test file. In it a [`Driver`] makes an empty database
+//! and connects to it, and [`outbox_conformance!`](crate::outbox_conformance) makes a test of each case.
 //!
 //! # Example
 //!
@@ -40,7 +40,12 @@ pub use self::driver::{Driver, Store};
 
 /// Makes a test of every case of [`outbox::conformance`](crate::outbox::conformance), for one [`Driver`].
 ///
-/// It goes where the names of the tests are free: into a file or a module of its own. A test ends after two minutes, as a failure.
+/// The caller puts it into a file or module of its own, because each test has the name of its case. The
+/// [module](crate::outbox) has an example.
+///
+/// # Units
+///
+/// A test fails after two minutes.
 #[macro_export]
 macro_rules! outbox_conformance {
     ($driver:ty) => {
