@@ -110,10 +110,10 @@ impl fmt::Display for SchemaState {
             Self::Outdated { found, needed } => {
                 write!(f, "the tables have version {found}, and this program needs {needed}")
             }
-            Self::Current { version } => write!(f, "the tables have version {version}, as this program has"),
+            Self::Current { version } => write!(f, "the tables have version {version}, which this program needs"),
             Self::Newer { found } => write!(f, "the tables have the newer version {found}, which this program can use"),
             Self::TooNew { found, oldest } => {
-                write!(f, "the tables have version {found}, which needs a program of version {oldest} at least")
+                write!(f, "the tables have version {found}, which only a program of version {oldest} or later can use")
             }
         }
     }
