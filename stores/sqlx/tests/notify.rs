@@ -111,8 +111,8 @@ async fn who_listens_comes_back_after_a_restart_of_the_server() {
         assert_eq!(listeners(&postgres), "1");
         let told = log.0.lock().unwrap().clone();
         let [lost, again] = &told[..] else { panic!("{told:?}") };
-        assert!(lost.starts_with("WARN the relay does not hear of commits of other processes"), "{lost}");
-        assert!(again.starts_with("INFO the relay hears of commits of other processes again"), "{again}");
+        assert!(lost.starts_with("WARN the relay gets no notifications of other processes"), "{lost}");
+        assert!(again.starts_with("INFO the relay gets the notifications of other processes again"), "{again}");
     })
     .await;
 }

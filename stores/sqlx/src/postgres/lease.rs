@@ -76,8 +76,8 @@ pub(super) async fn lease(
 
 /// A new epoch ends what the owner may still have under way.
 ///
-/// A crash of the server can forget it, and then the partitions are free when the lease is over; so the disk need not be waited for.
-/// Whoever leases them before is on the disk after it.
+/// It does not wait for the disk: if a crash of the server loses it, the partitions are free when the lease is over. If another relay
+/// leases them first, that commit also brings the release to the disk.
 pub(super) const RELEASE: &str = "
 UPDATE {p}outbox_lease l SET owner = NULL, epoch = l.epoch + 1, until = '-infinity'
 FROM unnest($1::smallint[], $2::bigint[]) AS r (partition, epoch)

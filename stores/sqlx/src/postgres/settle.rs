@@ -5,14 +5,14 @@ use sqlx::Postgres;
 use super::stage::partition;
 use crate::store::{MESSAGE, Shared, sql};
 
-/// A crash of the server can forget it, and then the relay publishes again; so the disk need not be waited for.
+/// It does not wait for the disk: if a crash of the server loses it, the relay publishes the message again.
 ///
 /// The setting is for this statement's own transaction alone.
 pub(super) const SENT: &str = "
 UPDATE {p}outbox SET status = 1, sent_at = clock_timestamp()
 WHERE seq = ANY ($1) AND status = 0 AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL";
 
-/// Locks the leases that it relies on, which `lease` skips then, and so no new owner can come in between.
+/// Locks the leases that it relies on. `lease` skips locked ones, so no new owner can come in between.
 pub(super) fn settle() -> String {
     // Each column by its name: a newer program may have added some.
     let of_row = MESSAGE.split(", ").map(|column| format!("o.{column}")).collect::<Vec<_>>().join(", ");
@@ -53,7 +53,7 @@ pub(super) async fn settle_rows(shared: &Shared<Postgres>, settlements: &[Settle
     let (reasons, parks): (Vec<_>, Vec<_>) = settlements
         .iter()
         .filter_map(|settlement| match &settlement.verdict {
-            // No text of the database can have it.
+            // PostgreSQL refuses this character in a text.
             Verdict::Dead { reason, parks_key } => Some((reason.replace('\0', ""), *parks_key)),
             _ => None,
         })

@@ -32,7 +32,7 @@ impl Sql {
             outbox: Vec::new(),
             into_outbox: into("outbox", "").to_string(),
             into_schedule: into("schedule", "due, ").to_string(),
-            // The order in which locks are taken is the same for all, so that none wait for each other.
+            // All transactions take the locks in the same order, so that they cannot deadlock.
             lock: prefix.fill("SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT hashtextextended('{p} ' || key, 0) AS lock FROM (VALUES {keys}) AS keys (key) ORDER BY lock) AS locks").to_string(),
         };
         sql.outbox = (1..=Self::KEPT).map(|rows| sql.outbox(rows)).collect();
@@ -102,7 +102,7 @@ fn values(staged: &StagedMessage) -> [StageValue<'_>; 12] {
     ]
 }
 
-/// As the database has it.
+/// The partition in the type of its column.
 pub(super) fn partition(partition: u16) -> i16 {
     const { assert!(PARTITIONS < i16::MAX as u16) };
     partition.cast_signed()
@@ -136,7 +136,7 @@ impl<Tag: 'static> StagesRows for Transaction<Postgres, Tag> {
                 StageValue::Bytes(value) => query.bind(value),
             };
         }
-        // Texts of other lengths would drive the program's own statements out of the connection's memory.
+        // Texts of other lengths would push the program's own statements out of the connection's cache.
         query = query.persistent(values.len() <= Sql::KEPT * 12);
         let mut connection = self.connection().await?;
         let rows = query.fetch_all(&mut *connection).await?;

@@ -55,7 +55,7 @@ async fn found(shared: &Shared<Sqlite>, connection: &mut SqliteConnection) -> sq
 pub(super) async fn check(shared: &Shared<Sqlite>) -> Result<(), BoxError> {
     match state(shared).await {
         Ok(state) if !state.is_usable() => Err(unusable(state, &shared.prefix)),
-        // A file that is busy or away may come back.
+        // A file that is busy or missing may become usable.
         Ok(_) | Err(_) => Ok(()),
     }
 }

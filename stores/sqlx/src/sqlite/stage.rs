@@ -94,7 +94,7 @@ impl<Tag: 'static> StagesRows for Transaction<Sqlite, Tag> {
     async fn execute(&self, sql: &str, values: &[StageValue<'_>]) -> Result<(), BoxError> {
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for value in values {
-            // The driver takes no borrowed ones.
+            // The driver takes no borrowed values.
             query = match value {
                 StageValue::SmallInt(value) => query.bind(*value),
                 StageValue::BigInt(value) => query.bind(*value),
@@ -103,7 +103,7 @@ impl<Tag: 'static> StagesRows for Transaction<Sqlite, Tag> {
                 StageValue::Bytes(value) => query.bind(value.to_vec()),
             };
         }
-        // Texts of other lengths would drive the program's own statements out of the connection's memory.
+        // Texts of other lengths would push the program's own statements out of the connection's cache.
         query = query.persistent(values.len() <= Sql::KEPT * 12);
         let mut connection = self.connection().await?;
         query.execute(&mut *connection).await?;
