@@ -223,7 +223,7 @@ impl Enlistment {
         Self::default()
     }
 
-    /// The same, for a message of this kind: what [`Container::open`](super::Container::open) is told.
+    /// Makes an empty one for a message of this kind, which [`Container::open`](super::Container::open) gets as an argument.
     #[must_use]
     pub fn of(kind: MessageKind) -> Self {
         Self { kind: Some(kind), ..Self::default() }

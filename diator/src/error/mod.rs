@@ -113,12 +113,12 @@ pub enum SendError<E> {
         /// The event's name.
         event: &'static str,
     },
-    /// A notification or ECST event was emitted for later, and the mediator has no outbox to keep it until then.
+    /// A handler emitted a notification or ECST event with a delay, and the mediator has no outbox to keep it.
     NoOutbox {
         /// The event's name.
         event: &'static str,
     },
-    /// The outbox did not take the events in.
+    /// The outbox could not write the events.
     Stage(BoxError),
     /// A nested message failed and its failure was swallowed: its half-done work cannot be told apart, so all is undone.
     RolledBack,
@@ -357,7 +357,7 @@ impl<E: Display> Display for SendError<E> {
             Self::NoOutbox { event } => {
                 write!(f, "the event `{event}` was emitted for later, but the mediator has no outbox")
             }
-            Self::Stage(_) => f.write_str("the outbox did not take the events in"),
+            Self::Stage(_) => f.write_str("the outbox could not write the events"),
             Self::RolledBack => f.write_str("a nested message failed, so the unit of work was rolled back"),
             Self::Commit { outcome: CommitOutcome::RolledBack, .. } => {
                 f.write_str("the unit of work could not commit and was rolled back")

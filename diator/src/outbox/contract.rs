@@ -14,7 +14,7 @@ use crate::{BoxError, Meta};
 ///
 /// # Guarantees
 ///
-/// What the mediator does:
+/// The mediator keeps these:
 ///
 /// - It calls [`stage`](Self::stage) at most once for each attempt of a unit of work: after all handlers of domain events, before
 ///   the commit, and only if there are messages. The call opens the scope if no handler has opened it.

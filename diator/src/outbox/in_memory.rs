@@ -65,9 +65,9 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// All rows by their number, whatever became of them.
+    /// All rows by their number, in every state.
     rows: BTreeMap<i64, Row>,
-    /// Those that are pending, by partition and number.
+    /// The pending rows, by partition and number.
     pending: BTreeSet<(u16, i64)>,
     scheduled: Vec<(Instant, OutboundMessage)>,
     leases: HashMap<u16, Lease>,
@@ -95,7 +95,7 @@ enum Status {
 struct Lease {
     epoch: i64,
     until: Option<Instant>,
-    /// The how-manieth lease of the outbox it was: the partition that was owned longest ago comes first.
+    /// The number of the lease in the outbox: the partition that was owned longest ago comes first.
     number: u64,
 }
 
@@ -227,7 +227,7 @@ impl OutboxStore for InMemoryOutbox {
         due.sort_by_key(|partition| (state.leases.get(partition).map_or(0, |lease| lease.number), *partition));
         due.truncate(most.into());
         let partitions = due.into_iter().map(|partition| state.own(partition, now + period)).collect();
-        // Rows are numbered with their commit, so that there is nothing to say of a horizon.
+        // Rows get their numbers at the commit, so no horizon is needed.
         Ok(Leased { partitions, parked: parked.into_iter().collect(), horizon: None, promoted })
     }
 
@@ -340,7 +340,7 @@ impl DeadLetters for InMemoryOutbox {
     }
 }
 
-/// There are no tables, and so nothing is to be done to them.
+/// An outbox in memory has no tables, so these methods do nothing.
 #[async_trait]
 impl StoreSchema for InMemoryOutbox {
     fn statements(&self) -> String {
@@ -373,7 +373,7 @@ impl State {
         self.pending.insert((partition, self.last_seq));
     }
 
-    /// Lets a row be something else.
+    /// Changes the state of a row.
     fn put(&mut self, seq: i64, status: Status) {
         let Some(row) = self.rows.get_mut(&seq) else { return };
         match status {
@@ -386,7 +386,7 @@ impl State {
         row.status = status;
     }
 
-    /// Gives messages a place whose delay is over.
+    /// Gives places to the messages whose delay is over.
     fn promote(&mut self, now: Instant) -> bool {
         let (mut due, later): (Vec<_>, Vec<_>) =
             mem::take(&mut self.scheduled).into_iter().partition(|(at, _)| *at <= now);
@@ -402,13 +402,13 @@ impl State {
         parks.filter_map(|row| ParkedKey::of(&row.message)).collect()
     }
 
-    /// The pending rows that no dead letter holds back.
+    /// Returns the pending rows that no dead letter holds back.
     fn waiting<'a>(&'a self, parked: &'a HashSet<ParkedKey>) -> impl Iterator<Item = &'a Row> {
         let pending = self.pending.iter().filter_map(|(_, seq)| self.rows.get(seq));
         pending.filter(|row| parked.is_empty() || ParkedKey::of(&row.message).is_none_or(|key| !parked.contains(&key)))
     }
 
-    /// The age of the oldest message that could go, also if it has no place yet.
+    /// Returns the age of the oldest message that a relay could publish, even if it has no place yet.
     fn oldest(&self, parked: &HashSet<ParkedKey>) -> Option<Duration> {
         let now = Instant::now();
         let due = self.scheduled.iter().map(|(at, _)| *at).filter(|at| *at <= now);
@@ -476,12 +476,12 @@ impl Row {
     }
 }
 
-/// A moment after another one; far away, if the clock has no such moment.
+/// Adds a duration to a moment; the result is far away if the clock has no such moment.
 fn later(moment: Instant, time: Duration) -> Instant {
     moment.checked_add(time).unwrap_or_else(|| moment + Duration::from_secs(100 * 365 * 24 * 3_600))
 }
 
-/// The time of day of a moment of tokio's clock.
+/// Converts a moment of tokio's clock to a time of day.
 fn time_of(at: Instant) -> SystemTime {
     SystemTime::now() - at.elapsed()
 }
