@@ -182,7 +182,7 @@ impl Host {
         self
     }
 
-    /// Sets the age of the oldest pending message below which the host is [ready](Health::ready).
+    /// Sets the age of the oldest message below which the host is [ready](Health::ready).
     ///
     /// # Units
     ///

@@ -111,7 +111,7 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// Makes a dead letter without attempts that parks no key; a store sets the other fields.
+    /// Makes a dead letter without attempts that parks no key.
     #[must_use]
     pub fn new(id: i64, message: OutboundMessage, reason: impl Into<String>, at: SystemTime) -> Self {
         Self { id, message, attempts: 0, reason: reason.into(), at, parks_key: false }

@@ -135,7 +135,7 @@ impl fmt::Debug for InMemoryOutbox {
     }
 }
 
-/// The unit of work of an [`InMemoryOutbox`], which gets the messages at the commit.
+/// The unit of work of an [`InMemoryOutbox`]: its commit stores the messages.
 pub struct InMemoryTransaction {
     outbox: InMemoryOutbox,
     staged: Mutex<Vec<StagedMessage>>,

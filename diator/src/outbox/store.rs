@@ -73,7 +73,7 @@ pub trait OutboxStore: Send + Sync + 'static {
     /// broker does not take, or that always has more rows, would keep the relay from the others.
     async fn lease(&self, relay: RelayId, most: u16, period: Duration) -> Result<Leased, BoxError>;
 
-    /// Reads pending rows of leased partitions, each partition in the order of its numbers.
+    /// Reads pending rows of leased partitions, in the order of their numbers.
     ///
     /// It must leave out the rows that the [`Claim`] excludes, and every partition whose epoch has changed. It must see everything
     /// that was committed before the call. It changes nothing: the lease alone reserves the rows.
@@ -101,9 +101,9 @@ pub trait OutboxStore: Send + Sync + 'static {
     /// means every topic.
     async fn replay(&self, since: SystemTime, topic: Option<&str>) -> Result<u64, BoxError>;
 
-    /// Deletes at most `limit` messages that were sent longer ago than `retention`, and counts them.
+    /// Deletes up to `limit` messages that were sent longer ago than `retention`.
     ///
-    /// One relay at a time deletes. The answer is zero if another relay is the cleaner.
+    /// The answer is how many. One relay at a time deletes: the answer is zero if another relay is the cleaner.
     async fn prune(&self, relay: RelayId, retention: Duration, limit: u32) -> Result<u64, BoxError>;
 
     /// Waits until a message has been committed since the last call.
@@ -132,11 +132,11 @@ pub struct Leased {
     pub partitions: Vec<LeasedPartition>,
     /// Keys in these partitions that a dead letter holds back.
     pub parked: Vec<ParkedKey>,
-    /// Which rows were committed when the lease began, in a form that only the store reads.
+    /// Marks the rows that were committed when the lease began, for the store.
     ///
     /// `None` means that numbers grow in the order of commits.
     pub horizon: Option<String>,
-    /// Whether delayed messages have got their places; the relay then asks again at once.
+    /// Whether delayed messages got their places: the relay asks again at once.
     pub promoted: bool,
 }
 
@@ -271,6 +271,6 @@ pub struct OutboxStatus {
     pub sent: u64,
     /// Messages that the broker refused for good.
     pub dead: u64,
-    /// The age of the oldest pending message that is not parked, in seconds; `None` if there is none.
+    /// The age of the oldest pending message that is not parked, in seconds.
     pub oldest_seconds: Option<f64>,
 }

@@ -71,7 +71,7 @@ pub(super) enum Allowance {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CircuitHealth {
-    /// The broker's name for the destination; empty if the whole broker is one destination.
+    /// The broker's name for the destination; empty if the broker has only one.
     pub destination: String,
     /// Whether the relay publishes there.
     pub state: CircuitState,

@@ -61,7 +61,7 @@ pub struct RelayHealth {
     pub last_turn_seconds: Option<f64>,
     /// How many messages the broker has acknowledged to this relay since it started.
     pub sent: u64,
-    /// The destinations to which this relay publishes nothing, or only a trial, at the moment.
+    /// The destinations to which this relay publishes nothing, or a trial only.
     pub circuits: Vec<CircuitHealth>,
     /// Why the database did not answer, now or in the last turn.
     pub error: Option<String>,

@@ -144,7 +144,7 @@ pub enum RelayError {
 }
 
 impl Relay {
-    /// Makes a relay for this outbox; each setting has the default that its method names.
+    /// Makes a relay for this outbox, with the default of each setting.
     pub fn new(store: impl OutboxStore) -> Self {
         let store: Arc<dyn OutboxStore> = Arc::new(store);
         let settings = Settings {
@@ -161,7 +161,7 @@ impl Relay {
         Self { monitor: RelayMonitor::new(store.clone()), store, broker: None, settings }
     }
 
-    /// Sets the broker; without this call a [`Host`](crate::host::Host) sets the mediator's broker.
+    /// Sets the broker; in a [`Host`](crate::host::Host) the default is the mediator's.
     pub fn broker(mut self, broker: impl MessageBroker) -> Self {
         self.broker = Some(Arc::new(broker));
         self
@@ -191,7 +191,9 @@ impl Relay {
         self
     }
 
-    /// Sets how long the relay owns partitions; if it dies, other relays take over after that.
+    /// Sets how long the relay owns partitions.
+    ///
+    /// If the relay dies, other relays take over after that.
     ///
     /// # Units
     ///
@@ -223,13 +225,15 @@ impl Relay {
         self
     }
 
-    /// Sets what happens to the later messages of a dead letter's key; [`OnDead::Park`] by default.
+    /// Sets what happens to the later messages of a dead letter's key.
+    ///
+    /// The default is [`OnDead::Park`].
     pub fn on_dead(mut self, on_dead: OnDead) -> Self {
         self.settings.on_dead = on_dead;
         self
     }
 
-    /// Sets how long sent messages stay in the outbox, so that an operator can replay them.
+    /// Sets how long sent messages stay in the outbox, for a replay.
     ///
     /// # Units
     ///
@@ -239,7 +243,9 @@ impl Relay {
         self
     }
 
-    /// Sets how long a broker without a [`deadline`](MessageBroker::deadline) may take for one call.
+    /// Sets how long the broker may take for one call.
+    ///
+    /// A [`deadline`](MessageBroker::deadline) of the broker itself counts instead.
     ///
     /// # Units
     ///
@@ -249,7 +255,7 @@ impl Relay {
         self
     }
 
-    /// Sets how long a relay that was told to stop goes on publishing the pending messages.
+    /// Sets how long the relay goes on publishing after `stop` has ended.
     ///
     /// In a [`Host`](crate::host::Host) the [`deadline`](crate::host::Host::deadline) of the host counts instead.
     ///
@@ -261,13 +267,13 @@ impl Relay {
         self
     }
 
-    /// Returns a monitor, which reports the relay's health before, while and after it runs.
+    /// Returns a monitor, which reports the relay's health at any time.
     #[must_use]
     pub fn monitor(&self) -> RelayMonitor {
         self.monitor.clone()
     }
 
-    /// Runs until `stop` ends, then publishes the pending messages and gives the leases back.
+    /// Runs until `stop` ends, then publishes the rest and gives the leases back.
     ///
     /// # Guarantees
     ///

@@ -76,11 +76,11 @@ impl Sql {
 }
 
 impl<Tag: Send + Sync + 'static> SqlxStore<Postgres, Tag> {
-    /// Sets whether this process notifies the relays of other processes, and listens to them.
+    /// Sets whether processes notify each other of commits.
     ///
     /// It uses `NOTIFY` after the commit, and `LISTEN` on a connection beside the pool. The default is `true`. With `false` a relay of
     /// another process finds events at its next poll. Behind a connection pooler that gives each transaction another connection, such
-    /// as PgBouncer in its mode `transaction`, the program must call `notify(false)`.
+    /// as `PgBouncer` in its mode `transaction`, the program must call `notify(false)`.
     #[must_use]
     pub fn notify(mut self, others: bool) -> Self {
         let shared = self.shared_mut();

@@ -6,7 +6,9 @@ use sqlx::Database;
 use super::{Prefix, Shared, Statement};
 use crate::transaction::Transactional;
 
-/// A database that can hold a [`SqlxStore`](super::SqlxStore): `sqlx::Postgres` or `sqlx::Sqlite`.
+/// A database that can hold a [`SqlxStore`](super::SqlxStore).
+///
+/// It is `sqlx::Postgres` or `sqlx::Sqlite`.
 pub trait Engine: Transactional + Sealed {}
 
 impl<DB: Transactional + Sealed> Engine for DB {}

@@ -121,7 +121,9 @@ impl<DB: Engine> SqlxStore<DB> {
 }
 
 impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
-    /// Makes a store in one of several databases: `SqlxStore::<_, Billing>::tagged(pool)`.
+    /// Makes a store in one of several databases.
+    ///
+    /// The caller names the tag: `SqlxStore::<_, Billing>::tagged(pool)`.
     #[must_use]
     pub fn tagged(pool: Pool<DB>) -> Self {
         let prefix = Prefix::default();

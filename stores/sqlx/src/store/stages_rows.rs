@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// Lets an outbox execute statements in a unit of work of the program's own.
 ///
-/// A program implements it for the transaction of another library, such as SeaORM, and gives the type to
+/// A program implements it for the transaction of another library, and gives the type to
 /// [`SqlxStore::outbox_in`](super::SqlxStore::outbox_in). A program that uses [`Transaction`](crate::Transaction) calls
 /// [`SqlxStore::outbox`](super::SqlxStore::outbox) instead.
 ///

@@ -7,7 +7,7 @@ use sqlx::error::DatabaseError;
 use super::driver::Driver as _;
 use super::driver::find;
 
-/// Whether a failure of the database is temporary, so that another attempt may succeed.
+/// Whether a failure of the database is temporary: a retry may succeed.
 ///
 /// It serves as a rule of a [`RetryMiddleware`](diator::middleware::RetryMiddleware), which never repeats a request that may have
 /// committed. It searches the sources of the error, and a handler's error that is a [`BoxError`]. A request with an error type of its
