@@ -142,7 +142,7 @@ async fn a_password_is_in_no_text() {
 }
 
 #[tokio::test]
-async fn a_host_starts_while_the_data_base_is_away() {
+async fn a_host_starts_while_the_database_is_away() {
     within_patience(async {
         let postgres = Postgres::start(&[]);
         let options = PgPoolOptions::new().acquire_timeout(Duration::from_secs(2));

@@ -169,7 +169,7 @@ async fn one_connection_is_enough() {
 }
 
 #[tokio::test]
-async fn a_relay_waits_for_a_data_base_that_is_away_and_its_health_says_so() {
+async fn a_relay_waits_for_a_database_that_is_away_and_its_health_says_so() {
     within_patience(async {
         let postgres = Postgres::start(&[]);
         let store = on_postgres(&postgres, "diator_").await;
