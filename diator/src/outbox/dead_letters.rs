@@ -27,6 +27,8 @@ pub trait DeadLetters: Send + Sync + 'static {
     async fn list(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, BoxError>;
 
     /// Gives the messages back to the relay, each in its old place; the answer is how many.
+    ///
+    /// The next owner of its partition publishes a message, and not one that reads there now.
     async fn replay(&self, filter: &DeadLetterFilter) -> Result<u64, BoxError>;
 
     /// Deletes them for good; the answer is how many.

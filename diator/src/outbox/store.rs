@@ -19,6 +19,9 @@ use crate::broker::{MessageType, OutboundMessage};
 ///   the data base: the clock of a process must not matter. Each new owner gets a higher epoch.
 /// - **Fences.** [`settle`](Self::settle) and [`release`](Self::release) of an epoch that is over change nothing, except that
 ///   [`Verdict::Sent`] is true whoever says it, and noted if the row is still pending.
+/// - **Replays.** A replayed row, of a dead letter too, belongs to the owners that come after the replay: `claim` and `settle` of the
+///   epoch at the replay, or of an older one, pass it over. Otherwise an owner that was stopped before the replay could note it as
+///   sent, and one in the middle of its partition could publish its later rows before the earlier ones.
 /// - **Numbers** grow in the order in which the rows are written, and so, among rows of one key whose units of work lock a common row,
 ///   in the order of their commits. They may have gaps.
 /// - **Status, not a cursor.** A transaction that commits late leaves a row behind others that are sent already. `claim` with a
@@ -73,6 +76,8 @@ pub trait OutboxStore: Send + Sync + 'static {
     /// Makes sent messages pending again, in their old places; the answer is how many.
     ///
     /// Those count that were sent at `since` or later, by the clock of the data base, and went to the topic, if one is named.
+    /// They come late, and in their own order: the replayed messages of a key are published in the order of their places, and its
+    /// messages that wait by then come after them; one that is being published meanwhile can come before.
     async fn replay(&self, since: SystemTime, topic: Option<&str>) -> Result<u64, BoxError>;
 
     /// Deletes messages that were sent longer ago than `retention`, at most `limit` of them; the answer is how many.

@@ -61,6 +61,7 @@ macro_rules! outbox_conformance {
             a_dead_letter_parks_its_key_until_it_is_discarded,
             dead_letters_are_filtered,
             what_was_sent_is_replayed_within_its_window,
+            a_replayed_message_is_for_the_next_owner,
             what_was_sent_long_ago_is_pruned_by_one,
             a_delayed_message_gets_its_place_when_it_is_due,
             the_oldest_and_the_status_are_told,

@@ -23,7 +23,7 @@ JOIN {{p}}outbox_lease l ON l.partition = c.partition AND l.epoch = c.epoch
 CROSS JOIN LATERAL (
     SELECT o.* FROM {{p}}outbox o
     WHERE (o.partition, o.seq) > (c.partition, c.after)
-    AND (o.partition, o.seq) <= (c.partition, coalesce($7::bigint, 9223372036854775807)) AND o.status = 0
+    AND (o.partition, o.seq) <= (c.partition, coalesce($7::bigint, 9223372036854775807)) AND o.status = 0 AND o.from_epoch <= c.epoch
     AND (cardinality($5::text[]) = 0 OR o.message_type || E'\\n' || o.name || E'\\n' || coalesce('+' || o.topic, '') <> ALL ($5))
     AND (o.key IS NULL OR (
         (cardinality($6::text[]) = 0 OR coalesce(length(o.topic), -1) || ':' || coalesce(o.topic, '') || o.key <> ALL ($6))

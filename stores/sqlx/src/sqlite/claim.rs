@@ -13,7 +13,7 @@ use crate::store::{MESSAGE, Shared, readable, sql};
 pub(super) fn claim() -> String {
     format!(
         "SELECT o.seq, o.attempts, {} FROM {{p}}outbox o
-WHERE o.partition = ?1 AND o.status = 0 AND o.seq > ?3
+WHERE o.partition = ?1 AND o.status = 0 AND o.seq > ?3 AND o.from_epoch <= ?2
 AND EXISTS (SELECT 1 FROM {{p}}outbox_lease l WHERE l.partition = ?1 AND l.epoch = ?2)
 AND NOT EXISTS (
     SELECT 1 FROM json_each(?5) r

@@ -28,8 +28,10 @@ impl Sql {
     pub(super) fn new(prefix: &Prefix) -> Self {
         let list = format!("SELECT number, attempts, reason, parks_key, at, {MESSAGE} FROM {{p}}dead_letter {CHOSEN}");
         let put_back = format!(
-            "INSERT INTO {{p}}outbox (created_at, seq, partition, {MESSAGE})
-            SELECT {NOW}, seq, partition, {MESSAGE} FROM {{p}}dead_letter {CHOSEN}"
+            "INSERT INTO {{p}}outbox (created_at, seq, partition, from_epoch, {MESSAGE})
+            SELECT {NOW}, seq, partition, (
+                SELECT l.epoch + 1 FROM {{p}}outbox_lease l WHERE l.partition = {{p}}dead_letter.partition
+            ), {MESSAGE} FROM {{p}}dead_letter {CHOSEN}"
         );
         let discard =
             format!("DELETE FROM {{p}}dead_letter WHERE number IN (SELECT number FROM {{p}}dead_letter {CHOSEN})");
