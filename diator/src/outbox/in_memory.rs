@@ -425,8 +425,8 @@ impl State {
         let Some(row) = self.rows.get_mut(&place.seq).filter(|row| row.from_epoch <= *epoch) else { return };
         let status = match (&row.status, verdict) {
             (Status::Pending, Verdict::Sent) => Status::Sent(Instant::now()),
-            (Status::Pending, Verdict::Refused) if owns => {
-                row.attempts += 1;
+            (Status::Pending, Verdict::Refused { attempts }) if owns => {
+                row.attempts = row.attempts.max(*attempts);
                 return;
             }
             (Status::Pending, Verdict::Dead { reason, parks_key }) if owns => {

@@ -223,8 +223,11 @@ pub struct Settlement {
 pub enum Verdict {
     /// The broker has it.
     Sent,
-    /// The broker refused it; it stays pending, and its attempts are one more.
-    Refused,
+    /// The broker refused it; it stays pending.
+    Refused {
+        /// How often by now, this time included: fewer than are noted already change nothing, so that it can be said twice.
+        attempts: u32,
+    },
     /// The broker refused it for good: it becomes a dead letter.
     Dead {
         /// What the broker said.

@@ -177,7 +177,7 @@ impl Publisher {
         let attempts = attempts.saturating_add(1);
         if attempts < self.attempts {
             self.refused.insert(place, Instant::now() + pause_after(attempts));
-            return Verdict::Refused;
+            return Verdict::Refused { attempts };
         }
         tracing::error!(
             target: "diator",

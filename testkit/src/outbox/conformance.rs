@@ -154,7 +154,7 @@ pub async fn an_epoch_that_is_over_settles_nothing_but_what_was_sent<D: Driver>(
     sleep(Duration::from_millis(20)).await;
     let new = other.lease_all(a_relay()).await;
     let mut late = settlements(&old, &rows[..1], &Verdict::Sent);
-    late.extend(settlements(&old, &rows[1..2], &Verdict::Refused));
+    late.extend(settlements(&old, &rows[1..2], &Verdict::Refused { attempts: 1 }));
     late.extend(settlements(&old, &rows[2..], &dead(true)));
     store.relay.settle(&late).await.expect("it is no error");
     let left = other.claim(&new).await;
@@ -278,15 +278,16 @@ pub async fn skipped_routes_and_keys_are_left_out<D: Driver>() {
     assert_eq!(sorted(&store.claim_without(&leases, &skip).await), ["Open 1", "Free 1", "Free 2", "Open 5", "Free n2"]);
 }
 
-/// A refusal must count one attempt; the message stays where it is.
+/// A refusal must be counted, and once however often it is told; the message stays where it is.
 pub async fn what_was_refused_stays_and_is_counted<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
     store.put(["One", "Two"].map(|name| keyed(name, "1"))).await;
     let leases = store.lease_all(a_relay()).await;
     let rows = store.claim(&leases).await;
-    for _ in 0..2 {
-        store.settle(&leases, &rows[..1], &Verdict::Refused).await;
+    // The answer to the second one is lost, and it is told again; an older one is late.
+    for attempts in [1, 2, 2, 1] {
+        store.settle(&leases, &rows[..1], &Verdict::Refused { attempts }).await;
     }
     let again = store.claim(&leases).await;
     assert_eq!(
@@ -302,7 +303,7 @@ pub async fn a_dead_letter_parks_its_key_until_it_is_replayed<D: Driver>() {
     store.put(["One", "Two", "Three"].map(|name| keyed(name, "1"))).await;
     let leases = store.lease_all(a_relay()).await;
     let rows = store.claim(&leases).await;
-    store.settle(&leases, &rows[..1], &Verdict::Refused).await;
+    store.settle(&leases, &rows[..1], &Verdict::Refused { attempts: 1 }).await;
     store.settle(&leases, &rows[..1], &dead(true)).await;
     store.relay.release(&leases).await.expect("the data base is there");
 
@@ -429,7 +430,7 @@ pub async fn a_replayed_message_is_for_the_next_owner<D: Driver>() {
     assert_eq!(store.dead_letters.replay(&DeadLetterFilter::default()).await.expect("the data base is there"), 1);
     assert_eq!(names(&other.claim(&present).await), ["Waits"], "the replayed ones are for the next owner");
     store.settle(&stopped, &rows, &Verdict::Sent).await;
-    other.settle(&present, &rows[..1], &Verdict::Refused).await;
+    other.settle(&present, &rows[..1], &Verdict::Refused { attempts: 1 }).await;
     let mut mixed = settlements(&stopped, &rows[..1], &Verdict::Sent);
     mixed.extend(settlements(&present, &rows[1..2], &dead(true)));
     store.relay.settle(&mixed).await.expect("it is no error");

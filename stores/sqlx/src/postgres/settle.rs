@@ -25,7 +25,7 @@ pub(super) fn settle() -> String {
 WITH fence AS MATERIALIZED (
     SELECT l.partition, l.epoch FROM {{p}}outbox_lease l
     WHERE (l.partition, l.epoch) IN (
-        SELECT * FROM unnest($5::smallint[], $6::bigint[]) UNION ALL SELECT * FROM unnest($8::smallint[], $9::bigint[])
+        SELECT * FROM unnest($5::smallint[], $6::bigint[]) UNION ALL SELECT * FROM unnest($9::smallint[], $10::bigint[])
     ) ORDER BY l.partition FOR SHARE
 ), sent AS (
     UPDATE {{p}}outbox o SET status = 1, sent_at = clock_timestamp()
@@ -33,12 +33,12 @@ WITH fence AS MATERIALIZED (
         SELECT s.epoch FROM unnest($2::smallint[], $3::bigint[]) AS s (partition, epoch) WHERE s.partition = o.partition
     ))
 ), refused AS (
-    UPDATE {{p}}outbox o SET attempts = attempts + 1
-    FROM unnest($4::bigint[], $5, $6) AS r (seq, partition, epoch) JOIN fence USING (partition, epoch)
+    UPDATE {{p}}outbox o SET attempts = greatest(o.attempts, r.attempts)
+    FROM unnest($4::bigint[], $5, $6, $7::integer[]) AS r (seq, partition, epoch, attempts) JOIN fence USING (partition, epoch)
     WHERE o.seq = r.seq AND o.status = 0 AND o.from_epoch <= epoch
 ), dead AS (
     DELETE FROM {{p}}outbox o
-    USING unnest($7::bigint[], $8, $9, $10::text[], $11::boolean[]) AS d (seq, partition, epoch, reason, parks_key)
+    USING unnest($8::bigint[], $9, $10, $11::text[], $12::boolean[]) AS d (seq, partition, epoch, reason, parks_key)
     JOIN fence USING (partition, epoch)
     WHERE o.seq = d.seq AND o.status = 0 AND o.from_epoch <= epoch
     RETURNING o.seq, o.partition, o.attempts, {of_row}, d.reason, d.parks_key
@@ -57,7 +57,11 @@ pub(super) async fn settle_rows(shared: &Shared<Postgres>, settlements: &[Settle
         query.execute(&shared.pool).await?;
         return Ok(());
     }
-    let refused = Places::of(of(|verdict| matches!(verdict, Verdict::Refused)));
+    let refused = Places::of(of(|verdict| matches!(verdict, Verdict::Refused { .. })));
+    let attempts = settlements.iter().filter_map(|settlement| match settlement.verdict {
+        Verdict::Refused { attempts } => Some(i32::try_from(attempts).unwrap_or(i32::MAX)),
+        _ => None,
+    });
     let dead = Places::of(of(|verdict| matches!(verdict, Verdict::Dead { .. })));
     let (reasons, parks): (Vec<_>, Vec<_>) = settlements
         .iter()
@@ -68,7 +72,8 @@ pub(super) async fn settle_rows(shared: &Shared<Postgres>, settlements: &[Settle
         })
         .unzip();
     let query = sqlx::query(sql(&shared.sql.settle)).bind(sent).bind(partitions).bind(epochs);
-    let query = query.bind(refused.seqs).bind(refused.partitions).bind(refused.epochs);
+    let query =
+        query.bind(refused.seqs).bind(refused.partitions).bind(refused.epochs).bind(attempts.collect::<Vec<_>>());
     let query = query.bind(dead.seqs).bind(dead.partitions).bind(dead.epochs).bind(reasons).bind(parks);
     query.execute(&shared.pool).await?;
     Ok(())

@@ -27,7 +27,7 @@ impl Sql {
                 FROM json_each(?1) s WHERE seq = s.value ->> 0 AND status = 0 AND from_epoch <= s.value ->> 1"
             )),
             refused: prefix.fill(&format!(
-                "UPDATE {{p}}outbox SET attempts = attempts + 1 WHERE seq = ?1 AND status = 0 AND {FENCE}"
+                "UPDATE {{p}}outbox SET attempts = max(attempts, ?4) WHERE seq = ?1 AND status = 0 AND {FENCE}"
             )),
             bury: prefix.fill(&format!(
                 "INSERT INTO {{p}}dead_letter (seq, partition, attempts, reason, parks_key, at, {MESSAGE})
@@ -55,8 +55,8 @@ pub(super) async fn settle_rows(shared: &Shared<Sqlite>, settlements: &[Settleme
             query.bind(settlement.epoch)
         };
         match &settlement.verdict {
-            Verdict::Refused => {
-                fenced(&texts.refused).execute(&mut *connection).await?;
+            Verdict::Refused { attempts } => {
+                fenced(&texts.refused).bind(*attempts).execute(&mut *connection).await?;
             }
             Verdict::Dead { reason, parks_key } => {
                 fenced(&texts.bury).bind(reason).bind(*parks_key).execute(&mut *connection).await?;
