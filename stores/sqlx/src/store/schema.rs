@@ -33,11 +33,14 @@ pub(crate) fn script(migrations: &[Migration], prefix: &Prefix) -> String {
     migrations.iter().map(|migration| migration.script(prefix)).collect()
 }
 
+/// What helps where tables are missing or old.
+pub(super) const APPLY: &str = "run `schema apply` of the program's command line, or call `SqlxStore::apply_schema`";
+
 /// What stops a program, and how to go on.
 pub(crate) fn unusable(state: SchemaState, prefix: &Prefix) -> BoxError {
     let help = match state {
         SchemaState::TooNew { .. } => "run a newer version of the program",
-        _ => "run `schema apply` of the program's command line, or call `SqlxStore::apply_schema`",
+        _ => APPLY,
     };
     format!("the outbox {}outbox cannot be used: {state}; {help}", prefix.as_str()).into()
 }
