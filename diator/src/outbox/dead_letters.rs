@@ -23,7 +23,7 @@ use crate::broker::OutboundMessage;
 /// The pattern Dead Letter Channel of G. Hohpe and B. Woolf, "Enterprise Integration Patterns".
 #[async_trait]
 pub trait DeadLetters: Send + Sync + 'static {
-    /// The dead letters that the filter takes, oldest first.
+    /// The dead letters that the filter takes, oldest first; one that cannot be read hides no other.
     async fn list(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, BoxError>;
 
     /// Gives the messages back to the relay, each in its old place; the answer is how many.
@@ -58,14 +58,15 @@ pub struct DeadLetterFilter {
 }
 
 impl DeadLetterFilter {
-    /// Whether it takes this one; the limit does not matter here.
+    /// Whether it takes this one; the limit does not matter here. One that cannot be read has no topic and no name here.
     #[must_use]
     pub fn takes(&self, letter: &DeadLetter) -> bool {
         let is =
             |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|wanted| Some(wanted) == found);
+        let message = letter.message.as_ref().ok();
         (self.ids.is_empty() || self.ids.contains(&letter.id))
-            && is(&self.topic, letter.message.topic.as_deref())
-            && is(&self.name, Some(&letter.message.name))
+            && is(&self.topic, message.and_then(|message| message.topic.as_deref()))
+            && is(&self.name, message.map(|message| &*message.name))
             && self.reason.as_ref().is_none_or(|reason| letter.reason.contains(reason))
     }
 }
@@ -76,8 +77,9 @@ impl DeadLetterFilter {
 pub struct DeadLetter {
     /// Names it, for [`DeadLetterFilter::ids`].
     pub id: i64,
-    /// The message, as it was published in vain.
-    pub message: OutboundMessage,
+    /// The message, as it was published in vain; or why it cannot be read, because a newer program has written it, or somebody has
+    /// changed it by hand.
+    pub message: Result<OutboundMessage, String>,
     /// How often it was tried.
     pub attempts: u32,
     /// What the broker said at last.
@@ -91,7 +93,7 @@ pub struct DeadLetter {
 impl DeadLetter {
     /// What a store has read.
     #[must_use]
-    pub fn new(id: i64, message: OutboundMessage, reason: impl Into<String>, at: SystemTime) -> Self {
+    pub fn new(id: i64, message: Result<OutboundMessage, String>, reason: impl Into<String>, at: SystemTime) -> Self {
         Self { id, message, attempts: 0, reason: reason.into(), at, parks_key: false }
     }
 }

@@ -444,7 +444,7 @@ impl State {
     fn dead(&self, filter: &DeadLetterFilter) -> Vec<(i64, DeadLetter)> {
         let letter = |(seq, row): (&i64, &Row)| {
             let Status::Dead { id, reason, at, parks_key } = &row.status else { return None };
-            let letter = DeadLetter::new(*id, row.message.clone(), reason, *at);
+            let letter = DeadLetter::new(*id, Ok(row.message.clone()), reason, *at);
             let letter = DeadLetter { attempts: row.attempts, parks_key: *parks_key, ..letter };
             filter.takes(&letter).then_some((*seq, letter))
         };

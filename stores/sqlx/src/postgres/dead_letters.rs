@@ -72,7 +72,8 @@ fn chosen<'q>(text: &Arc<str>, filter: &'q DeadLetterFilter) -> Query<'q, Postgr
 
 fn decode(row: &PgRow) -> Result<DeadLetter, BoxError> {
     let at = UNIX_EPOCH + Duration::from_micros(unsigned(row, 4)?);
-    let mut letter = DeadLetter::new(row.try_get(0)?, message(row, 5)?, row.try_get::<String, _>(2)?, at);
+    let message = message(row, 5).map_err(|error| error.to_string());
+    let mut letter = DeadLetter::new(row.try_get(0)?, message, row.try_get::<String, _>(2)?, at);
     letter.attempts = unsigned(row, 1)?.try_into()?;
     letter.parks_key = row.try_get(3)?;
     Ok(letter)

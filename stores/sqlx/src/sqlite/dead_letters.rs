@@ -75,7 +75,8 @@ fn chosen<'q>(text: &Arc<str>, filter: &'q DeadLetterFilter) -> Result<Query<'q,
 
 fn decode(row: &SqliteRow) -> Result<DeadLetter, BoxError> {
     let at = UNIX_EPOCH + Duration::from_millis(row.try_get::<i64, _>(4)?.try_into()?);
-    let mut letter = DeadLetter::new(row.try_get(0)?, message(row, 5)?, row.try_get::<String, _>(2)?, at);
+    let message = message(row, 5).map_err(|error| error.to_string());
+    let mut letter = DeadLetter::new(row.try_get(0)?, message, row.try_get::<String, _>(2)?, at);
     letter.attempts = row.try_get(1)?;
     letter.parks_key = row.try_get(3)?;
     Ok(letter)
