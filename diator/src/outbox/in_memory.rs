@@ -228,7 +228,10 @@ impl OutboxStore for InMemoryOutbox {
         Ok(Leased { partitions, parked: parked.into_iter().collect(), horizon: None, promoted })
     }
 
-    async fn claim(&self, Claim { cursors, limit, skip, .. }: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError> {
+    async fn claim(
+        &self,
+        Claim { cursors, limit, max_bytes, skip, .. }: Claim<'_>,
+    ) -> Result<Vec<OutboxRow>, BoxError> {
         let state = self.lock();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let claim = |cursor: &Cursor| {
@@ -238,7 +241,13 @@ impl OutboxStore for InMemoryOutbox {
             let pending = state.pending.range((partition, from)..=(partition, i64::MAX)).filter(|_| owned);
             let rows = pending.filter_map(|(_, seq)| Some((seq, state.rows.get(seq)?)));
             let rows = rows.filter(|(_, row)| row.from_epoch <= epoch && !row.is_skipped(skip));
-            rows.take(limit).map(|(seq, row)| row.claimed(*seq)).collect::<Vec<_>>()
+            let mut bytes = 0;
+            let rows = rows.take(limit).take_while(|(_, row)| {
+                let is_let_in = bytes < max_bytes.max(1);
+                bytes += row.message.body.len() as u64;
+                is_let_in
+            });
+            rows.map(|(seq, row)| row.claimed(*seq)).collect::<Vec<_>>()
         };
         Ok(cursors.iter().flat_map(claim).collect())
     }

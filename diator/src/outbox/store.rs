@@ -142,6 +142,9 @@ pub struct Claim<'a> {
     pub cursors: &'a [Cursor],
     /// How many rows of each partition at most.
     pub limit: u32,
+    /// How many bytes of each partition at most, of bodies alone: the row that reaches so many is the last one. So a partition that
+    /// has less than both has nothing more.
+    pub max_bytes: u64,
     /// What cannot go now.
     pub skip: &'a Skip,
     /// That of the lease.

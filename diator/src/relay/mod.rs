@@ -170,7 +170,8 @@ impl Relay {
     ///
     /// # Units
     ///
-    /// Messages; 1,000 by default, 2 to 100,000. Half of them are given to the broker at once.
+    /// Messages; 1,000 by default, 2 to 100,000. Half of them are given to the broker at once, and fewer if their bodies have more than
+    /// 8 MiB: of each partition then as many as reach its share of that, so that a large one goes too.
     pub fn batch(mut self, messages: u32) -> Self {
         self.settings.batch = messages;
         self

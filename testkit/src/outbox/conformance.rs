@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use diator::broker::{MessageType, OutboundMessage};
 use diator::outbox::{
-    Claim, Cursor, DeadLetterFilter, OutboxStatus, PARTITIONS, ParkedKey, Skip, SkippedRoute, StagedMessage, Verdict,
-    partition_of,
+    Claim, Cursor, DeadLetterFilter, OutboxRow, OutboxStatus, PARTITIONS, ParkedKey, Skip, SkippedRoute, StagedMessage,
+    Verdict, partition_of,
 };
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -179,7 +179,7 @@ pub async fn a_cursor_and_a_limit_are_kept<D: Driver>() {
     let start: Vec<_> = leases.iter().map(|&lease| Cursor { lease, after: None }).collect();
     let first = store
         .relay
-        .claim(Claim { cursors: &start, limit: 3, skip: &Skip::default(), horizon: None })
+        .claim(Claim { cursors: &start, limit: 3, max_bytes: u64::MAX, skip: &Skip::default(), horizon: None })
         .await
         .expect("the data base is there");
     assert_eq!(first.len(), 3 * partitions.len());
@@ -190,11 +190,36 @@ pub async fn a_cursor_and_a_limit_are_kept<D: Driver>() {
     let behind: Vec<_> = start.iter().map(last).collect();
     let rest = store
         .relay
-        .claim(Claim { cursors: &behind, limit: 1_000, skip: &Skip::default(), horizon: None })
+        .claim(Claim { cursors: &behind, limit: 1_000, max_bytes: u64::MAX, skip: &Skip::default(), horizon: None })
         .await
         .expect("the data base is there");
     let ids: HashSet<_> = first.iter().chain(&rest).map(|row| row.message.id).collect();
     assert_eq!((first.len() + rest.len(), ids.len()), (40, 40));
+}
+
+/// A claim must end with the row of each partition that reaches its bytes, however large that is.
+pub async fn a_claim_is_bounded_by_bytes<D: Driver>() {
+    let driver = D::start().await;
+    let store = driver.connect();
+    let mut messages: Vec<_> = [10, 10, 200_000, 10, 10].iter().map(|_| keyed("Large", "1")).collect();
+    for (message, bytes) in messages.iter_mut().zip([10, 10, 200_000, 10, 10]) {
+        message.body = vec![b'x'; bytes].into();
+    }
+    store.put(messages).await;
+    let leases = store.lease_all(a_relay()).await;
+    let claim = async |after, max_bytes| {
+        let cursors = [Cursor { lease: leases[0], after }];
+        let claim = Claim { cursors: &cursors, limit: 100, max_bytes, skip: &Skip::default(), horizon: None };
+        store.relay.claim(claim).await.expect("the data base is there")
+    };
+    let sizes = |rows: &[OutboxRow]| rows.iter().map(|row| row.message.body.len()).collect::<Vec<_>>();
+    let first = claim(None, 20).await;
+    assert_eq!(sizes(&first), [10, 10]);
+    assert_eq!(sizes(&claim(None, 21).await), [10, 10, 200_000], "the row that reaches it is the last one");
+    let second = claim(first.last().map(|row| row.place.seq), 20).await;
+    assert_eq!(sizes(&second), [200_000], "one row at least");
+    assert_eq!(sizes(&claim(second.last().map(|row| row.place.seq), 21).await), [10, 10]);
+    assert_eq!(sizes(&claim(None, 0).await), [10], "one row at least");
 }
 
 /// A transaction that commits late leaves a row behind others that are sent: a claim from the start must find it.
@@ -225,12 +250,19 @@ pub async fn what_was_committed_after_the_lease_began_is_left_to_the_next<D: Dri
     let Some(horizon) = leased.horizon.as_deref() else { return };
     store.put([keyed("After", "1")]).await;
     let cursors: Vec<_> = leased.partitions.iter().map(|&lease| Cursor { lease, after: None }).collect();
-    let claim = Claim { cursors: &cursors, limit: 10, skip: &Skip::default(), horizon: Some(horizon) };
+    let claim =
+        Claim { cursors: &cursors, limit: 10, max_bytes: u64::MAX, skip: &Skip::default(), horizon: Some(horizon) };
     assert_eq!(names(&store.relay.claim(claim).await.expect("the data base is there")), ["Before"]);
     store.relay.release(&leased.partitions).await.expect("the data base is there");
     let next = store.relay.lease(a_relay(), PARTITIONS, LONG).await.expect("the data base is there");
     let cursors: Vec<_> = next.partitions.iter().map(|&lease| Cursor { lease, after: None }).collect();
-    let claim = Claim { cursors: &cursors, limit: 10, skip: &Skip::default(), horizon: next.horizon.as_deref() };
+    let claim = Claim {
+        cursors: &cursors,
+        limit: 10,
+        max_bytes: u64::MAX,
+        skip: &Skip::default(),
+        horizon: next.horizon.as_deref(),
+    };
     assert_eq!(names(&store.relay.claim(claim).await.expect("the data base is there")), ["Before", "After"]);
 }
 
@@ -249,7 +281,7 @@ pub async fn skipped_routes_and_keys_are_left_out<D: Driver>() {
         [keyed("Open", "1"), keyed("Free", "1"), keyed("Free", "2"), no_topic("2"), state, keyed("Free", "n2")];
     store.put(messages).await;
     let leases = store.lease_all(a_relay()).await;
-    let sorted = |rows: &[diator::outbox::OutboxRow]| {
+    let sorted = |rows: &[OutboxRow]| {
         let mut rows: Vec<_> = rows.to_vec();
         rows.sort_by_key(|row| row.place.seq);
         rows.into_iter()

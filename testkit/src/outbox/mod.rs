@@ -53,6 +53,7 @@ macro_rules! outbox_conformance {
             a_partition_without_work_is_not_leased,
             an_epoch_that_is_over_settles_nothing_but_what_was_sent,
             a_cursor_and_a_limit_are_kept,
+            a_claim_is_bounded_by_bytes,
             a_commit_that_comes_late_is_found_from_the_start,
             what_was_committed_after_the_lease_began_is_left_to_the_next,
             skipped_routes_and_keys_are_left_out,
