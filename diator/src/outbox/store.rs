@@ -33,7 +33,8 @@ use crate::broker::{MessageType, OutboundMessage};
 ///
 /// # Errors
 ///
-/// Every method fails if the data base does. The relay then tries again, later.
+/// Every method fails if the data base does. The relay then tries again, later. The text must repeat no credential, such as the
+/// password of a URL: logs and the health of a relay show it.
 #[async_trait]
 pub trait OutboxStore: Send + Sync + 'static {
     /// Whether this program can work with what stands in the data base; asked once, before anything else.

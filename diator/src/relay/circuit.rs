@@ -94,7 +94,7 @@ pub struct CircuitHealth {
     pub state: CircuitState,
     /// How many trials have failed in a row.
     pub failures: u32,
-    /// What the broker said at last.
+    /// What the broker said at last; it must repeat no [credential](crate::MessageBroker::publish).
     pub error: Option<String>,
 }
 

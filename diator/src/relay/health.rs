@@ -46,7 +46,7 @@ pub struct RelayHealth {
     pub sent: u64,
     /// The destinations that take nothing at the moment.
     pub circuits: Vec<CircuitHealth>,
-    /// Why the data base could not be asked, now or in the last turn.
+    /// Why the data base could not be asked, now or in the last turn; the store must repeat no [credential](OutboxStore) in it.
     pub error: Option<String>,
 }
 

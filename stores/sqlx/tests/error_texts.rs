@@ -89,6 +89,18 @@ async fn the_first_event_without_tables_names_the_command() {
     .await;
 }
 
+#[tokio::test]
+async fn the_health_of_a_relay_repeats_no_password() {
+    within_patience(async {
+        let pool = PgPoolOptions::new().acquire_timeout(Duration::from_millis(500));
+        let store = SqlxStore::new(pool.connect_lazy("postgres://ada:sup3rsecret@127.0.0.1:1/shop").unwrap());
+        let health = store.relay().monitor().health().await;
+        assert!(health.error.is_some(), "nobody listens there");
+        assert!(!format!("{health:?}").contains("sup3rsecret"), "{health:?}");
+    })
+    .await;
+}
+
 /// What a trigger of the program lacks is no matter of the outbox.
 #[tokio::test]
 async fn another_missing_table_is_told_as_it_is() {
