@@ -167,6 +167,11 @@ impl Host {
     /// 30 s by default, a day at most, counted from when `stop` ends. The fronts may take a half of it, the messages an
     /// eighth more, the relay another eighth to publish, and the rest to note it down.
     /// Zero drops everything at once.
+    ///
+    /// What the relay has given to the broker in the last instant of its share must be answered in the rest, a quarter of the whole.
+    /// A broker that uses up a [deadline](crate::MessageBroker::deadline) of 10 s, and its eighth, may be cut off by less than
+    /// 45 s, four and a half times its own: then the host answers with [`HostError::Deadline`], the leases end with their period, and
+    /// what was sent and not noted is published again, one [`batch`](Relay::batch) at most.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
