@@ -236,6 +236,17 @@ fn a_terminal_gets_no_orders() {
     assert_eq!(json_of("hostile", &["dead", "show", "2"])["message"]["body_hex"], "ff1b5b324a00");
 }
 
+/// A letter that cannot be read is shown as far as it can, and hides no other.
+#[test]
+fn what_cannot_be_read_is_listed() {
+    assert_kept("list-unreadable.txt", &printed("unreadable", &["dead", "list"]));
+    assert_kept("show-unreadable.txt", &printed("unreadable", &["dead", "show", "1"]));
+    let letters = json_of("unreadable", &["dead", "list"])["dead_letters"].take();
+    assert!(letters[0]["message"].is_null() && letters[0]["unreadable"].is_string(), "{letters}");
+    assert_eq!((&letters[0]["id"], &letters[1]["message"]["name"]), (&json!(1), &json!("Binary")));
+    assert_eq!(printed("unreadable", &["dead", "discard", "1", "--yes"]), "1 dead letter was discarded\n");
+}
+
 #[test]
 fn long_texts_are_shortened_unless_all_is_asked_for() {
     let short = printed("hostile", &["dead", "show", "3"]);

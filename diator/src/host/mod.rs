@@ -177,6 +177,11 @@ impl Host {
     /// | up to 5/8 | the mediator finishes its messages |
     /// | up to 6/8 | the relay publishes |
     /// | up to the deadline | the relay notes the broker's answers, and gives its leases back |
+    ///
+    /// The broker must answer within the last two eighths for what the relay gave it at the end of its share. So the deadline should be
+    /// at least four and a half times the broker's [deadline](crate::MessageBroker::deadline): 45 s for 10 s. If the broker answers later,
+    /// the host answers with [`HostError::Deadline`], the leases end with their period, and another relay publishes again what was
+    /// sent and not noted: at most one [`batch`](Relay::batch).
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self

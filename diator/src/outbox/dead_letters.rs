@@ -47,10 +47,12 @@ use crate::broker::OutboundMessage;
 /// The pattern Dead Letter Channel of G. Hohpe and B. Woolf, "Enterprise Integration Patterns".
 #[async_trait]
 pub trait DeadLetters: Send + Sync + 'static {
-    /// Lists the dead letters that match the filter, oldest first.
+    /// Lists the dead letters that match the filter, oldest first; one that cannot be read hides no other.
     async fn list(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, BoxError>;
 
     /// Gives the messages back to the relay, each in its old place, and counts them.
+    ///
+    /// The next owner of its partition publishes a message, not the present one.
     async fn replay(&self, filter: &DeadLetterFilter) -> Result<u64, BoxError>;
 
     /// Deletes the messages for good, and counts them.
@@ -80,14 +82,15 @@ pub struct DeadLetterFilter {
 }
 
 impl DeadLetterFilter {
-    /// Whether the letter matches; the limit does not count here.
+    /// Whether the letter matches; the limit does not count here. A letter that cannot be read has no topic and no name.
     #[must_use]
     pub fn takes(&self, letter: &DeadLetter) -> bool {
         let is =
             |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|wanted| Some(wanted) == found);
+        let message = letter.message.as_ref().ok();
         (self.ids.is_empty() || self.ids.contains(&letter.id))
-            && is(&self.topic, letter.message.topic.as_deref())
-            && is(&self.name, Some(&letter.message.name))
+            && is(&self.topic, message.and_then(|message| message.topic.as_deref()))
+            && is(&self.name, message.map(|message| &*message.name))
             && self.reason.as_ref().is_none_or(|reason| letter.reason.contains(reason))
     }
 }
@@ -98,8 +101,9 @@ impl DeadLetterFilter {
 pub struct DeadLetter {
     /// Its number, for [`DeadLetterFilter::ids`].
     pub id: i64,
-    /// The message that the broker refused.
-    pub message: OutboundMessage,
+    /// The message that the broker refused; or why it cannot be read, because a newer program has written it, or somebody has
+    /// changed it by hand.
+    pub message: Result<OutboundMessage, String>,
     /// How often a relay tried to publish it.
     pub attempts: u32,
     /// The broker's last error.
@@ -113,7 +117,7 @@ pub struct DeadLetter {
 impl DeadLetter {
     /// Makes a dead letter without attempts that parks no key.
     #[must_use]
-    pub fn new(id: i64, message: OutboundMessage, reason: impl Into<String>, at: SystemTime) -> Self {
+    pub fn new(id: i64, message: Result<OutboundMessage, String>, reason: impl Into<String>, at: SystemTime) -> Self {
         Self { id, message, attempts: 0, reason: reason.into(), at, parks_key: false }
     }
 }

@@ -82,6 +82,8 @@ struct Row {
     message: OutboundMessage,
     attempts: u32,
     written: Instant,
+    /// The first epoch that may publish it: later than that of its last replay.
+    from_epoch: i64,
     status: Status,
 }
 
@@ -231,7 +233,10 @@ impl OutboxStore for InMemoryOutbox {
         Ok(Leased { partitions, parked: parked.into_iter().collect(), horizon: None, promoted })
     }
 
-    async fn claim(&self, Claim { cursors, limit, skip, .. }: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError> {
+    async fn claim(
+        &self,
+        Claim { cursors, limit, max_bytes, skip, .. }: Claim<'_>,
+    ) -> Result<Vec<OutboxRow>, BoxError> {
         let state = self.lock();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let claim = |cursor: &Cursor| {
@@ -240,8 +245,14 @@ impl OutboxStore for InMemoryOutbox {
             let from = after.map_or(0, |seq| seq + 1);
             let pending = state.pending.range((partition, from)..=(partition, i64::MAX)).filter(|_| owned);
             let rows = pending.filter_map(|(_, seq)| Some((seq, state.rows.get(seq)?)));
-            let rows = rows.filter(|(_, row)| !row.is_skipped(skip));
-            rows.take(limit).map(|(seq, row)| row.claimed(*seq)).collect::<Vec<_>>()
+            let rows = rows.filter(|(_, row)| row.from_epoch <= epoch && !row.is_skipped(skip));
+            let mut bytes = 0;
+            let rows = rows.take(limit).take_while(|(_, row)| {
+                let is_let_in = bytes < max_bytes.max(1);
+                bytes += row.message.body.len() as u64;
+                is_let_in
+            });
+            rows.map(|(seq, row)| row.claimed(*seq)).collect::<Vec<_>>()
         };
         Ok(cursors.iter().flat_map(claim).collect())
     }
@@ -289,7 +300,7 @@ impl OutboxStore for InMemoryOutbox {
         let goes_there = |row: &Row| topic.is_none() || row.message.topic.as_deref() == topic;
         let rows = state.rows.iter().filter(|(_, row)| sent(row) && goes_there(row));
         let seqs: Vec<_> = rows.map(|(seq, _)| *seq).collect();
-        seqs.iter().for_each(|seq| state.put(*seq, Status::Pending));
+        seqs.iter().for_each(|seq| state.replay(*seq));
         Ok(seqs.len() as u64)
     }
 
@@ -324,9 +335,7 @@ impl DeadLetters for InMemoryOutbox {
     async fn replay(&self, filter: &DeadLetterFilter) -> Result<u64, BoxError> {
         let mut state = self.lock();
         let dead = state.dead(filter);
-        for (seq, _) in &dead {
-            state.put(*seq, Status::Pending);
-        }
+        dead.iter().for_each(|(seq, _)| state.replay(*seq));
         Ok(dead.len() as u64)
     }
 
@@ -368,22 +377,17 @@ impl State {
     fn append(&mut self, message: OutboundMessage, written: Instant) {
         self.last_seq += 1;
         let partition = partition_of(&message);
-        let row = Row { partition, message, attempts: 0, written, status: Status::Pending };
+        let row = Row { partition, message, attempts: 0, written, from_epoch: 0, status: Status::Pending };
         self.rows.insert(self.last_seq, row);
         self.pending.insert((partition, self.last_seq));
     }
 
-    /// Changes the state of a row.
-    fn put(&mut self, seq: i64, status: Status) {
+    /// Gives a row back to the owners of its partition that come after this one.
+    fn replay(&mut self, seq: i64) {
         let Some(row) = self.rows.get_mut(&seq) else { return };
-        match status {
-            Status::Pending => {
-                self.pending.insert((row.partition, seq));
-                row.attempts = 0;
-            }
-            Status::Sent(_) | Status::Dead { .. } => drop(self.pending.remove(&(row.partition, seq))),
-        }
-        row.status = status;
+        let epoch = self.leases.get(&row.partition).map_or(0, |lease| lease.epoch);
+        (row.status, row.attempts, row.from_epoch) = (Status::Pending, 0, epoch + 1);
+        self.pending.insert((row.partition, seq));
     }
 
     /// Gives places to the messages whose delay is over.
@@ -432,11 +436,11 @@ impl State {
 
     fn settle(&mut self, Settlement { place, epoch, verdict }: &Settlement) {
         let owns = self.leases.get(&place.partition).is_some_and(|lease| lease.epoch == *epoch);
-        let Some(row) = self.rows.get_mut(&place.seq) else { return };
+        let Some(row) = self.rows.get_mut(&place.seq).filter(|row| row.from_epoch <= *epoch) else { return };
         let status = match (&row.status, verdict) {
             (Status::Pending, Verdict::Sent) => Status::Sent(Instant::now()),
-            (Status::Pending, Verdict::Refused) if owns => {
-                row.attempts += 1;
+            (Status::Pending, Verdict::Refused { attempts }) if owns => {
+                row.attempts = row.attempts.max(*attempts);
                 return;
             }
             (Status::Pending, Verdict::Dead { reason, parks_key }) if owns => {
@@ -447,13 +451,14 @@ impl State {
             }
             _ => return,
         };
-        self.put(place.seq, status);
+        row.status = status;
+        self.pending.remove(&(row.partition, place.seq));
     }
 
     fn dead(&self, filter: &DeadLetterFilter) -> Vec<(i64, DeadLetter)> {
         let letter = |(seq, row): (&i64, &Row)| {
             let Status::Dead { id, reason, at, parks_key } = &row.status else { return None };
-            let letter = DeadLetter::new(*id, row.message.clone(), reason, *at);
+            let letter = DeadLetter::new(*id, Ok(row.message.clone()), reason, *at);
             let letter = DeadLetter { attempts: row.attempts, parks_key: *parks_key, ..letter };
             filter.takes(&letter).then_some((*seq, letter))
         };

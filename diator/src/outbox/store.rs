@@ -20,6 +20,9 @@ use crate::broker::{MessageType, OutboundMessage};
 ///   before.
 /// - **Fences.** [`settle`](Self::settle) and [`release`](Self::release) with an old epoch must change nothing. The one exception is
 ///   [`Verdict::Sent`], which is a fact: the store must note it with any epoch, if the row is still pending.
+/// - **Replays.** A replayed row, also that of a dead letter, belongs to the owners that come after the replay: `claim` and `settle` with
+///   the epoch at the replay, or an older one, must pass it over. Otherwise an owner that was stopped before the replay could note it
+///   as sent, and an owner in the middle of its partition could publish later rows before the earlier ones.
 /// - **Numbers** must grow in the order in which the rows are written. Rows of one key whose units of work lock a common row are then
 ///   numbered in the order of their commits. Numbers may have gaps.
 /// - **Status, not a cursor.** A transaction that commits late leaves a pending row with a lower number than rows that are already
@@ -31,7 +34,8 @@ use crate::broker::{MessageType, OutboundMessage};
 ///
 /// # Errors
 ///
-/// Every method fails if the database fails. The relay then tries again later.
+/// Every method fails if the database fails. The relay then tries again later. The text must repeat no credential, such as the
+/// password of a URL: logs and the health of a relay show it.
 ///
 /// # Example
 ///
@@ -99,6 +103,9 @@ pub trait OutboxStore: Send + Sync + 'static {
     ///
     /// It selects the messages that were sent at `since` or later, by the clock of the database, and that have the topic. `None`
     /// means every topic.
+    ///
+    /// Replayed messages come late, and in their own order: a relay publishes those of a key in the order of their places, and the
+    /// messages of the key that wait by then after them. A message that is being published meanwhile can come before.
     async fn replay(&self, since: SystemTime, topic: Option<&str>) -> Result<u64, BoxError>;
 
     /// Deletes up to `limit` messages that were sent longer ago than `retention`.
@@ -165,6 +172,9 @@ pub struct Claim<'a> {
     pub cursors: &'a [Cursor],
     /// How many rows to read from each partition at most.
     pub limit: u32,
+    /// How many bytes of bodies of each partition at most: the row that reaches this number is the last one. So a partition that has
+    /// less than both limits has nothing more.
+    pub max_bytes: u64,
     /// The rows to leave out.
     pub skip: &'a Skip,
     /// The [horizon](Leased::horizon) of the lease.
@@ -246,8 +256,12 @@ pub struct Settlement {
 pub enum Verdict {
     /// The broker has it.
     Sent,
-    /// The broker refused it: it stays pending, and the store counts one more attempt.
-    Refused,
+    /// The broker refused it; it stays pending.
+    Refused {
+        /// How often by now, this time included. A number that is not above the noted one changes nothing, so that a relay may say it
+        /// twice.
+        attempts: u32,
+    },
     /// The broker refused it for good: it becomes a dead letter.
     Dead {
         /// The broker's error.

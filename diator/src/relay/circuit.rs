@@ -11,8 +11,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The relay waits no longer than this, even if the broker asks for more.
 const LONGEST_WISH: Duration = Duration::from_secs(300);
-/// A destination that has taken this many messages at once counts as healthy again.
-const FULL_SPEED: usize = 512;
 
 /// Whether a relay publishes to a destination at the moment.
 ///
@@ -36,9 +34,13 @@ pub enum CircuitState {
 }
 
 /// The circuits of all destinations that the relay has met.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Circuits {
     by_destination: HashMap<String, Circuit>,
+    /// A destination that has taken this many messages at once counts as healthy again.
+    full_speed: usize,
+    /// How long one call should take at most: well within what the broker may take.
+    longest_call: Duration,
     /// The destination of each event that the relay has met.
     routes: HashMap<SkippedRoute, String>,
     jitter: RandomState,
@@ -59,12 +61,28 @@ struct Circuit {
 pub(super) enum Allowance {
     /// No limit.
     All,
-    /// A limit that doubles after each success, so that a slow destination does not get whole batches in vain.
+    /// A limit that doubles after each success, as long as the destination takes the messages in time, so that a slow destination
+    /// does not get whole batches in vain.
     AtMost(usize),
     /// One message. Each trial takes another one, by the number of failures, because a message may be at fault itself.
     Trial { failures: u32 },
     /// No message.
     Nothing,
+}
+
+/// How fast a destination took what it was given at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    pub(super) messages: usize,
+    pub(super) took: Duration,
+}
+
+impl Pace {
+    /// How long so many messages would take.
+    fn of(self, messages: usize) -> Duration {
+        let each = self.took / u32::try_from(self.messages).unwrap_or(u32::MAX).max(1);
+        each.saturating_mul(u32::try_from(messages).unwrap_or(u32::MAX))
+    }
 }
 
 /// The health of a destination whose circuit is not closed.
@@ -77,11 +95,17 @@ pub struct CircuitHealth {
     pub state: CircuitState,
     /// How many trials have failed in a row.
     pub failures: u32,
-    /// The broker's last error.
+    /// The broker's last error; it must repeat no [credential](crate::MessageBroker::publish).
     pub error: Option<String>,
 }
 
 impl Circuits {
+    /// None is known yet; so many messages are a whole batch, for which the broker may take so long.
+    pub(super) fn new(full_speed: usize, deadline: Duration) -> Self {
+        let (by_destination, routes) = (HashMap::new(), HashMap::new());
+        Self { by_destination, full_speed, longest_call: deadline / 2, routes, jitter: RandomState::new() }
+    }
+
     pub(super) fn state(&self, destination: &str, now: Instant) -> CircuitState {
         self.by_destination.get(destination).map_or(CircuitState::Closed, |circuit| circuit.state(now))
     }
@@ -107,15 +131,19 @@ impl Circuits {
         self.by_destination.is_empty()
     }
 
-    /// The destination has answered for all messages of one call.
-    pub(super) fn close(&mut self, destination: &str) {
+    /// The destination has answered for all messages of one call; the largest part of it had this pace.
+    pub(super) fn close(&mut self, destination: &str, pace: Pace) {
         let Some(circuit) = self.by_destination.get_mut(destination) else { return };
         if circuit.failures > 0 {
             tracing::info!(target: "diator", destination, "the relay publishes to this destination again");
             (circuit.failures, circuit.allowance) = (0, 1);
         }
-        circuit.allowance *= 2;
-        if circuit.allowance >= FULL_SPEED {
+        let next = (circuit.allowance * 2).min(self.full_speed);
+        if pace.of(next) > self.longest_call {
+            return;
+        }
+        circuit.allowance = next;
+        if next == self.full_speed {
             self.by_destination.remove(destination);
         }
     }
@@ -195,6 +223,12 @@ mod tests {
     use super::*;
     use crate::broker::MessageType;
 
+    const AT_ONCE: Pace = Pace { messages: 1, took: Duration::ZERO };
+
+    fn circuits() -> Circuits {
+        Circuits::new(500, Duration::from_secs(10))
+    }
+
     fn route(name: &str) -> SkippedRoute {
         SkippedRoute { message_type: MessageType::Notification, name: name.to_owned(), topic: None }
     }
@@ -214,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_destination_is_left_alone_then_tried_then_used_again() {
-        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        let (mut circuits, now) = (circuits(), Instant::now());
         circuits.note_route(route("A"), "redis");
         circuits.note_route(route("B"), "azure");
         assert_eq!(circuits.state("redis", now), CircuitState::Closed);
@@ -230,17 +264,17 @@ mod tests {
         let [health] = &circuits.health(trial)[..] else { panic!("one circuit is open") };
         assert_eq!((health.failures, health.error.as_deref()), (2, Some("still refused")));
         assert_eq!(circuits.allowance("redis", trial + LONGEST_PAUSE), Allowance::Trial { failures: 2 });
-        circuits.close("redis");
+        circuits.close("redis", AT_ONCE);
         assert_eq!((circuits.state("redis", now), circuits.health(now)), (CircuitState::Closed, Vec::new()));
     }
 
     #[test]
     fn after_an_outage_more_go_from_one_time_to_the_next() {
-        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        let (mut circuits, now) = (circuits(), Instant::now());
         circuits.open("redis", "refused".to_owned(), Duration::ZERO, now);
         let mut allowances = Vec::new();
         while !circuits.are_all_closed() {
-            circuits.close("redis");
+            circuits.close("redis", AT_ONCE);
             allowances.push(circuits.allowance("redis", now));
         }
         let expected = [2, 4, 8, 16, 32, 64, 128, 256].map(Allowance::AtMost);
@@ -248,8 +282,29 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_destination_gets_what_it_takes_within_half_of_the_deadline() {
+        let (mut circuits, now) = (circuits(), Instant::now());
+        circuits.open("redis", "slow".to_owned(), Duration::ZERO, now);
+        let each = Duration::from_millis(50);
+        for _ in 0..20 {
+            let messages = match circuits.allowance("redis", now) {
+                Allowance::AtMost(messages) => messages,
+                _ => 1,
+            };
+            let took = each * u32::try_from(messages).expect("they are few");
+            circuits.close("redis", Pace { messages, took });
+        }
+        assert_eq!(circuits.allowance("redis", now), Allowance::AtMost(64), "128 would take 6.4 s");
+        assert_eq!(circuits.health(now), Vec::new(), "it is closed all the same");
+        for _ in 0..3 {
+            circuits.close("redis", AT_ONCE);
+        }
+        assert_eq!(circuits.allowance("redis", now), Allowance::All, "it is fast again");
+    }
+
+    #[test]
     fn messages_that_fail_together_are_one_failure() {
-        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        let (mut circuits, now) = (circuits(), Instant::now());
         for _ in 0..100 {
             circuits.open("redis", "refused".to_owned(), Duration::ZERO, now);
         }
@@ -258,14 +313,14 @@ mod tests {
 
     #[test]
     fn a_broker_that_asks_for_ever_is_tried_again() {
-        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        let (mut circuits, now) = (circuits(), Instant::now());
         circuits.open("azure", "busy".to_owned(), Duration::MAX, now);
         assert_eq!(circuits.next_trial(now), Some(now + LONGEST_WISH));
     }
 
     #[test]
     fn a_broker_that_names_a_time_gets_it() {
-        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        let (mut circuits, now) = (circuits(), Instant::now());
         circuits.open("azure", "busy".to_owned(), Duration::from_secs(90), now);
         assert_eq!(circuits.state("azure", now + Duration::from_secs(89)), CircuitState::Open);
         assert_eq!(circuits.state("azure", now + Duration::from_secs(90)), CircuitState::Trial);

@@ -63,7 +63,7 @@ pub struct RelayHealth {
     pub sent: u64,
     /// The destinations to which this relay publishes nothing, or a trial only.
     pub circuits: Vec<CircuitHealth>,
-    /// Why the database did not answer, now or in the last turn.
+    /// Why the database did not answer, now or in the last turn; the store must repeat no [credential](OutboxStore) in it.
     pub error: Option<String>,
 }
 

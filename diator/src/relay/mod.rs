@@ -173,7 +173,8 @@ impl Relay {
     ///
     /// # Units
     ///
-    /// Messages; 1,000 by default, 2 to 100,000. The relay gives at most half of them to the broker at once.
+    /// Messages; 1,000 by default, 2 to 100,000. The relay gives at most half of them to the broker at once, and fewer if their
+    /// bodies have more than 8 MiB: of each partition then as many as reach its share of that, so that a large message goes too.
     pub fn batch(mut self, messages: u32) -> Self {
         self.settings.batch = messages;
         self

@@ -144,6 +144,7 @@ mod tests {
     use crate::broker::MessageType;
     use crate::outbox::InMemoryOutbox;
     use crate::relay::Relay;
+    use crate::relay::circuit::Pace;
 
     fn publisher() -> Publisher {
         let relay = Relay::new(InMemoryOutbox::new());
@@ -209,7 +210,7 @@ mod tests {
     async fn after_a_trial_a_few_go() {
         let mut publisher = publisher();
         away(&mut publisher);
-        publisher.circuits.close("");
+        publisher.circuits.close("", Pace { messages: 1, took: Duration::ZERO });
         let rows = vec![row(1, Some("a")), row(2, Some("a")), row(3, None), row(4, Some("a"))];
         assert_eq!(seqs(&publisher.plan(rows)), [[1], [2]]);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::circuit::Circuits;
+use super::circuit::{Circuits, Pace};
 use super::plan::{Group, Held, Wave, hold, is_held};
 use super::{OnDead, Settings};
 use crate::BoxFuture;
@@ -41,7 +41,7 @@ impl Publisher {
             deadline,
             attempts,
             on_dead,
-            circuits: Circuits::default(),
+            circuits: Circuits::new(usize::try_from(settings.batch / 2).unwrap_or(usize::MAX), deadline),
             held: Held::new(),
             behind: Held::new(),
             shut: HashSet::new(),
@@ -75,20 +75,24 @@ impl Publisher {
         stop: &StopSignal,
     ) -> Vec<(Place, Verdict)> {
         let mut verdicts = Vec::new();
-        let mut asked = HashSet::new();
+        let mut asked: HashMap<String, Pace> = HashMap::new();
         for wave in waves {
             let now = Instant::now();
             let in_time = now < until && stop.until().is_none_or(|end| now < end);
             let wave: Vec<_> = wave.into_iter().map(|group| self.without_held(group, in_time)).collect();
             let calls: Vec<BoxFuture<'_, _>> = wave.iter().map(|group| self.give(&group.messages)).collect();
             let answers = join_all(calls).await;
-            for (group, answers) in wave.iter().zip(answers).filter(|(group, _)| !group.rows.is_empty()) {
-                self.judge(group, answers, now.elapsed(), &mut verdicts);
-                asked.insert(group.destination.clone());
+            for (group, (answers, took)) in wave.iter().zip(answers).filter(|(group, _)| !group.rows.is_empty()) {
+                self.judge(group, answers, took, &mut verdicts);
+                let pace = Pace { messages: group.rows.len(), took };
+                let largest = asked.entry(group.destination.clone()).or_insert(pace);
+                if pace.messages > largest.messages {
+                    *largest = pace;
+                }
             }
         }
-        for destination in asked.difference(&self.shut) {
-            self.circuits.close(destination);
+        for (destination, pace) in asked.into_iter().filter(|(destination, _)| !self.shut.contains(destination)) {
+            self.circuits.close(&destination, pace);
         }
         self.held.extend(self.behind.drain());
         verdicts
@@ -113,11 +117,12 @@ impl Publisher {
         Group { destination, rows: kept_rows, messages: kept }
     }
 
-    /// Gives messages to the broker, which answers for each.
+    /// Gives messages to the broker, which answers for each, and measures the time.
     ///
     /// The broker gets a little more time than its deadline, so that an answer at the deadline is not lost.
-    fn give<'a>(&'a self, messages: &'a [OutboundMessage]) -> BoxFuture<'a, Vec<Result<(), PublishError>>> {
+    fn give<'a>(&'a self, messages: &'a [OutboundMessage]) -> BoxFuture<'a, (Vec<Result<(), PublishError>>, Duration)> {
         Box::pin(async move {
+            let begun = Instant::now();
             let publishing = async {
                 match messages {
                     [] => Vec::new(),
@@ -128,11 +133,12 @@ impl Publisher {
                 }
             };
             let unknown = |why: &str| messages.iter().map(|_| Err(PublishError::ambiguous(why.to_owned()))).collect();
-            match timeout(self.deadline + self.deadline / 8, catch_panic(publishing)).await {
+            let answers = match timeout(self.deadline + self.deadline / 8, catch_panic(publishing)).await {
                 Ok(Ok(answers)) => answers,
                 Ok(Err(panic)) => unknown(&panic_message(&*panic)),
                 Err(_) => unknown("the broker did not answer within its deadline"),
-            }
+            };
+            (answers, begun.elapsed())
         })
     }
 
@@ -177,7 +183,7 @@ impl Publisher {
         let attempts = attempts.saturating_add(1);
         if attempts < self.attempts {
             self.refused.insert(place, Instant::now() + pause_after(attempts));
-            return Verdict::Refused;
+            return Verdict::Refused { attempts };
         }
         tracing::error!(
             target: "diator",

@@ -12,6 +12,9 @@ use crate::stop::StopSignal;
 
 /// How long one attempt to settle rows may take: a dead connection must not use up the lease.
 const ATTEMPT: Duration = Duration::from_secs(5);
+/// How many bytes of bodies a turn reads at once, however many messages that is: two such claims are in memory at the same time. The
+/// row of each partition that reaches its share is the last one.
+const CLAIM_BYTES: u64 = 8 * 1024 * 1024;
 /// How long a turn goes on after it has read some of its partitions to the end: new rows of those must wait for the next turn.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
@@ -181,11 +184,12 @@ impl Pass {
                 return Ok(Vec::new());
             }
             let each = (self.rows / u32::try_from(places.len()).unwrap_or(u32::MAX)).max(1);
+            let max_bytes = CLAIM_BYTES / places.len() as u64;
             let cursors: Vec<_> = places.iter().map(|&place| self.cursors[place]).collect();
             let horizon = self.horizon.as_deref();
-            let rows = store.claim(Claim { cursors: &cursors, limit: each, skip, horizon }).await?;
+            let rows = store.claim(Claim { cursors: &cursors, limit: each, max_bytes, skip, horizon }).await?;
             for place in places {
-                self.advance(place, &rows, each);
+                self.advance(place, &rows, each, max_bytes);
             }
             if !rows.is_empty() {
                 return Ok(rows);
@@ -198,11 +202,15 @@ impl Pass {
         self.exhausted.contains(&true)
     }
 
-    fn advance(&mut self, place: usize, rows: &[OutboxRow], each: u32) {
+    fn advance(&mut self, place: usize, rows: &[OutboxRow], each: u32, max_bytes: u64) {
         let cursor = &mut self.cursors[place];
-        let found = rows.iter().filter(|row| row.place.partition == cursor.lease.partition);
-        let (count, last) = found.fold((0, None), |(count, last), row| (count + 1, last.max(Some(row.place.seq))));
-        self.exhausted[place] = count < each;
+        let (mut count, mut bytes, mut last) = (0, 0, None);
+        for row in rows.iter().filter(|row| row.place.partition == cursor.lease.partition) {
+            count += 1;
+            bytes += row.message.body.len() as u64;
+            last = last.max(Some(row.place.seq));
+        }
+        self.exhausted[place] = count < each && bytes < max_bytes;
         cursor.after = last.or(cursor.after);
     }
 

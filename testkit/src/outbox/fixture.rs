@@ -79,7 +79,7 @@ impl Store {
     pub(super) async fn claim_without(&self, leases: &[LeasedPartition], skip: &Skip) -> Vec<OutboxRow> {
         let cursors: Vec<_> = leases.iter().map(|&lease| Cursor { lease, after: None }).collect();
         self.relay
-            .claim(Claim { cursors: &cursors, limit: 10_000, skip, horizon: None })
+            .claim(Claim { cursors: &cursors, limit: 10_000, max_bytes: u64::MAX, skip, horizon: None })
             .await
             .expect("the database is there")
     }

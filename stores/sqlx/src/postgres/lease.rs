@@ -78,10 +78,16 @@ pub(super) async fn lease(
 ///
 /// It does not wait for the disk: if a crash of the server loses it, the partitions are free when the lease is over. If another relay
 /// leases them first, that commit also brings the release to the disk.
+///
+/// It locks leases in the order of their partitions. A replay, which locks all of them, does the same.
 pub(super) const RELEASE: &str = "
+WITH owned AS MATERIALIZED (
+    SELECT l.partition FROM {p}outbox_lease l
+    WHERE (l.partition, l.epoch) IN (SELECT * FROM unnest($1::smallint[], $2::bigint[]))
+    ORDER BY l.partition FOR NO KEY UPDATE
+)
 UPDATE {p}outbox_lease l SET owner = NULL, epoch = l.epoch + 1, until = '-infinity'
-FROM unnest($1::smallint[], $2::bigint[]) AS r (partition, epoch)
-WHERE l.partition = r.partition AND l.epoch = r.epoch AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL";
+FROM owned WHERE l.partition = owned.partition AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL";
 
 pub(super) async fn release(shared: &Shared<Postgres>, partitions: &[LeasedPartition]) -> Result<(), BoxError> {
     let (numbers, epochs): (Vec<_>, Vec<_>) =

@@ -33,7 +33,7 @@ impl Sql {
             into_outbox: into("outbox", "").to_string(),
             into_schedule: into("schedule", "due, ").to_string(),
             // All transactions take the locks in the same order, so that they cannot deadlock.
-            lock: prefix.fill("SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT hashtextextended('{p} ' || key, 0) AS lock FROM (VALUES {keys}) AS keys (key) ORDER BY lock) AS locks").to_string(),
+            lock: prefix.fill("SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT hashtextextended('{p} ' || key, 0) AS lock FROM jsonb_array_elements_text($1::text::jsonb) AS keys (key) ORDER BY lock) AS locks").to_string(),
         };
         sql.outbox = (1..=Self::KEPT).map(|rows| sql.outbox(rows)).collect();
         sql
@@ -108,7 +108,8 @@ pub(super) fn partition(partition: u16) -> i16 {
     partition.cast_signed()
 }
 
-fn lock<'a>(sql: &Sql, messages: Messages<'a>) -> Option<Statement<'a>> {
+/// However many keys there are, they are one parameter, and the statement is the same.
+fn lock(sql: &Sql, messages: Messages<'_>) -> Option<Statement<'static>> {
     let mut keys: Vec<_> = messages
         .iter()
         .filter_map(|staged| {
@@ -118,9 +119,11 @@ fn lock<'a>(sql: &Sql, messages: Messages<'a>) -> Option<Statement<'a>> {
         .collect();
     keys.sort_unstable();
     keys.dedup();
-    let text = sql.lock.replace("{keys}", &placeholders("(#::text)", '$', keys.len()));
-    let values: Vec<_> = keys.into_iter().map(|key| StageValue::Text(Some(Cow::Owned(key)))).collect();
-    (!values.is_empty()).then(|| Statement { sql: text.into(), values })
+    if keys.is_empty() {
+        return None;
+    }
+    let keys = serde_json::to_string(&keys).expect("texts can be written");
+    Some(Statement { sql: sql.lock.clone().into(), values: vec![StageValue::Text(Some(Cow::Owned(keys)))] })
 }
 
 #[async_trait]

@@ -2,6 +2,7 @@
 
 mod engine;
 mod message;
+mod no_tables;
 mod outbox;
 mod prefix;
 mod schema;
@@ -23,8 +24,10 @@ use sqlx::{AssertSqlSafe, Pool};
 pub use self::engine::Engine;
 pub(crate) use self::engine::{Messages, Sealed};
 pub(crate) use self::message::{MESSAGE, StoredMessage, headers_text, micros, readable};
+use self::no_tables::NoTables;
 pub use self::outbox::SqlxOutbox;
 pub(crate) use self::prefix::Prefix;
+use self::schema::APPLY;
 #[cfg(feature = "postgres")]
 pub(crate) use self::schema::MIGRATIONS_LOCK;
 pub(crate) use self::schema::{Migration, needed, script, unusable};

@@ -6,7 +6,7 @@ use diator::container::{DependencyKey, Scope};
 use diator::outbox::{Outbox, StagedMessage};
 use diator::{BoxError, Meta, async_trait};
 
-use super::{Engine, Shared, StagesRows};
+use super::{Engine, NoTables, Shared, StagesRows};
 
 /// Writes events in the unit of work `U` of each message.
 ///
@@ -47,7 +47,8 @@ impl<DB: Engine, U: StagesRows> Outbox for SqlxOutbox<DB, U> {
     async fn stage(&self, scope: &dyn Scope, meta: &Meta, messages: &[StagedMessage]) -> Result<(), BoxError> {
         let unit = scope.get::<U>(meta).await?;
         for statement in DB::stage(&self.shared, messages) {
-            unit.execute(&statement.sql, &statement.values).await?;
+            let executed = unit.execute(&statement.sql, &statement.values).await;
+            executed.map_err(|error| NoTables::explain(error, &self.shared.prefix))?;
         }
         Ok(())
     }

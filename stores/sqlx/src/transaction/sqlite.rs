@@ -12,6 +12,7 @@ use super::open::{Open, Phase};
 const SQLITE_ERROR: i32 = 1;
 const SQLITE_BUSY: i32 = 5;
 const SQLITE_LOCKED: i32 = 6;
+const SQLITE_FULL: i32 = 13;
 
 impl Driver for Sqlite {
     type Proof = ();
@@ -53,8 +54,11 @@ impl Driver for Sqlite {
         Ok(())
     }
 
-    async fn outcome(open: Open<Self>, _: &SqlitePool, (): (), error: sqlx::Error) -> Result<(), CommitError> {
-        match open.roll_back_refused().await {
+    async fn outcome(mut open: Open<Self>, _: &SqlitePool, (): (), error: sqlx::Error) -> Result<(), CommitError> {
+        // SQLite rolls back whatever it could not write, and the last page of a commit is what commits. An error that comes later,
+        // as when the disk is asked to keep it, has another code.
+        let is_gone = code(&error) == Some(SQLITE_FULL) && has_one_file(open.connection()).await;
+        match open.roll_back_refused().await || is_gone {
             true => Err(CommitError::rolled_back(error)),
             false => Err(CommitError::unknown(error)),
         }
@@ -82,6 +86,11 @@ impl Driver for Sqlite {
             matches!(primary, Some(SQLITE_BUSY | SQLITE_LOCKED))
         })
     }
+}
+
+/// Whether nothing is attached, not even temporary tables: files commit one after the other.
+async fn has_one_file(connection: &mut SqliteConnection) -> bool {
+    sqlx::query("PRAGMA database_list").fetch_all(connection).await.is_ok_and(|files| files.len() == 1)
 }
 
 /// SQLite's extended result code.
