@@ -13,6 +13,7 @@ use super::open::Open;
 /// - Nobody else executes a statement in the transaction while it is there: drop it before other handlers are waited for.
 /// - `begin` on it sets a savepoint. If the future of that `begin` is dropped or fails, sqlx rolls the **whole** transaction
 ///   back: drop the guard too. The next one is refused, and so is the commit.
+/// - A savepoint that a statement sets must end on the same guard: on SQLite, an outbox that writes later releases it.
 /// - To execute `COMMIT` or `ROLLBACK` on it is a mistake.
 pub struct ConnectionGuard<'t, DB: Transactional>(pub(super) MappedMutexGuard<'t, Open<DB>>);
 

@@ -84,6 +84,7 @@ pub use self::transient::is_transient;
 pub struct Transaction<DB: Transactional, Tag = ()> {
     pool: Pool<DB>,
     mode: Mode,
+    is_marked: bool,
     state: Mutex<State<DB>>,
     tag: PhantomData<fn() -> Tag>,
 }
@@ -116,7 +117,12 @@ impl<DB: Transactional, Tag> Transaction<DB, Tag> {
     #[must_use]
     pub fn new(pool: Pool<DB>, mode: Mode) -> Self {
         let state = State { stage: Stage::Unbegun, unbegun: Vec::new() };
-        Self { pool, mode, state: Mutex::new(state), tag: PhantomData }
+        Self { pool, mode, is_marked: false, state: Mutex::new(state), tag: PhantomData }
+    }
+
+    /// Lets it begin with what spares the outbox a question.
+    pub(crate) fn marked(self) -> Self {
+        Self { is_marked: self.mode == Mode::Write, ..self }
     }
 
     /// What a statement is executed on: one at a time, in the transaction, which it begins at the first call.
@@ -129,9 +135,13 @@ impl<DB: Transactional, Tag> Transaction<DB, Tag> {
     /// - The transaction has ended.
     pub async fn connection(&self) -> Result<ConnectionGuard<'_, DB>, BoxError> {
         let mut state = self.state.lock().await;
-        state.ready(&self.pool, self.mode).await?;
+        self.ready(&mut state).await?;
         let open = MutexGuard::try_map(state, |state| state.stage.open().ok()).map_err(|_| ENDED)?;
         Ok(ConnectionGuard(open))
+    }
+
+    async fn ready(&self, state: &mut State<DB>) -> Result<(), BoxError> {
+        state.ready(&self.pool, self.mode, self.is_marked).await
     }
 
     async fn end(&self) -> Stage<DB> {
@@ -140,9 +150,9 @@ impl<DB: Transactional, Tag> Transaction<DB, Tag> {
 }
 
 impl<DB: Driver> State<DB> {
-    async fn ready(&mut self, pool: &Pool<DB>, mode: Mode) -> Result<(), BoxError> {
+    async fn ready(&mut self, pool: &Pool<DB>, mode: Mode, is_marked: bool) -> Result<(), BoxError> {
         match &mut self.stage {
-            Stage::Unbegun => self.stage = Stage::Open(Open::begin(pool, mode).await?),
+            Stage::Unbegun => self.stage = Stage::Open(Open::begin(pool, mode, is_marked).await?),
             Stage::Open(open) => {
                 if let Err(error) = open.check().await {
                     // Its connection is closed.
@@ -196,7 +206,7 @@ impl<DB: Transactional, Tag: 'static> Savepoints for Transaction<DB, Tag> {
             state.unbegun.push(name.to_owned());
             return Ok(());
         }
-        state.ready(&self.pool, self.mode).await?;
+        self.ready(&mut state).await?;
         state.stage.open()?.execute(format!("SAVEPOINT {name}")).await
     }
 
