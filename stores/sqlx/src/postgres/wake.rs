@@ -5,13 +5,17 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{PgPool, Postgres};
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use crate::store::{Shared, Task};
 
-/// How often a process tells others at most: one notification is enough for all commits of that time.
-const PAUSE: Duration = Duration::from_millis(50);
+/// How long a process tells others nothing after it has told them: one notification is enough for all commits of that time.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// A busy server takes longer to be told, and is told less often.
+const REST: u32 = 19;
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// Nobody needs it on the disk, and commits of the program would wait for the disk beside it.
 const TELL: &str = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
@@ -33,12 +37,13 @@ pub(super) fn committed(shared: &Shared<Postgres>) {
 async fn tell(pool: PgPool, channel: Arc<str>, id: Uuid, mut commits: watch::Receiver<u64>) {
     let id = id.to_string();
     while commits.changed().await.is_ok() {
+        let begun = Instant::now();
         let told = sqlx::query(TELL).bind(&*channel).bind(&id).execute(&pool).await;
         if let Err(error) = told {
             // The relays look from time to time anyway.
             tracing::debug!(error = &error as &dyn std::error::Error, "other processes could not be told of a commit");
         }
-        sleep(PAUSE).await;
+        sleep((begun.elapsed() * REST).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
     }
 }
 
@@ -56,12 +61,12 @@ pub(super) async fn woken(shared: &Shared<Postgres>) {
 
 async fn listen(options: PgConnectOptions, channel: Arc<str>, own: Uuid, relay: Arc<Notify>) {
     let own = own.to_string();
-    let mut backoff = PAUSE;
+    let mut backoff = FIRST_BACKOFF;
     let mut is_lost = false;
     loop {
         let error = match connect(options.clone(), &channel).await {
             Ok(mut listener) => {
-                backoff = PAUSE;
+                backoff = FIRST_BACKOFF;
                 if std::mem::take(&mut is_lost) {
                     tracing::info!("the relay hears of commits of other processes again");
                 }
