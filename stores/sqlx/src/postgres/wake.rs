@@ -5,13 +5,17 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{PgPool, Postgres};
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use crate::store::{Shared, Task};
 
-/// The shortest time between two notifications of a process: one notification is enough for all commits of that time.
-const PAUSE: Duration = Duration::from_millis(50);
+/// The times between two notifications of a process: one notification is enough for all commits of that time.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// A pause lasts so many times as long as the server took: a busy server gets fewer notifications.
+const REST: u32 = 19;
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// It does not wait for the disk: no one needs a notification after a crash, and the wait would slow down the program's commits.
 const TELL: &str = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
@@ -33,6 +37,7 @@ pub(super) fn committed(shared: &Shared<Postgres>) {
 async fn tell(pool: PgPool, channel: Arc<str>, id: Uuid, mut commits: watch::Receiver<u64>) {
     let id = id.to_string();
     while commits.changed().await.is_ok() {
+        let begun = Instant::now();
         let told = sqlx::query(TELL).bind(&*channel).bind(&id).execute(&pool).await;
         if let Err(error) = told {
             // The relays also poll.
@@ -41,7 +46,7 @@ async fn tell(pool: PgPool, channel: Arc<str>, id: Uuid, mut commits: watch::Rec
                 "this process could not notify others of a commit"
             );
         }
-        sleep(PAUSE).await;
+        sleep((begun.elapsed() * REST).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
     }
 }
 
@@ -59,12 +64,12 @@ pub(super) async fn woken(shared: &Shared<Postgres>) {
 
 async fn listen(options: PgConnectOptions, channel: Arc<str>, own: Uuid, relay: Arc<Notify>) {
     let own = own.to_string();
-    let mut backoff = PAUSE;
+    let mut backoff = FIRST_BACKOFF;
     let mut is_lost = false;
     loop {
         let error = match connect(options.clone(), &channel).await {
             Ok(mut listener) => {
-                backoff = PAUSE;
+                backoff = FIRST_BACKOFF;
                 if std::mem::take(&mut is_lost) {
                     tracing::info!("the relay gets the notifications of other processes again");
                 }

@@ -182,7 +182,7 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
         let pool = self.shared.pool.clone();
         let services = Services::new().unit_of_work_sync(move |scope| {
             let mode = if scope.kind() == Some(MessageKind::Query) { Mode::Read } else { Mode::Write };
-            Ok(Transaction::<DB, Tag>::new(pool.clone(), mode))
+            Ok(Transaction::<DB, Tag>::new(pool.clone(), mode).marked())
         });
         if TypeId::of::<Tag>() == TypeId::of::<()>() { services.value(self.shared.pool.clone()) } else { services }
     }

@@ -25,8 +25,10 @@ pub trait Driver: Database {
     /// Proof that the last statement succeeded, and that the transaction can commit.
     type Proof: Copy + std::fmt::Debug + Send + Sync + 'static;
 
-    /// The statement that begins it.
-    fn begin(mode: Mode) -> &'static str;
+    /// The text that begins it; with a mark, if it is to have one and the database knows such a thing.
+    ///
+    /// A mark is a savepoint below all others: it can be released once, and only in the transaction that has set it.
+    fn begin(mode: Mode, is_marked: bool) -> &'static str;
 
     /// Executes a statement without parameters.
     fn execute(connection: &mut Self::Connection, statement: String) -> impl Future<Output = sqlx::Result<()>> + Send;
@@ -38,7 +40,9 @@ pub trait Driver: Database {
     fn prove(connection: &mut Self::Connection) -> impl Future<Output = sqlx::Result<Self::Proof>> + Send;
 
     /// Sends COMMIT, and fails if there was no transaction to commit.
-    fn commit(connection: &mut Self::Connection) -> impl Future<Output = sqlx::Result<()>> + Send;
+    ///
+    /// It is proven if the last statement is known to have succeeded in the transaction.
+    fn commit(connection: &mut Self::Connection, is_proven: bool) -> impl Future<Output = sqlx::Result<()>> + Send;
 
     /// Finds out what became of a transaction whose COMMIT failed.
     fn outcome(

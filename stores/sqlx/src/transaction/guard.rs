@@ -16,6 +16,7 @@ use super::open::Open;
 ///   another handler.
 /// - `begin` on it sets a savepoint. If the future of that `begin` is dropped or fails, sqlx rolls the **whole** transaction back. The
 ///   caller must then drop the guard: the transaction lends no other one, and its commit fails.
+/// - A savepoint that a statement sets must end on the same guard: on SQLite, an outbox that writes later releases it.
 /// - A caller must not execute `COMMIT` or `ROLLBACK` on it.
 pub struct ConnectionGuard<'t, DB: Transactional>(pub(super) MappedMutexGuard<'t, Open<DB>>);
 

@@ -88,6 +88,7 @@ pub use self::transient::is_transient;
 pub struct Transaction<DB: Transactional, Tag = ()> {
     pool: Pool<DB>,
     mode: Mode,
+    is_marked: bool,
     state: Mutex<State<DB>>,
     tag: PhantomData<fn() -> Tag>,
 }
@@ -120,7 +121,12 @@ impl<DB: Transactional, Tag> Transaction<DB, Tag> {
     #[must_use]
     pub fn new(pool: Pool<DB>, mode: Mode) -> Self {
         let state = State { stage: Stage::Unbegun, unbegun: Vec::new() };
-        Self { pool, mode, state: Mutex::new(state), tag: PhantomData }
+        Self { pool, mode, is_marked: false, state: Mutex::new(state), tag: PhantomData }
+    }
+
+    /// Lets it begin with what spares the outbox a question.
+    pub(crate) fn marked(self) -> Self {
+        Self { is_marked: self.mode == Mode::Write, ..self }
     }
 
     /// Lends the connection of the transaction; the first call begins the transaction.
@@ -138,9 +144,13 @@ impl<DB: Transactional, Tag> Transaction<DB, Tag> {
     /// - SQLite could not say whether the transaction is open: a [`sqlx::Error`]. No call succeeds after that.
     pub async fn connection(&self) -> Result<ConnectionGuard<'_, DB>, BoxError> {
         let mut state = self.state.lock().await;
-        state.ready(&self.pool, self.mode).await?;
+        self.ready(&mut state).await?;
         let open = MutexGuard::try_map(state, |state| state.stage.open().ok()).map_err(|_| ENDED)?;
         Ok(ConnectionGuard(open))
+    }
+
+    async fn ready(&self, state: &mut State<DB>) -> Result<(), BoxError> {
+        state.ready(&self.pool, self.mode, self.is_marked).await
     }
 
     async fn end(&self) -> Stage<DB> {
@@ -149,9 +159,9 @@ impl<DB: Transactional, Tag> Transaction<DB, Tag> {
 }
 
 impl<DB: Driver> State<DB> {
-    async fn ready(&mut self, pool: &Pool<DB>, mode: Mode) -> Result<(), BoxError> {
+    async fn ready(&mut self, pool: &Pool<DB>, mode: Mode, is_marked: bool) -> Result<(), BoxError> {
         match &mut self.stage {
-            Stage::Unbegun => self.stage = Stage::Open(Open::begin(pool, mode).await?),
+            Stage::Unbegun => self.stage = Stage::Open(Open::begin(pool, mode, is_marked).await?),
             Stage::Open(open) => {
                 if let Err(error) = open.check().await {
                     // This closes the connection.
@@ -205,7 +215,7 @@ impl<DB: Transactional, Tag: 'static> Savepoints for Transaction<DB, Tag> {
             state.unbegun.push(name.to_owned());
             return Ok(());
         }
-        state.ready(&self.pool, self.mode).await?;
+        self.ready(&mut state).await?;
         state.stage.open()?.execute(format!("SAVEPOINT {name}")).await
     }
 

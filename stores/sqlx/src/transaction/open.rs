@@ -16,6 +16,8 @@ pub struct Open<DB: Driver> {
     /// `None` only while it is dropped.
     connection: Option<PoolConnection<DB>>,
     phase: Phase,
+    /// Whether a mark was set when it began, and is on top of all savepoints that are known.
+    is_marked: bool,
     proof: Option<DB::Proof>,
 }
 
@@ -41,10 +43,11 @@ pub(super) const ENDED_BY_ITSELF: &str =
     "the database may have ended the transaction by itself, and may have committed the statements after that";
 
 impl<DB: Driver> Open<DB> {
-    pub(super) async fn begin(pool: &Pool<DB>, mode: Mode) -> sqlx::Result<Self> {
+    pub(super) async fn begin(pool: &Pool<DB>, mode: Mode, is_marked: bool) -> sqlx::Result<Self> {
         let connection = Some(pool.acquire().await?);
-        let mut open = Self { connection, phase: Phase::Beginning, proof: None };
-        DB::TransactionManager::begin(open.connection(), Some(DB::begin(mode).into_sql_str())).await?;
+        let mut open = Self { connection, phase: Phase::Beginning, is_marked, proof: None };
+        let begin = DB::begin(mode, is_marked).into_sql_str();
+        DB::TransactionManager::begin(open.connection(), Some(begin)).await?;
         open.phase = Phase::Open;
         Ok(open)
     }
@@ -60,6 +63,13 @@ impl<DB: Driver> Open<DB> {
     /// Notes that the last statement succeeded, and that none was executed after it.
     pub(super) fn proven(&mut self, proof: DB::Proof) {
         self.proof = Some(proof);
+    }
+
+    /// Whether the mark is there to be released, which the caller must do next.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn take_mark(&mut self) -> bool {
+        self.proof = None;
+        self.phase == Phase::Open && std::mem::take(&mut self.is_marked)
     }
 
     /// Fails if the transaction has ended, or if the future of an earlier check was dropped: its answer is unknown.
@@ -82,7 +92,8 @@ impl<DB: Driver> Open<DB> {
     }
 
     pub(super) async fn execute(&mut self, statement: String) -> Result<(), BoxError> {
-        self.proof = None;
+        // To release the mark would release what is set here, too.
+        (self.proof, self.is_marked) = (None, false);
         Ok(DB::execute(self.connection(), statement).await?)
     }
 
@@ -90,6 +101,7 @@ impl<DB: Driver> Open<DB> {
         if self.phase != Phase::Open {
             return Err(CommitError::unknown(ENDED_BY_ITSELF));
         }
+        let is_proven = self.proof.is_some();
         let proof = match self.proof {
             Some(proof) => proof,
             None => match DB::prove(self.connection()).await {
@@ -107,7 +119,7 @@ impl<DB: Driver> Open<DB> {
             _ => return Err(CommitError::rolled_back("a transaction within the transaction has not ended")),
         }
         self.phase = Phase::Ending;
-        match DB::commit(self.connection()).await {
+        match DB::commit(self.connection(), is_proven).await {
             Ok(()) => {
                 self.phase = Phase::Done;
                 Ok(())
@@ -149,7 +161,7 @@ impl<DB: Driver> Open<DB> {
         self.phase = Phase::Open;
     }
 
-    fn depth(&self) -> usize {
+    pub(super) fn depth(&self) -> usize {
         DB::TransactionManager::get_transaction_depth(self.lent())
     }
 }

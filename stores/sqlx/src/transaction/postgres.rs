@@ -21,7 +21,7 @@ impl Driver for Postgres {
     /// The transaction's id; none as long as it has written nothing.
     type Proof = Option<i64>;
 
-    fn begin(mode: Mode) -> &'static str {
+    fn begin(mode: Mode, _: bool) -> &'static str {
         match mode {
             Mode::Read => "BEGIN READ ONLY",
             Mode::Write => "BEGIN",
@@ -42,7 +42,7 @@ impl Driver for Postgres {
         sqlx::query_scalar("SELECT pg_current_xact_id_if_assigned()::text::int8").fetch_one(connection).await
     }
 
-    async fn commit(connection: &mut PgConnection) -> sqlx::Result<()> {
+    async fn commit(connection: &mut PgConnection, _: bool) -> sqlx::Result<()> {
         <Self as sqlx::Database>::TransactionManager::commit(connection).await
     }
 

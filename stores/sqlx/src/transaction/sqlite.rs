@@ -1,13 +1,14 @@
+use diator::BoxError;
 use diator::container::CommitError;
 use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::SqliteError;
+use sqlx::sqlite::{SqliteArguments, SqliteError};
 use sqlx::{AssertSqlSafe, Connection, Sqlite, SqliteConnection, SqlitePool};
 use sqlx_core::transaction::TransactionManager;
 
-use super::Mode;
 use super::driver::Driver;
 use super::open::{Open, Phase};
+use super::{Mode, Transaction};
 
 const SQLITE_ERROR: i32 = 1;
 const SQLITE_BUSY: i32 = 5;
@@ -17,10 +18,11 @@ const SQLITE_FULL: i32 = 13;
 impl Driver for Sqlite {
     type Proof = ();
 
-    fn begin(mode: Mode) -> &'static str {
-        match mode {
-            Mode::Read => "BEGIN",
-            Mode::Write => "BEGIN IMMEDIATE",
+    fn begin(mode: Mode, is_marked: bool) -> &'static str {
+        match (mode, is_marked) {
+            (Mode::Read, _) => "BEGIN",
+            (Mode::Write, false) => "BEGIN IMMEDIATE",
+            (Mode::Write, true) => "BEGIN IMMEDIATE; SAVEPOINT diator_mark",
         }
     }
 
@@ -46,7 +48,11 @@ impl Driver for Sqlite {
         Ok(())
     }
 
-    async fn commit(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    async fn commit(connection: &mut SqliteConnection, is_proven: bool) -> sqlx::Result<()> {
+        if is_proven {
+            // Nothing is in the queue, so sqlx's count is right.
+            return <Self as sqlx::Database>::TransactionManager::commit(connection).await;
+        }
         // sqlx answers `Ok` and leaves COMMIT out if it counts no transaction, as after a rollback that was in its queue. So
         // SQLite is asked itself, and gets a transaction for sqlx to count down, which locks nothing.
         sqlx::query("COMMIT; BEGIN").execute(&mut *connection).await?;
@@ -91,6 +97,30 @@ impl Driver for Sqlite {
 /// Whether nothing is attached, not even temporary tables: files commit one after the other.
 async fn has_one_file(connection: &mut SqliteConnection) -> bool {
     sqlx::query("PRAGMA database_list").fetch_all(connection).await.is_ok_and(|files| files.len() == 1)
+}
+
+impl<Tag> Transaction<Sqlite, Tag> {
+    /// Executes a statement of the outbox, which has no effect if the transaction has ended.
+    pub(crate) async fn stage(&self, sql: &str, arguments: SqliteArguments, persistent: bool) -> Result<(), BoxError> {
+        let mut state = self.state.lock().await;
+        let sql = if state.stage.open().is_ok_and(Open::take_mark) {
+            // It fails if the transaction has ended, and nothing after it is executed then.
+            format!("RELEASE diator_mark; {sql}")
+        } else {
+            self.ready(&mut state).await?;
+            sql.to_owned()
+        };
+        let open = state.stage.open()?;
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(persistent);
+        let executed = query.execute(open.connection()).await;
+        if executed.is_ok() && open.depth() == 1 {
+            open.proven(());
+        } else {
+            self.ready(&mut state).await?;
+        }
+        executed?;
+        Ok(())
+    }
 }
 
 /// SQLite's extended result code.
