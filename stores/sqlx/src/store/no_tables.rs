@@ -30,7 +30,7 @@ impl NoTables {
 /// SQLite has no code for it, and a library that is not sqlx has codes of its own: then the text tells.
 fn is_it(error: &(dyn Error + 'static), prefix: &Prefix) -> bool {
     const CODES: [&str; 2] = ["42P01", "42703"];
-    let code = error.downcast_ref().and_then(sqlx::Error::as_database_error).and_then(|error| error.code());
+    let code = error.downcast_ref().and_then(sqlx::Error::as_database_error).and_then(sqlx::error::DatabaseError::code);
     let is_missing = code.is_some_and(|code| CODES.contains(&&*code));
     let text = error.to_string();
     WRITTEN.iter().any(|table| {
