@@ -45,7 +45,8 @@
 //!
 //! # What follows a commit, and where it runs
 //!
-//! Steps 7 and 8 are one task of the tokio runtime in which the message was sent. A sender that goes away changes nothing.
+//! Steps 7 and 8 come to their end also if the sender goes away: a task of the tokio runtime in which the message was sent goes on
+//! with them. A sender that is no task, and so may outlive the runtime, has that task from the start.
 //!
 //! | what happens | what becomes of the unit of work, its messages and its `after_commit` handlers |
 //! |---|---|

@@ -61,6 +61,7 @@ fn a_clean_shutdown_has_told_of_every_loss() {
             eventually(|| world.journal.count(&Entry::Ended(0, Ending::Committed)) == 1).await;
             // It is committed, the broker has not answered, and its sender goes.
             sending.abort();
+            assert!(sending.await.is_err_and(|error| error.is_cancelled()));
             world.broker.memory().refuse(PublishErrorKind::Fatal);
             let report = world.mediator.shutdown(Duration::from_secs(30)).await;
             assert!(report.is_clean(), "{report:?}");

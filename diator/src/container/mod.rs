@@ -162,8 +162,9 @@ pub trait Scope: Send + Sync {
     ///
     /// - [`Outcome::Success`] comes only after the handler and all handlers of domain events have succeeded and the outbox has
     ///   staged its messages. A query's scope commits too.
-    /// - On success the future runs in a task of its own on the tokio runtime of the sender, so that a sender who goes away does
-    ///   not stop it. The end of that runtime drops it; where there is no runtime, it runs in the sender's future.
+    /// - On success the future comes to its end also if the sender goes away: a task of the sender's tokio runtime goes on with it then,
+    ///   or, for a sender that is no task, from the start. The end of that runtime drops it; where there is no runtime, it runs in the
+    ///   sender's future.
     /// - On failure it runs in the sender's future, and is dropped with that if the sender goes away: what has not rolled back by
     ///   then must do so in its `Drop`.
     ///

@@ -141,7 +141,7 @@ impl Mediator {
     /// # Guarantees
     ///
     /// Dropping the future before the commit begins undoes the message; once it has begun, commit and publishing go
-    /// on in a task of their own. [Without a tokio runtime](crate#what-follows-a-commit-and-where-it-runs) they do not.
+    /// on in a task of their own. A future that is held and not polled holds up its transaction, the commit included. [Without a tokio runtime](crate#what-follows-a-commit-and-where-it-runs) they do not.
     ///
     /// # Errors
     ///
