@@ -314,6 +314,10 @@ impl Relay {
         self.broker.is_some()
     }
 
+    pub(crate) fn place(&self) -> Option<String> {
+        self.store.place()
+    }
+
     pub(crate) fn with_shared_broker(mut self, broker: Arc<dyn MessageBroker>) -> Self {
         self.broker = Some(broker);
         self
