@@ -6,7 +6,7 @@ use std::sync::Arc;
 use diator::container::{
     CommitError, Container, DependencyKey, Enlisted, Lifetime, Opening, Scope, ServiceSlot, UnitOfWork,
 };
-use diator::outbox::{Outbox, StagedMessage};
+use diator::outbox::{InMemoryOutbox, InMemoryTransaction, Outbox, StagedMessage};
 use diator::prelude::*;
 use diator::registry::{Problem, ProblemKind};
 use diator::{MediatorBuilder, MessageKind, RequestHandler};
@@ -105,6 +105,33 @@ fn a_unit_of_work_that_the_container_lacks() {
     let text = "the outbox `build_report_outbox::Rows` writes its messages within the unit of work \
                 `build_report_outbox::Transaction`, and the container has none\nregister it with `Services::new().unit_of_work(";
     assert!(said.starts_with(text), "{said}");
+}
+
+#[derive(Debug, Command)]
+struct Keep;
+
+#[request_handler(Keep)]
+#[allow(dead_code, reason = "only the type of the field counts")]
+struct KeepHandler {
+    transaction: Arc<InMemoryTransaction>,
+}
+
+impl RequestHandler<Keep> for KeepHandler {
+    async fn handle(&self, _: Keep, _: &mut RequestContext<'_, Keep>) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_outbox_that_has_the_remedy_itself() {
+    let builder = Mediator::builder().handlers(handlers![KeepHandler]).broker(InMemoryBroker::new());
+    let error = builder.outbox(InMemoryOutbox::new()).build().unwrap_err();
+    let mut kinds: Vec<_> = error.problems().iter().map(Problem::kind).collect();
+    kinds.sort();
+    assert_eq!(kinds, [ProblemKind::MissingDependency, ProblemKind::OutboxNotEnlisted], "{error}");
+    for problem in error.problems() {
+        assert!(problem.remedy().ends_with("`Services::new().extend(outbox.services())`"), "{error}");
+    }
 }
 
 #[test]
