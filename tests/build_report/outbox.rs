@@ -221,7 +221,9 @@ fn a_broker_that_may_lose_what_the_outbox_kept() {
         let log = Log::new(Level::WARN);
         let _logging = tracing::subscriber::set_default(log.clone());
         assert!(builder.build().is_ok());
-        log.lines().len()
+        let lines = log.lines();
+        assert!(lines.iter().all(|line| line.contains("`RedisConfig::streams(url).durable()`")), "{lines:?}");
+        lines.len()
     };
     assert_eq!(warnings(builder(services()).outbox(ROWS)), 1);
     assert_eq!(warnings(builder(services()).outbox(ROWS).relayed_elsewhere()), 0, "another process knows its broker");

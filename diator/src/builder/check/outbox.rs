@@ -104,7 +104,7 @@ pub(in crate::builder) fn warn_if_not_durable(builder: &MediatorBuilder) {
             target: "diator",
             broker = builder.broker_added.map(|added| added.type_name),
             "the outbox keeps messages safe until the broker has them, and this broker may then lose them: it does not \
-             promise to be durable"
+             promise to be durable; on Redis, `RedisConfig::streams(url).durable()` does"
         );
     }
 }
