@@ -1,9 +1,8 @@
-use std::error::Error;
 use std::fmt;
-use std::iter;
 use std::time::Duration;
 
 use crate::BoxError;
+use crate::shown::Causes;
 
 /// Why a host did not start, or did not end in order.
 ///
@@ -57,8 +56,6 @@ pub enum HostError {
 
 impl fmt::Debug for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        iter::successors(self.source(), |&cause| cause.source())
-            .try_for_each(|cause| write!(f, "\n  caused by: {cause}"))
+        write!(f, "{}", Causes(self))
     }
 }
