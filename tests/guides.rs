@@ -3,8 +3,19 @@
 #[test]
 fn the_unit_of_work() {
     let (guide, example) = (include_str!("../docs/unit-of-work.md"), include_str!("../examples/unit_of_work.rs"));
+    says(example, guide, 3);
+}
+
+#[test]
+fn the_outbox_in_a_web_service() {
+    let (guide, example) = (include_str!("../docs/outbox.md"), include_str!("../examples/host.rs"));
+    let (_, section) = guide.split_once("## In a web service\n").unwrap();
+    says(example, section.split("\n## ").next().unwrap(), 1);
+}
+
+fn says(example: &str, guide: &str, at_least: usize) {
     let blocks: Vec<&str> = guide.split("```rust\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert!(blocks.len() >= 3);
+    assert!(blocks.len() >= at_least);
     for block in blocks {
         assert!(example.contains(block), "the example does not say:\n{block}");
     }

@@ -5,5 +5,6 @@ mod host {
     mod fronts;
     mod health;
     mod starts;
+    mod wiring;
     mod world;
 }

@@ -53,6 +53,17 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
+/// An error with each of its causes on a line of its own, for `main` that returns it.
+pub(crate) struct Causes<'a>(pub(crate) &'a dyn Error);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut causes = iter::successors(self.0.source(), |&cause| cause.source());
+        causes.try_for_each(|cause| write!(f, "\n  caused by: {cause}"))
+    }
+}
+
 fn shorten(shown: impl fmt::Display, most: usize) -> String {
     let mut short = Short { text: String::new(), left: most };
     if write!(short, "{shown}").is_err() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use diator::container::{
     CommitError, Container, DependencyKey, Enlisted, Lifetime, Opening, Scope, ServiceSlot, UnitOfWork,
 };
-use diator::outbox::{Outbox, StagedMessage};
+use diator::outbox::{InMemoryOutbox, InMemoryTransaction, Outbox, StagedMessage};
 use diator::prelude::*;
 use diator::registry::{Problem, ProblemKind};
 use diator::{MediatorBuilder, MessageKind, RequestHandler};
@@ -107,6 +107,33 @@ fn a_unit_of_work_that_the_container_lacks() {
     assert!(said.starts_with(text), "{said}");
 }
 
+#[derive(Debug, Command)]
+struct Keep;
+
+#[request_handler(Keep)]
+#[allow(dead_code, reason = "only the type of the field counts")]
+struct KeepHandler {
+    transaction: Arc<InMemoryTransaction>,
+}
+
+impl RequestHandler<Keep> for KeepHandler {
+    async fn handle(&self, _: Keep, _: &mut RequestContext<'_, Keep>) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_outbox_that_has_the_remedy_itself() {
+    let builder = Mediator::builder().handlers(handlers![KeepHandler]).broker(InMemoryBroker::new());
+    let error = builder.outbox(InMemoryOutbox::new()).build().unwrap_err();
+    let mut kinds: Vec<_> = error.problems().iter().map(Problem::kind).collect();
+    kinds.sort();
+    assert_eq!(kinds, [ProblemKind::MissingDependency, ProblemKind::OutboxNotEnlisted], "{error}");
+    for problem in error.problems() {
+        assert!(problem.remedy().ends_with("`Services::new().extend(outbox.services())`"), "{error}");
+    }
+}
+
 #[test]
 fn a_unit_of_work_that_never_commits() {
     struct Unwritten;
@@ -194,7 +221,9 @@ fn a_broker_that_may_lose_what_the_outbox_kept() {
         let log = Log::new(Level::WARN);
         let _logging = tracing::subscriber::set_default(log.clone());
         assert!(builder.build().is_ok());
-        log.lines().len()
+        let lines = log.lines();
+        assert!(lines.iter().all(|line| line.contains("`RedisConfig::streams(url).durable()`")), "{lines:?}");
+        lines.len()
     };
     assert_eq!(warnings(builder(services()).outbox(ROWS)), 1);
     assert_eq!(warnings(builder(services()).outbox(ROWS).relayed_elsewhere()), 0, "another process knows its broker");

@@ -16,7 +16,7 @@ async fn until_stop(stop: Stop, notes: Notes, name: &'static str) -> Result<(), 
 #[tokio::test(start_paused = true)]
 async fn without_a_front_it_runs_until_it_is_told() {
     let begun = Instant::now();
-    World::new().host().run_until(sleep(Duration::from_secs(5))).await.unwrap();
+    World::without_outbox().host().run_until(sleep(Duration::from_secs(5))).await.unwrap();
     assert_eq!(begun.elapsed(), Duration::from_secs(5));
 }
 
@@ -24,8 +24,10 @@ async fn without_a_front_it_runs_until_it_is_told() {
 async fn all_fronts_are_told_to_stop() {
     let notes = Notes::default();
     let (one, other) = (notes.clone(), notes.clone());
-    let host =
-        World::new().host().front(|stop| until_stop(stop, one, "one")).front(|stop| until_stop(stop, other, "other"));
+    let host = World::without_outbox()
+        .host()
+        .front(|stop| until_stop(stop, one, "one"))
+        .front(|stop| until_stop(stop, other, "other"));
     host.run_until(sleep(Duration::from_secs(1))).await.unwrap();
     let mut all = notes.all();
     all.sort();
@@ -36,8 +38,10 @@ async fn all_fronts_are_told_to_stop() {
 async fn a_front_that_ends_ends_the_host_and_the_other_fronts() {
     let notes = Notes::default();
     let other = notes.clone();
-    let host =
-        World::new().host().front(|_| ready(Ok::<_, BoxError>(()))).front(|stop| until_stop(stop, other, "other"));
+    let host = World::without_outbox()
+        .host()
+        .front(|_| ready(Ok::<_, BoxError>(())))
+        .front(|stop| until_stop(stop, other, "other"));
     host.run_until(pending::<()>()).await.unwrap();
     assert_eq!(notes.all(), ["other"]);
 }
@@ -64,12 +68,14 @@ async fn a_front_that_panics_is_a_front_that_fails() {
     async fn panics(_: Stop) -> Result<(), BoxError> {
         panic!("no port")
     }
-    let Err(HostError::Front(error)) = World::new().host().front(panics).run_until(pending::<()>()).await else {
+    let Err(HostError::Front(error)) = World::without_outbox().host().front(panics).run_until(pending::<()>()).await
+    else {
         panic!("it fails")
     };
     assert!(error.to_string().contains("no port"), "{error}");
 
-    let host = World::new().host().front(|_| -> std::future::Ready<Result<(), BoxError>> { panic!("no address") });
+    let host =
+        World::without_outbox().host().front(|_| -> std::future::Ready<Result<(), BoxError>> { panic!("no address") });
     let Err(HostError::Front(error)) = host.run_until(pending::<()>()).await else { panic!("it fails") };
     assert!(error.to_string().contains("no address"), "{error}");
 }
@@ -80,7 +86,7 @@ async fn a_front_that_fails_as_it_stops_is_told() {
         stop.await;
         Err::<(), _>("it cannot stop")
     };
-    let Err(HostError::Front(error)) = World::new().host().front(fails).run_until(ready(())).await else {
+    let Err(HostError::Front(error)) = World::without_outbox().host().front(fails).run_until(ready(())).await else {
         panic!("it fails")
     };
     assert_eq!(error.to_string(), "it cannot stop");

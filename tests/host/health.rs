@@ -76,7 +76,7 @@ async fn it_answers_soon_if_the_database_does_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_without_a_relay_says_nothing_of_one() {
-    let host = World::new().host();
+    let host = World::without_outbox().host();
     let monitor = host.monitor();
     let running = tokio::spawn(host.run_until(pending::<()>()));
     sleep(Duration::from_secs(1)).await;

@@ -48,6 +48,13 @@ impl World {
         Self { outbox, broker, mediator }
     }
 
+    /// Its mediator publishes events directly.
+    pub(super) fn without_outbox() -> Self {
+        let (outbox, broker) = (InMemoryOutbox::new(), InMemoryBroker::new());
+        let mediator = Mediator::builder().handlers(handlers![WorkHandler]).broker(broker.clone()).build().unwrap();
+        Self { outbox, broker, mediator }
+    }
+
     pub(super) fn host(&self) -> Host {
         Host::new(self.mediator.clone())
     }

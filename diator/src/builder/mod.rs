@@ -458,6 +458,7 @@ impl MediatorBuilder {
             container: self.container,
             broker: self.broker,
             outbox: self.outbox,
+            relayed_elsewhere: self.relayed_elsewhere,
             format: self.format,
             headers: self.headers,
             cascade_limits: self.cascade_limits,

@@ -31,7 +31,8 @@ impl MediatorBuilder {
 
     /// Declares that a relay in another process publishes the events of the outbox.
     ///
-    /// This process then needs no broker.
+    /// This process then needs no broker, and a [`Host`](crate::host::Host) needs no relay. Without a host `build()` cannot know whether a
+    /// relay runs: the program must then run [`Relay::run_until`](crate::relay::Relay::run_until) itself, or nothing is published.
     pub fn relayed_elsewhere(mut self) -> Self {
         self.relayed_elsewhere = true;
         self

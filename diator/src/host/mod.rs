@@ -6,8 +6,10 @@
 //! | the trait of a part that the host restarts, such as a relay | `child` |
 //! | a part that lets requests in, such as a web server | `front` |
 //! | the health of all parts | `health` |
+//! | why it did not start, or did not end in order | `error` |
 
 mod child;
+mod error;
 mod front;
 mod health;
 #[cfg(feature = "signal")]
@@ -27,6 +29,7 @@ use crate::relay::{Relay, RelayError};
 use crate::stop::{StopSignal, Stopper};
 
 use self::child::{Child, Supervised};
+pub use self::error::HostError;
 use self::front::Fronts;
 pub use self::front::Stop;
 pub use self::health::{ChildHealth, ChildState, Health, HostMonitor};
@@ -41,6 +44,9 @@ const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 ///
 /// # Guarantees
 ///
+/// - **Wiring.** The host starts nothing if the mediator has an outbox and the host has no relay, if the host has a relay and the mediator
+///   has no outbox, or if the relay reads other tables than those that the outbox writes. A mediator whose builder says
+///   [`relayed_elsewhere`](crate::MediatorBuilder::relayed_elsewhere) may have an outbox without a relay, or with a relay of another store.
 /// - **Start.** The relay first checks the tables of its store; the host starts nothing if they do not fit. If the database does not
 ///   answer within 5 s, the host starts anyway, and the relay checks later. If `stop` ends before that, the host starts nothing.
 /// - **Run.** If the relay fails or panics, the host starts it again after 100 ms. The wait doubles with each failure, up to 30 s, until
@@ -98,31 +104,6 @@ pub struct Host {
     relay: Option<Relay>,
     deadline: Duration,
     monitor: HostMonitor,
-}
-
-/// Why a host did not start, or did not end in order.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum HostError {
-    /// The relay cannot work, and the host has started nothing. A retry helps only after the cause is mended.
-    #[error("`{child}` cannot start")]
-    Start {
-        /// The part that cannot work: `relay`.
-        child: &'static str,
-        /// The reason, such as missing tables.
-        source: BoxError,
-    },
-    /// A front failed or panicked, and the host has ended everything else in order. The source is the front's error.
-    #[error("a front failed")]
-    Front(#[source] BoxError),
-    /// A part had not ended at the deadline, and the host dropped it.
-    #[error("{what} had not ended when the deadline of {deadline:?} came")]
-    Deadline {
-        /// The part: a front, a message or the relay.
-        what: &'static str,
-        /// The deadline of the host.
-        deadline: Duration,
-    },
 }
 
 impl Host {
@@ -214,6 +195,7 @@ impl Host {
     /// Outside a tokio runtime with a timer.
     pub async fn run_until(self, stop: impl Future) -> Result<(), HostError> {
         let Self { mediator, fronts, relay, deadline, monitor } = self;
+        check_wiring(&mediator, relay.as_ref())?;
         let relay = relay.map(|relay| match (relay.has_broker(), &mediator.0.broker) {
             (false, Some(broker)) => relay.with_shared_broker(broker.clone()),
             _ => relay,
@@ -262,6 +244,20 @@ impl Host {
             return Err(late("a message"));
         }
         children_ended.map_err(|_| late("the relay"))
+    }
+}
+
+/// Whether the relay publishes what the mediator writes.
+fn check_wiring(mediator: &Mediator, relay: Option<&Relay>) -> Result<(), HostError> {
+    match (&mediator.0.outbox, relay) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => Err(HostError::NoOutbox),
+        (Some(_), _) if mediator.0.relayed_elsewhere => Ok(()),
+        (Some(_), None) => Err(HostError::NoRelay),
+        (Some(outbox), Some(relay)) => match (outbox.place(), relay.place()) {
+            (Some(outbox), Some(relay)) if outbox != relay => Err(HostError::OtherStore { outbox, relay }),
+            _ => Ok(()),
+        },
     }
 }
 

@@ -118,6 +118,7 @@ pub(crate) struct Inner {
     pub(crate) container: Arc<dyn Container>,
     pub(crate) broker: Option<Arc<dyn MessageBroker>>,
     pub(crate) outbox: Option<Arc<dyn Outbox>>,
+    pub(crate) relayed_elsewhere: bool,
     pub(crate) format: Format,
     // What of the meta travels with messages.
     pub(crate) headers: Vec<HeaderCodec>,

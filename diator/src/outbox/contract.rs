@@ -86,6 +86,21 @@ pub trait Outbox: Send + Sync + 'static {
     /// unit of work, because one of the two could commit while the other fails.
     fn unit_of_work(&self) -> Option<DependencyKey>;
 
+    /// Says how a program registers the unit of work, if a container lacks it.
+    ///
+    /// `build()` shows it as the remedy. Without it, `build()` shows how to register any unit of work.
+    fn how_to_register(&self) -> Option<&str> {
+        None
+    }
+
+    /// Names the tables that it writes to, without credentials.
+    ///
+    /// A [`Host`](crate::host::Host) refuses a relay whose store names another [place](super::OutboxStore::place). `None` means that
+    /// the host cannot compare them.
+    fn place(&self) -> Option<String> {
+        None
+    }
+
     /// Writes the messages in the scope's transaction, in order.
     ///
     /// `meta` belongs to the request or event whose handlers emitted them.

@@ -126,6 +126,11 @@ impl InMemoryOutbox {
         pending.map(|row| row.message.clone()).collect()
     }
 
+    /// Clones share it.
+    fn address(&self) -> String {
+        format!("an outbox in memory at {:p}", Arc::as_ptr(&self.0))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -206,6 +211,14 @@ impl Outbox for InMemoryOutbox {
         Some(DependencyKey::of::<InMemoryTransaction>())
     }
 
+    fn how_to_register(&self) -> Option<&str> {
+        Some("add the outbox's services to the container: `Services::new().extend(outbox.services())`")
+    }
+
+    fn place(&self) -> Option<String> {
+        Some(self.address())
+    }
+
     async fn stage(&self, scope: &dyn Scope, meta: &Meta, messages: &[StagedMessage]) -> Result<(), BoxError> {
         let transaction = scope.get::<InMemoryTransaction>(meta).await?;
         transaction.staged().extend_from_slice(messages);
@@ -219,6 +232,10 @@ impl Outbox for InMemoryOutbox {
 
 #[async_trait]
 impl OutboxStore for InMemoryOutbox {
+    fn place(&self) -> Option<String> {
+        Some(self.address())
+    }
+
     async fn lease(&self, _: RelayId, most: u16, period: Duration) -> Result<Leased, BoxError> {
         let mut state = self.lock();
         let now = Instant::now();

@@ -68,6 +68,14 @@ pub trait OutboxStore: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Names the tables that it reads from, without credentials.
+    ///
+    /// A [`Host`](crate::host::Host) compares it with the [place](super::Outbox::place) of the mediator's outbox. `None` means that the
+    /// host cannot compare them.
+    fn place(&self) -> Option<String> {
+        None
+    }
+
     /// Leases at most `most` partitions to the relay for the period.
     ///
     /// It must give messages whose delay is over their places first. It must lease only partitions that have no owner and a pending

@@ -89,7 +89,7 @@ impl Pace {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CircuitHealth {
-    /// The broker's name for the destination; empty if the broker has only one.
+    /// The broker's name for the destination; empty if the broker has only one, which is then all of the broker.
     pub destination: String,
     /// Whether the relay publishes there.
     pub state: CircuitState,
@@ -135,7 +135,7 @@ impl Circuits {
     pub(super) fn close(&mut self, destination: &str, pace: Pace) {
         let Some(circuit) = self.by_destination.get_mut(destination) else { return };
         if circuit.failures > 0 {
-            tracing::info!(target: "diator", destination, "the relay publishes to this destination again");
+            tracing::info!(target: "diator", destination = shown(destination), "the relay publishes to this destination again");
             (circuit.failures, circuit.allowance) = (0, 1);
         }
         let next = (circuit.allowance * 2).min(self.full_speed);
@@ -160,7 +160,7 @@ impl Circuits {
         let pause = jittered(pause_after(circuit.failures), jitter).max(at_least.min(LONGEST_WISH));
         circuit.open_until = now.checked_add(pause);
         if circuit.failures == 1 {
-            tracing::warn!(target: "diator", destination, error, "the relay holds back the messages for this destination");
+            tracing::warn!(target: "diator", destination = shown(destination), error, "the relay holds back the messages for this destination");
         }
         circuit.error = Some(error);
     }
@@ -203,6 +203,11 @@ impl Circuit {
             _ => CircuitState::Trial,
         }
     }
+}
+
+/// The destination as logs show it.
+fn shown(destination: &str) -> &str {
+    if destination.is_empty() { "all of the broker" } else { destination }
 }
 
 /// How long the relay publishes nothing to a destination after this number of failures in a row.
@@ -300,6 +305,11 @@ mod tests {
             circuits.close("redis", AT_ONCE);
         }
         assert_eq!(circuits.allowance("redis", now), Allowance::All, "it is fast again");
+    }
+
+    #[test]
+    fn logs_name_the_only_destination_of_a_broker() {
+        assert_eq!([shown(""), shown("redis")], ["all of the broker", "redis"]);
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::InvalidConfig;
 use crate::broker::MessageBroker;
 use crate::outbox::OutboxStore;
 use crate::race::{First, race};
+use crate::shown::Causes;
 use crate::stop::{StopSignal, Stopper};
 
 pub use self::circuit::{CircuitHealth, CircuitState};
@@ -129,7 +130,9 @@ pub enum OnDead {
 }
 
 /// Why a relay did not start.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` prints the text with all its causes: it is what `main` shows when it returns the error.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RelayError {
     /// The relay has no broker: call [`Relay::broker`], or run it in a [`Host`](crate::host::Host) whose mediator has one.
@@ -141,6 +144,12 @@ pub enum RelayError {
     /// The program cannot work with the tables in the database: the source names the command that helps.
     #[error("the relay cannot work with its store")]
     Store(#[source] BoxError),
+}
+
+impl fmt::Debug for RelayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Causes(self))
+    }
 }
 
 impl Relay {
@@ -312,6 +321,10 @@ impl Relay {
 
     pub(crate) fn has_broker(&self) -> bool {
         self.broker.is_some()
+    }
+
+    pub(crate) fn place(&self) -> Option<String> {
+        self.store.place()
     }
 
     pub(crate) fn with_shared_broker(mut self, broker: Arc<dyn MessageBroker>) -> Self {

@@ -108,7 +108,7 @@ async fn nothing_is_staged_after_the_transaction_has_ended_by_itself() {
         }
         command.insert(-1).await.unwrap_err();
         let error = command.stage("after").await.unwrap_err();
-        assert!(error.to_string().contains("rolled back by itself"), "{error}");
+        assert!(error.to_string().contains("ended the transaction by itself"), "{error}");
         command.insert(2).await.unwrap_err();
         assert_eq!(command.commit().await.unwrap_err().outcome(), CommitOutcome::Unknown);
         assert_eq!(database.committed().await, (vec![], vec![]), "staged before: {staged_before}");

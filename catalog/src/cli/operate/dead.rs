@@ -15,6 +15,8 @@ const HEADING: [&str; 7] = ["ID", "SINCE", "EVENT", "TOPIC", "KEY", "TRIES", "RE
 /// How many dead letters are counted before somebody is asked: all that are read are in memory.
 const COUNTED: u32 = 1_000;
 
+const COMES_BACK: &str = "  what the broker still refuses becomes a dead letter with a new ID, after about 10s with the default of 3 attempts";
+
 pub(super) async fn list(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {
     let limit = arguments.get_one::<u32>("limit").copied().unwrap_or_default();
     let mut filter = filter(arguments);
@@ -57,7 +59,11 @@ pub(super) async fn show(store: &dyn Store, arguments: &ArgMatches) -> Result<An
 pub(super) async fn replay(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {
     let filter = filter(arguments);
     let replayed = DeadLetters::replay(store, &filter).await?;
-    tell(replayed, "replayed", "given back to the relay", &filter, arguments)
+    let answer = tell(replayed, "replayed", "given back to the relay", &filter, arguments)?;
+    if replayed > 0 && !arguments.get_flag("json") {
+        writeln!(io::stdout(), "{COMES_BACK}")?;
+    }
+    Ok(answer)
 }
 
 pub(super) async fn discard(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {

@@ -10,6 +10,9 @@ use super::{print, question, words};
 use crate::clean::clean;
 use crate::cli::answer::Answer;
 
+const DELETED: &str =
+    "  sent messages that are older than the relay's replay window, 7 days by default, are deleted and stay so";
+
 pub(super) async fn status(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {
     let status = store.status().await?;
     if arguments.get_flag("json") {
@@ -50,7 +53,7 @@ pub(super) async fn replay(store: &dyn Store, arguments: &ArgMatches) -> Result<
     } else {
         let what = words::count(replayed, "message");
         let verb = if replayed == 1 { "waits" } else { "wait" };
-        print::text(&format!("{what} sent{to} since {time} {verb} for a relay again\n"))?;
+        print::text(&format!("{what} sent{to} since {time} {verb} for a relay again\n{DELETED}\n"))?;
     }
     Ok(Answer::Done)
 }

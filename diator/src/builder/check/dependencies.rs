@@ -17,7 +17,11 @@ pub(super) fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem
             problems.extend(never_commits(container, handler, dependency));
             let (name, field, service) = (handler.handler(), dependency.field, dependency.key.name());
             let (has, remedy) = match container.lifetime(&dependency.key) {
-                Lifetime::Missing if !dependency.optional => ("none", how_to_register(dependency)),
+                Lifetime::Missing if !dependency.optional => {
+                    let hint = builder.outbox.as_ref().filter(|outbox| outbox.unit_of_work() == Some(dependency.key));
+                    let hint = hint.and_then(|outbox| outbox.how_to_register()).map(str::to_owned);
+                    ("none", hint.unwrap_or_else(|| how_to_register(dependency)))
+                }
                 Lifetime::Ambiguous => ("several", format!("register one `{}` only", short_name(service))),
                 _ => continue,
             };

@@ -30,7 +30,10 @@ fn nobody_publishes(builder: &MediatorBuilder, added: Added) -> Option<Problem> 
 fn not_enlisted(builder: &MediatorBuilder, added: Added, unit: &DependencyKey) -> Option<Problem> {
     let (outbox, name) = (added.type_name, unit.name());
     let (what, remedy) = match (builder.container.lifetime(unit), builder.container.enlisted(unit)) {
-        (Lifetime::Missing, _) => ("and the container has none".to_owned(), AS_UNIT_OF_WORK.to_owned()),
+        (Lifetime::Missing, _) => {
+            let hint = builder.outbox.as_ref().and_then(|outbox| outbox.how_to_register());
+            ("and the container has none".to_owned(), hint.unwrap_or(AS_UNIT_OF_WORK).to_owned())
+        }
         (Lifetime::Ambiguous, _) => {
             ("and the container has several".to_owned(), format!("register one `{}` only", short_name(name)))
         }
@@ -101,7 +104,7 @@ pub(in crate::builder) fn warn_if_not_durable(builder: &MediatorBuilder) {
             target: "diator",
             broker = builder.broker_added.map(|added| added.type_name),
             "the outbox keeps messages safe until the broker has them, and this broker may then lose them: it does not \
-             promise to be durable"
+             promise to be durable; on Redis, `RedisConfig::streams(url).durable()` does"
         );
     }
 }

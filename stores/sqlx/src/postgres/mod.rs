@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 use diator::outbox::{Claim, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement};
 use diator::{BoxError, async_trait};
 use sqlx::Postgres;
+use sqlx::postgres::PgConnectOptions;
 
 use crate::store::{Messages, Prefix, Sealed, Shared, SqlxStore, Statement, Wake};
 
@@ -26,6 +27,14 @@ impl Sealed for Postgres {
 
     fn sql(prefix: &Prefix) -> Sql {
         Sql::new(prefix)
+    }
+
+    fn database(options: &PgConnectOptions) -> String {
+        let database = options.get_database().unwrap_or(options.get_username());
+        match options.get_socket() {
+            Some(socket) => format!("the database `{database}` at {}", socket.display()),
+            None => format!("the database `{database}` at {}:{}", options.get_host(), options.get_port()),
+        }
     }
 
     fn stage<'a>(shared: &Shared<Self>, messages: Messages<'a>) -> Vec<Statement<'a>> {
@@ -103,6 +112,10 @@ impl<Tag: Send + Sync + 'static> SqlxStore<Postgres, Tag> {
 
 #[async_trait]
 impl<Tag: Send + Sync + 'static> OutboxStore for SqlxStore<Postgres, Tag> {
+    fn place(&self) -> Option<String> {
+        Some(self.shared().place())
+    }
+
     async fn check(&self) -> Result<(), BoxError> {
         schema::check(self.shared()).await
     }

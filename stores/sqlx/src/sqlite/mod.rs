@@ -15,10 +15,12 @@ mod wake;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use std::{fs, path};
 
 use diator::outbox::{Claim, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement};
 use diator::{BoxError, async_trait};
 use sqlx::Sqlite;
+use sqlx::sqlite::SqliteConnectOptions;
 
 pub use self::options::sqlite_options;
 use crate::store::{Messages, Prefix, Sealed, Shared, SqlxStore, Statement};
@@ -29,6 +31,13 @@ impl Sealed for Sqlite {
 
     fn sql(prefix: &Prefix) -> Sql {
         Sql::new(prefix)
+    }
+
+    fn database(options: &SqliteConnectOptions) -> String {
+        let file = options.get_filename();
+        // Two pools may name one file in two ways.
+        let path = fs::canonicalize(file).or_else(|_| path::absolute(file));
+        format!("the file {}", path.as_deref().unwrap_or(file).display())
     }
 
     fn stage<'a>(shared: &Shared<Self>, messages: Messages<'a>) -> Vec<Statement<'a>> {
@@ -84,6 +93,10 @@ fn millis(duration: Duration) -> i64 {
 
 #[async_trait]
 impl<Tag: Send + Sync + 'static> OutboxStore for SqlxStore<Sqlite, Tag> {
+    fn place(&self) -> Option<String> {
+        Some(self.shared().place())
+    }
+
     async fn check(&self) -> Result<(), BoxError> {
         schema::check(self.shared()).await
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use diator::outbox::StagedMessage;
-use sqlx::Database;
+use sqlx::{Connection, Database};
 
 use super::{Prefix, Shared, Statement};
 use crate::transaction::Transactional;
@@ -21,6 +21,9 @@ pub trait Sealed: Database {
     type Sql: Clone + Send + Sync + 'static;
 
     fn sql(prefix: &Prefix) -> Self::Sql;
+
+    /// Names the database that these options lead to, without credentials.
+    fn database(options: &<Self::Connection as Connection>::Options) -> String;
 
     /// The statements that write these messages, in order.
     fn stage<'a>(shared: &Shared<Self>, messages: Messages<'a>) -> Vec<Statement<'a>>

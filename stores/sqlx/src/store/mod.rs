@@ -98,6 +98,13 @@ pub struct Shared<DB: Engine> {
     pub(crate) wake: Arc<Wake>,
 }
 
+impl<DB: Engine> Shared<DB> {
+    /// The database and the tables, without credentials.
+    pub(crate) fn place(&self) -> String {
+        format!("the tables `{}…` in {}", self.prefix.as_str(), DB::database(&self.pool.connect_options()))
+    }
+}
+
 impl<DB: Engine> fmt::Debug for Shared<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("prefix", &self.prefix.as_str()).finish_non_exhaustive()
@@ -193,7 +200,7 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
     where
         Transaction<DB, Tag>: StagesRows,
     {
-        self.outbox_in()
+        SqlxOutbox::new(self.shared.clone(), Some(Transaction::pool_of_store))
     }
 
     /// Makes an outbox that writes in the program's own unit of work, `U`.
@@ -215,7 +222,7 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
     /// ```
     #[must_use]
     pub fn outbox_in<U: StagesRows>(&self) -> SqlxOutbox<DB, U> {
-        SqlxOutbox::new(self.shared.clone())
+        SqlxOutbox::new(self.shared.clone(), None)
     }
 
     /// Makes a relay, which publishes the events of this outbox.

@@ -129,6 +129,12 @@ impl<DB: Transactional, Tag> Transaction<DB, Tag> {
         Self { is_marked: self.mode == Mode::Write, ..self }
     }
 
+    /// Its pool, if a store has registered it to write.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    pub(crate) fn pool_of_store(&self) -> Option<&Pool<DB>> {
+        self.is_marked.then_some(&self.pool)
+    }
+
     /// Lends the connection of the transaction; the first call begins the transaction.
     ///
     /// # Guarantees
