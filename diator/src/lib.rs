@@ -127,6 +127,7 @@ mod request;
 mod retry_policy;
 mod shown;
 mod stop;
+pub mod subscription;
 #[cfg(feature = "tower")]
 mod tower;
 mod undelivered;

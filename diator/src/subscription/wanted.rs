@@ -1,0 +1,31 @@
+use std::num::NonZeroUsize;
+
+use crate::broker::EventRoute;
+
+/// What an endpoint asks of its subscription.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Wanted<'a> {
+    /// The endpoint's name: what its processes have in common, such as a consumer group.
+    pub endpoint: &'a str,
+    /// Names that it had before; the driver must not lose what waits under one of them.
+    pub formerly: &'a [String],
+    /// The topics to receive from; an event that names none is published to the broker's default.
+    pub topics: &'a [String],
+    /// The events that have a handler in the endpoint.
+    pub events: &'a [EventRoute<'a>],
+    /// Which order the endpoint needs.
+    pub order: Order,
+    /// How many deliveries the endpoint holds at most, those that are handled included.
+    pub max_ahead: NonZeroUsize,
+}
+
+/// In which order an endpoint handles its messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Any, and all of them at the same time.
+    #[default]
+    None,
+    /// Those of one key one after the other, as they were published; keys do not wait for each other.
+    PerKey,
+}
