@@ -46,11 +46,13 @@
 //! | what an endpoint wants | `wanted` |
 //! | how a subscription is | `observation` |
 //! | why it failed | `error` |
+//! | the engine in memory | `in_memory` |
 
 mod capabilities;
 mod contract;
 mod delivery;
 mod error;
+mod in_memory;
 mod observation;
 mod verdict;
 mod wanted;
@@ -59,6 +61,8 @@ pub use self::capabilities::{Capabilities, Release};
 pub use self::contract::{Opened, Settle, Source, Subscription};
 pub use self::delivery::{Delivery, DeliveryTag, Ownership, Redelivered, Taken};
 pub use self::error::{ConsumeError, ConsumeErrorKind};
+pub(crate) use self::in_memory::InMemoryGroups;
+pub use self::in_memory::{InMemoryDeadLetter, InMemorySubscription};
 pub use self::observation::Observation;
 pub use self::verdict::{Settled, Settlement, Verdict};
 pub use self::wanted::{Order, Wanted};

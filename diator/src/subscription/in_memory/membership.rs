@@ -1,0 +1,164 @@
+use std::num::NonZeroUsize;
+
+use tokio::time::Instant;
+
+use super::group::{Group, Way};
+use super::member::{Connection, Held};
+use super::partition::Owner;
+use crate::subscription::{
+    ConsumeError, Delivery, DeliveryTag, Ownership, Release, Settled, Settlement, Taken, Verdict,
+};
+
+/// What one opening does with its group.
+impl Group {
+    /// News of owners, or deliveries; `None` if there is neither.
+    pub(super) fn look(
+        &mut self,
+        id: u64,
+        credit: Option<NonZeroUsize>,
+        now: Instant,
+    ) -> Result<Option<Taken>, ConsumeError> {
+        let member = self.members.get_mut(&id).filter(|member| member.connection == Connection::Reads);
+        let Some(member) = member else { return Err(ConsumeError::transient("in-memory broker was cut off")) };
+        if let Some(news) = member.news() {
+            return Ok(Some(news));
+        }
+        let Some(credit) = credit else { return Ok(None) };
+        let taken = self.take(id, credit.get(), now);
+        Ok((!taken.is_empty()).then_some(Taken::Deliveries(taken)))
+    }
+
+    fn take(&mut self, id: u64, credit: usize, now: Instant) -> Vec<Delivery> {
+        let (capabilities, mut taken) = (self.capabilities, Vec::new());
+        let until = capabilities.lock.map(|period| now + period);
+        let Some(member) = self.members.get_mut(&id) else { return taken };
+        while taken.len() < credit {
+            let firsts = self.partitions.iter().enumerate();
+            let own =
+                firsts.filter(|(_, partition)| !capabilities.exclusive_keys || partition.owner == Owner::Member(id));
+            let next = own.filter_map(|(number, partition)| Some((partition.first(&member.topics)?, number))).min();
+            let Some((_, number)) = next else { break };
+            let partition = &mut self.partitions[number];
+            let Some(mut entry) = partition.take(&member.topics, capabilities.ordered_by_key) else { break };
+            let owner = capabilities.exclusive_keys.then(|| partition.ownership(number));
+            entry.counted = entry.counted.saturating_add(1);
+            let mut delivery = member.hold(Held { entry, partition: number, until }, now, capabilities.counts);
+            delivery.owner = owner;
+            taken.push(delivery);
+        }
+        if let Some(until) = until.filter(|_| !taken.is_empty()) {
+            self.wake_at(until);
+        }
+        taken
+    }
+
+    pub(super) fn settle(&mut self, id: u64, settlement: &Settlement, now: Instant) -> Result<Settled, ConsumeError> {
+        let (tag, capabilities) = (settlement.tag, self.capabilities);
+        let impossible = match &settlement.verdict {
+            Verdict::Ack => None,
+            Verdict::Release => (capabilities.release == Release::Impossible).then_some("release"),
+            Verdict::Retry { after } => {
+                capabilities.delayed_retry.is_none_or(|longest| *after > longest).then_some("delayed_retry")
+            }
+            Verdict::DeadLetter { .. } => (!capabilities.native_dead_letter).then_some("native_dead_letter"),
+        };
+        if let Some(capability) = impossible {
+            return Err(unable(format!(
+                "in-memory broker is asked for what its capability `{capability}` does not state"
+            )));
+        }
+        let Some(member) = self.members.get_mut(&id) else { return Ok(Settled::LockLost) };
+        let Some(held) = member.held.get(&tag.0) else { return Ok(member.answer_to(tag)) };
+        if !capabilities.settles_out_of_order && member.holds_before(tag, held.partition) {
+            return Err(unable("in-memory broker is asked to settle a delivery before an earlier one".to_owned()));
+        }
+        let Some(Held { entry, .. }) = member.held.remove(&tag.0) else { return Ok(Settled::LockLost) };
+        match &settlement.verdict {
+            Verdict::Ack => self.settled(&entry),
+            Verdict::Release => self.give_back(entry, Way::Released, None),
+            Verdict::Retry { after } => self.give_back(entry, Way::Later(*after), Some(now)),
+            Verdict::DeadLetter { reason } => self.bury(entry, reason.clone()),
+        }
+        Ok(Settled::Done)
+    }
+
+    pub(super) fn extend(&mut self, id: u64, tag: DeliveryTag, now: Instant) -> Result<Settled, ConsumeError> {
+        if !self.capabilities.extends {
+            return Err(unable(
+                "in-memory broker is asked for what its capability `extends` does not state".to_owned(),
+            ));
+        }
+        let until = self.capabilities.lock.map(|period| now + period);
+        let held = self.members.get_mut(&id).and_then(|member| member.held.get_mut(&tag.0));
+        let Some(held) = held else { return Ok(Settled::LockLost) };
+        held.until = until;
+        Ok(Settled::Done)
+    }
+
+    /// The opening gives partitions up.
+    pub(super) fn revoked(&mut self, id: u64, owners: &[Ownership], now: Instant) {
+        for number in 0..self.partitions.len() {
+            let partition = &self.partitions[number];
+            if partition.owner.member() == Some(id) && owners.contains(&partition.ownership(number)) {
+                self.free(number);
+            }
+        }
+        self.share_out(now);
+    }
+
+    /// Its source was dropped.
+    pub(super) fn stop_reading(&mut self, id: u64, now: Instant) {
+        if let Some(member) = self.members.get_mut(&id)
+            && member.connection == Connection::Reads
+        {
+            member.connection = Connection::Settles;
+            self.share_out(now);
+        }
+    }
+
+    /// It ends in order: all that it has goes back.
+    pub(super) fn close(&mut self, id: u64, now: Instant) {
+        let way = if self.capabilities.release == Release::Impossible { Way::Lost } else { Way::Released };
+        if let Some(member) = self.members.remove(&id) {
+            member.held.into_values().for_each(|held| self.give_back(held.entry, way, None));
+            self.leave(id);
+            self.share_out(now);
+        }
+    }
+
+    /// It ends without a word: what it has goes back when its locks are over.
+    pub(super) fn end(&mut self, id: u64, connection: Connection, now: Instant) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.connection = connection;
+        let Some(period) = self.capabilities.lock else {
+            self.leave(id);
+            let lost = self.members.get_mut(&id).map(|member| member.lose(|_| true)).unwrap_or_default();
+            lost.into_iter().for_each(|held| self.give_back(held.entry, Way::Lost, None));
+            if connection == Connection::Crashed {
+                self.members.remove(&id);
+            }
+            self.share_out(now);
+            return;
+        };
+        let until = now + period;
+        for partition in self.partitions.iter_mut().filter(|partition| partition.owner.member() == Some(id)) {
+            let until = partition.owner.until().map_or(until, |earlier| earlier.min(until));
+            partition.owner = Owner::Gone { member: id, until };
+        }
+        // Also where it has nothing, so that it is forgotten.
+        self.wake_at(until);
+        self.share_out(now);
+    }
+
+    fn leave(&mut self, id: u64) {
+        for number in 0..self.partitions.len() {
+            if self.partitions[number].owner.member() == Some(id) {
+                self.free(number);
+            }
+        }
+    }
+}
+
+fn unable(message: String) -> ConsumeError {
+    ConsumeError::fatal(message)
+}
