@@ -29,3 +29,40 @@ pub enum Order {
     /// Those of one key one after the other, as they were published; keys do not wait for each other.
     PerKey,
 }
+
+impl<'a> Wanted<'a> {
+    /// What an endpoint of this name asks for that reads these topics, in any order, and holds at most 256 deliveries.
+    #[must_use]
+    pub const fn new(endpoint: &'a str, topics: &'a [String]) -> Self {
+        let max_ahead = NonZeroUsize::new(256).expect("it is more than zero");
+        Self { endpoint, formerly: &[], topics, events: &[], order: Order::None, max_ahead }
+    }
+
+    /// Says which names the endpoint had before.
+    #[must_use]
+    pub const fn with_formerly(mut self, names: &'a [String]) -> Self {
+        self.formerly = names;
+        self
+    }
+
+    /// Says which events have a handler in the endpoint.
+    #[must_use]
+    pub const fn with_events(mut self, events: &'a [EventRoute<'a>]) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// Says which order the endpoint needs.
+    #[must_use]
+    pub const fn with_order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Says how many deliveries the endpoint holds at most.
+    #[must_use]
+    pub const fn with_max_ahead(mut self, deliveries: NonZeroUsize) -> Self {
+        self.max_ahead = deliveries;
+        self
+    }
+}
