@@ -128,7 +128,7 @@ macro_rules! is_found {
 }
 
 is_found! {
-    a_driver_that_loses_on_drop: LosesOnDrop, by delivery::a_dropped_next_loses_nothing, which says "came in time";
+    a_driver_that_loses_on_drop: LosesOnDrop, by delivery::a_dropped_next_loses_nothing, which says "were lost by a drop";
     a_driver_that_ignores_credit: IgnoresCredit, by delivery::credit_is_a_bound, which says "for a credit of";
     a_driver_that_settles_after_the_lock: SettlesAfterTheLock, by locks::a_late_settlement_changes_nothing,
         which says "LockLost";

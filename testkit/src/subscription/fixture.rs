@@ -122,6 +122,18 @@ impl Process {
         taken
     }
 
+    /// Takes so many deliveries, and settles each of them as soon as it comes.
+    pub(super) async fn take_and_ack(&mut self, count: usize) -> Vec<Delivery> {
+        let mut taken = Vec::new();
+        while taken.len() < count {
+            let more = self.next(count - taken.len(), PATIENCE).await;
+            let more = more.unwrap_or_else(|| panic!("{} of {count} deliveries came in time", taken.len()));
+            self.ack(&more).await;
+            taken.extend(more);
+        }
+        taken
+    }
+
     pub(super) async fn take_one(&mut self) -> Delivery {
         self.take(1).await.remove(0)
     }

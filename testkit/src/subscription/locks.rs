@@ -106,14 +106,13 @@ pub async fn what_a_crash_left_comes_again<D: Driver>() {
     process.ack(&held[..4]).await;
     drop(process);
     let mut process = Process::open(&driver).await;
-    let rest = process.take(16).await;
+    let rest = process.take_and_ack(16).await;
     let expected: Vec<_> = (0..20).filter(|number| !settled.contains(number)).collect();
     assert_eq!(numbers(&rest), expected);
     let held = numbers(&held);
     for delivery in rest.iter().filter(|delivery| held.contains(&number(delivery))) {
         assert!(delivery.redelivered.perhaps(), "{delivery:?}");
     }
-    process.ack(&rest).await;
     process.is_given_nothing::<D>().await;
 }
 
@@ -135,7 +134,7 @@ pub async fn what_a_dropped_source_did_not_yield_goes_back<D: Driver>() {
     assert!(matches!(answers[..], [Ok(Settled::Done)]), "{answers:?}");
     settle.close().await;
     let mut other = Process::open(&driver).await;
-    let rest = other.take(9).await;
+    let rest = other.take_and_ack(9).await;
     assert_eq!(numbers(&rest), (0..10).filter(|number| *number != first).collect::<Vec<_>>());
 }
 

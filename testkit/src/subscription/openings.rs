@@ -60,13 +60,12 @@ pub async fn the_next_opening_gets_what_was_not_settled<D: Driver>() {
     process.close().await;
     let begun = Instant::now();
     let mut process = Process::open(&driver).await;
-    let rest = process.take(8).await;
+    let rest = process.take_and_ack(8).await;
     if D::CAPABILITIES.release != Release::Impossible {
         let early = D::CAPABILITIES.lock.is_none_or(|period| begun.elapsed() < period / 2);
         assert!(early, "closing must release what is held, but it came after {:?}", begun.elapsed());
     }
     assert_eq!(numbers(&rest), (0..10).filter(|number| !settled.contains(number)).collect::<Vec<_>>());
-    process.ack(&rest).await;
     process.is_given_nothing::<D>().await;
 }
 
@@ -95,9 +94,8 @@ pub async fn what_waits_under_a_former_name_is_not_lost<D: Driver>() {
     process.ack(&held).await;
     process.close().await;
     let mut renamed = Process::open_as(&driver, "invoices", &[ENDPOINT.to_owned()]).await;
-    let rest = renamed.take(6).await;
+    let rest = renamed.take_and_ack(6).await;
     assert_eq!(numbers(&rest), (0..10).filter(|number| !settled.contains(number)).collect::<Vec<_>>());
-    renamed.ack(&rest).await;
     publish(&driver, 10..13).await;
     assert_eq!(numbers(&renamed.take(3).await), [10, 11, 12]);
 }
@@ -140,9 +138,8 @@ pub async fn a_cut_ends_the_source_and_loses_nothing<D: Driver>() {
     drop(process);
     if D::CAPABILITIES.redelivery {
         let mut process = Process::open(&driver).await;
-        let rest = process.take(8).await;
+        let rest = process.take_and_ack(8).await;
         assert_eq!(numbers(&rest), (0..10).filter(|number| !settled.contains(number)).collect::<Vec<_>>());
-        process.ack(&rest).await;
         process.is_given_nothing::<D>().await;
     }
 }
@@ -164,7 +161,7 @@ pub async fn a_restart_loses_nothing_that_waits<D: Driver>() {
     let waits =
         |number: &usize| !settled.contains(number) && (D::CAPABILITIES.redelivery || !numbers(&held).contains(number));
     let expected: Vec<_> = (0..12).filter(waits).collect();
-    let rest = process.take(expected.len()).await;
+    let rest = process.take_and_ack(expected.len()).await;
     assert_eq!(numbers(&rest), expected);
 }
 

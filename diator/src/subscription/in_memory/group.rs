@@ -32,6 +32,11 @@ pub(super) struct Group {
     earliest: Option<Instant>,
 }
 
+/// A moment after another one; a time that is too long for the clock is a hundred years.
+pub(super) fn later(moment: Instant, time: Duration) -> Instant {
+    moment.checked_add(time).unwrap_or_else(|| moment + Duration::from_secs(100 * 365 * 24 * 3_600))
+}
+
 /// Why something goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -168,9 +173,9 @@ impl Group {
             entry.counted = entry.counted.saturating_sub(1);
         }
         if self.capabilities.delivery_limit.is_some_and(|limit| entry.counted >= limit) {
-            self.bury(entry, "the engine's limit of deliveries is reached".into());
+            self.bury(&entry, "the engine's limit of deliveries is reached".into());
         } else if let (Way::Later(after), Some(now)) = (way, now) {
-            self.rest_until(now + after, entry);
+            self.rest_until(later(now, after), entry);
         } else {
             self.wait(entry);
         }
@@ -188,8 +193,8 @@ impl Group {
         }
     }
 
-    pub(super) fn bury(&mut self, entry: Entry, reason: Box<str>) {
-        self.settled(&entry);
+    pub(super) fn bury(&mut self, entry: &Entry, reason: Box<str>) {
+        self.settled(entry);
         if self.capabilities.native_dead_letter {
             let message = entry.message().clone();
             self.dead.push(InMemoryDeadLetter { message, reason, deliveries: entry.came });
@@ -221,7 +226,7 @@ impl Group {
 
     /// Asks the owners for all that they have.
     pub(super) fn revoke(&mut self, now: Instant) {
-        let by = now + self.handover;
+        let by = later(now, self.handover);
         let mut asked = Vec::new();
         for number in 0..self.partitions.len() {
             if let Owner::Member(member) = self.partitions[number].owner {
@@ -236,7 +241,7 @@ impl Group {
         if self.capabilities.exclusive_keys {
             let reads = |(id, member): (&u64, &Member)| (member.connection == Connection::Reads).then_some(*id);
             let readers: Vec<_> = self.members.iter().filter_map(reads).collect();
-            let by = now + self.handover;
+            let by = later(now, self.handover);
             let asked = share_out(&mut self.partitions, &readers, by);
             self.ask(asked, by);
         }

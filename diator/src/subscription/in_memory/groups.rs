@@ -66,7 +66,11 @@ impl InMemoryGroups {
 
     /// Whether those who wait should look again.
     pub(super) fn stirred(&mut self) -> bool {
-        self.endpoints.values_mut().flatten().fold(false, |stirred, group| mem::take(&mut group.stirred) || stirred)
+        let mut stirred = false;
+        for group in self.endpoints.values_mut().flatten() {
+            stirred |= mem::take(&mut group.stirred);
+        }
+        stirred
     }
 
     pub(super) fn open(
@@ -121,6 +125,7 @@ impl InMemoryGroups {
                 if let Some(heir) = heirs.first_mut() {
                     groups.iter_mut().for_each(|group| heir.inherit(group));
                 }
+                self.renamed.values_mut().filter(|kept| **kept == former).for_each(|kept| kept.clone_from(&endpoint));
                 self.renamed.insert(former, endpoint.clone());
             }
         }
@@ -141,10 +146,9 @@ impl InMemoryGroups {
     /// All groups of an endpoint, with everything done that is due.
     pub(super) fn of(&mut self, endpoint: &str, now: Instant) -> impl Iterator<Item = &mut Group> {
         let endpoint = self.kept_as(endpoint);
-        self.endpoints.get_mut(&endpoint).into_iter().flatten().map(move |group| {
-            group.tick(now);
-            group
-        })
+        let mut groups = self.endpoints.get_mut(&endpoint);
+        groups.iter_mut().flat_map(|groups| groups.iter_mut()).for_each(|group| group.tick(now));
+        groups.into_iter().flatten()
     }
 
     pub(super) fn observe(&mut self, wanted: &Wanted<'_>, log: &Log, now: Instant) -> Observation {

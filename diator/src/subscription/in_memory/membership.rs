@@ -2,7 +2,7 @@ use std::num::NonZeroUsize;
 
 use tokio::time::Instant;
 
-use super::group::{Group, Way};
+use super::group::{Group, Way, later};
 use super::member::{Connection, Held};
 use super::partition::Owner;
 use crate::subscription::{
@@ -30,7 +30,7 @@ impl Group {
 
     fn take(&mut self, id: u64, credit: usize, now: Instant) -> Vec<Delivery> {
         let (capabilities, mut taken) = (self.capabilities, Vec::new());
-        let until = capabilities.lock.map(|period| now + period);
+        let until = capabilities.lock.map(|period| later(now, period));
         let Some(member) = self.members.get_mut(&id) else { return taken };
         while taken.len() < credit {
             let firsts = self.partitions.iter().enumerate();
@@ -77,7 +77,7 @@ impl Group {
             Verdict::Ack => self.settled(&entry),
             Verdict::Release => self.give_back(entry, Way::Released, None),
             Verdict::Retry { after } => self.give_back(entry, Way::Later(*after), Some(now)),
-            Verdict::DeadLetter { reason } => self.bury(entry, reason.clone()),
+            Verdict::DeadLetter { reason } => self.bury(&entry, reason.clone()),
         }
         Ok(Settled::Done)
     }
@@ -88,7 +88,7 @@ impl Group {
                 "in-memory broker is asked for what its capability `extends` does not state".to_owned(),
             ));
         }
-        let until = self.capabilities.lock.map(|period| now + period);
+        let until = self.capabilities.lock.map(|period| later(now, period));
         let held = self.members.get_mut(&id).and_then(|member| member.held.get_mut(&tag.0));
         let Some(held) = held else { return Ok(Settled::LockLost) };
         held.until = until;
@@ -140,7 +140,7 @@ impl Group {
             self.share_out(now);
             return;
         };
-        let until = now + period;
+        let until = later(now, period);
         for partition in self.partitions.iter_mut().filter(|partition| partition.owner.member() == Some(id)) {
             let until = partition.owner.until().map_or(until, |earlier| earlier.min(until));
             partition.owner = Owner::Gone { member: id, until };

@@ -32,3 +32,6 @@ mod subscription;
 pub use self::dead_letter::InMemoryDeadLetter;
 pub(crate) use self::groups::InMemoryGroups;
 pub use self::subscription::InMemorySubscription;
+
+#[cfg(test)]
+mod tests;

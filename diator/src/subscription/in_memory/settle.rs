@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::group::Group;
 use super::opening::Opening;
 use crate::subscription::{ConsumeError, DeliveryTag, Ownership, Settle, Settled, Settlement};
 
@@ -51,6 +52,6 @@ impl Settle for InMemorySettle {
     }
 
     async fn close(&self) {
-        self.opening.with(|group, member, now| group.close(member, now));
+        self.opening.with(Group::close);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::timeout_at;
 
+use super::group::Group;
 use super::opening::Opening;
 use crate::subscription::{ConsumeError, Source, Taken};
 
@@ -52,6 +53,6 @@ impl Source for InMemorySource {
 
 impl Drop for InMemorySource {
     fn drop(&mut self) {
-        self.opening.with(|group, member, now| group.stop_reading(member, now));
+        self.opening.with(Group::stop_reading);
     }
 }
