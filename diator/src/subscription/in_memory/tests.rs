@@ -80,6 +80,16 @@ async fn a_topic_that_is_added_later_brings_what_was_published_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_process_that_does_not_know_a_topic_yet_is_given_nothing_of_it() {
+    let broker = InMemoryBroker::new();
+    let shared = broker.subscription().capabilities(Capabilities::none().competing().redelivers());
+    let (mut old, mut new) = (open(&shared, &["orders"]).await, open(&shared, &["orders", "payments"]).await);
+    publish(&broker, "payment", Some("payments")).await;
+    assert!(take(&mut *old.source).await.is_empty());
+    assert_eq!(bodies(&take(&mut *new.source).await), ["payment"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_taken_from_a_broker_comes_to_those_who_wait_alone() {
     let broker = InMemoryBroker::new();
     let mut waiting = open(&broker, &["orders"]).await;
