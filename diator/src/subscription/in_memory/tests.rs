@@ -19,7 +19,7 @@ const LOCK: Duration = Duration::from_secs(30);
 
 async fn publish(broker: &InMemoryBroker, name: &'static str, topic: Option<&'static str>) {
     let message = OutboundMessage::new(Uuid::now_v7(), MessageType::Notification, name, name.as_bytes());
-    let message = topic.into_iter().fold(message, |message, topic| message.with_topic(topic));
+    let message = topic.into_iter().fold(message, OutboundMessage::with_topic);
     broker.publish(&message).await.expect("it accepts");
 }
 
