@@ -42,7 +42,8 @@ use crate::subscription::{Capabilities, ConsumeError, Observation, Opened, Relea
 /// let broker = InMemoryBroker::new();
 /// let like_a_log = Capabilities::none().ordered_by_key().exclusive_keys().competing().redelivers().durable();
 /// let subscription = broker.subscription().capabilities(like_a_log);
-/// assert!(!subscription.capabilities().settles_out_of_order && Subscription::capabilities(&broker).settles_out_of_order);
+/// assert!(!Subscription::capabilities(&subscription).settles_out_of_order);
+/// assert!(Subscription::capabilities(&broker).settles_out_of_order);
 /// ```
 #[derive(Clone, Debug)]
 pub struct InMemorySubscription {
