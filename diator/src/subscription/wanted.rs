@@ -51,17 +51,36 @@ pub enum Order {
 }
 
 impl<'a> Wanted<'a> {
-    /// What an endpoint of this name asks for that reads these topics, in any order, and holds at most 256 deliveries.
+    /// What an endpoint of this name asks for that reads these topics, in any order, and shares them with its other processes.
+    ///
+    /// It runs 16 deliveries at the same time, and holds 256, unless said otherwise.
     #[must_use]
     pub const fn new(endpoint: &'a str, topics: &'a [String]) -> Self {
-        let max_ahead = NonZeroUsize::new(256).expect("it is more than zero");
-        Self { endpoint, formerly: &[], topics, events: &[], order: Order::None, max_ahead }
+        Self {
+            endpoint,
+            formerly: &[],
+            topics,
+            default_topic: false,
+            events: &[],
+            share: Share::Group,
+            order: Order::None,
+            concurrency: NonZeroUsize::new(16).expect("it is more than zero"),
+            max_ahead: NonZeroUsize::new(256).expect("it is more than zero"),
+            delays: &[],
+        }
     }
 
     /// Says which names the endpoint had before.
     #[must_use]
     pub const fn with_formerly(mut self, names: &'a [String]) -> Self {
         self.formerly = names;
+        self
+    }
+
+    /// Says that events that name no topic are wanted too.
+    #[must_use]
+    pub const fn with_default_topic(mut self) -> Self {
+        self.default_topic = true;
         self
     }
 
@@ -72,6 +91,13 @@ impl<'a> Wanted<'a> {
         self
     }
 
+    /// Says what its processes want of each other.
+    #[must_use]
+    pub const fn with_share(mut self, share: Share) -> Self {
+        self.share = share;
+        self
+    }
+
     /// Says which order the endpoint needs.
     #[must_use]
     pub const fn with_order(mut self, order: Order) -> Self {
@@ -79,10 +105,23 @@ impl<'a> Wanted<'a> {
         self
     }
 
+    /// Says how many deliveries run at the same time at most.
+    #[must_use]
+    pub const fn with_concurrency(mut self, deliveries: NonZeroUsize) -> Self {
+        self.concurrency = deliveries;
+        self
+    }
+
     /// Says how many deliveries the endpoint holds at most.
     #[must_use]
     pub const fn with_max_ahead(mut self, deliveries: NonZeroUsize) -> Self {
         self.max_ahead = deliveries;
+        self
+    }
+    /// Says after which times a delivery may be asked to come again.
+    #[must_use]
+    pub const fn with_delays(mut self, delays: &'a [Duration]) -> Self {
+        self.delays = delays;
         self
     }
 }

@@ -14,12 +14,14 @@ pub(super) struct Entry {
     pub(super) came: u32,
     /// How many of those count against the limit.
     pub(super) counted: u32,
+    /// How many failures its last retry carried along.
+    pub(super) failures: u32,
     kept: Arc<Kept>,
 }
 
 impl Entry {
     pub(super) fn new(topic: Arc<str>, kept: Arc<Kept>) -> Self {
-        Self { topic, came: 0, counted: 0, kept }
+        Self { topic, came: 0, counted: 0, failures: 0, kept }
     }
 
     pub(super) fn sequence(&self) -> u64 {
@@ -52,6 +54,7 @@ impl Entry {
             .with_position(self.sequence().to_string())
             .with_content_type(&*message.content_type)
             .with_redelivered(redelivered)
+            .with_failures(self.failures)
             .with_received(received);
         delivery.key = message.key.as_deref().map(Into::into);
         let mut text = [0; Hyphenated::LENGTH];

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::InMemoryDeadLetter;
@@ -7,7 +9,7 @@ use crate::InMemoryBroker;
 /// What the consuming half was told to get wrong.
 #[derive(Default)]
 pub(super) struct Faults {
-    pub(super) deaf: bool,
+    deaf: Option<Instant>,
     pub(super) settling_hangs: bool,
     openings: usize,
     settlements: usize,
@@ -15,6 +17,15 @@ pub(super) struct Faults {
 }
 
 impl Faults {
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deaf.is_some()
+    }
+
+    /// How long nothing was heard.
+    pub(super) fn unheard(&self) -> Duration {
+        self.deaf.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
     pub(super) fn fails_opening(&mut self) -> bool {
         one_of(&mut self.openings)
     }
@@ -73,14 +84,16 @@ impl InMemoryBroker {
         self.tell(|faults| faults.settling_hangs = hang);
     }
 
-    /// Lets its sources yield nothing, no news of owners either, until told otherwise; what waits is observed.
+    /// Lets its sources yield nothing, no news of owners either, until told otherwise.
+    ///
+    /// What waits is observed, and that nothing was [heard](crate::subscription::Observation::heard) since then.
     pub fn deaf(&self, deaf: bool) {
-        self.tell(|faults| faults.deaf = deaf);
+        self.tell(|faults| faults.deaf = deaf.then(|| faults.deaf.unwrap_or_else(Instant::now)));
     }
 
-    /// Ends all connections: sources fail, and what is locked can be settled until the locks are over.
+    /// Ends all connections: sources fail, and what was held goes back when its lock is over.
     ///
-    /// Where an engine has no locks, what was held goes back at once. Partitions go on when their owner's lock is over.
+    /// Where an engine has no locks, it goes back at once. Partitions go on when their owner's lock is over.
     pub fn cut(&self) {
         self.engine(|groups, _| groups.cut(Instant::now()));
     }
@@ -94,7 +107,7 @@ impl InMemoryBroker {
 
     /// Ends all locks of an endpoint now.
     pub fn expire_locks(&self, endpoint: &str) {
-        self.engine(|groups, _| groups.of(endpoint, Instant::now()).for_each(|group| group.lose(|_| true)));
+        self.engine(|groups, _| groups.of(endpoint, Instant::now()).for_each(|group| group.unlock(|_| true)));
     }
 
     /// Asks the owners of an endpoint's partitions for all of them, and shares them out anew.

@@ -7,7 +7,6 @@ use tokio::time::Instant;
 
 use super::dead_letter::InMemoryDeadLetter;
 use super::entry::Entry;
-use super::groups::observed;
 use super::member::{Connection, Held, Member, by_member};
 use super::partition::{Owner, Partition};
 use super::sharing::share_out;
@@ -62,11 +61,6 @@ impl Group {
         }
     }
 
-    /// Whether an opening may still read from it.
-    pub(super) fn is_read(&self) -> bool {
-        self.members.values().any(|member| member.connection == Connection::Reads)
-    }
-
     /// Works from now on as it is told to, with what waits.
     pub(super) fn configure(&mut self, capabilities: Capabilities, partitions: usize, handover: Duration) {
         (self.capabilities, self.handover) = (capabilities, handover);
@@ -101,7 +95,7 @@ impl Group {
 
     fn wait(&mut self, entry: Entry) {
         let partition = entry.partition(self.partitions.len());
-        self.partitions[partition].waiting.insert(entry.sequence(), entry);
+        self.partitions[partition].wait(entry);
         self.stirred = true;
     }
 
@@ -132,7 +126,7 @@ impl Group {
             let entry = due.remove();
             self.wait(entry);
         }
-        self.lose(|held| held.until.is_some_and(|until| until <= now));
+        self.unlock(|held| held.until.is_some_and(|until| until <= now));
         for number in 0..self.partitions.len() {
             let partition = &self.partitions[number];
             if partition.owner.until().is_some_and(|until| until <= now) {
@@ -158,8 +152,19 @@ impl Group {
         }
     }
 
+    /// Ends the locks of this kind.
+    pub(super) fn unlock(&mut self, is_over: impl Fn(&Held) -> bool) {
+        if self.capabilities.lock_ends_opening {
+            let holds = |member: &Member| member.held.values().any(&is_over);
+            let over: Vec<_> = self.members.iter().filter(|(_, member)| holds(member)).map(|(id, _)| *id).collect();
+            over.into_iter().for_each(|id| self.end_at_once(id));
+        } else {
+            self.lose(is_over);
+        }
+    }
+
     /// Takes from all members what they hold of this kind; it goes back.
-    pub(super) fn lose(&mut self, is_lost: impl Fn(&Held) -> bool) {
+    fn lose(&mut self, is_lost: impl Fn(&Held) -> bool) {
         let lost: Vec<_> = self.members.values_mut().flat_map(|member| member.lose(&is_lost)).collect();
         lost.into_iter().for_each(|held| self.give_back(held.entry, Way::Lost, None));
     }
@@ -195,7 +200,7 @@ impl Group {
 
     pub(super) fn bury(&mut self, entry: &Entry, reason: Box<str>) {
         self.settled(entry);
-        if self.capabilities.native_dead_letter {
+        if self.capabilities.dead_letters {
             let message = entry.message().clone();
             self.dead.push(InMemoryDeadLetter { message, reason, deliveries: entry.came });
         }
@@ -261,7 +266,7 @@ impl Group {
     fn forget_members(&mut self) {
         let owners: BTreeSet<_> = self.partitions.iter().filter_map(|partition| partition.owner.member()).collect();
         self.members.retain(|id, member| {
-            member.connection != Connection::Crashed || !member.held.is_empty() || owners.contains(id)
+            member.connection != Connection::Over || !member.held.is_empty() || owners.contains(id)
         });
     }
 
@@ -280,16 +285,25 @@ impl Group {
     /// Whether a message waits, rests or is held.
     pub(super) fn has(&self, sequence: u64) -> bool {
         let held = |member: &Member| member.held.values().any(|held| held.entry.sequence() == sequence);
-        self.partitions.iter().any(|partition| partition.waiting.contains_key(&sequence))
+        self.partitions.iter().any(|partition| partition.has(sequence))
             || self.resting.keys().any(|(_, resting)| *resting == sequence)
             || self.members.values().any(held)
     }
 
-    pub(super) fn observe(&self, topics: &BTreeSet<Arc<str>>, now: Instant) -> Observation {
-        let waiting = self.partitions.iter().flat_map(|partition| partition.waiting.values());
-        let waiting = waiting.filter(|entry| topics.contains(&entry.topic));
-        let (lag, oldest) = waiting.fold((0, now), |(lag, oldest), entry| (lag + 1, oldest.min(entry.published())));
-        let held: usize = self.members.values().map(|member| member.held.len()).sum();
-        observed(lag, held as u64, now - oldest)
+    /// How one opening is.
+    pub(super) fn observe(&self, id: u64, now: Instant) -> Observation {
+        let Some(member) = self.members.get(&id) else { return Observation::unknown() };
+        let (mut lag, mut due, mut oldest) = (0, 0, None);
+        for partition in &self.partitions {
+            let own = !self.capabilities.exclusive_keys || partition.owner == Owner::Member(id);
+            let given = own && member.connection == Connection::Reads;
+            for entry in partition.waiting.values().filter(|entry| member.topics.contains(&entry.topic)) {
+                lag += 1;
+                due += u64::from(given);
+                oldest = oldest.max(Some(now - entry.published()));
+            }
+        }
+        let observation = Observation::unknown().with_lag(lag).with_due(due);
+        oldest.into_iter().fold(observation, Observation::with_oldest)
     }
 }

@@ -1,3 +1,4 @@
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
@@ -8,31 +9,38 @@ use tokio::time::Instant;
 use super::InMemoryDeadLetter;
 use super::faults::Faults;
 use super::group::Group;
-use super::member::{Connection, Member};
-use crate::InMemoryBroker;
 use crate::broker::{Kept, Log, OutboundMessage};
-use crate::subscription::{Capabilities, ConsumeError, Observation, Wanted};
+use crate::subscription::{Capabilities, ConsumeError, Share, Wanted};
 
-/// The consuming half of an [`InMemoryBroker`]: a group for each endpoint.
+/// The consuming half of an [`InMemoryBroker`](crate::InMemoryBroker): a group for each endpoint.
 ///
-/// Where the processes of an endpoint do not share its messages, each opening has a group of its own, which the next opening
-/// takes over.
+/// Where the processes of an endpoint do not share its messages, each subscription has a group of its own.
 #[derive(Default)]
 pub(crate) struct InMemoryGroups {
     pub(super) faults: Faults,
-    endpoints: BTreeMap<String, Vec<Group>>,
+    endpoints: BTreeMap<String, BTreeMap<Position, Group>>,
     /// Former names, and new names of endpoints that are still kept under a former one.
     renamed: BTreeMap<String, String>,
     members: u64,
+    subscriptions: u64,
     /// What was published before this is not there any more.
     retained_from: u64,
+}
+
+/// Whose a position in the messages of an endpoint is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Position {
+    /// Of all its processes together.
+    Shared,
+    /// Of one subscription.
+    Of(u64),
 }
 
 /// Where an opening is.
 #[derive(Debug)]
 pub(super) struct Place {
     endpoint: String,
-    group: usize,
+    position: Position,
     pub(super) member: u64,
 }
 
@@ -42,13 +50,15 @@ pub(super) struct Setup {
     pub(super) capabilities: Capabilities,
     pub(super) partitions: usize,
     pub(super) handover: Duration,
+    /// Whose position it is, where processes do not share one.
+    pub(super) subscription: u64,
 }
 
 impl InMemoryGroups {
     /// Whether a group wants a message that was published.
     pub(crate) fn published(&mut self, kept: &Arc<Kept>) -> bool {
         let mut wanted = false;
-        for group in self.endpoints.values_mut().flatten() {
+        for group in self.groups() {
             if let Some(topic) = group.topic(topic_of(&kept.message)).cloned() {
                 group.add(topic, kept);
                 wanted = true;
@@ -59,15 +69,25 @@ impl InMemoryGroups {
 
     /// What was settled before this place is not replayed any more.
     pub(crate) fn forget_settled(&mut self, end: u64) {
-        for group in self.endpoints.values_mut().flatten() {
+        for group in self.groups() {
             group.settled = group.settled.split_off(&end);
         }
+    }
+
+    fn groups(&mut self) -> impl Iterator<Item = &mut Group> {
+        self.endpoints.values_mut().flat_map(BTreeMap::values_mut)
+    }
+
+    /// A number for one more subscription; 0 is the broker's own.
+    pub(super) fn subscribe(&mut self) -> u64 {
+        self.subscriptions += 1;
+        self.subscriptions
     }
 
     /// Whether those who wait should look again.
     pub(super) fn stirred(&mut self) -> bool {
         let mut stirred = false;
-        for group in self.endpoints.values_mut().flatten() {
+        for group in self.groups() {
             stirred |= mem::take(&mut group.stirred);
         }
         stirred
@@ -81,14 +101,12 @@ impl InMemoryGroups {
         now: Instant,
     ) -> Result<Place, ConsumeError> {
         let endpoint = self.adopt(wanted);
+        let shared = setup.capabilities.competing && wanted.share == Share::Group;
+        let position = if shared { Position::Shared } else { Position::Of(setup.subscription) };
         let groups = self.endpoints.entry(endpoint.clone()).or_default();
-        groups.iter_mut().for_each(|group| group.tick(now));
-        let free = groups.iter().position(|group| setup.capabilities.competing || !group.is_read());
-        let at = free.unwrap_or(groups.len());
-        if at == groups.len() {
-            groups.push(Group::new(setup.capabilities, setup.partitions, setup.handover));
-        }
-        let group = &mut groups[at];
+        let new = || Group::new(setup.capabilities, setup.partitions, setup.handover);
+        let group = groups.entry(position).or_insert_with(new);
+        group.tick(now);
         if group.members.is_empty() {
             group.configure(setup.capabilities, setup.partitions, setup.handover);
         } else if group.capabilities != setup.capabilities || group.partitions.len() != setup.partitions {
@@ -104,7 +122,7 @@ impl InMemoryGroups {
         }
         self.members += 1;
         group.join(self.members, topics, now);
-        Ok(Place { endpoint, group: at, member: self.members })
+        Ok(Place { endpoint, position, member: self.members })
     }
 
     /// The name under which the endpoint's group is kept; it has what waits under former names.
@@ -118,12 +136,15 @@ impl InMemoryGroups {
             if !self.endpoints.contains_key(&endpoint) {
                 // Processes that still have the former name share with those that have the new one.
                 self.renamed.insert(mem::replace(&mut endpoint, former.clone()), former);
-            } else if self.endpoints[&former].iter().all(|group| group.members.is_empty())
-                && let Some(mut groups) = self.endpoints.remove(&former)
+            } else if self.endpoints[&former].values().all(|group| group.members.is_empty())
+                && let Some(groups) = self.endpoints.remove(&former)
             {
                 let heirs = self.endpoints.entry(endpoint.clone()).or_default();
-                if let Some(heir) = heirs.first_mut() {
-                    groups.iter_mut().for_each(|group| heir.inherit(group));
+                for (position, mut group) in groups {
+                    match heirs.entry(position) {
+                        Entry::Occupied(mut heir) => heir.get_mut().inherit(&mut group),
+                        Entry::Vacant(place) => _ = place.insert(group),
+                    }
                 }
                 self.renamed.values_mut().filter(|kept| **kept == former).for_each(|kept| kept.clone_from(&endpoint));
                 self.renamed.insert(former, endpoint.clone());
@@ -138,7 +159,7 @@ impl InMemoryGroups {
 
     /// The group of an opening, with everything done that is due.
     pub(super) fn group(&mut self, place: &Place, now: Instant) -> Option<&mut Group> {
-        let group = self.endpoints.get_mut(&place.endpoint)?.get_mut(place.group)?;
+        let group = self.endpoints.get_mut(&place.endpoint)?.get_mut(&place.position)?;
         group.tick(now);
         Some(group)
     }
@@ -147,23 +168,8 @@ impl InMemoryGroups {
     pub(super) fn of(&mut self, endpoint: &str, now: Instant) -> impl Iterator<Item = &mut Group> {
         let endpoint = self.kept_as(endpoint);
         let mut groups = self.endpoints.get_mut(&endpoint);
-        groups.iter_mut().flat_map(|groups| groups.iter_mut()).for_each(|group| group.tick(now));
-        groups.into_iter().flatten()
-    }
-
-    pub(super) fn observe(&mut self, wanted: &Wanted<'_>, log: &Log, now: Instant) -> Observation {
-        let (topics, from) = (topics_of(wanted), self.retained_from);
-        let mut known = self.of(wanted.endpoint, now).map(|group| group.observe(&topics, now)).peekable();
-        if known.peek().is_some() {
-            return known.fold(Observation::unknown(), |sum, next| Observation {
-                lag: Some(sum.lag.unwrap_or_default() + next.lag.unwrap_or_default()),
-                unsettled: Some(sum.unsettled.unwrap_or_default() + next.unsettled.unwrap_or_default()),
-                oldest: sum.oldest.max(next.oldest),
-            });
-        }
-        let retained = log.since(from).filter(|kept| topics.contains(topic_of(&kept.message)));
-        let (lag, oldest) = retained.fold((0, now), |(lag, oldest), kept| (lag + 1, oldest.min(kept.at)));
-        observed(lag, 0, now - oldest)
+        groups.iter_mut().flat_map(|groups| groups.values_mut()).for_each(|group| group.tick(now));
+        groups.into_iter().flat_map(BTreeMap::values_mut)
     }
 
     pub(super) fn dead_letters(&mut self, endpoint: &str, now: Instant) -> Vec<InMemoryDeadLetter> {
@@ -191,43 +197,39 @@ impl InMemoryGroups {
 
     /// Ends all connections.
     pub(super) fn cut(&mut self, now: Instant) {
-        for group in self.endpoints.values_mut().flatten() {
+        for group in self.groups() {
             group.tick(now);
-            let connected = |member: &Member| matches!(member.connection, Connection::Reads | Connection::Settles);
-            let members: Vec<_> =
-                group.members.iter().filter(|(_, member)| connected(member)).map(|(id, _)| *id).collect();
-            members.into_iter().for_each(|member| group.end(member, Connection::Cut, now));
+            let members: Vec<_> = group.members.keys().copied().filter(|member| group.is_open(*member)).collect();
+            members.into_iter().for_each(|member| group.end(member, now));
         }
     }
 
     /// Ends all connections, and forgets what an engine forgets whose process ended.
     pub(super) fn restart(&mut self, log: &Log, now: Instant) {
-        for group in self.endpoints.values_mut().flatten() {
+        let mut forgot = false;
+        for group in self.groups() {
             group.tick(now);
             if group.capabilities.durable {
                 let members: Vec<_> = group.members.keys().copied().collect();
                 members.into_iter().for_each(|member| group.close(member, now));
             } else {
                 group.clear();
-                self.retained_from = log.end();
+                forgot = true;
             }
             group.stirred = true;
+        }
+        if forgot {
+            self.retained_from = log.end();
         }
     }
 }
 
-/// The topic that a message is in.
+/// The topic that a message is in; it is empty where the message names none.
 fn topic_of(message: &OutboundMessage) -> &str {
-    message.topic.as_deref().unwrap_or(InMemoryBroker::DEFAULT_TOPIC)
-}
-
-pub(super) fn observed(lag: u64, unsettled: u64, oldest: Duration) -> Observation {
-    let observation = Observation::unknown().with_lag(lag).with_unsettled(unsettled);
-    if lag == 0 { observation } else { observation.with_oldest(oldest) }
+    message.topic.as_deref().unwrap_or_default()
 }
 
 fn topics_of(wanted: &Wanted<'_>) -> BTreeSet<Arc<str>> {
-    let by_default = wanted.topics.is_empty() || wanted.events.iter().any(|event| event.topic.is_none());
-    let default = by_default.then_some(InMemoryBroker::DEFAULT_TOPIC);
+    let default = wanted.default_topic.then_some("");
     wanted.topics.iter().map(String::as_str).chain(default).map(Arc::from).collect()
 }

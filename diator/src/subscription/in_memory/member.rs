@@ -22,10 +22,8 @@ pub(super) enum Connection {
     Reads,
     /// Its source was dropped; it settles.
     Settles,
-    /// It was cut: its source fails, and it settles what is still locked.
-    Cut,
-    /// It crashed: what it holds goes back when the locks are over.
-    Crashed,
+    /// It was cut, or crashed: what it holds goes back when the locks are over.
+    Over,
 }
 
 /// A delivery that an opening has, until it settles it.

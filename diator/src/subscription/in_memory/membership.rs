@@ -1,5 +1,3 @@
-use std::num::NonZeroUsize;
-
 use tokio::time::Instant;
 
 use super::group::{Group, Way, later};
@@ -11,21 +9,15 @@ use crate::subscription::{
 
 /// What one opening does with its group.
 impl Group {
-    /// News of owners, or deliveries; `None` if there is neither.
-    pub(super) fn look(
-        &mut self,
-        id: u64,
-        credit: Option<NonZeroUsize>,
-        now: Instant,
-    ) -> Result<Option<Taken>, ConsumeError> {
-        let member = self.members.get_mut(&id).filter(|member| member.connection == Connection::Reads);
-        let Some(member) = member else { return Err(ConsumeError::transient("in-memory broker was cut off")) };
-        if let Some(news) = member.news() {
-            return Ok(Some(news));
-        }
-        let Some(credit) = credit else { return Ok(None) };
-        let taken = self.take(id, credit.get(), now);
-        Ok((!taken.is_empty()).then_some(Taken::Deliveries(taken)))
+    /// Whether it was neither closed nor cut.
+    pub(super) fn is_open(&self, id: u64) -> bool {
+        self.members.get(&id).is_some_and(|member| member.connection != Connection::Over)
+    }
+
+    /// News of owners, or deliveries where there is credit; `None` if there is neither.
+    pub(super) fn look(&mut self, id: u64, credit: usize, now: Instant) -> Option<Taken> {
+        let news = self.members.get_mut(&id)?.news();
+        news.or_else(|| Some(self.take(id, credit, now)).filter(|taken| !taken.is_empty()).map(Taken::Deliveries))
     }
 
     fn take(&mut self, id: u64, credit: usize, now: Instant) -> Vec<Delivery> {
@@ -33,9 +25,11 @@ impl Group {
         let until = capabilities.lock.map(|period| later(now, period));
         let Some(member) = self.members.get_mut(&id) else { return taken };
         while taken.len() < credit {
-            let firsts = self.partitions.iter().enumerate();
-            let own =
-                firsts.filter(|(_, partition)| !capabilities.exclusive_keys || partition.owner == Owner::Member(id));
+            let own = self
+                .partitions
+                .iter()
+                .enumerate()
+                .filter(|(_, partition)| !capabilities.exclusive_keys || partition.owner == Owner::Member(id));
             let next = own.filter_map(|(number, partition)| Some((partition.first(&member.topics)?, number))).min();
             let Some((_, number)) = next else { break };
             let partition = &mut self.partitions[number];
@@ -57,10 +51,10 @@ impl Group {
         let impossible = match &settlement.verdict {
             Verdict::Ack => None,
             Verdict::Release => (capabilities.release == Release::Impossible).then_some("release"),
-            Verdict::Retry { after } => {
+            Verdict::Retry { after, .. } => {
                 capabilities.delayed_retry.is_none_or(|longest| *after > longest).then_some("delayed_retry")
             }
-            Verdict::DeadLetter { .. } => (!capabilities.native_dead_letter).then_some("native_dead_letter"),
+            Verdict::DeadLetter { .. } => (!capabilities.dead_letters).then_some("dead_letters"),
         };
         if let Some(capability) = impossible {
             return Err(unable(format!(
@@ -72,14 +66,23 @@ impl Group {
         if !capabilities.settles_out_of_order && member.holds_before(tag, held.partition) {
             return Err(unable("in-memory broker is asked to settle a delivery before an earlier one".to_owned()));
         }
-        let Some(Held { entry, .. }) = member.held.remove(&tag.0) else { return Ok(Settled::LockLost) };
+        let Some(Held { mut entry, .. }) = member.held.remove(&tag.0) else { return Ok(Settled::LockLost) };
         match &settlement.verdict {
             Verdict::Ack => self.settled(&entry),
             Verdict::Release => self.give_back(entry, Way::Released, None),
-            Verdict::Retry { after } => self.give_back(entry, Way::Later(*after), Some(now)),
+            Verdict::Retry { after, failures } => {
+                entry.failures = if capabilities.retry_counts { *failures } else { 0 };
+                self.give_back(entry, Way::Later(*after), Some(now));
+            }
             Verdict::DeadLetter { reason } => self.bury(&entry, reason.clone()),
         }
         Ok(Settled::Done)
+    }
+
+    /// In which line a delivery has to be settled, where settling has an order and it is held.
+    pub(super) fn place_in_order(&self, id: u64, tag: DeliveryTag) -> Option<usize> {
+        let held = self.members.get(&id)?.held.get(&tag.0)?;
+        (!self.capabilities.settles_out_of_order).then_some(held.partition)
     }
 
     pub(super) fn extend(&mut self, id: u64, tag: DeliveryTag, now: Instant) -> Result<Settled, ConsumeError> {
@@ -127,19 +130,14 @@ impl Group {
     }
 
     /// It ends without a word: what it has goes back when its locks are over.
-    pub(super) fn end(&mut self, id: u64, connection: Connection, now: Instant) {
-        let Some(member) = self.members.get_mut(&id) else { return };
-        member.connection = connection;
-        let Some(period) = self.capabilities.lock else {
-            self.leave(id);
-            let lost = self.members.get_mut(&id).map(|member| member.lose(|_| true)).unwrap_or_default();
-            lost.into_iter().for_each(|held| self.give_back(held.entry, Way::Lost, None));
-            if connection == Connection::Crashed {
-                self.members.remove(&id);
-            }
+    pub(super) fn end(&mut self, id: u64, now: Instant) {
+        let Some(period) = self.capabilities.lock.filter(|_| !self.capabilities.lock_ends_opening) else {
+            self.end_at_once(id);
             self.share_out(now);
             return;
         };
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.connection = Connection::Over;
         let until = later(now, period);
         for partition in self.partitions.iter_mut().filter(|partition| partition.owner.member() == Some(id)) {
             let until = partition.owner.until().map_or(until, |earlier| earlier.min(until));
@@ -148,6 +146,14 @@ impl Group {
         // Also where it has nothing, so that it is forgotten.
         self.wake_at(until);
         self.share_out(now);
+    }
+
+    /// Its connection was its lock.
+    pub(super) fn end_at_once(&mut self, id: u64) {
+        if let Some(member) = self.members.remove(&id) {
+            member.held.into_values().for_each(|held| self.give_back(held.entry, Way::Lost, None));
+            self.leave(id);
+        }
     }
 
     fn leave(&mut self, id: u64) {

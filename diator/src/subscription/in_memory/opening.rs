@@ -2,7 +2,6 @@ use tokio::time::Instant;
 
 use super::group::Group;
 use super::groups::{InMemoryGroups, Place};
-use super::member::Connection;
 use crate::InMemoryBroker;
 use crate::broker::Log;
 
@@ -18,16 +17,19 @@ impl Opening {
         Self { broker, place }
     }
 
-    /// Lets this opening do something with its group.
+    /// Lets this opening do something with its group; `None` if it is over.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Group, u64, Instant) -> T) -> Option<T> {
-        let now = Instant::now();
-        self.broker.engine(|groups, _| groups.group(&self.place, now).map(|group| act(group, self.place.member, now)))
+        let (now, member) = (Instant::now(), self.place.member);
+        self.broker.engine(|groups, _| {
+            let group = groups.group(&self.place, now)?;
+            group.is_open(member).then(|| act(group, member, now))
+        })
     }
 }
 
 impl Drop for Opening {
     fn drop(&mut self) {
-        self.with(|group, member, now| group.end(member, Connection::Crashed, now));
+        self.with(Group::end);
     }
 }
 

@@ -9,11 +9,19 @@ use crate::subscription::Ownership;
 /// What waits in one partition, and whose it is.
 #[derive(Default)]
 pub(super) struct Partition {
-    pub(super) waiting: BTreeMap<u64, Entry>,
+    /// By their turns.
+    pub(super) waiting: BTreeMap<Turn, Entry>,
     pub(super) owner: Owner,
     pub(super) epoch: u64,
     /// Whether the message that waits longest is passed over, where no order is promised.
     passes_over: bool,
+}
+
+/// When a message comes: what was given out before comes first, and each of both oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Turn {
+    fresh: bool,
+    sequence: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,22 +67,32 @@ impl Partition {
         Ownership { partition: u32::try_from(number).expect("there are few partitions"), epoch: self.epoch }
     }
 
-    /// The place of the message that waits longest, among those of these topics.
-    pub(super) fn first(&self, topics: &BTreeSet<Arc<str>>) -> Option<u64> {
+    pub(super) fn wait(&mut self, entry: Entry) {
+        self.waiting.insert(Turn { fresh: entry.came == 0, sequence: entry.sequence() }, entry);
+    }
+
+    /// Whether a message waits that was published there.
+    pub(super) fn has(&self, sequence: u64) -> bool {
+        [false, true].iter().any(|fresh| self.waiting.contains_key(&Turn { fresh: *fresh, sequence }))
+    }
+
+    /// The turn of the message that comes next, among those of these topics.
+    pub(super) fn first(&self, topics: &BTreeSet<Arc<str>>) -> Option<Turn> {
         self.wanted(topics).next()
     }
 
     /// Takes the message that comes next: the first, or, where no order is promised, the second and then the first.
     pub(super) fn take(&mut self, topics: &BTreeSet<Arc<str>>, ordered: bool) -> Option<Entry> {
         let mut wanted = self.wanted(topics);
-        let (first, second) = (wanted.next()?, if ordered { None } else { wanted.next() });
+        let first = wanted.next()?;
+        let second = if ordered || !first.fresh { None } else { wanted.next() };
         drop(wanted);
         self.passes_over = !self.passes_over;
         let chosen = second.filter(|_| self.passes_over).unwrap_or(first);
         self.waiting.remove(&chosen)
     }
 
-    fn wanted(&self, topics: &BTreeSet<Arc<str>>) -> impl Iterator<Item = u64> {
-        self.waiting.iter().filter(|(_, entry)| topics.contains(&entry.topic)).map(|(sequence, _)| *sequence)
+    fn wanted(&self, topics: &BTreeSet<Arc<str>>) -> impl Iterator<Item = Turn> {
+        self.waiting.iter().filter(|(_, entry)| topics.contains(&entry.topic)).map(|(turn, _)| *turn)
     }
 }

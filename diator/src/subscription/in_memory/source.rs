@@ -1,4 +1,3 @@
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,21 +16,21 @@ impl InMemorySource {
     pub(super) fn new(opening: Arc<Opening>) -> Self {
         Self { opening }
     }
+}
 
+#[async_trait]
+impl Source for InMemorySource {
     // Nothing is taken before the moment in which it is yielded, so that a future that is dropped loses nothing.
-    async fn wait(&self, credit: Option<NonZeroUsize>) -> Result<Taken, ConsumeError> {
+    async fn next(&mut self, credit: usize) -> Result<Taken, ConsumeError> {
         let broker = &self.opening.broker;
         loop {
             let stirred = broker.deliverable().notified();
-            if broker.engine(|groups, _| groups.faults.deaf) {
+            if broker.engine(|groups, _| groups.faults.is_deaf()) {
                 stirred.await;
                 continue;
             }
             let looked = self.opening.with(|group, member, now| (group.look(member, credit, now), group.due()));
-            let Some((looked, due)) = looked else {
-                return Err(ConsumeError::transient("in-memory broker has no such opening"));
-            };
-            match (looked?, due) {
+            match looked.ok_or_else(over)? {
                 (Some(taken), _) => return Ok(taken),
                 (None, Some(due)) => _ = timeout_at(due, stirred).await,
                 (None, None) => stirred.await,
@@ -40,19 +39,12 @@ impl InMemorySource {
     }
 }
 
-#[async_trait]
-impl Source for InMemorySource {
-    async fn next(&mut self, credit: NonZeroUsize) -> Result<Taken, ConsumeError> {
-        self.wait(Some(credit)).await
-    }
-
-    async fn revocation(&mut self) -> Result<Taken, ConsumeError> {
-        self.wait(None).await
-    }
-}
-
 impl Drop for InMemorySource {
     fn drop(&mut self) {
         self.opening.with(Group::stop_reading);
     }
+}
+
+pub(super) fn over() -> ConsumeError {
+    ConsumeError::closed("in-memory broker has ended the connection")
 }

@@ -10,7 +10,7 @@ use super::opening::Opening;
 use super::settle::InMemorySettle;
 use super::source::InMemorySource;
 use crate::InMemoryBroker;
-use crate::subscription::{Capabilities, ConsumeError, Observation, Opened, Release, Subscription, Wanted};
+use crate::subscription::{Capabilities, ConsumeError, Opened, Release, Subscription, Wanted};
 
 /// The consuming half of an [`InMemoryBroker`], with as many capabilities as a test or a program wants.
 ///
@@ -19,14 +19,18 @@ use crate::subscription::{Capabilities, ConsumeError, Observation, Opened, Relea
 ///
 /// # Guarantees
 ///
-/// - It reads the topics that the endpoint names, and [`InMemoryBroker::DEFAULT_TOPIC`] for events that name none.
+/// - It reads the topics that the endpoint names, and what names none where the endpoint wants the
+///   [default topic](Wanted::default_topic).
 /// - An endpoint that comes for the first time gets what was published before, unless
 ///   [`take_published`](InMemoryBroker::take_published) took it. What waits for an endpoint stays when its openings end.
 /// - What is not stated is not done: without `ordered_by_key` pairs of messages change places, without `redelivers` what was taken
 ///   comes no more, and who asks for what is not stated gets a fatal error that names the capability.
-/// - Without `competing` each opening gets all messages; one that follows another takes over what that left.
+/// - Where the processes of an endpoint do not share, without `competing` or as [`Share::Broadcast`](crate::subscription::Share),
+///   each subscription gets all messages. It is what a process has: [`InMemoryBroker::subscription`] makes one, clones are the same
+///   one, and its next opening takes over what an earlier one left. The broker with its clones is one too.
 /// - Its clock is tokio's: where that is paused, locks and delays move with it.
-/// - A message that comes again after a time does not count as one that [waits](Observation::lag) before that.
+/// - What is held does not count as [waiting](crate::subscription::Observation::lag), nor does a message that comes again after a
+///   time, before that.
 /// - All openings of an endpoint must have equal capabilities and partitions.
 ///
 /// # Units
@@ -61,11 +65,13 @@ impl InMemorySubscription {
         .competing()
         .redelivers()
         .counts()
+        .retry_counts()
         .releases(Release::Uncounted)
+        .fenced_owners()
         .locks_for(Duration::from_secs(30))
         .extends()
         .delayed_retry(Duration::from_secs(7 * 24 * 60 * 60))
-        .native_dead_letter()
+        .dead_letters()
         .settles_out_of_order()
         .durable()
         .replayable();
@@ -93,16 +99,18 @@ impl InMemorySubscription {
 }
 
 impl InMemoryBroker {
-    /// The topic of events that name none: `events`.
-    pub const DEFAULT_TOPIC: &'static str = "events";
-
     /// The consuming half, with all capabilities until told otherwise.
     #[must_use]
     pub fn subscription(&self) -> InMemorySubscription {
+        self.subscription_of(self.engine(|groups, _| groups.subscribe()))
+    }
+
+    fn subscription_of(&self, subscription: u64) -> InMemorySubscription {
         let setup = Setup {
             capabilities: InMemorySubscription::CAPABILITIES,
             partitions: 8,
             handover: Duration::from_secs(10),
+            subscription,
         };
         InMemorySubscription { broker: self.clone(), setup }
     }
@@ -128,10 +136,6 @@ impl Subscription for InMemorySubscription {
         let opening = Arc::new(Opening::new(self.broker.clone(), place));
         Ok(Opened::new(InMemorySource::new(opening.clone()), Arc::new(InMemorySettle::new(opening))))
     }
-
-    async fn observe(&self, wanted: &Wanted<'_>) -> Result<Observation, ConsumeError> {
-        Ok(self.broker.engine(|groups, log| groups.observe(wanted, log, Instant::now())))
-    }
 }
 
 /// It has all the capabilities that an engine can have: [`InMemorySubscription::CAPABILITIES`].
@@ -142,10 +146,6 @@ impl Subscription for InMemoryBroker {
     }
 
     async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
-        self.subscription().open(wanted).await
-    }
-
-    async fn observe(&self, wanted: &Wanted<'_>) -> Result<Observation, ConsumeError> {
-        self.subscription().observe(wanted).await
+        self.subscription_of(0).open(wanted).await
     }
 }

@@ -1,7 +1,6 @@
 //! What the conformance suite of subscriptions, in `tests/brokers/subscriptions.rs`, does not ask: faults, topics, and what is switched
 //! off.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -9,13 +8,14 @@ use uuid::Uuid;
 
 use super::InMemorySubscription;
 use crate::InMemoryBroker;
-use crate::broker::{EventRoute, MessageBroker, MessageType, OutboundMessage};
+use crate::broker::{MessageBroker, MessageType, OutboundMessage};
 use crate::subscription::{
-    Capabilities, ConsumeErrorKind, Delivery, Opened, Redelivered, Release, Settle, Settled, Settlement, Source,
+    Capabilities, ConsumeErrorKind, Delivery, Opened, Redelivered, Release, Settle, Settled, Settlement, Share, Source,
     Subscription, Taken, Verdict, Wanted,
 };
 
 const LOCK: Duration = Duration::from_secs(30);
+const TRANSIENT: ConsumeErrorKind = ConsumeErrorKind::Transient { retry_after: None };
 
 async fn publish(broker: &InMemoryBroker, name: &'static str, topic: Option<&'static str>) {
     let message = OutboundMessage::new(Uuid::now_v7(), MessageType::Notification, name, name.as_bytes());
@@ -23,15 +23,17 @@ async fn publish(broker: &InMemoryBroker, name: &'static str, topic: Option<&'st
     broker.publish(&message).await.expect("it accepts");
 }
 
+/// Opens it for these topics; for none, it is the default one.
 async fn open(subscription: &impl Subscription, topics: &[&str]) -> Opened {
     let topics: Vec<_> = topics.iter().map(|topic| (*topic).to_owned()).collect();
-    subscription.open(&Wanted::new("billing", &topics)).await.expect("it opens")
+    let wanted = Wanted::new("billing", &topics);
+    let wanted = if topics.is_empty() { wanted.with_default_topic() } else { wanted };
+    subscription.open(&wanted).await.expect("it opens")
 }
 
 /// All that can be taken now.
 async fn take(source: &mut dyn Source) -> Vec<Delivery> {
-    let credit = NonZeroUsize::new(100).expect("it is more than zero");
-    match timeout(Duration::from_millis(1), source.next(credit)).await {
+    match timeout(Duration::from_millis(1), source.next(100)).await {
         Ok(Ok(Taken::Deliveries(deliveries))) => deliveries,
         Err(_) => Vec::new(),
         other => panic!("{other:?}"),
@@ -57,13 +59,14 @@ async fn events_without_a_topic_come_to_who_wants_them() {
     assert_eq!((bodies(&held), &*held[0].topic, held[0].position.as_deref()), (vec!["order"], "orders", Some("1")));
     settle.close().await;
 
-    let (topics, events) = (["orders".to_owned()], [EventRoute::new(MessageType::Notification, "plain")]);
-    let wanted = Wanted::new("shipping", &topics).with_events(&events);
+    let topics = ["orders".to_owned()];
+    let wanted = Wanted::new("shipping", &topics).with_default_topic();
     let mut both = broker.open(&wanted).await.expect("it opens");
     assert_eq!(bodies(&take(&mut *both.source).await), ["plain", "order"]);
-    let mut default = broker.open(&Wanted::new("mailing", &[])).await.expect("it opens");
+    let wanted = Wanted::new("mailing", &[]).with_default_topic();
+    let mut default = broker.open(&wanted).await.expect("it opens");
     let held = take(&mut *default.source).await;
-    assert_eq!((bodies(&held), &*held[0].topic), (vec!["plain"], InMemoryBroker::DEFAULT_TOPIC));
+    assert_eq!((bodies(&held), &*held[0].topic), (vec!["plain"], ""));
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,7 +113,7 @@ async fn openings_fail_as_often_as_they_are_told_to() {
     broker.fail_openings(2);
     let wanted = Wanted::new("billing", &[]);
     for _ in 0..2 {
-        assert_eq!(broker.open(&wanted).await.expect_err("it fails").kind(), ConsumeErrorKind::Transient);
+        assert_eq!(broker.open(&wanted).await.expect_err("it fails").kind(), TRANSIENT);
     }
     broker.open(&wanted).await.expect("it opens");
 }
@@ -123,10 +126,11 @@ async fn a_deaf_source_yields_nothing_until_it_hears_again() {
     publish(&broker, "unheard", None).await;
     assert!(take(&mut *opened.source).await.is_empty());
     sleep(Duration::from_secs(5)).await;
-    let seen = broker.observe(&Wanted::new("billing", &[])).await.expect("it is observed");
-    assert_eq!((seen.lag, seen.unsettled), (Some(1), Some(0)));
-    assert!(seen.oldest >= Some(Duration::from_secs(5)));
+    let seen = opened.settle.observe().await.expect("it is observed");
+    assert_eq!((seen.lag, seen.due), (Some(1), Some(1)));
+    assert!(seen.oldest.min(seen.heard) >= Some(Duration::from_secs(5)), "{seen:?}");
     broker.deaf(false);
+    assert_eq!(opened.settle.observe().await.expect("it is observed").heard, Some(Duration::ZERO));
     assert_eq!(bodies(&take(&mut *opened.source).await), ["unheard"]);
 }
 
@@ -139,9 +143,9 @@ async fn settlements_fail_hang_and_lose_their_answers() {
     }
     let held = take(&mut *opened.source).await;
     broker.fail_settlements(1);
-    assert_eq!(settle(&*opened.settle, &held[0], Verdict::Ack).await, Err(ConsumeErrorKind::Transient));
+    assert_eq!(settle(&*opened.settle, &held[0], Verdict::Ack).await, Err(TRANSIENT));
     broker.lose_answers(1);
-    assert_eq!(settle(&*opened.settle, &held[1], Verdict::Ack).await, Err(ConsumeErrorKind::Transient));
+    assert_eq!(settle(&*opened.settle, &held[1], Verdict::Ack).await, Err(TRANSIENT));
     assert_eq!(settle(&*opened.settle, &held[1], Verdict::Ack).await, Ok(Settled::Done), "it was done before");
     broker.hang_settlements(true);
     let hanging = timeout(Duration::from_secs(1), settle(&*opened.settle, &held[0], Verdict::Ack)).await;
@@ -160,8 +164,8 @@ async fn what_is_not_stated_is_refused_by_its_name() {
     assert_eq!((held[0].redelivered, held[0].owner), (Redelivered::Unknown, None));
     let verdicts = [
         (Verdict::Release, "`release`"),
-        (Verdict::Retry { after: LOCK }, "`delayed_retry`"),
-        (Verdict::DeadLetter { reason: "no".into() }, "`native_dead_letter`"),
+        (Verdict::retry(LOCK, 1), "`delayed_retry`"),
+        (Verdict::dead_letter("no"), "`dead_letters`"),
     ];
     for (verdict, name) in verdicts {
         let error = opened.settle.settle(&[Settlement::new(held[0].tag, verdict)]).await.remove(0);
@@ -190,6 +194,57 @@ async fn without_order_messages_change_places_and_settling_may_need_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_given_out_before_keeps_its_place_also_without_order() {
+    let broker = InMemoryBroker::new();
+    let mut opened = open(&broker.subscription().capabilities(Capabilities::none().redelivers()), &[]).await;
+    for name in ["a", "b", "c", "d", "e"] {
+        publish(&broker, name, None).await;
+    }
+    assert!(matches!(opened.source.next(3).await, Ok(Taken::Deliveries(held)) if bodies(&held) == ["b", "a", "d"]));
+    broker.expire_locks("billing");
+    assert_eq!(bodies(&take(&mut *opened.source).await), ["a", "b", "d", "e", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_stops_its_owner_where_settling_has_an_order() {
+    let broker = InMemoryBroker::new();
+    let log = Capabilities::none().ordered_by_key().exclusive_keys().competing().redelivers();
+    let mut opened = open(&broker.subscription().capabilities(log), &[]).await;
+    for _ in 0..20 {
+        publish(&broker, "one", None).await;
+    }
+    let held = take(&mut *opened.source).await;
+    let batch: Vec<_> = held.iter().map(|delivery| Settlement::new(delivery.tag, Verdict::Ack)).collect();
+    broker.fail_settlements(1);
+    let answers = opened.settle.settle(&batch).await;
+    let failed = answers[0].as_ref().expect_err("it was told to").to_string();
+    for (answer, delivery) in answers.iter().zip(&held) {
+        let as_expected = match answer {
+            Ok(settled) => *settled == Settled::Done && delivery.owner != held[0].owner,
+            Err(error) => error.to_string() == failed && delivery.owner == held[0].owner,
+        };
+        assert!(as_expected, "{answer:?} for {delivery:?}");
+    }
+    assert!(opened.settle.settle(&batch).await.iter().all(Result::is_ok));
+}
+
+#[tokio::test(start_paused = true)]
+async fn clones_of_a_subscription_are_one_process_of_a_broadcast() {
+    let (broker, wanted) = (InMemoryBroker::new(), ["orders".to_owned()]);
+    let wanted = Wanted::new("cache", &wanted).with_share(Share::Broadcast);
+    let mine = broker.subscription();
+    publish(&broker, "one", Some("orders")).await;
+    let mut opened = mine.open(&wanted).await.expect("it opens");
+    let held = take(&mut *opened.source).await;
+    assert_eq!(settle(&*opened.settle, &held[0], Verdict::Ack).await, Ok(Settled::Done));
+    opened.settle.close().await;
+    let mut again = mine.clone().open(&wanted).await.expect("it opens");
+    assert!(take(&mut *again.source).await.is_empty());
+    let mut other = broker.subscription().open(&wanted).await.expect("it opens");
+    assert_eq!(bodies(&take(&mut *other.source).await), ["one"], "another process begins at the oldest");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_limit_of_the_engine_makes_dead_letters() {
     let broker = InMemoryBroker::new();
     let limited = InMemorySubscription::CAPABILITIES.delivery_limit(2).releases(Release::Counted);
@@ -212,8 +267,8 @@ async fn an_engine_that_stores_nothing_forgets_at_a_restart() {
     let mut opened = open(&volatile, &[]).await;
     publish(&broker, "before", None).await;
     broker.restart();
-    let ended = opened.source.next(NonZeroUsize::MIN).await.expect_err("its connection is over");
-    assert_eq!(ended.kind(), ConsumeErrorKind::Transient);
+    let ended = opened.source.next(1).await.expect_err("its connection is over");
+    assert_eq!(ended.kind(), ConsumeErrorKind::Closed);
     let mut opened = open(&volatile, &[]).await;
     publish(&broker, "after", None).await;
     assert_eq!(bodies(&take(&mut *opened.source).await), ["after"]);
@@ -226,7 +281,8 @@ async fn processes_of_both_names_share_while_one_is_renamed() {
     let unlocked = broker.subscription().capabilities(Capabilities::none().competing().redelivers());
     let mut old = open(&unlocked, &[]).await;
     let formerly = ["billing".to_owned()];
-    let mut new = unlocked.open(&Wanted::new("invoices", &[]).with_formerly(&formerly)).await.expect("it opens");
+    let wanted = Wanted::new("invoices", &[]).with_default_topic().with_formerly(&formerly);
+    let mut new = unlocked.open(&wanted).await.expect("it opens");
     publish(&broker, "one", None).await;
     assert_eq!(bodies(&take(&mut *old.source).await), ["one"]);
     assert!(take(&mut *new.source).await.is_empty());
@@ -250,7 +306,7 @@ async fn the_longest_times_are_no_trouble() {
     let mut opened = open(&broker.subscription().capabilities(endless).handover(Duration::MAX), &[]).await;
     publish(&broker, "one", None).await;
     let held = take(&mut *opened.source).await;
-    let verdict = Verdict::Retry { after: Duration::MAX };
+    let verdict = Verdict::retry(Duration::MAX, 1);
     assert_eq!(settle(&*opened.settle, &held[0], verdict).await, Ok(Settled::Done));
     broker.revoke("billing");
 }
