@@ -1,6 +1,5 @@
 //! Drivers with a fault each, which the suite must find.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use diator::async_trait;
@@ -8,7 +7,7 @@ use diator::subscription::{
     Capabilities, ConsumeError, DeliveryTag, InMemorySubscription, Observation, Opened, Ownership, Settle, Settled,
     Settlement, Source, Subscription, Taken, Verdict, Wanted,
 };
-use diator_testkit::subscription::{delivery, locks, owners, settling};
+use diator_testkit::subscription::{delivery, locks, openings, owners, settling};
 
 use super::{ALL, driver};
 
@@ -26,6 +25,16 @@ enum Fault {
     ForgetsExtensions,
     /// It takes a release for an ack.
     AcksReleases,
+    /// It takes a credit of nothing for one of one.
+    DeliversWithoutCredit,
+    /// It has a place for failures, and leaves it empty.
+    ForgetsFailures,
+    /// It yields what it took in the wrong order.
+    YoungestFirst,
+    /// It says that all that waits is due, whoever has the partitions.
+    ClaimsAllAsDue,
+    /// It answers that all is done, also after the end.
+    SettlesAfterTheEnd,
 }
 
 struct Broken {
@@ -44,10 +53,6 @@ impl Subscription for Broken {
         let source = BrokenSource { inner: source, settle: settle.clone(), fault: self.fault };
         Ok(Opened::new(source, Arc::new(BrokenSettle { inner: settle, fault: self.fault })))
     }
-
-    async fn observe(&self, wanted: &Wanted<'_>) -> Result<Observation, ConsumeError> {
-        self.inner.observe(wanted).await
-    }
 }
 
 struct BrokenSource {
@@ -58,21 +63,18 @@ struct BrokenSource {
 
 #[async_trait]
 impl Source for BrokenSource {
-    async fn next(&mut self, credit: NonZeroUsize) -> Result<Taken, ConsumeError> {
-        let credit = if self.fault == Fault::IgnoresCredit { credit.saturating_add(1) } else { credit };
-        let taken = self.inner.next(credit).await?;
-        match (&taken, self.fault) {
+    async fn next(&mut self, credit: usize) -> Result<Taken, ConsumeError> {
+        let more = match self.fault {
+            Fault::IgnoresCredit => 1,
+            Fault::DeliversWithoutCredit => usize::from(credit == 0),
+            _ => 0,
+        };
+        let mut taken = self.inner.next(credit + more).await?;
+        match (&mut taken, self.fault) {
+            (Taken::Deliveries(deliveries), Fault::YoungestFirst) => deliveries.reverse(),
             (Taken::Revoking { owners, .. }, Fault::HandsOverEarly) => self.settle.revoked(owners),
             (_, Fault::LosesOnDrop) => tokio::task::yield_now().await,
             _ => {}
-        }
-        Ok(taken)
-    }
-
-    async fn revocation(&mut self) -> Result<Taken, ConsumeError> {
-        let taken = self.inner.revocation().await?;
-        if let (Taken::Revoking { owners, .. }, Fault::HandsOverEarly) = (&taken, self.fault) {
-            self.settle.revoked(owners);
         }
         Ok(taken)
     }
@@ -88,12 +90,16 @@ impl Settle for BrokenSettle {
     async fn settle(&self, batch: &[Settlement]) -> Vec<Result<Settled, ConsumeError>> {
         let mut batch = batch.to_vec();
         for settlement in &mut batch {
-            if self.fault == Fault::AcksReleases && settlement.verdict == Verdict::Release {
-                settlement.verdict = Verdict::Ack;
+            match (&settlement.verdict, self.fault) {
+                (Verdict::Release, Fault::AcksReleases) => settlement.verdict = Verdict::Ack,
+                (Verdict::Retry { after, .. }, Fault::ForgetsFailures) => {
+                    settlement.verdict = Verdict::retry(*after, 0);
+                }
+                _ => {}
             }
         }
         let answers = self.inner.settle(&batch).await.into_iter();
-        let late = self.fault == Fault::SettlesAfterTheLock;
+        let late = matches!(self.fault, Fault::SettlesAfterTheLock | Fault::SettlesAfterTheEnd);
         answers.map(|answer| answer.map(|settled| if late { Settled::Done } else { settled })).collect()
     }
 
@@ -106,6 +112,12 @@ impl Settle for BrokenSettle {
 
     fn revoked(&self, owners: &[Ownership]) {
         self.inner.revoked(owners);
+    }
+
+    async fn observe(&self) -> Result<Observation, ConsumeError> {
+        let seen = self.inner.observe().await?;
+        let all = seen.lag.filter(|_| self.fault == Fault::ClaimsAllAsDue);
+        Ok(all.into_iter().fold(seen, Observation::with_due))
     }
 
     async fn close(&self) {
@@ -137,4 +149,13 @@ is_found! {
     a_driver_that_forgets_extensions: ForgetsExtensions, by locks::an_extension_keeps_the_lock, which says "came";
     a_driver_that_acks_releases: AcksReleases, by settling::what_was_released_comes_again_at_once,
         which says "deliveries came in time";
+    a_driver_that_delivers_without_credit: DeliversWithoutCredit, by delivery::nothing_comes_without_credit,
+        which says "for a credit of 0";
+    a_driver_that_forgets_failures: ForgetsFailures, by settling::failures_travel_with_a_retry, which says "left: 0";
+    a_driver_that_yields_the_youngest_first: YoungestFirst, by openings::what_was_given_out_before_comes_first,
+        which says "left: [9";
+    a_driver_that_claims_all_as_due: ClaimsAllAsDue, by owners::nothing_is_due_without_a_partition,
+        which says "is due, but it has no partition";
+    a_driver_that_settles_after_the_end: SettlesAfterTheEnd, by openings::what_a_closed_opening_says_changes_nothing,
+        which says "Done";
 }

@@ -132,7 +132,7 @@ conforms!(
 );
 
 conforms!(
-    /// As a quorum queue: everybody competes, a connection is the lock, releases are counted, and there is a limit.
+    /// As a quorum queue: everybody competes, releases are counted, there is a limit, and a lock that is over ends the connection.
     like_a_queue,
     Capabilities::none()
         .competing()
@@ -140,7 +140,9 @@ conforms!(
         .counts()
         .releases(Release::Counted)
         .delivery_limit(5)
-        .native_dead_letter()
+        .locks_for(LOCK)
+        .lock_ends_opening()
+        .dead_letters()
         .settles_out_of_order()
         .durable()
 );
@@ -157,7 +159,7 @@ conforms!(
         .locks_for(LOCK)
         .extends()
         .delayed_retry(Duration::from_secs(60 * 60))
-        .native_dead_letter()
+        .dead_letters()
         .settles_out_of_order()
         .durable()
 );
@@ -202,7 +204,8 @@ conforms!(
         .locks_for(LOCK)
         .extends()
         .delayed_retry(Duration::from_secs(60))
-        .native_dead_letter()
+        .retry_counts()
+        .dead_letters()
         .settles_out_of_order()
 );
 

@@ -1,7 +1,6 @@
 //! What comes, how much of it, and in which order.
 
 use std::collections::HashSet;
-use std::num::NonZeroUsize;
 
 use diator::broker::InboundMessage;
 use diator::subscription::{Redelivered, Taken};
@@ -89,6 +88,19 @@ pub async fn credit_is_a_bound<D: Driver>() {
     assert_eq!(numbers(&came), (0..40).collect::<Vec<_>>());
 }
 
+/// Without credit nothing must be delivered, and what came meanwhile must come when there is some.
+pub async fn nothing_comes_without_credit<D: Driver>() {
+    let driver = D::start().await;
+    let mut process = Process::open(&driver).await;
+    publish(&driver, 0..10).await;
+    for _ in 0..3 {
+        // The process asserts that it is given none.
+        assert!(process.next(0, D::QUIET).await.is_none(), "it has no credit");
+    }
+    assert_eq!(numbers(&process.take_and_ack(10).await), (0..10).collect::<Vec<_>>());
+    process.is_given_nothing::<D>().await;
+}
+
 /// What a process has no credit for must be left to others at once, where they share without owners.
 pub async fn nothing_is_hoarded<D: Driver>() {
     if !D::CAPABILITIES.competing || D::CAPABILITIES.exclusive_keys {
@@ -111,8 +123,7 @@ pub async fn a_dropped_next_loses_nothing<D: Driver>() {
     let mut came = Vec::new();
     for round in 0..60 {
         driver.publish(&keyed(round, round % 7)).await;
-        let credit = NonZeroUsize::new(1 + round % 3).expect("it is more than zero");
-        let taken = drop_after(1 + round % 4, process.source.next(credit)).await;
+        let taken = drop_after(1 + round % 4, process.source.next(1 + round % 3)).await;
         if let Some(taken) = taken
             && let Taken::Deliveries(deliveries) = process.note(taken.expect("the engine is well"))
         {
@@ -182,9 +193,8 @@ pub async fn what_was_settled_is_replayed<D: Driver>() {
     let first = process.take(10).await;
     process.ack(&first).await;
     process.is_given_nothing::<D>().await;
-    process.close().await;
     driver.replay(super::fixture::ENDPOINT).await;
-    let mut process = Process::open(&driver).await;
+    let mut process = process.reopen(&driver).await;
     let again = process.take(10).await;
     assert_eq!(numbers(&again), numbers(&first));
     process.ack(&again).await;

@@ -37,7 +37,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     ///
     /// # Panics
     ///
-    /// As it stands here, always: a driver that states `native_dead_letter` must say how they are read.
+    /// As it stands here, always: a driver that states `dead_letters` must say how they are read.
     async fn dead_letters(&self, _endpoint: &str) -> Vec<DeadLetter> {
         panic!("it must say how its dead letters are read")
     }

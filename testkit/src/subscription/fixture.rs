@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use diator::OutboundMessage;
 use diator::subscription::{
-    ConsumeError, Delivery, Observation, Opened, Ownership, Settle, Settled, Settlement, Source, Taken, Verdict, Wanted,
+    ConsumeError, Delivery, Observation, Opened, Ownership, Settle, Settled, Settlement, Share, Source, Subscription,
+    Taken, Verdict, Wanted,
 };
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
@@ -56,6 +56,7 @@ pub(super) async fn outwait_lock<D: Driver>() {
 ///
 /// Its methods borrow it for themselves, because a source need not be `Sync`.
 pub(super) struct Process {
+    subscription: Arc<dyn Subscription>,
     pub(super) source: Box<dyn Source>,
     pub(super) settle: Arc<dyn Settle>,
     /// Whether it gives partitions up as soon as it is asked.
@@ -70,9 +71,41 @@ impl Process {
     }
 
     pub(super) async fn open_as<D: Driver>(driver: &D, endpoint: &str, formerly: &[String]) -> Self {
-        let opened = timeout(PATIENCE, try_open(driver, endpoint, formerly)).await;
+        Self::open_on::<D>(driver.connect(), endpoint, formerly).await
+    }
+
+    pub(super) async fn open_on<D: Driver>(
+        subscription: Arc<dyn Subscription>,
+        endpoint: &str,
+        formerly: &[String],
+    ) -> Self {
+        let opened = timeout(PATIENCE, try_open::<D>(&*subscription, endpoint, formerly)).await;
         let Opened { source, settle } = opened.expect("opening ends").expect("the engine is well");
-        Self { source, settle, yields: true, asked: Vec::new(), lost: Vec::new() }
+        Self { subscription, source, settle, yields: true, asked: Vec::new(), lost: Vec::new() }
+    }
+
+    /// The next opening of the endpoint: of another process, or of this one where each has a position of its own.
+    pub(super) fn successor<D: Driver>(&self, driver: &D) -> Arc<dyn Subscription> {
+        if D::CAPABILITIES.competing { driver.connect() } else { self.subscription.clone() }
+    }
+
+    /// It crashes, and the endpoint is opened once more.
+    pub(super) async fn crash<D: Driver>(self, driver: &D) -> Self {
+        let successor = self.successor(driver);
+        drop(self);
+        Self::open_on::<D>(successor, ENDPOINT, &[]).await
+    }
+
+    /// It ends in order, and the endpoint is opened once more, under this name.
+    pub(super) async fn close_and_open<D: Driver>(self, driver: &D, endpoint: &str, formerly: &[String]) -> Self {
+        let successor = self.successor(driver);
+        self.close().await;
+        Self::open_on::<D>(successor, endpoint, formerly).await
+    }
+
+    /// It ends in order, and the endpoint is opened once more.
+    pub(super) async fn reopen<D: Driver>(self, driver: &D) -> Self {
+        self.close_and_open(driver, ENDPOINT, &[]).await
     }
 
     /// The deliveries that come within this time; `None` if there are none.
@@ -85,12 +118,12 @@ impl Process {
         credit: usize,
         within: Duration,
     ) -> Result<Option<Vec<Delivery>>, ConsumeError> {
-        let (end, credit) = (Instant::now() + within, NonZeroUsize::new(credit).expect("there is credit"));
+        let end = Instant::now() + within;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let Ok(taken) = timeout(left, self.source.next(credit)).await else { return Ok(None) };
             if let Taken::Deliveries(deliveries) = self.note(taken?) {
-                let fits = (1..=credit.get()).contains(&deliveries.len());
+                let fits = (1..=credit).contains(&deliveries.len());
                 assert!(fits, "{} deliveries came for a credit of {credit}", deliveries.len());
                 return Ok(Some(deliveries));
             }
@@ -166,6 +199,42 @@ impl Process {
         answers.into_iter().map(|answer| answer.expect("the engine is well")).collect()
     }
 
+    /// Waits until its source fails.
+    pub(super) async fn ends(&mut self) {
+        let end = Instant::now() + PATIENCE;
+        while self.try_next(1, PATIENCE).await.is_ok() {
+            assert!(Instant::now() < end, "the source must fail");
+        }
+    }
+
+    /// Asserts that these deliveries, of an opening that is over, can be neither settled nor extended.
+    pub(super) async fn has_lost<D: Driver>(&mut self, deliveries: &[Delivery]) {
+        let settled = self.try_settle(deliveries, &Verdict::Ack).await;
+        assert!(settled.iter().all(|answer| *answer == Settled::LockLost), "{settled:?}");
+        if D::CAPABILITIES.extends {
+            for delivery in deliveries {
+                assert_eq!(self.extend(delivery).await, Settled::LockLost);
+            }
+        }
+    }
+
+    pub(super) async fn observe(&mut self) -> Observation {
+        in_time("observe", self.settle.observe()).await.expect("the engine is well")
+    }
+
+    /// Waits until something holds of the endpoint.
+    pub(super) async fn observes(&mut self, holds: impl Fn(Observation) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let observation = self.observe().await;
+            if holds(observation) {
+                return;
+            }
+            assert!(Instant::now() < end, "it was never observed; at last it was {observation:?}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     pub(super) async fn extend(&mut self, delivery: &Delivery) -> Settled {
         let mut answers = timeout(PATIENCE, self.settle.extend(&[delivery.tag])).await.expect("extending ends");
         assert_eq!(answers.len(), 1, "each delivery has an answer");
@@ -179,32 +248,13 @@ impl Process {
 }
 
 pub(super) async fn try_open<D: Driver>(
-    driver: &D,
+    subscription: &dyn Subscription,
     endpoint: &str,
     formerly: &[String],
 ) -> Result<Opened, ConsumeError> {
+    let share = if D::CAPABILITIES.competing { Share::Group } else { Share::Broadcast };
     let topics = [TOPIC.to_owned()];
-    driver.connect().open(&Wanted::new(endpoint, &topics).with_formerly(formerly)).await
-}
-
-pub(super) async fn observe<D: Driver>(driver: &D) -> Observation {
-    let topics = [TOPIC.to_owned()];
-    let (subscription, wanted) = (driver.connect(), Wanted::new(ENDPOINT, &topics));
-    let observation = timeout(PATIENCE, subscription.observe(&wanted)).await;
-    observation.expect("observing ends").expect("the engine is well")
-}
-
-/// Waits until something holds of the endpoint.
-pub(super) async fn observed<D: Driver>(driver: &D, holds: impl Fn(Observation) -> bool) {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let observation = observe(driver).await;
-        if holds(observation) {
-            return;
-        }
-        assert!(Instant::now() < end, "it was never observed; at last it was {observation:?}");
-        sleep(Duration::from_millis(50)).await;
-    }
+    subscription.open(&Wanted::new(endpoint, &topics).with_formerly(formerly).with_share(share)).await
 }
 
 /// Lets processes take and settle at the same time until so many deliveries came, and nothing more.

@@ -8,9 +8,9 @@ use tokio::time::{Instant, sleep_until};
 use super::Driver;
 use super::fixture::{ENDPOINT, Process, keyed, number, numbers, outwait_lock, publish};
 
-/// A driver whose deliveries come again when their locks are over.
+/// A driver whose deliveries come again, each by itself, when their locks are over.
 fn locks<D: Driver>() -> Option<Duration> {
-    D::CAPABILITIES.lock.filter(|_| D::CAPABILITIES.redelivery)
+    D::CAPABILITIES.lock.filter(|_| D::CAPABILITIES.redelivery && !D::CAPABILITIES.lock_ends_opening)
 }
 
 /// A process that took one message, which is number 0.
@@ -49,8 +49,8 @@ pub async fn a_late_settlement_changes_nothing<D: Driver>() {
     assert_eq!(number(&again), 0);
     let late = [late];
     assert_eq!(process.try_settle(&late, &Verdict::Ack).await, [Settled::LockLost]);
-    if D::CAPABILITIES.native_dead_letter {
-        let verdict = Verdict::DeadLetter { reason: "too late".into() };
+    if D::CAPABILITIES.dead_letters {
+        let verdict = Verdict::dead_letter("too late");
         assert_eq!(process.try_settle(&late, &verdict).await, [Settled::LockLost]);
         assert_eq!(driver.dead_letters(ENDPOINT).await, []);
     }
@@ -93,6 +93,22 @@ pub async fn what_is_lost_cannot_be_extended<D: Driver>() {
     process.ack(&[again]).await;
 }
 
+/// A lock that is over must end the opening where the driver says so, with all that it holds, and all of that must come again.
+pub async fn a_lock_that_is_over_ends_the_opening<D: Driver>() {
+    let Some(period) = D::CAPABILITIES.lock.filter(|_| D::CAPABILITIES.lock_ends_opening) else { return };
+    let driver = D::start().await;
+    let (mut process, first) = holding_one(&driver).await;
+    sleep_until(first.received + period / 2).await;
+    driver.publish(&keyed(1, 1)).await;
+    let second = process.take_one().await;
+    process.ends().await;
+    process.has_lost::<D>(&[first, second]).await;
+    if D::CAPABILITIES.redelivery {
+        let mut process = process.crash(&driver).await;
+        assert_eq!(numbers(&process.take_and_ack(2).await), [0, 1]);
+    }
+}
+
 /// What a process held that crashed must come again, all of it, at the latest when its locks are over.
 pub async fn what_a_crash_left_comes_again<D: Driver>() {
     if !D::CAPABILITIES.redelivery {
@@ -104,8 +120,7 @@ pub async fn what_a_crash_left_comes_again<D: Driver>() {
     let held = process.take(12).await;
     let settled: Vec<_> = held[..4].iter().map(number).collect();
     process.ack(&held[..4]).await;
-    drop(process);
-    let mut process = Process::open(&driver).await;
+    let mut process = process.crash(&driver).await;
     let rest = process.take_and_ack(16).await;
     let expected: Vec<_> = (0..20).filter(|number| !settled.contains(number)).collect();
     assert_eq!(numbers(&rest), expected);
@@ -145,10 +160,9 @@ pub async fn deliveries_are_counted<D: Driver>() {
     }
     let most = D::CAPABILITIES.delivery_limit.map_or(3, |limit| limit.saturating_sub(1).min(3));
     let driver = D::start().await;
-    Process::open(&driver).await.close().await;
+    let mut process = Process::open(&driver).await;
     driver.publish(&keyed(0, 0)).await;
     for before in 0..=most {
-        let mut process = Process::open(&driver).await;
         let delivery = process.take_one().await;
         let fits = match delivery.redelivered {
             Redelivered::No => before == 0,
@@ -156,7 +170,7 @@ pub async fn deliveries_are_counted<D: Driver>() {
             _ => false,
         };
         assert!(fits, "it came {before} times before: {delivery:?}");
-        // It crashes.
+        process = process.crash(&driver).await;
     }
 }
 
@@ -168,6 +182,14 @@ pub async fn a_lock_that_the_engine_ended_is_lost<D: Driver>() {
     let driver = D::start().await;
     let (mut process, held) = holding_one(&driver).await;
     if !driver.faults().expire(ENDPOINT).await {
+        return;
+    }
+    if D::CAPABILITIES.lock_ends_opening {
+        process.ends().await;
+        process.has_lost::<D>(&[held]).await;
+        process = process.crash(&driver).await;
+        let again = process.take_one().await;
+        process.ack(&[again]).await;
         return;
     }
     let again = process.take_one().await;

@@ -15,6 +15,20 @@ fn owner(delivery: &Delivery) -> Ownership {
     delivery.owner.unwrap_or_else(|| panic!("it has no owner: {delivery:?}"))
 }
 
+/// Asserts that epochs went up, where those of another process mean the same.
+fn are_fenced<D: Driver>(former: &BTreeMap<u32, u64>, came: &[Delivery]) {
+    if D::CAPABILITIES.fenced_owners {
+        go_up(former, came);
+    }
+}
+
+/// Asserts that epochs went up.
+fn go_up(former: &BTreeMap<u32, u64>, came: &[Delivery]) {
+    for (partition, epoch) in epochs(came) {
+        assert!(epoch > former[&partition], "partition {partition} went from epoch {} to {epoch}", former[&partition]);
+    }
+}
+
 /// The highest epoch of each partition.
 fn epochs(deliveries: &[Delivery]) -> BTreeMap<u32, u64> {
     deliveries.iter().map(owner).fold(BTreeMap::new(), |mut epochs, owner| {
@@ -38,9 +52,11 @@ async fn owning_all<D: Driver>(driver: &D) -> (Process, Vec<Delivery>) {
 /// What the process is asked for next, and until when.
 async fn asked(process: &mut Process) -> (Vec<Ownership>, Instant) {
     loop {
-        let taken = timeout(PATIENCE, process.source.revocation()).await;
-        if let Taken::Revoking { owners, by } = taken.expect("it is asked in time").expect("the engine is well") {
-            return (owners, by);
+        let taken = timeout(PATIENCE, process.source.next(0)).await;
+        match taken.expect("it is asked in time").expect("the engine is well") {
+            Taken::Revoking { owners, by } => return (owners, by),
+            Taken::Deliveries(deliveries) => panic!("messages {:?} came without credit", numbers(&deliveries)),
+            _ => {}
         }
     }
 }
@@ -116,9 +132,7 @@ pub async fn nothing_is_handed_over_before_it_is_given_up<D: Driver>() {
     owner_of_all.settle.revoked(&owners);
     let came = successor.take(theirs.len()).await;
     assert_eq!(numbers(&came), numbers(&theirs));
-    for (partition, epoch) in epochs(&came) {
-        assert!(epoch > first[&partition], "partition {partition} went from epoch {} to {epoch}", first[&partition]);
-    }
+    are_fenced::<D>(&first, &came);
     // What the former owner says of them changes nothing.
     let late = owner_of_all.try_settle(&theirs, &Verdict::Ack).await;
     assert!(late.iter().all(|answer| *answer == Settled::LockLost), "{late:?}");
@@ -166,6 +180,28 @@ pub async fn what_is_not_given_up_in_time_is_taken<D: Driver>() {
     successor.ack(&came).await;
 }
 
+/// An opening must be said to be due nothing while it has no partition, and what waits in those that it is given then.
+pub async fn nothing_is_due_without_a_partition<D: Driver>() {
+    if !D::CAPABILITIES.exclusive_keys || !D::CAPABILITIES.competing {
+        return;
+    }
+    let driver = D::start().await;
+    let (mut owner_of_all, held) = owning_all(&driver).await;
+    if owner_of_all.observe().await.due.is_none() {
+        return;
+    }
+    owner_of_all.ack(&held).await;
+    let mut successor = Process::open(&driver).await;
+    for number in MESSAGES..2 * MESSAGES {
+        driver.publish(&keyed(number, number)).await;
+    }
+    let (owners, by) = asked(&mut owner_of_all).await;
+    let due = successor.observe().await.due;
+    assert!(due == Some(0) || Instant::now() >= by, "{due:?} is due, but it has no partition");
+    owner_of_all.settle.revoked(&owners);
+    successor.observes(|seen| seen.due > Some(0)).await;
+}
+
 /// A process must hear of a revocation while it can take no delivery.
 pub async fn a_revocation_is_heard_without_credit<D: Driver>() {
     if !D::CAPABILITIES.exclusive_keys || !D::CAPABILITIES.competing {
@@ -196,9 +232,7 @@ pub async fn a_revoked_partition_goes_on_with_a_higher_epoch<D: Driver>() {
     process.settle.revoked(&owners);
     let again = process.take(left.len()).await;
     assert_eq!(numbers(&again), numbers(left));
-    for (partition, epoch) in epochs(&again) {
-        assert!(epoch > first[&partition], "partition {partition} went from epoch {} to {epoch}", first[&partition]);
-    }
+    go_up(&first, &again);
     assert!(process.try_settle(left, &Verdict::Ack).await.iter().all(|answer| *answer == Settled::LockLost));
     process.ack(&again).await;
     process.is_given_nothing::<D>().await;
@@ -219,13 +253,14 @@ pub async fn a_lost_partition_is_told_and_goes_on<D: Driver>() {
     assert_eq!(numbers(&again), numbers(&held));
     let told: BTreeSet<_> = process.lost.iter().copied().collect();
     assert!(held.iter().all(|delivery| told.contains(&owner(delivery))), "it was told only of {told:?}");
-    assert!(epochs(&again).iter().all(|(partition, epoch)| *epoch > first[partition]), "the epochs must grow");
+    go_up(&first, &again);
     assert!(process.try_settle(&held, &Verdict::Ack).await.iter().all(|answer| *answer == Settled::LockLost));
     process.ack(&again).await;
     process.is_given_nothing::<D>().await;
 }
 
-/// The partitions of a process that crashed must go on, at the latest when its lock is over, with a higher epoch.
+/// The partitions of a process that crashed must go on, at the latest when its lock is over, with a higher epoch where those
+/// mean the same to all.
 pub async fn partitions_of_a_crashed_owner_go_on<D: Driver>() {
     if !D::CAPABILITIES.exclusive_keys || !D::CAPABILITIES.competing || !D::CAPABILITIES.redelivery {
         return;
@@ -237,7 +272,7 @@ pub async fn partitions_of_a_crashed_owner_go_on<D: Driver>() {
     let mut successor = Process::open(&driver).await;
     let came = successor.take(MESSAGES).await;
     assert_eq!(numbers(&came), numbers(&held));
-    assert!(epochs(&came).iter().all(|(partition, epoch)| *epoch > first[partition]), "the epochs must grow");
+    are_fenced::<D>(&first, &came);
     successor.ack(&came).await;
     outwait_lock::<D>().await;
     sleep(D::QUIET).await;

@@ -9,7 +9,7 @@ use super::Driver;
 use super::fixture::{ENDPOINT, PATIENCE, Process, keyed, number, numbers, outwait_lock, publish};
 
 fn dead() -> Verdict {
-    Verdict::DeadLetter { reason: "the order is unknown".into() }
+    Verdict::dead_letter("the order is unknown")
 }
 
 /// What was acked must not come again: not after its lock, not after a crash, not after an orderly end.
@@ -24,11 +24,9 @@ pub async fn what_was_acked_does_not_come_again<D: Driver>() {
     if !D::CAPABILITIES.redelivery {
         return;
     }
-    drop(process);
-    let mut process = Process::open(&driver).await;
+    let mut process = process.crash(&driver).await;
     process.is_given_nothing_for(D::CAPABILITIES.lock.unwrap_or_default() + D::QUIET).await;
-    process.close().await;
-    Process::open(&driver).await.is_given_nothing::<D>().await;
+    process.reopen(&driver).await.is_given_nothing::<D>().await;
 }
 
 /// A delivery that is settled twice must be done or lost the second time, and nothing must change by that.
@@ -104,8 +102,7 @@ pub async fn what_was_not_settled_comes_again<D: Driver>() {
         if D::CAPABILITIES.settles_out_of_order { (&held[5..], &held[..5]) } else { (&held[..5], &held[5..]) };
     process.ack(settled).await;
     let left = numbers(left);
-    drop(process);
-    let mut process = Process::open(&driver).await;
+    let mut process = process.crash(&driver).await;
     let again = process.take(5).await;
     assert_eq!(numbers(&again), left);
     process.ack(&again).await;
@@ -159,14 +156,13 @@ pub async fn the_limit_of_deliveries_is_kept<D: Driver>() {
     let (Some(limit), true) = (D::CAPABILITIES.delivery_limit, D::CAPABILITIES.redelivery) else { return };
     let driver = D::start().await;
     // It must be there before the message is.
-    Process::open(&driver).await.close().await;
+    let mut process = Process::open(&driver).await;
     driver.publish(&keyed(0, 0)).await;
     for _ in 0..limit {
-        let mut process = Process::open(&driver).await;
         assert_eq!(number(&process.take_one().await), 0);
+        process = process.crash(&driver).await;
     }
-    let wait = D::CAPABILITIES.lock.unwrap_or_default() * 2 + D::QUIET;
-    Process::open(&driver).await.is_given_nothing_for(wait).await;
+    process.is_given_nothing_for(D::CAPABILITIES.lock.unwrap_or_default() * 2 + D::QUIET).await;
 }
 
 /// What comes again after a time must not come earlier, must come then, and must not hold up others.
@@ -177,7 +173,7 @@ pub async fn a_retry_comes_when_its_time_is_over<D: Driver>() {
     driver.publish(&keyed(0, 0)).await;
     let first = process.take_one().await;
     let (after, begun) = ((D::QUIET * 4).min(longest), Instant::now());
-    process.settle(std::slice::from_ref(&first), &Verdict::Retry { after }).await;
+    process.settle(std::slice::from_ref(&first), &Verdict::retry(after, 1)).await;
     driver.publish(&keyed(1, 0)).await;
     let other = process.take_one().await;
     assert_eq!(number(&other), 1);
@@ -192,9 +188,25 @@ pub async fn a_retry_comes_when_its_time_is_over<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
+/// A retry must carry the number of failures along where the engine has a place for it; elsewhere there are none.
+pub async fn failures_travel_with_a_retry<D: Driver>() {
+    let Some(longest) = D::CAPABILITIES.delayed_retry else { return };
+    let driver = D::start().await;
+    let mut process = Process::open(&driver).await;
+    driver.publish(&keyed(0, 0)).await;
+    let mut delivery = process.take_one().await;
+    assert_eq!(delivery.failures, 0, "it has not failed yet");
+    for failures in [1, 7] {
+        process.settle(&[delivery], &Verdict::retry(D::QUIET.min(longest), failures)).await;
+        delivery = process.take_one().await;
+        assert_eq!(delivery.failures, if D::CAPABILITIES.retry_counts { failures } else { 0 });
+    }
+    process.ack(&[delivery]).await;
+}
+
 /// A dead letter must be readable with its reason, must not come again, and must not hold up others.
 pub async fn a_dead_letter_is_kept_and_does_not_come_again<D: Driver>() {
-    if !D::CAPABILITIES.native_dead_letter {
+    if !D::CAPABILITIES.dead_letters {
         return;
     }
     let driver = D::start().await;
@@ -220,6 +232,6 @@ pub async fn a_dead_letter_is_kept_and_does_not_come_again<D: Driver>() {
     assert!(letter.reason.contains("the order is unknown"), "{letter:?}");
     outwait_lock::<D>().await;
     process.is_given_nothing::<D>().await;
-    drop(process);
-    Process::open(&driver).await.is_given_nothing_for(D::CAPABILITIES.lock.unwrap_or_default() + D::QUIET).await;
+    let mut process = process.crash(&driver).await;
+    process.is_given_nothing_for(D::CAPABILITIES.lock.unwrap_or_default() + D::QUIET).await;
 }
