@@ -3,7 +3,7 @@
 //!
 //! Run it with `cargo bench -p diator-benches --bench outbox`; it starts servers of its own, and prints the tables of
 //! `docs/benchmarks.md`. With `-- --quick` it takes a minute. With one or more of `commits`, `transaction`, `statements`,
-//! `relay`, `latency` and `idle` it prints these tables alone.
+//! `relay`, `latency` and `idle` it prints these tables alone; `postgres` or `sqlite` limits the first two to that database.
 //!
 //! Both sides of a ratio take short turns in one run, and so does who comes first.
 

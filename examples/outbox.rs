@@ -1,7 +1,8 @@
 //! An event reaches the broker, although the process dies between the commit and the publishing.
 //!
 //! `cargo run --example outbox` needs no server: SQLite and the broker are built in. The program starts itself as a second
-//! process, which places an order and kills itself. Then it goes on with what that process has left in the data base.
+//! process, which places an order and kills itself. Then the first process publishes the event that the second one has left in the
+//! database.
 //!
 //! On real servers:
 //!
@@ -10,8 +11,8 @@
 //! cargo run --features postgres,redis --example outbox
 //! ```
 //!
-//! Without the feature `postgres` the data base is SQLite, in the file of `DATABASE_URL` (`sqlite:shop.db?mode=rwc`) if there is one.
-//! `docs/outbox.md` explains it all.
+//! Without the feature `postgres` the database is SQLite. `DATABASE_URL` may name its file: `sqlite:shop.db?mode=rwc`.
+//! `docs/outbox.md` explains the outbox.
 
 use std::path::PathBuf;
 use std::process::{self, Command};
@@ -72,7 +73,7 @@ async fn main() -> Result<(), BoxError> {
     if env::args().nth(1).as_deref() == Some(ORDER_AND_DIE) { order_and_die().await } else { go_on_after_that().await }
 }
 
-/// The argument that makes it the process that dies.
+/// The argument of the process that dies.
 const ORDER_AND_DIE: &str = "order-and-die";
 
 async fn order_and_die() -> Result<(), BoxError> {
@@ -88,21 +89,21 @@ async fn go_on_after_that() -> Result<(), BoxError> {
     let folder = Folder::new()?;
     let url = match env::var("DATABASE_URL") {
         Ok(url) => url,
-        Err(_) if cfg!(feature = "postgres") => return Err("say in DATABASE_URL where PostgreSQL is".into()),
+        Err(_) if cfg!(feature = "postgres") => return Err("set DATABASE_URL to the address of PostgreSQL".into()),
         Err(_) => format!("sqlite:{}?mode=rwc", folder.0.join("shop.db").display()),
     };
     let pool = Pool::connect(&url).await?;
     let store = SqlxStore::new(pool.clone());
-    // A service leaves this to its migrations: `docs/outbox.md` says how.
+    // The migrations of a service make the tables: `docs/outbox.md` says how.
     store.apply_schema().await?;
     sqlx::raw_sql(SCHEMA).execute(&pool).await?;
 
     let died = Command::new(env::current_exe()?).arg(ORDER_AND_DIE).env("DATABASE_URL", &url).status()?;
-    assert!(!died.success(), "it was to die");
+    assert!(!died.success(), "the process must die");
     let orders: i64 = sqlx::query_scalar("SELECT count(*) FROM diator_example_orders").fetch_one(&pool).await?;
-    println!("it has left {orders} order and {} event in the outbox", store.status().await?.pending);
+    println!("the database has {orders} order, and {} event in the outbox", store.status().await?.pending);
     publish(&store).await?;
-    println!("now {} events are left in the outbox", store.status().await?.pending);
+    println!("now the outbox has {} events", store.status().await?.pending);
     Ok(())
 }
 
@@ -121,7 +122,7 @@ async fn publish(store: &SqlxStore<Database>) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A service says `diator::host::shutdown_signal()` instead.
+/// Waits until nothing is pending; a service waits for `diator::host::shutdown_signal()` instead.
 async fn all_are_sent(store: &SqlxStore<Database>) -> Result<(), BoxError> {
     while store.status().await?.pending > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,6 +1,6 @@
-//! A relay as a program of its own: it publishes from PostgreSQL to Redis Streams what services have left in their outbox.
+//! A relay as a program of its own: it publishes the events of an outbox in PostgreSQL to Redis Streams.
 //!
-//! The services say `.relayed_elsewhere()` and need no broker. Any number of relays may run. Run it with
+//! The services call `.relayed_elsewhere()` on their builders and need no broker. Any number of relays may run. Run it with
 //! `DATABASE_URL=postgres://… REDIS_URL=redis://… cargo run --features postgres,redis --example relay`.
 
 use std::env;

@@ -1,7 +1,7 @@
 //! One SQLite transaction for a command, the domain events that it causes and the requests that it sends.
 //!
-//! Run it with `cargo run --example unit_of_work`. It needs no server: SQLite is built in, and its file lies in a
-//! temporary folder that is removed in the end. `docs/unit-of-work.md` explains it.
+//! Run it with `cargo run --example unit_of_work`. It needs no server: SQLite is built in. The program removes the temporary folder of its
+//! file at the end. `docs/unit-of-work.md` explains it.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ impl RequestHandler<PlaceOrder> for PlaceOrderHandler {
         let PlaceOrder { order, quantity, voucher } = command;
         self.orders.add(order, quantity).await?;
         if let Some(voucher) = voucher {
-            // If this fails, what it wrote is undone, and the order stands.
+            // If this fails, its own writes are undone, and the order remains.
             if let Err(error) = cx.send(RedeemVoucher { voucher }).await {
                 println!("  no voucher: {error}");
             }
@@ -93,7 +93,7 @@ impl EventHandler<OrderPlaced> for Charge {
     }
 }
 
-// --- Services: all that need the transaction share that of their message. -----------------------
+// --- Services: all services of a message share its transaction. ---------------------------------
 
 struct Orders(Arc<Transaction<Sqlite>>);
 
@@ -145,7 +145,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .journal_mode(SqliteJournalMode::Wal);
     let pool = SqlitePool::connect_with(options.clone()).await?;
     sqlx::raw_sql(SCHEMA).execute(&pool).await?;
-    // It sees only what is committed.
+    // It sees only committed data.
     let mut reader = SqliteConnection::connect_with(&options).await?;
 
     let mediator = Mediator::from_registry().container(services(&SqlxStore::new(pool.clone()))).build()?;

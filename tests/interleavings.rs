@@ -1,6 +1,6 @@
 //! What handlers, containers and middleware may do to each other, in thousands of ways, against a model of what is kept.
 //!
-//! A case is drawn from a seed: a script for the handlers, a middleware that gets in their way, and a data base that fails.
+//! A case is drawn from a seed: a script for the handlers, a middleware that gets in their way, and a database that fails.
 //! The model knows what each run of a handler did, and to which run each success was told.
 //!
 //! | of | the model asks that |

@@ -68,7 +68,7 @@ async fn a_message_that_does_not_end_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_relay_whose_data_base_hangs_is_dropped() {
+async fn a_relay_whose_database_hangs_is_dropped() {
     let world = World::new();
     let store = TroubledStore::new(&world.outbox);
     let hangs = store.lease.clone();

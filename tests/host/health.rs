@@ -55,7 +55,7 @@ async fn it_is_ready_as_long_as_the_oldest_message_is_young() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_answers_soon_if_the_data_base_does_not() {
+async fn it_answers_soon_if_the_database_does_not() {
     let world = World::new();
     let store = TroubledStore::new(&world.outbox);
     let host = world.host().relay(Relay::new(store.clone()));

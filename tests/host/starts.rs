@@ -31,11 +31,11 @@ async fn settings_that_contradict_each_other_are_told_before_anything_starts() {
     let error = world.host().relay(world.relay().batch(1).attempts(0)).run_until(pending::<()>()).await.unwrap_err();
     let HostError::Start { child: "relay", source } = error else { panic!("{error}") };
     let text = source.to_string();
-    assert!(text.contains("not 1") && text.contains("at least once"), "{text}");
+    assert!(text.contains("not 1") && text.contains("at least 1"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_told_to_stop_does_not_wait_for_a_data_base_that_hangs() {
+async fn who_is_told_to_stop_does_not_wait_for_a_database_that_hangs() {
     let world = World::new();
     let store = TroubledStore::new(&world.outbox);
     *store.check.lock().unwrap() = Trouble::Hangs;
@@ -45,7 +45,7 @@ async fn who_is_told_to_stop_does_not_wait_for_a_data_base_that_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_data_base_that_hangs_does_not_hold_up_the_fronts_for_long() {
+async fn a_database_that_hangs_does_not_hold_up_the_fronts_for_long() {
     let (world, notes) = (World::new(), Notes::default());
     let store = TroubledStore::new(&world.outbox);
     *store.check.lock().unwrap() = Trouble::Hangs;

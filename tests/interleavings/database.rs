@@ -1,4 +1,4 @@
-//! A data base that takes down what is done with it, and fails and dawdles as the case says.
+//! A database that takes down what is done with it, and fails and dawdles as the case says.
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,7 +60,7 @@ impl Record {
     }
 }
 
-/// Clones are the same data base.
+/// Clones are the same database.
 #[derive(Clone)]
 pub(crate) struct Database {
     pub(crate) conditions: Conditions,
@@ -122,7 +122,7 @@ impl Container for Database {
     }
 }
 
-/// What the handlers write into, a transaction of the data base.
+/// What the handlers write into, a transaction of the database.
 pub(crate) struct Ledger {
     id: Id,
     database: Database,

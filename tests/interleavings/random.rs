@@ -40,11 +40,11 @@ pub(crate) struct Conditions {
     pub(crate) drops: bool,
     pub(crate) forgets: bool,
     pub(crate) panics: bool,
-    /// What is wrong with the data base, which has to be found.
+    /// What is wrong with the database, which has to be found.
     pub(crate) flaw: Option<Flaw>,
 }
 
-/// A mistake in a data base.
+/// A mistake in a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
     /// Going back to a savepoint keeps what was written since.

@@ -116,13 +116,13 @@ fn no_interleaving_breaks_what_the_model_asks_for() {
 }
 
 #[test]
-fn a_data_base_that_undoes_nothing_is_found() {
+fn a_database_that_undoes_nothing_is_found() {
     let fault = first_fault(0..FEW, Some(Flaw::UndoesNothing)).expect("it is found");
     assert!(fault.contains(", and should be {"), "{fault}");
 }
 
 #[test]
-fn a_data_base_that_commits_failures_is_found() {
+fn a_database_that_commits_failures_is_found() {
     let fault = first_fault(0..FEW, Some(Flaw::CommitsFailures)).expect("it is found");
     assert!(fault.contains("does not say what is committed"), "{fault}");
 }

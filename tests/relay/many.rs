@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use diator::broker::{InMemoryBroker, PublishErrorKind};
@@ -21,6 +22,24 @@ async fn no_partition_starves() {
         outbox.release(&leased.partitions).await.unwrap();
     }
     assert_eq!(seen.len(), usize::from(PARTITIONS));
+}
+
+/// A claim that its bytes have ended is not the end of its partition.
+#[tokio::test(start_paused = true)]
+async fn large_messages_go_within_one_turn() {
+    let (outbox, broker) = (InMemoryOutbox::new(), InMemoryBroker::new());
+    commit(&outbox, (0..30).map(|_| message(Some("a"), "x".repeat(1 << 20)))).await;
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let seen = calls.clone();
+    let store = FaultyStore::new(&outbox, move |method| {
+        seen.lock().unwrap().push(method);
+        Fault::None
+    });
+    relay(store.clone(), broker.clone()).run_until(broker.published_at_least(30)).await.unwrap();
+    assert_eq!((outbox.pending().len(), broker.len()), (0, 30));
+    let calls = calls.lock().unwrap();
+    let count = |wanted| calls.iter().filter(|method| **method == wanted).count();
+    assert_eq!((count(Method::Claim), count(Method::Release)), (4, 1), "8 MiB each time: {calls:?}");
 }
 
 /// Rows that cannot go are in all partitions; those that can are found at once all the same.

@@ -118,3 +118,20 @@ async fn a_broker_that_panics_hangs_or_answers_for_too_few_loses_nothing() {
         assert_eq!(outbox.status().await.unwrap().pending, 0);
     }
 }
+
+/// It takes one message after the other, and names no deadline: a batch of 500 takes 25 s, and is given up after 10.
+#[tokio::test(start_paused = true)]
+async fn a_slow_broker_gets_no_more_than_it_can_take_in_time() {
+    let (outbox, broker) = (InMemoryOutbox::new(), FaultyBroker::slow(Duration::from_millis(50)));
+    commit(&outbox, (0..2_000).map(|number| message(None, number))).await;
+    let begun = Instant::now();
+    let gone = async {
+        while !outbox.pending().is_empty() {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    relay(outbox.clone(), broker.clone()).run_until(gone).await.unwrap();
+    let (published, took) = (broker.memory.len(), begun.elapsed());
+    assert!(published <= 2_500, "{} were published twice: more than the first batch", published - 2_000);
+    assert!(took < Duration::from_secs(180), "100 s are needed, and it took {took:?}");
+}

@@ -100,7 +100,7 @@ async fn with_the_scope_that_it_opened() {
 
 // --- While its savepoint is set, released or gone back to. --------------------------------------
 
-/// What is committed if the data base takes its time for one order; empty if all is rolled back.
+/// What is committed if the database takes its time for one order; empty if all is rolled back.
 async fn committed_with(slow: &'static str, steps: &[Step]) -> Vec<Vec<&'static str>> {
     let mut all = Vec::new();
     for with in CONTAINERS {
@@ -123,7 +123,7 @@ async fn while_its_savepoint_is_released() {
     }
 }
 
-/// If the data base has done it, all of it may be undone as well.
+/// If the database has done it, all of it may be undone as well.
 #[tokio::test(start_paused = true)]
 async fn while_it_is_undone() {
     let steps = [Write("before"), Forget(vec![Write("nested"), Fail]), Write("after")];

@@ -1,6 +1,6 @@
 //! A nested request whose sender goes on while a savepoint is set, released or gone back to.
 //!
-//! The data base takes fifty milliseconds for one order, and the sender waits for ten.
+//! The database takes fifty milliseconds for one order, and the sender waits for ten.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use diator::{BoxError, SendError};
 use super::ledger::{Bank, Delay};
 use super::script::{Emit, Fail, Hurry, Must, Step, Try, With, Write, Writing, mediator};
 
-/// What is committed if the data base takes its time for one order; empty if all is rolled back.
+/// What is committed if the database takes its time for one order; empty if all is rolled back.
 async fn committed(with: With, slow: (&'static str, Delay), steps: &[Step]) -> Vec<&'static str> {
     let bank = Arc::<Bank>::default();
     bank.take_time_at(slow.0, slow.1);
@@ -22,7 +22,7 @@ async fn committed(with: With, slow: (&'static str, Delay), steps: &[Step]) -> V
     bank.committed()
 }
 
-/// With both containers, whatever the data base has done when its answer is no longer waited for.
+/// With both containers, whatever the database has done when its answer is no longer waited for.
 async fn assert_rolled_back(slow: &'static str, steps: Vec<Step>) {
     for with in [With::Services, With::Enlistment] {
         for delay in [Delay::Before, Delay::After] {

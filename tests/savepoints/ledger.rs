@@ -39,7 +39,7 @@ impl State {
     }
 }
 
-/// Where a data base takes its time.
+/// Where a database takes its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delay {
     /// Before it does what it is told.

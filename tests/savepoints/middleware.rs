@@ -122,7 +122,7 @@ async fn an_attempt_that_a_middleware_gave_up_leaves_nothing() {
     }
 }
 
-/// Whatever the data base has done by then, nothing may be left of what was to be undone: no writes, and no events.
+/// Whatever the database has done by then, nothing may be left of what was to be undone: no writes, and no events.
 #[tokio::test(start_paused = true)]
 async fn an_undo_that_is_given_up_half_way_leaves_no_success() {
     for delay in [Delay::Before, Delay::After] {

@@ -51,7 +51,7 @@ pub enum Pace {
     Yielding(usize),
 }
 
-/// What most handlers depend on: stands for a data base transaction.
+/// What most handlers depend on: stands for a database transaction.
 #[derive(Debug)]
 pub struct Transaction {
     /// The scope that it belongs to; `None` where it is a singleton.

@@ -350,7 +350,7 @@ async fn a_connection_whose_maker_went_away_is_made_by_another() {
 }
 
 #[tokio::test]
-async fn a_data_base_a_socket_and_a_client_are_reached() {
+async fn a_database_a_socket_and_a_client_are_reached() {
     let server = RedisServer::start(&[]);
     let cli = |database: &str| {
         server.cli().run(&[
@@ -372,7 +372,7 @@ async fn a_data_base_a_socket_and_a_client_are_reached() {
 }
 
 #[tokio::test]
-async fn a_data_base_that_is_not_there_is_fatal() {
+async fn a_database_that_is_not_there_is_fatal() {
     let server = RedisServer::start(&[]);
     let broker = RedisBroker::new(RedisConfig::pub_sub(format!("{}/99", server.url()))).unwrap();
     assert_eq!(refusal(&broker, &message(0)).await.kind(), PublishErrorKind::Fatal);

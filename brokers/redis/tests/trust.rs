@@ -358,3 +358,28 @@ fn a_mediator_in_a_static_serves_runtimes_that_end() {
     // Those of runtimes that have ended are closed; one of the lines is `redis-cli`.
     assert!(clients.matches(" addr=").count() <= 3, "{clients}");
 }
+
+// --- Texts. --------------------------------------------------------------------------------------
+
+/// The health of a relay shows what the driver says.
+#[tokio::test]
+async fn no_failure_repeats_a_password() {
+    within_patience(async {
+        let server = RedisServer::start(&["requirepass another"]);
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let closed = SocketAddr::from(([127, 0, 0, 1], 1));
+        for address in [server.address(), silent.local_addr().unwrap(), closed] {
+            for login in ["user:sup3rsecret", ":sup3rsecret"] {
+                let config =
+                    RedisConfig::streams(format!("redis://{login}@{address}")).deadline(Duration::from_millis(300));
+                let broker = RedisBroker::new(config).unwrap();
+                let error = broker.publish(&message(0)).await.expect_err("it gets nowhere");
+                let errors = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+                for text in errors.map(|error| format!("{error} {error:?}")) {
+                    assert!(!text.contains("sup3rsecret"), "{text}");
+                }
+            }
+        }
+    })
+    .await;
+}

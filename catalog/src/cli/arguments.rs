@@ -8,10 +8,10 @@ const ABOUT: &str =
 const EXIT_CODES: &str = "\
 Exit codes:
   0  it did what was asked
-  1  `check` found problems, the tables do not fit the program, or a question was answered with no
+  1  `check` found problems, the tables do not fit the program, or somebody answered a question with no
   2  the command line is wrong, a name or id is unknown, the program gives no store, or a file cannot be read or does not fit
   3  the output cannot be written
-  4  the store cannot be opened, cannot be worked with, or fails";
+  4  the program cannot open or use the store, or the store fails";
 
 /// The command line, as clap reads it.
 pub(super) fn command() -> Command {

@@ -1,40 +1,41 @@
-//! The command line of a program: its catalog, and what an operator does to its outbox.
+//! The command line of a program: it shows the catalog, and operates the outbox.
 //!
-//! A program gives its builder to [`run`], in its own `main` or in a binary beside it; with [`Cli::store`], it gives its store, too.
+//! A program passes its builder to [`run`], in its own `main` or in a binary beside it. It passes its store with [`Cli::store`].
 //!
 //! | command | what it does | needs the store |
 //! |---|---|---|
 //! | `describe`, `check`, `mermaid`, `asyncapi`, `json`, `html` | shows or checks what is wired | no |
-//! | `outbox status` | counts the messages, and says how long the oldest has been waiting | yes |
-//! | `outbox replay --since TIME [--topic T]` | lets a relay publish sent messages again; asks first | yes |
-//! | `dead list`, `dead show ID` | shows what the broker refused for good | yes |
+//! | `outbox status` | counts the messages, and shows the age of the oldest | yes |
+//! | `outbox replay --since TIME [--topic T]` | makes sent messages pending again, so that a relay publishes them; asks first | yes |
+//! | `dead list`, `dead show ID` | shows the messages that the broker refused for good | yes |
 //! | `dead replay` with ids, filters or `--all` | gives dead letters back to the relay | yes |
 //! | `dead discard` with ids, filters or `--all` | deletes dead letters; asks first | yes |
-//! | `schema print`, `schema check`, `schema apply` | writes, judges or makes the tables of the store | yes |
+//! | `schema print`, `schema check`, `schema apply` | prints, checks or makes the tables of the store | yes |
 //!
-//! For the first row no broker and no data base has to be up: but for `check`, nothing is built. What the program makes before, for
-//! its builder, should not connect either: most pools and clients can be made lazily.
+//! The commands of the first row need no broker and no database, and only `check` builds the mediator. The program should not connect
+//! either while it makes its builder: most pools and clients can connect later.
 //!
-//! The commands that need the store take `--json`. Those that ask first refuse to work without a terminal, unless `--yes` is said.
+//! The commands that need the store take `--json`. The commands that ask first refuse to work without a terminal unless they get
+//! `--yes`.
 //!
 //! # Guarantees
 //!
-//! - Texts from outside, such as topics, reasons and bodies, are shown without characters that a terminal would obey. With `--json`
-//!   these characters are escaped, and nothing is shortened.
-//! - Errors of the store, and the reasons of dead letters, are shown without the passwords of addresses and connection strings. What
-//!   else stands in a message is shown as it is.
-//! - `dead discard` deletes what was counted in its question, and nothing that came later, up to 1,000 dead letters. With `--yes`, or
-//!   where there are more, it deletes all that match.
+//! - The output of texts from outside, such as topics, reasons and bodies, has no characters that a terminal would obey. `--json`
+//!   escapes these characters, and shortens nothing.
+//! - The output hides the passwords of addresses and connection strings in errors of the store and in the reasons of dead letters. **It
+//!   does not hide secrets in headers and bodies.**
+//! - `dead discard` deletes the dead letters that its question has counted, and none that comes later, up to 1,000 dead letters. With
+//!   `--yes`, or if there are more, it deletes **all that match**.
 //!
 //! # Exit codes
 //!
 //! | code | when |
 //! |---|---|
 //! | 0 | it did what was asked |
-//! | 1 | `check` found problems, the tables do not fit the program, or a question was answered with no |
+//! | 1 | `check` found problems, the tables do not fit the program, or somebody answered a question with no |
 //! | 2 | the command line is wrong, a name or id is unknown, the program gives no store, or a file cannot be read or does not fit |
 //! | 3 | the output cannot be written |
-//! | 4 | the store cannot be opened, cannot be worked with, or fails |
+//! | 4 | the program cannot open or use the store, or the store fails |
 
 mod answer;
 mod arguments;
@@ -69,7 +70,7 @@ pub fn run(builder: MediatorBuilder) -> ExitCode {
     Cli::new(builder).run()
 }
 
-/// The command line, for a program that has more to say than [`run`] takes.
+/// The command line of a program that passes more than its builder, such as a store.
 ///
 /// # Example
 ///
@@ -112,18 +113,18 @@ impl Cli {
         self
     }
 
-    /// How the store of the outbox is opened, for `outbox`, `dead` and `schema`: no other command opens it.
+    /// Sets how to open the store; only `outbox`, `dead` and `schema` open it.
     ///
     /// # Guarantees
     ///
-    /// - It is opened and used in a runtime of the command line's own, on a thread of its own: `main` needs no runtime, and
-    ///   [`run`](Self::run) may be called within one, whose thread it blocks. A pool must be made in here, because it belongs to the
-    ///   runtime in which it was made.
-    /// - The runtime has one thread, and the drivers of tokio for time, and for input and output if the program has them.
+    /// - The command line opens and uses the store in its own runtime, on its own thread. `main` needs no runtime. A program may call
+    ///   [`run`](Self::run) in a runtime, whose thread it blocks.
+    /// - The closure must make the pool, because a pool belongs to the runtime in which it was made.
+    /// - The runtime has one thread, and tokio's driver for time, and for input and output if the program has it.
     ///
     /// # Errors
     ///
-    /// An error is told on stderr with its sources, without passwords, and the exit code is 4.
+    /// If the closure fails, the command line prints the error with its sources, without passwords, on stderr. The exit code is 4.
     ///
     /// # Panics
     ///
@@ -142,7 +143,7 @@ impl Cli {
     ///     let builder = Mediator::from_registry().broker(InMemoryBroker::new());
     ///     Cli::new(builder)
     ///         .store(|| async {
-    ///             // A real one connects to its data base here.
+    ///             // A real one connects to its database here.
     ///             Ok(InMemoryOutbox::new())
     ///         })
     ///         .run()

@@ -205,7 +205,7 @@ impl RequestHandler<Unresolvable> for NeverBuilt {
 #[tokio::test]
 async fn a_handler_that_could_not_be_built_did_not_run() {
     let edges = ObservedCauses::new();
-    let services = Services::new().scoped(|_| Err::<Faulty, BoxError>("the data base is away".into()));
+    let services = Services::new().scoped(|_| Err::<Faulty, BoxError>("the database is away".into()));
     let builder = || Mediator::builder().handlers(handlers![NeverBuilt]);
     let mediator = builder().container(services).observe(edges.clone()).build().expect("it is found out later");
     assert!(matches!(mediator.send(Unresolvable).await, Err(SendError::Resolve { .. })));

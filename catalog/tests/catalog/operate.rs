@@ -119,7 +119,7 @@ fn what_asks_needs_a_terminal_or_a_yes() {
         for store in ["", "refused"] {
             let [group, command, ..] = arguments else { panic!("they have two words") };
             let expected =
-                format!("error: `{group} {command}` asks before it does it, and there is no terminal: say `--yes`\n");
+                format!("error: `{group} {command}` must ask first, and there is no terminal: add `--yes`\n");
             assert_eq!(refused(store, arguments, 2), expected);
         }
     }
@@ -153,7 +153,10 @@ fn somebody_at_a_terminal_is_asked() {
     assert!(many.contains("delete all that match, more than 1000 dead letters, for good? [y/N] "), "{many}");
     assert!(many.ends_with("1001 dead letters were discarded\n"), "{many}");
     let replayed = asked("", "outbox replay --since 2h --topic orders", "y\n", 0);
-    assert!(replayed.contains("of 4 sent messages, publish those again that were sent to `orders` at "), "{replayed}");
+    assert!(
+        replayed.contains("the outbox has 4 sent messages; publish those again that were sent to `orders` at "),
+        "{replayed}"
+    );
     assert!(replayed.contains("1 message sent to `orders` since "), "{replayed}");
     assert!(asked("", "outbox replay --since 2h", "no\n", 1).ends_with("nothing was done\n"));
 }
@@ -181,7 +184,7 @@ fn dead_letters_are_listed() {
         let list = json_of("", &[&["dead", "list"], filter].concat());
         assert_eq!(list["dead_letters"].as_array().map(Vec::len), Some(count), "{filter:?}");
     }
-    assert_eq!(printed("current", &["dead", "list"]), "there is no such dead letter\n");
+    assert_eq!(printed("current", &["dead", "list"]), "no dead letter matches\n");
     refused("", &["dead", "list", "--limit", "0"], 2);
 }
 
@@ -189,7 +192,10 @@ fn dead_letters_are_listed() {
 fn a_list_says_that_there_is_more() {
     let output = operated("many", &["dead", "list", "--limit", "2"]);
     assert_eq!(text(&output.stdout).lines().count(), 3);
-    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), "there are more: `--limit` shows them\n"));
+    assert_eq!(
+        (output.status.code(), text(&output.stderr)),
+        (Some(0), "there are more dead letters: raise `--limit`\n")
+    );
     assert_eq!(json_of("many", &["dead", "list", "--limit", "1000"])["more"], true);
     assert_eq!(json_of("many", &["dead", "list", "--limit", "4294967295"])["more"], false);
 }
@@ -201,7 +207,7 @@ fn one_is_shown_with_headers_and_body() {
     assert_eq!(shown["message"]["name"], "OrderPlaced");
     assert!(shown["message"]["body"].as_str().is_some_and(|body| body.contains("\"order_id\"")), "{shown}");
     let unknown = refused("", &["dead", "show", "99"], 2);
-    assert_eq!(unknown, "error: there is no dead letter 99: `dead list` shows those that there are\n");
+    assert_eq!(unknown, "error: there is no dead letter 99: `dead list` lists them\n");
 }
 
 #[test]
@@ -230,6 +236,17 @@ fn a_terminal_gets_no_orders() {
     assert_eq!(json_of("hostile", &["dead", "show", "2"])["message"]["body_hex"], "ff1b5b324a00");
 }
 
+/// A letter that cannot be read is shown as far as it can, and hides no other.
+#[test]
+fn what_cannot_be_read_is_listed() {
+    assert_kept("list-unreadable.txt", &printed("unreadable", &["dead", "list"]));
+    assert_kept("show-unreadable.txt", &printed("unreadable", &["dead", "show", "1"]));
+    let letters = json_of("unreadable", &["dead", "list"])["dead_letters"].take();
+    assert!(letters[0]["message"].is_null() && letters[0]["unreadable"].is_string(), "{letters}");
+    assert_eq!((&letters[0]["id"], &letters[1]["message"]["name"]), (&json!(1), &json!("Binary")));
+    assert_eq!(printed("unreadable", &["dead", "discard", "1", "--yes"]), "1 dead letter was discarded\n");
+}
+
 #[test]
 fn long_texts_are_shortened_unless_all_is_asked_for() {
     let short = printed("hostile", &["dead", "show", "3"]);
@@ -247,7 +264,7 @@ fn dead_letters_are_replayed_and_discarded() {
     assert_eq!(json_of("", &["dead", "discard", "1", "--yes"]), json!({ "discarded": 1 }));
     let output = operated("", &["dead", "replay", "1", "1", "98", "99"]);
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), "1 dead letter was given back to the relay\n"));
-    assert_eq!(text(&output.stderr), "error: 2 of the 3 that were meant were not there\n");
+    assert_eq!(text(&output.stderr), "error: 2 of the 3 dead letters did not exist\n");
 }
 
 #[test]
@@ -265,15 +282,15 @@ fn the_state_of_the_tables_is_an_exit_code() {
     assert_eq!(printed("current", &["schema", "print"]), "CREATE TABLE outbox ();\n");
     assert_eq!(json_of("current", &["schema", "print"]), json!({ "statements": "CREATE TABLE outbox ();\n" }));
     let usable = [
-        ("current", "the tables have version 2, as this program has\n"),
+        ("current", "the tables have version 2, which this program needs\n"),
         ("newer", "the tables have the newer version 3, which this program can use\n"),
-        ("", "the tables have version 1, as this program has\n"),
+        ("", "the tables have version 1, which this program needs\n"),
     ];
     for (store, expected) in usable {
         assert_eq!(printed(store, &["schema", "check"]), expected);
         assert_eq!(
             printed(store, &["schema", "apply"]),
-            expected.replace("the newer version 3, which this program can use", "version 2, as this program has")
+            expected.replace("the newer version 3, which this program can use", "version 2, which this program needs")
         );
     }
     let not = [
@@ -281,7 +298,7 @@ fn the_state_of_the_tables_is_an_exit_code() {
         ("outdated", "the tables have version 1, and this program needs 2: `schema apply` brings them up to date"),
         (
             "too_new",
-            "the tables have version 4, which needs a program of version 3 at least: run a newer version of this program",
+            "the tables have version 4, which only a program of version 3 or later can use: run a newer version of this program",
         ),
     ];
     for (store, expected) in not {
@@ -290,7 +307,7 @@ fn the_state_of_the_tables_is_an_exit_code() {
         let told: Value = serde_json::from_slice(&output.stdout).expect("it is json");
         assert_eq!((output.status.code(), &told["state"], &told["usable"]), (Some(1), &store.into(), &false.into()));
         let error = refused(store, &["dead", "list"], 4);
-        assert!(error.starts_with("error: the store cannot be worked with\n  caused by: the tables "), "{error}");
+        assert!(error.starts_with("error: the program cannot use the store\n  caused by: the tables "), "{error}");
     }
     assert_eq!(json_of("missing", &["schema", "apply"]), json!({ "state": "current", "version": 2, "usable": true }));
     refused("too_new", &["schema", "apply"], 1);

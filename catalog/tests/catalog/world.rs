@@ -255,6 +255,6 @@ impl diator::MessageBroker for Unreachable {
 pub(crate) fn builder() -> MediatorBuilder {
     let services = Services::new()
         .singleton::<dyn Stock>(Arc::new(Shelf))
-        .scoped(|_| -> Result<Transaction, BoxError> { Err("no data base is up".into()) });
+        .scoped(|_| -> Result<Transaction, BoxError> { Err("no database is up".into()) });
     Mediator::from_registry().container(services).middleware(Audit).allow_unhandled::<CountOrders>().broker(Unreachable)
 }

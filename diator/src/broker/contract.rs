@@ -82,6 +82,8 @@ pub trait MessageBroker: Send + Sync + 'static {
     /// - transient: not taken; try again, after `retry_after` where the broker named a time;
     /// - ambiguous: perhaps taken; try again with the same id, and consumers may see the message twice;
     /// - fatal: not taken, and no retry changes that.
+    ///
+    /// The text must repeat no credential, such as the password of a URL: logs, dead letters and the health of a relay show it.
     async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError>; // `#[diator::async_trait]` on the `impl`
 
     /// Publishes several messages; the answers are as many, and in the order of the messages.

@@ -100,7 +100,7 @@ pub trait Container: Send + Sync + 'static {
 
     /// Opens the scope of one unit of work; `meta` is what its message carries, and `kind` what that message is.
     ///
-    /// A data base may be asked for a transaction that only reads where the kind is [`MessageKind::Query`]. It is the kind of the
+    /// A database may be asked for a transaction that only reads where the kind is [`MessageKind::Query`]. It is the kind of the
     /// message that the unit of work belongs to: a query that a command sends gets the command's scope. Where the handler of an
     /// event has a unit of work of its own, as each `after_commit` handler has, it is that event's.
     ///

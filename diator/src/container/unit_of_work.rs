@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::{Closing, CommitError, Outcome};
 use crate::{BoxError, BoxFuture, MessageKind};
 
-/// A scoped service that commits or rolls back with its message: mostly a transaction of a data base.
+/// A scoped service that commits or rolls back with its message: mostly a transaction of a database.
 ///
 /// [`Services::unit_of_work`](super::Services::unit_of_work) registers it. In another container the service enlists itself with
 /// an [`Enlistment`].
@@ -120,7 +120,7 @@ impl<T: ?Sized + UnitOfWork> NotAUnitOfWork<CallUnitOfWorkInstead> for T {}
 ///
 /// # Source
 ///
-/// SAVEPOINT, ROLLBACK TO SAVEPOINT and RELEASE SAVEPOINT of SQL, which most data bases have.
+/// SAVEPOINT, ROLLBACK TO SAVEPOINT and RELEASE SAVEPOINT of SQL, which most databases have.
 #[async_trait]
 pub trait Savepoints: Send + Sync {
     /// Marks a place; SQL says `SAVEPOINT name`.
@@ -223,7 +223,7 @@ impl Enlistment {
         Self::default()
     }
 
-    /// The same, for a message of this kind: what [`Container::open`](super::Container::open) is told.
+    /// Makes an empty one for a message of this kind, which [`Container::open`](super::Container::open) gets as an argument.
     #[must_use]
     pub fn of(kind: MessageKind) -> Self {
         Self { kind: Some(kind), ..Self::default() }
@@ -353,7 +353,7 @@ impl UnitSavepoint {
     }
 }
 
-/// No two alike in one scope: some data bases forget a savepoint when another gets its name.
+/// No two alike in one scope: some databases forget a savepoint when another gets its name.
 pub(super) fn savepoint_name(number: usize) -> String {
     format!("diator_{number}")
 }

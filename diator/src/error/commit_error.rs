@@ -19,7 +19,7 @@ pub enum CommitOutcome {
 /// A scope could not close as a success.
 ///
 /// Plain errors convert into one whose outcome is [`CommitOutcome::Unknown`]: say
-/// [`CommitError::rolled_back`] only where the data base has confirmed it.
+/// [`CommitError::rolled_back`] only where the database has confirmed it.
 ///
 /// It is no `std::error::Error`: the sender gets its source in [`SendError::Commit`](crate::SendError::Commit).
 ///
@@ -41,7 +41,7 @@ pub struct CommitError {
 }
 
 impl CommitError {
-    /// The data base confirmed that nothing was written.
+    /// The database confirmed that nothing was written.
     pub fn rolled_back(source: impl Into<BoxError>) -> Self {
         Self { outcome: CommitOutcome::RolledBack, source: source.into() }
     }

@@ -113,12 +113,12 @@ pub enum SendError<E> {
         /// The event's name.
         event: &'static str,
     },
-    /// A notification or ECST event was emitted for later, and the mediator has no outbox to keep it until then.
+    /// A handler emitted a notification or ECST event with a delay, and the mediator has no outbox to keep it.
     NoOutbox {
         /// The event's name.
         event: &'static str,
     },
-    /// The outbox did not take the events in.
+    /// The outbox could not write the events.
     Stage(BoxError),
     /// A nested message failed and its failure was swallowed: its half-done work cannot be told apart, so all is undone.
     RolledBack,
@@ -193,7 +193,7 @@ impl<E> SendError<E> {
     /// Whether the unit of work is committed in spite of the error.
     ///
     /// A message that is committed must not be sent again; what could not be delivered can be. Where the answer is
-    /// [`Committed::Unknown`], ask the data base before you send it again, unless the request is idempotent.
+    /// [`Committed::Unknown`], ask the database before you send it again, unless the request is idempotent.
     #[must_use]
     pub fn committed(&self) -> Committed {
         match self {
@@ -269,7 +269,7 @@ pub enum Committed {
     No,
     /// It stands: something that followed the commit failed.
     Yes,
-    /// Nobody knows: the data base did not answer, or whoever waited for its answer gave up.
+    /// Nobody knows: the database did not answer, or whoever waited for its answer gave up.
     Unknown,
 }
 
@@ -357,7 +357,7 @@ impl<E: Display> Display for SendError<E> {
             Self::NoOutbox { event } => {
                 write!(f, "the event `{event}` was emitted for later, but the mediator has no outbox")
             }
-            Self::Stage(_) => f.write_str("the outbox did not take the events in"),
+            Self::Stage(_) => f.write_str("the outbox could not write the events"),
             Self::RolledBack => f.write_str("a nested message failed, so the unit of work was rolled back"),
             Self::Commit { outcome: CommitOutcome::RolledBack, .. } => {
                 f.write_str("the unit of work could not commit and was rolled back")

@@ -50,18 +50,19 @@ impl<'a, R: Request> RequestContext<'a, R> {
 
     /// Emits a notification or ECST event that is published when the delay is over, if the handler succeeds.
     ///
-    /// The outbox keeps it until then, also while no process runs. Use it for a reminder or a deadline that the program reacts to
-    /// when the event arrives; a domain event cannot wait.
+    /// The outbox keeps the event until then, even if no process runs. Use it for a reminder or a deadline: the program reacts when the
+    /// event arrives. A domain event cannot have a delay.
     ///
     /// # Guarantees
     ///
-    /// It is written with the events of now, in the same transaction, and at least once published, not before its time. It cannot be
-    /// taken back: the handler of what arrives has to see whether it still matters.
+    /// - The outbox writes the event with those of [`emit`](Self::emit), in the same transaction.
+    /// - A relay publishes it at least once, and not before its time.
+    /// - Nothing can take it back: the handler of the arriving event must check whether it still matters.
     ///
     /// # Units
     ///
-    /// The delay counts from when the outbox writes the message, by the clock of its data base; zero means as soon as a relay
-    /// looks.
+    /// The delay counts from the moment when the outbox writes the message, by the clock of its database. Zero means as soon as a relay
+    /// polls.
     ///
     /// # Errors
     ///

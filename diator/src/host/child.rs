@@ -14,22 +14,22 @@ use crate::stop::StopSignal;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What a host runs beside the mediator: a relay, an endpoint.
+/// A part that a host runs and restarts, such as a relay.
 #[async_trait]
 pub(super) trait Child: Send + Sync + 'static {
-    /// What health and errors call it.
+    /// Its name in the health and in errors.
     fn name(&self) -> &'static str;
 
-    /// Looks whether it can work at all; called once, before anything starts.
+    /// Checks whether it can work; the host calls it once, before anything starts.
     async fn prepare(&self) -> Result<(), BoxError>;
 
-    /// Works until the signal is given, and then until the moment that it names at most.
+    /// Works until the signal is given, and then at most until the moment that the signal names.
     ///
-    /// An end before that is a failure: it is called again.
+    /// An end before the signal is a failure, and the host calls it again.
     async fn run(&self, stop: StopSignal) -> Result<(), BoxError>;
 }
 
-/// A child that is started again when it fails. Dropping it aborts it.
+/// A child that restarts after a failure. Dropping it aborts the child.
 #[derive(Debug)]
 pub(super) struct Supervised(JoinHandle<()>);
 
@@ -39,9 +39,9 @@ impl Supervised {
         Self(tokio::spawn(supervise(child, stop, monitor)))
     }
 
-    /// Waits for its end; it must have been told to stop.
+    /// Waits for its end; the signal must have been given.
     pub(super) async fn ended(mut self) {
-        // What it had to say of a failure is said.
+        // The log and the health already have its failures.
         let _ended = (&mut self.0).await;
     }
 }
@@ -67,9 +67,9 @@ async fn supervise(child: Arc<dyn Child>, stop: StopSignal, monitor: HostMonitor
             Ok(Err(error)) => error.to_string(),
             Err(panic) => panic_message(&*panic),
         };
-        // One that worked for a while failed for another reason than at its start.
+        // A child that worked for a while has failed for a new reason, and starts again at once.
         pause = if begun.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { pause };
-        tracing::error!(target: "diator", child = child.name(), error, ?pause, "a child of the host failed: it is started again");
+        tracing::error!(target: "diator", child = child.name(), error, ?pause, "a child of the host failed; the host starts it again");
         monitor.note_child(child.name(), ChildState::Restarting, Some(error));
         either(stop.given(), sleep(pause)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

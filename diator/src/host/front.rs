@@ -10,9 +10,23 @@ use crate::panic::panic_message;
 use crate::stop::{StopSignal, Stopper};
 use crate::{BoxError, BoxFuture};
 
-/// Ends when a front has to stop.
+/// A future that ends when a front must stop.
 ///
-/// It is a future; a clone ends at the same time.
+/// A clone ends at the same time.
+///
+/// # Example
+///
+/// ```
+/// use diator::BoxError;
+/// use diator::host::Stop;
+///
+/// async fn front(stop: Stop) -> Result<(), BoxError> {
+///     // Let requests in, until the host stops.
+///     stop.await;
+///     Ok(())
+/// }
+/// # let _ = front;
+/// ```
 #[must_use = "it is a future: a front awaits it"]
 pub struct Stop {
     signal: StopSignal,
@@ -48,7 +62,7 @@ impl fmt::Debug for Stop {
 
 type Start = Box<dyn FnOnce(Stop) -> BoxFuture<'static, Result<(), BoxError>> + Send>;
 
-/// The fronts of a host that is not yet running.
+/// The fronts of a host that does not run yet.
 #[derive(Default)]
 pub(super) struct Fronts(Vec<Start>);
 
@@ -90,7 +104,7 @@ pub(super) struct RunningFronts {
 }
 
 impl RunningFronts {
-    /// Waits for the first front that ends; for ever, if there is none.
+    /// Waits for the first front that ends; without a front it waits for ever.
     pub(super) async fn first_end(&mut self) -> Result<(), BoxError> {
         poll_fn(|cx| {
             for front in &mut self.running {
@@ -105,7 +119,7 @@ impl RunningFronts {
         .await
     }
 
-    /// Tells all fronts to stop, and waits for them; the first error counts.
+    /// Tells all fronts to stop, waits for them, and answers with the first error.
     pub(super) async fn stop(&mut self) -> Result<(), BoxError> {
         self.stopper.stop(Instant::now());
         let mut ended = Ok(());

@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use crate::relay::{RelayHealth, RelayMonitor};
 
-/// Tells how a host is, also while it runs elsewhere in the process; clones tell the same.
+/// Reports the health of a host that runs elsewhere in the process.
+///
+/// Clones report on the same host.
 ///
 /// # Example
 ///
@@ -29,47 +31,48 @@ struct Seen {
     ready_below: Duration,
 }
 
-/// How a host is.
+/// The health of a host.
 ///
 /// # Guarantees
 ///
-/// It is ready if it runs, no child is being started again, the data base answers, and the oldest message that waits for the broker
-/// is not too old. A count alone never makes it unready: a large backlog that gets smaller is no fault.
+/// The host is ready if all of this is true: it runs; no child is restarting; the database answers; and the oldest message that a relay
+/// could publish is younger than [`ready_below`](super::Host::ready_below). The number of messages does not count: a large backlog that
+/// gets smaller is no fault.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Health {
-    /// Whether it may be given work.
+    /// Whether a load balancer should send requests to this process.
     pub ready: bool,
-    /// Whether it has started, and was not told to stop.
+    /// Whether the host has started and has not begun to stop.
     pub running: bool,
-    /// What it runs.
+    /// The health of each child by its name; a relay is `relay`.
     pub children: BTreeMap<&'static str, ChildHealth>,
-    /// How its relay is, if it has one.
+    /// The health of the relay, if the host has one.
     pub relay: Option<RelayHealth>,
 }
 
-/// How something is that a host runs.
+/// The health of a child, which is a part that the host restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ChildHealth {
-    /// Whether it works.
+    /// Whether the child works.
     pub state: ChildState,
-    /// How often it was started again.
+    /// How often the host has started it again.
     pub restarts: u64,
-    /// Why it failed at last.
+    /// The error of its last failure.
     pub error: Option<String>,
 }
 
-/// Whether something works that a host runs.
+/// Whether a child of a host works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ChildState {
-    /// It works.
+    /// The child works.
     Running,
-    /// It has failed, and is about to be started again.
+    /// The child has failed, and the host is about to start it again.
     Restarting,
-    /// It was told to stop, and has done so.
+    /// The host has told the child to stop, and the child has ended.
     Ended,
 }
 
@@ -79,7 +82,7 @@ impl HostMonitor {
         Self(Arc::new(Mutex::new(Seen { running: false, children: BTreeMap::new(), relay: None, ready_below })))
     }
 
-    /// Looks at everything that the host runs; it answers within about two seconds.
+    /// Checks everything that the host runs, within about two seconds.
     pub async fn health(&self) -> Health {
         let relay = self.seen().relay.clone();
         let relay = match relay {

@@ -1,11 +1,11 @@
-//! Runs what stands beside the mediator, and ends all of it in the right order.
+//! Runs a web server and a relay beside the mediator, and ends them in the right order.
 //!
 //! | part | file |
 //! |---|---|
 //! | the host: start, run, stop | `mod` |
-//! | what it runs, as it sees it | `child` |
-//! | a web server, which ends first | `front` |
-//! | how all of it is | `health` |
+//! | the trait of a part that the host restarts, such as a relay | `child` |
+//! | a part that lets requests in, such as a web server | `front` |
+//! | the health of all parts | `health` |
 
 mod child;
 mod front;
@@ -34,21 +34,22 @@ pub use self::health::{ChildHealth, ChildState, Health, HostMonitor};
 #[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
 pub use self::signal::shutdown_signal;
 
-/// No deadline is longer: more is not a time but a slip, and no clock can add it.
+/// No deadline is longer: a longer one is a mistake, and clocks cannot add every duration.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 
-/// Runs a program's web server and relay beside its mediator, until it is told to stop.
+/// Runs a program's web server and relay beside its mediator, until `stop` ends.
 ///
 /// # Guarantees
 ///
-/// - **Start.** Nothing starts before all children have said that they can work: a relay looks at the tables of its store. A data
-///   base that does not answer within 5 s holds nothing up; the relay looks again when it does. If `stop` ends before that, nothing
-///   starts.
-/// - **Run.** A child that fails or panics is started again, after 100 ms, and twice as long each time it fails at once, up to
-///   30 s. A front that ends ends the host.
-/// - **Stop**, in this order: the fronts take no more and finish what they have; the mediator finishes its messages; the relay
-///   publishes what these have left, as far as it can go, and gives its leases back. What is not done by the deadline is dropped.
-/// - Dropping the future of [`run_until`](Self::run_until) drops all of it at once; nothing is lost that is committed.
+/// - **Start.** The relay first checks the tables of its store; the host starts nothing if they do not fit. If the database does not
+///   answer within 5 s, the host starts anyway, and the relay checks later. If `stop` ends before that, the host starts nothing.
+/// - **Run.** If the relay fails or panics, the host starts it again after 100 ms. The wait doubles with each failure, up to 30 s, until
+///   the relay has run for 30 s. If a front ends, the host stops.
+/// - **Stop.** First the fronts take no new requests and finish those that they have. Then the mediator finishes its messages. Then the
+///   relay publishes the pending events that the broker takes, and gives its leases back. The host drops everything that has not ended
+///   at the [deadline](Self::deadline).
+/// - **Cancellation.** If the caller drops the future of [`run_until`](Self::run_until), the host drops everything at once. Committed
+///   data and events stay in the database.
 ///
 /// # Example
 ///
@@ -99,33 +100,33 @@ pub struct Host {
     monitor: HostMonitor,
 }
 
-/// Why a host did not start, or did not end well.
+/// Why a host did not start, or did not end in order.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
-    /// A child cannot work; nothing was started.
+    /// The relay cannot work, and the host has started nothing. A retry helps only after the cause is mended.
     #[error("`{child}` cannot start")]
     Start {
-        /// Which one.
+        /// The part that cannot work: `relay`.
         child: &'static str,
-        /// Why.
+        /// The reason, such as missing tables.
         source: BoxError,
     },
-    /// A front failed; all else was told to end, in order.
+    /// A front failed or panicked, and the host has ended everything else in order. The source is the front's error.
     #[error("a front failed")]
     Front(#[source] BoxError),
-    /// The deadline came before all had ended.
+    /// A part had not ended at the deadline, and the host dropped it.
     #[error("{what} had not ended when the deadline of {deadline:?} came")]
     Deadline {
-        /// What was dropped then.
+        /// The part: a front, a message or the relay.
         what: &'static str,
-        /// The deadline.
+        /// The deadline of the host.
         deadline: Duration,
     },
 }
 
 impl Host {
-    /// A host that runs nothing yet.
+    /// Makes a host that runs nothing but the mediator.
     pub fn new(mediator: Mediator) -> Self {
         Self {
             mediator,
@@ -136,11 +137,13 @@ impl Host {
         }
     }
 
-    /// Runs what lets requests in, such as a web server; it must end when `stop` does.
+    /// Adds a part that lets requests in, such as a web server.
+    ///
+    /// The front must end when its `stop` ends.
     ///
     /// # Guarantees
     ///
-    /// The front runs in a task of its own. When it ends by itself, the host stops; when it fails, the host stops and answers with
+    /// The front runs in a task of its own. If it ends by itself, the host stops. If it fails, the host stops and answers with
     /// [`HostError::Front`].
     pub fn front<F, R, E>(mut self, front: F) -> Self
     where
@@ -153,46 +156,58 @@ impl Host {
         self
     }
 
-    /// Publishes what the mediator's outbox holds; to the mediator's broker, unless the relay has one of its own.
+    /// Adds the relay that publishes the events of the mediator's outbox.
+    ///
+    /// It publishes to the mediator's broker, unless it has its own.
     pub fn relay(mut self, relay: Relay) -> Self {
         self.monitor.watch_relay(relay.monitor());
         self.relay = Some(relay);
         self
     }
 
-    /// Bounds how long it takes to stop.
+    /// Limits how long the host takes to stop.
     ///
     /// # Units
     ///
-    /// 30 s by default, a day at most, counted from when `stop` ends. The fronts may take a half of it, the messages an
-    /// eighth more, the relay another eighth to publish, and the rest to note it down.
-    /// Zero drops everything at once.
+    /// 30 s by default, a day at most, counted from the end of `stop`. Zero drops everything at once. Each part has its share:
+    ///
+    /// | time | part |
+    /// |---|---|
+    /// | up to 4/8 of the deadline | the fronts finish their requests |
+    /// | up to 5/8 | the mediator finishes its messages |
+    /// | up to 6/8 | the relay publishes |
+    /// | up to the deadline | the relay notes the broker's answers, and gives its leases back |
+    ///
+    /// The broker must answer within the last two eighths for what the relay gave it at the end of its share. So the deadline should be
+    /// at least four and a half times the broker's [deadline](crate::MessageBroker::deadline): 45 s for 10 s. If the broker answers later,
+    /// the host answers with [`HostError::Deadline`], the leases end with their period, and another relay publishes again what was
+    /// sent and not noted: at most one [`batch`](Relay::batch).
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Says from which age of the oldest unpublished message the host is no longer [ready](Health::ready).
+    /// Sets the age of the oldest message below which the host is [ready](Health::ready).
     ///
     /// # Units
     ///
-    /// 5 minutes by default.
+    /// 5 minutes by default. With zero the host is ready only if no message is pending.
     pub fn ready_below(self, age: Duration) -> Self {
         self.monitor.ready_below(age);
         self
     }
 
-    /// What tells how all of it is, for a page that a supervisor reads.
+    /// Returns a monitor, which reports the host's health to a supervisor.
     #[must_use]
     pub fn monitor(&self) -> HostMonitor {
         self.monitor.clone()
     }
 
-    /// Runs until `stop` ends or a front does, and ends everything in order.
+    /// Runs until `stop` or a front ends, and then ends everything in order.
     ///
     /// # Errors
     ///
-    /// As of [`HostError`].
+    /// Each [`HostError`].
     ///
     /// # Panics
     ///
@@ -250,11 +265,11 @@ impl Host {
     }
 }
 
-/// Until when each part may take to end: none of them may use up the time of those that come after it.
+/// The time by which each part must end, so that no part uses up the time of the next.
 struct Shares {
     fronts: Instant,
     messages: Instant,
-    /// Until then they work; what they have begun they note down until the end.
+    /// The relay publishes until then; until `end` it may note the answers.
     children: Instant,
     end: Instant,
 }
@@ -266,7 +281,7 @@ impl Shares {
     }
 }
 
-/// Puts down that the host no longer runs, also if it is dropped.
+/// Notes that the host no longer runs, even if its future is dropped.
 struct RunningMark(HostMonitor);
 
 impl RunningMark {

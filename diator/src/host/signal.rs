@@ -1,12 +1,25 @@
-/// Ends when the process is asked to end: by SIGTERM, or by Ctrl-C.
+/// Waits for SIGTERM or Ctrl-C.
 ///
 /// # Guarantees
 ///
-/// From the first poll on, these signals no longer end the process by themselves.
+/// After the first poll these signals no longer end the process by themselves.
 ///
 /// # Panics
 ///
-/// The system refuses to watch for signals; outside a tokio runtime with its driver for signals.
+/// - If the operating system refuses to report signals.
+/// - Outside a tokio runtime with its signal driver.
+///
+/// # Example
+///
+/// ```no_run
+/// use diator::BoxError;
+/// use diator::host::{Host, shutdown_signal};
+///
+/// async fn run(host: Host) -> Result<(), BoxError> {
+///     Ok(host.run_until(shutdown_signal()).await?)
+/// }
+/// # let _ = run;
+/// ```
 pub async fn shutdown_signal() {
     let interrupted = async {
         tokio::signal::ctrl_c().await.expect("the system lets a process watch for Ctrl-C");

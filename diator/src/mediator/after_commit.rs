@@ -96,13 +96,13 @@ impl Delivery {
         self.tell(undelivered)
     }
 
-    /// Tells the outbox of the commit. What it does then must not keep the handlers from their work.
+    /// Reports the commit to the outbox, whose panic must not stop the handlers.
     fn tell_outbox(&self) {
         let Some(outbox) = &self.mediator.0.outbox else { return };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| outbox.committed())) {
             tracing::error!(
                 target: "diator",
-                "the outbox failed when it was told of a commit, and its messages may go out later: {}",
+                "the outbox panicked after a commit; a relay may publish its messages later: {}",
                 panic_message(&*panic)
             );
         }

@@ -26,7 +26,7 @@ pub(crate) type Commit = MaybeReady<'static, Result<(), Failure>>;
 pub(super) enum Outgoing {
     /// The broker gets them after the commit.
     Messages(Vec<OutboundMessage>),
-    /// The outbox has them, and is told of the commit.
+    /// The outbox has written them, and learns of the commit.
     Staged,
 }
 

@@ -6,24 +6,29 @@ use crate::broker::OutboundMessage;
 use crate::container::{DependencyKey, Scope};
 use crate::{BoxError, Meta};
 
-/// Keeps broker events with the data that they speak of, instead of publishing them after the commit.
+/// Writes broker events in the same transaction as the data that they describe.
 ///
-/// Between a commit and the publishing a process can die. With an outbox the events become rows in the unit of work's own
+/// A process can die between the commit and the publishing. An outbox writes the events as rows in the unit of work's own
 /// transaction, and a [`Relay`](crate::relay::Relay) publishes them from there. A mediator with an outbox publishes nothing itself,
-/// also if it has a broker.
+/// even if it has a broker.
 ///
 /// # Guarantees
 ///
-/// - [`stage`](Self::stage) is called at most once for each attempt of a unit of work: after all handlers of domain events,
-///   before the commit, and only if there are messages. It opens the scope if no handler has.
-/// - The messages come in the order in which their events were emitted, each with its final id and body: a relay publishes them
-///   as they are.
-/// - `Ok` is no commit: the unit of work can still roll back, and the rows must go with it. So must they if the future is
-///   dropped.
-/// - [`committed`](Self::committed) is called once for each unit of work whose messages were staged and whose commit succeeded,
-///   before its `after_commit` handlers run; never where the commit failed, or nobody knows what came of it.
-/// - An `after_commit` handler has a unit of work of its own, and so a call of its own.
-/// - Calls for several messages may come from several threads at once.
+/// The mediator keeps these:
+///
+/// - It calls [`stage`](Self::stage) at most once for each attempt of a unit of work: after all handlers of domain events, before
+///   the commit, and only if there are messages. The call opens the scope if no handler has opened it.
+/// - It passes the messages in the order in which the handlers emitted the events. Each message has its final id and body: a relay
+///   publishes it unchanged.
+/// - It calls [`committed`](Self::committed) once for each unit of work whose messages were staged and whose commit succeeded,
+///   before the `after_commit` handlers run. It does not call it if the commit failed or its outcome is unknown.
+/// - An `after_commit` handler has its own unit of work, and the mediator calls `stage` for that one separately.
+/// - It may call from several threads at once, for different messages.
+///
+/// An implementation must keep these:
+///
+/// - The rows must disappear if the unit of work rolls back after `stage` has answered `Ok`.
+/// - The rows must disappear if the future of `stage` is dropped.
 ///
 /// # Example
 ///
@@ -73,27 +78,30 @@ use crate::{BoxError, Meta};
 /// The pattern Transactional Outbox of C. Richardson, "Microservices Patterns".
 #[async_trait]
 pub trait Outbox: Send + Sync + 'static {
-    /// The unit of work in whose transaction the messages are written; `None` if there is no transaction, as in a test.
+    /// Names the unit of work whose transaction the outbox writes in.
     ///
-    /// `build()` reports one that the container does not commit or roll back with its message, and a second unit of work beside it:
-    /// the two could end differently. It must give the same answer each time.
+    /// `None` means that there is no transaction, as in a test. The answer must be the same each time.
+    ///
+    /// `build()` reports a unit of work that the container does not commit and roll back with its message. It also reports a second
+    /// unit of work, because one of the two could commit while the other fails.
     fn unit_of_work(&self) -> Option<DependencyKey>;
 
-    /// Writes the messages within the scope's transaction, in order; `meta` is what caused them.
+    /// Writes the messages in the scope's transaction, in order.
+    ///
+    /// `meta` belongs to the request or event whose handlers emitted them.
     ///
     /// # Errors
     ///
-    /// They could not be written: the message fails as [`SendError::Stage`](crate::SendError::Stage), and its scope
-    /// rolls back. The error is its source. Whether a retry can help, the mediator cannot know: a
-    /// [`RetryMiddleware`](crate::middleware::RetryMiddleware) tries again only if one of its rules says so.
-    ///
-    /// An outbox that cannot keep a message until its delay is over must refuse one with a [`delay`](StagedMessage::delay).
+    /// - The outbox cannot write the messages. The request fails as [`SendError::Stage`](crate::SendError::Stage) with this error as
+    ///   its source, and its scope rolls back. The mediator does not know whether a retry can help: a
+    ///   [`RetryMiddleware`](crate::middleware::RetryMiddleware) tries again only if one of its rules matches the error.
+    /// - A message has a [`delay`](StagedMessage::delay), and the outbox cannot hold messages back. It must refuse the message.
     async fn stage(&self, scope: &dyn Scope, meta: &Meta, messages: &[StagedMessage]) -> Result<(), BoxError>; // `#[diator::async_trait]` on the `impl`
 
-    /// The commit has succeeded: the rows can be read, and the relay need not wait for its next look.
+    /// Learns that the commit has succeeded, and wakes the relay.
     ///
-    /// It must return at once: it is called in the task that sees the commit through. A process or a runtime that ends before it
-    /// loses nothing but time. A panic is logged.
+    /// It must return at once, because it runs in the task that completes the commit. If the process or the runtime ends before this
+    /// call, the relay finds the rows at its next poll. The mediator logs a panic.
     fn committed(&self) {}
 }
 
@@ -101,25 +109,25 @@ pub trait Outbox: Send + Sync + 'static {
 ///
 /// # Units
 ///
-/// `delay` counts from when the outbox writes the message, by the clock of its data base; `None` means at once. A relay publishes the
-/// message when it is over, or later.
+/// `delay` counts from the moment when the outbox writes the message, by the clock of its database. `None` means no delay. A relay
+/// publishes the message when the delay is over, or later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StagedMessage {
     /// The message as the broker will get it.
     pub message: OutboundMessage,
-    /// How long it is held back.
+    /// How long the outbox holds it back.
     pub delay: Option<Duration>,
 }
 
 impl StagedMessage {
-    /// A message that a relay may publish at once.
+    /// Makes a message that a relay may publish at once.
     #[must_use]
     pub fn new(message: OutboundMessage) -> Self {
         Self { message, delay: None }
     }
 
-    /// Holds it back.
+    /// Holds the message back for this long.
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = Some(delay);

@@ -17,11 +17,14 @@ use crate::broker::OutboundMessage;
 use crate::container::{CommitError, DependencyKey, Savepoints, Scope, UnitOfWork};
 use crate::{BoxError, Meta, Services};
 
-/// An outbox in memory: for tests, and for programs that lose nothing by losing it.
+/// An outbox in memory, for tests and for events that may get lost.
 ///
-/// It keeps the contracts of [`Outbox`], [`OutboxStore`], [`DeadLetters`] and [`StoreSchema`] as a data base does, but for one thing:
-/// it ends with the process. Clones share what it holds. Its clock is tokio's, so that a test with a paused clock moves leases and
-/// delays.
+/// # Guarantees
+///
+/// - It keeps the contracts of [`Outbox`], [`OutboxStore`], [`DeadLetters`] and [`StoreSchema`], with one exception: **its messages
+///   are lost when the process ends**.
+/// - Clones share the messages.
+/// - It reads tokio's clock, so that a test with a paused clock can end leases and delays.
 ///
 /// # Example
 ///
@@ -62,9 +65,9 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// All rows by their number, whatever became of them.
+    /// All rows by their number, in every state.
     rows: BTreeMap<i64, Row>,
-    /// Those that are pending, by partition and number.
+    /// The pending rows, by partition and number.
     pending: BTreeSet<(u16, i64)>,
     scheduled: Vec<(Instant, OutboundMessage)>,
     leases: HashMap<u16, Lease>,
@@ -79,6 +82,8 @@ struct Row {
     message: OutboundMessage,
     attempts: u32,
     written: Instant,
+    /// The first epoch that may publish it: later than that of its last replay.
+    from_epoch: i64,
     status: Status,
 }
 
@@ -92,18 +97,20 @@ enum Status {
 struct Lease {
     epoch: i64,
     until: Option<Instant>,
-    /// The how-manieth lease of the outbox it was: the partition that was owned longest ago comes first.
+    /// The number of the lease in the outbox: the partition that was owned longest ago comes first.
     number: u64,
 }
 
 impl InMemoryOutbox {
-    /// Nothing is in it.
+    /// Makes an empty outbox.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The unit of work that the outbox writes through, for the program's container.
+    /// Registers an [`InMemoryTransaction`] for each message, as its unit of work.
+    ///
+    /// The program's container must have it: `.container(outbox.services())`.
     #[must_use]
     #[track_caller]
     pub fn services(&self) -> Services {
@@ -111,7 +118,7 @@ impl InMemoryOutbox {
         Services::new().unit_of_work_sync(move |_| Ok(InMemoryTransaction::new(outbox.clone())))
     }
 
-    /// The messages that wait for a relay, oldest first.
+    /// Lists the messages that wait for a relay, oldest first.
     #[must_use]
     pub fn pending(&self) -> Vec<OutboundMessage> {
         let state = self.lock();
@@ -130,14 +137,14 @@ impl fmt::Debug for InMemoryOutbox {
     }
 }
 
-/// What an [`InMemoryOutbox`] is given within one message: it gets it with the commit.
+/// The unit of work of an [`InMemoryOutbox`]: its commit stores the messages.
 pub struct InMemoryTransaction {
     outbox: InMemoryOutbox,
     staged: Mutex<Vec<StagedMessage>>,
 }
 
 impl InMemoryTransaction {
-    /// A transaction in which nothing is written.
+    /// Makes a transaction without messages.
     ///
     /// [`InMemoryOutbox::services`] registers it with the built-in container.
     #[must_use]
@@ -177,7 +184,7 @@ impl UnitOfWork for InMemoryTransaction {
     }
 }
 
-/// Messages are staged when all nested requests have ended: there is nothing to go back to.
+/// The mediator stages messages when all nested requests have ended, so a savepoint has nothing to undo.
 #[async_trait]
 impl Savepoints for InMemoryTransaction {
     async fn set(&self, _: &str) -> Result<(), BoxError> {
@@ -222,11 +229,14 @@ impl OutboxStore for InMemoryOutbox {
         due.sort_by_key(|partition| (state.leases.get(partition).map_or(0, |lease| lease.number), *partition));
         due.truncate(most.into());
         let partitions = due.into_iter().map(|partition| state.own(partition, now + period)).collect();
-        // Rows are numbered with their commit, so that there is nothing to say of a horizon.
+        // Rows get their numbers at the commit, so no horizon is needed.
         Ok(Leased { partitions, parked: parked.into_iter().collect(), horizon: None, promoted })
     }
 
-    async fn claim(&self, Claim { cursors, limit, skip, .. }: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError> {
+    async fn claim(
+        &self,
+        Claim { cursors, limit, max_bytes, skip, .. }: Claim<'_>,
+    ) -> Result<Vec<OutboxRow>, BoxError> {
         let state = self.lock();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let claim = |cursor: &Cursor| {
@@ -235,8 +245,14 @@ impl OutboxStore for InMemoryOutbox {
             let from = after.map_or(0, |seq| seq + 1);
             let pending = state.pending.range((partition, from)..=(partition, i64::MAX)).filter(|_| owned);
             let rows = pending.filter_map(|(_, seq)| Some((seq, state.rows.get(seq)?)));
-            let rows = rows.filter(|(_, row)| !row.is_skipped(skip));
-            rows.take(limit).map(|(seq, row)| row.claimed(*seq)).collect::<Vec<_>>()
+            let rows = rows.filter(|(_, row)| row.from_epoch <= epoch && !row.is_skipped(skip));
+            let mut bytes = 0;
+            let rows = rows.take(limit).take_while(|(_, row)| {
+                let is_let_in = bytes < max_bytes.max(1);
+                bytes += row.message.body.len() as u64;
+                is_let_in
+            });
+            rows.map(|(seq, row)| row.claimed(*seq)).collect::<Vec<_>>()
         };
         Ok(cursors.iter().flat_map(claim).collect())
     }
@@ -284,7 +300,7 @@ impl OutboxStore for InMemoryOutbox {
         let goes_there = |row: &Row| topic.is_none() || row.message.topic.as_deref() == topic;
         let rows = state.rows.iter().filter(|(_, row)| sent(row) && goes_there(row));
         let seqs: Vec<_> = rows.map(|(seq, _)| *seq).collect();
-        seqs.iter().for_each(|seq| state.put(*seq, Status::Pending));
+        seqs.iter().for_each(|seq| state.replay(*seq));
         Ok(seqs.len() as u64)
     }
 
@@ -319,9 +335,7 @@ impl DeadLetters for InMemoryOutbox {
     async fn replay(&self, filter: &DeadLetterFilter) -> Result<u64, BoxError> {
         let mut state = self.lock();
         let dead = state.dead(filter);
-        for (seq, _) in &dead {
-            state.put(*seq, Status::Pending);
-        }
+        dead.iter().for_each(|(seq, _)| state.replay(*seq));
         Ok(dead.len() as u64)
     }
 
@@ -335,7 +349,7 @@ impl DeadLetters for InMemoryOutbox {
     }
 }
 
-/// There are no tables, and so nothing is to be done to them.
+/// An outbox in memory has no tables, so these methods do nothing.
 #[async_trait]
 impl StoreSchema for InMemoryOutbox {
     fn statements(&self) -> String {
@@ -363,25 +377,20 @@ impl State {
     fn append(&mut self, message: OutboundMessage, written: Instant) {
         self.last_seq += 1;
         let partition = partition_of(&message);
-        let row = Row { partition, message, attempts: 0, written, status: Status::Pending };
+        let row = Row { partition, message, attempts: 0, written, from_epoch: 0, status: Status::Pending };
         self.rows.insert(self.last_seq, row);
         self.pending.insert((partition, self.last_seq));
     }
 
-    /// Lets a row be something else.
-    fn put(&mut self, seq: i64, status: Status) {
+    /// Gives a row back to the owners of its partition that come after this one.
+    fn replay(&mut self, seq: i64) {
         let Some(row) = self.rows.get_mut(&seq) else { return };
-        match status {
-            Status::Pending => {
-                self.pending.insert((row.partition, seq));
-                row.attempts = 0;
-            }
-            Status::Sent(_) | Status::Dead { .. } => drop(self.pending.remove(&(row.partition, seq))),
-        }
-        row.status = status;
+        let epoch = self.leases.get(&row.partition).map_or(0, |lease| lease.epoch);
+        (row.status, row.attempts, row.from_epoch) = (Status::Pending, 0, epoch + 1);
+        self.pending.insert((row.partition, seq));
     }
 
-    /// Gives messages a place whose delay is over.
+    /// Gives places to the messages whose delay is over.
     fn promote(&mut self, now: Instant) -> bool {
         let (mut due, later): (Vec<_>, Vec<_>) =
             mem::take(&mut self.scheduled).into_iter().partition(|(at, _)| *at <= now);
@@ -397,13 +406,13 @@ impl State {
         parks.filter_map(|row| ParkedKey::of(&row.message)).collect()
     }
 
-    /// The pending rows that no dead letter holds back.
+    /// Returns the pending rows that no dead letter holds back.
     fn waiting<'a>(&'a self, parked: &'a HashSet<ParkedKey>) -> impl Iterator<Item = &'a Row> {
         let pending = self.pending.iter().filter_map(|(_, seq)| self.rows.get(seq));
         pending.filter(|row| parked.is_empty() || ParkedKey::of(&row.message).is_none_or(|key| !parked.contains(&key)))
     }
 
-    /// The age of the oldest message that could go, also if it has no place yet.
+    /// Returns the age of the oldest message that a relay could publish, even if it has no place yet.
     fn oldest(&self, parked: &HashSet<ParkedKey>) -> Option<Duration> {
         let now = Instant::now();
         let due = self.scheduled.iter().map(|(at, _)| *at).filter(|at| *at <= now);
@@ -427,11 +436,11 @@ impl State {
 
     fn settle(&mut self, Settlement { place, epoch, verdict }: &Settlement) {
         let owns = self.leases.get(&place.partition).is_some_and(|lease| lease.epoch == *epoch);
-        let Some(row) = self.rows.get_mut(&place.seq) else { return };
+        let Some(row) = self.rows.get_mut(&place.seq).filter(|row| row.from_epoch <= *epoch) else { return };
         let status = match (&row.status, verdict) {
             (Status::Pending, Verdict::Sent) => Status::Sent(Instant::now()),
-            (Status::Pending, Verdict::Refused) if owns => {
-                row.attempts += 1;
+            (Status::Pending, Verdict::Refused { attempts }) if owns => {
+                row.attempts = row.attempts.max(*attempts);
                 return;
             }
             (Status::Pending, Verdict::Dead { reason, parks_key }) if owns => {
@@ -442,13 +451,14 @@ impl State {
             }
             _ => return,
         };
-        self.put(place.seq, status);
+        row.status = status;
+        self.pending.remove(&(row.partition, place.seq));
     }
 
     fn dead(&self, filter: &DeadLetterFilter) -> Vec<(i64, DeadLetter)> {
         let letter = |(seq, row): (&i64, &Row)| {
             let Status::Dead { id, reason, at, parks_key } = &row.status else { return None };
-            let letter = DeadLetter::new(*id, row.message.clone(), reason, *at);
+            let letter = DeadLetter::new(*id, Ok(row.message.clone()), reason, *at);
             let letter = DeadLetter { attempts: row.attempts, parks_key: *parks_key, ..letter };
             filter.takes(&letter).then_some((*seq, letter))
         };
@@ -471,12 +481,12 @@ impl Row {
     }
 }
 
-/// A moment after another one; far away, if the clock has no such moment.
+/// Adds a duration to a moment; the result is far away if the clock has no such moment.
 fn later(moment: Instant, time: Duration) -> Instant {
     moment.checked_add(time).unwrap_or_else(|| moment + Duration::from_secs(100 * 365 * 24 * 3_600))
 }
 
-/// The time of day of a moment of tokio's clock.
+/// Converts a moment of tokio's clock to a time of day.
 fn time_of(at: Instant) -> SystemTime {
     SystemTime::now() - at.elapsed()
 }

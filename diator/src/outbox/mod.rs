@@ -1,11 +1,11 @@
-//! Events that commit with the data that they speak of, and where they wait until a broker has them.
+//! Commits events together with the data that they describe, and keeps them until a broker has them.
 //!
-//! | part | what it is |
+//! | trait | who calls it, and for what |
 //! |---|---|
-//! | [`Outbox`] | the mediator writes the events of a unit of work into its own transaction |
-//! | [`OutboxStore`] | a [`Relay`](crate::relay::Relay) reads them from there, and notes down what became of them |
-//! | [`DeadLetters`] | those that the broker refuses for good, in the hands of an operator |
-//! | [`StoreSchema`] | the tables of all that |
+//! | [`Outbox`] | the mediator writes the events of a unit of work in the transaction of that unit of work |
+//! | [`OutboxStore`] | a [`Relay`](crate::relay::Relay) reads the events, and notes the broker's answers |
+//! | [`DeadLetters`] | an operator lists, replays and discards the events that the broker refused for good |
+//! | [`StoreSchema`] | an operator makes and checks the tables |
 
 mod contract;
 mod dead_letters;

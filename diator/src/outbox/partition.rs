@@ -2,12 +2,13 @@ use crate::broker::OutboundMessage;
 
 /// How many partitions an outbox has.
 ///
-/// It is the number of relays that can work at the same time, and does not change: a store keeps the number with each row.
+/// At most this many relays can work at the same time. The number never changes, because a store keeps the partition with each row.
 pub const PARTITIONS: u16 = 64;
 
-/// The partition of a message: messages with the same topic and key have the same one.
+/// Computes the partition of a message from its topic and key.
 ///
-/// One without a key is spread by its id. It is the same in every process and every version.
+/// Messages with the same topic and key have the same partition. The id decides for a message without a key. The result is the same in
+/// every process and every version.
 ///
 /// # Example
 ///

@@ -6,113 +6,148 @@ use uuid::Uuid;
 use crate::BoxError;
 use crate::broker::{MessageType, OutboundMessage};
 
-/// Where an outbox keeps its messages, as a [`Relay`](crate::relay::Relay) sees it.
+/// Holds the messages of an outbox for a [`Relay`](crate::relay::Relay).
 ///
-/// A message is a row with a place: its partition, and a number in it that grows in the order in which the rows were written. It is
-/// pending until the broker has it, and then sent.
+/// A message is a row. The row has a place, which is its partition and a number. It is pending until the broker has the message, and
+/// sent afterwards. The author of a store runs the conformance suite of `diator-testkit` on it.
 ///
 /// # Guarantees
 ///
 /// An implementation must keep these; the relay relies on them:
 ///
-/// - **Leases.** A partition has at most one owner. Its lease ends when it is released, or when its period is over by the clock of
-///   the data base: the clock of a process must not matter. Each new owner gets a higher epoch.
-/// - **Fences.** [`settle`](Self::settle) and [`release`](Self::release) of an epoch that is over change nothing, except that
-///   [`Verdict::Sent`] is true whoever says it, and noted if the row is still pending.
-/// - **Numbers** grow in the order in which the rows are written, and so, among rows of one key whose units of work lock a common row,
-///   in the order of their commits. They may have gaps.
-/// - **Status, not a cursor.** A transaction that commits late leaves a row behind others that are sent already. `claim` with a
-///   cursor may miss it; `claim` from the start must not.
-/// - **Horizon.** What was committed after the lease began is no part of it. Otherwise a claim with a cursor could miss a row that
-///   commits late, and give the one of the same key that was written after that commit.
-/// - **No transaction** is open between two calls.
-/// - Dropping a future leaves what it asked for done or not done. Calls may come from several threads at once.
+/// - **Leases.** A partition must have at most one owner. A lease must end when the owner releases it, or when its period is over by
+///   the clock of the database; it must not depend on the clock of a process. Each new owner must get a higher epoch than the one
+///   before.
+/// - **Fences.** [`settle`](Self::settle) and [`release`](Self::release) with an old epoch must change nothing. The one exception is
+///   [`Verdict::Sent`], which is a fact: the store must note it with any epoch, if the row is still pending.
+/// - **Replays.** A replayed row, also that of a dead letter, belongs to the owners that come after the replay: `claim` and `settle` with
+///   the epoch at the replay, or an older one, must pass it over. Otherwise an owner that was stopped before the replay could note it
+///   as sent, and an owner in the middle of its partition could publish later rows before the earlier ones.
+/// - **Numbers** must grow in the order in which the rows are written. Rows of one key whose units of work lock a common row are then
+///   numbered in the order of their commits. Numbers may have gaps.
+/// - **Status, not a cursor.** A transaction that commits late leaves a pending row with a lower number than rows that are already
+///   sent. A `claim` with a cursor may miss the row; a `claim` from the start must find it.
+/// - **Horizon.** A `claim` must not return a row that was committed after the lease began, unless numbers grow in the order of
+///   commits. Otherwise it could miss a row that commits late, and return a later row of the same key.
+/// - **No transaction** may stay open between two calls.
+/// - **Cancellation.** If a future is dropped, the store may have done its work or not. Calls may come from several threads at once.
 ///
 /// # Errors
 ///
-/// Every method fails if the data base does. The relay then tries again, later.
+/// Every method fails if the database fails. The relay then tries again later. The text must repeat no credential, such as the
+/// password of a URL: logs and the health of a relay show it.
+///
+/// # Example
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use diator::outbox::{InMemoryOutbox, OutboxStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), diator::BoxError> {
+/// let store = InMemoryOutbox::new();
+/// let status = store.status().await?;
+/// assert_eq!((status.pending, status.dead, status.oldest_seconds), (0, 0, None));
+///
+/// let an_hour_ago = SystemTime::now() - Duration::from_secs(3_600);
+/// assert_eq!(store.replay(an_hour_ago, Some("orders")).await?, 0);
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait OutboxStore: Send + Sync + 'static {
-    /// Whether this program can work with what stands in the data base; asked once, before anything else.
+    /// Checks whether this program can work with the tables; a relay calls it first.
+    ///
+    /// It must answer `Ok` if it cannot reach the database.
     ///
     /// # Errors
     ///
-    /// It cannot, for good: the text must name the command that helps. A data base that cannot be reached is no such error.
+    /// The program cannot work with the tables, and waiting does not help. The text must name the command that helps.
     async fn check(&self) -> Result<(), BoxError> {
         Ok(())
     }
 
-    /// Leases partitions that have no owner and something pending that no dead letter holds back, at most `most` of them, for the
-    /// period.
+    /// Leases at most `most` partitions to the relay for the period.
     ///
-    /// Those come first that were owned longest ago, and before them the ones that never were: otherwise partitions whose rows
-    /// cannot go, or that always have more, starve the others.
-    /// Messages whose delay is over get their place first. No partition means that nothing is to be done here.
+    /// It must give messages whose delay is over their places first. It must lease only partitions that have no owner and a pending
+    /// row that no dead letter holds back. No partition in the answer means that there is no work.
+    ///
+    /// Partitions that never had an owner must come first, then those that had one longest ago. Otherwise a partition whose rows the
+    /// broker does not take, or that always has more rows, would keep the relay from the others.
     async fn lease(&self, relay: RelayId, most: u16, period: Duration) -> Result<Leased, BoxError>;
 
-    /// Reads pending rows of leased partitions, in the order of their numbers within each of them.
+    /// Reads pending rows of leased partitions, in the order of their numbers.
     ///
-    /// It leaves out what the [`Claim`] excludes, and a partition whose lease has another epoch by now. It changes nothing: the lease
-    /// is the claim. It must see at least what was committed when it is called.
+    /// It must leave out the rows that the [`Claim`] excludes, and every partition whose epoch has changed. It must see everything
+    /// that was committed before the call. It changes nothing: the lease alone reserves the rows.
     async fn claim(&self, claim: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError>;
 
-    /// Notes down what became of rows; one that is gone is passed over.
+    /// Notes what became of rows; it ignores a row that no longer exists.
     ///
-    /// After an error any part of it may have been noted: the relay asks for all of it again.
+    /// After an error it may have noted some of them: the relay repeats the whole call.
     async fn settle(&self, settlements: &[Settlement]) -> Result<(), BoxError>;
 
-    /// Gives leases back before their time.
+    /// Gives leases back before their period is over.
     async fn release(&self, partitions: &[LeasedPartition]) -> Result<(), BoxError>;
 
-    /// The age of the oldest message that a relay could publish by now; `None` if there is none. It must be cheap.
+    /// Returns the age of the oldest message that a relay could publish now.
+    ///
+    /// `None` means that there is no such message. The call must be cheap.
     async fn oldest(&self) -> Result<Option<Duration>, BoxError>;
 
-    /// How many messages there are of each sort.
+    /// Counts the messages by their state.
     async fn status(&self) -> Result<OutboxStatus, BoxError>;
 
-    /// Makes sent messages pending again, in their old places; the answer is how many.
+    /// Makes sent messages pending again, each in its old place, and counts them.
     ///
-    /// Those count that were sent at `since` or later, by the clock of the data base, and went to the topic, if one is named.
+    /// It selects the messages that were sent at `since` or later, by the clock of the database, and that have the topic. `None`
+    /// means every topic.
+    ///
+    /// Replayed messages come late, and in their own order: a relay publishes those of a key in the order of their places, and the
+    /// messages of the key that wait by then after them. A message that is being published meanwhile can come before.
     async fn replay(&self, since: SystemTime, topic: Option<&str>) -> Result<u64, BoxError>;
 
-    /// Deletes messages that were sent longer ago than `retention`, at most `limit` of them; the answer is how many.
+    /// Deletes up to `limit` messages that were sent longer ago than `retention`.
     ///
-    /// Of several relays one at a time does it: where another one is the cleaner, the answer is zero.
+    /// The answer is how many. One relay at a time deletes: the answer is zero if another relay is the cleaner.
     async fn prune(&self, relay: RelayId, retention: Duration, limit: u32) -> Result<u64, BoxError>;
 
-    /// Waits until somebody has committed a message since the last call, as far as this process can learn of it.
+    /// Waits until a message has been committed since the last call.
     ///
-    /// It may be late, and it may answer too often: the relay looks from time to time anyway. It must not be ready all the time.
+    /// It may answer late or without a commit, because the relay also polls. It must not be ready all the time.
     async fn woken(&self);
 }
 
-/// A relay, as leases name it; each start of a relay has its own.
+/// The id of a running relay, for its leases; each start of a relay has a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RelayId(pub Uuid);
 
 /// A partition that a relay owns for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LeasedPartition {
-    /// Which one.
+    /// The number of the partition.
     pub partition: u16,
-    /// How many owners it has had: what the data base compares.
+    /// Grows with each owner; the database compares it.
     pub epoch: i64,
 }
 
 /// The answer to [`OutboxStore::lease`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leased {
-    /// What the relay owns now.
+    /// The partitions that the relay owns now.
     pub partitions: Vec<LeasedPartition>,
     /// Keys in these partitions that a dead letter holds back.
     pub parked: Vec<ParkedKey>,
-    /// What was committed when the lease began, in words of the store's own; `None` where numbers grow in the order of commits.
+    /// Marks the rows that were committed when the lease began, for the store.
+    ///
+    /// `None` means that numbers grow in the order of commits.
     pub horizon: Option<String>,
-    /// Whether messages got their place whose delay is over: then it is worth asking again at once.
+    /// Whether delayed messages got their places: the relay asks again at once.
     pub promoted: bool,
 }
 
-/// A key in a topic.
+/// A key of a topic whose messages must wait.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ParkedKey {
     /// The topic of the event.
@@ -122,7 +157,7 @@ pub struct ParkedKey {
 }
 
 impl ParkedKey {
-    /// The key of a message, if it has one.
+    /// Returns the topic and key of a message, if it has a key.
     #[must_use]
     pub fn of(message: &OutboundMessage) -> Option<Self> {
         let topic = message.topic.as_deref().map(str::to_owned);
@@ -130,38 +165,41 @@ impl ParkedKey {
     }
 }
 
-/// What a relay asks of [`OutboxStore::claim`].
+/// The argument of [`OutboxStore::claim`].
 #[derive(Clone, Copy, Debug)]
 pub struct Claim<'a> {
-    /// The partitions, and where to read on in each of them.
+    /// The partitions, each with the place to read on from.
     pub cursors: &'a [Cursor],
-    /// How many rows of each partition at most.
+    /// How many rows to read from each partition at most.
     pub limit: u32,
-    /// What cannot go now.
+    /// How many bytes of bodies of each partition at most: the row that reaches this number is the last one. So a partition that has
+    /// less than both limits has nothing more.
+    pub max_bytes: u64,
+    /// The rows to leave out.
     pub skip: &'a Skip,
-    /// That of the lease.
+    /// The [horizon](Leased::horizon) of the lease.
     pub horizon: Option<&'a str>,
 }
 
-/// Where a relay goes on reading in a partition.
+/// The place in a partition from which a relay reads on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// In which partition.
+    /// The partition.
     pub lease: LeasedPartition,
-    /// Behind which place; `None` is the start.
+    /// The number of the last row that was read; `None` reads from the start.
     pub after: Option<i64>,
 }
 
-/// What a relay does not want to be given: it cannot go now.
+/// The rows that a claim must leave out, because the relay cannot publish them now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Skip {
-    /// Events that go where nothing is taken at the moment.
+    /// Events whose destination takes no messages at the moment.
     pub routes: Vec<SkippedRoute>,
-    /// Keys that have to wait.
+    /// Keys that must wait.
     pub keys: Vec<ParkedKey>,
 }
 
-/// An event by which a [`Skip`] knows its rows.
+/// An event whose rows a [`Skip`] leaves out.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SkippedRoute {
     /// Its kind.
@@ -173,7 +211,7 @@ pub struct SkippedRoute {
 }
 
 impl SkippedRoute {
-    /// The event of a message.
+    /// Returns the event of a message.
     #[must_use]
     pub fn of(message: &OutboundMessage) -> Self {
         let topic = message.topic.as_deref().map(str::to_owned);
@@ -181,19 +219,19 @@ impl SkippedRoute {
     }
 }
 
-/// Where a row stands.
+/// The place of a row in the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
-    /// In which partition.
+    /// The number of its partition.
     pub partition: u16,
-    /// Its number in there.
+    /// The number of the row; it grows within a partition.
     pub seq: i64,
 }
 
 /// A pending message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxRow {
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
     /// How often the broker has refused it.
     pub attempts: u32,
@@ -204,7 +242,7 @@ pub struct OutboxRow {
 /// What became of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
-    /// Which row.
+    /// The place of the row.
     pub place: Place,
     /// The epoch in which the relay owned its partition.
     pub epoch: i64,
@@ -212,37 +250,41 @@ pub struct Settlement {
     pub verdict: Verdict,
 }
 
-/// What a relay says of a row.
+/// What became of a row that a relay gave to the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
     /// The broker has it.
     Sent,
-    /// The broker refused it; it stays pending, and its attempts are one more.
-    Refused,
+    /// The broker refused it; it stays pending.
+    Refused {
+        /// How often by now, this time included. A number that is not above the noted one changes nothing, so that a relay may say it
+        /// twice.
+        attempts: u32,
+    },
     /// The broker refused it for good: it becomes a dead letter.
     Dead {
-        /// What the broker said.
+        /// The broker's error.
         reason: String,
-        /// Whether its key has to wait for the operator.
+        /// Whether the later messages of its key wait for the operator.
         parks_key: bool,
     },
 }
 
-/// How many messages there are of each sort.
+/// How many messages of an outbox are in which state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct OutboxStatus {
-    /// Waiting for a relay, parked ones included.
+    /// Messages that wait for a relay, parked ones included.
     pub pending: u64,
-    /// Of these, waiting behind a dead letter of their key.
+    /// Pending messages that wait behind a dead letter of their key.
     pub parked: u64,
-    /// Waiting until their delay is over.
+    /// Messages whose delay is not over.
     pub scheduled: u64,
-    /// With the broker, and not yet pruned.
+    /// Messages that the broker has, and that no relay has pruned yet.
     pub sent: u64,
-    /// Refused for good.
+    /// Messages that the broker refused for good.
     pub dead: u64,
-    /// The age of the oldest message that waits and is not parked, in seconds.
+    /// The age of the oldest pending message that is not parked, in seconds.
     pub oldest_seconds: Option<f64>,
 }

@@ -9,15 +9,14 @@ use crate::outbox::SkippedRoute;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A broker that asks for more time than this is tried earlier.
+/// The relay waits no longer than this, even if the broker asks for more.
 const LONGEST_WISH: Duration = Duration::from_secs(300);
-/// From so many messages at once on, an outage is forgotten.
-const FULL_SPEED: usize = 512;
 
-/// Whether messages go to a destination at the moment.
+/// Whether a relay publishes to a destination at the moment.
 ///
-/// A destination that does not take a message for now is left alone for a while: 100 ms, and twice as long after each trial that
-/// fails, up to 30 s; longer, up to 5 minutes, if the broker asks for it or takes long to answer. Nothing is counted against the messages.
+/// If a destination does not take a message for a passing reason, the relay publishes nothing there for 100 ms, and waits twice as
+/// long after each failed trial, up to 30 s. It waits up to 5 minutes if the broker asks for that or takes long to answer. These
+/// failures do not count as attempts of a message.
 ///
 /// # Source
 ///
@@ -26,19 +25,23 @@ const FULL_SPEED: usize = 512;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CircuitState {
-    /// Messages go.
+    /// The relay publishes.
     Closed,
-    /// None goes.
+    /// The relay publishes nothing.
     Open,
-    /// One message may go, to see whether the others can.
+    /// The relay publishes one message, to find out whether the destination works again.
     Trial,
 }
 
 /// The circuits of all destinations that the relay has met.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Circuits {
     by_destination: HashMap<String, Circuit>,
-    /// Which events go where, as far as they have come by.
+    /// A destination that has taken this many messages at once counts as healthy again.
+    full_speed: usize,
+    /// How long one call should take at most: well within what the broker may take.
+    longest_call: Duration,
+    /// The destination of each event that the relay has met.
     routes: HashMap<SkippedRoute, String>,
     jitter: RandomState,
 }
@@ -49,44 +52,65 @@ struct Circuit {
     failures: u32,
     open_until: Option<Instant>,
     error: Option<String>,
-    /// How many messages may go at once, since it is closed again.
+    /// How many messages the relay may publish at once after an outage.
     allowance: usize,
 }
 
-/// How many messages may go to a destination at once.
+/// How many messages the relay may publish to a destination at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Allowance {
-    /// As many as there are.
+    /// No limit.
     All,
-    /// So many: after an outage they become more from one time to the next, so that a destination that is slow and not away does not
-    /// get a whole batch again and again.
+    /// A limit that doubles after each success, as long as the destination takes the messages in time, so that a slow destination
+    /// does not get whole batches in vain.
     AtMost(usize),
-    /// One. The number of trials that have failed: each one tries another message, in case that it is the message's fault.
+    /// One message. Each trial takes another one, by the number of failures, because a message may be at fault itself.
     Trial { failures: u32 },
-    /// None.
+    /// No message.
     Nothing,
 }
 
-/// What is known of one circuit that is not closed.
+/// How fast a destination took what it was given at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    pub(super) messages: usize,
+    pub(super) took: Duration,
+}
+
+impl Pace {
+    /// How long so many messages would take.
+    fn of(self, messages: usize) -> Duration {
+        let each = self.took / u32::try_from(self.messages).unwrap_or(u32::MAX).max(1);
+        each.saturating_mul(u32::try_from(messages).unwrap_or(u32::MAX))
+    }
+}
+
+/// The health of a destination whose circuit is not closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CircuitHealth {
-    /// What the broker calls the destination; empty where the whole broker is one.
+    /// The broker's name for the destination; empty if the broker has only one.
     pub destination: String,
-    /// Whether messages go there.
+    /// Whether the relay publishes there.
     pub state: CircuitState,
     /// How many trials have failed in a row.
     pub failures: u32,
-    /// What the broker said at last.
+    /// The broker's last error; it must repeat no [credential](crate::MessageBroker::publish).
     pub error: Option<String>,
 }
 
 impl Circuits {
+    /// None is known yet; so many messages are a whole batch, for which the broker may take so long.
+    pub(super) fn new(full_speed: usize, deadline: Duration) -> Self {
+        let (by_destination, routes) = (HashMap::new(), HashMap::new());
+        Self { by_destination, full_speed, longest_call: deadline / 2, routes, jitter: RandomState::new() }
+    }
+
     pub(super) fn state(&self, destination: &str, now: Instant) -> CircuitState {
         self.by_destination.get(destination).map_or(CircuitState::Closed, |circuit| circuit.state(now))
     }
 
-    /// Notes down where an event goes, so that it can be left out while nothing goes there.
+    /// Notes the destination of an event, so that claims can leave the event out while the circuit is open.
     pub(super) fn note_route(&mut self, route: SkippedRoute, destination: &str) {
         if self.routes.get(&route).is_none_or(|known| known != destination) {
             self.routes.insert(route, destination.to_owned());
@@ -102,42 +126,46 @@ impl Circuits {
         }
     }
 
-    /// Whether all destinations get as much as there is.
+    /// Whether no destination has a limit.
     pub(super) fn are_all_closed(&self) -> bool {
         self.by_destination.is_empty()
     }
 
-    /// All that went there at once has been answered.
-    pub(super) fn close(&mut self, destination: &str) {
+    /// The destination has answered for all messages of one call; the largest part of it had this pace.
+    pub(super) fn close(&mut self, destination: &str, pace: Pace) {
         let Some(circuit) = self.by_destination.get_mut(destination) else { return };
         if circuit.failures > 0 {
-            tracing::info!(target: "diator", destination, "the relay publishes there again");
+            tracing::info!(target: "diator", destination, "the relay publishes to this destination again");
             (circuit.failures, circuit.allowance) = (0, 1);
         }
-        circuit.allowance *= 2;
-        if circuit.allowance >= FULL_SPEED {
+        let next = (circuit.allowance * 2).min(self.full_speed);
+        if pace.of(next) > self.longest_call {
+            return;
+        }
+        circuit.allowance = next;
+        if next == self.full_speed {
             self.by_destination.remove(destination);
         }
     }
 
-    /// Something did not arrive there, for a reason that has nothing to do with the message.
+    /// The destination did not take a message, for a reason that is not the message's fault.
     pub(super) fn open(&mut self, destination: &str, error: String, at_least: Duration, now: Instant) {
         let jitter = self.jitter.hash_one((destination, now));
         let circuit = self.by_destination.entry(destination.to_owned()).or_default();
         if circuit.state(now) == CircuitState::Open {
-            // One of those that were under way at the same time.
+            // An earlier answer of the same call has opened it.
             return;
         }
         circuit.failures = circuit.failures.saturating_add(1);
         let pause = jittered(pause_after(circuit.failures), jitter).max(at_least.min(LONGEST_WISH));
         circuit.open_until = now.checked_add(pause);
         if circuit.failures == 1 {
-            tracing::warn!(target: "diator", destination, error, "the relay holds messages back that go there");
+            tracing::warn!(target: "diator", destination, error, "the relay holds back the messages for this destination");
         }
         circuit.error = Some(error);
     }
 
-    /// The events that go where nothing goes, each with its destination.
+    /// The events whose circuit is open, each with its destination.
     pub(super) fn skipped_routes(&self, now: Instant) -> Vec<(SkippedRoute, String)> {
         if self.by_destination.is_empty() {
             return Vec::new();
@@ -177,13 +205,13 @@ impl Circuit {
     }
 }
 
-/// How long a destination is left alone after so many failures in a row.
+/// How long the relay publishes nothing to a destination after this number of failures in a row.
 fn pause_after(failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
 }
 
-/// Takes up to a half off, so that several relays do not come at the same time.
+/// Shortens the pause by up to a half, so that several relays do not try at the same time.
 pub(super) fn jittered(pause: Duration, random: u64) -> Duration {
     #[expect(clippy::cast_precision_loss, reason = "a random number has no precision to lose")]
     let share = random as f64 / u64::MAX as f64;
@@ -194,6 +222,12 @@ pub(super) fn jittered(pause: Duration, random: u64) -> Duration {
 mod tests {
     use super::*;
     use crate::broker::MessageType;
+
+    const AT_ONCE: Pace = Pace { messages: 1, took: Duration::ZERO };
+
+    fn circuits() -> Circuits {
+        Circuits::new(500, Duration::from_secs(10))
+    }
 
     fn route(name: &str) -> SkippedRoute {
         SkippedRoute { message_type: MessageType::Notification, name: name.to_owned(), topic: None }
@@ -214,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_destination_is_left_alone_then_tried_then_used_again() {
-        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        let (mut circuits, now) = (circuits(), Instant::now());
         circuits.note_route(route("A"), "redis");
         circuits.note_route(route("B"), "azure");
         assert_eq!(circuits.state("redis", now), CircuitState::Closed);
@@ -230,17 +264,17 @@ mod tests {
         let [health] = &circuits.health(trial)[..] else { panic!("one circuit is open") };
         assert_eq!((health.failures, health.error.as_deref()), (2, Some("still refused")));
         assert_eq!(circuits.allowance("redis", trial + LONGEST_PAUSE), Allowance::Trial { failures: 2 });
-        circuits.close("redis");
+        circuits.close("redis", AT_ONCE);
         assert_eq!((circuits.state("redis", now), circuits.health(now)), (CircuitState::Closed, Vec::new()));
     }
 
     #[test]
     fn after_an_outage_more_go_from_one_time_to_the_next() {
-        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        let (mut circuits, now) = (circuits(), Instant::now());
         circuits.open("redis", "refused".to_owned(), Duration::ZERO, now);
         let mut allowances = Vec::new();
         while !circuits.are_all_closed() {
-            circuits.close("redis");
+            circuits.close("redis", AT_ONCE);
             allowances.push(circuits.allowance("redis", now));
         }
         let expected = [2, 4, 8, 16, 32, 64, 128, 256].map(Allowance::AtMost);
@@ -248,8 +282,29 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_destination_gets_what_it_takes_within_half_of_the_deadline() {
+        let (mut circuits, now) = (circuits(), Instant::now());
+        circuits.open("redis", "slow".to_owned(), Duration::ZERO, now);
+        let each = Duration::from_millis(50);
+        for _ in 0..20 {
+            let messages = match circuits.allowance("redis", now) {
+                Allowance::AtMost(messages) => messages,
+                _ => 1,
+            };
+            let took = each * u32::try_from(messages).expect("they are few");
+            circuits.close("redis", Pace { messages, took });
+        }
+        assert_eq!(circuits.allowance("redis", now), Allowance::AtMost(64), "128 would take 6.4 s");
+        assert_eq!(circuits.health(now), Vec::new(), "it is closed all the same");
+        for _ in 0..3 {
+            circuits.close("redis", AT_ONCE);
+        }
+        assert_eq!(circuits.allowance("redis", now), Allowance::All, "it is fast again");
+    }
+
+    #[test]
     fn messages_that_fail_together_are_one_failure() {
-        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        let (mut circuits, now) = (circuits(), Instant::now());
         for _ in 0..100 {
             circuits.open("redis", "refused".to_owned(), Duration::ZERO, now);
         }
@@ -258,14 +313,14 @@ mod tests {
 
     #[test]
     fn a_broker_that_asks_for_ever_is_tried_again() {
-        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        let (mut circuits, now) = (circuits(), Instant::now());
         circuits.open("azure", "busy".to_owned(), Duration::MAX, now);
         assert_eq!(circuits.next_trial(now), Some(now + LONGEST_WISH));
     }
 
     #[test]
     fn a_broker_that_names_a_time_gets_it() {
-        let (mut circuits, now) = (Circuits::default(), Instant::now());
+        let (mut circuits, now) = (circuits(), Instant::now());
         circuits.open("azure", "busy".to_owned(), Duration::from_secs(90), now);
         assert_eq!(circuits.state("azure", now + Duration::from_secs(89)), CircuitState::Open);
         assert_eq!(circuits.state("azure", now + Duration::from_secs(90)), CircuitState::Trial);

@@ -10,10 +10,26 @@ use super::turn::Done;
 use crate::BoxError;
 use crate::outbox::OutboxStore;
 
-/// How long a data base may take to say how old the oldest message is.
+/// How long the database may take to answer the question for the oldest message.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Tells how a relay is; it stays with whoever asks, also while the relay runs elsewhere in the process.
+/// Reports the health of a relay that runs elsewhere in the process.
+///
+/// Clones report on the same relay.
+///
+/// # Example
+///
+/// ```
+/// use diator::outbox::InMemoryOutbox;
+/// use diator::relay::Relay;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let relay = Relay::new(InMemoryOutbox::new());
+/// let health = relay.monitor().health().await;
+/// assert_eq!((health.sent, health.oldest_seconds, health.error), (0, None, None));
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RelayMonitor {
     store: Arc<dyn OutboxStore>,
@@ -28,25 +44,26 @@ struct Seen {
     last_turn: Option<Instant>,
 }
 
-/// How a relay is.
+/// The health of a relay.
 ///
 /// # Units
 ///
-/// Ages are in seconds.
+/// Ages are in seconds; `sent` counts messages.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RelayHealth {
-    /// The age of the oldest message that could go; `None` if there is none, or if the data base does not answer.
+    /// The age of the oldest message that a relay could publish now.
     ///
-    /// It counts for all relays of the outbox: it tells that none of them gets on.
+    /// `None` means that there is none, or that the database did not answer. The age covers the whole outbox: it grows if none of its
+    /// relays publishes.
     pub oldest_seconds: Option<f64>,
-    /// How long ago this relay was able to look for messages; `None` if it never was.
+    /// How long ago this relay last completed a turn; `None` if it never did.
     pub last_turn_seconds: Option<f64>,
-    /// How many messages this relay has given to the broker since it started.
+    /// How many messages the broker has acknowledged to this relay since it started.
     pub sent: u64,
-    /// The destinations that take nothing at the moment.
+    /// The destinations to which this relay publishes nothing, or a trial only.
     pub circuits: Vec<CircuitHealth>,
-    /// Why the data base could not be asked, now or in the last turn.
+    /// Why the database did not answer, now or in the last turn; the store must repeat no [credential](OutboxStore) in it.
     pub error: Option<String>,
 }
 
@@ -55,13 +72,13 @@ impl RelayMonitor {
         Self { store, seen: Arc::default() }
     }
 
-    /// Asks the data base for the age of the oldest message, and tells what the relay has seen.
+    /// Asks the database for the age of the oldest message, and reports the health.
     ///
-    /// It answers within about two seconds, also if the data base does not.
+    /// It answers within about two seconds, even if the database does not answer.
     pub async fn health(&self) -> RelayHealth {
         let oldest = match timeout(PATIENCE, self.store.oldest()).await {
             Ok(oldest) => oldest.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("the data base did not answer within {PATIENCE:?}")),
+            Err(_) => Err(format!("the database did not answer within {PATIENCE:?}")),
         };
         let seen = self.seen();
         RelayHealth {

@@ -1,12 +1,12 @@
-//! Publishes what stands in an outbox.
+//! Publishes the messages of an outbox.
 //!
 //! | stage | file |
 //! |---|---|
 //! | the loop: a turn, a wait, from time to time a cleaning | `run` |
 //! | one turn: lease partitions, claim rows, publish, settle, release | `turn` |
-//! | which of the claimed rows may go together | `plan` |
-//! | what becomes of a row by the broker's answer | `publish` |
-//! | a destination that takes nothing for now is left alone | `circuit` |
+//! | which of the claimed rows may be published together | `plan` |
+//! | what the broker's answer does to a row | `publish` |
+//! | when a destination that takes nothing is tried again | `circuit` |
 
 mod circuit;
 mod health;
@@ -31,30 +31,31 @@ use crate::stop::{StopSignal, Stopper};
 pub use self::circuit::{CircuitHealth, CircuitState};
 pub use self::health::{RelayHealth, RelayMonitor};
 
-/// No setting is longer: more is not a time but a slip, and no clock can add it.
+/// No setting is longer: a longer one is a mistake, and clocks cannot add every duration.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
-/// How long a relay that ends may take to note down what it has sent, and to give its leases back.
+/// How long an ending relay may take to note the sent messages and to give its leases back.
 const SETTLING: Duration = Duration::from_secs(5);
-/// How long a store may take to say at the start whether it can be used; the first turn asks again.
+/// How long a store may take for its check at the start; the first turn checks again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Publishes what stands in an outbox, in order per key, until the broker has it.
+/// Publishes the messages of an outbox to a broker, in order per key.
 ///
-/// It runs as a task of the service, as a child of a [`Host`](crate::host::Host), or as a program of its own
-/// ([`run_until`](Self::run_until)). Any number of them may run on one outbox.
+/// A relay runs in a [`Host`](crate::host::Host), in a task of the service, or as a program of its own
+/// ([`run_until`](Self::run_until)). Any number of relays may run on one outbox.
 ///
 /// # Guarantees
 ///
-/// - **At least once.** A message stays pending until the broker has acknowledged it. It is published again after a crash, a lost
-///   lease, or an answer that got lost; always with the same id and the same bytes.
-/// - **Duplicates.** Each of these publishes at most one [`batch`](Self::batch) again.
-/// - **Order.** A message is published once the one before it, of the same topic, key and destination, is acknowledged, or has become a dead letter that does not [park](OnDead) its key.
-/// - **An outage counts for nothing.** A destination that does not answer, is busy, or refuses whoever comes, is left alone for
-///   100 ms to 30 s, and then tried with one message, then with a few. It makes no dead letters. Other destinations wait for its
-///   answer where it is asked, the first time and at each trial; one that takes long is tried less often.
-/// - **A refused message** is tried [`attempts`](Self::attempts) times, then it becomes a dead letter. Others go on meanwhile.
-/// - It holds no transaction open while it publishes, and works on a partition only while its lease lasts, by the clock of the
-///   data base.
+/// - **At least once.** A message stays pending until the broker has acknowledged it. The relay publishes it again after a crash, a
+///   lost lease or a lost answer of the broker, always with the same id and the same bytes.
+/// - **Duplicates.** Each crash, lost lease or lost answer repeats at most one [`batch`](Self::batch).
+/// - **Order.** The relay publishes a message only after the broker has acknowledged the message before it, of the same topic, key and
+///   destination, or after that message has become a dead letter that does not [park](OnDead) its key.
+/// - **An outage makes no dead letters.** If a destination does not answer, is busy or refuses every message, the relay publishes
+///   nothing there for 100 ms to 30 s. Then it tries one message, then a few. Other destinations go on, but they wait while the relay
+///   waits for the answer to a trial; the relay tries a slow destination less often.
+/// - **A refused message** becomes a dead letter after [`attempts`](Self::attempts) attempts. Other messages go on meanwhile.
+/// - **Resources.** The relay holds no transaction open while it publishes. It works on a partition only while its lease lasts, by the
+///   clock of the database.
 ///
 /// # Example
 ///
@@ -117,13 +118,13 @@ struct Settings {
     drain: Duration,
 }
 
-/// What becomes of the later messages of a key when one of its messages is a dead letter.
+/// What happens to the later messages of a key after a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnDead {
-    /// They wait until an operator has replayed or discarded it: the order of the key holds. Other keys go on.
+    /// They wait until an operator has replayed or discarded the dead letter. The key keeps its order. Other keys go on.
     Park,
-    /// They go on: a replay comes behind them.
+    /// They go on. A replayed dead letter comes after them.
     Continue,
 }
 
@@ -131,19 +132,19 @@ pub enum OnDead {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RelayError {
-    /// It has no broker: call [`Relay::broker`], or run it in a [`Host`](crate::host::Host) whose mediator has one.
+    /// The relay has no broker: call [`Relay::broker`], or run it in a [`Host`](crate::host::Host) whose mediator has one.
     #[error("the relay has no broker to publish to")]
     NoBroker,
-    /// Its settings contradict each other.
+    /// A setting is out of its range, or two settings contradict each other; the error lists every problem.
     #[error(transparent)]
     Settings(#[from] InvalidConfig),
-    /// The store cannot work with what stands in the data base: its error says which command helps.
+    /// The program cannot work with the tables in the database: the source names the command that helps.
     #[error("the relay cannot work with its store")]
     Store(#[source] BoxError),
 }
 
 impl Relay {
-    /// A relay of this outbox, with the settings that the methods name as their defaults.
+    /// Makes a relay for this outbox, with the default of each setting.
     pub fn new(store: impl OutboxStore) -> Self {
         let store: Arc<dyn OutboxStore> = Arc::new(store);
         let settings = Settings {
@@ -160,81 +161,92 @@ impl Relay {
         Self { monitor: RelayMonitor::new(store.clone()), store, broker: None, settings }
     }
 
-    /// Publishes here; a [`Host`](crate::host::Host) gives it the mediator's broker if nothing is said.
+    /// Sets the broker; in a [`Host`](crate::host::Host) the default is the mediator's.
     pub fn broker(mut self, broker: impl MessageBroker) -> Self {
         self.broker = Some(Arc::new(broker));
         self
     }
 
-    /// Bounds what is published and not yet noted as sent: so many duplicates a crash can make.
+    /// Sets how many messages may be published and not yet noted as sent.
+    ///
+    /// A crash can duplicate this many messages.
     ///
     /// # Units
     ///
-    /// Messages; 1,000 by default, 2 to 100,000. Half of them are given to the broker at once.
+    /// Messages; 1,000 by default, 2 to 100,000. The relay gives at most half of them to the broker at once, and fewer if their
+    /// bodies have more than 8 MiB: of each partition then as many as reach its share of that, so that a large message goes too.
     pub fn batch(mut self, messages: u32) -> Self {
         self.settings.batch = messages;
         self
     }
 
-    /// Bounds how many of the 64 partitions it owns at the same time, so that others can work beside it.
+    /// Sets how many of the 64 partitions the relay leases at most at the same time.
+    ///
+    /// The others stay free for other relays.
     ///
     /// # Units
     ///
-    /// 16 by default, 1 to 64.
+    /// Partitions; 16 by default, 1 to 64.
     pub fn partitions(mut self, most: u16) -> Self {
         self.settings.partitions = most;
         self
     }
 
-    /// How long it owns partitions: if it dies, others take over after that.
+    /// Sets how long the relay owns partitions.
+    ///
+    /// If the relay dies, other relays take over after that.
     ///
     /// # Units
     ///
-    /// 30 s by default, a day at most; at least twice the deadline of the broker, or of [`publish_deadline`](Self::publish_deadline) where the
-    /// broker names none.
+    /// 30 s by default, a day at most. It must be at least twice the deadline of the broker, or twice the
+    /// [`publish_deadline`](Self::publish_deadline) if the broker names none.
     pub fn lease(mut self, period: Duration) -> Self {
         self.settings.lease = period;
         self
     }
 
-    /// How long it waits at most before it looks again, where nobody wakes it.
+    /// Sets how long the relay waits before it polls again, if no commit wakes it.
     ///
     /// # Units
     ///
-    /// 2 s by default, more than zero, a day at most. Up to one half of each wait is taken off at random.
+    /// 2 s by default, more than zero, a day at most. The relay shortens each wait by up to one half, at random.
     pub fn poll(mut self, pause: Duration) -> Self {
         self.settings.poll = pause;
         self
     }
 
-    /// How often a message is tried that the broker refuses, before it becomes a dead letter.
+    /// Sets after how many attempts a refused message becomes a dead letter.
     ///
     /// # Units
     ///
-    /// 3 by default, at least 1. Between the first two is a second, then come 10 seconds, then a minute
-    /// each, if the same relay tries again; another one does not know of it.
+    /// Attempts; 3 by default, at least 1. The relay waits a second after the first refusal, 10 seconds after the second, and a minute
+    /// after each later one. Another relay that takes over does not know of these waits, and may try earlier.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.settings.attempts = attempts;
         self
     }
 
-    /// What becomes of the later messages of a dead letter's key; [`OnDead::Park`] by default.
+    /// Sets what happens to the later messages of a dead letter's key.
+    ///
+    /// The default is [`OnDead::Park`].
     pub fn on_dead(mut self, on_dead: OnDead) -> Self {
         self.settings.on_dead = on_dead;
         self
     }
 
-    /// How long sent messages stay, to be replayed.
+    /// Sets how long sent messages stay in the outbox, for a replay.
     ///
     /// # Units
     ///
-    /// 7 days by default; zero deletes them as soon as the cleaner comes by.
+    /// 7 days by default; zero deletes them at the next cleaning, which is about once in a minute.
     pub fn replay_window(mut self, window: Duration) -> Self {
         self.settings.replay_window = window;
         self
     }
 
-    /// How long the broker may take for one call, if it names no [`deadline`](MessageBroker::deadline) itself.
+    /// Sets how long the broker may take for one call.
+    ///
+    /// A [`deadline`](MessageBroker::deadline) of the broker itself counts instead.
     ///
     /// # Units
     ///
@@ -244,29 +256,35 @@ impl Relay {
         self
     }
 
-    /// How long it goes on publishing at its end, if there is something left that can go.
+    /// Sets how long the relay goes on publishing after `stop` has ended.
+    ///
+    /// In a [`Host`](crate::host::Host) the [`deadline`](crate::host::Host::deadline) of the host counts instead.
     ///
     /// # Units
     ///
-    /// 10 s by default, a day at most; what has begun by then is noted down still. A [`Host`](crate::host::Host) has a deadline of its own instead.
+    /// 10 s by default, a day at most. After that the relay waits for the call to the broker that has begun, and notes its answers.
     pub fn drain(mut self, time: Duration) -> Self {
         self.settings.drain = time;
         self
     }
 
-    /// What tells how it is, also while it runs.
+    /// Returns a monitor, which reports the relay's health at any time.
     #[must_use]
     pub fn monitor(&self) -> RelayMonitor {
         self.monitor.clone()
     }
 
-    /// Runs until `stop` ends, then publishes what is left and can go, and gives its leases back.
+    /// Runs until `stop` ends, then publishes the rest and gives the leases back.
     ///
-    /// Dropping the future ends it at once: others take over when its leases are over.
+    /// # Guarantees
+    ///
+    /// - After `stop` has ended, [`drain`](Self::drain) limits how long the relay publishes.
+    /// - If the caller drops the future, the relay ends at once. Other relays take over when its leases are over.
+    /// - If the database or the broker is away, the relay waits for it.
     ///
     /// # Errors
     ///
-    /// As of [`RelayError`], before it publishes anything. A data base or a broker that is away is no error: it waits for them.
+    /// Each [`RelayError`] comes at the start, before the relay publishes anything.
     ///
     /// # Panics
     ///
@@ -285,7 +303,7 @@ impl Relay {
             First::Right(_) => {
                 let end = Instant::now() + drain;
                 stopper.stop(end);
-                // A call to the broker that has begun in time ends, and is noted down; a store that hangs is left alone.
+                // A call to the broker that has begun in time may end and be noted; the relay does not wait for a store that hangs.
                 let deadline = self.broker.as_deref().map_or(LONGEST, |broker| self.settings.publish_deadline(broker));
                 timeout_at(end + deadline.min(LONGEST) + SETTLING, running).await.unwrap_or(Ok(()))
             }
@@ -301,11 +319,11 @@ impl Relay {
         self
     }
 
-    /// Looks whether it can run at all.
+    /// Checks the settings, the broker and the store.
     pub(crate) async fn prepare(&self) -> Result<(), RelayError> {
         let broker = self.broker.as_ref().ok_or(RelayError::NoBroker)?;
         self.settings.check(self.settings.publish_deadline(&**broker))?;
-        // A data base that is away must not hold up what starts beside the relay.
+        // A database that is away must not delay the start of the rest of the program.
         timeout(PATIENCE, self.store.check()).await.unwrap_or(Ok(())).map_err(RelayError::Store)
     }
 
@@ -325,30 +343,30 @@ impl Settings {
     fn check(&self, publish_deadline: Duration) -> Result<(), InvalidConfig> {
         let mut problems = Vec::new();
         if !(2..=100_000).contains(&self.batch) {
-            problems.push(format!("a batch has 2 to 100,000 messages, not {}", self.batch));
+            problems.push(format!("the batch must be 2 to 100,000 messages, not {}", self.batch));
         }
         if !(1..=crate::outbox::PARTITIONS).contains(&self.partitions) {
-            problems.push(format!("there are 1 to 64 partitions, not {}", self.partitions));
+            problems.push(format!("the partitions must be 1 to 64, not {}", self.partitions));
         }
         if publish_deadline.is_zero() {
-            problems.push("the deadline of a publish is zero".to_owned());
+            problems.push("the publish deadline must be more than zero".to_owned());
         }
         if self.lease < publish_deadline.saturating_mul(2) {
             problems.push(format!(
-                "a lease of {:?} is too short for a broker that may take {publish_deadline:?}: it needs twice that",
+                "the lease of {:?} must be at least twice the publish deadline of {publish_deadline:?}",
                 self.lease
             ));
         }
         for (name, time) in [("lease", self.lease), ("poll", self.poll)] {
             if time > LONGEST {
-                problems.push(format!("the {name} of {time:?} is longer than a day"));
+                problems.push(format!("the {name} of {time:?} must not be longer than a day"));
             }
         }
         if self.poll.is_zero() {
-            problems.push("the relay would look for messages without a pause".to_owned());
+            problems.push("the poll must be more than zero".to_owned());
         }
         if self.attempts == 0 {
-            problems.push("a message is tried at least once".to_owned());
+            problems.push("the attempts must be at least 1".to_owned());
         }
         InvalidConfig::check("relay configuration", problems)
     }

@@ -7,25 +7,25 @@ use super::publish::Publisher;
 use crate::broker::{EventRoute, OutboundMessage};
 use crate::outbox::{OutboxRow, ParkedKey, Place, SkippedRoute};
 
-/// What may be published together: messages of which none has to wait for another.
+/// Messages that may be published together, because none has to wait for another.
 pub(super) type Wave = Vec<Group>;
 
 /// The messages of a wave that go to one destination.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) destination: String,
-    /// Where the messages stand, and how often they were refused; as many, and in the same order.
+    /// The place of each message and the number of its refusals, in the order of the messages.
     pub(super) rows: Vec<(Place, u32)>,
     pub(super) messages: Vec<OutboundMessage>,
 }
 
-/// Keys of which something did not go, so that the rest of them must wait for the next pass.
+/// Keys whose messages must wait for the next pass, because one of them was not published.
 pub(super) type Held = HashSet<ParkedKey>;
 
 impl Publisher {
     /// Orders claimed rows into waves.
     ///
-    /// What must not go now is left out, and its key is held for what comes behind it, which the rows of the waves stand before.
+    /// It leaves out the rows that must not be published now, and holds their keys for the rows that come after them.
     pub(super) fn plan(&mut self, rows: Vec<OutboxRow>) -> Vec<Wave> {
         let now = Instant::now();
         let numbers = wave_numbers(&rows);
@@ -50,13 +50,13 @@ impl Publisher {
         waves
     }
 
-    /// Whether nothing before the row keeps it back, and it was not refused just now.
+    /// Whether no earlier row holds the row back, and its wait after a refusal is over.
     fn may_go(&self, row: &OutboxRow, now: Instant) -> bool {
         let is_due = self.refused.get(&row.place).is_none_or(|&due| due <= now);
         is_due && !is_held(&row.message, &self.held) && !is_held(&row.message, &self.behind)
     }
 
-    /// Whether the row's destination takes one more.
+    /// Whether the row's destination may get one more message.
     fn is_let_in(
         &mut self,
         row: &OutboxRow,
@@ -66,7 +66,7 @@ impl Publisher {
         now: Instant,
     ) -> bool {
         let allowance = self.circuits.allowance(destination, now);
-        // What the cursor has passed in this turn, a later message of the same key must not.
+        // The cursor has passed earlier messages of the key, and a later one must not overtake them.
         if allowance == Allowance::Nothing || self.shut.contains(destination) {
             self.circuits.note_route(SkippedRoute::of(&row.message), destination);
             self.shut.insert(destination.to_owned());
@@ -80,13 +80,13 @@ impl Publisher {
         }
     }
 
-    /// The one row that goes to each destination that is tried.
+    /// The one row for each destination that is on trial.
     fn trials(&self, rows: &[OutboxRow], numbers: &[usize], now: Instant) -> HashMap<String, Place> {
         if self.circuits.are_all_closed() {
             return HashMap::new();
         }
         let mut candidates: HashMap<String, (u32, Vec<Place>)> = HashMap::new();
-        // The first of its key alone: the others would have to wait for it.
+        // Only the first row of each key: the others would have to wait for it.
         let first = rows.iter().zip(numbers).filter(|(row, number)| **number == 0 && self.may_go(row, now));
         for (row, _) in first {
             let destination = self.broker.destination(&EventRoute::from(&row.message));
@@ -103,9 +103,9 @@ impl Publisher {
     }
 }
 
-/// For each row the number of its wave: a key has one message in each.
+/// The number of the wave of each row: a wave has at most one message of a key.
 ///
-/// It is so for every broker: one that keeps no order loses some speed by it, and behind a routing one there may be others that do.
+/// This holds for every broker, although one without order loses some speed by it: a routing broker may have an ordered one behind it.
 fn wave_numbers(rows: &[OutboxRow]) -> Vec<usize> {
     let mut seen: HashMap<(Option<&str>, &str), usize> = HashMap::new();
     let mut numbers = Vec::with_capacity(rows.len());
@@ -144,6 +144,7 @@ mod tests {
     use crate::broker::MessageType;
     use crate::outbox::InMemoryOutbox;
     use crate::relay::Relay;
+    use crate::relay::circuit::Pace;
 
     fn publisher() -> Publisher {
         let relay = Relay::new(InMemoryOutbox::new());
@@ -209,7 +210,7 @@ mod tests {
     async fn after_a_trial_a_few_go() {
         let mut publisher = publisher();
         away(&mut publisher);
-        publisher.circuits.close("");
+        publisher.circuits.close("", Pace { messages: 1, took: Duration::ZERO });
         let rows = vec![row(1, Some("a")), row(2, Some("a")), row(3, None), row(4, Some("a"))];
         assert_eq!(seqs(&publisher.plan(rows)), [[1], [2]]);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::circuit::Circuits;
+use super::circuit::{Circuits, Pace};
 use super::plan::{Group, Held, Wave, hold, is_held};
 use super::{OnDead, Settings};
 use crate::BoxFuture;
@@ -15,20 +15,20 @@ use crate::outbox::{Place, Verdict};
 use crate::panic::{catch_panic, panic_message};
 use crate::stop::StopSignal;
 
-/// Gives messages to the broker, and decides what becomes of their rows by what it answers.
+/// Gives messages to the broker, and decides by its answers what becomes of their rows.
 pub(super) struct Publisher {
     pub(super) broker: Arc<dyn MessageBroker>,
     pub(super) deadline: Duration,
     attempts: u32,
     on_dead: OnDead,
     pub(super) circuits: Circuits,
-    /// Keys of which something could not go in this turn.
+    /// Keys that must wait until the end of this turn, because one of their messages could not be published.
     pub(super) held: Held,
-    /// Keys of which something was left out that stands behind what is about to be published.
+    /// Keys of rows that were left out, and that come after the rows that are about to be published.
     pub(super) behind: Held,
-    /// Destinations that took nothing at some time of this turn: for the rest of it they get nothing.
+    /// Destinations that did not take a message in this turn: they get nothing until its end.
     pub(super) shut: HashSet<String>,
-    /// What was refused, and when it is tried again.
+    /// The refused rows, each with the time of its next attempt.
     pub(super) refused: HashMap<Place, Instant>,
 }
 
@@ -41,7 +41,7 @@ impl Publisher {
             deadline,
             attempts,
             on_dead,
-            circuits: Circuits::default(),
+            circuits: Circuits::new(usize::try_from(settings.batch / 2).unwrap_or(usize::MAX), deadline),
             held: Held::new(),
             behind: Held::new(),
             shut: HashSet::new(),
@@ -49,7 +49,7 @@ impl Publisher {
         }
     }
 
-    /// Forgets what could not go in the turn before.
+    /// Forgets what the last turn could not publish.
     pub(super) fn begin_turn(&mut self) {
         let now = Instant::now();
         self.held.clear();
@@ -58,16 +58,16 @@ impl Publisher {
         self.refused.retain(|_, due| *due > now);
     }
 
-    /// When something may go that cannot go now; `None` if there is no such thing.
+    /// When the relay may try the next held message; `None` if it holds none.
     pub(super) fn next_trial(&self, now: Instant) -> Option<Instant> {
         let refused = self.refused.values().copied().filter(|due| *due > now);
         self.circuits.next_trial(now).into_iter().chain(refused).min()
     }
 
-    /// Publishes one wave after the other; none begins at `until` or later, when somebody else may own the rows, or when the time
-    /// to stop is over.
+    /// Publishes one wave after the other.
     ///
-    /// A row without a settlement stays pending.
+    /// No wave begins at `until` or later, when another relay may own the rows, or after the end of the time to stop. A row without a
+    /// settlement stays pending.
     pub(super) async fn publish(
         &mut self,
         waves: Vec<Wave>,
@@ -75,26 +75,30 @@ impl Publisher {
         stop: &StopSignal,
     ) -> Vec<(Place, Verdict)> {
         let mut verdicts = Vec::new();
-        let mut asked = HashSet::new();
+        let mut asked: HashMap<String, Pace> = HashMap::new();
         for wave in waves {
             let now = Instant::now();
             let in_time = now < until && stop.until().is_none_or(|end| now < end);
             let wave: Vec<_> = wave.into_iter().map(|group| self.without_held(group, in_time)).collect();
             let calls: Vec<BoxFuture<'_, _>> = wave.iter().map(|group| self.give(&group.messages)).collect();
             let answers = join_all(calls).await;
-            for (group, answers) in wave.iter().zip(answers).filter(|(group, _)| !group.rows.is_empty()) {
-                self.judge(group, answers, now.elapsed(), &mut verdicts);
-                asked.insert(group.destination.clone());
+            for (group, (answers, took)) in wave.iter().zip(answers).filter(|(group, _)| !group.rows.is_empty()) {
+                self.judge(group, answers, took, &mut verdicts);
+                let pace = Pace { messages: group.rows.len(), took };
+                let largest = asked.entry(group.destination.clone()).or_insert(pace);
+                if pace.messages > largest.messages {
+                    *largest = pace;
+                }
             }
         }
-        for destination in asked.difference(&self.shut) {
-            self.circuits.close(destination);
+        for (destination, pace) in asked.into_iter().filter(|(destination, _)| !self.shut.contains(destination)) {
+            self.circuits.close(&destination, pace);
         }
         self.held.extend(self.behind.drain());
         verdicts
     }
 
-    /// Leaves out what must wait, because something before it did not go.
+    /// Leaves out the messages that must wait because an earlier one was not published.
     fn without_held(&mut self, group: Group, in_time: bool) -> Group {
         let is_open = self.shut.contains(&group.destination);
         if in_time && !is_open && self.held.is_empty() {
@@ -113,11 +117,12 @@ impl Publisher {
         Group { destination, rows: kept_rows, messages: kept }
     }
 
-    /// Gives messages to the broker; there is an answer for each.
+    /// Gives messages to the broker, which answers for each, and measures the time.
     ///
-    /// The broker gets a little more time than it names: what it says when that is over must not be lost.
-    fn give<'a>(&'a self, messages: &'a [OutboundMessage]) -> BoxFuture<'a, Vec<Result<(), PublishError>>> {
+    /// The broker gets a little more time than its deadline, so that an answer at the deadline is not lost.
+    fn give<'a>(&'a self, messages: &'a [OutboundMessage]) -> BoxFuture<'a, (Vec<Result<(), PublishError>>, Duration)> {
         Box::pin(async move {
+            let begun = Instant::now();
             let publishing = async {
                 match messages {
                     [] => Vec::new(),
@@ -128,11 +133,12 @@ impl Publisher {
                 }
             };
             let unknown = |why: &str| messages.iter().map(|_| Err(PublishError::ambiguous(why.to_owned()))).collect();
-            match timeout(self.deadline + self.deadline / 8, catch_panic(publishing)).await {
+            let answers = match timeout(self.deadline + self.deadline / 8, catch_panic(publishing)).await {
                 Ok(Ok(answers)) => answers,
                 Ok(Err(panic)) => unknown(&panic_message(&*panic)),
                 Err(_) => unknown("the broker did not answer within its deadline"),
-            }
+            };
+            (answers, begun.elapsed())
         })
     }
 
@@ -165,19 +171,19 @@ impl Publisher {
                 PublishErrorKind::Transient { retry_after } => retry_after,
                 _ => None,
             };
-            // A destination that lets others wait for its answer is tried less often.
+            // Other destinations wait for the answer of a slow one, so the relay tries that one less often.
             let pause = retry_after.unwrap_or_default().max(took * 3);
             self.circuits.open(&group.destination, error.to_string(), pause, Instant::now());
             self.shut.insert(group.destination.clone());
         }
     }
 
-    /// What becomes of a row whose message the broker refuses.
+    /// Decides what becomes of a row whose message the broker refused.
     fn refuse(&mut self, place: Place, message: &OutboundMessage, attempts: u32, error: &PublishError) -> Verdict {
         let attempts = attempts.saturating_add(1);
         if attempts < self.attempts {
             self.refused.insert(place, Instant::now() + pause_after(attempts));
-            return Verdict::Refused;
+            return Verdict::Refused { attempts };
         }
         tracing::error!(
             target: "diator",
@@ -187,13 +193,13 @@ impl Publisher {
                 messaging.destination.name = message.topic.as_deref(),
                 error = error as &dyn std::error::Error,
             },
-            "the broker refuses a message for good: it is a dead letter now"
+            "the broker refused a message for good; it becomes a dead letter"
         );
         Verdict::Dead { reason: error.to_string(), parks_key: self.on_dead == OnDead::Park && message.key.is_some() }
     }
 }
 
-/// How long a message waits that was refused so many times: perhaps somebody mends what it is refused for.
+/// How long a message waits after this number of refusals, so that somebody can mend the cause.
 fn pause_after(attempts: u32) -> Duration {
     match attempts {
         0 | 1 => Duration::from_secs(1),

@@ -22,7 +22,7 @@ const CLEANING: Duration = Duration::from_secs(60);
 const CLEANED_AT_ONCE: u32 = 1_000;
 /// How long publishing waits for a cleaning.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two looks, where nothing could go: whoever commits must not make it look all the time. It doubles, a few times.
+/// The shortest pause after a turn that could publish nothing, so that commits do not wake the relay in vain all the time.
 const BREATH: Duration = Duration::from_millis(50);
 const LONGEST_BREATH: Duration = Duration::from_millis(500);
 
@@ -34,11 +34,11 @@ pub(super) struct Running {
     monitor: RelayMonitor,
     stop: StopSignal,
     id: RelayId,
-    /// Whether the store has said, since it could be reached, that it can be used.
+    /// Whether the store's check has succeeded since the last failure.
     is_checked: bool,
-    /// How many partitions were leased in a row of which nothing could go.
+    /// How many partitions in a row had no message that could be published.
     idle_partitions: usize,
-    /// How long it looks away, whoever commits, where what it finds cannot go.
+    /// How long the relay ignores commits after a turn that could publish nothing; it doubles.
     breath: Duration,
     /// How many turns have failed in a row.
     failures: u32,
@@ -79,9 +79,9 @@ impl Running {
             self.clean_in_time().await;
             match turn {
                 Ok(()) if goes_on => {}
-                // What is left cannot go.
+                // The broker does not take the rest.
                 Ok(()) if end.is_some() => return,
-                // It may go yet.
+                // The rest may be published when the store answers again.
                 Err(_) if end.is_some() => sleep(FIRST_PAUSE).await,
                 Ok(()) => self.wait(&done).await,
                 Err(error) => self.wait_for_store(&error).await,
@@ -89,13 +89,13 @@ impl Running {
         }
     }
 
-    /// Whether it is worth to take the next turn at once.
+    /// Whether the next turn should begin at once.
     fn goes_on(&mut self, done: &Done) -> bool {
         if done.settled > 0 || done.promoted {
             (self.idle_partitions, self.breath) = (0, BREATH);
             return true;
         }
-        // What cannot go in the partitions of this turn must not keep back what can go in others: once around the circle.
+        // Messages that cannot be published must not hold back those of other partitions, so each partition gets its turn.
         self.idle_partitions += done.leased;
         let has_others = done.leased == usize::from(self.settings.partitions);
         let goes_on = has_others && self.idle_partitions < usize::from(PARTITIONS);
@@ -108,11 +108,11 @@ impl Running {
     async fn turn(&mut self) -> (Done, Result<(), BoxError>) {
         let Settings { batch, partitions, lease, .. } = self.settings;
         if !self.is_checked {
-            // The data base may not have been there when the relay was prepared.
+            // The database may not have been there when the relay was prepared.
             match timeout(lease, self.store.check()).await {
                 Ok(Ok(())) => self.is_checked = true,
                 Ok(Err(error)) => return (Done::default(), Err(error)),
-                Err(_) => return (Done::default(), Err("the store did not answer whether it can be used".into())),
+                Err(_) => return (Done::default(), Err("the store did not answer its check in time".into())),
             }
         }
         let turn = Turn { store: &*self.store, publisher: &mut self.publisher, stop: &self.stop, batch };
@@ -120,13 +120,13 @@ impl Running {
         if ended.is_err() {
             self.is_checked = false;
         } else if self.failures > 0 {
-            tracing::info!(target: "diator", "the relay reaches its store again");
+            tracing::info!(target: "diator", "the relay can use its store again");
             self.failures = 0;
         }
         (done, ended)
     }
 
-    /// Waits until there may be something that can go.
+    /// Waits until a message may have come that can be published.
     async fn wait(&mut self, done: &Done) {
         let now = Instant::now();
         let look = now + self.jittered(self.settings.poll);
@@ -141,7 +141,7 @@ impl Running {
     async fn wait_for_store(&mut self, error: &BoxError) {
         self.failures = self.failures.saturating_add(1);
         if self.failures == 1 {
-            tracing::warn!(target: "diator", error = &**error as &dyn std::error::Error, "the relay cannot reach its store, and tries again");
+            tracing::warn!(target: "diator", error = &**error as &dyn std::error::Error, "the relay cannot use its store; it tries again");
         }
         let doublings = (self.failures - 1).min(16);
         let pause = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
@@ -157,7 +157,7 @@ impl Running {
         either(self.stop.given(), either(self.store.woken(), sleep_until(moment))).await;
     }
 
-    /// Deletes what was sent long ago, if it is time and no other relay does it.
+    /// Deletes old sent messages, if it is time and no other relay does it.
     async fn clean_in_time(&mut self) {
         if Instant::now() < self.next_cleaning || self.stop.until().is_some() {
             return;
@@ -172,9 +172,9 @@ impl Running {
             }
         };
         if let Err(error) = &pruned {
-            tracing::warn!(target: "diator", error = &**error as &dyn std::error::Error, "the relay could not delete what was sent long ago");
+            tracing::warn!(target: "diator", error = &**error as &dyn std::error::Error, "the relay could not delete old sent messages");
         }
-        // There may be more of it.
+        // There may be more old messages.
         let is_behind = pruned.is_ok_and(|pruned| pruned == u64::from(CLEANED_AT_ONCE));
         let pause = if is_behind { Duration::from_secs(1) } else { CLEANING };
         self.next_cleaning = Instant::now() + self.jittered(pause);

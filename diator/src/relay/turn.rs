@@ -10,14 +10,17 @@ use crate::outbox::{
 };
 use crate::stop::StopSignal;
 
-/// How long one attempt to note something down may take: a connection that is dead must not use up the lease.
+/// How long one attempt to settle rows may take: a dead connection must not use up the lease.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// How long a turn goes on with some of its partitions, when others are at their end: what is committed there waits for the next turn.
+/// How many bytes of bodies a turn reads at once, however many messages that is: two such claims are in memory at the same time. The
+/// row of each partition that reaches its share is the last one.
+const CLAIM_BYTES: u64 = 8 * 1024 * 1024;
+/// How long a turn goes on after it has read some of its partitions to the end: new rows of those must wait for the next turn.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
-/// One turn of a relay: it leases partitions, works them off, and gives them back.
+/// One turn of a relay: it leases partitions, publishes their rows, and gives the partitions back.
 ///
-/// Nothing outlives a turn but the circuits: whoever comes next starts from what stands in the data base.
+/// Only the circuits and the waits after refusals outlive a turn; the next turn reads everything else from the database.
 pub(super) struct Turn<'a> {
     pub(super) store: &'a dyn OutboxStore,
     pub(super) publisher: &'a mut Publisher,
@@ -25,21 +28,21 @@ pub(super) struct Turn<'a> {
     pub(super) batch: u32,
 }
 
-/// What a turn has done.
+/// The result of a turn.
 #[derive(Debug, Default)]
 pub(super) struct Done {
-    /// How many rows are no longer what they were.
+    /// How many rows the turn has settled.
     pub(super) settled: usize,
-    /// Of these, how many the broker has.
+    /// How many of the settled rows the broker has acknowledged.
     pub(super) sent: usize,
-    /// How many partitions it owned.
+    /// How many partitions the turn owned.
     pub(super) leased: usize,
-    /// Messages got their place whose delay is over.
+    /// Whether delayed messages have got their places.
     pub(super) promoted: bool,
 }
 
 impl Turn<'_> {
-    /// What it has done counts also if it fails in the end.
+    /// The result counts even if the turn fails at its end.
     pub(super) async fn take(
         mut self,
         relay: RelayId,
@@ -47,7 +50,7 @@ impl Turn<'_> {
         period: Duration,
     ) -> (Done, Result<(), BoxError>) {
         self.publisher.begin_turn();
-        // Counted from before the lease: the data base's clock runs from a later moment.
+        // Counted from before the lease: the database's clock runs from a later moment.
         let lease_end = Instant::now() + period;
         let leased = match in_time(lease_end, self.store.lease(relay, partitions, period)).await {
             Ok(leased) => leased,
@@ -62,10 +65,10 @@ impl Turn<'_> {
         (done, worked.and(released))
     }
 
-    /// Works the partitions off, until each is read to its end once or the lease is nearly over.
+    /// Publishes the rows of the partitions, until it has read each partition to its end or the lease is nearly over.
     ///
-    /// Three things go on at the same time: messages are published, the rows after them are read, and the rows before them are
-    /// noted as sent. What commits meanwhile, or could not go, is for a later turn, which reads from the start again.
+    /// It does three things at the same time: it publishes messages, reads the rows after them, and settles the rows before them.
+    /// Rows that commit meanwhile, or that could not be published, wait for a later turn, which reads from the start again.
     async fn work(&mut self, leased: &Leased, lease_end: Instant, done: &mut Done) -> Result<(), BoxError> {
         let store = self.store;
         // A call to the broker that begins before this has ended when the lease ends.
@@ -80,7 +83,7 @@ impl Turn<'_> {
             self.add_to(&mut skip, &leased.parked);
             let waves = self.publisher.plan(rows);
             let publishing = self.publisher.publish(waves, until, self.stop);
-            // The rest of the lease is for noting down what was sent.
+            // The rest of the lease is for settling the sent rows.
             let reading = in_time(until, pass.claim(store, &skip));
             let (verdicts, read, settled) = join(publishing, reading, settle(store, &unsettled, lease_end)).await;
             if settled.is_ok() {
@@ -91,7 +94,7 @@ impl Turn<'_> {
             rows = match settled.and(read) {
                 Ok(next) => next,
                 Err(error) => {
-                    // What is sent and not noted is sent twice: it is noted, whatever else fails.
+                    // A row that is sent and not settled is sent twice, so it is settled even if the claim fails.
                     settle(store, &unsettled, lease_end).await?;
                     done.count(&unsettled);
                     return Err(error);
@@ -111,10 +114,10 @@ impl Turn<'_> {
         now >= until || self.stop.until().is_some_and(|end| now >= end)
     }
 
-    /// Adds what cannot go now.
+    /// Adds the rows that cannot be published now.
     ///
-    /// What was left out once is left out until the end of the turn, also if it could go by then: a later message of a key must not
-    /// pass one that the cursor has passed.
+    /// The turn leaves out a route or key until its end, even if it could be published by then: the cursor has passed earlier messages
+    /// of the key, and a later one must not overtake them.
     fn add_to(&mut self, skip: &mut Skip, parked: &[ParkedKey]) {
         for (route, destination) in self.publisher.circuits.skipped_routes(Instant::now()) {
             self.publisher.shut.insert(destination);
@@ -126,7 +129,7 @@ impl Turn<'_> {
     }
 }
 
-/// Notes down what became of rows. It is tried again while the lease lasts: what is sent and not noted is sent twice.
+/// Settles rows, and tries again while the lease lasts: a row that is sent and not settled is sent twice.
 async fn settle(store: &dyn OutboxStore, settlements: &[Settlement], lease_end: Instant) -> Result<(), BoxError> {
     if settlements.is_empty() {
         return Ok(());
@@ -155,11 +158,11 @@ impl Done {
     }
 }
 
-/// How far the partitions of a turn are read.
+/// The places up to which a turn has read its partitions.
 struct Pass {
     horizon: Option<String>,
     cursors: Vec<Cursor>,
-    /// Partitions in which the last claim found less than it asked for, and so the end.
+    /// Partitions that are read to their end: the last claim found fewer rows there than it asked for.
     exhausted: Vec<bool>,
     rows: u32,
 }
@@ -171,7 +174,7 @@ impl Pass {
         Self { horizon, exhausted: vec![false; cursors.len()], cursors, rows: rows.max(1) }
     }
 
-    /// Reads on in the partitions that had something; no row is the end of all of them.
+    /// Reads on in the partitions that are not at their end; an empty answer means that all of them are.
     async fn claim(&mut self, store: &dyn OutboxStore, skip: &Skip) -> Result<Vec<OutboxRow>, BoxError> {
         let most = usize::try_from(self.rows).unwrap_or(usize::MAX);
         loop {
@@ -181,11 +184,12 @@ impl Pass {
                 return Ok(Vec::new());
             }
             let each = (self.rows / u32::try_from(places.len()).unwrap_or(u32::MAX)).max(1);
+            let max_bytes = CLAIM_BYTES / places.len() as u64;
             let cursors: Vec<_> = places.iter().map(|&place| self.cursors[place]).collect();
             let horizon = self.horizon.as_deref();
-            let rows = store.claim(Claim { cursors: &cursors, limit: each, skip, horizon }).await?;
+            let rows = store.claim(Claim { cursors: &cursors, limit: each, max_bytes, skip, horizon }).await?;
             for place in places {
-                self.advance(place, &rows, each);
+                self.advance(place, &rows, each, max_bytes);
             }
             if !rows.is_empty() {
                 return Ok(rows);
@@ -193,20 +197,24 @@ impl Pass {
         }
     }
 
-    /// Whether some of the partitions are at their end.
+    /// Whether some partitions are read to their end.
     fn has_exhausted(&self) -> bool {
         self.exhausted.contains(&true)
     }
 
-    fn advance(&mut self, place: usize, rows: &[OutboxRow], each: u32) {
+    fn advance(&mut self, place: usize, rows: &[OutboxRow], each: u32, max_bytes: u64) {
         let cursor = &mut self.cursors[place];
-        let found = rows.iter().filter(|row| row.place.partition == cursor.lease.partition);
-        let (count, last) = found.fold((0, None), |(count, last), row| (count + 1, last.max(Some(row.place.seq))));
-        self.exhausted[place] = count < each;
+        let (mut count, mut bytes, mut last) = (0, 0, None);
+        for row in rows.iter().filter(|row| row.place.partition == cursor.lease.partition) {
+            count += 1;
+            bytes += row.message.body.len() as u64;
+            last = last.max(Some(row.place.seq));
+        }
+        self.exhausted[place] = count < each && bytes < max_bytes;
         cursor.after = last.or(cursor.after);
     }
 
-    /// What is noted down of a row, with the epoch that fences it.
+    /// The settlement of a row, with the epoch that fences it.
     fn settlement(&self, place: Place, verdict: Verdict) -> Settlement {
         let cursor = self.cursors.iter().find(|cursor| cursor.lease.partition == place.partition);
         Settlement { place, epoch: cursor.map_or(i64::MIN, |cursor| cursor.lease.epoch), verdict }

@@ -62,7 +62,7 @@ impl RequestHandler<PlaceOrder> for PlaceOrderHandler {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // A data base in memory lives as long as its one connection.
+    // A database in memory lives as long as its one connection.
     let options = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
     let pool = closing_what_is_left_open(options).connect("sqlite::memory:").await?;
     sqlx::raw_sql("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer TEXT NOT NULL)").execute(&pool).await?;

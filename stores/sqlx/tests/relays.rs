@@ -1,4 +1,4 @@
-//! Relays on real data bases: their neighbours, their settings, and what an operator does beside them.
+//! Relays on real databases: their neighbours, their settings, and what an operator does beside them.
 #![cfg(all(feature = "postgres", feature = "sqlite"))]
 
 mod support;
@@ -25,7 +25,7 @@ async fn until<S: OutboxStore>(store: &S, holds: impl Fn(diator::outbox::OutboxS
     }
 }
 
-/// Two outboxes in one data base know nothing of each other.
+/// Two outboxes in one database know nothing of each other.
 async fn neighbours<DB: Engine>(one: SqlxStore<DB>, other: SqlxStore<DB>)
 where
     Transaction<DB>: StagesRows,
@@ -169,7 +169,7 @@ async fn one_connection_is_enough() {
 }
 
 #[tokio::test]
-async fn a_relay_waits_for_a_data_base_that_is_away_and_its_health_says_so() {
+async fn a_relay_waits_for_a_database_that_is_away_and_its_health_says_so() {
     within_patience(async {
         let postgres = Postgres::start(&[]);
         let store = on_postgres(&postgres, "diator_").await;

@@ -3,11 +3,14 @@
 
 mod support;
 
-use diator::outbox::{OutboxStore, SchemaState, StoreSchema};
+use std::time::Duration;
+
+use diator::outbox::{OutboxStore, SchemaState, StagedMessage, StoreSchema};
 use diator_sqlx::{SqlxStore, sqlite_options};
 use diator_testkit::{Postgres, within_patience};
 use sqlx::{PgPool, Sqlite, SqlitePool, raw_sql};
 use support::Directory;
+use support::outbox::{commit, message};
 
 fn on_postgres(postgres: &Postgres) -> SqlxStore<sqlx::Postgres> {
     SqlxStore::new(PgPool::connect_lazy(&postgres.url()).unwrap())
@@ -52,6 +55,29 @@ async fn every_version_is_told_on_postgresql() {
             postgres.psql(&format!("UPDATE diator_schema SET version = {version}, oldest = {oldest}"));
         };
         versions(&on_postgres(&postgres), set).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_without_tables_names_the_command_on_sqlite() {
+    within_patience(async {
+        let directory = Directory::new();
+        let (store, pool) = on_sqlite(&directory, "new.sqlite");
+        let staged = || vec![StagedMessage::new(message(None, "one"))];
+        let delayed = || vec![StagedMessage::new(message(None, "one")).after(Duration::from_secs(1))];
+        let told = async |messages| {
+            let error = commit(&store, messages).await.unwrap_err();
+            format!("{error}: {error:?}")
+        };
+        for text in [told(staged()).await, told(delayed()).await] {
+            assert!(text.contains("`schema apply`") && text.contains("no such table"), "{text}");
+        }
+        store.apply_schema().await.unwrap();
+        commit(&store, staged()).await.unwrap();
+        raw_sql("ALTER TABLE diator_outbox DROP COLUMN causation_id").execute(&pool).await.unwrap();
+        let text = told(staged()).await;
+        assert!(text.contains("`schema apply`") && text.contains("causation_id"), "{text}");
     })
     .await;
 }

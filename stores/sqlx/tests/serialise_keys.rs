@@ -13,6 +13,7 @@ use diator::{Container, MessageKind, Meta};
 use diator_sqlx::SqlxStore;
 use diator_testkit::{Postgres, within_patience};
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 use support::outbox::{bodies, commit, message, publish};
 use tokio::time::{sleep, timeout};
 
@@ -85,6 +86,26 @@ async fn the_order_of_keys_does_not_matter_and_nobody_deadlocks() {
             let before = last.insert((worker.to_owned(), key.to_owned()), round.to_owned());
             assert!(before.is_none_or(|before| *before <= *round), "{body}");
         }
+    })
+    .await;
+}
+
+/// A statement has room for 65,535 parameters, and a connection for a hundred statements.
+#[tokio::test]
+async fn any_number_of_keys_is_one_parameter_of_one_statement() {
+    within_patience(async {
+        let postgres = Postgres::start(&["max_locks_per_transaction=2048", "max_connections=64"]);
+        let pool = PgPoolOptions::new().max_connections(1).connect_lazy(&postgres.url()).unwrap();
+        let store = SqlxStore::new(pool.clone()).serialise_keys();
+        store.apply_schema().await.unwrap();
+        let staged = |key: usize| StagedMessage::new(message(Some(&format!("\\ \" ' größe {key}")), key));
+        for keys in (1..=8).chain([70_000]) {
+            commit(&store, (0..keys).map(staged).collect()).await.expect("it commits");
+        }
+        let prepared =
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT pg_advisory_xact_lock(lock)%'";
+        let prepared: i64 = sqlx::query_scalar(prepared).fetch_one(&pool).await.unwrap();
+        assert_eq!(prepared, 1);
     })
     .await;
 }

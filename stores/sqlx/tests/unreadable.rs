@@ -3,13 +3,18 @@
 
 mod support;
 
+use std::time::Duration;
+
 use diator::InMemoryBroker;
-use diator::outbox::OutboxStore;
+use diator::broker::PublishError;
+use diator::outbox::{DeadLetterFilter, DeadLetters, OutboxStore};
+use diator::relay::Relay;
 use diator_sqlx::{Engine, SqlxStore, StagesRows, Transaction, sqlite_options};
 use diator_testkit::{Postgres, within_patience};
 use sqlx::{PgPool, SqlitePool};
 use support::Directory;
 use support::outbox::{bodies, commit_one, message, publish};
+use tokio::time::sleep;
 
 const SPOIL: &str = "UPDATE diator_outbox SET message_type = 'something_new' WHERE key = 'key 7'";
 const MEND: &str = "UPDATE diator_outbox SET message_type = 'notification_event' WHERE key = 'key 7'";
@@ -33,19 +38,47 @@ where
     assert_eq!(broker.len(), 20);
 }
 
+/// Each is listed, and can be discarded by its id.
+async fn hides_no_other_dead_letter<DB: Engine>(store: SqlxStore<DB>, execute: impl AsyncFn(&'static str))
+where
+    SqlxStore<DB>: OutboxStore + DeadLetters,
+    Transaction<DB>: StagesRows,
+{
+    for key in ["key 1", "key 2"] {
+        commit_one(&store, message(Some(key), key)).await;
+    }
+    let broker = InMemoryBroker::new();
+    broker.refuse_if(|_| Some(PublishError::fatal("too large")));
+    let dead = async {
+        while store.status().await.unwrap().dead < 2 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    Relay::new(store.clone()).broker(broker).attempts(1).run_until(dead).await.unwrap();
+    execute("UPDATE diator_dead_letter SET headers = 'no JSON' WHERE key = 'key 1'").await;
+    let letters = store.list(&DeadLetterFilter::default()).await.unwrap();
+    let (unreadable, readable): (Vec<_>, Vec<_>) = letters.iter().partition(|letter| letter.message.is_err());
+    assert_eq!((unreadable.len(), readable.len()), (1, 1), "{letters:?}");
+    assert_eq!((&*unreadable[0].reason, unreadable[0].attempts), ("too large", 1));
+    let mut filter = DeadLetterFilter::default();
+    filter.ids = vec![unreadable[0].id];
+    assert_eq!(store.discard(&filter).await.unwrap(), 1);
+}
+
 #[tokio::test]
-async fn an_unreadable_row_holds_up_its_partition_alone_on_postgres() {
+async fn what_is_unreadable_holds_up_little_on_postgres() {
     within_patience(async {
         let postgres = Postgres::start(&[]);
         let store = SqlxStore::new(PgPool::connect_lazy(&postgres.url()).unwrap());
         store.apply_schema().await.unwrap();
-        holds_up_nothing_else(store, async |sql| drop(postgres.psql(sql))).await;
+        holds_up_nothing_else(store.clone(), async |sql| drop(postgres.psql(sql))).await;
+        hides_no_other_dead_letter(store, async |sql| drop(postgres.psql(sql))).await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_unreadable_row_holds_up_its_partition_alone_on_sqlite() {
+async fn what_is_unreadable_holds_up_little_on_sqlite() {
     within_patience(async {
         let directory = Directory::new();
         let pool = SqlitePool::connect_lazy_with(sqlite_options().filename(directory.0.join("outbox.sqlite")));
@@ -54,7 +87,8 @@ async fn an_unreadable_row_holds_up_its_partition_alone_on_sqlite() {
         let execute = async |sql: &'static str| {
             sqlx::raw_sql(sql).execute(&pool).await.unwrap();
         };
-        holds_up_nothing_else(store, execute).await;
+        holds_up_nothing_else(store.clone(), execute).await;
+        hides_no_other_dead_letter(store, execute).await;
     })
     .await;
 }

@@ -3,34 +3,36 @@ use std::sync::Arc;
 use diator::outbox::{DeadLetters, Outbox, OutboxStore};
 use diator::{Container, async_trait};
 
-/// A store under test, with a data base of its own.
+/// Starts and connects a store under test.
 ///
-/// The author of a store implements it in a test file: the [module](super) has one. Each case starts one, and drops it at its end;
-/// the data base must then end too.
+/// The author of a store implements it in a test file; the [module](super) has an example. Each case starts a driver, and drops it at
+/// its end. The database must then end too.
 #[async_trait]
 pub trait Driver: Send + Sync + Sized + 'static {
-    /// Whether two units of work can have staged messages at the same time, before either has committed.
+    /// Whether two units of work can stage messages before either of them commits.
     ///
-    /// A data base with one writer at a time cannot, nor can a store without transactions.
+    /// It is `false` for a database with one writer at a time, and for a store without transactions.
     const CONCURRENT_UNITS: bool;
 
-    /// Makes an empty data base, with the tables that the store needs.
+    /// Makes an empty database with the tables of the store.
     async fn start() -> Self;
 
-    /// The store as another process would have it: it shares nothing in memory with the one before, unless that is all it has.
+    /// Connects to the database as another process does.
+    ///
+    /// The result must share nothing in memory with earlier ones, unless the store is in memory itself.
     fn connect(&self) -> Store;
 }
 
-/// All that a process has of a store.
+/// The parts of a store that one process uses.
 #[allow(missing_debug_implementations, reason = "it holds objects of traits")]
 #[derive(Clone)]
 pub struct Store {
-    /// What the mediator writes to.
+    /// The mediator writes here.
     pub outbox: Arc<dyn Outbox>,
-    /// What the relay reads from.
+    /// The relay reads here.
     pub relay: Arc<dyn OutboxStore>,
-    /// What the operator sees.
+    /// The operator works here.
     pub dead_letters: Arc<dyn DeadLetters>,
-    /// Where the outbox finds its unit of work.
+    /// The outbox finds its unit of work here.
     pub container: Arc<dyn Container>,
 }

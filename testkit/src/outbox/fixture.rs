@@ -68,7 +68,7 @@ impl Store {
 
     /// Leases all that there is for so long that it does not end.
     pub(super) async fn lease_all(&self, relay: RelayId) -> Vec<LeasedPartition> {
-        self.relay.lease(relay, PARTITIONS, LONG).await.expect("the data base is there").partitions
+        self.relay.lease(relay, PARTITIONS, LONG).await.expect("the database is there").partitions
     }
 
     /// All that is pending in these partitions.
@@ -79,13 +79,13 @@ impl Store {
     pub(super) async fn claim_without(&self, leases: &[LeasedPartition], skip: &Skip) -> Vec<OutboxRow> {
         let cursors: Vec<_> = leases.iter().map(|&lease| Cursor { lease, after: None }).collect();
         self.relay
-            .claim(Claim { cursors: &cursors, limit: 10_000, skip, horizon: None })
+            .claim(Claim { cursors: &cursors, limit: 10_000, max_bytes: u64::MAX, skip, horizon: None })
             .await
-            .expect("the data base is there")
+            .expect("the database is there")
     }
 
     pub(super) async fn settle(&self, leases: &[LeasedPartition], rows: &[OutboxRow], verdict: &Verdict) {
-        self.relay.settle(&settlements(leases, rows, verdict)).await.expect("the data base is there");
+        self.relay.settle(&settlements(leases, rows, verdict)).await.expect("the database is there");
     }
 }
 

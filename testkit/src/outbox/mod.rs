@@ -1,8 +1,8 @@
-//! The conformance suite of outboxes and their stores: one set of cases over the contracts, which every store passes.
+//! The conformance suite of outboxes: every store must pass the same cases.
 //!
-//! The contracts are the documentation of [`Outbox`](diator::Outbox), [`OutboxStore`](diator::outbox::OutboxStore) and
-//! [`DeadLetters`](diator::outbox::DeadLetters). The author of a store writes a test file that says how to make an empty data base
-//! and how to connect to it: that is [`Driver`]. The file names the cases with [`outbox_conformance!`](crate::outbox_conformance).
+//! The cases test the contracts in the documentation of [`Outbox`](diator::Outbox), [`OutboxStore`](diator::outbox::OutboxStore) and
+//! [`DeadLetters`](diator::outbox::DeadLetters). The author of a store writes a test file. In it a [`Driver`] makes an empty database
+//! and connects to it, and [`outbox_conformance!`](crate::outbox_conformance) makes a test of each case.
 //!
 //! # Example
 //!
@@ -19,7 +19,7 @@
 //!     const CONCURRENT_UNITS: bool = false;
 //!
 //!     async fn start() -> Self {
-//!         Self(InMemoryOutbox::new()) // an empty data base
+//!         Self(InMemoryOutbox::new()) // an empty database
 //!     }
 //!
 //!     fn connect(&self) -> Store {
@@ -40,7 +40,12 @@ pub use self::driver::{Driver, Store};
 
 /// Makes a test of every case of [`outbox::conformance`](crate::outbox::conformance), for one [`Driver`].
 ///
-/// It goes where the names of the tests are free: into a file or a module of its own. A test ends after two minutes, as a failure.
+/// The caller puts it into a file or module of its own, because each test has the name of its case. The
+/// [module](crate::outbox) has an example.
+///
+/// # Units
+///
+/// A test fails after two minutes.
 #[macro_export]
 macro_rules! outbox_conformance {
     ($driver:ty) => {
@@ -53,6 +58,7 @@ macro_rules! outbox_conformance {
             a_partition_without_work_is_not_leased,
             an_epoch_that_is_over_settles_nothing_but_what_was_sent,
             a_cursor_and_a_limit_are_kept,
+            a_claim_is_bounded_by_bytes,
             a_commit_that_comes_late_is_found_from_the_start,
             what_was_committed_after_the_lease_began_is_left_to_the_next,
             skipped_routes_and_keys_are_left_out,
@@ -61,6 +67,7 @@ macro_rules! outbox_conformance {
             a_dead_letter_parks_its_key_until_it_is_discarded,
             dead_letters_are_filtered,
             what_was_sent_is_replayed_within_its_window,
+            a_replayed_message_is_for_the_next_owner,
             what_was_sent_long_ago_is_pruned_by_one,
             a_delayed_message_gets_its_place_when_it_is_due,
             the_oldest_and_the_status_are_told,

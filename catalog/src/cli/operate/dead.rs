@@ -28,12 +28,12 @@ pub(super) async fn list(store: &dyn Store, arguments: &ArgMatches) -> Result<An
         let letters: Vec<_> = letters.iter().map(record).collect();
         print::json(&json!({ "dead_letters": letters, "more": more }))?;
     } else if letters.is_empty() {
-        writeln!(io::stdout(), "there is no such dead letter")?;
+        writeln!(io::stdout(), "no dead letter matches")?;
     } else {
         let rows: Vec<_> = letters.iter().map(row).collect();
         print::text(&print::table(HEADING, &rows))?;
         if more {
-            writeln!(io::stderr(), "there are more: `--limit` shows them")?;
+            writeln!(io::stderr(), "there are more dead letters: raise `--limit`")?;
         }
     }
     Ok(Answer::Done)
@@ -45,7 +45,7 @@ pub(super) async fn show(store: &dyn Store, arguments: &ArgMatches) -> Result<An
     filter.ids = vec![id];
     let letters = store.list(&filter).await?;
     let Some(letter) = letters.first() else {
-        return Ok(wrong(&format!("there is no dead letter {id}: `dead list` shows those that there are"))?);
+        return Ok(wrong(&format!("there is no dead letter {id}: `dead list` lists them"))?);
     };
     match arguments.get_flag("json") {
         true => print::json(&record(letter))?,
@@ -113,7 +113,7 @@ fn tell(
     let missing = (filter.ids.len() as u64).saturating_sub(done);
     match missing {
         0 => Ok(Answer::Done),
-        _ => Ok(wrong(&format!("{missing} of the {} that were meant were not there", filter.ids.len()))?),
+        _ => Ok(wrong(&format!("{missing} of the {} dead letters did not exist", filter.ids.len()))?),
     }
 }
 

@@ -34,7 +34,7 @@ impl Failure {
     pub(super) fn tell(self) -> io::Result<Answer> {
         let (what, error) = match self {
             Self::Opening(error) => ("the store cannot be opened", error),
-            Self::Unusable(error) => ("the store cannot be worked with", error),
+            Self::Unusable(error) => ("the program cannot use the store", error),
             Self::Store(error) => ("the store has failed", error),
             Self::Output(error) => return Err(error),
         };

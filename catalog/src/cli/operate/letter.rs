@@ -1,5 +1,6 @@
 use std::fmt::Write;
 
+use diator::OutboundMessage;
 use diator::outbox::DeadLetter;
 use serde::Serialize;
 
@@ -22,7 +23,10 @@ pub(super) struct Record {
     attempts: u32,
     reason: String,
     parks_key: bool,
-    message: MessageRecord,
+    message: Option<MessageRecord>,
+    /// Why there is no message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -44,28 +48,32 @@ struct MessageRecord {
 }
 
 pub(super) fn record(letter: &DeadLetter) -> Record {
-    let message = &letter.message;
-    let body = std::str::from_utf8(&message.body).ok().map(str::to_owned);
     Record {
         id: letter.id,
         at: time(letter.at),
         attempts: letter.attempts,
         reason: redact(&letter.reason),
         parks_key: letter.parks_key,
-        message: MessageRecord {
-            id: message.id.to_string(),
-            message_type: message.message_type.as_str(),
-            name: message.name.to_string(),
-            topic: message.topic.as_deref().map(str::to_owned),
-            key: message.key.clone(),
-            correlation_id: message.correlation_id.map(|id| id.to_string()),
-            causation_id: message.causation_id.map(|id| id.to_string()),
-            traceparent: message.traceparent.as_deref().map(str::to_owned),
-            content_type: message.content_type.to_string(),
-            headers: message.headers.iter().map(|(name, value)| (name.to_owned(), value.into())).collect(),
-            body_hex: body.is_none().then(|| hex(&message.body)),
-            body,
-        },
+        message: letter.message.as_ref().ok().map(message_record),
+        unreadable: letter.message.as_ref().err().cloned(),
+    }
+}
+
+fn message_record(message: &OutboundMessage) -> MessageRecord {
+    let body = std::str::from_utf8(&message.body).ok().map(str::to_owned);
+    MessageRecord {
+        id: message.id.to_string(),
+        message_type: message.message_type.as_str(),
+        name: message.name.to_string(),
+        topic: message.topic.as_deref().map(str::to_owned),
+        key: message.key.clone(),
+        correlation_id: message.correlation_id.map(|id| id.to_string()),
+        causation_id: message.causation_id.map(|id| id.to_string()),
+        traceparent: message.traceparent.as_deref().map(str::to_owned),
+        content_type: message.content_type.to_string(),
+        headers: message.headers.iter().map(|(name, value)| (name.to_owned(), value.into())).collect(),
+        body_hex: body.is_none().then(|| hex(&message.body)),
+        body,
     }
 }
 
@@ -78,15 +86,15 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A line of the table.
 pub(super) fn row(letter: &DeadLetter) -> [String; 7] {
-    let message = &letter.message;
+    let message = letter.message.as_ref().ok();
     let cell = |text: &str| short(&clean(text), CELL);
     let or_none = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), cell);
     [
         letter.id.to_string(),
         time(letter.at),
-        cell(&message.name),
-        or_none(message.topic.as_deref()),
-        or_none(message.key.as_deref()) + if letter.parks_key { " (parked)" } else { "" },
+        message.map_or_else(|| "cannot be read".to_owned(), |message| cell(&message.name)),
+        or_none(message.and_then(|message| message.topic.as_deref())),
+        or_none(message.and_then(|message| message.key.as_deref())) + if letter.parks_key { " (parked)" } else { "" },
         letter.attempts.to_string(),
         short(&clean(&redact(&letter.reason)), REASON),
     ]
@@ -94,7 +102,6 @@ pub(super) fn row(letter: &DeadLetter) -> [String; 7] {
 
 /// All of it; texts from outside are shortened unless it is shown in full.
 pub(super) fn description(letter: &DeadLetter, full: bool) -> String {
-    let message = &letter.message;
     let cut = |text: &str, most: usize| short(&clean(text), if full { usize::MAX } else { most });
     let mut text = format!("dead letter {}\n", letter.id);
     let mut line = |name: &str, value: Option<&str>| {
@@ -105,6 +112,13 @@ pub(super) fn description(letter: &DeadLetter, full: bool) -> String {
     line("reason", Some(&redact(&letter.reason)));
     line("since", Some(&time(letter.at)));
     line("tries", Some(&letter.attempts.to_string()));
+    let message = match &letter.message {
+        Ok(message) => message,
+        Err(error) => {
+            line("", Some(&format!("the message cannot be read: {error}")));
+            return text;
+        }
+    };
     line("event", Some(&message.name));
     line("kind", Some(message.message_type.as_str()));
     line("topic", message.topic.as_deref());

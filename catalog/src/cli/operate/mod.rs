@@ -39,7 +39,7 @@ pub(super) fn run(group: &str, arguments: &ArgMatches, opening: Option<Opening>)
     let Some((command, arguments)) = arguments.subcommand() else { return Ok(Answer::Wrong) };
     let Some(opening) = opening else { return wrong(NO_STORE) };
     if asks(group, command) && !arguments.get_flag("yes") && !question::can_be_asked() {
-        return wrong(&format!("`{group} {command}` asks before it does it, and there is no terminal: say `--yes`"));
+        return wrong(&format!("`{group} {command}` must ask first, and there is no terminal: add `--yes`"));
     }
     let done = in_runtime(|| operate(group, command, arguments, opening));
     done.unwrap_or_else(|error| Err(Failure::Opening(error.into()))).or_else(Failure::tell)

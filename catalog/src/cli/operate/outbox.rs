@@ -18,10 +18,10 @@ pub(super) async fn status(store: &dyn Store, arguments: &ArgMatches) -> Result<
     }
     let counts = [
         ("pending", status.pending, "waiting for a relay"),
-        ("parked", status.parked, "of these, behind a dead letter of their key"),
+        ("parked", status.parked, "pending messages behind a dead letter of their key"),
         ("scheduled", status.scheduled, "waiting until their delay is over"),
-        ("sent", status.sent, "with the broker, and not yet pruned"),
-        ("dead", status.dead, "refused for good: `dead list`"),
+        ("sent", status.sent, "acknowledged by the broker, and not yet deleted"),
+        ("dead", status.dead, "refused by the broker for good: see `dead list`"),
     ];
     let width = counts.iter().map(|(_, count, _)| count.to_string().len()).max().unwrap_or_default();
     let lines = counts.map(|(name, count, meaning)| format!("  {name:9}  {count:width$}  {meaning}\n"));
@@ -39,7 +39,7 @@ pub(super) async fn replay(store: &dyn Store, arguments: &ArgMatches) -> Result<
     let already = arguments.get_flag("yes");
     if !already {
         let sent = words::count(store.status().await?.sent, "sent message");
-        let question = format!("of {sent}, publish those again that were sent{to} at {time} or later?");
+        let question = format!("the outbox has {sent}; publish those again that were sent{to} at {time} or later?");
         if !question::is_agreed(&question, already)? {
             return Ok(Answer::Problems);
         }

@@ -53,6 +53,7 @@ impl Fake {
         };
         let letters = match kind {
             "hostile" => vec![hostile(), binary(), long()],
+            "unreadable" => vec![unreadable(), binary()],
             "many" => (1..=1_001).map(|id| DeadLetter::new(id, binary().message, "it is no text", at())).collect(),
             _ => Vec::new(),
         };
@@ -87,13 +88,13 @@ fn hostile() -> DeadLetter {
     message.traceparent = Some(ORDERS.into());
     message.content_type = ORDERS.into();
     let reason = format!("no {ORDERS} at redis://:hunter2@cache");
-    let letter = DeadLetter::new(1, message, reason, at());
+    let letter = DeadLetter::new(1, Ok(message), reason, at());
     with_attempts(letter, 3, true)
 }
 
 fn binary() -> DeadLetter {
     let message = OutboundMessage::new(Uuid::from_u128(2), MessageType::Notification, "Binary", *b"\xff\x1b[2J\0");
-    with_attempts(DeadLetter::new(2, message, "it is no text", at()), 1, false)
+    with_attempts(DeadLetter::new(2, Ok(message), "it is no text", at()), 1, false)
 }
 
 fn long() -> DeadLetter {
@@ -101,7 +102,12 @@ fn long() -> DeadLetter {
     let message =
         OutboundMessage::new(Uuid::from_u128(3), MessageType::Notification, "Long", text("body").into_bytes());
     let message = message.with_topic("orders".repeat(10)).with_key("key".repeat(500));
-    with_attempts(DeadLetter::new(3, message, text("reason"), at()), 1, false)
+    with_attempts(DeadLetter::new(3, Ok(message), text("reason"), at()), 1, false)
+}
+
+fn unreadable() -> DeadLetter {
+    let error = format!("the headers are no JSON: {ORDERS}");
+    with_attempts(DeadLetter::new(1, Err(error), "it is too large", at()), 3, true)
 }
 
 fn with_attempts(mut letter: DeadLetter, attempts: u32, parks_key: bool) -> DeadLetter {

@@ -1,4 +1,4 @@
-//! The outbox: whether what it takes in is committed with the data that it speaks of, and whether somebody publishes it.
+//! Checks that the events of the outbox commit with the data that they describe, and that a relay can publish them.
 
 use crate::builder::MediatorBuilder;
 use crate::container::{DependencyKey, Enlisted, Lifetime};
@@ -63,7 +63,7 @@ fn another_unit_of_work(builder: &MediatorBuilder, added: Added, unit: &Dependen
             unit.name(),
             names.join(", ")
         ),
-        "let one unit of work write both the data and the events: one transaction of one data base\n\
+        "let one unit of work write both the data and the events: one transaction of one database\n\
          if what the others write may be there without its events, or the events without it, say `.several_units_of_work()`",
     ))
 }
@@ -76,7 +76,7 @@ fn others(builder: &MediatorBuilder, unit: &DependencyKey) -> Vec<DependencyKey>
     let handlers = builder.handlers.iter().filter(|handler| !builder.is_replaced(handler));
     let fields = handlers.flat_map(HandlerDescriptor::dependencies).filter(|field| field.unit_of_work);
     let keys = fields.map(|field| field.key).filter(|key| match container.enlisted(key) {
-        // Of those that the container counts, it may be an alias.
+        // It may be an alias of a unit of work that the container counts.
         Enlisted::Yes => !counts_all,
         Enlisted::No { .. } => false,
         Enlisted::CannotTell => container.lifetime(key) != Lifetime::Missing,
@@ -87,13 +87,13 @@ fn others(builder: &MediatorBuilder, unit: &DependencyKey) -> Vec<DependencyKey>
     known.sort_by_key(DependencyKey::name);
     known.dedup();
     match known.len() {
-        // The outbox names by an alias the only one that there is.
+        // The outbox names the only one by an alias.
         1 if is_alias => Vec::new(),
         _ => known,
     }
 }
 
-/// Says so of an outbox whose broker can forget what it was given.
+/// Warns of an outbox whose broker can lose messages that it has acknowledged.
 pub(in crate::builder) fn warn_if_not_durable(builder: &MediatorBuilder) {
     let (Some(_), Some(broker), false) = (&builder.outbox, &builder.broker, builder.relayed_elsewhere) else { return };
     if !broker.guarantees().durable {

@@ -48,7 +48,7 @@ impl Accounts for SqlAccounts {
     }
 }
 
-/// A data base in memory, with three seats and two guests. It lives as long as its one connection.
+/// A database in memory, with three seats and two guests. It lives as long as its one connection.
 pub(crate) async fn open() -> Result<SqlitePool, BoxError> {
     let options = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
     let pool = options.connect("sqlite::memory:").await?;

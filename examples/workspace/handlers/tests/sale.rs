@@ -1,4 +1,4 @@
-//! All handlers of the crate, linked as a program links them, with fakes of their services and no data base.
+//! All handlers of the crate, linked as a program links them, with fakes of their services and no database.
 
 use std::sync::{Arc, Mutex};
 

@@ -14,16 +14,17 @@ use crate::store::{MESSAGE, Shared, readable, sql};
 /// the owner before can have parked one while the lease was taken.
 ///
 /// Rows are compared in the order of the index of what is pending, which no other index gives: with statistics of another time
-/// the data base would read the whole table.
+/// the database would read the whole table.
 pub(super) fn claim() -> String {
     format!(
         "SELECT c.partition::bigint, o.seq, o.attempts::bigint, {}
 FROM unnest($1::smallint[], $2::bigint[], $3::bigint[]) AS c (partition, epoch, after)
 JOIN {{p}}outbox_lease l ON l.partition = c.partition AND l.epoch = c.epoch
 CROSS JOIN LATERAL (
-    SELECT o.* FROM {{p}}outbox o
+    SELECT o.*, sum(octet_length(o.body)) OVER (ORDER BY o.partition, o.seq ROWS UNBOUNDED PRECEDING) - octet_length(o.body) AS bytes_before
+    FROM {{p}}outbox o
     WHERE (o.partition, o.seq) > (c.partition, c.after)
-    AND (o.partition, o.seq) <= (c.partition, coalesce($7::bigint, 9223372036854775807)) AND o.status = 0
+    AND (o.partition, o.seq) <= (c.partition, coalesce($7::bigint, 9223372036854775807)) AND o.status = 0 AND o.from_epoch <= c.epoch
     AND (cardinality($5::text[]) = 0 OR o.message_type || E'\\n' || o.name || E'\\n' || coalesce('+' || o.topic, '') <> ALL ($5))
     AND (o.key IS NULL OR (
         (cardinality($6::text[]) = 0 OR coalesce(length(o.topic), -1) || ':' || coalesce(o.topic, '') || o.key <> ALL ($6))
@@ -32,19 +33,23 @@ CROSS JOIN LATERAL (
         )
     ))
     ORDER BY o.partition, o.seq LIMIT $4
-) o",
+) o WHERE o.bytes_before < $8",
         MESSAGE.split(", ").map(|column| format!("o.{column}")).collect::<Vec<_>>().join(", ")
     )
 }
 
 pub(super) async fn claim_rows(shared: &Shared<Postgres>, claim: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError> {
-    let Claim { cursors, limit, skip, horizon, .. } = claim;
+    let Claim { cursors, limit, max_bytes, skip, horizon } = claim;
     let partitions: Vec<_> = cursors.iter().map(|cursor| partition(cursor.lease.partition)).collect();
     let epochs: Vec<_> = cursors.iter().map(|cursor| cursor.lease.epoch).collect();
     let after: Vec<_> = cursors.iter().map(|cursor| cursor.after.unwrap_or(i64::MIN)).collect();
     let query = sqlx::query(sql(&shared.sql.claim)).bind(partitions).bind(epochs).bind(after).bind(i64::from(limit));
     let horizon = horizon.map(str::parse::<i64>).transpose()?;
-    let query = query.bind(routes(skip)).bind(keys(skip)).bind(horizon);
+    let query = query
+        .bind(routes(skip))
+        .bind(keys(skip))
+        .bind(horizon)
+        .bind(i64::try_from(max_bytes.max(1)).unwrap_or(i64::MAX));
     let rows = query.fetch_all(&shared.pool).await?;
     let mut rows = rows.iter().map(|row| Ok((place(row)?, row))).collect::<Result<Vec<_>, BoxError>>()?;
     // No statement promises an order between its parts.

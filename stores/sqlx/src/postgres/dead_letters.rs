@@ -29,8 +29,12 @@ impl Sql {
         let delete = "DELETE FROM {p}dead_letter WHERE number IN (SELECT number FROM chosen)";
         let discard = format!("{chosen} {delete}");
         let replay = format!(
-            "{chosen}, gone AS ({delete} RETURNING *)
-            INSERT INTO {{p}}outbox (seq, partition, {MESSAGE}) SELECT seq, partition, {MESSAGE} FROM gone"
+            "{chosen}, gone AS ({delete} RETURNING *), now AS MATERIALIZED (
+                SELECT partition, epoch FROM {{p}}outbox_lease
+                WHERE partition IN (SELECT partition FROM gone) ORDER BY partition FOR SHARE
+            )
+            INSERT INTO {{p}}outbox (seq, partition, from_epoch, {MESSAGE})
+            SELECT seq, partition, now.epoch + 1, {MESSAGE} FROM gone JOIN now USING (partition)"
         );
         let list = format!(
             "SELECT number, attempts::bigint, reason, parks_key, (extract(epoch FROM at) * 1000000)::bigint, {MESSAGE}
@@ -68,7 +72,8 @@ fn chosen<'q>(text: &Arc<str>, filter: &'q DeadLetterFilter) -> Query<'q, Postgr
 
 fn decode(row: &PgRow) -> Result<DeadLetter, BoxError> {
     let at = UNIX_EPOCH + Duration::from_micros(unsigned(row, 4)?);
-    let mut letter = DeadLetter::new(row.try_get(0)?, message(row, 5)?, row.try_get::<String, _>(2)?, at);
+    let message = message(row, 5).map_err(|error| error.to_string());
+    let mut letter = DeadLetter::new(row.try_get(0)?, message, row.try_get::<String, _>(2)?, at);
     letter.attempts = unsigned(row, 1)?.try_into()?;
     letter.parks_key = row.try_get(3)?;
     Ok(letter)

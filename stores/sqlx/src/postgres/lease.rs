@@ -16,7 +16,7 @@ use crate::store::{Shared, micros, sql};
 /// key that waited for its commit is numbered later still, and so is beyond the horizon.
 ///
 /// A subquery with a limit is asked for each partition, instead of reading all that is pending. It asks for a range of one
-/// partition, in an order that the index of what is pending has alone: with statistics of another time the data base would
+/// partition, in an order that the index of what is pending has alone: with statistics of another time the database would
 /// otherwise read the whole table, once for each partition.
 pub(super) const LEASE: &str = "
 WITH chosen AS MATERIALIZED (
@@ -76,12 +76,18 @@ pub(super) async fn lease(
 
 /// A new epoch ends what the owner may still have under way.
 ///
-/// A crash of the server can forget it, and then the partitions are free when the lease is over; so the disk need not be waited for.
-/// Whoever leases them before is on the disk after it.
+/// It does not wait for the disk: if a crash of the server loses it, the partitions are free when the lease is over. If another relay
+/// leases them first, that commit also brings the release to the disk.
+///
+/// It locks leases in the order of their partitions. A replay, which locks all of them, does the same.
 pub(super) const RELEASE: &str = "
+WITH owned AS MATERIALIZED (
+    SELECT l.partition FROM {p}outbox_lease l
+    WHERE (l.partition, l.epoch) IN (SELECT * FROM unnest($1::smallint[], $2::bigint[]))
+    ORDER BY l.partition FOR NO KEY UPDATE
+)
 UPDATE {p}outbox_lease l SET owner = NULL, epoch = l.epoch + 1, until = '-infinity'
-FROM unnest($1::smallint[], $2::bigint[]) AS r (partition, epoch)
-WHERE l.partition = r.partition AND l.epoch = r.epoch AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL";
+FROM owned WHERE l.partition = owned.partition AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL";
 
 pub(super) async fn release(shared: &Shared<Postgres>, partitions: &[LeasedPartition]) -> Result<(), BoxError> {
     let (numbers, epochs): (Vec<_>, Vec<_>) =

@@ -37,7 +37,7 @@ impl Sealed for Postgres {
     }
 }
 
-/// The texts of all statements, with the names of the tables in them.
+/// The texts of all statements, with the names of the tables.
 #[derive(Clone, Debug)]
 pub struct Sql {
     stage: stage::Sql,
@@ -76,10 +76,11 @@ impl Sql {
 }
 
 impl<Tag: Send + Sync + 'static> SqlxStore<Postgres, Tag> {
-    /// Whether other processes are told of commits with `NOTIFY`, and whether a relay listens to it; they are by default, which `true` says too.
+    /// Sets whether processes notify each other of commits.
     ///
-    /// Without it a relay of another process finds events when it looks the next time. A connection pooler that gives each
-    /// transaction another connection needs `false`.
+    /// It uses `NOTIFY` after the commit, and `LISTEN` on a connection beside the pool. The default is `true`. With `false` a relay of
+    /// another process finds events at its next poll. Behind a connection pooler that gives each transaction another connection, such
+    /// as `PgBouncer` in its mode `transaction`, the program must call `notify(false)`.
     #[must_use]
     pub fn notify(mut self, others: bool) -> Self {
         let shared = self.shared_mut();
@@ -87,11 +88,12 @@ impl<Tag: Send + Sync + 'static> SqlxStore<Postgres, Tag> {
         self
     }
 
-    /// Lets units of work that emit events of one key commit one after the other.
+    /// Makes units of work with events of the same key commit one after the other.
     ///
-    /// Relays hand the events of a key to the broker in the order of their commits, if the units of work lock a common row before they
-    /// commit. Where they lock none, this takes a lock for each key until the commit, which costs one statement. For thousands of keys
-    /// in one unit of work, PostgreSQL needs a larger `max_locks_per_transaction`.
+    /// A relay publishes the events of a key in the order of the commits only if the units of work lock a common row first. A program
+    /// without such a row calls this method: the outbox then takes a lock for each key, and holds it until the commit. That costs one
+    /// statement for each unit of work. For thousands of keys in one unit of work, PostgreSQL needs a larger
+    /// `max_locks_per_transaction`.
     #[must_use]
     pub fn serialise_keys(mut self) -> Self {
         self.shared_mut().serialise_keys = true;

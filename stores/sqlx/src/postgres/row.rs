@@ -23,7 +23,7 @@ pub(super) fn message(row: &PgRow, first: usize) -> Result<OutboundMessage, BoxE
     message.decode()
 }
 
-/// A count or an unsigned number, which the data base keeps as a signed one.
+/// A count or an unsigned number, which the database keeps as a signed one.
 pub(super) fn unsigned(row: &PgRow, index: usize) -> Result<u64, BoxError> {
     Ok(row.try_get::<i64, _>(index)?.try_into()?)
 }

@@ -6,7 +6,8 @@ use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row, raw_sql};
 use crate::store::{MIGRATIONS_LOCK, Migration, Shared, SqlxStore, needed, script, sql};
 use crate::transaction::{Mode, Transaction};
 
-/// Applied in their order, each at most once; what is in here never changes.
+/// Applied in their order, each at most once; what was released in here never changes. [`Migration`] says what a step may do, so that
+/// programs of the version before go on.
 const MIGRATIONS: &[Migration] = &[Migration { version: 1, oldest: 1, statements: include_str!("schema/1.sql") }];
 
 pub(super) const VERSION: &str = "SELECT version, oldest FROM {p}schema";
@@ -25,7 +26,7 @@ impl<Tag: Send + Sync + 'static> StoreSchema for SqlxStore<Postgres, Tag> {
         let shared = self.shared();
         let transaction = Transaction::<Postgres>::new(shared.pool.clone(), Mode::Write);
         let mut connection = transaction.connection().await?;
-        // What was applied while it waited for the lock must be seen, whatever the isolation is by default.
+        // It must see what another process applied while it waited for the lock, whatever the default isolation is.
         raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").execute(&mut *connection).await?;
         let lock = format!("{MIGRATIONS_LOCK} {}", shared.prefix.as_str());
         sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
@@ -70,7 +71,7 @@ pub(super) async fn check(shared: &Shared<Postgres>) -> Result<(), BoxError> {
     match state(shared).await {
         Ok(state) if state.is_usable() => Ok(()),
         Ok(state) => Err(crate::store::unusable(state, &shared.prefix)),
-        // It may not read the tables, which no waiting mends.
+        // The user may not read the tables, and waiting does not help.
         Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code.starts_with("42")) => {
             Err(error.into())
         }

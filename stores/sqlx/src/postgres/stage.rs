@@ -32,8 +32,8 @@ impl Sql {
             outbox: Vec::new(),
             into_outbox: into("outbox", "").to_string(),
             into_schedule: into("schedule", "due, ").to_string(),
-            // The order in which locks are taken is the same for all, so that none wait for each other.
-            lock: prefix.fill("SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT hashtextextended('{p} ' || key, 0) AS lock FROM (VALUES {keys}) AS keys (key) ORDER BY lock) AS locks").to_string(),
+            // All transactions take the locks in the same order, so that they cannot deadlock.
+            lock: prefix.fill("SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT hashtextextended('{p} ' || key, 0) AS lock FROM jsonb_array_elements_text($1::text::jsonb) AS keys (key) ORDER BY lock) AS locks").to_string(),
         };
         sql.outbox = (1..=Self::KEPT).map(|rows| sql.outbox(rows)).collect();
         sql
@@ -102,13 +102,14 @@ fn values(staged: &StagedMessage) -> [StageValue<'_>; 12] {
     ]
 }
 
-/// As the data base has it.
+/// The partition in the type of its column.
 pub(super) fn partition(partition: u16) -> i16 {
     const { assert!(PARTITIONS < i16::MAX as u16) };
     partition.cast_signed()
 }
 
-fn lock<'a>(sql: &Sql, messages: Messages<'a>) -> Option<Statement<'a>> {
+/// However many keys there are, they are one parameter, and the statement is the same.
+fn lock(sql: &Sql, messages: Messages<'_>) -> Option<Statement<'static>> {
     let mut keys: Vec<_> = messages
         .iter()
         .filter_map(|staged| {
@@ -118,9 +119,11 @@ fn lock<'a>(sql: &Sql, messages: Messages<'a>) -> Option<Statement<'a>> {
         .collect();
     keys.sort_unstable();
     keys.dedup();
-    let text = sql.lock.replace("{keys}", &placeholders("(#::text)", '$', keys.len()));
-    let values: Vec<_> = keys.into_iter().map(|key| StageValue::Text(Some(Cow::Owned(key)))).collect();
-    (!values.is_empty()).then(|| Statement { sql: text.into(), values })
+    if keys.is_empty() {
+        return None;
+    }
+    let keys = serde_json::to_string(&keys).expect("texts can be written");
+    Some(Statement { sql: sql.lock.clone().into(), values: vec![StageValue::Text(Some(Cow::Owned(keys)))] })
 }
 
 #[async_trait]
@@ -136,7 +139,7 @@ impl<Tag: 'static> StagesRows for Transaction<Postgres, Tag> {
                 StageValue::Bytes(value) => query.bind(value),
             };
         }
-        // Texts of other lengths would drive the program's own statements out of the connection's memory.
+        // Texts of other lengths would push the program's own statements out of the connection's cache.
         query = query.persistent(values.len() <= Sql::KEPT * 12);
         let mut connection = self.connection().await?;
         let rows = query.fetch_all(&mut *connection).await?;

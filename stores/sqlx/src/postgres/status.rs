@@ -47,9 +47,14 @@ pub(super) async fn status(shared: &Shared<Postgres>) -> Result<OutboxStatus, Bo
     Ok(status)
 }
 
+/// No partition gets another owner meanwhile: one that comes after it would read some of its rows before others that are replayed too.
 pub(super) const REPLAY: &str = "
-UPDATE {p}outbox SET status = 0, sent_at = NULL, attempts = 0, created_at = clock_timestamp()
-WHERE status = 1 AND sent_at >= to_timestamp(0) + $1 * interval '1 microsecond' AND ($2::text IS NULL OR topic = $2)";
+WITH now AS MATERIALIZED (
+    SELECT partition, epoch FROM {p}outbox_lease WHERE partition >= 0 ORDER BY partition FOR SHARE
+)
+UPDATE {p}outbox o SET status = 0, sent_at = NULL, attempts = 0, created_at = clock_timestamp(), from_epoch = now.epoch + 1
+FROM now WHERE o.partition = now.partition AND o.status = 1
+AND o.sent_at >= to_timestamp(0) + $1 * interval '1 microsecond' AND ($2::text IS NULL OR o.topic = $2)";
 
 pub(super) async fn replay(shared: &Shared<Postgres>, since: SystemTime, topic: Option<&str>) -> Result<u64, BoxError> {
     // Nothing was sent before 1970.

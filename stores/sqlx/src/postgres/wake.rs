@@ -5,40 +5,48 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{PgPool, Postgres};
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use crate::store::{Shared, Task};
 
-/// How often a process tells others at most: one notification is enough for all commits of that time.
-const PAUSE: Duration = Duration::from_millis(50);
-/// Nobody needs it on the disk, and commits of the program would wait for the disk beside it.
+/// The times between two notifications of a process: one notification is enough for all commits of that time.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// A pause lasts so many times as long as the server took: a busy server gets fewer notifications.
+const REST: u32 = 19;
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+/// It does not wait for the disk: no one needs a notification after a crash, and the wait would slow down the program's commits.
 const TELL: &str = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
-/// After such a silence the listener asks whether its connection is still there: a network that forgets it tells nobody.
+/// After this silence the listener asks whether its connection still works: a network can drop a connection without a sign.
 const SILENCE: Duration = Duration::from_secs(30);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) fn committed(shared: &Shared<Postgres>) {
     let wake = &shared.wake;
     if wake.others {
-        // It must be there before the commit is noted, to notice it.
+        // The task must subscribe before the commit is noted.
         let (pool, channel, id) = (&shared.pool, &shared.sql.channel, wake.id);
         wake.keep_running(Task::Teller, || tell(pool.clone(), channel.clone(), id, wake.commits()));
     }
     wake.committed();
 }
 
-/// Tells other processes, outside of all business transactions: `NOTIFY` in there would make commits wait for each other.
+/// Notifies other processes outside of the program's transactions: a `NOTIFY` in them would make commits wait for each other.
 async fn tell(pool: PgPool, channel: Arc<str>, id: Uuid, mut commits: watch::Receiver<u64>) {
     let id = id.to_string();
     while commits.changed().await.is_ok() {
+        let begun = Instant::now();
         let told = sqlx::query(TELL).bind(&*channel).bind(&id).execute(&pool).await;
         if let Err(error) = told {
-            // The relays look from time to time anyway.
-            tracing::debug!(error = &error as &dyn std::error::Error, "other processes could not be told of a commit");
+            // The relays also poll.
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "this process could not notify others of a commit"
+            );
         }
-        sleep(PAUSE).await;
+        sleep((begun.elapsed() * REST).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
     }
 }
 
@@ -56,16 +64,16 @@ pub(super) async fn woken(shared: &Shared<Postgres>) {
 
 async fn listen(options: PgConnectOptions, channel: Arc<str>, own: Uuid, relay: Arc<Notify>) {
     let own = own.to_string();
-    let mut backoff = PAUSE;
+    let mut backoff = FIRST_BACKOFF;
     let mut is_lost = false;
     loop {
         let error = match connect(options.clone(), &channel).await {
             Ok(mut listener) => {
-                backoff = PAUSE;
+                backoff = FIRST_BACKOFF;
                 if std::mem::take(&mut is_lost) {
-                    tracing::info!("the relay hears of commits of other processes again");
+                    tracing::info!("the relay gets the notifications of other processes again");
                 }
-                // What was committed meanwhile, nobody has told.
+                // The relay may have missed commits meanwhile.
                 relay.notify_one();
                 forward(&mut listener, &own, &relay).await
             }
@@ -74,7 +82,7 @@ async fn listen(options: PgConnectOptions, channel: Arc<str>, own: Uuid, relay: 
         if !std::mem::replace(&mut is_lost, true) {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the relay does not hear of commits of other processes until it is connected again: it looks from time to time"
+                "the relay gets no notifications of other processes until it is connected again; it polls meanwhile"
             );
         }
         sleep(backoff).await;
@@ -82,7 +90,7 @@ async fn listen(options: PgConnectOptions, channel: Arc<str>, own: Uuid, relay: 
     }
 }
 
-/// Each time with another pool: a listener that is dropped keeps its connection until the server has answered.
+/// Makes a new pool each time: a dropped listener keeps its connection until the server has answered.
 async fn connect(options: PgConnectOptions, channel: &str) -> sqlx::Result<PgListener> {
     let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&pool).await?;
@@ -95,7 +103,7 @@ async fn connect(options: PgConnectOptions, channel: &str) -> sqlx::Result<PgLis
 async fn forward(listener: &mut PgListener, own: &str, relay: &Notify) -> sqlx::Error {
     loop {
         match timeout(SILENCE, listener.try_recv()).await {
-            // The relay knows of what this process has committed.
+            // The relay already knows of the commits of this process.
             Ok(Ok(Some(notification))) if notification.payload() == own => {}
             Ok(Ok(Some(_))) => relay.notify_one(),
             Ok(Ok(None)) => return sqlx::Error::Io(io::ErrorKind::ConnectionAborted.into()),

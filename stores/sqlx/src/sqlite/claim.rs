@@ -1,3 +1,5 @@
+use std::future::poll_fn;
+
 use diator::BoxError;
 use diator::outbox::{Claim, Cursor, OutboxRow, Place};
 use sqlx::sqlite::SqliteRow;
@@ -13,7 +15,7 @@ use crate::store::{MESSAGE, Shared, readable, sql};
 pub(super) fn claim() -> String {
     format!(
         "SELECT o.seq, o.attempts, {} FROM {{p}}outbox o
-WHERE o.partition = ?1 AND o.status = 0 AND o.seq > ?3
+WHERE o.partition = ?1 AND o.status = 0 AND o.seq > ?3 AND o.from_epoch <= ?2
 AND EXISTS (SELECT 1 FROM {{p}}outbox_lease l WHERE l.partition = ?1 AND l.epoch = ?2)
 AND NOT EXISTS (
     SELECT 1 FROM json_each(?5) r
@@ -28,7 +30,7 @@ AND NOT EXISTS (
 }
 
 pub(super) async fn claim_rows(shared: &Shared<Sqlite>, claim: Claim<'_>) -> Result<Vec<OutboxRow>, BoxError> {
-    let Claim { cursors, limit, skip, .. } = claim;
+    let Claim { cursors, limit, max_bytes, skip, .. } = claim;
     let routes: Vec<_> =
         skip.routes.iter().map(|route| (route.message_type.as_str(), &route.name, &route.topic)).collect();
     let keys: Vec<_> = skip.keys.iter().map(|parked| (&parked.topic, &parked.key)).collect();
@@ -40,8 +42,12 @@ pub(super) async fn claim_rows(shared: &Shared<Sqlite>, claim: Claim<'_>) -> Res
     for Cursor { lease, after } in cursors {
         let query = sqlx::query(sql(&shared.sql.claim)).bind(lease.partition).bind(lease.epoch);
         let query = query.bind(after.unwrap_or(i64::MIN)).bind(limit).bind(&routes).bind(&keys);
-        for row in query.fetch_all(&mut *connection).await? {
+        let (mut rows, mut bytes) = (query.fetch(&mut *connection), 0);
+        while bytes < max_bytes.max(1)
+            && let Some(row) = poll_fn(|cx| rows.as_mut().poll_next(cx)).await.transpose()?
+        {
             let place = Place { partition: lease.partition, seq: row.try_get(0)? };
+            bytes += row.try_get::<&[u8], _>("body").map_or(0, |body| body.len() as u64);
             claimed.push((place, decode(place, &row)));
         }
     }

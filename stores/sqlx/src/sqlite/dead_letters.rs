@@ -28,8 +28,10 @@ impl Sql {
     pub(super) fn new(prefix: &Prefix) -> Self {
         let list = format!("SELECT number, attempts, reason, parks_key, at, {MESSAGE} FROM {{p}}dead_letter {CHOSEN}");
         let put_back = format!(
-            "INSERT INTO {{p}}outbox (created_at, seq, partition, {MESSAGE})
-            SELECT {NOW}, seq, partition, {MESSAGE} FROM {{p}}dead_letter {CHOSEN}"
+            "INSERT INTO {{p}}outbox (created_at, seq, partition, from_epoch, {MESSAGE})
+            SELECT {NOW}, seq, partition, (
+                SELECT l.epoch + 1 FROM {{p}}outbox_lease l WHERE l.partition = {{p}}dead_letter.partition
+            ), {MESSAGE} FROM {{p}}dead_letter {CHOSEN}"
         );
         let discard =
             format!("DELETE FROM {{p}}dead_letter WHERE number IN (SELECT number FROM {{p}}dead_letter {CHOSEN})");
@@ -73,7 +75,8 @@ fn chosen<'q>(text: &Arc<str>, filter: &'q DeadLetterFilter) -> Result<Query<'q,
 
 fn decode(row: &SqliteRow) -> Result<DeadLetter, BoxError> {
     let at = UNIX_EPOCH + Duration::from_millis(row.try_get::<i64, _>(4)?.try_into()?);
-    let mut letter = DeadLetter::new(row.try_get(0)?, message(row, 5)?, row.try_get::<String, _>(2)?, at);
+    let message = message(row, 5).map_err(|error| error.to_string());
+    let mut letter = DeadLetter::new(row.try_get(0)?, message, row.try_get::<String, _>(2)?, at);
     letter.attempts = row.try_get(1)?;
     letter.parks_key = row.try_get(3)?;
     Ok(letter)

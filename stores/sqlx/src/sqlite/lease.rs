@@ -55,7 +55,7 @@ pub(super) async fn lease(
     let texts = &shared.sql.lease;
     let mut leased = Leased::default();
     let mut connection = shared.pool.acquire().await?;
-    // Whoever only looks needs no lock.
+    // A read needs no lock.
     let look = sqlx::query(sql(&texts.look)).fetch_one(&mut *connection).await?;
     let (free, now, due): (bool, i64, bool) = (look.try_get(0)?, look.try_get(1)?, look.try_get(2)?);
     if !free && !due {

@@ -40,7 +40,7 @@ impl Sealed for Sqlite {
     }
 }
 
-/// The texts of all statements, with the names of the tables in them.
+/// The texts of all statements, with the names of the tables.
 #[derive(Clone, Debug)]
 pub struct Sql {
     stage: stage::Sql,
@@ -77,7 +77,7 @@ impl Sql {
 /// The time in milliseconds; it stands in statements and not in the tables, so that older shells can write there.
 const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
 
-/// For the data base, which counts milliseconds; a short time does not become none.
+/// Rounds a duration up to the milliseconds of the database, so that a short one does not become zero.
 fn millis(duration: Duration) -> i64 {
     crate::store::micros(duration.saturating_add(Duration::from_micros(999))) / 1_000
 }

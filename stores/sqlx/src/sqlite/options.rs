@@ -2,10 +2,35 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
-/// How to open a file so that a commit survives a loss of power, and several processes can work on it.
+/// Returns options with which a commit survives a loss of power.
 ///
-/// The journal is WAL with `synchronous = FULL`, foreign keys are checked, and whoever finds the file locked waits for 5 seconds.
-/// The file is made if it is not there.
+/// Several processes can work on one file with them.
+///
+/// | setting | value |
+/// |---|---|
+/// | `journal_mode` | `WAL` |
+/// | `synchronous` | `FULL` |
+/// | `foreign_keys` | on |
+/// | `busy_timeout` | 5 s: a connection waits this long for a lock on the file |
+/// | missing file | SQLite makes it |
+///
+/// # Example
+///
+/// ```
+/// use diator_sqlx::sqlite_options;
+/// use sqlx::SqlitePool;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
+/// # let folder = std::env::temp_dir().join(format!("diator-sqlite-options-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let path = folder.join("shop.sqlite");
+/// let pool = SqlitePool::connect_with(sqlite_options().filename(&path)).await?;
+/// let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&pool).await?;
+/// assert_eq!(journal, "wal");
+/// # pool.close().await;
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok(()) }
+/// ```
 #[must_use]
 pub fn sqlite_options() -> SqliteConnectOptions {
     SqliteConnectOptions::new()

@@ -5,7 +5,8 @@ use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection, raw_sql};
 use super::turn::{commit, turn};
 use crate::store::{Migration, Shared, SqlxStore, needed, script, sql, unusable};
 
-/// Applied in their order, each at most once; what is in here never changes.
+/// Applied in their order, each at most once; what was released in here never changes. [`Migration`] says what a step may do, so that
+/// programs of the version before go on.
 const MIGRATIONS: &[Migration] = &[Migration { version: 1, oldest: 1, statements: include_str!("schema/1.sql") }];
 
 pub(super) const VERSION: &str = "SELECT version, oldest FROM {p}schema";
@@ -55,7 +56,7 @@ async fn found(shared: &Shared<Sqlite>, connection: &mut SqliteConnection) -> sq
 pub(super) async fn check(shared: &Shared<Sqlite>) -> Result<(), BoxError> {
     match state(shared).await {
         Ok(state) if !state.is_usable() => Err(unusable(state, &shared.prefix)),
-        // A file that is busy or away may come back.
+        // A file that is busy or missing may become usable.
         Ok(_) | Err(_) => Ok(()),
     }
 }

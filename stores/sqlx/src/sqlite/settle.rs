@@ -8,7 +8,8 @@ use super::NOW;
 use super::turn::{commit, turn};
 use crate::store::{MESSAGE, Prefix, Shared, sql};
 
-const FENCE: &str = "EXISTS (SELECT 1 FROM {p}outbox_lease l WHERE l.partition = ?2 AND l.epoch = ?3)";
+const FENCE: &str =
+    "from_epoch <= ?3 AND EXISTS (SELECT 1 FROM {p}outbox_lease l WHERE l.partition = ?2 AND l.epoch = ?3)";
 
 #[derive(Clone, Debug)]
 pub(super) struct Sql {
@@ -23,10 +24,10 @@ impl Sql {
         Self {
             sent: prefix.fill(&format!(
                 "UPDATE {{p}}outbox SET status = 1, sent_at = {NOW}
-                WHERE seq IN (SELECT value FROM json_each(?1)) AND status = 0"
+                FROM json_each(?1) s WHERE seq = s.value ->> 0 AND status = 0 AND from_epoch <= s.value ->> 1"
             )),
             refused: prefix.fill(&format!(
-                "UPDATE {{p}}outbox SET attempts = attempts + 1 WHERE seq = ?1 AND status = 0 AND {FENCE}"
+                "UPDATE {{p}}outbox SET attempts = max(attempts, ?4) WHERE seq = ?1 AND status = 0 AND {FENCE}"
             )),
             bury: prefix.fill(&format!(
                 "INSERT INTO {{p}}dead_letter (seq, partition, attempts, reason, parks_key, at, {MESSAGE})
@@ -41,7 +42,7 @@ impl Sql {
 pub(super) async fn settle_rows(shared: &Shared<Sqlite>, settlements: &[Settlement]) -> Result<(), BoxError> {
     let texts = &shared.sql.settle;
     let sent = settlements.iter().filter(|settlement| matches!(settlement.verdict, Verdict::Sent));
-    let sent: Vec<_> = sent.map(|settlement| settlement.place.seq).collect();
+    let sent: Vec<_> = sent.map(|settlement| (settlement.place.seq, settlement.epoch)).collect();
     let turn = turn(&shared.pool);
     let mut connection = turn.connection().await?;
     if !sent.is_empty() {
@@ -54,8 +55,8 @@ pub(super) async fn settle_rows(shared: &Shared<Sqlite>, settlements: &[Settleme
             query.bind(settlement.epoch)
         };
         match &settlement.verdict {
-            Verdict::Refused => {
-                fenced(&texts.refused).execute(&mut *connection).await?;
+            Verdict::Refused { attempts } => {
+                fenced(&texts.refused).bind(*attempts).execute(&mut *connection).await?;
             }
             Verdict::Dead { reason, parks_key } => {
                 fenced(&texts.bury).bind(reason).bind(*parks_key).execute(&mut *connection).await?;

@@ -2,7 +2,8 @@ use std::borrow::Cow;
 
 use diator::outbox::{StagedMessage, partition_of};
 use diator::{BoxError, async_trait};
-use sqlx::{AssertSqlSafe, Sqlite};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, Sqlite};
 use uuid::Uuid;
 
 use super::{NOW, millis};
@@ -92,22 +93,18 @@ fn values(staged: &StagedMessage) -> [StageValue<'_>; 12] {
 #[async_trait]
 impl<Tag: 'static> StagesRows for Transaction<Sqlite, Tag> {
     async fn execute(&self, sql: &str, values: &[StageValue<'_>]) -> Result<(), BoxError> {
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut arguments = SqliteArguments::default();
         for value in values {
-            // The driver takes no borrowed ones.
-            query = match value {
-                StageValue::SmallInt(value) => query.bind(*value),
-                StageValue::BigInt(value) => query.bind(*value),
-                StageValue::Text(value) => query.bind(value.as_deref().map(str::to_owned)),
-                StageValue::Uuid(value) => query.bind(value.map(|id| id.to_string())),
-                StageValue::Bytes(value) => query.bind(value.to_vec()),
-            };
+            // The driver takes no borrowed values.
+            match value {
+                StageValue::SmallInt(value) => arguments.add(*value),
+                StageValue::BigInt(value) => arguments.add(*value),
+                StageValue::Text(value) => arguments.add(value.as_deref().map(str::to_owned)),
+                StageValue::Uuid(value) => arguments.add(value.map(|id| id.to_string())),
+                StageValue::Bytes(value) => arguments.add(value.to_vec()),
+            }?;
         }
-        // Texts of other lengths would drive the program's own statements out of the connection's memory.
-        query = query.persistent(values.len() <= Sql::KEPT * 12);
-        let mut connection = self.connection().await?;
-        query.execute(&mut *connection).await?;
-        connection.staged(());
-        Ok(())
+        // Texts of other lengths would push the program's own statements out of the connection's cache.
+        self.stage(sql, arguments, values.len() <= Sql::KEPT * 12).await
     }
 }

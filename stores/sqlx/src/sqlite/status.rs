@@ -52,7 +52,8 @@ pub(super) async fn status(shared: &Shared<Sqlite>) -> Result<OutboxStatus, BoxE
 
 pub(super) fn replay_text() -> String {
     format!(
-        "UPDATE {{p}}outbox SET status = 0, sent_at = NULL, attempts = 0, created_at = {NOW}
+        "UPDATE {{p}}outbox SET status = 0, sent_at = NULL, attempts = 0, created_at = {NOW},
+from_epoch = (SELECT l.epoch + 1 FROM {{p}}outbox_lease l WHERE l.partition = {{p}}outbox.partition)
 WHERE status = 1 AND sent_at >= ?1 AND (?2 IS NULL OR topic = ?2)"
     )
 }

@@ -6,12 +6,14 @@ use sqlx::Database;
 use super::{Prefix, Shared, Statement};
 use crate::transaction::Transactional;
 
-/// A data base that a [`SqlxStore`](super::SqlxStore) can be in: `sqlx::Postgres` or `sqlx::Sqlite`.
+/// A database that can hold a [`SqlxStore`](super::SqlxStore).
+///
+/// It is `sqlx::Postgres` or `sqlx::Sqlite`.
 pub trait Engine: Transactional + Sealed {}
 
 impl<DB: Transactional + Sealed> Engine for DB {}
 
-/// What a data base does in its own way.
+/// The differences between the databases; other crates cannot implement it.
 pub trait Sealed: Database {
     /// Whether the prefix may name a schema.
     const HAS_SCHEMAS: bool;
@@ -25,7 +27,7 @@ pub trait Sealed: Database {
     where
         Self: Engine;
 
-    /// Rows were committed.
+    /// Wakes relays after a commit.
     fn committed(shared: &Arc<Shared<Self>>)
     where
         Self: Engine;

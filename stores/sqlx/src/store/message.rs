@@ -8,11 +8,11 @@ use diator::broker::{Headers, OutboundMessage};
 use diator::outbox::{OutboxRow, Place};
 use uuid::Uuid;
 
-/// The columns of a message, in the order of [`StoredMessage`].
+/// The columns of a message, in the order of the fields of [`StoredMessage`].
 pub(crate) const MESSAGE: &str =
     "id, message_type, name, topic, key, correlation_id, causation_id, traceparent, content_type, headers, body";
 
-/// A message as its columns have it.
+/// A message as its columns hold it.
 pub(crate) struct StoredMessage<'r> {
     pub(crate) id: Uuid,
     pub(crate) message_type: &'r str,
@@ -56,15 +56,15 @@ pub(crate) fn headers_text(headers: &Headers) -> Cow<'static, str> {
     Cow::Owned(serde_json::to_string(&headers).expect("texts by name can be written"))
 }
 
-/// For the data base, which has no room for more than some ten thousand years.
+/// Limits a duration to some ten thousand years, because the database cannot add more.
 pub(crate) fn micros(duration: Duration) -> i64 {
     const A_THOUSAND_YEARS: i64 = 1_000 * 366 * 24 * 3_600 * 1_000_000;
     i64::try_from(duration.as_micros()).map_or(A_THOUSAND_YEARS, |micros| micros.min(A_THOUSAND_YEARS))
 }
 
-/// The rows that can be read, in their order. Behind one that cannot, its partition waits: its key is not known.
+/// Returns the readable rows, in order. The rows after an unreadable one wait in its partition, because its key is unknown.
 ///
-/// Such a row is a newer program's, or somebody has changed it by hand. The other partitions go on.
+/// A newer program has written such a row, or somebody has changed it by hand. The other partitions go on.
 pub(crate) fn readable(rows: impl IntoIterator<Item = (Place, Result<OutboxRow, BoxError>)>) -> Vec<OutboxRow> {
     let mut stuck = None;
     let mut readable = Vec::new();
@@ -81,7 +81,7 @@ pub(crate) fn readable(rows: impl IntoIterator<Item = (Place, Result<OutboxRow, 
                     partition = place.partition,
                     seq = place.seq,
                     error = &*error as &dyn std::error::Error,
-                    "a row of the outbox cannot be read: what stands behind it in its partition waits"
+                    "the relay cannot read a row of the outbox; the rows after it in its partition wait"
                 );
             }
         }
@@ -89,7 +89,7 @@ pub(crate) fn readable(rows: impl IntoIterator<Item = (Place, Result<OutboxRow, 
     readable
 }
 
-/// Whether the last line of an unreadable row is half a minute old: a relay finds it anew in every turn.
+/// Whether the last log line on an unreadable row is half a minute old: a relay finds the row again in every turn.
 fn is_time_to_say() -> bool {
     static LAST: Mutex<Option<Instant>> = Mutex::new(None);
     const PAUSE: Duration = Duration::from_secs(30);

@@ -1,7 +1,8 @@
-//! What the stores of all data bases have in common.
+//! The code that the stores of all databases share.
 
 mod engine;
 mod message;
+mod no_tables;
 mod outbox;
 mod prefix;
 mod schema;
@@ -23,8 +24,10 @@ use sqlx::{AssertSqlSafe, Pool};
 pub use self::engine::Engine;
 pub(crate) use self::engine::{Messages, Sealed};
 pub(crate) use self::message::{MESSAGE, StoredMessage, headers_text, micros, readable};
+use self::no_tables::NoTables;
 pub use self::outbox::SqlxOutbox;
 pub(crate) use self::prefix::Prefix;
+use self::schema::APPLY;
 #[cfg(feature = "postgres")]
 pub(crate) use self::schema::MIGRATIONS_LOCK;
 pub(crate) use self::schema::{Migration, needed, script, unusable};
@@ -35,24 +38,58 @@ pub(crate) use self::wake::Task;
 pub(crate) use self::wake::Wake;
 use crate::transaction::{Mode, Transaction};
 
-/// How long a relay stays the one that deletes what was sent long ago.
+/// How long a relay stays the cleaner, which deletes old sent messages.
 pub(crate) const CLEANER_LEASE: Duration = Duration::from_secs(10 * 60);
 
-/// The outbox, its relay's store, the dead letters and the tables of all that, in one data base.
+/// Holds the outbox, its dead letters and their tables in one database.
+///
+/// A program with several databases has a store for each, and tells them apart by `Tag`, a type of its own. `Tag` is `()` for the only
+/// store.
 ///
 /// # Guarantees
 ///
-/// - Clones share everything. Building one connects to nothing and runs no statement.
-/// - All times are those of the data base's clock.
-/// - The tables are made by [`apply`](diator::outbox::StoreSchema::apply) alone.
+/// - Clones share everything. A new store opens no connection and runs no statement.
+/// - All times come from the clock of the database.
+/// - Only [`apply_schema`](Self::apply_schema) and [`StoreSchema::apply`] make or change tables.
 ///
-/// `Tag` is a type of the program's own that tells several data bases apart; it is `()` for the only one.
+/// # Example
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// # use std::sync::Arc;
+/// # use diator::prelude::*;
+/// use diator_sqlx::{SqlxStore, Transaction};
+/// use sqlx::{Sqlite, SqlitePool};
+///
+/// # #[derive(Command)] struct PlaceOrder;
+/// #[request_handler(PlaceOrder)]
+/// struct PlaceOrderHandler { transaction: Arc<Transaction<Sqlite>> }
+/// # impl RequestHandler<PlaceOrder> for PlaceOrderHandler {
+/// #     async fn handle(&self, _: PlaceOrder, _: &mut RequestContext<'_, PlaceOrder>) -> Result<(), BoxError> { Ok(()) }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
+///
+/// let store = SqlxStore::new(SqlitePool::connect("sqlite::memory:").await?);
+/// store.apply_schema().await?;
+/// let mediator = Mediator::builder()
+///     .handlers(handlers![PlaceOrderHandler])
+///     .container(store.services())
+///     .outbox(store.outbox())
+///     .broker(InMemoryBroker::new())
+///     .build()?;
+/// mediator.send(PlaceOrder).await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Source
+///
+/// The pattern Transactional Outbox of C. Richardson, "Microservices Patterns".
 pub struct SqlxStore<DB: Engine, Tag = ()> {
     shared: Arc<Shared<DB>>,
     tag: PhantomData<fn() -> Tag>,
 }
 
-/// What clones of a store share.
+/// The part that clones of a store share.
 pub struct Shared<DB: Engine> {
     pub(crate) pool: Pool<DB>,
     pub(crate) prefix: Prefix,
@@ -76,9 +113,10 @@ impl<DB: Engine> Clone for Shared<DB> {
 }
 
 impl<DB: Engine> SqlxStore<DB> {
-    /// A store in the data base of this pool, whose tables have names that begin with `diator_`.
+    /// Makes a store in the database of this pool.
     ///
-    /// A program with several data bases calls [`tagged`](Self::tagged) for the others.
+    /// The names of its tables begin with `diator_`; [`prefix`](Self::prefix) changes that. A program with several databases calls
+    /// [`tagged`](Self::tagged) for the others.
     #[must_use]
     pub fn new(pool: Pool<DB>) -> Self {
         Self::tagged(pool)
@@ -86,7 +124,9 @@ impl<DB: Engine> SqlxStore<DB> {
 }
 
 impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
-    /// The same as [`new`](SqlxStore::new), in one of several data bases: `SqlxStore::<_, Billing>::tagged(pool)`.
+    /// Makes a store in one of several databases.
+    ///
+    /// The caller names the tag: `SqlxStore::<_, Billing>::tagged(pool)`.
     #[must_use]
     pub fn tagged(pool: Pool<DB>) -> Self {
         let prefix = Prefix::default();
@@ -94,14 +134,14 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
         Self::of(Shared { pool, prefix, sql, serialise_keys: false, wake: Arc::new(Wake::new(true)) })
     }
 
-    /// Lets the names of the tables begin otherwise; `diator_` unless it is called.
+    /// Sets the prefix of the names of the tables; the default is `diator_`.
     ///
-    /// Letters, digits and underscores are allowed, and for PostgreSQL the name of a schema before it, which must be there already:
-    /// `shop.diator_`.
+    /// A prefix consists of letters, digits and underscores, and must not begin with a digit. On PostgreSQL it may name a schema:
+    /// `shop.diator_`. That schema must exist.
     ///
     /// # Errors
     ///
-    /// There are other characters in it, or it is too long.
+    /// The prefix has other characters, or a part of it is longer than 40 characters; the error lists every problem. A retry cannot help.
     pub fn prefix(mut self, prefix: &str) -> Result<Self, InvalidConfig> {
         let prefix = Prefix::new(prefix, DB::HAS_SCHEMAS)?;
         let shared = self.shared_mut();
@@ -111,21 +151,43 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
         Ok(self)
     }
 
-    /// The pool, and a [`Transaction`] for each message, registered as its unit of work: `Services::new().extend(store.services())`.
+    /// Registers the pool, and a [`Transaction`] for each message as its unit of work.
     ///
-    /// The transaction of a query is for reading only. PostgreSQL refuses what a query writes; SQLite does not, so do not rely on it.
-    /// Of several stores with tags, none registers its pool: pools of one type could not be told apart.
+    /// A store with a tag does not register its pool, because handlers could not tell two pools of one type apart.
+    ///
+    /// # Guarantees
+    ///
+    /// The transaction of a query is for reading. PostgreSQL refuses a statement that writes in it; **SQLite does not refuse it**.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")] {
+    /// use std::sync::Arc;
+    ///
+    /// use diator::Services;
+    /// use diator_sqlx::{SqlxStore, Transaction};
+    /// use sqlx::{Sqlite, SqlitePool};
+    ///
+    /// struct Orders(Arc<Transaction<Sqlite>>);
+    ///
+    /// fn services(pool: SqlitePool) -> Services {
+    ///     Services::new().extend(SqlxStore::new(pool).services()).scoped(|scope| Ok(Orders(scope.get()?)))
+    /// }
+    /// # let _ = services;
+    /// # }
+    /// ```
     #[must_use]
     pub fn services(&self) -> Services {
         let pool = self.shared.pool.clone();
         let services = Services::new().unit_of_work_sync(move |scope| {
             let mode = if scope.kind() == Some(MessageKind::Query) { Mode::Read } else { Mode::Write };
-            Ok(Transaction::<DB, Tag>::new(pool.clone(), mode))
+            Ok(Transaction::<DB, Tag>::new(pool.clone(), mode).marked())
         });
         if TypeId::of::<Tag>() == TypeId::of::<()>() { services.value(self.shared.pool.clone()) } else { services }
     }
 
-    /// The outbox that writes in the [`Transaction`] of each message.
+    /// Makes the outbox that writes in the [`Transaction`] of each message.
     #[must_use]
     pub fn outbox(&self) -> SqlxOutbox<DB, Transaction<DB, Tag>>
     where
@@ -134,13 +196,29 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
         self.outbox_in()
     }
 
-    /// The outbox that writes in the transactions of `U`, a unit of work of the program's own.
+    /// Makes an outbox that writes in the program's own unit of work, `U`.
+    ///
+    /// The container must register `U` as a unit of work; [`services`](Self::services) is then not needed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")] {
+    /// use diator::MediatorBuilder;
+    /// use diator_sqlx::{SqlxStore, StagesRows};
+    /// use sqlx::Sqlite;
+    ///
+    /// fn with_outbox<U: StagesRows>(builder: MediatorBuilder, store: &SqlxStore<Sqlite>) -> MediatorBuilder {
+    ///     builder.outbox(store.outbox_in::<U>())
+    /// }
+    /// # }
+    /// ```
     #[must_use]
     pub fn outbox_in<U: StagesRows>(&self) -> SqlxOutbox<DB, U> {
         SqlxOutbox::new(self.shared.clone())
     }
 
-    /// What publishes the events of this outbox.
+    /// Makes a relay, which publishes the events of this outbox.
     pub fn relay(&self) -> Relay
     where
         Self: OutboxStore,
@@ -148,11 +226,12 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
         Relay::new(self.clone())
     }
 
-    /// Makes the tables, or brings them up to date; it is [`StoreSchema::apply`].
+    /// Makes the tables or brings them up to date, as [`StoreSchema::apply`] does.
     ///
     /// # Errors
     ///
-    /// The data base failed, or its tables are too new.
+    /// - The database failed; a retry can help.
+    /// - The tables are too new for this program; run a newer version of it.
     pub async fn apply_schema(&self) -> Result<(), BoxError>
     where
         Self: StoreSchema,
@@ -160,7 +239,9 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
         self.apply().await
     }
 
-    /// Tells a relay of this process that rows were committed, if the outbox did not see it.
+    /// Wakes the relays after a commit that the mediator did not make.
+    ///
+    /// Without it they find the rows at their next poll.
     pub fn wake(&self) {
         DB::committed(&self.shared);
     }
@@ -194,7 +275,7 @@ impl<DB: Engine, Tag> fmt::Debug for SqlxStore<DB, Tag> {
     }
 }
 
-/// A statement whose changing parts are values; only the [`Prefix`], which is checked, was put into its text.
+/// Makes a statement of a text whose only variable part is the [`Prefix`], which is checked; all other parts are parameters.
 pub(crate) fn sql(text: &Arc<str>) -> AssertSqlSafe<Arc<str>> {
     AssertSqlSafe(text.clone())
 }

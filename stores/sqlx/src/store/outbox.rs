@@ -6,10 +6,27 @@ use diator::container::{DependencyKey, Scope};
 use diator::outbox::{Outbox, StagedMessage};
 use diator::{BoxError, Meta, async_trait};
 
-use super::{Engine, Shared, StagesRows};
+use super::{Engine, NoTables, Shared, StagesRows};
 
-/// Writes events in the transactions of `U`, of which each message has one; made by
-/// [`SqlxStore::outbox_in`](super::SqlxStore::outbox_in).
+/// Writes events in the unit of work `U` of each message.
+///
+/// [`SqlxStore::outbox`](super::SqlxStore::outbox) and [`SqlxStore::outbox_in`](super::SqlxStore::outbox_in) make it.
+///
+/// # Example
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// use diator::Outbox;
+/// use diator::container::DependencyKey;
+/// use diator_sqlx::{SqlxOutbox, SqlxStore, Transaction};
+/// use sqlx::{Sqlite, SqlitePool};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), diator::BoxError> {
+/// let store = SqlxStore::new(SqlitePool::connect_lazy("sqlite::memory:")?);
+/// let outbox: SqlxOutbox<Sqlite, Transaction<Sqlite>> = store.outbox();
+/// assert_eq!(outbox.unit_of_work(), Some(DependencyKey::of::<Transaction<Sqlite>>()));
+/// # Ok(()) }
+/// ```
 pub struct SqlxOutbox<DB: Engine, U> {
     shared: Arc<Shared<DB>>,
     unit: PhantomData<fn() -> U>,
@@ -30,7 +47,8 @@ impl<DB: Engine, U: StagesRows> Outbox for SqlxOutbox<DB, U> {
     async fn stage(&self, scope: &dyn Scope, meta: &Meta, messages: &[StagedMessage]) -> Result<(), BoxError> {
         let unit = scope.get::<U>(meta).await?;
         for statement in DB::stage(&self.shared, messages) {
-            unit.execute(&statement.sql, &statement.values).await?;
+            let executed = unit.execute(&statement.sql, &statement.values).await;
+            executed.map_err(|error| NoTables::explain(error, &self.shared.prefix))?;
         }
         Ok(())
     }

@@ -2,14 +2,14 @@ use std::sync::Arc;
 
 use diator::InvalidConfig;
 
-/// With what the names of the tables begin; it needs no quoting.
+/// The first part of the names of the tables; it needs no quoting.
 #[derive(Clone, Debug)]
 pub struct Prefix(Arc<str>);
 
 impl Prefix {
     /// Leaves room for the rest of a name within the 63 bytes that PostgreSQL allows.
     const LONGEST: usize = 40;
-    /// With its schema, for the name of a channel.
+    /// The limit with the schema: the name of a channel is made of it.
     const LONGEST_IN_ALL: usize = 57;
 
     pub(super) fn new(text: &str, may_name_schema: bool) -> Result<Self, InvalidConfig> {
@@ -46,7 +46,7 @@ impl Prefix {
         &self.0
     }
 
-    /// Puts it in place of `{p}`, and without its schema in place of `{n}`.
+    /// Replaces `{p}` by the prefix, and `{n}` by the prefix without its schema.
     pub(crate) fn fill(&self, template: &str) -> Arc<str> {
         let name = self.0.rsplit('.').next().unwrap_or_default();
         template.replace("{p}", &self.0).replace("{n}", name).into()

@@ -4,16 +4,16 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// How a relay learns of commits without asking the data base.
+/// How a relay learns of commits without asking the database.
 #[derive(Debug)]
 pub(crate) struct Wake {
-    /// Names this process in what it tells others.
+    /// The name of this process in its notifications.
     pub(crate) id: Uuid,
-    /// Whether others are told, and listened to.
+    /// Whether this process notifies others, and listens to them.
     pub(crate) others: bool,
     relay: Arc<Notify>,
     commits: watch::Sender<u64>,
-    /// Who tells others, and who listens to them.
+    /// The task that notifies others, and the task that listens to them.
     tasks: [Mutex<Option<JoinHandle<()>>>; 2],
 }
 
@@ -29,12 +29,12 @@ impl Wake {
         Self { id: Uuid::now_v7(), others, relay: Arc::default(), commits, tasks: Default::default() }
     }
 
-    /// Somebody has committed, here or elsewhere.
+    /// Signals a commit of this process or another one.
     pub(crate) fn relay(&self) -> Arc<Notify> {
         self.relay.clone()
     }
 
-    /// This process has committed.
+    /// Notes a commit of this process.
     pub(crate) fn committed(&self) {
         self.relay.notify_one();
         if self.others {
@@ -46,7 +46,7 @@ impl Wake {
         self.commits.subscribe()
     }
 
-    /// Runs a task until the store is dropped, and again if its runtime has ended.
+    /// Runs a task until the store is dropped, and starts it again if its runtime has ended.
     pub(crate) fn keep_running<F>(&self, task: Task, make: impl FnOnce() -> F)
     where
         F: Future<Output = ()> + Send + 'static,

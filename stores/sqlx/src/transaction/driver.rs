@@ -9,8 +9,9 @@ use sqlx::{Database, Pool};
 use super::Mode;
 use super::open::{Open, Phase};
 
-/// A database on which [`Transaction`](super::Transaction) runs: [`sqlx::Postgres`] and [`sqlx::Sqlite`], with the feature of
-/// that name.
+/// A database on which [`Transaction`](super::Transaction) runs: [`sqlx::Postgres`] or [`sqlx::Sqlite`].
+///
+/// The feature of that name must be on.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no database on which `diator_sqlx::Transaction` runs",
     note = "it runs on `sqlx::Postgres` and `sqlx::Sqlite`; switch the feature `postgres` or `sqlite` of `diator-sqlx` on"
@@ -19,27 +20,31 @@ pub trait Transactional: Driver {}
 
 impl<DB: Driver> Transactional for DB {}
 
-/// What differs from one database to the other; it is out of reach for other crates.
+/// The differences between the databases; other crates cannot reach it.
 pub trait Driver: Database {
-    /// What is known since the last statement succeeded: enough to commit.
+    /// Proof that the last statement succeeded, and that the transaction can commit.
     type Proof: Copy + std::fmt::Debug + Send + Sync + 'static;
 
-    /// The statement that begins it.
-    fn begin(mode: Mode) -> &'static str;
+    /// The text that begins it; with a mark, if it is to have one and the database knows such a thing.
+    ///
+    /// A mark is a savepoint below all others: it can be released once, and only in the transaction that has set it.
+    fn begin(mode: Mode, is_marked: bool) -> &'static str;
 
     /// Executes a statement without parameters.
     fn execute(connection: &mut Self::Connection, statement: String) -> impl Future<Output = sqlx::Result<()>> + Send;
 
-    /// Whether the transaction is still there, as far as it can end by itself; it must not be trusted if it was dropped.
+    /// Asks whether the transaction is still open, if it can end by itself; after a dropped call the connection must be closed.
     fn is_open(connection: &mut Self::Connection) -> impl Future<Output = sqlx::Result<bool>> + Send;
 
     /// Fails if the transaction cannot commit.
     fn prove(connection: &mut Self::Connection) -> impl Future<Output = sqlx::Result<Self::Proof>> + Send;
 
-    /// Sends COMMIT, and fails unless the transaction was there to commit.
-    fn commit(connection: &mut Self::Connection) -> impl Future<Output = sqlx::Result<()>> + Send;
+    /// Sends COMMIT, and fails if there was no transaction to commit.
+    ///
+    /// It is proven if the last statement is known to have succeeded in the transaction.
+    fn commit(connection: &mut Self::Connection, is_proven: bool) -> impl Future<Output = sqlx::Result<()>> + Send;
 
-    /// What became of a transaction whose COMMIT failed.
+    /// Finds out what became of a transaction whose COMMIT failed.
     fn outcome(
         open: Open<Self>,
         pool: &Pool<Self>,
@@ -50,7 +55,7 @@ pub trait Driver: Database {
     /// Whether a ROLLBACK failed because there was nothing left to roll back.
     fn is_rolled_back(error: &sqlx::Error) -> bool;
 
-    /// Gives a connection back whose transaction has not ended, or of which nobody waited for the end.
+    /// Gives back a connection whose transaction has not ended, or whose end nobody has awaited.
     fn abandon(connection: PoolConnection<Self>, phase: Phase);
 
     /// Whether another attempt may succeed.

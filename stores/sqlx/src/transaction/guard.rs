@@ -6,20 +6,24 @@ use tokio::sync::MappedMutexGuard;
 use super::driver::{Driver, Transactional};
 use super::open::Open;
 
-/// The connection of a [`Transaction`](super::Transaction), lent for a statement, or for several in a row.
+/// The connection of a [`Transaction`](super::Transaction), lent for one statement or for several in a row.
+///
+/// [`Transaction::connection`](super::Transaction::connection) lends it. It dereferences to sqlx's connection.
 ///
 /// # Guarantees
 ///
-/// - Nobody else executes a statement in the transaction while it is there: drop it before other handlers are waited for.
-/// - `begin` on it sets a savepoint. If the future of that `begin` is dropped or fails, sqlx rolls the **whole** transaction
-///   back: drop the guard too. The next one is refused, and so is the commit.
-/// - To execute `COMMIT` or `ROLLBACK` on it is a mistake.
+/// - While a guard exists, no other task can execute a statement in the transaction. A handler must drop it before it waits for
+///   another handler.
+/// - `begin` on it sets a savepoint. If the future of that `begin` is dropped or fails, sqlx rolls the **whole** transaction back. The
+///   caller must then drop the guard: the transaction lends no other one, and its commit fails.
+/// - A savepoint that a statement sets must end on the same guard: on SQLite, an outbox that writes later releases it.
+/// - A caller must not execute `COMMIT` or `ROLLBACK` on it.
 pub struct ConnectionGuard<'t, DB: Transactional>(pub(super) MappedMutexGuard<'t, Open<DB>>);
 
 impl<DB: Transactional> ConnectionGuard<'_, DB> {
-    /// Says that the last statement on this guard succeeded, and answered with this proof, so that the commit need not ask.
+    /// Notes that the last statement on this guard succeeded with this proof, so that the commit need not ask.
     ///
-    /// On PostgreSQL the proof is what `RETURNING pg_current_xact_id_if_assigned()::text::int8` answers, on SQLite nothing.
+    /// On PostgreSQL the proof is the answer of `RETURNING pg_current_xact_id_if_assigned()::text::int8`; SQLite needs none.
     #[allow(dead_code, reason = "the outbox calls it")]
     pub(crate) fn staged(mut self, proof: <DB as Driver>::Proof) {
         self.0.proven(proof);

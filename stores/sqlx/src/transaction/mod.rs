@@ -33,29 +33,33 @@ pub use self::transient::is_transient;
 ///
 /// # Guarantees
 ///
-/// - It begins at its first use. A message that touches no data takes no connection, and a nested request that is the first
-///   to touch data costs no savepoint.
-/// - `commit` answers `Ok` only if the database has committed. PostgreSQL is asked for the transaction's id first, which fails
-///   if a statement has failed before; if the connection is lost during the COMMIT, another one asks whether that id was aborted, and so
-///   surely rolled back. Otherwise the outcome is unknown: a server that crashed may have given the id to another transaction.
-/// - Every future may be dropped at any point, and the value itself too: then it rolls back. No connection returns to its pool
+/// - **Begin.** The transaction begins at its first use. A message that touches no data takes no connection. A nested request that is
+///   the first to touch data costs no savepoint.
+/// - **Commit.** `commit` answers `Ok` only if the database has committed. On PostgreSQL it first asks for the transaction's id; that
+///   question fails if an earlier statement has failed. If the connection is lost during the COMMIT, another connection asks whether
+///   that id was aborted. If it was, the outcome is rolled back; otherwise it is unknown, because a server that crashed may have given
+///   the id to another transaction.
+/// - **Drop.** A dropped transaction rolls back. A caller may drop every future of it at any point. No connection returns to its pool
 ///   with an open transaction.
-/// - `begin` of a connection that it lends sets a savepoint.
-/// - If the transaction ends in another way, such as `RAISE(ROLLBACK)` in SQLite or a dropped `begin` on a lent connection, it
-///   lends no connection any more, and its commit fails. What was executed on the same guard after that end may have been
-///   committed: the outcome is unknown. Its connection is closed, and with it a database in memory.
-/// - A COMMIT on PostgreSQL whose connection was lost is `Ok` if the transaction has written nothing. A `NOTIFY` in it may be
-///   lost then: those who listen must look by themselves after a while, as they must anyway.
+/// - **A dropped `connection()` call on SQLite** can make the outcome unknown. Each call after the first asks SQLite whether the
+///   transaction is still open, and so does each savepoint. If the caller drops the future before SQLite has answered, the transaction
+///   lends no connection any more, and `commit` fails with an unknown outcome. The transaction rolls back; only if SQLite had ended it
+///   before can statements be committed. A call that still waits for another guard, or the first call, may be dropped without this
+///   effect. PostgreSQL is not asked, so there is no such effect.
+/// - **Savepoints.** `begin` on a lent connection sets a savepoint.
+/// - **Another end.** If the transaction ends in another way, such as `RAISE(ROLLBACK)` on SQLite or a dropped `begin` on a lent
+///   connection, it lends no connection any more, and `commit` fails with an unknown outcome: the database may have committed the
+///   statements that the same guard executed after that end. The connection is closed, and with it a database in memory.
+/// - **A lost COMMIT without writes** on PostgreSQL is `Ok`. A `NOTIFY` in it may be lost, so listeners must also poll.
 ///
 /// # Units
 ///
-/// After a lost COMMIT it asks for 10 seconds at most, in intervals of 20 to 640 milliseconds.
-///
-/// It sets no limit to the time that a statement or COMMIT takes.
+/// After a lost COMMIT it asks for 10 seconds at most, at intervals of 20 to 640 milliseconds. It does not limit the time of a
+/// statement or of a COMMIT.
 ///
 /// # Panics
 ///
-/// Dropped outside a tokio runtime while it is open, as the connections of sqlx do.
+/// If it is dropped outside a tokio runtime while it is open, as the connections of sqlx do.
 ///
 /// # Example
 ///
@@ -84,11 +88,12 @@ pub use self::transient::is_transient;
 pub struct Transaction<DB: Transactional, Tag = ()> {
     pool: Pool<DB>,
     mode: Mode,
+    is_marked: bool,
     state: Mutex<State<DB>>,
     tag: PhantomData<fn() -> Tag>,
 }
 
-/// What a transaction is begun for.
+/// Whether a transaction only reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// A query: `BEGIN READ ONLY` on PostgreSQL, a plain `BEGIN` on SQLite, which takes no lock for writing.
@@ -99,7 +104,7 @@ pub enum Mode {
 
 struct State<DB: Driver> {
     stage: Stage<DB>,
-    /// Savepoints that were set before it began: to undo one of them is to undo all.
+    /// Savepoints that were set before the transaction began: undoing one of them undoes everything.
     unbegun: Vec<String>,
 }
 
@@ -112,26 +117,40 @@ enum Stage<DB: Driver> {
 const ENDED: &str = "the transaction has ended";
 
 impl<DB: Transactional, Tag> Transaction<DB, Tag> {
-    /// It takes no connection yet.
+    /// Makes a transaction that has not begun, and takes no connection yet.
     #[must_use]
     pub fn new(pool: Pool<DB>, mode: Mode) -> Self {
         let state = State { stage: Stage::Unbegun, unbegun: Vec::new() };
-        Self { pool, mode, state: Mutex::new(state), tag: PhantomData }
+        Self { pool, mode, is_marked: false, state: Mutex::new(state), tag: PhantomData }
     }
 
-    /// What a statement is executed on: one at a time, in the transaction, which it begins at the first call.
+    /// Lets it begin with what spares the outbox a question.
+    pub(crate) fn marked(self) -> Self {
+        Self { is_marked: self.mode == Mode::Write, ..self }
+    }
+
+    /// Lends the connection of the transaction; the first call begins the transaction.
     ///
-    /// Whoever holds the guard and asks for another one waits for ever.
+    /// # Guarantees
+    ///
+    /// - One guard exists at a time. Another caller waits until the guard is dropped. **A task that holds the guard and asks for another
+    ///   one waits for ever.**
+    /// - On SQLite a call that is dropped at the wrong moment makes the [outcome](Self#guarantees) of the commit unknown.
     ///
     /// # Errors
     ///
     /// - The pool has no connection, or BEGIN failed: a [`sqlx::Error`]. The next call tries again.
-    /// - The transaction has ended.
+    /// - The transaction has ended. No call succeeds after that.
+    /// - SQLite could not say whether the transaction is open: a [`sqlx::Error`]. No call succeeds after that.
     pub async fn connection(&self) -> Result<ConnectionGuard<'_, DB>, BoxError> {
         let mut state = self.state.lock().await;
-        state.ready(&self.pool, self.mode).await?;
+        self.ready(&mut state).await?;
         let open = MutexGuard::try_map(state, |state| state.stage.open().ok()).map_err(|_| ENDED)?;
         Ok(ConnectionGuard(open))
+    }
+
+    async fn ready(&self, state: &mut State<DB>) -> Result<(), BoxError> {
+        state.ready(&self.pool, self.mode, self.is_marked).await
     }
 
     async fn end(&self) -> Stage<DB> {
@@ -140,12 +159,12 @@ impl<DB: Transactional, Tag> Transaction<DB, Tag> {
 }
 
 impl<DB: Driver> State<DB> {
-    async fn ready(&mut self, pool: &Pool<DB>, mode: Mode) -> Result<(), BoxError> {
+    async fn ready(&mut self, pool: &Pool<DB>, mode: Mode, is_marked: bool) -> Result<(), BoxError> {
         match &mut self.stage {
-            Stage::Unbegun => self.stage = Stage::Open(Open::begin(pool, mode).await?),
+            Stage::Unbegun => self.stage = Stage::Open(Open::begin(pool, mode, is_marked).await?),
             Stage::Open(open) => {
                 if let Err(error) = open.check().await {
-                    // Its connection is closed.
+                    // This closes the connection.
                     self.stage = Stage::Ended(open::ENDED_BY_ITSELF);
                     return Err(error);
                 }
@@ -196,7 +215,7 @@ impl<DB: Transactional, Tag: 'static> Savepoints for Transaction<DB, Tag> {
             state.unbegun.push(name.to_owned());
             return Ok(());
         }
-        state.ready(&self.pool, self.mode).await?;
+        self.ready(&mut state).await?;
         state.stage.open()?.execute(format!("SAVEPOINT {name}")).await
     }
 

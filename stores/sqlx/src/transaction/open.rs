@@ -9,13 +9,15 @@ use super::driver::Driver;
 
 /// A connection in a transaction, which it rolls back or closes when it is dropped.
 ///
-/// sqlx's own `Transaction` returns its connection to the pool also if a BEGIN or COMMIT was dropped half-way. Its depth of
-/// nested transactions is kept, so that `begin` on the connection sets a savepoint.
+/// sqlx's own `Transaction` returns its connection to the pool even if a BEGIN or COMMIT was dropped half-way. This type keeps sqlx's
+/// depth of nested transactions, so that `begin` on the connection sets a savepoint.
 #[derive(Debug)]
 pub struct Open<DB: Driver> {
     /// `None` only while it is dropped.
     connection: Option<PoolConnection<DB>>,
     phase: Phase,
+    /// Whether a mark was set when it began, and is on top of all savepoints that are known.
+    is_marked: bool,
     proof: Option<DB::Proof>,
 }
 
@@ -26,7 +28,7 @@ pub enum Phase {
     Beginning,
     /// Between two statements, as far as we know.
     Open,
-    /// Somebody asks whether it is still open.
+    /// A question whether it is still open is sent, and not answered.
     Asking,
     /// COMMIT or ROLLBACK is sent, and not answered.
     Ending,
@@ -36,15 +38,16 @@ pub enum Phase {
     Broken,
 }
 
-/// How a transaction ended that nobody asked to end.
+/// The error of a transaction that ended without a COMMIT or ROLLBACK of ours.
 pub(super) const ENDED_BY_ITSELF: &str =
-    "the transaction was rolled back by itself; what was executed after that may have been committed";
+    "the database may have ended the transaction by itself, and may have committed the statements after that";
 
 impl<DB: Driver> Open<DB> {
-    pub(super) async fn begin(pool: &Pool<DB>, mode: Mode) -> sqlx::Result<Self> {
+    pub(super) async fn begin(pool: &Pool<DB>, mode: Mode, is_marked: bool) -> sqlx::Result<Self> {
         let connection = Some(pool.acquire().await?);
-        let mut open = Self { connection, phase: Phase::Beginning, proof: None };
-        DB::TransactionManager::begin(open.connection(), Some(DB::begin(mode).into_sql_str())).await?;
+        let mut open = Self { connection, phase: Phase::Beginning, is_marked, proof: None };
+        let begin = DB::begin(mode, is_marked).into_sql_str();
+        DB::TransactionManager::begin(open.connection(), Some(begin)).await?;
         open.phase = Phase::Open;
         Ok(open)
     }
@@ -57,12 +60,21 @@ impl<DB: Driver> Open<DB> {
         self.connection.as_ref().expect("it is not dropped yet")
     }
 
-    /// The last statement succeeded, and nothing was executed after it.
+    /// Notes that the last statement succeeded, and that none was executed after it.
     pub(super) fn proven(&mut self, proof: DB::Proof) {
         self.proof = Some(proof);
     }
 
-    /// Fails if the transaction has ended; then its connection must not be used any more.
+    /// Whether the mark is there to be released, which the caller must do next.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn take_mark(&mut self) -> bool {
+        self.proof = None;
+        self.phase == Phase::Open && std::mem::take(&mut self.is_marked)
+    }
+
+    /// Fails if the transaction has ended, or if the future of an earlier check was dropped: its answer is unknown.
+    ///
+    /// After an error the connection must not be used any more.
     pub(super) async fn check(&mut self) -> Result<(), BoxError> {
         self.proof = None;
         if self.phase == Phase::Asking {
@@ -80,7 +92,8 @@ impl<DB: Driver> Open<DB> {
     }
 
     pub(super) async fn execute(&mut self, statement: String) -> Result<(), BoxError> {
-        self.proof = None;
+        // To release the mark would release what is set here, too.
+        (self.proof, self.is_marked) = (None, false);
         Ok(DB::execute(self.connection(), statement).await?)
     }
 
@@ -88,12 +101,13 @@ impl<DB: Driver> Open<DB> {
         if self.phase != Phase::Open {
             return Err(CommitError::unknown(ENDED_BY_ITSELF));
         }
+        let is_proven = self.proof.is_some();
         let proof = match self.proof {
             Some(proof) => proof,
             None => match DB::prove(self.connection()).await {
                 Ok(proof) => proof,
                 Err(error) => {
-                    // COMMIT was not even sent. If this fails too, the connection is closed, which rolls it back.
+                    // COMMIT was not sent. If the rollback fails too, closing the connection rolls it back.
                     let _ = self.roll_back().await;
                     return Err(CommitError::rolled_back(error));
                 }
@@ -105,7 +119,7 @@ impl<DB: Driver> Open<DB> {
             _ => return Err(CommitError::rolled_back("a transaction within the transaction has not ended")),
         }
         self.phase = Phase::Ending;
-        match DB::commit(self.connection()).await {
+        match DB::commit(self.connection(), is_proven).await {
             Ok(()) => {
                 self.phase = Phase::Done;
                 Ok(())
@@ -116,7 +130,7 @@ impl<DB: Driver> Open<DB> {
 
     pub(super) async fn roll_back(mut self) -> Result<(), BoxError> {
         if self.phase == Phase::Broken || self.depth() != 1 {
-            // What is left of it ends with its connection.
+            // Closing the connection ends it.
             self.phase = Phase::Broken;
             return Ok(());
         }
@@ -129,7 +143,7 @@ impl<DB: Driver> Open<DB> {
         }
     }
 
-    /// Whether the transaction was still open after its COMMIT was refused, and is rolled back now.
+    /// Rolls back after a refused COMMIT; the answer is whether the transaction was still open and is now rolled back.
     #[cfg(feature = "sqlite")]
     pub(super) async fn roll_back_refused(mut self) -> bool {
         if self.depth() != 1 {
@@ -141,13 +155,13 @@ impl<DB: Driver> Open<DB> {
         rolled_back
     }
 
-    /// The server has answered COMMIT with an error, and ended the transaction.
+    /// Notes that the server has answered COMMIT with an error, and so has ended the transaction.
     #[cfg(feature = "postgres")]
     pub(super) fn refused(&mut self) {
         self.phase = Phase::Open;
     }
 
-    fn depth(&self) -> usize {
+    pub(super) fn depth(&self) -> usize {
         DB::TransactionManager::get_transaction_depth(self.lent())
     }
 }

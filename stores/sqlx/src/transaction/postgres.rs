@@ -12,7 +12,7 @@ use super::Mode;
 use super::driver::Driver;
 use super::open::{Open, Phase};
 
-/// How long to ask what became of a transaction whose COMMIT was lost.
+/// How long to ask for the outcome of a lost COMMIT.
 const ASKS_FOR: Duration = Duration::from_secs(10);
 const ASKS_AFTER: Duration = Duration::from_millis(20);
 const ASKS_AT_LEAST_EVERY: Duration = Duration::from_millis(640);
@@ -21,7 +21,7 @@ impl Driver for Postgres {
     /// The transaction's id; none as long as it has written nothing.
     type Proof = Option<i64>;
 
-    fn begin(mode: Mode) -> &'static str {
+    fn begin(mode: Mode, _: bool) -> &'static str {
         match mode {
             Mode::Read => "BEGIN READ ONLY",
             Mode::Write => "BEGIN",
@@ -42,7 +42,7 @@ impl Driver for Postgres {
         sqlx::query_scalar("SELECT pg_current_xact_id_if_assigned()::text::int8").fetch_one(connection).await
     }
 
-    async fn commit(connection: &mut PgConnection) -> sqlx::Result<()> {
+    async fn commit(connection: &mut PgConnection, _: bool) -> sqlx::Result<()> {
         <Self as sqlx::Database>::TransactionManager::commit(connection).await
     }
 
@@ -56,7 +56,7 @@ impl Driver for Postgres {
             open.refused();
             return Err(CommitError::rolled_back(error));
         }
-        // It may be the only one that the pool can have.
+        // It may hold the only connection of the pool.
         drop(open);
         let Some(id) = id else { return Ok(()) };
         match timeout(ASKS_FOR, was_aborted(id, pool)).await {
@@ -90,17 +90,16 @@ impl Driver for Postgres {
 
 /// Whether the transaction has surely rolled back.
 ///
-/// That one of this number was committed says nothing: a server that crashes before the COMMIT is on its disk gives the number out
-/// again.
+/// The answer "committed" proves nothing: a server that crashes before the COMMIT is on its disk gives the id to another transaction.
 async fn was_aborted(id: i64, pool: &PgPool) -> bool {
     let mut wait = ASKS_AFTER;
     loop {
         let asked = sqlx::query_scalar::<_, Option<String>>("SELECT pg_xact_status($1::int8::text::xid8)");
         match asked.bind(id).fetch_one(pool).await.as_ref().map(Option::as_deref) {
             Ok(Some("aborted")) => return true,
-            // The last one is of a number that the server has forgotten.
+            // The server has forgotten an id for which it answers null.
             Ok(Some("committed") | None) | Err(sqlx::Error::PoolClosed) => return false,
-            // Its server has not noticed yet, or cannot be reached at the moment.
+            // The server has not noticed the lost connection yet, or is away.
             Ok(Some(_)) | Err(_) => {}
         }
         sleep(wait).await;

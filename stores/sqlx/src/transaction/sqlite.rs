@@ -1,25 +1,28 @@
+use diator::BoxError;
 use diator::container::CommitError;
 use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::SqliteError;
+use sqlx::sqlite::{SqliteArguments, SqliteError};
 use sqlx::{AssertSqlSafe, Connection, Sqlite, SqliteConnection, SqlitePool};
 use sqlx_core::transaction::TransactionManager;
 
-use super::Mode;
 use super::driver::Driver;
 use super::open::{Open, Phase};
+use super::{Mode, Transaction};
 
 const SQLITE_ERROR: i32 = 1;
 const SQLITE_BUSY: i32 = 5;
 const SQLITE_LOCKED: i32 = 6;
+const SQLITE_FULL: i32 = 13;
 
 impl Driver for Sqlite {
     type Proof = ();
 
-    fn begin(mode: Mode) -> &'static str {
-        match mode {
-            Mode::Read => "BEGIN",
-            Mode::Write => "BEGIN IMMEDIATE",
+    fn begin(mode: Mode, is_marked: bool) -> &'static str {
+        match (mode, is_marked) {
+            (Mode::Read, _) => "BEGIN",
+            (Mode::Write, false) => "BEGIN IMMEDIATE",
+            (Mode::Write, true) => "BEGIN IMMEDIATE; SAVEPOINT diator_mark",
         }
     }
 
@@ -45,7 +48,11 @@ impl Driver for Sqlite {
         Ok(())
     }
 
-    async fn commit(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    async fn commit(connection: &mut SqliteConnection, is_proven: bool) -> sqlx::Result<()> {
+        if is_proven {
+            // Nothing is in the queue, so sqlx's count is right.
+            return <Self as sqlx::Database>::TransactionManager::commit(connection).await;
+        }
         // sqlx answers `Ok` and leaves COMMIT out if it counts no transaction, as after a rollback that was in its queue. So
         // SQLite is asked itself, and gets a transaction for sqlx to count down, which locks nothing.
         sqlx::query("COMMIT; BEGIN").execute(&mut *connection).await?;
@@ -53,8 +60,11 @@ impl Driver for Sqlite {
         Ok(())
     }
 
-    async fn outcome(open: Open<Self>, _: &SqlitePool, (): (), error: sqlx::Error) -> Result<(), CommitError> {
-        match open.roll_back_refused().await {
+    async fn outcome(mut open: Open<Self>, _: &SqlitePool, (): (), error: sqlx::Error) -> Result<(), CommitError> {
+        // SQLite rolls back whatever it could not write, and the last page of a commit is what commits. An error that comes later,
+        // as when the disk is asked to keep it, has another code.
+        let is_gone = code(&error) == Some(SQLITE_FULL) && has_one_file(open.connection()).await;
+        match open.roll_back_refused().await || is_gone {
             true => Err(CommitError::rolled_back(error)),
             false => Err(CommitError::unknown(error)),
         }
@@ -81,6 +91,35 @@ impl Driver for Sqlite {
             let primary = error.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);
             matches!(primary, Some(SQLITE_BUSY | SQLITE_LOCKED))
         })
+    }
+}
+
+/// Whether nothing is attached, not even temporary tables: files commit one after the other.
+async fn has_one_file(connection: &mut SqliteConnection) -> bool {
+    sqlx::query("PRAGMA database_list").fetch_all(connection).await.is_ok_and(|files| files.len() == 1)
+}
+
+impl<Tag> Transaction<Sqlite, Tag> {
+    /// Executes a statement of the outbox, which has no effect if the transaction has ended.
+    pub(crate) async fn stage(&self, sql: &str, arguments: SqliteArguments, persistent: bool) -> Result<(), BoxError> {
+        let mut state = self.state.lock().await;
+        let sql = if state.stage.open().is_ok_and(Open::take_mark) {
+            // It fails if the transaction has ended, and nothing after it is executed then.
+            format!("RELEASE diator_mark; {sql}")
+        } else {
+            self.ready(&mut state).await?;
+            sql.to_owned()
+        };
+        let open = state.stage.open()?;
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(persistent);
+        let executed = query.execute(open.connection()).await;
+        if executed.is_ok() && open.depth() == 1 {
+            open.proven(());
+        } else {
+            self.ready(&mut state).await?;
+        }
+        executed?;
+        Ok(())
     }
 }
 

@@ -7,14 +7,14 @@ use sqlx::error::DatabaseError;
 use super::driver::Driver as _;
 use super::driver::find;
 
-/// Whether a failure of the database passes, so that another attempt may succeed.
+/// Whether a failure of the database is temporary: a retry may succeed.
 ///
-/// It is meant as a rule of a [`RetryMiddleware`](diator::middleware::RetryMiddleware), which itself tries again only what
-/// could not commit. It looks through the sources of the error, and into a handler's error that is a [`BoxError`]. The own
-/// error type of a request needs a `source()`, and a rule of its own: `when::<R>(|error| matches!(error,
+/// It serves as a rule of a [`RetryMiddleware`](diator::middleware::RetryMiddleware), which never repeats a request that may have
+/// committed. It searches the sources of the error, and a handler's error that is a [`BoxError`]. A request with an error type of its
+/// own needs a rule of its own, and the type must have a `source()`: `when::<R>(|error| matches!(error,
 /// SendError::Handler(error) if is_transient(error)))`.
 ///
-/// | database | passing |
+/// | database | temporary failures |
 /// |---|---|
 /// | both | no connection of the pool became free in time; the connection was lost |
 /// | PostgreSQL | serialization failure `40001`, deadlock `40P01`, lock not available `55P03`, too many connections `53300`, shutdown and start-up `57P01` to `57P03` |

@@ -5,11 +5,13 @@ CREATE TABLE {p}schema (
 INSERT INTO {p}schema VALUES (0, 0);
 
 -- Times are milliseconds since 1970. status: 0 is pending, 1 is sent. created_at: since when a relay may publish it.
+-- from_epoch: the first epoch that may, after a replay.
 CREATE TABLE {p}outbox (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     partition INTEGER NOT NULL,
     status INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
+    from_epoch INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL,
     sent_at INTEGER,
     id TEXT NOT NULL,
