@@ -11,7 +11,7 @@ use super::member::{Connection, Held, Member, by_member};
 use super::partition::{Owner, Partition};
 use super::sharing::share_out;
 use crate::broker::Kept;
-use crate::subscription::{Capabilities, Observation, Ownership, Release, Taken};
+use crate::subscription::{Capabilities, Ownership, Release, Taken};
 
 /// What the openings of one endpoint share: what waits, who owns what, and what was given up.
 pub(super) struct Group {
@@ -288,22 +288,5 @@ impl Group {
         self.partitions.iter().any(|partition| partition.has(sequence))
             || self.resting.keys().any(|(_, resting)| *resting == sequence)
             || self.members.values().any(held)
-    }
-
-    /// How one opening is.
-    pub(super) fn observe(&self, id: u64, now: Instant) -> Observation {
-        let Some(member) = self.members.get(&id) else { return Observation::unknown() };
-        let (mut lag, mut due, mut oldest) = (0, 0, None);
-        for partition in &self.partitions {
-            let own = !self.capabilities.exclusive_keys || partition.owner == Owner::Member(id);
-            let given = own && member.connection == Connection::Reads;
-            for entry in partition.waiting.values().filter(|entry| member.topics.contains(&entry.topic)) {
-                lag += 1;
-                due += u64::from(given);
-                oldest = oldest.max(Some(now - entry.published()));
-            }
-        }
-        let observation = Observation::unknown().with_lag(lag).with_due(due);
-        oldest.into_iter().fold(observation, Observation::with_oldest)
     }
 }

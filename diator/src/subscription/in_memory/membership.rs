@@ -4,7 +4,7 @@ use super::group::{Group, Way, later};
 use super::member::{Connection, Held};
 use super::partition::Owner;
 use crate::subscription::{
-    ConsumeError, Delivery, DeliveryTag, Ownership, Release, Settled, Settlement, Taken, Verdict,
+    ConsumeError, Delivery, DeliveryTag, Observation, Ownership, Release, Settled, Settlement, Taken, Verdict,
 };
 
 /// What one opening does with its group.
@@ -96,6 +96,23 @@ impl Group {
         let Some(held) = held else { return Ok(Settled::LockLost) };
         held.until = until;
         Ok(Settled::Done)
+    }
+
+    /// How one opening is.
+    pub(super) fn observe(&self, id: u64, now: Instant) -> Observation {
+        let Some(member) = self.members.get(&id) else { return Observation::unknown() };
+        let (mut lag, mut due, mut oldest) = (0, 0, None);
+        for partition in &self.partitions {
+            let own = !self.capabilities.exclusive_keys || partition.owner == Owner::Member(id);
+            let given = own && member.connection == Connection::Reads;
+            for entry in partition.waiting.values().filter(|entry| member.topics.contains(&entry.topic)) {
+                lag += 1;
+                due += u64::from(given);
+                oldest = oldest.max(Some(now - entry.published()));
+            }
+        }
+        let observation = Observation::unknown().with_lag(lag).with_due(due);
+        oldest.into_iter().fold(observation, Observation::with_oldest)
     }
 
     /// The opening gives partitions up.
