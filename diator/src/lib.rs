@@ -88,7 +88,7 @@
 //! | `diator-redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
 //! | `diator-azure` | Azure Service Bus topics and queues |
 //! | `diator-sqlx` | unit of work, outbox and dead letters on PostgreSQL and SQLite |
-//! | `diator-testkit` | the conformance suites for brokers, containers and outboxes |
+//! | `diator-testkit` | the conformance suites for brokers, subscriptions, containers and outboxes |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -128,6 +128,7 @@ mod request;
 mod retry_policy;
 mod shown;
 mod stop;
+pub mod subscription;
 #[cfg(feature = "tower")]
 mod tower;
 mod undelivered;

@@ -1,4 +1,5 @@
-//! Conformance suites for message brokers and containers of [`diator`], and a server process to break under them.
+//! Conformance suites for message brokers, subscriptions, outboxes and containers of [`diator`], and a server process to break under
+//! them.
 //!
 //! The contracts [`MessageBroker`](diator::MessageBroker) and [`Container`](diator::Container) say what a program can
 //! rely on. An implementation, whoever wrote it, has to pass the suite of its contract. Its author writes one test file:
@@ -45,6 +46,7 @@
 //! | for | the suite | names its cases |
 //! |---|---|---|
 //! | a driver of a message broker | [`broker`] | [`broker_conformance!`], and [`broker_faults!`] if it has a server; [`broker_failover!`] and [`broker_storage!`] if that server can do such things |
+//! | a driver that consumes | [`subscription`] | [`subscription_conformance!`] |
 //! | an adapter of a container | [`container`] | [`container_conformance!`] |
 //!
 //! [`ServerProcess`] is a server that a test can kill, restart, pause and resume, and `Postgres`, on Unix systems, a
@@ -62,9 +64,10 @@ mod polling;
 mod postgres;
 mod proxy;
 mod server_process;
+pub mod subscription;
 
 #[doc(hidden)]
-pub use self::polling::__run;
+pub use self::polling::{__run, __run_on};
 pub use self::polling::{drop_after, within_patience, yields};
 #[cfg(unix)]
 pub use self::postgres::Postgres;

@@ -64,3 +64,16 @@ pub fn __run(case: impl Future<Output = ()>) {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(within_patience(case));
 }
+
+/// Runs a case like [`__run`], or on a clock that is paused, where a case that hangs fails at once.
+#[doc(hidden)]
+pub fn __run_on(virtual_time: bool, case: impl Future<Output = ()>) {
+    if virtual_time {
+        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+        let patience = Duration::from_secs(24 * 60 * 60);
+        let ended = runtime.block_on(async { timeout(patience, Box::pin(case)).await });
+        ended.expect("the case should have come to its end by now");
+    } else {
+        __run(case);
+    }
+}

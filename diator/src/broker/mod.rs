@@ -19,6 +19,7 @@ pub use self::format::{Decoder, Format};
 pub(crate) use self::format::{Head, decode_payload};
 pub use self::guarantees::Guarantees;
 pub use self::in_memory::InMemoryBroker;
+pub(crate) use self::in_memory::{Kept, Log};
 pub(crate) use self::message::{HeaderCodec, is_header_name};
 pub use self::message::{Headers, InboundMessage, MessageType, OutboundMessage};
 pub use self::receipt::Receipt;

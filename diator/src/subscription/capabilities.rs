@@ -1,0 +1,227 @@
+use std::time::Duration;
+
+/// What an engine can do for its consumers.
+///
+/// Each driver states its own. Start from [`none`](Self::none) and add.
+///
+/// # Guarantees
+///
+/// - An endpoint relies on what is stated, and on nothing else. The conformance suite checks what is stated.
+/// - `Default` is [`none`](Self::none).
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use diator::subscription::{Capabilities, Release};
+///
+/// const QUORUM_QUEUE: Capabilities = Capabilities::none()
+///     .competing()
+///     .redelivers()
+///     .releases(Release::Counted)
+///     .delivery_limit(20)
+///     .dead_letters()
+///     .settles_out_of_order()
+///     .durable();
+/// assert!(QUORUM_QUEUE.competing && !QUORUM_QUEUE.ordered_by_key);
+/// assert_eq!(QUORUM_QUEUE.delayed_retry(Duration::from_secs(60)).delivery_limit, Some(20));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Deliveries of one key come in the order in which they were published. Where an opening or an ownership begins, what was
+    /// given out before and not settled comes first.
+    pub ordered_by_key: bool,
+    /// At any time one process at most is given the deliveries of a key: partitions with owners.
+    pub exclusive_keys: bool,
+    /// Processes that open the same endpoint share its messages.
+    pub competing: bool,
+    /// A delivery that nobody settled comes again, at the latest when its lock is over or its connection has ended.
+    pub redelivery: bool,
+    /// A delivery says how often it came before.
+    pub counts: bool,
+    /// A retry carries the number of failures along.
+    pub retry_counts: bool,
+    /// What giving a delivery back costs.
+    pub release: Release,
+    /// After so many deliveries the engine itself takes a message away from its consumers.
+    pub delivery_limit: Option<u32>,
+    /// The partition and epoch of an owner mean the same in all processes, so that a store can refuse an earlier owner.
+    pub fenced_owners: bool,
+    /// How long a delivery is locked; `None` is for as long as the connection stands, however long that is.
+    pub lock: Option<Duration>,
+    /// A lock that is over takes all deliveries of the opening along, as where the engine closes the connection for it.
+    pub lock_ends_opening: bool,
+    /// The lock can be made to begin anew.
+    pub extends: bool,
+    /// A delivery can come again after a time, of so long at most.
+    pub delayed_retry: Option<Duration>,
+    /// The engine or the driver keeps the dead letters of an endpoint.
+    pub dead_letters: bool,
+    /// Each delivery is settled by itself, whatever becomes of earlier ones.
+    pub settles_out_of_order: bool,
+    /// What was published and not settled survives a restart of the engine.
+    pub durable: bool,
+    /// What was settled can be delivered once more, from a point in time.
+    pub replayable: bool,
+}
+
+/// What it costs to give a delivery back that was not handled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Release {
+    /// It cannot be given back by itself.
+    #[default]
+    Impossible,
+    /// It counts as a delivery against the engine's limit.
+    Counted,
+    /// It costs nothing.
+    Uncounted,
+}
+
+impl Capabilities {
+    /// Nothing is stated yet.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            ordered_by_key: false,
+            exclusive_keys: false,
+            competing: false,
+            redelivery: false,
+            counts: false,
+            retry_counts: false,
+            release: Release::Impossible,
+            delivery_limit: None,
+            fenced_owners: false,
+            lock: None,
+            lock_ends_opening: false,
+            extends: false,
+            delayed_retry: None,
+            dead_letters: false,
+            settles_out_of_order: false,
+            durable: false,
+            replayable: false,
+        }
+    }
+}
+
+/// Each of these adds one capability to those that are stated.
+impl Capabilities {
+    /// Deliveries of one key come in order.
+    #[must_use]
+    pub const fn ordered_by_key(mut self) -> Self {
+        self.ordered_by_key = true;
+        self
+    }
+
+    /// One process at a time has the deliveries of a key.
+    #[must_use]
+    pub const fn exclusive_keys(mut self) -> Self {
+        self.exclusive_keys = true;
+        self
+    }
+
+    /// Processes share the messages of an endpoint.
+    #[must_use]
+    pub const fn competing(mut self) -> Self {
+        self.competing = true;
+        self
+    }
+
+    /// What nobody settled comes again.
+    #[must_use]
+    pub const fn redelivers(mut self) -> Self {
+        self.redelivery = true;
+        self
+    }
+
+    /// A delivery says how often it came before.
+    #[must_use]
+    pub const fn counts(mut self) -> Self {
+        self.counts = true;
+        self
+    }
+
+    /// A retry carries the number of failures along.
+    #[must_use]
+    pub const fn retry_counts(mut self) -> Self {
+        self.retry_counts = true;
+        self
+    }
+
+    /// Owners mean the same in all processes.
+    #[must_use]
+    pub const fn fenced_owners(mut self) -> Self {
+        self.fenced_owners = true;
+        self
+    }
+
+    /// A lock that is over ends the opening.
+    #[must_use]
+    pub const fn lock_ends_opening(mut self) -> Self {
+        self.lock_ends_opening = true;
+        self
+    }
+
+    /// A delivery can be given back, at this price.
+    #[must_use]
+    pub const fn releases(mut self, release: Release) -> Self {
+        self.release = release;
+        self
+    }
+
+    /// The engine itself takes a message away after so many deliveries.
+    #[must_use]
+    pub const fn delivery_limit(mut self, deliveries: u32) -> Self {
+        self.delivery_limit = Some(deliveries);
+        self
+    }
+
+    /// A delivery is locked for this time.
+    #[must_use]
+    pub const fn locks_for(mut self, period: Duration) -> Self {
+        self.lock = Some(period);
+        self
+    }
+
+    /// A lock can be made to begin anew.
+    #[must_use]
+    pub const fn extends(mut self) -> Self {
+        self.extends = true;
+        self
+    }
+
+    /// A delivery can come again after a time of at most this.
+    #[must_use]
+    pub const fn delayed_retry(mut self, longest: Duration) -> Self {
+        self.delayed_retry = Some(longest);
+        self
+    }
+
+    /// The engine or the driver keeps dead letters.
+    #[must_use]
+    pub const fn dead_letters(mut self) -> Self {
+        self.dead_letters = true;
+        self
+    }
+
+    /// Each delivery is settled by itself.
+    #[must_use]
+    pub const fn settles_out_of_order(mut self) -> Self {
+        self.settles_out_of_order = true;
+        self
+    }
+
+    /// What waits survives a restart of the engine.
+    #[must_use]
+    pub const fn durable(mut self) -> Self {
+        self.durable = true;
+        self
+    }
+
+    /// What was settled can be delivered once more.
+    #[must_use]
+    pub const fn replayable(mut self) -> Self {
+        self.replayable = true;
+        self
+    }
+}

@@ -1,0 +1,202 @@
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::shown;
+
+/// A message that an engine gave to this process.
+///
+/// # Guarantees
+///
+/// `Debug` shows neither body nor headers.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// What names it towards the driver, within one opening.
+    pub tag: DeliveryTag,
+    /// The partition that it belongs to, where the engine has some.
+    pub owner: Option<Ownership>,
+    /// The topic that it came from, as [`Wanted::topics`](super::Wanted::topics) has it; empty for the default topic.
+    pub topic: Arc<str>,
+    /// Where it stands in the topic, in words of the engine's: a partition and an offset, a stream and an entry id. With the topic
+    /// it names a message that has no id of its own: it must be unique in the topic, and the same at each redelivery, also after
+    /// [`Verdict::Retry`](super::Verdict::Retry). A driver whose retry is a copy carries it along.
+    pub position: Option<Box<str>>,
+    /// What the message is about; messages of one key are handled in order where the endpoint asks for that. A key that is no
+    /// text becomes one that no other key becomes.
+    pub key: Option<Box<str>>,
+    /// What travels beside the body, as the engine has it.
+    pub headers: Vec<(Box<str>, Box<str>)>,
+    /// The media type of the body, where the engine has one.
+    pub content_type: Option<Box<str>>,
+    /// What was published.
+    pub body: Arc<[u8]>,
+    /// Whether it was delivered before. It is a hint: the endpoint counts failures by itself.
+    pub redelivered: Redelivered,
+    /// How many failures a [`Verdict::Retry`](super::Verdict::Retry) has carried along; 0 where the engine has no place for them.
+    pub failures: u32,
+    /// Why the driver could not read it, if it could not: the endpoint makes a dead letter of it. Body and headers are there as
+    /// far as they could be read.
+    pub unreadable: Option<Box<str>>,
+    /// When its lock began, at the latest. For a read that is answered at once that is before it was sent; for one that waits at the
+    /// engine, and for what the engine sends by itself, when its bytes arrived.
+    pub received: Instant,
+}
+
+/// Names a delivery towards its driver, which never uses a number twice in an opening, also where it reconnects within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeliveryTag(pub u64);
+
+/// A partition that this process owns for a while: what the engine takes back as a whole.
+///
+/// The epoch is higher each time that this opening gets the partition. Numbers and epochs mean the same in other processes only
+/// where the capability [`fenced_owners`](super::Capabilities::fenced_owners) says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ownership {
+    /// Which partition; the driver numbers those of all its topics.
+    pub partition: u32,
+    /// The generation of the assignment, or the epoch of the lease.
+    pub epoch: u64,
+}
+
+/// How often a message was delivered before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Redelivered {
+    /// Never.
+    No,
+    /// At least once.
+    Yes,
+    /// So often; zero is never.
+    Times(u32),
+    /// The engine does not say.
+    Unknown,
+}
+
+/// What a [`Source`](super::Source) yields.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Taken {
+    /// Deliveries, at least one.
+    Deliveries(Vec<Delivery>),
+    /// The engine wants partitions back, and waits for that.
+    Revoking {
+        /// Which of them.
+        owners: Vec<Ownership>,
+        /// Until when what runs may come to its end.
+        by: Instant,
+    },
+    /// Partitions belong to somebody else already: nothing of them can be settled.
+    Lost {
+        /// Which of them.
+        owners: Vec<Ownership>,
+    },
+}
+
+impl Delivery {
+    /// A delivery with what it must have, received now, for the first time.
+    ///
+    /// Where the clock of tokio is paused, "now" is that clock's.
+    #[must_use]
+    pub fn new(tag: DeliveryTag, topic: impl Into<Arc<str>>, body: impl Into<Arc<[u8]>>) -> Self {
+        Self {
+            tag,
+            owner: None,
+            topic: topic.into(),
+            position: None,
+            key: None,
+            headers: Vec::new(),
+            content_type: None,
+            body: body.into(),
+            redelivered: Redelivered::No,
+            failures: 0,
+            unreadable: None,
+            received: Instant::now(),
+        }
+    }
+
+    /// Says which partition it belongs to.
+    #[must_use]
+    pub fn with_owner(mut self, owner: Ownership) -> Self {
+        self.owner = Some(owner);
+        self
+    }
+
+    /// Says where it stands in its topic.
+    #[must_use]
+    pub fn with_position(mut self, position: impl Into<Box<str>>) -> Self {
+        self.position = Some(position.into());
+        self
+    }
+
+    /// Says what it is about.
+    #[must_use]
+    pub fn with_key(mut self, key: impl Into<Box<str>>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<Box<str>>, value: impl Into<Box<str>>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Says what the body is.
+    #[must_use]
+    pub fn with_content_type(mut self, content_type: impl Into<Box<str>>) -> Self {
+        self.content_type = Some(content_type.into());
+        self
+    }
+
+    /// Says whether it was delivered before.
+    #[must_use]
+    pub fn with_redelivered(mut self, redelivered: Redelivered) -> Self {
+        self.redelivered = redelivered;
+        self
+    }
+
+    /// Says how many failures a retry has carried along.
+    #[must_use]
+    pub fn with_failures(mut self, failures: u32) -> Self {
+        self.failures = failures;
+        self
+    }
+
+    /// Says that the driver could not read it, and why.
+    #[must_use]
+    pub fn with_unreadable(mut self, why: impl Into<Box<str>>) -> Self {
+        self.unreadable = Some(why.into());
+        self
+    }
+
+    /// Says when its lock began.
+    #[must_use]
+    pub fn with_received(mut self, received: Instant) -> Self {
+        self.received = received;
+        self
+    }
+}
+
+impl Redelivered {
+    /// Whether it may have been delivered before.
+    #[must_use]
+    pub fn perhaps(self) -> bool {
+        !matches!(self, Self::No | Self::Times(0))
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("tag", &self.tag)
+            .field("owner", &self.owner)
+            .field("topic", &shown::name(&self.topic))
+            .field("position", &self.position.as_deref().map(shown::name))
+            .field("key", &self.key.as_deref().map(shown::name))
+            .field("redelivered", &self.redelivered)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,129 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::InMemoryDeadLetter;
+use super::groups::InMemoryGroups;
+use crate::InMemoryBroker;
+
+/// What the consuming half was told to get wrong.
+#[derive(Default)]
+pub(super) struct Faults {
+    deaf: Option<Instant>,
+    pub(super) settling_hangs: bool,
+    openings: usize,
+    settlements: usize,
+    answers: usize,
+}
+
+impl Faults {
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deaf.is_some()
+    }
+
+    /// How long nothing was heard.
+    pub(super) fn unheard(&self) -> Duration {
+        self.deaf.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
+    pub(super) fn fails_opening(&mut self) -> bool {
+        one_of(&mut self.openings)
+    }
+
+    pub(super) fn fails_settlement(&mut self) -> bool {
+        one_of(&mut self.settlements)
+    }
+
+    pub(super) fn loses_answer(&mut self) -> bool {
+        one_of(&mut self.answers)
+    }
+}
+
+fn one_of(left: &mut usize) -> bool {
+    let some = *left > 0;
+    *left = left.saturating_sub(1);
+    some
+}
+
+/// What its endpoints left, for tests.
+impl InMemoryBroker {
+    /// What an endpoint gave up, oldest first.
+    #[must_use]
+    pub fn dead_letters(&self, endpoint: &str) -> Vec<InMemoryDeadLetter> {
+        self.engine(|groups, _| groups.dead_letters(endpoint, Instant::now()))
+    }
+
+    /// Lets an endpoint have once more what it settled, dead letters included; the answer is how many messages that are.
+    ///
+    /// They are those that [`published`](Self::published) still has. It does nothing for an endpoint whose subscription is not
+    /// [`replayable`](crate::subscription::Capabilities::replayable).
+    pub fn replay(&self, endpoint: &str) -> usize {
+        self.engine(|groups, log| groups.replay(endpoint, log, Instant::now()))
+    }
+}
+
+/// How it makes life hard for those who consume, for tests.
+impl InMemoryBroker {
+    /// Lets so many openings fail from now on.
+    pub fn fail_openings(&self, count: usize) {
+        self.tell(|faults| faults.openings = count);
+    }
+
+    /// Lets so many settlements fail from now on; what they ask for is not done.
+    pub fn fail_settlements(&self, count: usize) {
+        self.tell(|faults| faults.settlements = count);
+    }
+
+    /// Does what so many settlements ask for from now on, and answers with an error nevertheless.
+    pub fn lose_answers(&self, count: usize) {
+        self.tell(|faults| faults.answers = count);
+    }
+
+    /// Leaves settlements without an answer, until told otherwise; what they ask for is not done before that.
+    pub fn hang_settlements(&self, hang: bool) {
+        self.tell(|faults| faults.settling_hangs = hang);
+    }
+
+    /// Lets its sources yield nothing, no news of owners either, until told otherwise.
+    ///
+    /// What waits is observed, and that nothing was [heard](crate::subscription::Observation::heard) since then.
+    pub fn deaf(&self, deaf: bool) {
+        self.tell(|faults| faults.deaf = deaf.then(|| faults.deaf.unwrap_or_else(Instant::now)));
+    }
+
+    /// Ends all connections: sources fail, and what was held goes back when its lock is over.
+    ///
+    /// Where an engine has no locks, it goes back at once. Partitions go on when their owner's lock is over.
+    pub fn cut(&self) {
+        self.engine(|groups, _| groups.cut(Instant::now()));
+    }
+
+    /// Ends all connections and forgets all locks, as a server does that is started again.
+    ///
+    /// An endpoint whose subscription is not [`durable`](crate::subscription::Capabilities::durable) loses what waits for it.
+    pub fn restart(&self) {
+        self.engine(|groups, log| groups.restart(log, Instant::now()));
+    }
+
+    /// Ends all locks of an endpoint now.
+    pub fn expire_locks(&self, endpoint: &str) {
+        self.engine(|groups, _| groups.of(endpoint, Instant::now()).for_each(|group| group.unlock(|_| true)));
+    }
+
+    /// Asks the owners of an endpoint's partitions for all of them, and shares them out anew.
+    pub fn revoke(&self, endpoint: &str) {
+        let now = Instant::now();
+        self.engine(|groups, _| groups.of(endpoint, now).for_each(|group| group.revoke(now)));
+    }
+
+    /// Takes an endpoint's partitions from their owners without asking, and shares them out anew.
+    pub fn take_partitions(&self, endpoint: &str) {
+        let now = Instant::now();
+        self.engine(|groups, _| groups.of(endpoint, now).for_each(|group| group.take_partitions(now)));
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Faults)) {
+        self.engine(|groups: &mut InMemoryGroups, _| change(&mut groups.faults));
+        self.deliverable().notify_waiters();
+    }
+}

@@ -1,0 +1,151 @@
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::groups::Setup;
+use super::opening::Opening;
+use super::settle::InMemorySettle;
+use super::source::InMemorySource;
+use crate::InMemoryBroker;
+use crate::subscription::{Capabilities, ConsumeError, Opened, Release, Subscription, Wanted};
+
+/// The consuming half of an [`InMemoryBroker`], with as many capabilities as a test or a program wants.
+///
+/// Use the broker itself, which is a [`Subscription`] too, where all of them are wanted. Take some away to see how endpoints
+/// behave on an engine that lacks them.
+///
+/// # Guarantees
+///
+/// - It reads the topics that the endpoint names, and what names none where the endpoint wants the
+///   [default topic](Wanted::default_topic).
+/// - An endpoint that comes for the first time gets what was published before, unless
+///   [`take_published`](InMemoryBroker::take_published) took it. What waits for an endpoint stays when its openings end.
+/// - What is not stated is not done: without `ordered_by_key` pairs of messages change places, without `redelivers` what was taken
+///   comes no more, and who asks for what is not stated gets a fatal error that names the capability.
+/// - Where the processes of an endpoint do not share, without `competing` or as [`Share::Broadcast`](crate::subscription::Share),
+///   each subscription gets all messages. It is what a process has: [`InMemoryBroker::subscription`] makes one, clones are the same
+///   one, and its next opening takes over what an earlier one left. The broker with its clones is one too.
+/// - Its clock is tokio's: where that is paused, locks and delays move with it.
+/// - What is held does not count as [waiting](crate::subscription::Observation::lag), nor does a message that comes again after a
+///   time, before that.
+/// - All openings of an endpoint must have equal capabilities and partitions.
+///
+/// # Units
+///
+/// [`partitions`](Self::partitions) is 8, and [`handover`](Self::handover) 10 s, unless said otherwise.
+///
+/// # Example
+///
+/// ```
+/// use diator::InMemoryBroker;
+/// use diator::subscription::{Capabilities, Subscription};
+///
+/// let broker = InMemoryBroker::new();
+/// let like_a_log = Capabilities::none().ordered_by_key().exclusive_keys().competing().redelivers().durable();
+/// let subscription = broker.subscription().capabilities(like_a_log);
+/// assert!(!Subscription::capabilities(&subscription).settles_out_of_order);
+/// assert!(Subscription::capabilities(&broker).settles_out_of_order);
+/// ```
+#[derive(Clone, Debug)]
+pub struct InMemorySubscription {
+    broker: InMemoryBroker,
+    setup: Setup,
+}
+
+impl InMemorySubscription {
+    /// All that an engine can do, with locks of 30 s.
+    ///
+    /// A delay is at most a week. The broker survives a [`restart`](InMemoryBroker::restart), but not the end of the process.
+    pub const CAPABILITIES: Capabilities = Capabilities::none()
+        .ordered_by_key()
+        .exclusive_keys()
+        .competing()
+        .redelivers()
+        .counts()
+        .retry_counts()
+        .releases(Release::Uncounted)
+        .fenced_owners()
+        .locks_for(Duration::from_secs(30))
+        .extends()
+        .delayed_retry(Duration::from_secs(7 * 24 * 60 * 60))
+        .dead_letters()
+        .settles_out_of_order()
+        .durable()
+        .replayable();
+
+    /// Can do this, and nothing else.
+    #[must_use]
+    pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.setup.capabilities = capabilities;
+        self
+    }
+
+    /// Divides the keys into so many partitions, where they have owners.
+    #[must_use]
+    pub fn partitions(mut self, partitions: NonZeroUsize) -> Self {
+        self.setup.partitions = partitions.get();
+        self
+    }
+
+    /// How long an owner has to give up a partition that somebody else is to have.
+    #[must_use]
+    pub fn handover(mut self, within: Duration) -> Self {
+        self.setup.handover = within;
+        self
+    }
+}
+
+impl InMemoryBroker {
+    /// The consuming half, with all capabilities until told otherwise.
+    #[must_use]
+    pub fn subscription(&self) -> InMemorySubscription {
+        self.subscription_of(self.engine(|groups, _| groups.subscribe()))
+    }
+
+    fn subscription_of(&self, subscription: u64) -> InMemorySubscription {
+        let setup = Setup {
+            capabilities: InMemorySubscription::CAPABILITIES,
+            partitions: 8,
+            handover: Duration::from_secs(10),
+            subscription,
+        };
+        InMemorySubscription { broker: self.clone(), setup }
+    }
+}
+
+#[async_trait]
+impl Subscription for InMemorySubscription {
+    fn capabilities(&self) -> Capabilities {
+        self.setup.capabilities
+    }
+
+    async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
+        let mut setup = self.setup;
+        if !setup.capabilities.exclusive_keys {
+            setup.partitions = 1;
+        }
+        let place = self.broker.engine(|groups, log| {
+            if groups.faults.fails_opening() {
+                return Err(ConsumeError::transient("in-memory broker was told to fail the opening"));
+            }
+            groups.open(wanted, setup, log, Instant::now())
+        })?;
+        let opening = Arc::new(Opening::new(self.broker.clone(), place));
+        Ok(Opened::new(InMemorySource::new(opening.clone()), Arc::new(InMemorySettle::new(opening))))
+    }
+}
+
+/// It has all the capabilities that an engine can have: [`InMemorySubscription::CAPABILITIES`].
+#[async_trait]
+impl Subscription for InMemoryBroker {
+    fn capabilities(&self) -> Capabilities {
+        InMemorySubscription::CAPABILITIES
+    }
+
+    async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
+        self.subscription_of(0).open(wanted).await
+    }
+}

@@ -1,0 +1,69 @@
+//! What a driver implements so that events of its engine can be consumed.
+//!
+//! An [`Endpoint`](crate::host::Host) is the only caller. It opens a [`Subscription`], takes deliveries from its [`Source`],
+//! lets the handlers of the program handle them, and says what became of each to its [`Settle`]. A driver never calls a handler and
+//! decodes no body.
+//!
+//! # Rules
+//!
+//! | question | answer |
+//! |---|---|
+//! | who calls what, and when? | the endpoint calls `open` once per opening, then `next` from one task, always, and `settle`, `extend`, `observe` and `revoked` from others, at the same time. At the end it calls `next` with a credit of 0 while it drains, drops the source, and calls `close` last |
+//! | what is a delivery? | a message of which this process knows that it is its own to handle, until it is settled, its lock is over, or its owner is revoked. [`Delivery::tag`] names it within one opening |
+//! | what is a lock? | the time for which the engine gives a delivery to nobody else. It begins at [`Delivery::received`] |
+//! | what does dropping do? | dropping `next` loses nothing: deliveries and news come with the next call. Dropping `settle` or `extend` leaves each of its deliveries done or not done. Dropping source and settle without `close` is what a crash does |
+//! | what does [`Settled::LockLost`] oblige to? | nothing was changed at the engine, and somebody else may have the delivery by now. The endpoint forgets it. A handler that runs may end; its own transaction decides what counts |
+//! | what does [`Taken::Revoking`] oblige to? | the endpoint begins no delivery of these owners any more, lets those that run end until `by`, settles them, and calls [`Settle::revoked`]. The driver must not give the partition up before that call or `by` |
+//! | what does [`Taken::Lost`] oblige to? | the engine has given the owner's partition to somebody else already. The endpoint forgets its deliveries and settles none of them |
+//!
+//! # Where the notions of the engines are
+//!
+//! | here | Kafka | RabbitMQ | Azure Service Bus | Redis Streams | NATS JetStream |
+//! |---|---|---|---|---|---|
+//! | endpoint's name | consumer group | queue | subscription of a topic, or queue | consumer group | durable consumer |
+//! | topic | topic | exchange or routing key | topic | stream | subject |
+//! | [`Ownership`] | partition and generation of the assignment | – (single active consumer: one) | session and its lock | partition's lease and epoch | – |
+//! | what a driver keeps for a [`DeliveryTag`] | partition and offset | channel and its delivery tag | lock token | stream and entry id | ack subject |
+//! | lock | none: the driver polls in its own task | `consumer_timeout`, for the channel | lock duration | idle time until `XAUTOCLAIM` | `ack_wait` |
+//! | [`Settle::extend`] | not needed | impossible | renew lock | `XCLAIM … JUSTID` | in progress |
+//! | [`Verdict::Ack`] | commit of the lowest outstanding offset | `basic.ack` | complete | `XACK` | ack |
+//! | [`Verdict::Release`] | impossible: the endpoint keeps it in hand | `basic.nack`, requeue | abandon | idle time set to the lock's | nak |
+//! | [`Verdict::Retry`] | impossible | dead letter exchange with a time to live | schedule | – | nak with delay |
+//! | [`Verdict::DeadLetter`] | topic of dead letters, confirmed, then commit | queue of dead letters, confirmed, then ack | dead letter queue | stream `<name>.dead` | stream of dead letters, confirmed, then ack |
+//! | [`Redelivered`] | unknown | `redelivered`, `x-delivery-count` | delivery count | delivery counter | number delivered |
+//! | [`Capabilities::delivery_limit`] | none | `x-delivery-limit` | max delivery count | none | `max_deliver` |
+//! | [`Taken::Revoking`] | rebalance callback | – | – | lease handed over | – |
+//! | [`Taken::Lost`] | lost partitions | channel closed | session lock lost | epoch passed | – |
+//! | credit | pause and resume | prefetch | receiver credit | `COUNT` | `max_ack_pending`, batch |
+//! | [`Observation`] | lag of the own partitions, last poll | queue depth, heartbeat | link state | `XINFO GROUPS` | pending, heartbeat |
+//! | [`Share::Broadcast`] | group of its own | exclusive queue | – | `XREAD`, Pub/Sub | ephemeral consumer |
+//!
+//! | part | file |
+//! |---|---|
+//! | the three traits | `contract` |
+//! | a delivery, and what a source yields | `delivery` |
+//! | what becomes of a delivery | `verdict` |
+//! | what an engine can do | `capabilities` |
+//! | what an endpoint wants | `wanted` |
+//! | how a subscription is | `observation` |
+//! | why it failed | `error` |
+//! | the engine in memory | `in_memory` |
+
+mod capabilities;
+mod contract;
+mod delivery;
+mod error;
+mod in_memory;
+mod observation;
+mod verdict;
+mod wanted;
+
+pub use self::capabilities::{Capabilities, Release};
+pub use self::contract::{Opened, Settle, Source, Subscription};
+pub use self::delivery::{Delivery, DeliveryTag, Ownership, Redelivered, Taken};
+pub use self::error::{ConsumeError, ConsumeErrorKind};
+pub(crate) use self::in_memory::InMemoryGroups;
+pub use self::in_memory::{InMemoryDeadLetter, InMemorySubscription};
+pub use self::observation::Observation;
+pub use self::verdict::{Settled, Settlement, Verdict};
+pub use self::wanted::{Order, Share, Wanted};
