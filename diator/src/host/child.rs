@@ -18,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 #[async_trait]
 pub(super) trait Child: Send + Sync + 'static {
     /// What health and errors call it.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// Looks whether it can work at all; called once, before anything starts.
     async fn prepare(&self) -> Result<(), BoxError>;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::endpoint::{EndpointHealth, EndpointMonitor};
 use crate::relay::{RelayHealth, RelayMonitor};
 
 /// Tells how a host is, also while it runs elsewhere in the process; clones tell the same.
@@ -24,7 +25,8 @@ pub struct HostMonitor(Arc<Mutex<Seen>>);
 
 struct Seen {
     running: bool,
-    children: BTreeMap<&'static str, ChildHealth>,
+    children: BTreeMap<String, ChildHealth>,
+    endpoints: Vec<EndpointMonitor>,
     relay: Option<RelayMonitor>,
     ready_below: Duration,
 }
@@ -33,8 +35,9 @@ struct Seen {
 ///
 /// # Guarantees
 ///
-/// It is ready if it runs, no child is being started again, the data base answers, and the oldest message that waits for the broker
-/// is not too old. A count alone never makes it unready: a large backlog that gets smaller is no fault.
+/// It is ready if it runs, no child is being started again, the data base answers, and neither the oldest message that waits for the
+/// broker nor one that waits for an endpoint is too old. A count alone never makes it unready: a large backlog that gets smaller is no
+/// fault.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Health {
@@ -42,8 +45,10 @@ pub struct Health {
     pub ready: bool,
     /// Whether it has started, and was not told to stop.
     pub running: bool,
-    /// What it runs.
-    pub children: BTreeMap<&'static str, ChildHealth>,
+    /// What it runs: `relay`, and `endpoint billing` for the endpoint of that name.
+    pub children: BTreeMap<String, ChildHealth>,
+    /// How its endpoints are, by their names.
+    pub endpoints: BTreeMap<String, EndpointHealth>,
     /// How its relay is, if it has one.
     pub relay: Option<RelayHealth>,
 }
@@ -76,7 +81,13 @@ pub enum ChildState {
 impl HostMonitor {
     pub(super) fn new() -> Self {
         let ready_below = Duration::from_secs(300);
-        Self(Arc::new(Mutex::new(Seen { running: false, children: BTreeMap::new(), relay: None, ready_below })))
+        Self(Arc::new(Mutex::new(Seen {
+            running: false,
+            children: BTreeMap::new(),
+            endpoints: Vec::new(),
+            relay: None,
+            ready_below,
+        })))
     }
 
     /// Looks at everything that the host runs; it answers within about two seconds.
@@ -91,12 +102,21 @@ impl HostMonitor {
             relay.error.is_none() && relay.oldest_seconds.is_none_or(|age| age < seen.ready_below.as_secs_f64())
         });
         let children = seen.children.clone();
+        let of = |endpoint: &EndpointMonitor| (endpoint.name.to_string(), endpoint.health());
+        let endpoints: BTreeMap<_, _> = seen.endpoints.iter().map(of).collect();
+        let is_young =
+            |endpoint: &EndpointHealth| endpoint.oldest_seconds.is_none_or(|age| age < seen.ready_below.as_secs_f64());
+        let gets_on = gets_on && endpoints.values().all(is_young);
         let all_work = children.values().all(|child| child.state == ChildState::Running);
-        Health { ready: seen.running && gets_on && all_work, running: seen.running, children, relay }
+        Health { ready: seen.running && gets_on && all_work, running: seen.running, children, endpoints, relay }
     }
 
     pub(super) fn watch_relay(&self, relay: RelayMonitor) {
         self.seen().relay = Some(relay);
+    }
+
+    pub(super) fn watch_endpoint(&self, endpoint: EndpointMonitor) {
+        self.seen().endpoints.push(endpoint);
     }
 
     pub(super) fn ready_below(&self, age: Duration) {
@@ -107,9 +127,9 @@ impl HostMonitor {
         self.seen().running = running;
     }
 
-    pub(super) fn note_child(&self, name: &'static str, state: ChildState, error: Option<String>) {
+    pub(super) fn note_child(&self, name: &str, state: ChildState, error: Option<String>) {
         let mut seen = self.seen();
-        let child = seen.children.entry(name).or_insert(ChildHealth { state, restarts: 0, error: None });
+        let child = seen.children.entry(name.to_owned()).or_insert(ChildHealth { state, restarts: 0, error: None });
         child.state = state;
         child.restarts += u64::from(state == ChildState::Restarting);
         child.error = error.or(child.error.take());

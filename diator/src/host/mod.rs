@@ -18,9 +18,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 use crate::BoxError;
+use crate::endpoint::{Bound, Endpoint, bind};
 use crate::mediator::Mediator;
 use crate::race::{First, race};
 use crate::relay::{Relay, RelayError};
@@ -37,17 +39,18 @@ pub use self::signal::shutdown_signal;
 /// No deadline is longer: more is not a time but a slip, and no clock can add it.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 
-/// Runs a program's web server and relay beside its mediator, until it is told to stop.
+/// Runs a program's web server, endpoints and relay beside its mediator, until it is told to stop.
 ///
 /// # Guarantees
 ///
-/// - **Start.** Nothing starts before all children have said that they can work: a relay looks at the tables of its store. A data
+/// - **Start.** Nothing starts before all children have said that they can work: endpoints report all that is wrong with them at once
+///   ([`EndpointError`](crate::endpoint::EndpointError)), a relay looks at the tables of its store. A data
 ///   base that does not answer within 5 s holds nothing up; the relay looks again when it does. If `stop` ends before that, nothing
 ///   starts.
 /// - **Run.** A child that fails or panics is started again, after 100 ms, and twice as long each time it fails at once, up to
 ///   30 s. A front that ends ends the host.
-/// - **Stop**, in this order: the fronts take no more and finish what they have; the mediator finishes its messages; the relay
-///   publishes what these have left, as far as it can go, and gives its leases back. What is not done by the deadline is dropped.
+/// - **Stop**, in this order: the fronts and the endpoints take no more and finish what they have; the mediator finishes its messages;
+///   the relay publishes what these have left, as far as it can go, and gives its leases back. What is not done by the deadline is dropped.
 /// - Dropping the future of [`run_until`](Self::run_until) drops all of it at once; nothing is lost that is committed.
 ///
 /// # Example
@@ -94,6 +97,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 pub struct Host {
     mediator: Mediator,
     fronts: Fronts,
+    endpoints: Vec<Endpoint>,
     relay: Option<Relay>,
     deadline: Duration,
     monitor: HostMonitor,
@@ -130,6 +134,7 @@ impl Host {
         Self {
             mediator,
             fronts: Fronts::default(),
+            endpoints: Vec::new(),
             relay: None,
             deadline: Duration::from_secs(30),
             monitor: HostMonitor::new(),
@@ -153,6 +158,13 @@ impl Host {
         self
     }
 
+    /// Lets the mediator's handlers handle what a subscription delivers; any number of endpoints may be added.
+    pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.monitor.watch_endpoint(endpoint.monitor());
+        self.endpoints.push(endpoint);
+        self
+    }
+
     /// Publishes what the mediator's outbox holds; to the mediator's broker, unless the relay has one of its own.
     pub fn relay(mut self, relay: Relay) -> Self {
         self.monitor.watch_relay(relay.monitor());
@@ -164,8 +176,8 @@ impl Host {
     ///
     /// # Units
     ///
-    /// 30 s by default, a day at most, counted from when `stop` ends. The fronts may take a half of it, the messages an
-    /// eighth more, the relay another eighth to publish, and the rest to note it down.
+    /// 30 s by default, a day at most, counted from when `stop` ends. Fronts and endpoints may take a half of it, the endpoints a
+    /// sixteenth more to settle; the messages may take five eighths, the relay another eighth to publish, and the rest to note it down.
     /// Zero drops everything at once.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -198,7 +210,10 @@ impl Host {
     ///
     /// Outside a tokio runtime with a timer.
     pub async fn run_until(self, stop: impl Future) -> Result<(), HostError> {
-        let Self { mediator, fronts, relay, deadline, monitor } = self;
+        let Self { mediator, fronts, endpoints, relay, deadline, monitor } = self;
+        let endpoints = bind(endpoints, &mediator)
+            .map_err(|error| HostError::Start { child: "endpoints", source: error.into() })?;
+        let endpoints = endpoints.into_iter().map(EndpointChild::new).map(|child| Arc::new(child) as Arc<dyn Child>);
         let relay = relay.map(|relay| match (relay.has_broker(), &mediator.0.broker) {
             (false, Some(broker)) => relay.with_shared_broker(broker.clone()),
             _ => relay,
@@ -207,7 +222,7 @@ impl Host {
         let mut stop = pin!(stop);
         let prepare = async {
             for child in &children {
-                child.prepare().await.map_err(|source| HostError::Start { child: child.name(), source })?;
+                child.prepare().await.map_err(|source| HostError::Start { child: "relay", source })?;
             }
             Ok(())
         };
@@ -222,6 +237,9 @@ impl Host {
         let (stop_children, signal) = Stopper::new();
         let children: Vec<_> =
             children.into_iter().map(|child| Supervised::start(child, signal.clone(), &monitor)).collect();
+        let (stop_endpoints, signal) = Stopper::new();
+        let endpoints: Vec<_> =
+            endpoints.map(|endpoint| Supervised::start(endpoint, signal.clone(), &monitor)).collect();
         let mut fronts = fronts.start();
         let running = RunningMark::set(&monitor);
         let ended_early = match race(fronts.first_end(), stop).await {
@@ -231,18 +249,19 @@ impl Host {
         drop(running);
 
         let shares = Shares::of(deadline.min(LONGEST), Instant::now());
+        // Neither waits for the other: no request waits for what an endpoint handles.
+        stop_endpoints.stop(shares.fronts);
         let fronts_ended = timeout_at(shares.fronts, fronts.stop()).await;
+        let endpoints_ended = all_ended(endpoints, shares.endpoints).await;
         let left = mediator.shutdown(shares.messages.saturating_duration_since(Instant::now())).await;
         stop_children.stop(shares.children);
-        let mut children_ended = Ok(());
-        for child in children {
-            children_ended = children_ended.and(timeout_at(shares.end, child.ended()).await);
-        }
+        let children_ended = all_ended(children, shares.end).await;
         let late = |what| HostError::Deadline { what, deadline };
         if let Some(Err(error)) = ended_early {
             return Err(HostError::Front(error));
         }
         fronts_ended.map_err(|_| late("a front"))?.map_err(HostError::Front)?;
+        endpoints_ended.map_err(|_| late("an endpoint"))?;
         if !left.is_clean() {
             return Err(late("a message"));
         }
@@ -250,9 +269,20 @@ impl Host {
     }
 }
 
+/// Waits for children that were told to stop; what has not ended by then is dropped.
+async fn all_ended(children: Vec<Supervised>, by: Instant) -> Result<(), Elapsed> {
+    let mut ended = Ok(());
+    for child in children {
+        ended = ended.and(timeout_at(by, child.ended()).await);
+    }
+    ended
+}
+
 /// Until when each part may take to end: none of them may use up the time of those that come after it.
 struct Shares {
     fronts: Instant,
+    /// Until the share of the fronts their handlers run; what is done they settle until then.
+    endpoints: Instant,
     messages: Instant,
     /// Until then they work; what they have begun they note down until the end.
     children: Instant,
@@ -261,8 +291,8 @@ struct Shares {
 
 impl Shares {
     fn of(deadline: Duration, now: Instant) -> Self {
-        let after = |eighths: u32| now + deadline / 8 * eighths;
-        Self { fronts: after(4), messages: after(5), children: after(6), end: now + deadline }
+        let after = |sixteenths: u32| now + deadline / 16 * sixteenths;
+        Self { fronts: after(8), endpoints: after(9), messages: after(10), children: after(12), end: now + deadline }
     }
 }
 
@@ -286,6 +316,7 @@ impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Host")
             .field("fronts", &self.fronts)
+            .field("endpoints", &self.endpoints)
             .field("relay", &self.relay)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
@@ -295,7 +326,7 @@ impl fmt::Debug for Host {
 /// The relay, as the host runs it.
 #[async_trait::async_trait]
 impl Child for Relay {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "relay"
     }
 
@@ -308,5 +339,32 @@ impl Child for Relay {
 
     async fn run(&self, stop: StopSignal) -> Result<(), BoxError> {
         Ok(Self::run(self, stop).await?)
+    }
+}
+
+/// An endpoint, as the host runs it.
+struct EndpointChild {
+    name: String,
+    endpoint: Arc<Bound>,
+}
+
+impl EndpointChild {
+    fn new(endpoint: Arc<Bound>) -> Self {
+        Self { name: format!("endpoint {}", endpoint.name()), endpoint }
+    }
+}
+
+#[async_trait::async_trait]
+impl Child for EndpointChild {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn prepare(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    async fn run(&self, stop: StopSignal) -> Result<(), BoxError> {
+        self.endpoint.run(stop).await
     }
 }

@@ -1,0 +1,272 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::Bound;
+use super::credit::Credit;
+use super::ending::{Draining, Revocation};
+use super::event::Event;
+use super::health::EndpointState;
+use super::held::Held;
+use super::jitter::Jitter;
+use super::lanes::Lanes;
+use super::locks::Locks;
+use super::pause::Pause;
+use super::reader::{Grant, observe_all, read_all};
+use super::settler::{ToSettle, extend_all, settle_all};
+use super::suspects::Suspects;
+use super::watermark::Watermark;
+use crate::BoxError;
+use crate::race::{First, race};
+use crate::stop::StopSignal;
+use crate::subscription::{DeliveryTag, Opened, Settle};
+
+/// How many events are worked off before anything else happens.
+const EVENTS: usize = 256;
+/// How long a driver may take to close, and an attempt log to note what was cut off.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Opens the subscription, and handles what it yields until the signal is given or the opening has failed.
+pub(super) async fn run(bound: Arc<Bound>, stop: StopSignal) -> Result<(), BoxError> {
+    bound.monitor.set_state(EndpointState::Opening);
+    let opened = match race(bound.subscription.open(&bound.wanted()), stop.given()).await {
+        First::Left(opened) => opened.inspect_err(|error| bound.monitor.note_error(error))?,
+        First::Right(()) => return Ok(()),
+    };
+    let settle = opened.settle.clone();
+    let mut opening = Opening::new(bound.clone(), opened);
+    let ended = opening.run(&stop).await;
+    opening.finish().await;
+    // A driver that does not end in time must not keep the endpoint from opening anew.
+    let _in_time = timeout(CLOSING, settle.close()).await;
+    bound.monitor.set_state(if ended.is_ok() { EndpointState::Ended } else { EndpointState::Reopening });
+    ended
+}
+
+/// One opening of an endpoint's subscription.
+pub(super) struct Opening {
+    pub(super) bound: Arc<Bound>,
+    /// Everything that came and is not done with.
+    pub(super) held: BTreeMap<DeliveryTag, Held>,
+    pub(super) lanes: Lanes,
+    pub(super) locks: Locks,
+    pub(super) watermark: Watermark,
+    pub(super) pause: Pause,
+    pub(super) suspects: Suspects,
+    pub(super) credit: Credit,
+    pub(super) jitter: Jitter,
+    /// How many workers are taken.
+    pub(super) running: usize,
+    /// How many settlements wait for the engine's answer.
+    pub(super) settling: usize,
+    pub(super) revocations: Vec<Revocation>,
+    pub(super) draining: Option<Draining>,
+    pub(super) last_taken: Instant,
+    /// When nothing waited at last, or there was no room for it.
+    pub(super) last_wanted: Instant,
+    pub(super) workers: JoinSet<()>,
+    /// What else runs beside the loop, and ends with it.
+    pub(super) tasks: JoinSet<()>,
+    pub(super) events: UnboundedSender<Event>,
+    inbox: UnboundedReceiver<Event>,
+    pub(super) to_settle: UnboundedSender<ToSettle>,
+    to_extend: UnboundedSender<Vec<DeliveryTag>>,
+    grants: watch::Sender<Grant>,
+}
+
+impl Opening {
+    fn new(bound: Arc<Bound>, Opened { source, settle }: Opened) -> Self {
+        let (events, inbox) = unbounded_channel();
+        let (to_settle, settlements) = unbounded_channel();
+        let (to_extend, extensions) = unbounded_channel();
+        let (grants, granted) = watch::channel(Grant::default());
+        let capabilities = bound.capabilities;
+        let settings = &bound.settings;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(read_all(source, granted, events.clone()));
+        tasks.spawn(settle_all(settle.clone(), settlements, events.clone()));
+        if capabilities.lock.is_some() && capabilities.extends {
+            tasks.spawn(extend_all(settle as Arc<dyn Settle>, extensions, events.clone()));
+        }
+        tasks.spawn(observe_all(bound.clone(), events.clone()));
+        Self {
+            held: BTreeMap::new(),
+            lanes: Lanes::new(settings.order),
+            locks: Locks::new(capabilities.lock, capabilities.extends),
+            watermark: Watermark::default(),
+            pause: Pause::Open,
+            suspects: Suspects::new(settings.max_ahead),
+            credit: Credit::new(settings.concurrency, settings.max_ahead, capabilities.lock),
+            jitter: settings.seed.map_or_else(Jitter::random, Jitter::new),
+            running: 0,
+            settling: 0,
+            revocations: Vec::new(),
+            draining: None,
+            last_taken: Instant::now(),
+            last_wanted: Instant::now(),
+            workers: JoinSet::new(),
+            tasks,
+            events,
+            inbox,
+            to_settle,
+            to_extend,
+            grants,
+            bound,
+        }
+    }
+
+    /// Events come in, deliveries begin, time passes.
+    async fn run(&mut self, stop: &StopSignal) -> Result<(), BoxError> {
+        let mut events = Vec::with_capacity(EVENTS);
+        loop {
+            let now = Instant::now();
+            if let Some(until) = stop.until() {
+                self.stop(until, now);
+            }
+            self.pass(now);
+            self.begin_what_may(now);
+            self.grant();
+            self.tell_health();
+            if let Some(ended) = self.ended(now) {
+                return ended;
+            }
+            self.wait(stop, &mut events).await;
+            let now = Instant::now();
+            for event in events.drain(..) {
+                self.take(event, now);
+            }
+            while self.workers.try_join_next().is_some() {}
+        }
+    }
+
+    /// Waits for an event, for the next moment at which there is something to do, or for the end.
+    async fn wait(&mut self, stop: &StopSignal, events: &mut Vec<Event>) {
+        let next = self.next_moment();
+        let stopping = self.draining.as_ref().is_some_and(|draining| draining.stopping);
+        let timer = async {
+            match next {
+                Some(next) => sleep_until(next).await,
+                None => std::future::pending().await,
+            }
+        };
+        let stop = async {
+            match stopping {
+                true => std::future::pending().await,
+                false => stop.given().await,
+            }
+        };
+        let came = self.inbox.recv_many(events, EVENTS);
+        race(came, race(timer, stop)).await;
+    }
+
+    fn take(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Taken(taken) => self.taken(taken, now),
+            Event::SourceEnded(error) => self.fail(error.into(), now),
+            Event::Worked { tag, work, ran, took } => {
+                self.credit.worked(took);
+                self.worked(tag, work, ran, now);
+            }
+            Event::CutOff(message) => self.cut_off(message),
+            Event::Settled { settled, error } => {
+                if let Some(error) = error {
+                    self.bound.monitor.note_failed_call("settle", error);
+                }
+                for (tag, answer) in settled {
+                    self.settled(tag, answer, now);
+                }
+            }
+            Event::Extended { extended, from, error } => {
+                if let Some(error) = error {
+                    self.bound.monitor.note_failed_call("extend", error);
+                }
+                for (tag, answer) in extended {
+                    self.extended(tag, answer, from, now);
+                }
+            }
+            Event::Observed(observed) => self.observed(observed, now),
+        }
+    }
+
+    /// What time brings: locks, revocations and the end.
+    fn pass(&mut self, now: Instant) {
+        let due = self.locks.due(now);
+        for tag in due.over {
+            self.lock_lost(tag, now);
+        }
+        if !due.extend.is_empty() {
+            // The keeper goes when the opening does.
+            let _sent = self.to_extend.send(due.extend);
+        }
+        self.end_revocations(now);
+        self.cut_off_in_time(now);
+    }
+
+    fn grant(&mut self) {
+        let closed = self.draining.is_some();
+        let is_paused = self.pause.until().is_some();
+        let pending = match self.bound.can_hold() {
+            true => self.running + self.lanes.ready() + self.suspects.waiting(),
+            // What waits behind another one loses its lock as well.
+            false => self.held.len(),
+        };
+        let granted = if closed || is_paused { None } else { self.credit.grant(pending, self.held.len()) };
+        if granted.is_some() || (closed && !self.grants.borrow().closed) {
+            self.grants.send_modify(|grant| {
+                grant.closed = closed;
+                grant.granted = granted.unwrap_or(grant.granted);
+            });
+        }
+    }
+
+    fn next_moment(&self) -> Option<Instant> {
+        let begins = match self.pause {
+            _ if self.draining.is_some() || !self.has_room() => None,
+            Pause::Paused { until } => Some(until),
+            Pause::Trial(Some(_)) => None,
+            Pause::Open | Pause::Trial(None) => self.lanes.next_due(),
+        };
+        let revocations = self.revocations.iter().map(|revocation| revocation.by).min();
+        let end = self.draining.as_ref().map(Draining::next);
+        [begins, self.locks.next(), revocations, end].into_iter().flatten().min()
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.running < self.bound.settings.concurrency
+    }
+
+    fn tell_health(&self) {
+        let state = match (&self.draining, self.pause) {
+            (Some(_), _) => EndpointState::Ending,
+            (None, Pause::Open) => EndpointState::Open,
+            (None, Pause::Paused { .. }) => EndpointState::Paused,
+            (None, Pause::Trial(_)) => EndpointState::Trial,
+        };
+        self.bound.monitor.note(state, self.held.len(), self.running, self.lanes.resting());
+    }
+
+    /// Ends what still runs; what was cut off is noted as such.
+    async fn finish(mut self) {
+        let now = Instant::now();
+        for (_, held) in std::mem::take(&mut self.held) {
+            self.bound.remember(held.work, now);
+        }
+        // A handler that blocks its thread cannot be cut off, and is not waited for.
+        let _in_time = timeout(CLOSING, self.workers.shutdown()).await;
+        let mut cut_off = VecDeque::new();
+        while let Ok(event) = self.inbox.try_recv() {
+            match event {
+                Event::CutOff(message) => cut_off.push_back(message),
+                Event::Worked { work, .. } => self.bound.remember(Some(work), now),
+                _ => {}
+            }
+        }
+        self.bound.note_cut_off(cut_off.into()).await;
+        self.bound.monitor.note(EndpointState::Ending, 0, 0, 0);
+    }
+}
