@@ -211,6 +211,7 @@ mod tests {
         lanes.remove(DeliveryTag(1));
         assert_eq!(all_that_may_begin(&mut lanes, now), [5]);
         lanes.remove(DeliveryTag(5));
+        lanes.remove(DeliveryTag(3));
         assert!(lanes.lanes.is_empty());
     }
 

@@ -1,1 +1,12 @@
+//! Endpoints on an engine that does what a test says, in virtual time.
 
+mod ending;
+mod engine;
+mod failing;
+mod handling;
+mod owners;
+mod poison;
+mod reopening;
+mod settling;
+mod start;
+mod world;
