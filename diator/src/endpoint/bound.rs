@@ -16,7 +16,7 @@ use super::work::{Message, Work};
 use crate::broker::EventRoute;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;
-use crate::subscription::{Capabilities, Subscription, Wanted};
+use crate::subscription::{Capabilities, Order, Subscription, Wanted};
 use crate::{BoxError, HandlerFailure, Mediator, shown};
 
 /// How long a message is held where its lock cannot be extended, and the engine could deliver it again later.
@@ -86,7 +86,9 @@ impl Bound {
     pub(super) fn goes_back_until(&self, due: Instant, now: Instant) -> bool {
         let after = due.saturating_duration_since(now);
         let is_possible = self.capabilities.delayed_retry.is_some_and(|longest| after <= longest);
-        !self.can_hold() && after > HELD_AT_MOST && is_possible
+        // What goes back is overtaken by those behind it.
+        let keeps_order = self.settings.order == Order::None;
+        !self.can_hold() && keeps_order && is_possible && after > HELD_AT_MOST
     }
 
     /// Who has to know before the work runs.

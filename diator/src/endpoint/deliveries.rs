@@ -1,4 +1,4 @@
-//! The life of a delivery: it comes, begins, has run, is decided on, is settled; or it is lost.
+//! The life of a delivery until its verdict: it comes, begins, has run, is decided on.
 
 use std::time::Duration;
 
@@ -10,11 +10,10 @@ use super::lanes::LaneKey;
 use super::outcome::{self, State};
 use super::policy::{Failures, Step};
 use super::run::Opening;
-use super::settler::ToSettle;
-use super::work::{Message, Ran, Work, work};
+use super::work::{Ran, Work, work};
 use crate::HandlerFailure;
 use crate::shown;
-use crate::subscription::{Delivery, DeliveryTag, Release, Settled, Settlement, Taken, Verdict};
+use crate::subscription::{Delivery, DeliveryTag, Taken, Verdict};
 
 /// How long a message waits at most until the attempt log is asked again.
 const LONGEST_UNLOGGED: Duration = Duration::from_secs(30);
@@ -82,13 +81,13 @@ impl Opening {
             }
             Ran::Undecodable(why) => {
                 self.pause.ended(tag, false);
-                self.dead(tag, format!("the message cannot be read: {why}"));
+                self.dead(tag, &format!("the message cannot be read: {why}"));
             }
             Ran::Poison(unended) => {
                 self.pause.ended(tag, false);
                 self.dead(
                     tag,
-                    format!("the message was begun {unended} times and never ended: it may end the process"),
+                    &format!("the message was begun {unended} times and never ended: it may end the process"),
                 );
             }
             Ran::Unlogged(error) => {
@@ -150,7 +149,7 @@ impl Opening {
         match next {
             _ if is_forgotten => self.drop_held(tag, now),
             None => match is_dead {
-                Some(reason) => self.dead(tag, reason.into()),
+                Some(reason) => self.dead(tag, &reason),
                 None => self.done(tag, ran_any),
             },
             Some(_) if released => self.give_up(tag, now),
@@ -198,7 +197,7 @@ impl Opening {
         self.bound.note_unknown(name);
         match self.bound.settings.unknown {
             Unknown::Ignore => self.settle(tag, Verdict::Ack),
-            Unknown::DeadLetter => self.dead(tag, format!("no event named `{name}` is known here")),
+            Unknown::DeadLetter => self.dead(tag, &format!("no event named `{name}` is known here")),
             Unknown::Stop => {
                 self.give_up(tag, now);
                 self.fail(
@@ -209,130 +208,11 @@ impl Opening {
         }
     }
 
-    fn dead(&mut self, tag: DeliveryTag, reason: String) {
+    fn dead(&mut self, tag: DeliveryTag, reason: &str) {
         let message = self.held.get(&tag).and_then(|held| held.work.as_ref()?.message_id());
-        self.bound.tell_dead(message, &reason);
+        self.bound.tell_dead(message, reason);
         let is_kept = self.bound.capabilities.native_dead_letter && self.bound.settings.dead_letters;
-        let verdict = if is_kept { Verdict::DeadLetter { reason: shown::text(&reason).into() } } else { Verdict::Ack };
+        let verdict = if is_kept { Verdict::DeadLetter { reason: shown::text(reason).into() } } else { Verdict::Ack };
         self.settle(tag, verdict);
-    }
-
-    /// Tells the engine what became of a delivery; the next of its key may begin.
-    fn settle(&mut self, tag: DeliveryTag, verdict: Verdict) {
-        let Some(held) = self.held.get_mut(&tag) else { return };
-        self.lanes.remove(tag);
-        held.stage = Stage::Decided;
-        let owner = held.owner;
-        if self.bound.capabilities.settles_out_of_order {
-            self.send_settlement(Settlement::new(tag, verdict));
-        } else {
-            for settlement in self.watermark.decide(owner, tag, verdict) {
-                self.send_settlement(settlement);
-            }
-        }
-    }
-
-    fn send_settlement(&mut self, settlement: Settlement) {
-        let Some(held) = self.held.get_mut(&settlement.tag) else { return };
-        held.stage = Stage::Settling;
-        self.settling += 1;
-        // The settler goes when the opening does.
-        let _sent = self.to_settle.send(ToSettle::Settle(held.owner, settlement));
-    }
-
-    pub(super) fn settled(&mut self, tag: DeliveryTag, answer: Settled, now: Instant) {
-        if !matches!(self.held.get(&tag), Some(Held { stage: Stage::Settling, .. })) {
-            return;
-        }
-        match answer {
-            Settled::Done => self.remove(tag, now, false),
-            Settled::LockLost => {
-                self.bound.monitor.count(|health| health.lock_lost += 1);
-                self.remove(tag, now, true);
-            }
-        }
-    }
-
-    pub(super) fn extended(&mut self, tag: DeliveryTag, answer: Settled, from: Instant, now: Instant) {
-        match answer {
-            Settled::Done => self.locks.extended(tag, from),
-            Settled::LockLost => self.lock_lost(tag, now),
-        }
-    }
-
-    /// Somebody else may have it by now: it is forgotten, and so are those of its key that must not overtake it.
-    pub(super) fn lock_lost(&mut self, tag: DeliveryTag, now: Instant) {
-        let Some(held) = self.held.get(&tag) else { return };
-        if matches!(held.stage, Stage::Forgotten(_)) {
-            return;
-        }
-        let is_unsettled = !matches!(held.stage, Stage::Settling);
-        self.bound.monitor.count(|health| health.lock_lost += 1);
-        tracing::warn!(target: "diator", endpoint = &*self.bound.settings.name, "the lock of a delivery was lost");
-        for behind in self.lanes.behind(tag) {
-            self.give_up(behind, now);
-        }
-        self.forget(tag, now);
-        if is_unsettled && !self.bound.capabilities.settles_out_of_order {
-            self.fail("a lock was lost, and nothing that came after it can be settled any more".into(), now);
-        }
-    }
-
-    /// Gives a delivery back that is not handled; where the engine takes nothing back, it is forgotten.
-    pub(super) fn give_up(&mut self, tag: DeliveryTag, now: Instant) {
-        if self.bound.capabilities.release == Release::Impossible {
-            self.forget(tag, now);
-        } else {
-            self.suspects.remove(tag);
-            self.settle(tag, Verdict::Release);
-        }
-    }
-
-    /// Nothing of it is settled any more; if it runs, it may end.
-    pub(super) fn forget(&mut self, tag: DeliveryTag, now: Instant) {
-        self.locks.remove(tag);
-        let Some(held) = self.held.get_mut(&tag) else { return };
-        match std::mem::replace(&mut held.stage, Stage::Decided) {
-            Stage::Running(running) | Stage::Forgotten(running) => held.stage = Stage::Forgotten(running),
-            stage => {
-                held.stage = stage;
-                self.drop_held(tag, now);
-            }
-        }
-    }
-
-    /// It is over at once, also if it runs.
-    pub(super) fn cut(&mut self, tag: DeliveryTag, now: Instant) {
-        if let Some(Held { stage: Stage::Running(running) | Stage::Forgotten(running), .. }) = self.held.get(&tag) {
-            running.abort();
-            self.running -= 1;
-            self.drop_held(tag, now);
-        }
-    }
-
-    fn drop_held(&mut self, tag: DeliveryTag, now: Instant) {
-        self.remove(tag, now, true);
-    }
-
-    fn remove(&mut self, tag: DeliveryTag, now: Instant, remembers: bool) {
-        self.locks.remove(tag);
-        self.lanes.remove(tag);
-        self.suspects.remove(tag);
-        self.pause.ended(tag, false);
-        let Some(held) = self.held.remove(&tag) else { return };
-        if matches!(held.stage, Stage::Settling) {
-            self.settling -= 1;
-        }
-        if remembers || self.is_retried(&held) {
-            self.bound.remember(held.work, now);
-        }
-    }
-
-    /// Whether it comes again, although it is settled.
-    fn is_retried(&self, held: &Held) -> bool {
-        let work = held.work.as_ref();
-        work.is_some_and(|work| {
-            matches!(work.message, Message::Arrived(_)) && work.outcomes.iter().any(outcome::Outcome::is_pending)
-        })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::held::Stage;
+use super::held::{Held, Stage};
 use super::run::Opening;
 use super::settler::ToSettle;
 use crate::BoxError;
@@ -74,7 +74,7 @@ impl Opening {
 
     fn drain(&mut self, draining: Draining, now: Instant) {
         self.draining = Some(draining);
-        let waiting = self.tags(|held| held.is_waiting());
+        let waiting = self.tags(Held::is_waiting);
         waiting.into_iter().for_each(|tag| self.give_up(tag, now));
     }
 
@@ -113,8 +113,8 @@ impl Opening {
 
     pub(super) fn revoke(&mut self, owners: Vec<Ownership>, by: Instant) {
         let now = Instant::now();
-        self.revocations.push(Revocation { owners: owners.clone(), by });
         let waiting = self.tags(|held| held.is_of(&owners) && held.is_waiting());
+        self.revocations.push(Revocation { owners, by });
         waiting.into_iter().for_each(|tag| self.give_up(tag, now));
         self.end_revocations(now);
     }
@@ -183,7 +183,7 @@ impl Opening {
         }
     }
 
-    fn tags(&self, which: impl Fn(&super::held::Held) -> bool) -> Vec<DeliveryTag> {
+    fn tags(&self, which: impl Fn(&Held) -> bool) -> Vec<DeliveryTag> {
         self.held.iter().filter(|(_, held)| which(held)).map(|(&tag, _)| tag).collect()
     }
 }

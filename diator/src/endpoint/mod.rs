@@ -6,7 +6,7 @@
 //! | part | file |
 //! |---|---|
 //! | the loop of one opening: events in, deliveries begun, time passed | `run` |
-//! | the life of a delivery: it comes, begins, has run, is settled, or is lost | `deliveries` |
+//! | the life of a delivery: it comes, begins, has run; is settled, given back or lost | `deliveries`, `verdicts` |
 //! | how an opening ends: stop, failure, revocation, loss | `ending` |
 //! | the tasks beside the loop: reading and observing; settling and extending; one for each delivery that runs | `reader`, `settler`, `work` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
@@ -40,6 +40,7 @@ mod settler;
 mod suspects;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 mod watermark;
 mod work;
 

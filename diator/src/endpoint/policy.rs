@@ -156,9 +156,8 @@ impl ErrorPolicy {
             Some(OnError::Again(after)) => return Step::Again { after, counted: false },
             Some(OnError::Pause(time)) => return Step::Pause(time),
             Some(OnError::DeadLetter) => return Step::Dead,
-            Some(OnError::Retry) => {}
             None if has_unknown_end(failure) => return uncounted(jitter),
-            None => {}
+            Some(OnError::Retry) | None => {}
         }
         if before.counted < self.immediately {
             return Step::Again { after: jitter.take_off(doubled(before.counted).min(LONGEST_PAUSE)), counted: true };

@@ -24,7 +24,7 @@ use super::watermark::Watermark;
 use crate::BoxError;
 use crate::race::{First, race};
 use crate::stop::StopSignal;
-use crate::subscription::{DeliveryTag, Opened, Settle};
+use crate::subscription::{DeliveryTag, Opened};
 
 /// How many events are worked off before anything else happens.
 const EVENTS: usize = 256;
@@ -34,17 +34,22 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// Opens the subscription, and handles what it yields until the signal is given or the opening has failed.
 pub(super) async fn run(bound: Arc<Bound>, stop: StopSignal) -> Result<(), BoxError> {
     bound.monitor.set_state(EndpointState::Opening);
+    let ended = open_and_run(&bound, &stop).await;
+    bound.monitor.set_state(if ended.is_ok() { EndpointState::Ended } else { EndpointState::Reopening });
+    ended
+}
+
+async fn open_and_run(bound: &Arc<Bound>, stop: &StopSignal) -> Result<(), BoxError> {
     let opened = match race(bound.subscription.open(&bound.wanted()), stop.given()).await {
         First::Left(opened) => opened.inspect_err(|error| bound.monitor.note_error(error))?,
         First::Right(()) => return Ok(()),
     };
     let settle = opened.settle.clone();
     let mut opening = Opening::new(bound.clone(), opened);
-    let ended = opening.run(&stop).await;
+    let ended = opening.run(stop).await;
     opening.finish().await;
     // A driver that does not end in time must not keep the endpoint from opening anew.
     let _in_time = timeout(CLOSING, settle.close()).await;
-    bound.monitor.set_state(if ended.is_ok() { EndpointState::Ended } else { EndpointState::Reopening });
     ended
 }
 
@@ -90,8 +95,8 @@ impl Opening {
         let mut tasks = JoinSet::new();
         tasks.spawn(read_all(source, granted, events.clone()));
         tasks.spawn(settle_all(settle.clone(), settlements, events.clone()));
-        if capabilities.lock.is_some() && capabilities.extends {
-            tasks.spawn(extend_all(settle as Arc<dyn Settle>, extensions, events.clone()));
+        if let (Some(lock), true) = (capabilities.lock, capabilities.extends) {
+            tasks.spawn(extend_all(settle, extensions, lock / 3, events.clone()));
         }
         tasks.spawn(observe_all(bound.clone(), events.clone()));
         Self {
@@ -140,7 +145,7 @@ impl Opening {
             for event in events.drain(..) {
                 self.take(event, now);
             }
-            while self.workers.try_join_next().is_some() {}
+            while self.workers.try_join_next().or_else(|| self.tasks.try_join_next()).is_some() {}
         }
     }
 

@@ -54,14 +54,15 @@ pub(super) async fn settle_all(
                 ToSettle::Forget(gone) => forget(&mut owners, &mut batch, &gone),
                 ToSettle::Revoked(gone) => {
                     forget(&mut owners, &mut batch, &gone);
-                    settle.revoked(&gone);
+                    // What a driver says as it panics, the panic hook has told; the owners are given up all the same.
+                    let _told = catch_panic(async { settle.revoked(&gone) }).await;
                 }
             }
         }
         if batch.is_empty() {
             continue;
         }
-        let mut answers = ask(settle.settle(&batch)).await.into_iter();
+        let mut answers = ask(settle.settle(&batch), PATIENCE).await.into_iter();
         let (mut settled, mut error) = (Vec::with_capacity(batch.len()), None);
         let (all, all_owners) = (std::mem::take(&mut batch), std::mem::take(&mut owners));
         for (owner, settlement) in all_owners.into_iter().zip(all) {
@@ -85,10 +86,12 @@ pub(super) async fn settle_all(
     }
 }
 
-/// Takes orders to extend locks, and gives them to the engine. A settlement that hangs does not keep it.
+/// Takes orders to extend locks, and gives them to the engine. A settlement that hangs does not keep it, and a call that hangs does
+/// not last longer than locks can wait for.
 pub(super) async fn extend_all(
     settle: Arc<dyn Settle>,
     mut orders: UnboundedReceiver<Vec<DeliveryTag>>,
+    patience: Duration,
     events: UnboundedSender<Event>,
 ) {
     while let Some(mut tags) = orders.recv().await {
@@ -99,8 +102,8 @@ pub(super) async fn extend_all(
         tags.dedup();
         // The lock may have begun anew as early as this.
         let from = tokio::time::Instant::now();
-        let answers = ask(settle.extend(&tags)).await;
-        let error = answers.iter().find_map(|answer| answer.as_ref().err()).map(|error| describe_error(error));
+        let answers = ask(settle.extend(&tags), patience.min(PATIENCE)).await;
+        let error = answers.iter().find_map(|answer| answer.as_ref().err()).map(describe_error);
         let extended = tags.into_iter().zip(answers).filter_map(|(tag, answer)| Some((tag, answer.ok()?))).collect();
         if events.send(Event::Extended { extended, from, error }).is_err() {
             return;
@@ -111,11 +114,11 @@ pub(super) async fn extend_all(
 type Answers = Vec<Result<Settled, ConsumeError>>;
 
 /// A driver that panics, or does not end, has answered nothing.
-async fn ask(call: impl Future<Output = Answers>) -> Answers {
-    match timeout(PATIENCE, catch_panic(call)).await {
+async fn ask(call: impl Future<Output = Answers>, patience: Duration) -> Answers {
+    match timeout(patience, catch_panic(call)).await {
         Ok(Ok(answers)) => answers,
         Ok(Err(panic)) => vec![Err(ConsumeError::transient(panic_message(&*panic)))],
-        Err(_) => vec![Err(ConsumeError::transient(format!("the engine did not answer within {PATIENCE:?}")))],
+        Err(_) => vec![Err(ConsumeError::transient(format!("the engine did not answer within {patience:?}")))],
     }
 }
 

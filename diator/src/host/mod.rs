@@ -3,11 +3,12 @@
 //! | part | file |
 //! |---|---|
 //! | the host: start, run, stop | `mod` |
-//! | what it runs, as it sees it | `child` |
+//! | what it runs, as it sees it; what that is | `child`, `children` |
 //! | a web server, which ends first | `front` |
 //! | how all of it is | `health` |
 
 mod child;
+mod children;
 mod front;
 mod health;
 #[cfg(feature = "signal")]
@@ -22,13 +23,14 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 use crate::BoxError;
-use crate::endpoint::{Bound, Endpoint, bind};
+use crate::endpoint::{Endpoint, bind};
 use crate::mediator::Mediator;
 use crate::race::{First, race};
-use crate::relay::{Relay, RelayError};
-use crate::stop::{StopSignal, Stopper};
+use crate::relay::Relay;
+use crate::stop::Stopper;
 
 use self::child::{Child, Supervised};
+use self::children::EndpointChild;
 use self::front::Fronts;
 pub use self::front::Stop;
 pub use self::health::{ChildHealth, ChildState, Health, HostMonitor};
@@ -320,51 +322,5 @@ impl fmt::Debug for Host {
             .field("relay", &self.relay)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
-    }
-}
-
-/// The relay, as the host runs it.
-#[async_trait::async_trait]
-impl Child for Relay {
-    fn name(&self) -> &str {
-        "relay"
-    }
-
-    async fn prepare(&self) -> Result<(), BoxError> {
-        Self::prepare(self).await.map_err(|error: RelayError| match error {
-            RelayError::Store(source) => source,
-            other => other.into(),
-        })
-    }
-
-    async fn run(&self, stop: StopSignal) -> Result<(), BoxError> {
-        Ok(Self::run(self, stop).await?)
-    }
-}
-
-/// An endpoint, as the host runs it.
-struct EndpointChild {
-    name: String,
-    endpoint: Arc<Bound>,
-}
-
-impl EndpointChild {
-    fn new(endpoint: Arc<Bound>) -> Self {
-        Self { name: format!("endpoint {}", endpoint.name()), endpoint }
-    }
-}
-
-#[async_trait::async_trait]
-impl Child for EndpointChild {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    async fn prepare(&self) -> Result<(), BoxError> {
-        Ok(())
-    }
-
-    async fn run(&self, stop: StopSignal) -> Result<(), BoxError> {
-        self.endpoint.run(stop).await
     }
 }

@@ -98,7 +98,10 @@ impl Script {
         let _running = Leaves(self);
         let ended = match conduct {
             Conduct::Succeed => Ok(()),
-            Conduct::Take(time) => Ok(sleep(time).await),
+            Conduct::Take(time) => {
+                sleep(time).await;
+                Ok(())
+            }
             Conduct::Fail => Err("it fails".into()),
             Conduct::Panic => panic!("it panics"),
             Conduct::Down => Err(GatewayDown.into()),
