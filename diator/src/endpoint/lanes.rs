@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::tag_map::TagMap;
 use crate::subscription::{DeliveryTag, Order};
 
 /// Which delivery may begin.
@@ -19,7 +20,7 @@ pub(super) struct Lanes {
     /// In this order they begin. It may hold some that are gone, or that rest: `places` decides.
     queue: VecDeque<DeliveryTag>,
     resting: BTreeSet<(Instant, DeliveryTag)>,
-    places: HashMap<DeliveryTag, Place>,
+    places: TagMap<Place>,
     lanes: HashMap<Arc<LaneKey>, Lane>,
     ready: usize,
 }
@@ -58,7 +59,7 @@ impl Lanes {
             order,
             queue: VecDeque::new(),
             resting: BTreeSet::new(),
-            places: HashMap::new(),
+            places: TagMap::default(),
             lanes: HashMap::new(),
             ready: 0,
         }

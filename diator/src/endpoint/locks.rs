@@ -1,8 +1,9 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::tag_map::TagMap;
 use crate::subscription::DeliveryTag;
 
 /// Until when each delivery is this process's own, and when its lock has to begin anew.
@@ -14,8 +15,9 @@ pub(super) struct Locks {
     /// `None` where a lock lasts as long as the connection.
     period: Option<Duration>,
     extends: bool,
-    held: HashMap<DeliveryTag, Lock>,
-    queue: BTreeSet<(Instant, DeliveryTag)>,
+    held: TagMap<Lock>,
+    /// By the moment at which there is something to do about them: what came together is due together.
+    queue: BTreeMap<Instant, Group>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +25,14 @@ struct Lock {
     until: Instant,
     /// When there is something to do about it.
     due: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    /// It may hold some that are gone, or due at another time.
+    tags: Vec<DeliveryTag>,
+    /// How many of them are due at this time still.
+    due: usize,
 }
 
 /// What has to be done about locks now.
@@ -35,24 +45,32 @@ pub(super) struct Due {
 
 impl Locks {
     pub(super) fn new(period: Option<Duration>, extends: bool) -> Self {
-        Self { period, extends, held: HashMap::new(), queue: BTreeSet::new() }
+        Self { period, extends, held: TagMap::default(), queue: BTreeMap::new() }
     }
 
     /// A delivery came whose lock began then.
     pub(super) fn add(&mut self, tag: DeliveryTag, from: Instant) {
-        self.begin(tag, from);
+        let Some(period) = self.period else { return };
+        let until = from + period;
+        let due = if self.extends { from + period / 3 } else { until };
+        self.enqueue(tag, Lock { until, due });
     }
 
     /// The lock began anew, at that moment or later.
     pub(super) fn extended(&mut self, tag: DeliveryTag, from: Instant) {
         if self.held.contains_key(&tag) {
-            self.begin(tag, from);
+            self.remove(tag);
+            self.add(tag, from);
         }
     }
 
     pub(super) fn remove(&mut self, tag: DeliveryTag) {
-        if let Some(lock) = self.held.remove(&tag) {
-            self.queue.remove(&(lock.due, tag));
+        let Some(lock) = self.held.remove(&tag) else { return };
+        if let Some(group) = self.queue.get_mut(&lock.due) {
+            group.due -= 1;
+            if group.due == 0 {
+                self.queue.remove(&lock.due);
+            }
         }
     }
 
@@ -60,23 +78,27 @@ impl Locks {
         let mut found = Due::default();
         let Some(period) = self.period.filter(|_| self.next().is_some_and(|next| next <= now)) else { return found };
         let soon = if self.extends { now + period / 12 } else { now };
-        while let Some(&(due, tag)) = self.queue.first()
-            && due <= soon
+        while let Some(first) = self.queue.first_entry()
+            && *first.key() <= soon
         {
-            self.queue.pop_first();
-            match self.held.get(&tag) {
-                Some(lock) if lock.until <= now => {
-                    self.held.remove(&tag);
-                    found.over.push(tag);
+            let (due, group) = first.remove_entry();
+            for tag in group.tags {
+                match self.held.get(&tag) {
+                    Some(lock) if lock.due != due => {}
+                    Some(lock) if lock.until <= now => {
+                        self.held.remove(&tag);
+                        found.over.push(tag);
+                    }
+                    Some(_) => found.extend.push(tag),
+                    None => {}
                 }
-                Some(_) => found.extend.push(tag),
-                None => {}
             }
         }
+        found.extend.sort_unstable();
+        found.extend.dedup();
         for &tag in &found.extend {
-            if let Some(lock) = self.held.get_mut(&tag) {
-                lock.due = (now + period / 6).min(lock.until);
-                self.queue.insert((lock.due, tag));
+            if let Some(&Lock { until, .. }) = self.held.get(&tag) {
+                self.enqueue(tag, Lock { until, due: (now + period / 6).min(until) });
             }
         }
         found
@@ -84,16 +106,14 @@ impl Locks {
 
     /// When there is something to do.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.queue.first().map(|&(due, _)| due)
+        self.queue.first_key_value().map(|(&due, _)| due)
     }
 
-    fn begin(&mut self, tag: DeliveryTag, from: Instant) {
-        let Some(period) = self.period else { return };
-        self.remove(tag);
-        let until = from + period;
-        let due = if self.extends { from + period / 3 } else { until };
-        self.held.insert(tag, Lock { until, due });
-        self.queue.insert((due, tag));
+    fn enqueue(&mut self, tag: DeliveryTag, lock: Lock) {
+        self.held.insert(tag, lock);
+        let group = self.queue.entry(lock.due).or_default();
+        group.tags.push(tag);
+        group.due += 1;
     }
 }
 
@@ -154,8 +174,12 @@ mod tests {
     fn what_is_settled_is_not_extended() {
         let (mut locks, now) = (Locks::new(Some(PERIOD), true), Instant::now());
         locks.add(ONE, now);
+        locks.add(TWO, now);
         locks.remove(ONE);
         locks.extended(ONE, after(1, now));
+        assert_eq!(locks.due(after(20, now)).extend, [TWO]);
+        locks.remove(TWO);
         assert_eq!((locks.next(), locks.due(after(100, now))), (None, Due::default()));
+        assert!(locks.queue.is_empty(), "nothing is kept of what is gone");
     }
 }

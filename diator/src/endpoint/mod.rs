@@ -38,6 +38,7 @@ mod run;
 mod settings;
 mod settler;
 mod suspects;
+mod tag_map;
 #[cfg(test)]
 mod tests;
 mod verdicts;

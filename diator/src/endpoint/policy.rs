@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::iter;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,10 @@ use crate::{HandlerFailure, SendError};
 
 /// The first pause before a handler is tried again at once; it doubles, and up to one half of it is taken off at random.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// What a rule asks for is at least this, so that no rule makes the endpoint try without a pause,
+const SHORTEST_WISH: Duration = Duration::from_millis(10);
+/// and at most this, which any clock can add.
+const LONGEST_WISH: Duration = Duration::from_secs(24 * 3_600);
 /// The longest pause that doubling leads to where an attempt does not count.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -59,9 +64,10 @@ type Rule = Arc<dyn Fn(&HandlerFailure) -> Option<OnError> + Send + Sync>;
 pub enum OnError {
     /// The steps of the policy apply, as if there were no rule.
     Retry,
-    /// The handler is tried again after this time, and nothing is counted: a deadlock, a row that somebody else holds.
+    /// The handler is tried again after this time (10 ms at least, a day at most), and nothing is counted: a deadlock, a row that
+    /// somebody else holds.
     Again(Duration),
-    /// The whole endpoint begins nothing for this time, and nothing is counted: what all messages need is away. Then one message
+    /// The whole endpoint begins nothing for this time (10 ms at least, a day at most), and nothing is counted: what all messages need is away. Then one message
     /// is tried; if it succeeds, all go on.
     Pause(Duration),
     /// No retry can help: the message is a dead letter at once.
@@ -152,9 +158,10 @@ impl ErrorPolicy {
             SendError::Undelivered(_) | SendError::RejectedAfterCommit { .. } => return Step::Done,
             _ => {}
         }
-        match self.rules.iter().find_map(|rule| rule(failure)) {
-            Some(OnError::Again(after)) => return Step::Again { after, counted: false },
-            Some(OnError::Pause(time)) => return Step::Pause(time),
+        let wish = |time: Duration| time.clamp(SHORTEST_WISH, LONGEST_WISH);
+        match self.rules.iter().find_map(|rule| apply(rule, failure)) {
+            Some(OnError::Again(after)) => return Step::Again { after: wish(after), counted: false },
+            Some(OnError::Pause(time)) => return Step::Pause(wish(time)),
             Some(OnError::DeadLetter) => return Step::Dead,
             None if has_unknown_end(failure) => return uncounted(jitter),
             Some(OnError::Retry) | None => {}
@@ -165,6 +172,11 @@ impl ErrorPolicy {
         let later = usize::try_from(before.counted - self.immediately).unwrap_or(usize::MAX);
         self.later.get(later).map_or(Step::Dead, |delay| Step::Later(*delay))
     }
+}
+
+/// What a rule says; one that panics says nothing special, and the endpoint goes on.
+fn apply(rule: &Rule, failure: &HandlerFailure) -> Option<OnError> {
+    catch_unwind(AssertUnwindSafe(|| rule(failure))).unwrap_or(Some(OnError::Retry))
 }
 
 /// How often a handler has failed on a message.
@@ -273,6 +285,17 @@ mod tests {
         let io = |kind: std::io::ErrorKind| SendError::Handler(BoxError::from(std::io::Error::from(kind)));
         assert_eq!(step(&policy, io(std::io::ErrorKind::NotFound), 0), Step::Dead);
         assert!(matches!(step(&policy, io(std::io::ErrorKind::Other), 0), Step::Again { counted: true, .. }));
+    }
+
+    #[test]
+    fn no_wish_of_a_rule_is_without_bounds_and_one_that_panics_is_none() {
+        let policy = ErrorPolicy::new().when::<Down>(|_| OnError::Again(Duration::ZERO));
+        let again = Step::Again { after: SHORTEST_WISH, counted: false };
+        assert_eq!(step(&policy, SendError::Handler(Down.into()), 0), again);
+        let policy = ErrorPolicy::new().when::<Down>(|_| OnError::Pause(Duration::MAX));
+        assert_eq!(step(&policy, SendError::Handler(Down.into()), 0), Step::Pause(LONGEST_WISH));
+        let policy = ErrorPolicy::new().when::<Down>(|_| panic!("a rule panics"));
+        assert!(matches!(step(&policy, SendError::Handler(Down.into()), 0), Step::Again { counted: true, .. }));
     }
 
     #[test]
