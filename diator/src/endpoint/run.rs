@@ -141,6 +141,15 @@ impl Opening {
                 return ended;
             }
             self.wait(stop, &mut events).await;
+            if events.len() < self.running {
+                // Those that are about to end come along, and the loop goes round once for all of them.
+                tokio::task::yield_now().await;
+                while events.len() < EVENTS
+                    && let Ok(event) = self.inbox.try_recv()
+                {
+                    events.push(event);
+                }
+            }
             let now = Instant::now();
             for event in events.drain(..) {
                 self.take(event, now);

@@ -9,4 +9,8 @@ mod poison;
 mod reopening;
 mod settling;
 mod start;
+#[allow(
+    unused_imports,
+    reason = "what the attributes write for the feature `froodi`: within this crate, lints look into its macros"
+)]
 mod world;
