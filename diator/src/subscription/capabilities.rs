@@ -20,7 +20,7 @@ use std::time::Duration;
 ///     .redelivers()
 ///     .releases(Release::Counted)
 ///     .delivery_limit(20)
-///     .native_dead_letter()
+///     .dead_letters()
 ///     .settles_out_of_order()
 ///     .durable();
 /// assert!(QUORUM_QUEUE.competing && !QUORUM_QUEUE.ordered_by_key);
@@ -29,7 +29,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// Deliveries of one key come in the order in which they were published, redeliveries aside.
+    /// Deliveries of one key come in the order in which they were published. Where an opening or an ownership begins, what was
+    /// given out before and not settled comes first.
     pub ordered_by_key: bool,
     /// At any time one process at most is given the deliveries of a key: partitions with owners.
     pub exclusive_keys: bool,
@@ -39,18 +40,24 @@ pub struct Capabilities {
     pub redelivery: bool,
     /// A delivery says how often it came before.
     pub counts: bool,
+    /// A retry carries the number of failures along.
+    pub retry_counts: bool,
     /// What giving a delivery back costs.
     pub release: Release,
     /// After so many deliveries the engine itself takes a message away from its consumers.
     pub delivery_limit: Option<u32>,
-    /// How long a delivery is locked; `None` is for as long as the connection stands.
+    /// The partition and epoch of an owner mean the same in all processes, so that a store can refuse an earlier owner.
+    pub fenced_owners: bool,
+    /// How long a delivery is locked; `None` is for as long as the connection stands, however long that is.
     pub lock: Option<Duration>,
+    /// A lock that is over takes all deliveries of the opening along, as where the engine closes the connection for it.
+    pub lock_ends_opening: bool,
     /// The lock can be made to begin anew.
     pub extends: bool,
     /// A delivery can come again after a time, of so long at most.
     pub delayed_retry: Option<Duration>,
-    /// The engine keeps dead letters.
-    pub native_dead_letter: bool,
+    /// The engine or the driver keeps the dead letters of an endpoint.
+    pub dead_letters: bool,
     /// Each delivery is settled by itself, whatever becomes of earlier ones.
     pub settles_out_of_order: bool,
     /// What was published and not settled survives a restart of the engine.
@@ -81,12 +88,15 @@ impl Capabilities {
             competing: false,
             redelivery: false,
             counts: false,
+            retry_counts: false,
             release: Release::Impossible,
             delivery_limit: None,
+            fenced_owners: false,
             lock: None,
+            lock_ends_opening: false,
             extends: false,
             delayed_retry: None,
-            native_dead_letter: false,
+            dead_letters: false,
             settles_out_of_order: false,
             durable: false,
             replayable: false,
@@ -131,6 +141,27 @@ impl Capabilities {
         self
     }
 
+    /// A retry carries the number of failures along.
+    #[must_use]
+    pub const fn retry_counts(mut self) -> Self {
+        self.retry_counts = true;
+        self
+    }
+
+    /// Owners mean the same in all processes.
+    #[must_use]
+    pub const fn fenced_owners(mut self) -> Self {
+        self.fenced_owners = true;
+        self
+    }
+
+    /// A lock that is over ends the opening.
+    #[must_use]
+    pub const fn lock_ends_opening(mut self) -> Self {
+        self.lock_ends_opening = true;
+        self
+    }
+
     /// A delivery can be given back, at this price.
     #[must_use]
     pub const fn releases(mut self, release: Release) -> Self {
@@ -166,10 +197,10 @@ impl Capabilities {
         self
     }
 
-    /// The engine keeps dead letters.
+    /// The engine or the driver keeps dead letters.
     #[must_use]
-    pub const fn native_dead_letter(mut self) -> Self {
-        self.native_dead_letter = true;
+    pub const fn dead_letters(mut self) -> Self {
+        self.dead_letters = true;
         self
     }
 

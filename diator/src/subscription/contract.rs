@@ -1,5 +1,4 @@
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,10 +12,10 @@ use crate::broker::NotAccepted;
 ///
 /// # Guarantees
 ///
-/// - An implementation keeps no state of an opening: after a failure the endpoint calls [`open`](Self::open) again, and after a
-///   crash another process does.
-/// - Several processes may open the same endpoint. Where [`competing`](Capabilities::competing) is stated they share its messages;
-///   otherwise each gets all of them.
+/// - After a failure the endpoint calls [`open`](Self::open) again, and after a crash another process does. Everything that is
+///   needed then must be at the engine. Only where each process gets all messages ([`Share::Broadcast`](super::Share)) the
+///   subscription itself keeps, for the next opening of this process, how far it has settled.
+/// - Several processes may open the same endpoint; [`Wanted::share`] says what they want of each other.
 /// - Dropping a future leaves nothing behind that the next call could meet.
 #[async_trait]
 pub trait Subscription: Send + Sync + 'static {
@@ -35,22 +34,17 @@ pub trait Subscription: Send + Sync + 'static {
 
     /// Connects, and begins to receive for the endpoint.
     ///
-    /// It must end in a time of the driver's own, also where the server does not answer.
+    /// - An endpoint, or a partition, of which the engine has no position begins at the **oldest** message that is kept.
+    /// - What was given out before and not settled comes first, oldest first, before anything later of its key.
+    /// - The driver must compare what the server is set to with what its capabilities state: the lock, the limit of deliveries,
+    ///   where dead letters go. Where the server promises less, that is a fatal error.
+    /// - It must end in a time of the driver's own, also where the server does not answer.
     ///
     /// # Errors
     ///
     /// The endpoint logs it, shows it in its health, and tries again after a pause; so it does after a fatal error too, because
     /// an operator may mend the server.
     async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError>;
-
-    /// How much waits for the endpoint, and when the engine was last heard of.
-    ///
-    /// Health shows it. An endpoint that was given nothing for a while, though something waits, opens anew.
-    ///
-    /// # Errors
-    ///
-    /// The engine could not be asked. It must end in a time of the driver's own.
-    async fn observe(&self, wanted: &Wanted<'_>) -> Result<Observation, ConsumeError>;
 }
 
 /// A shared subscription is the subscription itself.
@@ -67,52 +61,48 @@ impl<S: Subscription + ?Sized> Subscription for Arc<S> {
     async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
         (**self).open(wanted).await
     }
-
-    async fn observe(&self, wanted: &Wanted<'_>) -> Result<Observation, ConsumeError> {
-        (**self).observe(wanted).await
-    }
 }
 
 /// Where the deliveries of one opening come from.
 ///
 /// # Guarantees
 ///
-/// - One task calls it. The driver reads in a task of its own: dropping the future of [`next`](Self::next) loses nothing.
-/// - Deliveries of one owner, and of one key where the engine orders by key, come in the engine's order.
+/// - One task calls it, and always does, from `open` to `close`. The driver reads in a task of its own: dropping the future of
+///   [`next`](Self::next) loses nothing, neither deliveries nor news.
+/// - Deliveries of one owner, and of one key where the engine orders by key, come in the order in which they were published.
+/// - After `Revoking` or `Lost` of an owner it yields no delivery of that owner; what was read of it is dropped. An owner may
+///   first be revoked, and then lost.
+/// - A message that the driver cannot read is a delivery too, with [`unreadable`](super::Delivery::unreadable): one message never
+///   makes `next` fail.
 /// - Dropping it stops the reading. What was read and not yielded goes back, at the latest when its lock is over.
 #[async_trait]
 pub trait Source: Send {
-    /// Waits for deliveries, or for news of their owners; at most `credit` deliveries.
+    /// Waits for deliveries, at most `credit` of them, or for news: of owners, and of the end of this opening.
     ///
-    /// `credit` is how many the endpoint can take now, on top of those that it has. The driver must not hold more than
-    /// that read and not yielded: nobody extends the lock of what lies there. While the endpoint can take none it does not call.
-    /// That must neither stop the engine's heartbeats nor delay a revocation by more than the lock period.
+    /// `credit` is how many the endpoint can take now, on top of those that it has; with 0 it waits for news alone. News must come
+    /// within a second, whatever the credit is.
+    ///
+    /// Where a lock runs, the driver must ask the engine for no more than it has credit for, and must itself extend what it has
+    /// read and not yielded. Where no lock runs it may read up to [`Wanted::max_ahead`] ahead.
     ///
     /// # Errors
     ///
     /// This opening is over, and its locks may be lost. The endpoint lets what runs come to its end, and opens anew.
-    async fn next(&mut self, credit: NonZeroUsize) -> Result<Taken, ConsumeError>;
-
-    /// Waits for news of owners alone, while the endpoint can take no delivery.
-    ///
-    /// As it stands here it waits for ever, which is right for an engine without owners.
-    ///
-    /// # Errors
-    ///
-    /// As of [`next`](Self::next).
-    async fn revocation(&mut self) -> Result<Taken, ConsumeError> {
-        std::future::pending().await
-    }
+    async fn next(&mut self, credit: usize) -> Result<Taken, ConsumeError>;
 }
 
 /// Tells the engine what became of the deliveries of one opening.
 ///
 /// # Guarantees
 ///
-/// - It may be called from several tasks at once, also while the source waits. Each delivery is settled once.
+/// - Its methods may be called from several tasks at once, also while the source waits; but calls of [`settle`](Self::settle) do
+///   not overlap.
 /// - Where the engine does not [settle out of order](Capabilities::settles_out_of_order), the settlements of an owner come in
-///   the order of its deliveries, without gaps.
-/// - After [`revoked`](Self::revoked), nothing of that owner is settled any more.
+///   the order of its deliveries, without gaps, and one is asked for only when all earlier ones of its owner were answered with
+///   `Done`. Within a batch the driver must stop an owner at its first failure, and answer the rest of it with the same error.
+/// - After [`revoked`](Self::revoked), after `by`, after `Lost`, and once the opening is over, the driver answers
+///   [`Settled::LockLost`] without asking the engine.
+/// - The endpoint never settles a delivery whose handlers are not done with [`Verdict::Ack`](super::Verdict::Ack).
 #[async_trait]
 pub trait Settle: Send + Sync {
     /// Settles deliveries; the answers are as many, and in the same order.
@@ -122,14 +112,16 @@ pub trait Settle: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Per delivery: nothing is known of it, and the endpoint asks again, after a pause. The driver must take a delivery that
-    /// was settled before as [`Settled::Done`] or [`Settled::LockLost`].
+    /// Per delivery. Transient: nothing is known of it, and the endpoint asks again, after a pause; the driver must answer a
+    /// delivery that was settled before with [`Settled::Done`] or [`Settled::LockLost`]. Fatal: this verdict will not be taken; the
+    /// endpoint keeps the delivery and shows it in its health. Closed: the opening is over, as if `next` had said it.
     async fn settle(&self, batch: &[Settlement]) -> Vec<Result<Settled, ConsumeError>>;
 
     /// Lets the locks of these deliveries begin anew; the answers are as many, and in the same order.
     ///
     /// It is called only where the engine [extends](Capabilities::extends), for everything that is held, from its receipt on, and
-    /// well before the lock is over.
+    /// well before the lock is over. The new lock counts from before the call. Locks of owners, such as a session's or a lease, are
+    /// the driver's own care.
     ///
     /// # Errors
     ///
@@ -139,7 +131,19 @@ pub trait Settle: Send + Sync {
     /// The endpoint has given these owners up: the engine may give their partitions to others.
     fn revoked(&self, owners: &[Ownership]);
 
+    /// How much waits for the endpoint, and when the engine was last heard of.
+    ///
+    /// Health shows it. An endpoint that is given nothing for a while, though [`due`](Observation::due) says that it should be, or
+    /// though the engine was not [heard](Observation::heard) of, opens anew.
+    ///
+    /// # Errors
+    ///
+    /// The engine could not be asked. It must end in a time of the driver's own.
+    async fn observe(&self) -> Result<Observation, ConsumeError>;
+
     /// Releases what is still held, and ends the connection; it must end in a time of the driver's own.
+    ///
+    /// The source is dropped just before.
     async fn close(&self);
 }
 

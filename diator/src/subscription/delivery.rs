@@ -17,12 +17,14 @@ pub struct Delivery {
     pub tag: DeliveryTag,
     /// The partition that it belongs to, where the engine has some.
     pub owner: Option<Ownership>,
-    /// The topic that it came from.
+    /// The topic that it came from, as [`Wanted::topics`](super::Wanted::topics) has it; empty for the default topic.
     pub topic: Arc<str>,
-    /// Where it stands in the topic, in words of the engine's: an offset, an entry id. With the topic it names a message
-    /// that has no id of its own, so it must be the same at each redelivery.
+    /// Where it stands in the topic, in words of the engine's: a partition and an offset, a stream and an entry id. With the topic
+    /// it names a message that has no id of its own: it must be unique in the topic, and the same at each redelivery, also after
+    /// [`Verdict::Retry`](super::Verdict::Retry). A driver whose retry is a copy carries it along.
     pub position: Option<Box<str>>,
-    /// What the message is about; messages of one key are handled in order where the endpoint asks for that.
+    /// What the message is about; messages of one key are handled in order where the endpoint asks for that. A key that is no
+    /// text becomes one that no other key becomes.
     pub key: Option<Box<str>>,
     /// What travels beside the body, as the engine has it.
     pub headers: Vec<(Box<str>, Box<str>)>,
@@ -32,17 +34,24 @@ pub struct Delivery {
     pub body: Arc<[u8]>,
     /// Whether it was delivered before. It is a hint: the endpoint counts failures by itself.
     pub redelivered: Redelivered,
-    /// When its lock began: before the driver sent the read.
+    /// How many failures a [`Verdict::Retry`](super::Verdict::Retry) has carried along; 0 where the engine has no place for them.
+    pub failures: u32,
+    /// Why the driver could not read it, if it could not: the endpoint makes a dead letter of it. Body and headers are there as
+    /// far as they could be read.
+    pub unreadable: Option<Box<str>>,
+    /// When its lock began, at the latest. For a read that is answered at once that is before it was sent; for one that waits at the
+    /// engine, and for what the engine sends by itself, when its bytes arrived.
     pub received: Instant,
 }
 
-/// Names a delivery towards its driver, which gives each of an opening another number.
+/// Names a delivery towards its driver, which never uses a number twice in an opening, also where it reconnects within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryTag(pub u64);
 
-/// A partition that this process owns, and for the how manieth time it is owned by anybody.
+/// A partition that this process owns for a while: what the engine takes back as a whole.
 ///
-/// A later owner has a higher epoch, whoever it is.
+/// The epoch is higher each time that this opening gets the partition. Numbers and epochs mean the same in other processes only
+/// where the capability [`fenced_owners`](super::Capabilities::fenced_owners) says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ownership {
     /// Which partition; the driver numbers those of all its topics.
@@ -78,7 +87,7 @@ pub enum Taken {
         /// Until when what runs may come to its end.
         by: Instant,
     },
-    /// Partitions belong to somebody else already.
+    /// Partitions belong to somebody else already: nothing of them can be settled.
     Lost {
         /// Which of them.
         owners: Vec<Ownership>,
@@ -88,9 +97,7 @@ pub enum Taken {
 impl Delivery {
     /// A delivery with what it must have, received now, for the first time.
     ///
-    /// # Panics
-    ///
-    /// Never; but where the clock of tokio is paused, "now" is that clock's.
+    /// Where the clock of tokio is paused, "now" is that clock's.
     #[must_use]
     pub fn new(tag: DeliveryTag, topic: impl Into<Arc<str>>, body: impl Into<Arc<[u8]>>) -> Self {
         Self {
@@ -103,6 +110,8 @@ impl Delivery {
             content_type: None,
             body: body.into(),
             redelivered: Redelivered::No,
+            failures: 0,
+            unreadable: None,
             received: Instant::now(),
         }
     }
@@ -146,6 +155,20 @@ impl Delivery {
     #[must_use]
     pub fn with_redelivered(mut self, redelivered: Redelivered) -> Self {
         self.redelivered = redelivered;
+        self
+    }
+
+    /// Says how many failures a retry has carried along.
+    #[must_use]
+    pub fn with_failures(mut self, failures: u32) -> Self {
+        self.failures = failures;
+        self
+    }
+
+    /// Says that the driver could not read it, and why.
+    #[must_use]
+    pub fn with_unreadable(mut self, why: impl Into<Box<str>>) -> Self {
+        self.unreadable = Some(why.into());
         self
     }
 

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use crate::BoxError;
 use crate::shown::{self, ForeignError};
@@ -35,17 +36,23 @@ pub struct ConsumeError {
 #[non_exhaustive]
 pub enum ConsumeErrorKind {
     /// It passes: the engine is away, or busy.
-    Transient,
+    Transient {
+        /// How long the engine asks to wait; `None` means that it named no time.
+        retry_after: Option<Duration>,
+    },
+    /// The opening is over: its connection ended, or was given up.
+    Closed,
     /// It stays until somebody changes the engine or the configuration: no permission, no such topic.
     Fatal,
 }
 
 impl ConsumeErrorKind {
-    /// The name for logs and metrics: `transient` or `fatal`; it does not change.
+    /// The name for logs and metrics: `transient`, `closed` or `fatal`; it does not change.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Transient => "transient",
+            Self::Transient { .. } => "transient",
+            Self::Closed => "closed",
             Self::Fatal => "fatal",
         }
     }
@@ -55,13 +62,25 @@ impl ConsumeError {
     /// An error that passes; the text is lower case and names the engine.
     #[must_use]
     pub fn transient(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind: ConsumeErrorKind::Transient, message: message.into(), source: None }
+        Self::new(ConsumeErrorKind::Transient { retry_after: None }, message)
+    }
+
+    /// An error of a kind known only at run time; the text is lower case and names the engine.
+    #[must_use]
+    pub fn new(kind: ConsumeErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// The opening is over.
+    #[must_use]
+    pub fn closed(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ConsumeErrorKind::Closed, message)
     }
 
     /// An error that stays until somebody mends something.
     #[must_use]
     pub fn fatal(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind: ConsumeErrorKind::Fatal, message: message.into(), source: None }
+        Self::new(ConsumeErrorKind::Fatal, message)
     }
 
     /// Adds the error of the layer below, which becomes [`source()`](Error::source).

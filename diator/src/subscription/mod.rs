@@ -8,10 +8,10 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | who calls what, and when? | the endpoint calls `open` once per opening, then `next` from one task, and `settle`, `extend` and `revoked` from any task, at the same time too. It calls `close` last, and calls nothing after it |
+//! | who calls what, and when? | the endpoint calls `open` once per opening, then `next` from one task, always, and `settle`, `extend`, `observe` and `revoked` from others, at the same time. At the end it calls `next` with a credit of 0 while it drains, drops the source, and calls `close` last |
 //! | what is a delivery? | a message of which this process knows that it is its own to handle, until it is settled, its lock is over, or its owner is revoked. [`Delivery::tag`] names it within one opening |
-//! | what is a lock? | the time for which the engine gives a delivery to nobody else. It begins at [`Delivery::received`]: **before** the read was sent, because the engine's clock runs from then |
-//! | what does dropping do? | dropping `next` loses nothing: the deliveries come with the next call. Dropping `settle` or `extend` leaves each of its deliveries done or not done. Dropping source and settle without `close` is what a crash does |
+//! | what is a lock? | the time for which the engine gives a delivery to nobody else. It begins at [`Delivery::received`] |
+//! | what does dropping do? | dropping `next` loses nothing: deliveries and news come with the next call. Dropping `settle` or `extend` leaves each of its deliveries done or not done. Dropping source and settle without `close` is what a crash does |
 //! | what does [`Settled::LockLost`] oblige to? | nothing was changed at the engine, and somebody else may have the delivery by now. The endpoint forgets it. A handler that runs may end; its own transaction decides what counts |
 //! | what does [`Taken::Revoking`] oblige to? | the endpoint begins no delivery of these owners any more, lets those that run end until `by`, settles them, and calls [`Settle::revoked`]. The driver must not give the partition up before that call or `by` |
 //! | what does [`Taken::Lost`] oblige to? | the engine has given the owner's partition to somebody else already. The endpoint forgets its deliveries and settles none of them |
@@ -23,19 +23,20 @@
 //! | endpoint's name | consumer group | queue | subscription of a topic, or queue | consumer group | durable consumer |
 //! | topic | topic | exchange or routing key | topic | stream | subject |
 //! | [`Ownership`] | partition and generation of the assignment | – (single active consumer: one) | session and its lock | partition's lease and epoch | – |
-//! | [`DeliveryTag`] | offset | delivery tag of the channel | lock token | entry id | ack subject |
-//! | lock | `max.poll.interval.ms`, for the member | connection; `consumer_timeout` | lock duration | idle time until `XAUTOCLAIM` | `ack_wait` |
-//! | [`Settle::extend`] | poll | not needed | renew lock | `XCLAIM … JUSTID` | in progress |
+//! | what a driver keeps for a [`DeliveryTag`] | partition and offset | channel and its delivery tag | lock token | stream and entry id | ack subject |
+//! | lock | none: the driver polls in its own task | `consumer_timeout`, for the channel | lock duration | idle time until `XAUTOCLAIM` | `ack_wait` |
+//! | [`Settle::extend`] | not needed | impossible | renew lock | `XCLAIM … JUSTID` | in progress |
 //! | [`Verdict::Ack`] | commit of the lowest outstanding offset | `basic.ack` | complete | `XACK` | ack |
 //! | [`Verdict::Release`] | impossible: the endpoint keeps it in hand | `basic.nack`, requeue | abandon | idle time set to the lock's | nak |
 //! | [`Verdict::Retry`] | impossible | dead letter exchange with a time to live | schedule | – | nak with delay |
-//! | [`Verdict::DeadLetter`] | topic of dead letters | `basic.reject` and dead letter exchange | dead letter queue | stream `<name>.dead` | term |
+//! | [`Verdict::DeadLetter`] | topic of dead letters, confirmed, then commit | queue of dead letters, confirmed, then ack | dead letter queue | stream `<name>.dead` | stream of dead letters, confirmed, then ack |
 //! | [`Redelivered`] | unknown | `redelivered`, `x-delivery-count` | delivery count | delivery counter | number delivered |
 //! | [`Capabilities::delivery_limit`] | none | `x-delivery-limit` | max delivery count | none | `max_deliver` |
-//! | [`Taken::Revoking`] | rebalance callback | – | session lock ends | lease handed over | – |
+//! | [`Taken::Revoking`] | rebalance callback | – | – | lease handed over | – |
 //! | [`Taken::Lost`] | lost partitions | channel closed | session lock lost | epoch passed | – |
 //! | credit | pause and resume | prefetch | receiver credit | `COUNT` | `max_ack_pending`, batch |
-//! | [`Observation`] | lag, last poll | queue depth, heartbeat | active messages, link state | `XINFO GROUPS` | pending, heartbeat |
+//! | [`Observation`] | lag of the own partitions, last poll | queue depth, heartbeat | link state | `XINFO GROUPS` | pending, heartbeat |
+//! | [`Share::Broadcast`] | group of its own | exclusive queue | – | `XREAD`, Pub/Sub | ephemeral consumer |
 //!
 //! | part | file |
 //! |---|---|
@@ -61,4 +62,4 @@ pub use self::delivery::{Delivery, DeliveryTag, Ownership, Redelivered, Taken};
 pub use self::error::{ConsumeError, ConsumeErrorKind};
 pub use self::observation::Observation;
 pub use self::verdict::{Settled, Settlement, Verdict};
-pub use self::wanted::{Order, Wanted};
+pub use self::wanted::{Order, Share, Wanted};

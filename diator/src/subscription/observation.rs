@@ -10,10 +10,13 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Observation {
-    /// How many messages wait for the endpoint, those that its processes hold not included.
+    /// How many messages wait for the endpoint, in all its processes together; whether those count that its processes hold, the
+    /// driver says.
     pub lag: Option<u64>,
-    /// How many messages its processes hold and have not settled.
-    pub unsettled: Option<u64>,
+    /// How many of those the engine should be giving to this opening now. A process without a partition has none.
+    pub due: Option<u64>,
+    /// How long ago the engine was last heard of.
+    pub heard: Option<Duration>,
     /// How long the oldest of those that wait has been waiting.
     pub oldest: Option<Duration>,
 }
@@ -22,7 +25,7 @@ impl Observation {
     /// Nothing is known.
     #[must_use]
     pub const fn unknown() -> Self {
-        Self { lag: None, unsettled: None, oldest: None }
+        Self { lag: None, due: None, heard: None, oldest: None }
     }
 
     /// Says how many messages wait.
@@ -32,10 +35,17 @@ impl Observation {
         self
     }
 
-    /// Says how many messages are held and not settled.
+    /// Says how many messages the engine should be giving to this opening.
     #[must_use]
-    pub const fn with_unsettled(mut self, unsettled: u64) -> Self {
-        self.unsettled = Some(unsettled);
+    pub const fn with_due(mut self, due: u64) -> Self {
+        self.due = Some(due);
+        self
+    }
+
+    /// Says how long ago the engine was heard of.
+    #[must_use]
+    pub const fn with_heard(mut self, ago: Duration) -> Self {
+        self.heard = Some(ago);
         self
     }
 
