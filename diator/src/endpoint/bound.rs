@@ -1,6 +1,7 @@
 use std::any::TypeId;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use super::health::EndpointMonitor;
 use super::memory::Memory;
 use super::policy::Step;
 use super::settings::Settings;
-use super::work::{Message, Work};
+use super::watchdog::Watchdog;
+use super::work::Work;
 use crate::broker::EventRoute;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;
@@ -44,6 +46,7 @@ pub(crate) struct Bound {
 pub(super) struct Kept {
     memory: Mutex<Memory>,
     unknown: Mutex<BTreeSet<String>>,
+    pub(super) watchdog: Watchdog,
 }
 
 /// Which handlers of each event are the endpoint's, in the order in which they run.
@@ -66,14 +69,20 @@ impl Bound {
     }
 
     pub(super) fn wanted(&self) -> Wanted<'_> {
-        let Settings { name, formerly, order, max_ahead, .. } = &self.settings;
+        let Settings { name, formerly, order, share, max_ahead, concurrency, .. } = &self.settings;
+        let at_least_one = |number: usize| NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN);
+        let goes_back = *order == Order::None && !self.can_hold();
         Wanted {
             endpoint: name,
             formerly,
             topics: &self.topics,
+            default_topic: self.events.iter().any(|event| event.topic.is_none()),
             events: &self.events,
+            share: *share,
             order: *order,
-            max_ahead: std::num::NonZeroUsize::new(*max_ahead).unwrap_or(std::num::NonZeroUsize::MIN),
+            concurrency: at_least_one(*concurrency),
+            max_ahead: at_least_one(*max_ahead),
+            delays: if goes_back { self.settings.errors.delays() } else { &[] },
         }
     }
 
@@ -102,16 +111,16 @@ impl Bound {
 
     /// What became of a message that may come again.
     pub(super) fn remember(&self, work: Option<Box<Work>>, now: Instant) {
-        let Some(work) = work else { return };
-        if let Message::Arrived(arrival) = &work.message {
-            self.memory().remember(arrival.meta().message_id(), work.outcomes, now);
+        if let Some(work) = work
+            && let Some(message) = work.claimed
+        {
+            self.memory().remember(message, work.outcomes, now);
         }
     }
 
-    pub(super) async fn note_cut_off(&self, messages: Vec<Uuid>) {
-        let Some(log) = self.log.as_ref().filter(|_| !messages.is_empty()) else { return };
-        let ended: Vec<_> = messages.into_iter().map(|message| (message, Ended::CutOff)).collect();
-        let noted = timeout(LOG_PATIENCE, log.end(&self.settings.name, &ended)).await;
+    pub(super) async fn note_cut_off(&self, message: Option<Uuid>) {
+        let (Some(log), Some(message)) = (self.log.as_ref(), message) else { return };
+        let noted = timeout(LOG_PATIENCE, log.end(&self.settings.name, &[(message, Ended::CutOff)])).await;
         if let Err(error) = noted.unwrap_or_else(|_| Err("the attempt log did not answer".into())) {
             self.monitor.note_failed_call("attempt log", shown::text(shown::Chain(&*error)));
         }

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Endpoint;
 use super::bound::{Bound, EventsHandled, Kept};
@@ -12,7 +13,10 @@ use crate::Mediator;
 use crate::broker::EventRoute;
 use crate::event::EventDescriptor;
 use crate::registry::{HandlerDescriptor, HandlerId, Problem, ProblemKind, short_name};
-use crate::subscription::{Capabilities, Order};
+use crate::subscription::{Capabilities, Order, Share};
+
+/// What waits longer than this is worth a warning where the engine only knows how far an endpoint has come.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A handler of an event that can arrive.
 type Handled = (TypeId, HandlerId);
@@ -218,10 +222,19 @@ fn capabilities(endpoint: &Endpoint, problems: &mut Vec<Problem>) {
             missing("delayed_retry", text, "take shorter delays for `.later(…)`, or a longer lock that extends");
         }
     }
-    if settings.dead_letters && !capabilities.native_dead_letter {
+    if settings.share == Share::Group && !capabilities.competing {
+        let remedy = "configure the subscription so that they share them, or say `.broadcast()`";
+        missing("competing", "each message is for one of its processes".to_owned(), remedy);
+    }
+    if settings.dead_letters && !capabilities.dead_letters {
         let remedy =
             "configure a place for dead letters; or say `.without_dead_letters()`: they are logged then, and gone";
-        missing("native_dead_letter", "messages that fail for good are dead letters".to_owned(), remedy);
+        missing("dead_letters", "messages that fail for good are dead letters".to_owned(), remedy);
+    }
+    if settings.share == Share::Broadcast && capabilities.competing {
+        let remedy = "configure the subscription so that each process gets all messages, or take `.broadcast()` out";
+        let text = "each message is for all of its processes, and they share the messages of the subscription: `competing`";
+        problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
     }
     if settings.unknown == Unknown::DeadLetter && !settings.dead_letters {
         let remedy = "take one of `.unknown(Unknown::DeadLetter)` and `.without_dead_letters()` out";
@@ -249,6 +262,9 @@ fn warn_of_what_is_missing(endpoint: &Endpoint) {
         warn("the engine delivers nothing again: what a crash or a lost lock interrupts is lost");
     } else if endpoint.attempt_log.is_none() {
         warn("there is no attempt log: a message that ends the process is delivered again and again");
+    }
+    if !capabilities.settles_out_of_order && endpoint.settings.errors.delays().iter().any(|&delay| delay > LONG) {
+        warn("while a message waits for another attempt, the engine learns of nothing that is done after it in its partition");
     }
     if capabilities.lock.is_some_and(|lock| !capabilities.extends && lock < endpoint.settings.max_handling) {
         warn("a handler may take longer than a lock that cannot be extended: its message can be handled twice at once");

@@ -41,7 +41,7 @@ impl Credit {
         self.granted.saturating_sub(self.taken)
     }
 
-    /// How many may have come by now, if that became more: `pending` run or could, `held` is all that there is.
+    /// How many may have come by now, if that became more: `pending` run or could, `held` are all whose handlers are not done.
     pub(super) fn grant(&mut self, pending: usize, held: usize) -> Option<u64> {
         let target = self.target();
         let wanted = target.saturating_sub(pending).min(self.max_ahead.saturating_sub(held)) as u64;
@@ -53,6 +53,12 @@ impl Credit {
         }
         self.granted = self.taken + wanted;
         Some(self.granted)
+    }
+
+    /// No more than these may come, whatever was granted before; the answer counts from the start.
+    pub(super) fn limit(&mut self, most: u64) -> u64 {
+        self.granted = self.taken + most;
+        self.granted
     }
 
     /// How many deliveries run or could.
@@ -111,6 +117,15 @@ mod tests {
         assert_eq!(credit.outstanding(), 0);
         assert_eq!(credit.grant(8, 8), None);
         assert_eq!(credit.grant(0, 0), Some(15));
+    }
+
+    #[test]
+    fn a_grant_can_be_taken_back_and_given_again() {
+        let mut credit = Credit::new(2, 100, None);
+        assert_eq!(credit.grant(0, 0), Some(100));
+        credit.took(10);
+        assert_eq!((credit.limit(0), credit.outstanding()), (10, 0));
+        assert_eq!((credit.limit(1), credit.grant(0, 10)), (11, Some(100)));
     }
 
     #[test]

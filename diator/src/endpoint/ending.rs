@@ -3,20 +3,17 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::held::{Held, Stage};
 use super::run::Opening;
 use super::settler::ToSettle;
 use crate::BoxError;
-use crate::subscription::{ConsumeError, DeliveryTag, Observation, Ownership};
+use crate::subscription::{ConsumeError, ConsumeErrorKind, DeliveryTag, Observation, Ownership};
 
 /// How long handlers may run on when the source has failed.
 const RUN_ON: Duration = Duration::from_secs(30);
 /// How long the engine may take to answer for what is settled at the end.
 const SETTLING: Duration = Duration::from_secs(5);
-/// How long a source may yield nothing although something waits.
-const DEAF: Duration = Duration::from_secs(60);
 
 /// An opening that takes nothing more.
 #[derive(Debug)]
@@ -30,6 +27,8 @@ pub(super) struct Draining {
     /// It was told to stop, and not only to open anew.
     pub(super) stopping: bool,
     cut: bool,
+    /// The engine answers nothing any more.
+    closed: bool,
 }
 
 /// Partitions that the engine wants back.
@@ -41,7 +40,7 @@ pub(super) struct Revocation {
 
 impl Draining {
     fn new(until: Instant, error: Option<BoxError>) -> Self {
-        Self { until, answered_by: until + SETTLING, stopping: error.is_none(), error, cut: false }
+        Self { until, answered_by: until + SETTLING, stopping: error.is_none(), error, cut: false, closed: false }
     }
 
     /// When there is something to do about it.
@@ -57,7 +56,7 @@ impl Opening {
             None => self.drain(Draining::new(until, None), now),
             Some(draining) if !draining.stopping => {
                 let until = until.min(draining.until);
-                *draining = Draining { cut: draining.cut, ..Draining::new(until, None) };
+                *draining = Draining { cut: draining.cut, closed: draining.closed, ..Draining::new(until, None) };
             }
             Some(_) => {}
         }
@@ -75,7 +74,27 @@ impl Opening {
     fn drain(&mut self, draining: Draining, now: Instant) {
         self.draining = Some(draining);
         let waiting = self.tags(Held::is_waiting);
-        waiting.into_iter().for_each(|tag| self.give_up(tag, now));
+        self.give_back(waiting, now);
+    }
+
+    /// Gives those back that wait, in one call; in order per key, not before the first of their key has ended.
+    pub(super) fn give_back(&mut self, tags: impl IntoIterator<Item = DeliveryTag>, now: Instant) {
+        for tag in tags {
+            let runs = |tag: &DeliveryTag| self.held.get(tag).is_some_and(|held| held.stage.runs());
+            let waits = self.held.get(&tag).is_some_and(Held::is_waiting);
+            if waits && !runs(&self.lanes.head(tag)) {
+                self.give_up(tag, now);
+            }
+        }
+    }
+
+    /// The opening is over: nothing can be settled any more, and no answer is waited for.
+    pub(super) fn over(&mut self, error: ConsumeError, now: Instant) {
+        let is_closed = error.kind() == ConsumeErrorKind::Closed;
+        self.fail(error.into(), now);
+        if let Some(draining) = self.draining.as_mut().filter(|_| is_closed) {
+            draining.closed = true;
+        }
     }
 
     /// At the end of the time, what still runs is cut off, and never acknowledged.
@@ -94,20 +113,21 @@ impl Opening {
                 "handlers are cut off, because the endpoint has to end; their messages come again"
             );
         }
-        running.into_iter().for_each(|tag| self.cut(tag, now));
+        running.into_iter().for_each(|tag| self.cut(tag));
     }
 
     /// Whether all is done that can be.
     pub(super) fn ended(&mut self, now: Instant) -> Option<Result<(), BoxError>> {
-        let runs = self.held.values().any(|held| matches!(held.stage, Stage::Running(_)));
-        let settling = self.settling;
         let draining = self.draining.as_mut()?;
+        let runs = self.held.values().any(|held| matches!(held.stage, Stage::Running(_)));
         if !runs && !draining.cut {
             draining.cut = true;
             // An engine that has failed does not answer; one that is asked to stop may take what time there is.
             draining.answered_by = if draining.stopping { draining.answered_by } else { now + SETTLING };
         }
-        let is_over = !runs && (settling == 0 || now >= draining.answered_by);
+        let ends = self.held.values().any(|held| matches!(held.stage, Stage::Cut { forgotten: false }));
+        let is_settled = !ends && (self.settling == 0 || draining.closed);
+        let is_over = !runs && (is_settled || now >= draining.answered_by);
         is_over.then(|| draining.error.take().map_or(Ok(()), Err))
     }
 
@@ -139,17 +159,18 @@ impl Opening {
             let all = self.tags(|held| held.is_of(&owners));
             for tag in all {
                 // Nobody may run beside the next owner.
-                self.cut(tag, now);
+                self.cut(tag);
                 self.forget(tag, now);
             }
             owners.iter().for_each(|&owner| self.watermark.forget(owner));
+            self.flush();
             let _sent = self.to_settle.send(ToSettle::Revoked(owners));
         }
     }
 
     /// The owners are gone: their deliveries are forgotten, and nothing of them is settled.
     pub(super) fn lose(&mut self, owners: &[Ownership], now: Instant) {
-        // Before those behind them could be given back.
+        self.flush();
         let _sent = self.to_settle.send(ToSettle::Forget(owners.to_vec()));
         let all = self.tags(|held| held.is_of(owners));
         all.into_iter().for_each(|tag| self.forget(tag, now));
@@ -160,26 +181,39 @@ impl Opening {
         self.revocations.retain(|revocation| !revocation.owners.is_empty());
     }
 
-    pub(super) fn cut_off(&mut self, message: Uuid) {
-        let bound = self.bound.clone();
-        self.tasks.spawn(async move { bound.note_cut_off(vec![message]).await });
+    /// A delivery can no longer be settled, and so nothing that came after it: the engine may give the partition to others, and it all
+    /// comes again. Where there is no partition, it is the opening that ends.
+    pub(super) fn end_owner(&mut self, owner: Option<Ownership>, now: Instant) {
+        let Some(owner) = owner else {
+            return self.fail("a lock was lost, and nothing that came after it can be settled any more".into(), now);
+        };
+        if self.ended_owners.insert(owner) {
+            self.lose(&[owner], now);
+            let _sent = self.to_settle.send(ToSettle::Revoked(vec![owner]));
+        }
     }
 
-    /// A source that yields nothing, although something waits and there is room for it, is opened anew.
+    /// A source that yields nothing, although it should and there is room for it, is opened anew; so is one whose engine is silent.
     pub(super) fn observed(&mut self, observed: Result<Observation, ConsumeError>, now: Instant) {
         let observation = match observed {
             Ok(observation) => observation,
+            Err(error) if error.kind() == ConsumeErrorKind::Closed => return self.over(error, now),
             Err(error) => {
                 self.bound.monitor.note_error(&error);
                 return;
             }
         };
         self.bound.monitor.observed(&observation);
-        let waits = observation.lag.is_some_and(|lag| lag > 0) && self.credit.outstanding() > 0;
-        if !waits {
+        let patience = self.bound.kept.watchdog.patience();
+        if observation.due.is_none_or(|due| due == 0) || self.credit.outstanding() == 0 {
             self.last_wanted = now;
-        } else if self.draining.is_none() && now >= self.last_taken.max(self.last_wanted) + DEAF {
-            self.fail("the source has yielded nothing for a while, although messages wait".into(), now);
+        }
+        let is_deaf = now >= self.last_taken.max(self.last_wanted) + patience;
+        let is_silent = observation.heard.is_some_and(|heard| heard > patience);
+        if self.draining.is_none() && (is_deaf || is_silent) {
+            self.bound.kept.watchdog.barks();
+            let what = if is_deaf { "the source yields nothing, although messages wait" } else { "the engine is silent" };
+            self.fail(format!("{what}, for {patience:?}").into(), now);
         }
     }
 

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::work::{Ran, Work};
 use crate::subscription::{ConsumeError, DeliveryTag, Observation, Settled, Taken};
@@ -11,14 +10,12 @@ use crate::subscription::{ConsumeError, DeliveryTag, Observation, Settled, Taken
 pub(super) enum Event {
     /// The source has yielded something.
     Taken(Taken),
-    /// The source has failed; it yields nothing any more.
-    SourceEnded(ConsumeError),
+    /// The opening is over: its source has failed, or a call that settles said so; or nothing could be settled for too long.
+    Ended(ConsumeError),
     /// A delivery has run.
     Worked { tag: DeliveryTag, work: Box<Work>, ran: Ran, took: Duration },
-    /// A run was cut off of which the attempt log knows.
-    CutOff(Uuid),
-    /// The engine has answered, or has failed to for some.
-    Settled { settled: Vec<(DeliveryTag, Settled)>, error: Option<String> },
+    /// The engine has answered, or has failed to for some; of those that it refuses, nothing is asked any more.
+    Settled { settled: Vec<(DeliveryTag, Settled)>, refused: Vec<DeliveryTag>, error: Option<String> },
     /// The engine has answered when it was asked to extend locks, from that moment on at the earliest.
     Extended { extended: Vec<(DeliveryTag, Settled)>, from: Instant, error: Option<String> },
     /// How the subscription is.

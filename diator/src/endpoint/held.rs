@@ -1,3 +1,4 @@
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::work::Work;
@@ -17,13 +18,48 @@ pub(super) struct Held {
 pub(super) enum Stage {
     /// It has not begun, or is to begin again.
     Waiting,
-    Running(AbortHandle),
+    Running(Run),
     /// It is no longer this process's own, but runs on: its key waits for that, and nothing of it is settled.
-    Forgotten(AbortHandle),
+    Forgotten(Run),
+    /// It was cut off, and has not ended yet: its key waits for that.
+    Cut { forgotten: bool },
     /// Its verdict waits for earlier ones of its owner.
-    Decided,
+    Decided { acked: bool },
     /// The engine was told.
-    Settling,
+    Settling { acked: bool },
+    /// The engine does not take its verdict.
+    Refused,
+}
+
+/// A worker that runs.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) abort: AbortHandle,
+    /// For one of which the attempt log knows: it has to note the end before it ends.
+    pub(super) gently: Option<oneshot::Sender<()>>,
+}
+
+impl Run {
+    /// Ends it: at its next point of waiting, or never if its handler blocks the thread.
+    pub(super) fn cut(self) {
+        match self.gently {
+            // One that has ended needs no word.
+            Some(gently) => drop(gently.send(())),
+            None => self.abort.abort(),
+        }
+    }
+}
+
+impl Stage {
+    /// Whether a handler may be running at this moment.
+    pub(super) fn runs(&self) -> bool {
+        matches!(self, Self::Running(_) | Self::Forgotten(_) | Self::Cut { .. })
+    }
+
+    /// Whether its handlers are done, and only the engine has to learn of it.
+    pub(super) fn is_decided(&self) -> bool {
+        matches!(self, Self::Decided { .. } | Self::Settling { .. } | Self::Refused)
+    }
 }
 
 impl Held {
@@ -37,6 +73,6 @@ impl Held {
 
     /// Whether it may still be settled as handled.
     pub(super) fn is_under_way(&self) -> bool {
-        matches!(self.stage, Stage::Running(_) | Stage::Settling)
+        matches!(self.stage, Stage::Running(_) | Stage::Settling { .. } | Stage::Cut { forgotten: false })
     }
 }

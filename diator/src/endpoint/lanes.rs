@@ -150,6 +150,17 @@ impl Lanes {
         all.skip_while(|&other| other != tag).skip(1).collect()
     }
 
+    /// The first of its key; itself, where it has no order.
+    pub(super) fn head(&self, tag: DeliveryTag) -> DeliveryTag {
+        let lane = self.places.get(&tag).and_then(|place| self.lanes.get(place.lane.as_ref()?));
+        lane.map_or(tag, |lane| lane.head)
+    }
+
+    /// Whether it is handled in the order of its key.
+    pub(super) fn has_order(&self, tag: DeliveryTag) -> bool {
+        self.places.get(&tag).is_some_and(|place| place.lane.is_some())
+    }
+
     /// How many may begin now.
     pub(super) fn ready(&self) -> usize {
         self.ready

@@ -9,7 +9,7 @@ use crate::subscription::DeliveryTag;
 /// Until when each delivery is this process's own, and when its lock has to begin anew.
 ///
 /// A lock is extended when a third of it has gone, and then again each sixth of it until the engine has answered; what is due soon
-/// goes along.
+/// goes along. Where locks cannot be extended, what has not begun when two thirds have gone goes back.
 #[derive(Debug)]
 pub(super) struct Locks {
     /// `None` where a lock lasts as long as the connection.
@@ -39,6 +39,8 @@ struct Group {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Due {
     pub(super) extend: Vec<DeliveryTag>,
+    /// Two thirds of their lock have gone, and it cannot be extended.
+    pub(super) stale: Vec<DeliveryTag>,
     /// Somebody else may have these by now.
     pub(super) over: Vec<DeliveryTag>,
 }
@@ -52,7 +54,7 @@ impl Locks {
     pub(super) fn add(&mut self, tag: DeliveryTag, from: Instant) {
         let Some(period) = self.period else { return };
         let until = from + period;
-        let due = if self.extends { from + period / 3 } else { until };
+        let due = from + if self.extends { period / 3 } else { period * 2 / 3 };
         self.enqueue(tag, Lock { until, due });
     }
 
@@ -89,7 +91,11 @@ impl Locks {
                         self.held.remove(&tag);
                         found.over.push(tag);
                     }
-                    Some(_) => found.extend.push(tag),
+                    Some(_) if self.extends => found.extend.push(tag),
+                    Some(&Lock { until, .. }) => {
+                        found.stale.push(tag);
+                        self.enqueue(tag, Lock { until, due: until });
+                    }
                     None => {}
                 }
             }
@@ -102,6 +108,12 @@ impl Locks {
             }
         }
         found
+    }
+
+    /// Whether the delivery cannot be held until then: its lock cannot be extended, and two thirds of it will have gone.
+    pub(super) fn is_stale_by(&self, tag: DeliveryTag, due: Instant) -> bool {
+        let Some(period) = self.period.filter(|_| !self.extends) else { return false };
+        self.held.get(&tag).is_some_and(|lock| due + period / 3 >= lock.until)
     }
 
     /// When there is something to do.
@@ -155,12 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn without_extension_a_lock_is_over_after_its_period() {
+    fn without_extension_a_lock_is_stale_after_two_thirds_and_over_after_its_period() {
         let (mut locks, now) = (Locks::new(Some(PERIOD), false), Instant::now());
         locks.add(ONE, now);
         locks.add(TWO, after(1, now));
-        assert_eq!(locks.due(after(60, now)).over, [ONE]);
-        assert_eq!(locks.due(after(61, now)).over, [TWO]);
+        assert!(!locks.is_stale_by(ONE, after(39, now)) && locks.is_stale_by(ONE, after(40, now)));
+        assert_eq!(locks.due(after(40, now)), Due { stale: vec![ONE], ..Due::default() });
+        assert_eq!(locks.due(after(60, now)), Due { stale: vec![TWO], over: vec![ONE], ..Due::default() });
+        assert_eq!(locks.due(after(61, now)), Due { over: vec![TWO], ..Due::default() });
     }
 
     #[test]

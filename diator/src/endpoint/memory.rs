@@ -4,24 +4,51 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::outcome::{Outcome, State};
+use super::outcome::Outcome;
+use crate::subscription::DeliveryTag;
 
 const MOST: usize = 4_096;
 /// Longer than what any policy lets a message wait.
 const LONGEST: Duration = Duration::from_secs(2 * 3_600);
 
-/// What became of messages that this process gave back before they were done: their handlers go on where they were, if the
-/// messages come here again.
+/// What became of messages that this process gave back before they were done, or whose verdict did not reach the engine: their
+/// handlers go on where they were, if the messages come here again, in this opening or a later one.
 ///
-/// Nothing is kept of a message that was settled: whoever delivers it once more wants it handled.
+/// Nothing is kept of a message that was settled: whoever delivers it once more wants it handled. A message is known by its id; one
+/// that cannot be read has none, and nothing becomes of it but a dead letter.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
+    /// The delivery that stands for each message which is in hand.
+    claims: HashMap<Uuid, DeliveryTag>,
     outcomes: HashMap<Uuid, (Instant, Vec<Outcome>)>,
     /// From the oldest on; it may hold some that are gone.
     order: VecDeque<(Instant, Uuid)>,
 }
 
 impl Memory {
+    /// Whether this delivery is to be the one that its message is handled by: another one may be.
+    pub(super) fn claim(&mut self, message: Uuid, tag: DeliveryTag) -> bool {
+        *self.claims.entry(message).or_insert(tag) == tag
+    }
+
+    /// Whether the delivery stood for the message, and now does no longer.
+    pub(super) fn release(&mut self, message: Uuid, tag: DeliveryTag) -> bool {
+        let is_its = self.claims.get(&message) == Some(&tag);
+        if is_its {
+            self.claims.remove(&message);
+        }
+        is_its
+    }
+
+    pub(super) fn is_claimed(&self, message: Uuid) -> bool {
+        self.claims.contains_key(&message)
+    }
+
+    /// A new opening begins, and nothing of an earlier one runs.
+    pub(super) fn release_all(&mut self) {
+        self.claims.clear();
+    }
+
     pub(super) fn remember(&mut self, message: Uuid, outcomes: Vec<Outcome>, now: Instant) {
         let untouched = |outcome: &Outcome| outcome.is_pending() && outcome.failures() == Default::default();
         if outcomes.iter().all(untouched) {
@@ -47,11 +74,7 @@ impl Memory {
         }
         for outcome in outcomes {
             let Some(known) = known.iter().find(|known| known.handler == outcome.handler) else { continue };
-            outcome.state = match known.state.clone() {
-                // Its time has come: the engine has delivered it.
-                State::Pending { failures, .. } => State::Pending { failures, due: None },
-                other => other,
-            };
+            outcome.state = known.state.clone();
         }
     }
 }
@@ -59,6 +82,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::outcome::State;
     use crate::endpoint::policy::Failures;
     use crate::registry::HandlerId;
 
@@ -72,7 +96,7 @@ mod tests {
         let mut partly = outcomes();
         let failures = Failures { counted: 2, uncounted: 0 };
         partly[0].state = State::Done;
-        partly[1].state = State::Pending { failures, due: Some(now + LONGEST) };
+        partly[1].state = State::Pending { failures, due: Some(now) };
         memory.remember(message, partly, now);
 
         let mut again = outcomes();
@@ -81,6 +105,14 @@ mod tests {
         let mut once_more = outcomes();
         memory.recall(message, &mut once_more, now);
         assert!(once_more.iter().all(Outcome::is_pending));
+    }
+
+    #[test]
+    fn one_delivery_stands_for_a_message() {
+        let (mut memory, message) = (Memory::default(), Uuid::nil());
+        assert!(memory.claim(message, DeliveryTag(1)) && memory.claim(message, DeliveryTag(1)));
+        assert!(!memory.claim(message, DeliveryTag(2)) && !memory.release(message, DeliveryTag(2)));
+        assert!(memory.release(message, DeliveryTag(1)) && memory.claim(message, DeliveryTag(2)));
     }
 
     #[test]

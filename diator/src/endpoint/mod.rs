@@ -8,14 +8,15 @@
 //! | the loop of one opening: events in, deliveries begun, time passed | `run` |
 //! | the life of a delivery: it comes, begins, has run; is settled, given back or lost | `deliveries`, `verdicts` |
 //! | how an opening ends: stop, failure, revocation, loss | `ending` |
-//! | the tasks beside the loop: reading and observing; settling and extending; one for each delivery that runs | `reader`, `settler`, `work` |
+//! | the tasks beside the loop: reading and observing; settling and extending; one for each delivery that runs | `reader`, `settler`, `work`; `ask` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
 //! | what becomes of a handler that failed | `policy`, `outcome`, `memory` |
-//! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `watermark` |
+//! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `watermark`, `watchdog` |
 //! | whether an endpoint can run at all | `check`, `settings` |
 //!
 //! The files of the last four rows know no clock, no task and no engine: the moment is a parameter.
 
+mod ask;
 mod attempt_log;
 mod bound;
 mod check;
@@ -42,6 +43,7 @@ mod tag_map;
 #[cfg(test)]
 mod tests;
 mod verdicts;
+mod watchdog;
 mod watermark;
 mod work;
 
@@ -51,7 +53,7 @@ use std::time::Duration;
 
 use crate::location::Location;
 use crate::registry::Handlers;
-use crate::subscription::Subscription;
+use crate::subscription::{Share, Subscription};
 
 pub use self::attempt_log::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
 pub(crate) use self::bound::Bound;
@@ -176,6 +178,12 @@ impl Endpoint {
     /// In which order it handles them; [`Order::None`] by default.
     pub fn order(mut self, order: Order) -> Self {
         self.settings.order = order;
+        self
+    }
+
+    /// Each message goes to each process that runs the endpoint, instead of to one of them: to renew a cache, to tell connected clients.
+    pub fn broadcast(mut self) -> Self {
+        self.settings.share = Share::Broadcast;
         self
     }
 

@@ -36,6 +36,20 @@ impl Outcome {
         matches!(self.state, State::Pending { .. })
     }
 
+    /// The engine knows of so many failures, perhaps of another process's.
+    pub(super) fn count_from(&mut self, known: u32) {
+        if let State::Pending { failures, .. } = &mut self.state {
+            failures.counted = failures.counted.max(known);
+        }
+    }
+
+    /// Whoever delivers it again has waited for its time.
+    pub(super) fn let_come(&mut self) {
+        if let State::Pending { due, .. } = &mut self.state {
+            *due = None;
+        }
+    }
+
     pub(super) fn failures(&self) -> Failures {
         match self.state {
             State::Pending { failures, .. } => failures,

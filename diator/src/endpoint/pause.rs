@@ -44,20 +44,13 @@ impl Pause {
         }
     }
 
-    /// A delivery has run without meeting the outage. It proves something only if a handler ran.
+    /// A delivery has run without meeting the outage, or is gone. It proves something only if a handler ran; otherwise another one tries.
     pub(super) fn ended(&mut self, tag: DeliveryTag, proves: bool) {
         if *self == Self::Trial(Some(tag)) {
             *self = if proves { Self::Open } else { Self::Trial(None) };
         }
     }
 
-    /// When the trial may begin.
-    pub(super) fn until(&self) -> Option<Instant> {
-        match *self {
-            Self::Paused { until } => Some(until),
-            Self::Open | Self::Trial(_) => None,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -74,7 +67,7 @@ mod tests {
         pause.pause(ONE, TIME, now);
         pause.pause(TWO, TIME * 9, now + TIME / 2);
         assert!(!pause.admits(now + TIME / 2));
-        assert_eq!(pause.until(), Some(now + TIME));
+        assert_eq!(pause, Pause::Paused { until: now + TIME });
         assert!(pause.admits(now + TIME));
         pause.begun(ONE);
         assert!(!pause.admits(now + TIME));

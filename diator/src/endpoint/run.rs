@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,8 +6,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
+use uuid::Uuid;
 
 use super::Bound;
+use super::ask::{PATIENCE, ask};
 use super::credit::Credit;
 use super::ending::{Draining, Revocation};
 use super::event::Event;
@@ -17,19 +19,21 @@ use super::jitter::Jitter;
 use super::lanes::Lanes;
 use super::locks::Locks;
 use super::pause::Pause;
-use super::reader::{Grant, observe_all, read_all};
+use super::reader::{observe_all, read_all};
 use super::settler::{ToSettle, extend_all, settle_all};
 use super::suspects::Suspects;
 use super::watermark::Watermark;
 use crate::BoxError;
 use crate::race::{First, race};
 use crate::stop::StopSignal;
-use crate::subscription::{DeliveryTag, Opened};
+use crate::subscription::{DeliveryTag, Opened, Ownership, Settle, Settlement};
 
 /// How many events are worked off before anything else happens.
 const EVENTS: usize = 256;
-/// How long a driver may take to close, and an attempt log to note what was cut off.
+/// How long a driver may take to close, and what was cut off to end before others hear of the end.
 const CLOSING: Duration = Duration::from_secs(5);
+/// How many deliveries may wait for no more than the engine's word.
+const MOST_DECIDED: usize = 100_000;
 
 /// Opens the subscription, and handles what it yields until the signal is given or the opening has failed.
 pub(super) async fn run(bound: Arc<Bound>, stop: StopSignal) -> Result<(), BoxError> {
@@ -40,16 +44,16 @@ pub(super) async fn run(bound: Arc<Bound>, stop: StopSignal) -> Result<(), BoxEr
 }
 
 async fn open_and_run(bound: &Arc<Bound>, stop: &StopSignal) -> Result<(), BoxError> {
-    let opened = match race(bound.subscription.open(&bound.wanted()), stop.given()).await {
-        First::Left(opened) => opened.inspect_err(|error| bound.monitor.note_error(error))?,
+    let wanted = bound.wanted();
+    let opening = ask(bound.subscription.open(&wanted), PATIENCE);
+    let opened = match race(opening, stop.given()).await {
+        First::Left(opened) => opened.and_then(|opened| opened).inspect_err(|error| bound.monitor.note_error(error))?,
         First::Right(()) => return Ok(()),
     };
-    let settle = opened.settle.clone();
+    bound.memory().release_all();
     let mut opening = Opening::new(bound.clone(), opened);
     let ended = opening.run(stop).await;
     opening.finish().await;
-    // A driver that does not end in time must not keep the endpoint from opening anew.
-    let _in_time = timeout(CLOSING, settle.close()).await;
     ended
 }
 
@@ -67,6 +71,14 @@ pub(super) struct Opening {
     pub(super) jitter: Jitter,
     /// How many workers are taken.
     pub(super) running: usize,
+    /// How many are held whose handlers are done.
+    pub(super) decided: usize,
+    /// What is to be settled in the next call.
+    pub(super) outgoing: Vec<(Option<Ownership>, Settlement)>,
+    /// Deliveries that wait for another one of their message.
+    pub(super) twins: HashMap<Uuid, Vec<DeliveryTag>>,
+    /// Owners of which nothing can be settled, and nothing is handled, any more.
+    pub(super) ended_owners: BTreeSet<Ownership>,
     /// How many settlements wait for the engine's answer.
     pub(super) settling: usize,
     pub(super) revocations: Vec<Revocation>,
@@ -81,7 +93,9 @@ pub(super) struct Opening {
     inbox: UnboundedReceiver<Event>,
     pub(super) to_settle: UnboundedSender<ToSettle>,
     to_extend: UnboundedSender<Vec<DeliveryTag>>,
-    grants: watch::Sender<Grant>,
+    /// How many deliveries may have come since the opening.
+    grants: watch::Sender<u64>,
+    engine: Arc<dyn Settle>,
 }
 
 impl Opening {
@@ -89,16 +103,16 @@ impl Opening {
         let (events, inbox) = unbounded_channel();
         let (to_settle, settlements) = unbounded_channel();
         let (to_extend, extensions) = unbounded_channel();
-        let (grants, granted) = watch::channel(Grant::default());
+        let (grants, granted) = watch::channel(0);
         let capabilities = bound.capabilities;
         let settings = &bound.settings;
         let mut tasks = JoinSet::new();
         tasks.spawn(read_all(source, granted, events.clone()));
-        tasks.spawn(settle_all(settle.clone(), settlements, events.clone()));
+        tasks.spawn(settle_all(settle.clone(), !capabilities.settles_out_of_order, settlements, events.clone()));
         if let (Some(lock), true) = (capabilities.lock, capabilities.extends) {
-            tasks.spawn(extend_all(settle, extensions, lock / 3, events.clone()));
+            tasks.spawn(extend_all(settle.clone(), extensions, lock / 3, events.clone()));
         }
-        tasks.spawn(observe_all(bound.clone(), events.clone()));
+        tasks.spawn(observe_all(settle.clone(), events.clone()));
         Self {
             held: BTreeMap::new(),
             lanes: Lanes::new(settings.order),
@@ -109,6 +123,10 @@ impl Opening {
             credit: Credit::new(settings.concurrency, settings.max_ahead, capabilities.lock),
             jitter: settings.seed.map_or_else(Jitter::random, Jitter::new),
             running: 0,
+            decided: 0,
+            outgoing: Vec::new(),
+            twins: HashMap::new(),
+            ended_owners: BTreeSet::new(),
             settling: 0,
             revocations: Vec::new(),
             draining: None,
@@ -121,6 +139,7 @@ impl Opening {
             to_settle,
             to_extend,
             grants,
+            engine: settle,
             bound,
         }
     }
@@ -135,6 +154,7 @@ impl Opening {
             }
             self.pass(now);
             self.begin_what_may(now);
+            self.flush();
             self.grant();
             self.tell_health();
             if let Some(ended) = self.ended(now) {
@@ -181,18 +201,20 @@ impl Opening {
     fn take(&mut self, event: Event, now: Instant) {
         match event {
             Event::Taken(taken) => self.taken(taken, now),
-            Event::SourceEnded(error) => self.fail(error.into(), now),
+            Event::Ended(error) => self.over(error, now),
             Event::Worked { tag, work, ran, took } => {
                 self.credit.worked(took);
                 self.worked(tag, work, ran, now);
             }
-            Event::CutOff(message) => self.cut_off(message),
-            Event::Settled { settled, error } => {
+            Event::Settled { settled, refused, error } => {
                 if let Some(error) = error {
                     self.bound.monitor.note_failed_call("settle", error);
                 }
                 for (tag, answer) in settled {
                     self.settled(tag, answer, now);
+                }
+                for tag in refused {
+                    self.refused(tag, now);
                 }
             }
             Event::Extended { extended, from, error } => {
@@ -213,6 +235,11 @@ impl Opening {
         for tag in due.over {
             self.lock_lost(tag, now);
         }
+        for tag in due.stale {
+            if self.draining.is_none() && self.held.get(&tag).is_some_and(Held::is_waiting) {
+                self.release_stale(tag, now);
+            }
+        }
         if !due.extend.is_empty() {
             // The keeper goes when the opening does.
             let _sent = self.to_extend.send(due.extend);
@@ -222,20 +249,19 @@ impl Opening {
     }
 
     fn grant(&mut self) {
-        let closed = self.draining.is_some();
-        let is_paused = self.pause.until().is_some();
-        let pending = match self.bound.can_hold() {
-            true => self.running + self.lanes.ready() + self.suspects.waiting(),
-            // What waits behind another one loses its lock as well.
-            false => self.held.len(),
+        let undone = self.held.len() - self.decided;
+        let ready = self.lanes.ready() + self.suspects.waiting();
+        let has_room = undone < self.bound.settings.max_ahead && self.decided < MOST_DECIDED;
+        let granted = match self.pause {
+            _ if self.draining.is_some() || !has_room => Some(self.credit.limit(0)),
+            Pause::Paused { .. } | Pause::Trial(Some(_)) => Some(self.credit.limit(0)),
+            // One for a trial, if none is here that could begin.
+            Pause::Trial(None) => Some(self.credit.limit(u64::from(ready == 0))),
+            // Where it cannot be held for long, what waits behind another one loses its lock as well.
+            Pause::Open => self.credit.grant(if self.bound.can_hold() { self.running + ready } else { undone }, undone),
         };
-        let granted = if closed || is_paused { None } else { self.credit.grant(pending, self.held.len()) };
-        if granted.is_some() || (closed && !self.grants.borrow().closed) {
-            self.grants.send_modify(|grant| {
-                grant.closed = closed;
-                grant.granted = granted.unwrap_or(grant.granted);
-            });
-        }
+        let Some(granted) = granted else { return };
+        self.grants.send_if_modified(|before| std::mem::replace(before, granted) != granted);
     }
 
     fn next_moment(&self) -> Option<Instant> {
@@ -264,23 +290,33 @@ impl Opening {
         self.bound.monitor.note(state, self.held.len(), self.running, self.lanes.resting());
     }
 
-    /// Ends what still runs; what was cut off is noted as such.
+    /// Ends what still runs, and gives the subscription up. It does not return before all handlers have ended: none may run beside
+    /// the next opening.
     async fn finish(mut self) {
+        let running: Vec<_> = self.held.iter().filter(|(_, held)| held.stage.runs()).map(|(&tag, _)| tag).collect();
+        running.into_iter().for_each(|tag| self.cut(tag));
+        let all_have_ended = timeout(CLOSING, async { while self.workers.join_next().await.is_some() {} }).await;
+        // The source goes with its task.
+        self.tasks.shutdown().await;
+        let _closed = ask(self.engine.close(), PATIENCE).await;
+        if all_have_ended.is_err() {
+            tracing::warn!(
+                target: "diator",
+                endpoint = &*self.bound.settings.name,
+                handlers = self.workers.len(),
+                "handlers that block their threads cannot be cut off, and the endpoint does not open anew before they end"
+            );
+            self.workers.shutdown().await;
+        }
         let now = Instant::now();
+        while let Ok(event) = self.inbox.try_recv() {
+            if let Event::Worked { work, .. } = event {
+                self.bound.remember(Some(work), now);
+            }
+        }
         for (_, held) in std::mem::take(&mut self.held) {
             self.bound.remember(held.work, now);
         }
-        // A handler that blocks its thread cannot be cut off, and is not waited for.
-        let _in_time = timeout(CLOSING, self.workers.shutdown()).await;
-        let mut cut_off = VecDeque::new();
-        while let Ok(event) = self.inbox.try_recv() {
-            match event {
-                Event::CutOff(message) => cut_off.push_back(message),
-                Event::Worked { work, .. } => self.bound.remember(Some(work), now),
-                _ => {}
-            }
-        }
-        self.bound.note_cut_off(cut_off.into()).await;
         self.bound.monitor.note(EndpointState::Ending, 0, 0, 0);
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::policy::ErrorPolicy;
-use crate::subscription::Order;
+use crate::subscription::{Order, Share};
 
 /// What an endpoint does with what no event of the program is named.
 ///
@@ -25,6 +25,7 @@ pub(super) struct Settings {
     pub(super) formerly: Vec<String>,
     pub(super) concurrency: usize,
     pub(super) order: Order,
+    pub(super) share: Share,
     pub(super) errors: ErrorPolicy,
     pub(super) unknown: Unknown,
     pub(super) max_handling: Duration,
@@ -49,6 +50,7 @@ impl Settings {
             formerly: Vec::new(),
             concurrency: 16,
             order: Order::None,
+            share: Share::Group,
             errors: ErrorPolicy::new(),
             unknown: Unknown::Ignore,
             max_handling: Duration::from_secs(300),

@@ -1,23 +1,30 @@
+use std::collections::BTreeSet;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until};
 
+use super::ask::{PATIENCE, ask};
 use super::event::Event;
-use crate::panic::{catch_panic, panic_message};
+use crate::panic::catch_panic;
+use crate::race::{First, race};
 use crate::shown;
-use crate::subscription::{ConsumeError, DeliveryTag, Ownership, Settle, Settled, Settlement};
+use crate::subscription::{ConsumeError, ConsumeErrorKind, DeliveryTag, Ownership, Settle, Settled, Settlement};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// For a driver that does not keep to its promise to end.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest that an engine may ask to wait.
+const LONGEST_WISH: Duration = Duration::from_secs(30);
+/// An opening on which a delivery cannot be settled for so long is over.
+const UNSETTLED: Duration = Duration::from_secs(60);
 
 /// What the settling task is asked to do, in this order.
 #[derive(Debug)]
 pub(super) enum ToSettle {
-    Settle(Option<Ownership>, Settlement),
+    /// These, in one call.
+    Settle(Vec<(Option<Ownership>, Settlement)>),
     /// Nothing of these owners is settled any more.
     Forget(Vec<Ownership>),
     /// As `Forget`, and the engine learns of it.
@@ -26,63 +33,152 @@ pub(super) enum ToSettle {
 
 /// Settles what it is given, all that is there in one call, until it is done.
 ///
-/// Nobody waits for it: verdicts gather while a call is under way. Those of an owner stay in their order, whatever fails.
+/// Nobody waits for it: verdicts gather while a call is under way, and no two calls overlap. Those of an owner stay in their order,
+/// whatever fails; where the engine does not settle out of order (`in_order`), an owner of which one is refused or lost is settled
+/// no further.
 pub(super) async fn settle_all(
     settle: Arc<dyn Settle>,
+    in_order: bool,
     mut orders: UnboundedReceiver<ToSettle>,
     events: UnboundedSender<Event>,
 ) {
-    let (mut received, mut owners, mut batch) = (Vec::new(), Vec::new(), Vec::new());
-    let mut pause = FIRST_PAUSE;
+    let mut received = Vec::new();
+    let mut settler = Settler { in_order, batch: Vec::new(), blocked: BTreeSet::new(), refused: Vec::new() };
+    let (mut pause, mut not_before) = (FIRST_PAUSE, Instant::now());
     loop {
         // Without anything to settle there is only to wait; with it, whatever came meanwhile goes along.
-        if batch.is_empty() {
-            if orders.recv_many(&mut received, usize::MAX).await == 0 {
+        if settler.batch.is_empty() || Instant::now() < not_before {
+            let pauses = !settler.batch.is_empty();
+            let pause = async { if pauses { sleep_until(not_before).await } else { pending().await } };
+            if let First::Left(0) = race(orders.recv_many(&mut received, usize::MAX), pause).await {
                 return;
             }
-        } else {
-            while let Ok(order) = orders.try_recv() {
-                received.push(order);
-            }
+        }
+        while let Ok(order) = orders.try_recv() {
+            received.push(order);
         }
         for order in received.drain(..) {
             match order {
-                ToSettle::Settle(owner, settlement) => {
-                    owners.push(owner);
-                    batch.push(settlement);
-                }
-                ToSettle::Forget(gone) => forget(&mut owners, &mut batch, &gone),
+                ToSettle::Settle(some) => settler.add(some),
+                ToSettle::Forget(gone) => settler.forget(&gone),
                 ToSettle::Revoked(gone) => {
-                    forget(&mut owners, &mut batch, &gone);
+                    settler.forget(&gone);
                     // What a driver says as it panics, the panic hook has told; the owners are given up all the same.
                     let _told = catch_panic(async { settle.revoked(&gone) }).await;
                 }
             }
         }
-        if batch.is_empty() {
-            continue;
+        let started = Instant::now();
+        let batch = if started < not_before { Vec::new() } else { settler.settlements() };
+        let mut answered = Answered::default();
+        if !batch.is_empty() {
+            let answers = ask(settle.settle(&batch), PATIENCE).await.unwrap_or_else(|error| vec![Err(error)]);
+            answered = settler.answered(answers, started);
+            let failed = !settler.batch.is_empty();
+            pause = if failed { pause } else { FIRST_PAUSE };
+            if failed {
+                not_before = Instant::now() + pause.max(answered.wish.min(LONGEST_WISH));
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
         }
-        let mut answers = ask(settle.settle(&batch), PATIENCE).await.into_iter();
-        let (mut settled, mut error) = (Vec::with_capacity(batch.len()), None);
-        let (all, all_owners) = (std::mem::take(&mut batch), std::mem::take(&mut owners));
-        for (owner, settlement) in all_owners.into_iter().zip(all) {
-            match answers.next() {
-                Some(Ok(answer)) => settled.push((settlement.tag, answer)),
-                failed => {
-                    error.get_or_insert_with(|| describe(failed.and_then(Result::err)));
-                    owners.push(owner);
-                    batch.push(settlement);
+        let Answered { settled, error, closed, .. } = answered;
+        let refused = std::mem::take(&mut settler.refused);
+        if !(settled.is_empty() && refused.is_empty() && error.is_none())
+            && events.send(Event::Settled { settled, refused, error }).is_err()
+        {
+            return;
+        }
+        if let Some(closed) = closed {
+            // The loop ends the opening, and this task with it.
+            let _sent = events.send(Event::Ended(closed));
+            return;
+        }
+    }
+}
+
+/// What is to be settled, and what never will be.
+struct Settler {
+    in_order: bool,
+    batch: Vec<Item>,
+    blocked: BTreeSet<Option<Ownership>>,
+    refused: Vec<DeliveryTag>,
+}
+
+struct Item {
+    owner: Option<Ownership>,
+    settlement: Settlement,
+    failing_since: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Answered {
+    settled: Vec<(DeliveryTag, Settled)>,
+    /// Of those that are asked for again.
+    error: Option<String>,
+    /// Nothing can be settled any more.
+    closed: Option<ConsumeError>,
+    wish: Duration,
+}
+
+impl Settler {
+    fn settlements(&self) -> Vec<Settlement> {
+        self.batch.iter().map(|item| item.settlement.clone()).collect()
+    }
+
+    fn add(&mut self, some: Vec<(Option<Ownership>, Settlement)>) {
+        for (owner, settlement) in some {
+            if self.blocked.contains(&owner) {
+                self.refused.push(settlement.tag);
+            } else {
+                self.batch.push(Item { owner, settlement, failing_since: None });
+            }
+        }
+    }
+
+    fn forget(&mut self, gone: &[Ownership]) {
+        self.batch.retain(|item| item.owner.is_none_or(|owner| !gone.contains(&owner)));
+    }
+
+    /// Keeps those that are asked for again.
+    fn answered(&mut self, answers: Vec<Result<Settled, ConsumeError>>, started: Instant) -> Answered {
+        let (mut answers, mut answered) = (answers.into_iter(), Answered::default());
+        for mut item in std::mem::take(&mut self.batch) {
+            let tag = item.settlement.tag;
+            let answer = answers.next().unwrap_or_else(|| Err(ConsumeError::transient("the driver gave too few answers")));
+            if self.blocked.contains(&item.owner) {
+                self.refused.push(tag);
+                continue;
+            }
+            let error = match answer {
+                Ok(answer) => {
+                    if answer == Settled::LockLost && self.in_order {
+                        self.blocked.insert(item.owner);
+                    }
+                    answered.settled.push((tag, answer));
+                    continue;
+                }
+                Err(error) => error,
+            };
+            answered.error.get_or_insert_with(|| describe(&error));
+            match error.kind() {
+                ConsumeErrorKind::Closed => answered.closed = Some(error),
+                ConsumeErrorKind::Fatal => {
+                    self.refused.push(tag);
+                    if self.in_order {
+                        self.blocked.insert(item.owner);
+                    }
+                }
+                ConsumeErrorKind::Transient { retry_after } => {
+                    answered.wish = answered.wish.max(retry_after.unwrap_or_default());
+                    let since = *item.failing_since.get_or_insert(started);
+                    if since.elapsed() >= UNSETTLED {
+                        answered.closed = Some(error);
+                    }
+                    self.batch.push(item);
                 }
             }
         }
-        let failed = error.is_some();
-        if events.send(Event::Settled { settled, error }).is_err() {
-            return;
-        }
-        if failed {
-            sleep(pause).await;
-        }
-        pause = if failed { (pause * 2).min(LONGEST_PAUSE) } else { FIRST_PAUSE };
+        answered
     }
 }
 
@@ -101,38 +197,28 @@ pub(super) async fn extend_all(
         tags.sort_unstable();
         tags.dedup();
         // The lock may have begun anew as early as this.
-        let from = tokio::time::Instant::now();
-        let answers = ask(settle.extend(&tags), patience.min(PATIENCE)).await;
-        let error = answers.iter().find_map(|answer| answer.as_ref().err()).map(describe_error);
-        let extended = tags.into_iter().zip(answers).filter_map(|(tag, answer)| Some((tag, answer.ok()?))).collect();
+        let from = Instant::now();
+        let asked = ask(settle.extend(&tags), patience.min(PATIENCE)).await;
+        let (mut extended, mut error, mut closed) = (Vec::with_capacity(tags.len()), None, None);
+        for (tag, answer) in tags.into_iter().zip(asked.unwrap_or_else(|error| vec![Err(error)])) {
+            match answer {
+                Ok(answer) => extended.push((tag, answer)),
+                Err(failed) => {
+                    error.get_or_insert_with(|| describe(&failed));
+                    closed = closed.or((failed.kind() == ConsumeErrorKind::Closed).then_some(failed));
+                }
+            }
+        }
         if events.send(Event::Extended { extended, from, error }).is_err() {
+            return;
+        }
+        if let Some(closed) = closed {
+            let _sent = events.send(Event::Ended(closed));
             return;
         }
     }
 }
 
-type Answers = Vec<Result<Settled, ConsumeError>>;
-
-/// A driver that panics, or does not end, has answered nothing.
-async fn ask(call: impl Future<Output = Answers>, patience: Duration) -> Answers {
-    match timeout(patience, catch_panic(call)).await {
-        Ok(Ok(answers)) => answers,
-        Ok(Err(panic)) => vec![Err(ConsumeError::transient(panic_message(&*panic)))],
-        Err(_) => vec![Err(ConsumeError::transient(format!("the engine did not answer within {patience:?}")))],
-    }
-}
-
-fn describe(error: Option<ConsumeError>) -> String {
-    error.map_or_else(|| "the driver gave too few answers".to_owned(), |error| describe_error(&error))
-}
-
-fn describe_error(error: &ConsumeError) -> String {
+fn describe(error: &ConsumeError) -> String {
     shown::text(shown::Chain(error))
-}
-
-fn forget(owners: &mut Vec<Option<Ownership>>, batch: &mut Vec<Settlement>, gone: &[Ownership]) {
-    let stays = |owner: &Option<Ownership>| owner.is_none_or(|owner| !gone.contains(&owner));
-    let mut kept = owners.iter().map(stays);
-    batch.retain(|_| kept.next().unwrap_or(true));
-    owners.retain(stays);
 }

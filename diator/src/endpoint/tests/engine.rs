@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, VecDeque};
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ pub(super) fn able() -> Capabilities {
         .releases(Release::Uncounted)
         .locks_for(Duration::from_secs(30))
         .extends()
-        .native_dead_letter()
+        .dead_letters()
         .settles_out_of_order()
 }
 
@@ -55,7 +54,12 @@ struct State {
     trouble: Trouble,
     lost: Vec<DeliveryTag>,
     largest_credit: usize,
-    lag: Option<u64>,
+    due: Option<u64>,
+    heard: Option<Duration>,
+    credit: usize,
+    batches: Vec<Vec<u64>>,
+    refused: Vec<DeliveryTag>,
+    wanted: String,
 }
 
 /// What happens to calls that settle.
@@ -66,6 +70,7 @@ pub(super) enum Trouble {
     Fails,
     Hangs,
     Panics,
+    Closed,
     Late(Duration),
 }
 
@@ -135,8 +140,33 @@ impl Engine {
         self.0.news.notify_waiters();
     }
 
-    pub(super) fn set_lag(&self, lag: u64) {
-        self.state().lag = Some(lag);
+    /// How many the engine says should be given out.
+    pub(super) fn set_due(&self, due: u64) {
+        self.state().due = Some(due);
+    }
+
+    pub(super) fn set_heard(&self, ago: Duration) {
+        self.state().heard = Some(ago);
+    }
+
+    /// The engine will not take what becomes of this delivery.
+    pub(super) fn refuse(&self, tag: DeliveryTag) {
+        self.state().refused.push(tag);
+    }
+
+    /// What it was asked to settle, call by call.
+    pub(super) fn batches(&self) -> Vec<Vec<u64>> {
+        self.state().batches.clone()
+    }
+
+    /// The credit of the call of `next` that is under way.
+    pub(super) fn credit(&self) -> usize {
+        self.state().credit
+    }
+
+    /// What the endpoint wanted when it opened.
+    pub(super) fn wanted(&self) -> String {
+        self.state().wanted.clone()
     }
 
     pub(super) fn trouble(&self, trouble: Trouble) {
@@ -193,18 +223,13 @@ impl Subscription for Engine {
         self.0.capabilities
     }
 
-    async fn open(&self, _: &Wanted<'_>) -> Result<Opened, ConsumeError> {
+    async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
         let mut state = self.state();
+        state.wanted = format!("{wanted:?}");
         state.opened += 1;
         state.deaf = state.deaf && state.opened == 1;
         drop(state);
         Ok(Opened::new(self.clone(), Arc::new(self.clone())))
-    }
-
-    async fn observe(&self, _: &Wanted<'_>) -> Result<Observation, ConsumeError> {
-        let state = self.state();
-        let lag = state.lag.unwrap_or(state.coming.len() as u64);
-        Ok(Observation::unknown().with_lag(lag))
     }
 }
 
@@ -217,6 +242,7 @@ impl Engine {
         if let Some(news) = state.owners.pop_front() {
             return Some(Ok(news));
         }
+        state.credit = credit;
         state.largest_credit = state.largest_credit.max(credit);
         let most = if state.deaf { 0 } else { credit.min(state.coming.len()) };
         let now = Instant::now();
@@ -237,12 +263,8 @@ impl Engine {
 
 #[async_trait]
 impl Source for Engine {
-    async fn next(&mut self, credit: NonZeroUsize) -> Result<Taken, ConsumeError> {
-        self.wait(credit.get()).await
-    }
-
-    async fn revocation(&mut self) -> Result<Taken, ConsumeError> {
-        self.wait(0).await
+    async fn next(&mut self, credit: usize) -> Result<Taken, ConsumeError> {
+        self.wait(credit).await
     }
 }
 
@@ -255,13 +277,21 @@ impl Settle for Engine {
             Trouble::Fails => {
                 return batch.iter().map(|_| Err(ConsumeError::transient("not now"))).collect();
             }
+            Trouble::Closed => {
+                return batch.iter().map(|_| Err(ConsumeError::closed("the connection ended"))).collect();
+            }
             Trouble::Hangs => std::future::pending().await,
             Trouble::Panics => panic!("the driver panics"),
             Trouble::Late(time) => sleep(time).await,
         }
         let mut state = self.state();
         let mut answers = Vec::new();
+        state.batches.push(batch.iter().map(|settlement| settlement.tag.0).collect());
         for settlement in batch {
+            if state.refused.contains(&settlement.tag) {
+                answers.push(Err(ConsumeError::fatal("there is no place for it")));
+                continue;
+            }
             if state.lost.contains(&settlement.tag) {
                 answers.push(Ok(Settled::LockLost));
                 continue;
@@ -293,6 +323,13 @@ impl Settle for Engine {
             state.revoked.push(*owner);
             state.log.push(format!("revoked {}", owner.partition));
         }
+    }
+
+    async fn observe(&self) -> Result<Observation, ConsumeError> {
+        let state = self.state();
+        let due = state.due.unwrap_or(state.coming.len() as u64);
+        let observation = Observation::unknown().with_lag(state.coming.len() as u64).with_due(due);
+        Ok(state.heard.map_or(observation, |heard| observation.with_heard(heard)))
     }
 
     async fn close(&self) {

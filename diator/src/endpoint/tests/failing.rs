@@ -29,10 +29,10 @@ async fn a_retry_that_goes_through_the_engine_runs_only_the_handler_that_failed(
     world.start(world.endpoint().errors(patient()));
     let first = engine.publish("", 1);
     pass(secs(1)).await;
-    assert_eq!(engine.verdict(first), Some(Verdict::Retry { after: secs(10) }));
+    assert_eq!(engine.verdict(first), Some(Verdict::retry(secs(10), 3)));
     let second = engine.publish("", 1);
     pass(secs(1)).await;
-    assert_eq!(engine.verdict(second), Some(Verdict::Retry { after: secs(60) }));
+    assert_eq!(engine.verdict(second), Some(Verdict::retry(secs(60), 4)));
     let third = engine.publish("", 1);
     pass(secs(1)).await;
     assert!(matches!(engine.verdict(third), Some(Verdict::DeadLetter { .. })));
@@ -52,7 +52,7 @@ async fn a_message_that_fails_for_good_is_a_dead_letter_when_the_other_handlers_
     world.start(world.endpoint().errors(ErrorPolicy::new().immediately(1)));
     let tag = engine.publish("", 1);
     pass(secs(1)).await;
-    assert_eq!(engine.verdict(tag), Some(Verdict::DeadLetter { reason: "charge: it fails".into() }));
+    assert_eq!(engine.verdict(tag), Some(Verdict::dead_letter("charge: it fails")));
     assert_eq!(world.script.numbers("post"), [1, 1]);
     assert_eq!(world.health().await.dead, 1);
 }
@@ -144,7 +144,7 @@ async fn a_rule_can_try_again_uncounted_or_give_up_at_once() {
     world.start(world.endpoint().errors(ErrorPolicy::new().when::<GatewayDown>(|_| OnError::DeadLetter)));
     let tag = engine.publish("", 1);
     pass(secs(1)).await;
-    assert_eq!(engine.verdict(tag), Some(Verdict::DeadLetter { reason: "charge: the gateway is down".into() }));
+    assert_eq!(engine.verdict(tag), Some(Verdict::dead_letter("charge: the gateway is down")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,7 +157,7 @@ async fn an_unknown_name_goes_by_its_rule() {
         pass(secs(1)).await;
         match engine.verdict(tag).expect("it is settled") {
             Verdict::Ack => assert!(acked),
-            Verdict::DeadLetter { reason } => assert!(!acked && reason.contains("`Strange`"), "{reason}"),
+            Verdict::DeadLetter { reason, .. } => assert!(!acked && reason.contains("`Strange`"), "{reason}"),
             other => panic!("{other:?}"),
         }
         assert_eq!(world.health().await.unknown, 1);
@@ -187,7 +187,7 @@ async fn what_cannot_be_read_is_a_dead_letter_at_once() {
     let foreign = engine.deliver(foreign, |delivery| delivery);
     pass(secs(1)).await;
     for tag in [garbage, foreign] {
-        let Some(Verdict::DeadLetter { reason }) = engine.verdict(tag) else { panic!("{:?}", engine.settled()) };
+        let Some(Verdict::DeadLetter { reason, .. }) = engine.verdict(tag) else { panic!("{:?}", engine.settled()) };
         assert!(reason.starts_with("the message cannot be read: "), "{reason}");
     }
     assert_eq!((world.script.runs(), world.health().await.dead), (Vec::new(), 2));
@@ -195,7 +195,7 @@ async fn what_cannot_be_read_is_a_dead_letter_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn without_dead_letters_they_are_counted_and_gone() {
-    let engine = Engine::new(Capabilities { native_dead_letter: false, ..able() });
+    let engine = Engine::new(Capabilities { dead_letters: false, ..able() });
     let mut world = World::new(engine.clone());
     world.start(world.endpoint().without_dead_letters());
     engine.deliver(b"garbage", |delivery| delivery);

@@ -57,7 +57,7 @@ async fn a_source_that_is_not_asked_for_anything_is_not_deaf() {
         world.script.say("charge", number, [Conduct::Hang]);
         engine.publish("", number);
     }
-    engine.set_lag(100);
+    engine.set_due(100);
     world.start(world.endpoint().concurrency(2).max_ahead(2).max_handling(secs(3_600)));
     pass(secs(600)).await;
     assert_eq!(engine.opened(), 1);

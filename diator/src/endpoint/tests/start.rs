@@ -36,7 +36,7 @@ async fn everything_that_is_missing_is_named_at_once() {
     let world = world(capabilities);
     let policy = ErrorPolicy::new().later([secs(10), secs(20)]);
     let problems = report(&world, [world.endpoint().order(Order::PerKey).errors(policy.clone())]).await;
-    for name in ["ordered_by_key", "exclusive_keys", "extends", "native_dead_letter", "delivery_limit"] {
+    for name in ["ordered_by_key", "exclusive_keys", "extends", "dead_letters", "delivery_limit"] {
         let of_it = problems.iter().filter(|(_, text)| text.contains(&format!("`{name}`")));
         assert_eq!(of_it.map(|(kind, _)| *kind).collect::<Vec<_>>(), [ProblemKind::Capability], "{name}: {problems:?}");
     }
