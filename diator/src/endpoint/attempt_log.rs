@@ -41,7 +41,7 @@ pub trait AttemptLog: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The endpoint does not let the message begin, and asks again after a pause: nothing is counted.
+    /// The endpoint pauses, as for [`OnError::Pause`](super::OnError::Pause), and asks again: nothing is counted.
     async fn begin(&self, endpoint: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError>;
 
     /// Notes that these messages have ended, and how; none of their attempts is unended then.
@@ -68,7 +68,7 @@ pub enum Ended {
     Handled,
     /// A handler failed.
     Failed,
-    /// The endpoint cut it off, because it had to end.
+    /// The endpoint cuts it off: it has to end, or took too long. It is noted before the handler is dropped.
     CutOff,
 }
 

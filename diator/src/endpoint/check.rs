@@ -233,7 +233,8 @@ fn capabilities(endpoint: &Endpoint, problems: &mut Vec<Problem>) {
     }
     if settings.share == Share::Broadcast && capabilities.competing {
         let remedy = "configure the subscription so that each process gets all messages, or take `.broadcast()` out";
-        let text = "each message is for all of its processes, and they share the messages of the subscription: `competing`";
+        let text =
+            "each message is for all of its processes, and they share the messages of the subscription: `competing`";
         problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
     }
     if settings.unknown == Unknown::DeadLetter && !settings.dead_letters {
@@ -264,7 +265,9 @@ fn warn_of_what_is_missing(endpoint: &Endpoint) {
         warn("there is no attempt log: a message that ends the process is delivered again and again");
     }
     if !capabilities.settles_out_of_order && endpoint.settings.errors.delays().iter().any(|&delay| delay > LONG) {
-        warn("while a message waits for another attempt, the engine learns of nothing that is done after it in its partition");
+        warn(
+            "while a message waits for another attempt, the engine learns of nothing that is done after it in its partition",
+        );
     }
     if capabilities.lock.is_some_and(|lock| !capabilities.extends && lock < endpoint.settings.max_handling) {
         warn("a handler may take longer than a lock that cannot be extended: its message can be handled twice at once");

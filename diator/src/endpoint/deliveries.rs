@@ -67,13 +67,8 @@ impl Opening {
             }
             let Some(of_it) = held.work.take() else { continue };
             let (gently, cut) = held.suspect.then(oneshot::channel).unzip();
-            let working = Working {
-                bound: self.bound.clone(),
-                tag,
-                work: Some(of_it),
-                events: self.events.clone(),
-                begun: now,
-            };
+            let working =
+                Working { bound: self.bound.clone(), tag, work: Some(of_it), events: self.events.clone(), begun: now };
             let abort = self.workers.spawn(work(working, cut));
             held.stage = Stage::Running(Run { abort, gently });
             self.running += 1;
@@ -250,7 +245,7 @@ impl Opening {
                 let error = format!("no event named `{name}` is known here, and the endpoint must stop then");
                 // What waits goes back then, and this one with it.
                 self.fail(error.into(), now);
-                self.give_up_if_over(tag, now);
+                self.give_back([tag], now);
             }
         }
     }

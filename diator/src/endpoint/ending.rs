@@ -212,7 +212,8 @@ impl Opening {
         let is_silent = observation.heard.is_some_and(|heard| heard > patience);
         if self.draining.is_none() && (is_deaf || is_silent) {
             self.bound.kept.watchdog.barks();
-            let what = if is_deaf { "the source yields nothing, although messages wait" } else { "the engine is silent" };
+            let what =
+                if is_deaf { "the source yields nothing, although messages wait" } else { "the engine is silent" };
             self.fail(format!("{what}, for {patience:?}").into(), now);
         }
     }

@@ -22,11 +22,17 @@ pub(super) enum Stage {
     /// It is no longer this process's own, but runs on: its key waits for that, and nothing of it is settled.
     Forgotten(Run),
     /// It was cut off, and has not ended yet: its key waits for that.
-    Cut { forgotten: bool },
+    Cut {
+        forgotten: bool,
+    },
     /// Its verdict waits for earlier ones of its owner.
-    Decided { acked: bool },
+    Decided {
+        acked: bool,
+    },
     /// The engine was told.
-    Settling { acked: bool },
+    Settling {
+        acked: bool,
+    },
     /// The engine does not take its verdict.
     Refused,
 }

@@ -75,7 +75,10 @@ pub use crate::subscription::Order;
 /// - **Each handler by itself.** It has a unit of work of its own. A retry runs only the handlers that have failed, as long as the message
 ///   comes back to this process.
 /// - **Order.** With [`Order::PerKey`], the messages of one key are handled one after the other, and one that fails keeps those behind it
-///   waiting until it is done or a dead letter; other keys go on.
+///   waiting until it is done or a dead letter; other keys go on. The next of a key begins when the handler of the one before has ended,
+///   also where that was cut off, or its delivery was lost.
+/// - **Once at a time.** A message of which a delivery is in hand is not handled for a second one in this process; that one is
+///   acknowledged with the first.
 /// - **An outage counts for nothing**, where the [`ErrorPolicy`] knows it by its error: [`OnError::Pause`].
 /// - **Nothing is lost silently.** What cannot be read, what has failed for good, and what ends the process three times in a row
 ///   (with an [`attempt_log`](Self::attempt_log)) is a dead letter.

@@ -50,7 +50,6 @@ impl Pause {
             *self = if proves { Self::Open } else { Self::Trial(None) };
         }
     }
-
 }
 
 #[cfg(test)]

@@ -30,7 +30,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// - A handler whose work is committed, and where only what follows the commit failed, is done: it is not tried again.
 /// - A commit of which nobody knows the outcome is tried again, uncounted: after 20 ms, twice as long each time, up to 30 s. So is a
 ///   message for which the container could open no scope.
-/// - Failures are counted in this process. A message that goes to another one begins anew there.
+/// - Failures are counted in this process. A message that goes to another one begins anew there, unless the engine carries the number
+///   along ([`retry_counts`](crate::subscription::Capabilities::retry_counts)).
 ///
 /// # Example
 ///

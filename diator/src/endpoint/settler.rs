@@ -144,7 +144,8 @@ impl Settler {
         let (mut answers, mut answered) = (answers.into_iter(), Answered::default());
         for mut item in std::mem::take(&mut self.batch) {
             let tag = item.settlement.tag;
-            let answer = answers.next().unwrap_or_else(|| Err(ConsumeError::transient("the driver gave too few answers")));
+            let answer =
+                answers.next().unwrap_or_else(|| Err(ConsumeError::transient("the driver gave too few answers")));
             if self.blocked.contains(&item.owner) {
                 self.refused.push(tag);
                 continue;

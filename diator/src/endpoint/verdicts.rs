@@ -14,8 +14,11 @@ impl Opening {
     /// Tells the engine what became of a delivery; the next of its key may begin.
     pub(super) fn settle(&mut self, tag: DeliveryTag, verdict: Verdict) {
         let Some(held) = self.held.get_mut(&tag) else { return };
+        if held.stage.is_decided() {
+            return;
+        }
         self.lanes.remove(tag);
-        self.decided += usize::from(!held.stage.is_decided());
+        self.decided += 1;
         held.stage = Stage::Decided { acked: verdict == Verdict::Ack };
         if let Some(work) = &mut held.work {
             // Only its outcomes are needed still, if the engine does not take the verdict.

@@ -50,7 +50,7 @@ async fn what_is_cut_off_is_never_acknowledged() {
     let begun = tokio::time::Instant::now();
     world.stop().await.expect("the endpoint itself ends in time");
     assert!(begun.elapsed() >= secs(8) && begun.elapsed() <= secs(9), "{:?}", begun.elapsed());
-    assert_eq!((engine.acked(), engine.closed()), (vec![2], 1));
+    assert_eq!((engine.acked(), engine.verdict(DeliveryTag(1)), engine.closed()), (vec![2], Some(Verdict::Release), 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,4 +148,24 @@ async fn owners_are_given_up_also_while_it_ends() {
     pass(secs(4)).await;
     assert_eq!((engine.verdict(DeliveryTag(1)), engine.revoked()), (Some(Verdict::Ack), vec![owner]));
     world.ended().await.expect("it ends well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_order_the_rest_of_a_key_goes_back_in_one_call_when_its_first_has_ended() {
+    for ends in [true, false] {
+        let engine = Engine::new(able());
+        let mut world = World::new(engine.clone());
+        world.script.say("charge", 1, [if ends { Conduct::Take(secs(5)) } else { Conduct::Hang }]);
+        world.start(world.endpoint().order(Order::PerKey));
+        for number in 1..=4 {
+            engine.publish("a", number);
+        }
+        pass(secs(1)).await;
+        world.begin_stop();
+        pass(secs(1)).await;
+        assert_eq!(engine.batches(), [[0; 0]; 0]);
+        world.ended().await.expect("it ends well");
+        let first = if ends { Verdict::Ack } else { Verdict::Release };
+        assert_eq!((engine.batches(), engine.verdict(DeliveryTag(1))), (vec![vec![1, 2, 3, 4]], Some(first)));
+    }
 }

@@ -29,10 +29,10 @@ async fn a_retry_that_goes_through_the_engine_runs_only_the_handler_that_failed(
     world.start(world.endpoint().errors(patient()));
     let first = engine.publish("", 1);
     pass(secs(1)).await;
-    assert_eq!(engine.verdict(first), Some(Verdict::retry(secs(10), 3)));
+    assert_eq!(engine.verdict(first), Some(Verdict::retry(secs(10), 2)));
     let second = engine.publish("", 1);
     pass(secs(1)).await;
-    assert_eq!(engine.verdict(second), Some(Verdict::retry(secs(60), 4)));
+    assert_eq!(engine.verdict(second), Some(Verdict::retry(secs(60), 3)));
     let third = engine.publish("", 1);
     pass(secs(1)).await;
     assert!(matches!(engine.verdict(third), Some(Verdict::DeadLetter { .. })));
@@ -201,4 +201,82 @@ async fn without_dead_letters_they_are_counted_and_gone() {
     engine.deliver(b"garbage", |delivery| delivery);
     pass(secs(1)).await;
     assert_eq!((engine.acked(), world.health().await.dead), (vec![1], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_driver_cannot_read_is_a_dead_letter() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.start(world.endpoint());
+    let tag = engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_unreadable("it is too large"));
+    pass(secs(1)).await;
+    assert_eq!(engine.verdict(tag), Some(Verdict::dead_letter("the message cannot be read: it is too large")));
+    assert_eq!(world.script.runs(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_that_the_engine_knows_of_count() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.script.say("charge", 1, [Conduct::Fail]);
+    world.start(world.endpoint().errors(patient()));
+    let tag = engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_failures(3));
+    pass(secs(1)).await;
+    assert_eq!(engine.verdict(tag), Some(Verdict::dead_letter("charge: it fails")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_order_nothing_goes_back_to_the_engine_for_a_retry() {
+    let engine = Engine::new(able().delayed_retry(secs(900)));
+    let mut world = World::new(engine.clone());
+    world.script.say("charge", 1, [Conduct::Fail, Conduct::Fail]);
+    world.start(world.endpoint().order(Order::PerKey).errors(patient()));
+    engine.publish("a", 1);
+    engine.publish("a", 2);
+    pass(secs(9)).await;
+    assert_eq!(engine.settled(), []);
+    pass(secs(5)).await;
+    assert_eq!(engine.acked(), [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_takes_nothing_and_then_one_for_a_trial() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.script.say("charge", 1, [Conduct::Down]);
+    let policy = ErrorPolicy::new().when::<GatewayDown>(|_| OnError::Pause(secs(5)));
+    world.start(world.endpoint().errors(policy));
+    let owner = crate::subscription::Ownership { partition: 1, epoch: 1 };
+    engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_owner(owner));
+    pass(secs(1)).await;
+    assert_eq!((engine.credit(), world.health().await.state), (0, EndpointState::Paused));
+    // Nothing is left in hand.
+    engine.lose(owner);
+    pass(secs(5)).await;
+    assert_eq!((engine.credit(), world.health().await.state), (1, EndpointState::Trial));
+    // One that cannot be read is no trial.
+    engine.deliver(b"garbage", |delivery| delivery);
+    pass(secs(1)).await;
+    assert_eq!(world.health().await.state, EndpointState::Trial);
+    engine.publish("", 2);
+    pass(secs(1)).await;
+    assert_eq!((world.health().await.state, engine.credit() > 1), (EndpointState::Open, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_that_is_lost_lets_another_one_try() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    let owner = crate::subscription::Ownership { partition: 1, epoch: 1 };
+    world.script.say("charge", 1, [Conduct::Down, Conduct::Hang]);
+    let policy = ErrorPolicy::new().when::<GatewayDown>(|_| OnError::Pause(secs(5)));
+    world.start(world.endpoint().errors(policy));
+    engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_owner(owner));
+    pass(secs(1)).await;
+    let other = engine.publish("", 2);
+    pass(secs(5)).await;
+    assert_eq!((world.script.numbers("charge"), engine.verdict(other)), (vec![1, 1], None));
+    engine.lose(owner);
+    pass(secs(1)).await;
+    assert_eq!((engine.verdict(other), world.health().await.state), (Some(Verdict::Ack), EndpointState::Open));
 }

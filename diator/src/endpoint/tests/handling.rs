@@ -1,5 +1,5 @@
 use super::engine::{Engine, able};
-use super::world::{Charge, Conduct, Post, Refund, World, millis, pass, secs};
+use super::world::{Alarm, Charge, Conduct, Post, Refund, World, millis, pass, secs};
 use crate::endpoint::{Endpoint, Order};
 use crate::handlers;
 use crate::subscription::{Capabilities, Verdict};
@@ -173,8 +173,10 @@ async fn those_of_its_key_do_not_overtake_a_message_whose_lock_is_lost() {
     pass(secs(1)).await;
     engine.take_lock(lost);
     pass(secs(20)).await;
-    assert_eq!(engine.verdict(behind), Some(Verdict::Release));
+    assert_eq!((engine.verdict(behind), world.script.numbers("charge")), (None, vec![1]));
+    // The opening ends: what was given out and not settled comes first in the next one.
     pass(secs(60)).await;
+    assert_eq!((engine.opened(), engine.verdict(behind)), (2, Some(Verdict::Release)));
     assert_eq!(world.script.numbers("charge"), [1]);
 }
 
@@ -190,4 +192,58 @@ async fn max_handling_cuts_one_handler_off_and_counts() {
     pass(secs(2)).await;
     assert_eq!(world.script.runs(), [("charge", 1), ("post", 1), ("charge", 1)]);
     assert_eq!((engine.verdict(tag), world.health().await.failed), (Some(Verdict::Ack), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_twice_runs_once() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.script.say("charge", 1, [Conduct::Take(secs(5))]);
+    world.script.say("charge", 2, [Conduct::Fail, Conduct::Fail]);
+    world.start(world.endpoint().errors(crate::endpoint::ErrorPolicy::new().immediately(0).later([secs(5)])));
+    for number in [1, 1, 2, 2] {
+        engine.publish("", number);
+    }
+    pass(secs(4)).await;
+    assert_eq!(engine.acked(), [0; 0]);
+    pass(secs(4)).await;
+    assert_eq!((world.script.numbers("charge"), engine.acked()), (vec![1, 2, 2, 2], vec![1, 2, 4]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_too_long_for_a_lock_that_cannot_be_extended_goes_back() {
+    for order in [Order::None, Order::PerKey] {
+        let engine = Engine::new(Capabilities { extends: false, ..able() });
+        let mut world = World::new(engine.clone());
+        for number in 1..=5 {
+            world.script.say("charge", number, [Conduct::Take(secs(25))]);
+        }
+        world.start(world.endpoint().concurrency(1).order(order));
+        let [runs, waits, behind] = [1, 2, 3].map(|number| engine.publish(["", "b", "a", "a"][number], number as u32));
+        pass(secs(19)).await;
+        assert_eq!(engine.settled(), []);
+        pass(millis(1_500)).await;
+        // The endpoint takes as many as it has workers, twice.
+        let gone = [waits, behind].into_iter().filter(|&tag| engine.verdict(tag) == Some(Verdict::Release)).count();
+        assert!(gone >= 1 && engine.verdict(runs).is_none(), "{order:?}: {:?}", engine.settled());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_asks_for_what_its_events_need() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.start(world.endpoint().concurrency(4));
+    pass(secs(1)).await;
+    let wanted = engine.wanted();
+    assert!(wanted.contains("default_topic: false") && wanted.contains("concurrency: 4"), "{wanted}");
+
+    let engine = Engine::new(Capabilities { competing: false, ..able() });
+    let mut world = World::with(engine.clone(), handlers![Alarm]);
+    world.start(Endpoint::new("billing", engine.clone()).handlers(handlers![Alarm]).broadcast());
+    engine.publish_as("Alarmed", "", 1, |delivery| delivery);
+    pass(secs(1)).await;
+    let wanted = engine.wanted();
+    assert!(wanted.contains("default_topic: true") && wanted.contains("share: Broadcast"), "{wanted}");
+    assert_eq!((engine.acked(), world.script.numbers("alarm")), (vec![1], vec![1]));
 }

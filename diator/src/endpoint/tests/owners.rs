@@ -15,7 +15,7 @@ fn busy(world: &World, seconds: u64) -> [DeliveryTag; 4] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revocation_lets_what_runs_end_and_gives_the_rest_back() {
+async fn a_revocation_lets_what_runs_end_and_gives_the_partition_up() {
     let engine = Engine::new(able());
     let mut world = World::new(engine.clone());
     world.start(world.endpoint().order(Order::PerKey));
@@ -23,10 +23,11 @@ async fn a_revocation_lets_what_runs_end_and_gives_the_rest_back() {
     pass(secs(1)).await;
     engine.revoke(ONE, secs(10));
     pass(secs(2)).await;
-    assert_eq!((engine.verdict(DeliveryTag(2)), engine.revoked()), (Some(Verdict::Release), Vec::new()));
+    assert_eq!(engine.revoked(), []);
     pass(secs(3)).await;
     assert_eq!((engine.verdict(DeliveryTag(1)), engine.revoked()), (Some(Verdict::Ack), vec![ONE]));
-    assert_eq!(engine.log(), ["settle 4", "settle 2", "settle 3", "settle 1", "revoked 1"]);
+    // In order per key, the next owner gets the rest first: nothing of it is given back one by one.
+    assert_eq!(engine.log(), ["settle 4", "settle 1", "revoked 1"]);
     assert_eq!(world.script.numbers("charge").len(), 2);
 }
 
@@ -101,4 +102,41 @@ async fn of_what_is_lost_nothing_is_settled() {
         assert_eq!(world.script.ended(), [("charge", 4), ("charge", 1)], "a handler that runs may end");
         assert_eq!(engine.extensions(DeliveryTag(2)), 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_only_offsets_are_known_a_lost_lock_is_the_end_of_its_owner() {
+    let engine = Engine::new(Capabilities { settles_out_of_order: false, ..able() });
+    let mut world = World::new(engine.clone());
+    world.start(world.endpoint().order(Order::PerKey));
+    busy(&world, 5);
+    engine.take_lock(DeliveryTag(1));
+    pass(secs(6)).await;
+    assert_eq!((engine.log(), engine.revoked()), (vec!["settle 4".to_owned(), "revoked 1".to_owned()], vec![ONE]));
+    // What still comes of it is not handled; what comes of its next owner is.
+    engine.publish_as("OrderPlaced", "a", 7, |delivery| delivery.with_owner(ONE));
+    engine.publish_as("OrderPlaced", "a", 8, |delivery| delivery.with_owner(Ownership { epoch: 2, ..ONE }));
+    pass(secs(1)).await;
+    assert_eq!((world.script.numbers("charge").contains(&7), engine.acked(), engine.opened()), (false, vec![4, 6], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_of_an_owner_that_is_lost_never_runs_beside_itself() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.start(world.endpoint().order(Order::PerKey));
+    busy(&world, 5);
+    pass(secs(1)).await;
+    engine.lose(ONE);
+    pass(secs(1)).await;
+    // The next owner is this process again: its first message, and one behind it.
+    let again = Ownership { epoch: 2, ..ONE };
+    let tags =
+        [1, 2].map(|number| engine.publish_as("OrderPlaced", "a", number, |delivery| delivery.with_owner(again)));
+    pass(secs(2)).await;
+    assert_eq!(world.script.numbers("charge"), [1, 4]);
+    pass(secs(10)).await;
+    // The handler that had begun is done, and does not run again.
+    assert_eq!((world.script.numbers("charge"), world.script.most_running()), (vec![1, 4, 2], 2));
+    assert!(tags.iter().all(|&tag| engine.verdict(tag) == Some(Verdict::Ack)));
 }

@@ -111,3 +111,20 @@ async fn a_first_delivery_costs_the_log_nothing() {
     pass(secs(1)).await;
     assert_eq!((engine.acked(), log.calls.load(Ordering::SeqCst)), (vec![1], 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_is_noted_before_the_handler_is_dropped() {
+    let log = InMemoryAttemptLog::new();
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.script.say("charge", 1, [Conduct::Hang, Conduct::Hang]);
+    let tag = engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_redelivered(Redelivered::Yes));
+    world.start(world.endpoint().attempt_log(log.clone()).max_handling(secs(3)));
+    // At `max_handling`; the next attempt has begun by then.
+    pass(secs(4)).await;
+    assert_eq!((world.script.runs().len(), engine.verdict(tag)), (2, None));
+    assert_eq!(log.begin("billing", &[FIRST]).await.expect("memory answers"), [Attempts::unended(1)]);
+    pass(secs(4)).await;
+    assert_eq!(engine.verdict(tag), Some(Verdict::Ack));
+    assert_eq!(log.begin("billing", &[FIRST]).await.expect("memory answers"), [Attempts::NONE]);
+}

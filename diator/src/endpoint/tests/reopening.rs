@@ -33,7 +33,7 @@ async fn a_handler_that_hangs_does_not_keep_a_failed_source_for_ever() {
     pass(secs(29)).await;
     assert_eq!(engine.opened(), 1);
     pass(secs(2)).await;
-    assert_eq!((engine.opened(), engine.settled()), (2, Vec::new()));
+    assert_eq!((engine.opened(), engine.settled()), (2, vec![(1, Verdict::Release)]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,4 +70,32 @@ async fn a_source_on_which_nothing_waits_is_not_deaf() {
     world.start(world.endpoint());
     pass(secs(600)).await;
     assert_eq!(engine.opened(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_is_silent_is_opened_anew_with_growing_patience() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    engine.set_heard(secs(3_600));
+    world.start(world.endpoint());
+    pass(secs(3)).await;
+    assert!(engine.opened() >= 2, "{}", engine.opened());
+    // Its patience ends at 16 minutes, which is less than the hour; the host's own pauses are what is left.
+    engine.set_heard(secs(90));
+    pass(secs(120)).await;
+    let opened = engine.opened();
+    pass(secs(600)).await;
+    assert_eq!(engine.opened(), opened);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_elsewhere_does_not_make_a_source_deaf() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    engine.be_deaf(true);
+    engine.set_due(0);
+    world.start(world.endpoint());
+    engine.publish("", 1);
+    pass(secs(600)).await;
+    assert_eq!((engine.opened(), world.health().await.lag), (1, Some(1)));
 }

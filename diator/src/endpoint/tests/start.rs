@@ -97,3 +97,14 @@ async fn without_an_endpoint_nothing_is_asked() {
     let world = World::with(Engine::new(able()), handlers![Charge, Post]);
     assert_eq!(report(&world, []).await, []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_gets_a_message_is_what_the_subscription_can_do() {
+    let shares = world(able());
+    let problems = report(&shares, [shares.endpoint().broadcast()]).await;
+    assert!(matches!(&problems[..], [(ProblemKind::Capability, text)] if text.contains("`competing`")), "{problems:?}");
+    let all = world(Capabilities { competing: false, ..able() });
+    assert_eq!(report(&all, [all.endpoint().broadcast()]).await, []);
+    let problems = report(&all, [all.endpoint()]).await;
+    assert!(matches!(&problems[..], [(ProblemKind::Capability, text)] if text.contains("`competing`")), "{problems:?}");
+}

@@ -160,6 +160,23 @@ impl EventHandler<OrderCancelled> for Refund {
     }
 }
 
+/// It names no topic.
+#[derive(Debug, Serialize, Deserialize, NotificationEvent)]
+pub(super) struct Alarmed {
+    pub(super) number: u32,
+}
+
+#[event_handler(Alarmed, id = "alarm")]
+pub(super) struct Alarm {
+    script: Arc<Script>,
+}
+
+impl EventHandler<Alarmed> for Alarm {
+    async fn handle(&self, event: &Alarmed, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        self.script.handle("alarm", event.number).await
+    }
+}
+
 /// A host with one endpoint, on an engine of the test's own.
 pub(super) struct World {
     pub(super) engine: Engine,
