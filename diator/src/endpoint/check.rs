@@ -146,8 +146,9 @@ fn assign(endpoint: &Endpoint, known: &[&HandlerDescriptor], problems: &mut Vec<
         }
     };
     let of_known = known.iter().filter(|handler| assigned.contains(&of(handler)));
-    let has_topic = of_known.clone().filter_map(|handler| arriving(handler)).any(|event| event.topic.is_some());
-    if endpoint.topics.is_empty() && !has_topic {
+    // An event that names no topic comes from the default topic.
+    let reads_somewhere = !endpoint.topics.is_empty() || of_known.clone().next().is_some();
+    if !reads_somewhere {
         let remedy = "say where it reads: `.topics([…])`";
         problems.push(problem(ProblemKind::Endpoint, endpoint, "it has no topic", remedy));
     } else if of_known.count() == 0 {
