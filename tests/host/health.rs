@@ -24,7 +24,10 @@ async fn its_json_is_for_pages() {
     assert!(last_turn.as_f64().is_some_and(|seconds| seconds < 1.0), "{last_turn}");
     let relay = json!({"oldest_seconds": null, "last_turn_seconds": null, "sent": 1, "circuits": [], "error": null});
     let child = json!({"state": "running", "restarts": 0, "error": null});
-    assert_eq!(health, json!({"ready": true, "running": true, "children": {"relay": child}, "relay": relay}));
+    assert_eq!(
+        health,
+        json!({"ready": true, "running": true, "children": {"relay": child}, "endpoints": {}, "relay": relay})
+    );
     running.await.unwrap().unwrap();
     let after = serde_json::to_value(monitor.health().await).unwrap();
     assert_eq!((&after["ready"], &after["running"]), (&json!(false), &json!(false)));
@@ -81,7 +84,7 @@ async fn a_host_without_a_relay_says_nothing_of_one() {
     let running = tokio::spawn(host.run_until(pending::<()>()));
     sleep(Duration::from_secs(1)).await;
     let health = serde_json::to_value(monitor.health().await).unwrap();
-    assert_eq!(health, json!({"ready": true, "running": true, "children": {}, "relay": Value::Null}));
+    assert_eq!(health, json!({"ready": true, "running": true, "children": {}, "endpoints": {}, "relay": Value::Null}));
     running.abort();
     let _aborted = running.await;
     assert!(!monitor.health().await.running, "it is dropped");

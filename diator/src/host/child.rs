@@ -18,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 #[async_trait]
 pub(super) trait Child: Send + Sync + 'static {
     /// Its name in the health and in errors.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// Checks whether it can work; the host calls it once, before anything starts.
     async fn prepare(&self) -> Result<(), BoxError>;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::endpoint::{EndpointHealth, EndpointMonitor};
 use crate::relay::{RelayHealth, RelayMonitor};
 
 /// Reports the health of a host that runs elsewhere in the process.
@@ -26,7 +27,8 @@ pub struct HostMonitor(Arc<Mutex<Seen>>);
 
 struct Seen {
     running: bool,
-    children: BTreeMap<&'static str, ChildHealth>,
+    children: BTreeMap<String, ChildHealth>,
+    endpoints: Vec<EndpointMonitor>,
     relay: Option<RelayMonitor>,
     ready_below: Duration,
 }
@@ -35,9 +37,9 @@ struct Seen {
 ///
 /// # Guarantees
 ///
-/// The host is ready if all of this is true: it runs; no child is restarting; the database answers; and the oldest message that a relay
-/// could publish is younger than [`ready_below`](super::Host::ready_below). The number of messages does not count: a large backlog that
-/// gets smaller is no fault.
+/// The host is ready if all of this is true: it runs; no child is restarting; the database answers; the oldest message that a relay
+/// could publish, and the oldest that waits for an endpoint, are younger than [`ready_below`](super::Host::ready_below). The number of
+/// messages does not count: a large backlog that gets smaller is no fault.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Health {
@@ -45,8 +47,10 @@ pub struct Health {
     pub ready: bool,
     /// Whether the host has started and has not begun to stop.
     pub running: bool,
-    /// The health of each child by its name; a relay is `relay`.
-    pub children: BTreeMap<&'static str, ChildHealth>,
+    /// The health of each child by its name: `relay`, and `endpoint billing` for the endpoint of that name.
+    pub children: BTreeMap<String, ChildHealth>,
+    /// The health of the endpoints by their names.
+    pub endpoints: BTreeMap<String, EndpointHealth>,
     /// The health of the relay, if the host has one.
     pub relay: Option<RelayHealth>,
 }
@@ -79,7 +83,13 @@ pub enum ChildState {
 impl HostMonitor {
     pub(super) fn new() -> Self {
         let ready_below = Duration::from_secs(300);
-        Self(Arc::new(Mutex::new(Seen { running: false, children: BTreeMap::new(), relay: None, ready_below })))
+        Self(Arc::new(Mutex::new(Seen {
+            running: false,
+            children: BTreeMap::new(),
+            endpoints: Vec::new(),
+            relay: None,
+            ready_below,
+        })))
     }
 
     /// Checks everything that the host runs, within about two seconds.
@@ -94,12 +104,21 @@ impl HostMonitor {
             relay.error.is_none() && relay.oldest_seconds.is_none_or(|age| age < seen.ready_below.as_secs_f64())
         });
         let children = seen.children.clone();
+        let of = |endpoint: &EndpointMonitor| (endpoint.name.to_string(), endpoint.health());
+        let endpoints: BTreeMap<_, _> = seen.endpoints.iter().map(of).collect();
+        let is_young =
+            |endpoint: &EndpointHealth| endpoint.oldest_seconds.is_none_or(|age| age < seen.ready_below.as_secs_f64());
+        let gets_on = gets_on && endpoints.values().all(is_young);
         let all_work = children.values().all(|child| child.state == ChildState::Running);
-        Health { ready: seen.running && gets_on && all_work, running: seen.running, children, relay }
+        Health { ready: seen.running && gets_on && all_work, running: seen.running, children, endpoints, relay }
     }
 
     pub(super) fn watch_relay(&self, relay: RelayMonitor) {
         self.seen().relay = Some(relay);
+    }
+
+    pub(super) fn watch_endpoint(&self, endpoint: EndpointMonitor) {
+        self.seen().endpoints.push(endpoint);
     }
 
     pub(super) fn ready_below(&self, age: Duration) {
@@ -110,9 +129,9 @@ impl HostMonitor {
         self.seen().running = running;
     }
 
-    pub(super) fn note_child(&self, name: &'static str, state: ChildState, error: Option<String>) {
+    pub(super) fn note_child(&self, name: &str, state: ChildState, error: Option<String>) {
         let mut seen = self.seen();
-        let child = seen.children.entry(name).or_insert(ChildHealth { state, restarts: 0, error: None });
+        let child = seen.children.entry(name.to_owned()).or_insert(ChildHealth { state, restarts: 0, error: None });
         child.state = state;
         child.restarts += u64::from(state == ChildState::Restarting);
         child.error = error.or(child.error.take());

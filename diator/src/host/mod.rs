@@ -3,12 +3,13 @@
 //! | part | file |
 //! |---|---|
 //! | the host: start, run, stop | `mod` |
-//! | the trait of a part that the host restarts, such as a relay | `child` |
+//! | the trait of a part that the host restarts; the parts that have it | `child`, `children` |
 //! | a part that lets requests in, such as a web server | `front` |
 //! | the health of all parts | `health` |
 //! | why it did not start, or did not end in order | `error` |
 
 mod child;
+mod children;
 mod error;
 mod front;
 mod health;
@@ -20,15 +21,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 use crate::BoxError;
+use crate::endpoint::{Endpoint, bind};
 use crate::mediator::Mediator;
 use crate::race::{First, race};
-use crate::relay::{Relay, RelayError};
-use crate::stop::{StopSignal, Stopper};
+use crate::relay::Relay;
+use crate::stop::Stopper;
 
 use self::child::{Child, Supervised};
+use self::children::EndpointChild;
 pub use self::error::HostError;
 use self::front::Fronts;
 pub use self::front::Stop;
@@ -40,18 +44,19 @@ pub use self::signal::shutdown_signal;
 /// No deadline is longer: a longer one is a mistake, and clocks cannot add every duration.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 
-/// Runs a program's web server and relay beside its mediator, until `stop` ends.
+/// Runs a program's web server, endpoints and relay beside its mediator, until `stop` ends.
 ///
 /// # Guarantees
 ///
 /// - **Wiring.** The host starts nothing if the mediator has an outbox and the host has no relay, if the host has a relay and the mediator
 ///   has no outbox, or if the relay reads other tables than those that the outbox writes. A mediator whose builder says
 ///   [`relayed_elsewhere`](crate::MediatorBuilder::relayed_elsewhere) may have an outbox without a relay, or with a relay of another store.
-/// - **Start.** The relay first checks the tables of its store; the host starts nothing if they do not fit. If the database does not
+/// - **Start.** The endpoints report everything that is wrong with them at once ([`EndpointError`](crate::endpoint::EndpointError)). The
+///   relay first checks the tables of its store; the host starts nothing if they do not fit. If the database does not
 ///   answer within 5 s, the host starts anyway, and the relay checks later. If `stop` ends before that, the host starts nothing.
-/// - **Run.** If the relay fails or panics, the host starts it again after 100 ms. The wait doubles with each failure, up to 30 s, until
-///   the relay has run for 30 s. If a front ends, the host stops.
-/// - **Stop.** First the fronts take no new requests and finish those that they have. Then the mediator finishes its messages. Then the
+/// - **Run.** If the relay or an endpoint fails or panics, the host starts it again after 100 ms. The wait doubles with each failure, up
+///   to 30 s, until it has run for 30 s. If a front ends, the host stops.
+/// - **Stop.** First the fronts and the endpoints take nothing new and finish what they have. Then the mediator finishes its messages. Then the
 ///   relay publishes the pending events that the broker takes, and gives its leases back. The host drops everything that has not ended
 ///   at the [deadline](Self::deadline).
 /// - **Cancellation.** If the caller drops the future of [`run_until`](Self::run_until), the host drops everything at once. Committed
@@ -101,6 +106,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 pub struct Host {
     mediator: Mediator,
     fronts: Fronts,
+    endpoints: Vec<Endpoint>,
     relay: Option<Relay>,
     deadline: Duration,
     monitor: HostMonitor,
@@ -112,6 +118,7 @@ impl Host {
         Self {
             mediator,
             fronts: Fronts::default(),
+            endpoints: Vec::new(),
             relay: None,
             deadline: Duration::from_secs(30),
             monitor: HostMonitor::new(),
@@ -137,6 +144,13 @@ impl Host {
         self
     }
 
+    /// Adds an endpoint, which lets the mediator's handlers handle what a subscription delivers; a host may have any number of them.
+    pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.monitor.watch_endpoint(endpoint.monitor());
+        self.endpoints.push(endpoint);
+        self
+    }
+
     /// Adds the relay that publishes the events of the mediator's outbox.
     ///
     /// It publishes to the mediator's broker, unless it has its own.
@@ -154,7 +168,8 @@ impl Host {
     ///
     /// | time | part |
     /// |---|---|
-    /// | up to 4/8 of the deadline | the fronts finish their requests |
+    /// | up to 4/8 of the deadline | the fronts finish their requests, and the endpoints let handlers come to their end |
+    /// | up to 9/16 | the endpoints settle |
     /// | up to 5/8 | the mediator finishes its messages |
     /// | up to 6/8 | the relay publishes |
     /// | up to the deadline | the relay notes the broker's answers, and gives its leases back |
@@ -194,8 +209,11 @@ impl Host {
     ///
     /// Outside a tokio runtime with a timer.
     pub async fn run_until(self, stop: impl Future) -> Result<(), HostError> {
-        let Self { mediator, fronts, relay, deadline, monitor } = self;
+        let Self { mediator, fronts, endpoints, relay, deadline, monitor } = self;
         check_wiring(&mediator, relay.as_ref())?;
+        let endpoints = bind(endpoints, &mediator)
+            .map_err(|error| HostError::Start { child: "endpoints", source: error.into() })?;
+        let endpoints = endpoints.into_iter().map(EndpointChild::new).map(|child| Arc::new(child) as Arc<dyn Child>);
         let relay = relay.map(|relay| match (relay.has_broker(), &mediator.0.broker) {
             (false, Some(broker)) => relay.with_shared_broker(broker.clone()),
             _ => relay,
@@ -204,7 +222,7 @@ impl Host {
         let mut stop = pin!(stop);
         let prepare = async {
             for child in &children {
-                child.prepare().await.map_err(|source| HostError::Start { child: child.name(), source })?;
+                child.prepare().await.map_err(|source| HostError::Start { child: "relay", source })?;
             }
             Ok(())
         };
@@ -219,6 +237,9 @@ impl Host {
         let (stop_children, signal) = Stopper::new();
         let children: Vec<_> =
             children.into_iter().map(|child| Supervised::start(child, signal.clone(), &monitor)).collect();
+        let (stop_endpoints, signal) = Stopper::new();
+        let endpoints: Vec<_> =
+            endpoints.map(|endpoint| Supervised::start(endpoint, signal.clone(), &monitor)).collect();
         let mut fronts = fronts.start();
         let running = RunningMark::set(&monitor);
         let ended_early = match race(fronts.first_end(), stop).await {
@@ -228,18 +249,19 @@ impl Host {
         drop(running);
 
         let shares = Shares::of(deadline.min(LONGEST), Instant::now());
+        // Neither waits for the other: no request waits for what an endpoint handles.
+        stop_endpoints.stop(shares.fronts);
         let fronts_ended = timeout_at(shares.fronts, fronts.stop()).await;
+        let endpoints_ended = all_ended(endpoints, shares.endpoints).await;
         let left = mediator.shutdown(shares.messages.saturating_duration_since(Instant::now())).await;
         stop_children.stop(shares.children);
-        let mut children_ended = Ok(());
-        for child in children {
-            children_ended = children_ended.and(timeout_at(shares.end, child.ended()).await);
-        }
+        let children_ended = all_ended(children, shares.end).await;
         let late = |what| HostError::Deadline { what, deadline };
         if let Some(Err(error)) = ended_early {
             return Err(HostError::Front(error));
         }
         fronts_ended.map_err(|_| late("a front"))?.map_err(HostError::Front)?;
+        endpoints_ended.map_err(|_| late("an endpoint"))?;
         if !left.is_clean() {
             return Err(late("a message"));
         }
@@ -261,9 +283,20 @@ fn check_wiring(mediator: &Mediator, relay: Option<&Relay>) -> Result<(), HostEr
     }
 }
 
+/// Waits for children that were told to stop; what has not ended by then is dropped.
+async fn all_ended(children: Vec<Supervised>, by: Instant) -> Result<(), Elapsed> {
+    let mut ended = Ok(());
+    for child in children {
+        ended = ended.and(timeout_at(by, child.ended()).await);
+    }
+    ended
+}
+
 /// The time by which each part must end, so that no part uses up the time of the next.
 struct Shares {
     fronts: Instant,
+    /// The handlers of the endpoints run until the share of the fronts is over; the endpoints settle until this.
+    endpoints: Instant,
     messages: Instant,
     /// The relay publishes until then; until `end` it may note the answers.
     children: Instant,
@@ -272,8 +305,8 @@ struct Shares {
 
 impl Shares {
     fn of(deadline: Duration, now: Instant) -> Self {
-        let after = |eighths: u32| now + deadline / 8 * eighths;
-        Self { fronts: after(4), messages: after(5), children: after(6), end: now + deadline }
+        let after = |sixteenths: u32| now + deadline / 16 * sixteenths;
+        Self { fronts: after(8), endpoints: after(9), messages: after(10), children: after(12), end: now + deadline }
     }
 }
 
@@ -297,27 +330,9 @@ impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Host")
             .field("fronts", &self.fronts)
+            .field("endpoints", &self.endpoints)
             .field("relay", &self.relay)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
-    }
-}
-
-/// The relay, as the host runs it.
-#[async_trait::async_trait]
-impl Child for Relay {
-    fn name(&self) -> &'static str {
-        "relay"
-    }
-
-    async fn prepare(&self) -> Result<(), BoxError> {
-        Self::prepare(self).await.map_err(|error: RelayError| match error {
-            RelayError::Store(source) => source,
-            other => other.into(),
-        })
-    }
-
-    async fn run(&self, stop: StopSignal) -> Result<(), BoxError> {
-        Ok(Self::run(self, stop).await?)
     }
 }

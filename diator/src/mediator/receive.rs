@@ -235,6 +235,11 @@ impl Arrival {
         handling.instrument(self.span.clone()).await.map_err(failure)
     }
 
+    /// The event's type.
+    pub(crate) fn event_type(&self) -> TypeId {
+        self.event_type
+    }
+
     fn entry(&self, handler: &HandlerId) -> Option<&EventEntry> {
         self.mediator.0.events.get(&self.event_type)?.all().find(|entry| entry.id == *handler)
     }

@@ -81,6 +81,12 @@ pub enum ProblemKind {
     NothingLinked,
     /// Something that was asked of the builder names nothing that is there.
     NoEffect,
+    /// An endpoint is configured in a way that cannot work.
+    Endpoint,
+    /// A handler of what arrives belongs to no endpoint, or to several; or an endpoint has none.
+    EndpointHandler,
+    /// An endpoint needs something that its engine cannot do.
+    Capability,
 }
 
 impl Problem {

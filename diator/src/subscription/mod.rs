@@ -1,6 +1,6 @@
 //! What a driver implements so that events of its engine can be consumed.
 //!
-//! An [`Endpoint`](crate::host::Host) is the only caller. It opens a [`Subscription`], takes deliveries from its [`Source`],
+//! An [`Endpoint`](crate::endpoint::Endpoint) is the only caller. It opens a [`Subscription`], takes deliveries from its [`Source`],
 //! lets the handlers of the program handle them, and says what became of each to its [`Settle`]. A driver never calls a handler and
 //! decodes no body.
 //!

@@ -1,0 +1,124 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::BoxError;
+
+/// Remembers beyond the end of a process which messages were begun, so that one that ends the process is found.
+///
+/// An endpoint notes down only what is, or may be, delivered again: a first delivery costs nothing. Such messages run one at a time
+/// in each endpoint, so that the end of the process tells which of them it was.
+///
+/// # Guarantees
+///
+/// - What [`begin`](Self::begin) has noted is there after a crash of the process, or the log is of no use.
+/// - Several processes use it at once.
+/// - Dropping a future leaves the call done or not done.
+///
+/// # Example
+///
+/// ```
+/// use diator::endpoint::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
+/// use uuid::Uuid;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), diator::BoxError> {
+/// let (log, message) = (InMemoryAttemptLog::new(), Uuid::nil());
+/// assert_eq!(log.begin("billing", &[message]).await?, [Attempts::NONE]);
+/// // The process crashes here. Another one gets the message again:
+/// assert_eq!(log.begin("billing", &[message]).await?[0].unended, 1);
+/// log.end("billing", &[(message, Ended::Handled)]).await?;
+/// assert_eq!(log.begin("billing", &[message]).await?, [Attempts::NONE]);
+/// # Ok(())
+/// # }
+/// ```
+#[async_trait]
+pub trait AttemptLog: Send + Sync + 'static {
+    /// Notes that these messages begin, and answers what was known of each before; as many, in the same order.
+    ///
+    /// # Errors
+    ///
+    /// The endpoint pauses, as for [`OnError::Pause`](super::OnError::Pause), and asks again: nothing is counted.
+    async fn begin(&self, endpoint: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError>;
+
+    /// Notes that these messages have ended, and how; none of their attempts is unended then.
+    ///
+    /// # Errors
+    ///
+    /// The endpoint logs it. The attempt stays unended: it counts as a crash if the message comes again.
+    async fn end(&self, endpoint: &str, messages: &[(Uuid, Ended)]) -> Result<(), BoxError>;
+}
+
+/// What an [`AttemptLog`] knows of a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attempts {
+    /// How many attempts in a row were begun and never ended.
+    pub unended: u32,
+}
+
+/// How an attempt ended that an [`AttemptLog`] knows of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ended {
+    /// Every handler is done.
+    Handled,
+    /// A handler failed.
+    Failed,
+    /// The endpoint cuts it off: it has to end, or took too long. It is noted before the handler is dropped.
+    CutOff,
+}
+
+impl Attempts {
+    /// Nothing is known.
+    pub const NONE: Self = Self { unended: 0 };
+
+    /// So many attempts in a row were begun and never ended.
+    #[must_use]
+    pub const fn unended(unended: u32) -> Self {
+        Self { unended }
+    }
+}
+
+/// An [`AttemptLog`] in memory, for tests: it outlives endpoints and not the process. Clones share it.
+#[derive(Clone, Default)]
+pub struct InMemoryAttemptLog(Arc<Mutex<BTreeMap<(String, Uuid), u32>>>);
+
+impl InMemoryAttemptLog {
+    /// One that knows nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[async_trait]
+impl AttemptLog for InMemoryAttemptLog {
+    async fn begin(&self, endpoint: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError> {
+        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin = |&message| {
+            let unended = begun.entry((endpoint.to_owned(), message)).or_default();
+            *unended += 1;
+            Attempts::unended(*unended - 1)
+        };
+        Ok(messages.iter().map(begin).collect())
+    }
+
+    async fn end(&self, endpoint: &str, messages: &[(Uuid, Ended)]) -> Result<(), BoxError> {
+        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (message, _) in messages {
+            begun.remove(&(endpoint.to_owned(), *message));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for InMemoryAttemptLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unended = self.0.lock().unwrap_or_else(PoisonError::into_inner).len();
+        f.debug_struct("InMemoryAttemptLog").field("unended", &unended).finish()
+    }
+}

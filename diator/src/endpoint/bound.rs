@@ -1,0 +1,174 @@
+use std::any::TypeId;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+use super::attempt_log::{AttemptLog, Ended};
+use super::health::EndpointMonitor;
+use super::memory::Memory;
+use super::policy::Step;
+use super::settings::Settings;
+use super::watchdog::Watchdog;
+use super::work::Work;
+use crate::broker::EventRoute;
+use crate::registry::HandlerId;
+use crate::stop::StopSignal;
+use crate::subscription::{Capabilities, Order, Subscription, Wanted};
+use crate::{BoxError, HandlerFailure, Mediator, shown};
+
+/// How long a message is held where its lock cannot be extended, and the engine could deliver it again later.
+const HELD_AT_MOST: Duration = Duration::from_secs(1);
+/// Names are warned of, each once, as long as there are not more than this: strangers choose them.
+const MOST_NAMES: usize = 1_000;
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
+/// An endpoint with its mediator, checked: it can run.
+pub(crate) struct Bound {
+    pub(super) settings: Settings,
+    pub(super) subscription: Arc<dyn Subscription>,
+    pub(super) capabilities: Capabilities,
+    pub(super) mediator: Mediator,
+    pub(super) handlers: EventsHandled,
+    pub(super) topics: Vec<String>,
+    pub(super) events: Vec<EventRoute<'static>>,
+    pub(super) log: Option<Arc<dyn AttemptLog>>,
+    pub(super) monitor: EndpointMonitor,
+    pub(super) kept: Kept,
+}
+
+/// What outlives an opening.
+#[derive(Default)]
+pub(super) struct Kept {
+    memory: Mutex<Memory>,
+    unknown: Mutex<BTreeSet<String>>,
+    pub(super) watchdog: Watchdog,
+}
+
+/// Which handlers of each event are the endpoint's, in the order in which they run.
+#[derive(Debug, Default)]
+pub(super) struct EventsHandled(pub(super) HashMap<TypeId, Vec<HandlerId>>);
+
+impl EventsHandled {
+    pub(super) fn of(&self, event: TypeId) -> &[HandlerId] {
+        self.0.get(&event).map_or(&[], |handlers| handlers)
+    }
+}
+
+impl Bound {
+    pub(crate) async fn run(self: &Arc<Self>, stop: StopSignal) -> Result<(), BoxError> {
+        super::run::run(self.clone(), stop).await
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        let Settings { name, formerly, order, share, max_ahead, concurrency, .. } = &self.settings;
+        let at_least_one = |number: usize| NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN);
+        let goes_back = *order == Order::None && !self.can_hold();
+        Wanted {
+            endpoint: name,
+            formerly,
+            topics: &self.topics,
+            default_topic: self.events.iter().any(|event| event.topic.is_none()),
+            events: &self.events,
+            share: *share,
+            order: *order,
+            concurrency: at_least_one(*concurrency),
+            max_ahead: at_least_one(*max_ahead),
+            delays: if goes_back { self.settings.errors.delays() } else { &[] },
+        }
+    }
+
+    /// Whether a delivery can stay in hand as long as it takes.
+    pub(super) fn can_hold(&self) -> bool {
+        self.capabilities.lock.is_none() || self.capabilities.extends
+    }
+
+    /// Whether a delivery goes back to the engine until then.
+    pub(super) fn goes_back_until(&self, due: Instant, now: Instant) -> bool {
+        let after = due.saturating_duration_since(now);
+        let is_possible = self.capabilities.delayed_retry.is_some_and(|longest| after <= longest);
+        // What goes back is overtaken by those behind it.
+        let keeps_order = self.settings.order == Order::None;
+        !self.can_hold() && keeps_order && is_possible && after > HELD_AT_MOST
+    }
+
+    /// Who has to know before the work runs.
+    pub(super) fn log_for(&self, work: &Work) -> Option<&dyn AttemptLog> {
+        self.log.as_deref().filter(|_| work.suspect)
+    }
+
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.kept.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What became of a message that may come again.
+    pub(super) fn remember(&self, work: Option<Box<Work>>, now: Instant) {
+        if let Some(work) = work
+            && let Some(message) = work.claimed
+        {
+            self.memory().remember(message, work.outcomes, now);
+        }
+    }
+
+    pub(super) async fn note_cut_off(&self, message: Option<Uuid>) {
+        let (Some(log), Some(message)) = (self.log.as_ref(), message) else { return };
+        let noted = timeout(LOG_PATIENCE, log.end(&self.settings.name, &[(message, Ended::CutOff)])).await;
+        if let Err(error) = noted.unwrap_or_else(|_| Err("the attempt log did not answer".into())) {
+            self.monitor.note_failed_call("attempt log", shown::text(shown::Chain(&*error)));
+        }
+    }
+
+    /// Counts a message of an unknown name, and warns of the name once.
+    pub(super) fn note_unknown(&self, name: &str) {
+        self.monitor.count(|health| health.unknown += 1);
+        let mut unknown = self.kept.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        if unknown.len() < MOST_NAMES && !unknown.contains(name) {
+            unknown.insert(name.to_owned());
+            drop(unknown);
+            tracing::warn!(
+                target: "diator",
+                { endpoint = &*self.settings.name, diator.message = name },
+                "messages of this name arrive, and the program knows no such event"
+            );
+        }
+    }
+
+    pub(super) fn tell_failure(&self, message: Option<Uuid>, failure: &HandlerFailure, before: u32, step: Step) {
+        self.monitor.count(|health| {
+            health.failed += 1;
+            health.retried += u64::from(matches!(step, Step::Again { .. } | Step::Later(_)));
+        });
+        let message = message.map(tracing::field::display);
+        let error = shown::text(shown::Chain(&failure.error));
+        tracing::warn!(
+            target: "diator",
+            { endpoint = &*self.settings.name, messaging.message.id = message, handler = %failure.id, error, before, ?step },
+            "a handler failed on a message that arrived"
+        );
+    }
+
+    pub(super) fn tell_dead(&self, message: Option<Uuid>, reason: &str) {
+        self.monitor.count(|health| health.dead += 1);
+        let message = message.map(tracing::field::display);
+        let kept = self.settings.dead_letters;
+        tracing::error!(
+            target: "diator",
+            { endpoint = &*self.settings.name, messaging.message.id = message, reason = shown::text(reason), kept },
+            "a message is a dead letter"
+        );
+    }
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bound").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

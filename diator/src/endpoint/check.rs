@@ -1,0 +1,281 @@
+//! Whether endpoints can run: everything that is wrong with them, before any of them starts.
+
+use std::any::TypeId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Endpoint;
+use super::bound::{Bound, EventsHandled, Kept};
+use super::report::EndpointError;
+use super::settings::Unknown;
+use crate::Mediator;
+use crate::broker::EventRoute;
+use crate::event::EventDescriptor;
+use crate::registry::{HandlerDescriptor, HandlerId, Problem, ProblemKind, short_name};
+use crate::subscription::{Capabilities, Order, Share};
+
+/// What waits longer than this is worth a warning where the engine only knows how far an endpoint has come.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A handler of an event that can arrive.
+type Handled = (TypeId, HandlerId);
+
+/// Binds endpoints to the mediator whose handlers they run.
+pub(crate) fn bind(endpoints: Vec<Endpoint>, mediator: &Mediator) -> Result<Vec<Arc<Bound>>, EndpointError> {
+    if endpoints.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut problems = Vec::new();
+    let known: Vec<_> = mediator.0.parts.handlers.iter().filter(|handler| arriving(handler).is_some()).collect();
+    names(&endpoints, &mut problems);
+    let assigned: Vec<_> = endpoints.iter().map(|endpoint| assign(endpoint, &known, &mut problems)).collect();
+    one_endpoint_each(&endpoints, &known, &assigned, &mut problems);
+    let mut bound = Vec::new();
+    for (endpoint, handled) in endpoints.into_iter().zip(assigned) {
+        let location = endpoint.location;
+        let wrong = endpoint.settings.problems();
+        let as_problem = |(text, remedy)| problem(ProblemKind::Endpoint, &endpoint, text, remedy);
+        problems.extend(wrong.into_iter().map(as_problem));
+        capabilities(&endpoint, &mut problems);
+        warn_of_what_is_missing(&endpoint);
+        let one = bind_one(endpoint, &handled, &known, mediator);
+        for refusal in one.subscription.validate(&one.wanted()) {
+            let text = format!("endpoint `{}`: the subscription cannot do it: {refusal}", one.settings.name);
+            problems.push(Problem::new(ProblemKind::Endpoint, location, text, refusal.remedy()));
+        }
+        bound.push(Arc::new(one));
+    }
+    EndpointError::check(problems)?;
+    Ok(bound)
+}
+
+fn bind_one(
+    endpoint: Endpoint,
+    handled: &BTreeSet<Handled>,
+    known: &[&HandlerDescriptor],
+    mediator: &Mediator,
+) -> Bound {
+    let mut handlers = EventsHandled::default();
+    for (event, route) in &mediator.0.events {
+        let ours = route.all().map(|entry| entry.id).filter(|id| handled.contains(&(*event, *id)));
+        let ours: Vec<_> = ours.collect();
+        if !ours.is_empty() {
+            handlers.0.insert(*event, ours);
+        }
+    }
+    let mut events: BTreeMap<&str, EventRoute<'static>> = BTreeMap::new();
+    for event in
+        known.iter().filter_map(|handler| arriving(handler)).filter(|event| handlers.0.contains_key(&(event.id)()))
+    {
+        if let Some(message_type) = event.message_type {
+            events.insert(event.name, EventRoute { topic: event.topic, ..EventRoute::new(message_type, event.name) });
+        }
+    }
+    let topics = topics(&endpoint, events.values());
+    let Endpoint { settings, subscription, attempt_log: log, monitor, .. } = endpoint;
+    Bound {
+        capabilities: subscription.capabilities(),
+        events: events.into_values().collect(),
+        mediator: mediator.clone(),
+        kept: Kept::default(),
+        settings,
+        subscription,
+        handlers,
+        topics,
+        log,
+        monitor,
+    }
+}
+
+/// The topics that were named, or else those of the events.
+fn topics<'e>(endpoint: &Endpoint, events: impl Iterator<Item = &'e EventRoute<'e>>) -> Vec<String> {
+    if !endpoint.topics.is_empty() {
+        return endpoint.topics.clone();
+    }
+    let topics: BTreeSet<_> = events.filter_map(|event| event.topic).collect();
+    topics.into_iter().map(str::to_owned).collect()
+}
+
+/// The event of a handler, if it can arrive.
+fn arriving(handler: &HandlerDescriptor) -> Option<&EventDescriptor> {
+    handler.handled_event().filter(|event| event.message_type.is_some())
+}
+
+fn names(endpoints: &[Endpoint], problems: &mut Vec<Problem>) {
+    for (number, endpoint) in endpoints.iter().enumerate() {
+        let names = |other: &&Endpoint| other.settings.name == endpoint.settings.name;
+        if let Some(other) = endpoints[..number].iter().find(names) {
+            problems.push(problem(
+                ProblemKind::Endpoint,
+                endpoint,
+                format!("another endpoint, at {}, has the same name", other.location),
+                "give one of them another name: it is what their processes share messages by",
+            ));
+        }
+    }
+}
+
+/// Which handlers an endpoint runs.
+fn assign(endpoint: &Endpoint, known: &[&HandlerDescriptor], problems: &mut Vec<Problem>) -> BTreeSet<Handled> {
+    let of = |handler: &HandlerDescriptor| (handler.message_id(), handler.id());
+    let assigned: BTreeSet<_> = match &endpoint.handlers {
+        Some(named) => {
+            for handler in named.0.iter().filter(|named| !known.iter().any(|handler| of(handler) == of(named))) {
+                let name = short_name(handler.handler());
+                let (text, remedy) = match arriving(handler) {
+                    None => (
+                        format!("it names `{name}`, which handles no event that could arrive"),
+                        "take it out: requests and domain events are handled where they are sent",
+                    ),
+                    Some(_) => (
+                        format!("it names `{name}`, which the mediator does not have"),
+                        "give it to the mediator too: `.handlers(handlers![…])`, or link its crate",
+                    ),
+                };
+                problems.push(problem(ProblemKind::EndpointHandler, endpoint, text, remedy));
+            }
+            named.0.iter().map(of).collect()
+        }
+        None => {
+            let is_here = |handler: &&&HandlerDescriptor| {
+                let topic = arriving(handler).and_then(|event| event.topic);
+                topic.is_none_or(|topic| endpoint.topics.iter().any(|other| other == topic))
+            };
+            known.iter().filter(is_here).map(|handler| of(handler)).collect()
+        }
+    };
+    let of_known = known.iter().filter(|handler| assigned.contains(&of(handler)));
+    // An event that names no topic comes from the default topic.
+    let reads_somewhere = !endpoint.topics.is_empty() || of_known.clone().next().is_some();
+    if !reads_somewhere {
+        let remedy = "say where it reads: `.topics([…])`";
+        problems.push(problem(ProblemKind::Endpoint, endpoint, "it has no topic", remedy));
+    } else if of_known.count() == 0 {
+        let remedy = "name the topics of events that have handlers, or take the endpoint out";
+        problems.push(problem(ProblemKind::EndpointHandler, endpoint, "it has no handler", remedy));
+    }
+    assigned
+}
+
+fn one_endpoint_each(
+    endpoints: &[Endpoint],
+    known: &[&HandlerDescriptor],
+    assigned: &[BTreeSet<Handled>],
+    problems: &mut Vec<Problem>,
+) {
+    for handler in known {
+        let of_it = (handler.message_id(), handler.id());
+        let owners: Vec<_> = endpoints
+            .iter()
+            .zip(assigned)
+            .filter(|(_, handled)| handled.contains(&of_it))
+            .map(|(endpoint, _)| format!("`{}`", endpoint.settings.name))
+            .collect();
+        let (name, event) = (short_name(handler.handler()), short_name(handler.message()));
+        let (text, remedy) = match &owners[..] {
+            [_] => continue,
+            [] => (
+                format!("no endpoint runs `{name}`, so what arrives of `{event}` is not handled"),
+                "add its topic to an endpoint's `.topics([…])`, or the handler to its `.handlers(handlers![…])`"
+                    .to_owned(),
+            ),
+            several => (
+                format!("the endpoints {} would all run `{name}`", several.join(" and ")),
+                "let each endpoint name its own: `.handlers(handlers![…])`".to_owned(),
+            ),
+        };
+        problems.push(Problem::new(ProblemKind::EndpointHandler, handler.location().known(), text, remedy));
+    }
+}
+
+/// What the endpoint needs of its engine.
+fn capabilities(endpoint: &Endpoint, problems: &mut Vec<Problem>) {
+    let settings = &endpoint.settings;
+    let capabilities = endpoint.subscription.capabilities();
+    let Capabilities { delayed_retry, delivery_limit, .. } = capabilities;
+    let mut missing = |capability: &str, text: String, remedy: &str| {
+        let text = format!("{text}, and the subscription lacks `{capability}`");
+        problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
+    };
+    let holds = capabilities.lock.is_none() || capabilities.extends;
+    if settings.order == Order::PerKey {
+        let remedy = "configure the engine so that it does, or say `.order(Order::None)`";
+        if !capabilities.ordered_by_key {
+            missing("ordered_by_key", "it handles in order per key".to_owned(), remedy);
+        }
+        if capabilities.competing && !capabilities.exclusive_keys {
+            missing(
+                "exclusive_keys",
+                "its processes share messages, and it handles in order per key".to_owned(),
+                remedy,
+            );
+        }
+        if !holds && !settings.errors.delays().is_empty() {
+            let text = "a message that waits for another attempt keeps its key waiting".to_owned();
+            missing("extends", text, "take `.later(…)` out of the error policy, or the order");
+        }
+    } else if !holds {
+        for delay in
+            settings.errors.delays().iter().filter(|&&delay| delayed_retry.is_none_or(|longest| delay > longest))
+        {
+            let text = format!("a message waits {delay:?} for another attempt, and cannot be held so long");
+            missing("delayed_retry", text, "take shorter delays for `.later(…)`, or a longer lock that extends");
+        }
+    }
+    if settings.share == Share::Group && !capabilities.competing {
+        let remedy = "configure the subscription so that they share them, or say `.broadcast()`";
+        missing("competing", "each message is for one of its processes".to_owned(), remedy);
+    }
+    if settings.dead_letters && !capabilities.dead_letters {
+        let remedy =
+            "configure a place for dead letters; or say `.without_dead_letters()`: they are logged then, and gone";
+        missing("dead_letters", "messages that fail for good are dead letters".to_owned(), remedy);
+    }
+    if settings.share == Share::Broadcast && capabilities.competing {
+        let remedy = "configure the subscription so that each process gets all messages, or take `.broadcast()` out";
+        let text =
+            "each message is for all of its processes, and they share the messages of the subscription: `competing`";
+        problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
+    }
+    if settings.unknown == Unknown::DeadLetter && !settings.dead_letters {
+        let remedy = "take one of `.unknown(Unknown::DeadLetter)` and `.without_dead_letters()` out";
+        let text = "messages of unknown names are dead letters, and there are none";
+        problems.push(problem(ProblemKind::Endpoint, endpoint, text, remedy));
+    }
+    if let Some(limit) = delivery_limit {
+        let attempts = if holds { 1 } else { settings.errors.delays().len() + 1 };
+        let crashes = if endpoint.attempt_log.is_some() { 3 } else { 0 };
+        if limit as usize <= attempts + crashes {
+            let text = format!(
+                "the engine takes a message away after {limit} deliveries, its `delivery_limit`, and the endpoint needs more"
+            );
+            let remedy = format!("raise the engine's limit above {}", attempts + crashes);
+            problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
+        }
+    }
+}
+
+/// What makes an endpoint weaker than one would think, and is nevertheless allowed.
+fn warn_of_what_is_missing(endpoint: &Endpoint) {
+    let capabilities = endpoint.subscription.capabilities();
+    let warn = |what: &str| tracing::warn!(target: "diator", endpoint = &*endpoint.settings.name, "{what}");
+    if !capabilities.redelivery {
+        warn("the engine delivers nothing again: what a crash or a lost lock interrupts is lost");
+    } else if endpoint.attempt_log.is_none() {
+        warn("there is no attempt log: a message that ends the process is delivered again and again");
+    }
+    if !capabilities.settles_out_of_order && endpoint.settings.errors.delays().iter().any(|&delay| delay > LONG) {
+        warn(
+            "while a message waits for another attempt, the engine learns of nothing that is done after it in its partition",
+        );
+    }
+    if capabilities.lock.is_some_and(|lock| !capabilities.extends && lock < endpoint.settings.max_handling) {
+        warn("a handler may take longer than a lock that cannot be extended: its message can be handled twice at once");
+    }
+}
+
+fn problem(kind: ProblemKind, endpoint: &Endpoint, text: impl AsRef<str>, remedy: impl Into<String>) -> Problem {
+    let text = format!("endpoint `{}`: {}", endpoint.settings.name, text.as_ref());
+    Problem::new(kind, endpoint.location, text, remedy)
+}

@@ -1,0 +1,260 @@
+//! The life of a delivery until its verdict: it comes, begins, has run, is decided on.
+
+use std::error::Error;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::Unknown;
+use super::held::{Held, Run, Stage};
+use super::lanes::LaneKey;
+use super::outcome::{self, Outcome, State};
+use super::policy::{Failures, Step};
+use super::run::Opening;
+use super::work::{Ran, Work, Working, work};
+use crate::HandlerFailure;
+use crate::shown;
+use crate::subscription::{Delivery, DeliveryTag, Taken, Verdict};
+
+/// How long a message waits at most until the attempt log is asked again.
+const LONGEST_UNLOGGED: Duration = Duration::from_secs(30);
+/// What was cut off, and nobody wanted it to be, waits so long.
+const AFTER_CUT: Duration = Duration::from_secs(1);
+
+impl Opening {
+    pub(super) fn taken(&mut self, taken: Taken, now: Instant) {
+        match taken {
+            Taken::Deliveries(deliveries) => {
+                self.credit.took(deliveries.len());
+                self.last_taken = now;
+                self.bound.kept.watchdog.is_fed();
+                deliveries.into_iter().for_each(|delivery| self.hold(delivery, now));
+            }
+            Taken::Revoking { owners, by } => self.revoke(owners, by),
+            Taken::Lost { owners } => self.lose(&owners, now),
+        }
+    }
+
+    fn hold(&mut self, mut delivery: Delivery, now: Instant) {
+        let (tag, owner) = (delivery.tag, delivery.owner);
+        if owner.is_some_and(|owner| self.ended_owners.contains(&owner)) {
+            return;
+        }
+        let suspect = self.bound.log.is_some() && self.suspects.is_one(owner, delivery.redelivered);
+        let key = delivery.key.take().map(|key| LaneKey { topic: delivery.topic.clone(), key });
+        self.locks.add(tag, delivery.received);
+        if !self.bound.capabilities.settles_out_of_order {
+            self.watermark.add(owner, tag);
+        }
+        self.lanes.push(tag, key);
+        let work = Some(Box::new(Work::new(delivery, suspect)));
+        self.held.insert(tag, Held { owner, stage: Stage::Waiting, work, suspect });
+        if self.is_revoking(owner) {
+            self.give_up(tag, now);
+        } else if self.draining.is_some() {
+            self.give_back([tag], now);
+        }
+    }
+
+    /// Lets deliveries begin as long as there are workers.
+    pub(super) fn begin_what_may(&mut self, now: Instant) {
+        while self.draining.is_none() && self.has_room() && self.pause.admits(now) {
+            let Some(tag) = self.suspects.next().or_else(|| self.lanes.next(now)) else { return };
+            let Some(held) = self.held.get_mut(&tag) else { continue };
+            if held.suspect && !self.suspects.begin(tag) {
+                continue;
+            }
+            let Some(of_it) = held.work.take() else { continue };
+            let (gently, cut) = held.suspect.then(oneshot::channel).unzip();
+            let working =
+                Working { bound: self.bound.clone(), tag, work: Some(of_it), events: self.events.clone(), begun: now };
+            let abort = self.workers.spawn(work(working, cut));
+            held.stage = Stage::Running(Run { abort, gently });
+            self.running += 1;
+            self.pause.begun(tag);
+        }
+    }
+
+    /// A delivery has run; what comes next?
+    pub(super) fn worked(&mut self, tag: DeliveryTag, work: Box<Work>, ran: Ran, now: Instant) {
+        let Some(held) = self.held.get_mut(&tag) else { return };
+        self.running -= 1;
+        self.suspects.remove(tag);
+        let is_forgotten = matches!(held.stage, Stage::Forgotten(_) | Stage::Cut { forgotten: true });
+        held.stage = Stage::Waiting;
+        held.work = Some(work);
+        let behind = if self.draining.is_some() { self.lanes.behind(tag) } else { Vec::new() };
+        self.has_run(tag, ran, is_forgotten, now);
+        self.give_back(behind, now);
+    }
+
+    fn has_run(&mut self, tag: DeliveryTag, ran: Ran, is_forgotten: bool, now: Instant) {
+        if !matches!(ran, Ran::Handled { .. } | Ran::Unlogged(_)) {
+            self.pause.ended(tag, false);
+        }
+        match ran {
+            Ran::Handled { ran, failures } => self.handled(tag, ran > 0, failures, is_forgotten, now),
+            _ if is_forgotten => self.drop_held(tag, now),
+            Ran::Unknown(name) => self.unknown(tag, &name, now),
+            Ran::Undecodable(why) => self.dead(tag, &format!("the message cannot be read: {why}")),
+            Ran::Poison(unended) => {
+                let reason = format!("the message was begun {unended} times and never ended: it may end the process");
+                self.dead(tag, &reason);
+            }
+            Ran::Unlogged(error) => self.unlogged(tag, &*error, now),
+            Ran::Twin(message) => {
+                if self.give_up_if_over(tag, now) {
+                } else if self.bound.memory().is_claimed(message) {
+                    self.twins.entry(message).or_default().push(tag);
+                } else {
+                    self.lanes.put_back(tag);
+                }
+            }
+            Ran::Cut => self.wait_again(tag, now + AFTER_CUT, now),
+        }
+    }
+
+    /// Without its log, nothing that may end the process begins.
+    fn unlogged(&mut self, tag: DeliveryTag, error: &(dyn Error + 'static), now: Instant) {
+        self.bound.monitor.note_failed_call("attempt log", shown::text(shown::Chain(error)));
+        let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
+        work.unlogged = work.unlogged.saturating_add(1);
+        let time = Duration::from_secs(1 << work.unlogged.min(10)).min(LONGEST_UNLOGGED);
+        let time = self.jitter.take_off(time);
+        self.pause_for(tag, time, now);
+        if !self.give_up_if_over(tag, now) {
+            self.lanes.put_back(tag);
+        }
+    }
+
+    fn handled(
+        &mut self,
+        tag: DeliveryTag,
+        ran_any: bool,
+        failures: Vec<(usize, HandlerFailure)>,
+        is_forgotten: bool,
+        now: Instant,
+    ) {
+        let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
+        let message = work.claimed;
+        work.unlogged = 0;
+        let (mut pause, mut released) = (None, false);
+        for (place, failure) in failures {
+            let outcome = &mut work.outcomes[place];
+            let Failures { mut counted, mut uncounted } = outcome.failures();
+            let step = self.bound.settings.errors.step(&failure, Failures { counted, uncounted }, &mut self.jitter);
+            self.bound.tell_failure(message, &failure, counted, step);
+            let due = match step {
+                Step::Done => {
+                    outcome.state = State::Done;
+                    continue;
+                }
+                Step::Dead => {
+                    outcome.state = State::Dead(shown::text(shown::Chain(&failure.error)).into());
+                    continue;
+                }
+                Step::Again { after, counted: false } => {
+                    uncounted = uncounted.saturating_add(1);
+                    now.checked_add(after)
+                }
+                Step::Again { after, counted: true } | Step::Later(after) => {
+                    counted = counted.saturating_add(1);
+                    now.checked_add(after)
+                }
+                Step::Pause(time) => {
+                    pause = pause.max(Some(time));
+                    None
+                }
+                Step::Release => {
+                    released = true;
+                    None
+                }
+            };
+            outcome.state = State::Pending { failures: Failures { counted, uncounted }, due };
+        }
+        let next = outcome::next_due(&work.outcomes, now);
+        let (is_dead, is_ours) = (outcome::reason(&work.outcomes), !work.outcomes.is_empty());
+        let counted = work.counted();
+        match pause {
+            // What is no longer in hand says nothing in time.
+            Some(_) if is_forgotten => self.pause.ended(tag, false),
+            Some(time) => self.pause_for(tag, time, now),
+            None => self.pause.ended(tag, ran_any),
+        }
+        match next {
+            _ if is_forgotten => self.drop_held(tag, now),
+            None => match is_dead {
+                Some(reason) => self.dead(tag, &reason),
+                None => self.done(tag, is_ours),
+            },
+            Some(_) if released => self.wait_again(tag, now + AFTER_CUT, now),
+            Some(_) if pause.is_some() => {
+                if !self.give_up_if_over(tag, now) {
+                    self.lanes.put_back(tag);
+                }
+            }
+            Some(due) if self.draining.is_none() && self.bound.goes_back_until(due, now) => {
+                if let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) {
+                    work.outcomes.iter_mut().for_each(Outcome::let_come);
+                }
+                self.settle(tag, Verdict::retry(due - now, counted));
+            }
+            Some(due) => self.wait_again(tag, due, now),
+        }
+    }
+
+    fn pause_for(&mut self, tag: DeliveryTag, time: Duration, now: Instant) {
+        let before = self.pause;
+        self.pause.pause(tag, time, now);
+        if before == super::pause::Pause::Open {
+            tracing::warn!(target: "diator", endpoint = &*self.bound.settings.name, ?time, "the endpoint pauses");
+        }
+    }
+
+    /// It stays in hand until it runs again, if it can.
+    fn wait_again(&mut self, tag: DeliveryTag, due: Instant, now: Instant) {
+        if self.give_up_if_over(tag, now) {
+        } else if self.locks.is_stale_by(tag, due) {
+            self.release_stale(tag, now);
+        } else {
+            self.lanes.rest(tag, due);
+        }
+    }
+
+    /// Whether nothing begins any more: the opening ends, or its owner is revoked.
+    fn give_up_if_over(&mut self, tag: DeliveryTag, now: Instant) -> bool {
+        let is_over = self.draining.is_some() || self.held.get(&tag).is_some_and(|held| self.is_revoking(held.owner));
+        if is_over {
+            self.give_up(tag, now);
+        }
+        is_over
+    }
+
+    fn done(&mut self, tag: DeliveryTag, is_ours: bool) {
+        self.bound.monitor.count(|health| if is_ours { health.handled += 1 } else { health.ignored += 1 });
+        self.settle(tag, Verdict::Ack);
+    }
+
+    fn unknown(&mut self, tag: DeliveryTag, name: &str, now: Instant) {
+        self.bound.note_unknown(name);
+        match self.bound.settings.unknown {
+            Unknown::Ignore => self.settle(tag, Verdict::Ack),
+            Unknown::DeadLetter => self.dead(tag, &format!("no event named `{name}` is known here")),
+            Unknown::Stop => {
+                let error = format!("no event named `{name}` is known here, and the endpoint must stop then");
+                // What waits goes back then, and this one with it.
+                self.fail(error.into(), now);
+                self.give_back([tag], now);
+            }
+        }
+    }
+
+    fn dead(&mut self, tag: DeliveryTag, reason: &str) {
+        let message = self.held.get(&tag).and_then(|held| held.work.as_ref()?.claimed);
+        self.bound.tell_dead(message, reason);
+        let is_kept = self.bound.capabilities.dead_letters && self.bound.settings.dead_letters;
+        let verdict = if is_kept { Verdict::dead_letter(shown::text(reason)) } else { Verdict::Ack };
+        self.settle(tag, verdict);
+    }
+}

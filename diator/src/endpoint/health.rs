@@ -1,0 +1,120 @@
+use std::error::Error;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use crate::shown;
+use crate::subscription::Observation;
+
+/// How an endpoint is.
+///
+/// # Units
+///
+/// Counts of messages; those that only grow begin with the process. The age is in seconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct EndpointHealth {
+    /// What it does.
+    pub state: EndpointState,
+    /// How many messages wait at the engine; `None` if it does not tell.
+    pub lag: Option<u64>,
+    /// How long the oldest of them has been waiting; `None` if the engine does not tell.
+    pub oldest_seconds: Option<f64>,
+    /// How many it has taken and not settled.
+    pub held: usize,
+    /// How many of these are being handled.
+    pub running: usize,
+    /// How many of these wait for another attempt.
+    pub resting: usize,
+    /// How many were handled.
+    pub handled: u64,
+    /// How often a handler failed.
+    pub failed: u64,
+    /// How often a handler was or will be tried again.
+    pub retried: u64,
+    /// How many became dead letters.
+    pub dead: u64,
+    /// How many had a name that the program does not know.
+    pub unknown: u64,
+    /// How many were events that no handler of the endpoint handles.
+    pub ignored: u64,
+    /// How often the engine said, or the clock, that a delivery was no longer the process's own.
+    pub lock_lost: u64,
+    /// How many verdicts the engine did not take, such as a dead letter for which there is no place; their messages are held until the
+    /// endpoint opens anew.
+    pub refused: u64,
+    /// What failed at last: opening, reading, settling.
+    pub last_error: Option<String>,
+}
+
+/// What an endpoint does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EndpointState {
+    /// It connects, or is about to.
+    #[default]
+    Opening,
+    /// It takes and handles.
+    Open,
+    /// It waits, because a handler said so: [`OnError::Pause`](super::OnError::Pause).
+    Paused,
+    /// One message tries whether the pause is over.
+    Trial,
+    /// It takes nothing more, and lets what runs come to its end.
+    Ending,
+    /// It has failed, and is about to open anew.
+    Reopening,
+    /// It was told to stop, and has done so.
+    Ended,
+}
+
+/// What is seen of an endpoint from elsewhere.
+#[derive(Clone, Debug)]
+pub(crate) struct EndpointMonitor {
+    pub(crate) name: Arc<str>,
+    health: Arc<Mutex<EndpointHealth>>,
+}
+
+impl EndpointMonitor {
+    pub(super) fn new(name: Arc<str>) -> Self {
+        Self { name, health: Arc::default() }
+    }
+
+    pub(crate) fn health(&self) -> EndpointHealth {
+        self.seen().clone()
+    }
+
+    pub(super) fn set_state(&self, state: EndpointState) {
+        self.seen().state = state;
+    }
+
+    pub(super) fn note(&self, state: EndpointState, held: usize, running: usize, resting: usize) {
+        let mut health = self.seen();
+        (health.state, health.held, health.running, health.resting) = (state, held, running, resting);
+    }
+
+    pub(super) fn count(&self, count: impl FnOnce(&mut EndpointHealth)) {
+        count(&mut self.seen());
+    }
+
+    pub(super) fn observed(&self, observation: &Observation) {
+        let mut health = self.seen();
+        health.lag = observation.lag;
+        health.oldest_seconds = observation.oldest.map(|oldest| oldest.as_secs_f64());
+    }
+
+    pub(super) fn note_error(&self, error: &(dyn Error + 'static)) {
+        self.seen().last_error = Some(shown::text(shown::Chain(error)));
+    }
+
+    /// A call failed that is made again.
+    pub(super) fn note_failed_call(&self, call: &'static str, error: String) {
+        tracing::warn!(target: "diator", endpoint = &*self.name, call, error, "a call of the endpoint failed, and is made again");
+        self.seen().last_error = Some(error);
+    }
+
+    fn seen(&self) -> MutexGuard<'_, EndpointHealth> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,84 @@
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use super::work::Work;
+use crate::subscription::Ownership;
+
+/// A delivery that came and is not done with.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) owner: Option<Ownership>,
+    pub(super) stage: Stage,
+    /// `None` while a worker has it.
+    pub(super) work: Option<Box<Work>>,
+    pub(super) suspect: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// It has not begun, or is to begin again.
+    Waiting,
+    Running(Run),
+    /// It is no longer this process's own, but runs on: its key waits for that, and nothing of it is settled.
+    Forgotten(Run),
+    /// It was cut off, and has not ended yet: its key waits for that.
+    Cut {
+        forgotten: bool,
+    },
+    /// Its verdict waits for earlier ones of its owner.
+    Decided {
+        acked: bool,
+    },
+    /// The engine was told.
+    Settling {
+        acked: bool,
+    },
+    /// The engine does not take its verdict.
+    Refused,
+}
+
+/// A worker that runs.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) abort: AbortHandle,
+    /// For one of which the attempt log knows: it has to note the end before it ends.
+    pub(super) gently: Option<oneshot::Sender<()>>,
+}
+
+impl Run {
+    /// Ends it: at its next point of waiting, or never if its handler blocks the thread.
+    pub(super) fn cut(self) {
+        match self.gently {
+            // One that has ended needs no word.
+            Some(gently) => drop(gently.send(())),
+            None => self.abort.abort(),
+        }
+    }
+}
+
+impl Stage {
+    /// Whether a handler may be running at this moment.
+    pub(super) fn runs(&self) -> bool {
+        matches!(self, Self::Running(_) | Self::Forgotten(_) | Self::Cut { .. })
+    }
+
+    /// Whether its handlers are done, and only the engine has to learn of it.
+    pub(super) fn is_decided(&self) -> bool {
+        matches!(self, Self::Decided { .. } | Self::Settling { .. } | Self::Refused)
+    }
+}
+
+impl Held {
+    pub(super) fn is_of(&self, owners: &[Ownership]) -> bool {
+        self.owner.is_some_and(|owner| owners.contains(&owner))
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.stage, Stage::Waiting)
+    }
+
+    /// Whether it may still be settled as handled.
+    pub(super) fn is_under_way(&self) -> bool {
+        matches!(self.stage, Stage::Running(_) | Stage::Settling { .. } | Stage::Cut { forgotten: false })
+    }
+}

@@ -1,0 +1,265 @@
+//! Handles what a subscription delivers.
+//!
+//! An [`Endpoint`] runs as a part of a [`Host`](crate::host::Host). It opens a [`Subscription`], lets the handlers of the program
+//! handle what comes, and tells the engine what became of each delivery.
+//!
+//! | part | file |
+//! |---|---|
+//! | the loop of one opening: events in, deliveries begun, time passed | `run` |
+//! | the life of a delivery: it comes, begins, has run; is settled, given back or lost | `deliveries`, `verdicts` |
+//! | how an opening ends: stop, failure, revocation, loss | `ending` |
+//! | the tasks beside the loop: reading and observing; settling and extending; one for each delivery that runs | `reader`, `settler`, `work`; `ask` |
+//! | which delivery may begin | `lanes`, `pause`, `suspects` |
+//! | what becomes of a handler that failed | `policy`, `outcome`, `memory` |
+//! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `watermark`, `watchdog` |
+//! | whether an endpoint can run at all | `check`, `settings` |
+//!
+//! The files of the last four rows know no clock, no task and no engine: the moment is a parameter.
+
+mod ask;
+mod attempt_log;
+mod bound;
+mod check;
+mod credit;
+mod deliveries;
+mod ending;
+mod event;
+mod health;
+mod held;
+mod jitter;
+mod lanes;
+mod locks;
+mod memory;
+mod outcome;
+mod pause;
+mod policy;
+mod reader;
+mod report;
+mod run;
+mod settings;
+mod settler;
+mod suspects;
+mod tag_map;
+#[cfg(test)]
+mod tests;
+mod verdicts;
+mod watchdog;
+mod watermark;
+mod work;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::location::Location;
+use crate::registry::Handlers;
+use crate::subscription::{Share, Subscription};
+
+pub use self::attempt_log::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
+pub(crate) use self::bound::Bound;
+pub(crate) use self::check::bind;
+pub(crate) use self::health::EndpointMonitor;
+pub use self::health::{EndpointHealth, EndpointState};
+pub use self::policy::{ErrorPolicy, OnError};
+pub use self::report::EndpointError;
+use self::settings::Settings;
+pub use self::settings::Unknown;
+pub use crate::subscription::Order;
+
+/// Lets the handlers of a program handle what a subscription delivers, as a part of a [`Host`](crate::host::Host).
+///
+/// # Guarantees
+///
+/// - **At least once.** A delivery is acknowledged when all its handlers are done, and never before. After a crash, a lost lock or an
+///   answer that got lost it comes again, if the engine [redelivers](crate::subscription::Capabilities::redelivery).
+/// - **Each handler by itself.** It has a unit of work of its own. A retry runs only the handlers that have failed, as long as the message
+///   comes back to this process.
+/// - **Order.** With [`Order::PerKey`], the messages of one key are handled one after the other, and one that fails keeps those behind it
+///   waiting until it is done or a dead letter; other keys go on. The next of a key begins when the handler of the one before has ended,
+///   also where that was cut off, or its delivery was lost.
+/// - **Once at a time.** A message of which a delivery is in hand is not handled for a second one in this process; that one is
+///   acknowledged with the first.
+/// - **An outage counts for nothing**, where the [`ErrorPolicy`] knows it by its error: [`OnError::Pause`].
+/// - **Nothing is lost silently.** What cannot be read, what has failed for good, and what ends the process three times in a row
+///   (with an [`attempt_log`](Self::attempt_log)) is a dead letter.
+/// - **Locks** are extended from the receipt of a delivery on, whether it waits or runs.
+/// - **Stop.** It takes no more, gives back what has not begun, lets handlers run until the deadline, and settles. What is cut off then is
+///   not acknowledged.
+/// - A subscription that fails, or yields nothing although messages wait, is opened anew.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use diator::endpoint::{Endpoint, ErrorPolicy, Order};
+/// use diator::host::Host;
+/// use diator::prelude::*;
+/// use diator::subscription::Subscription;
+///
+/// #[derive(Debug, serde::Serialize, serde::Deserialize, NotificationEvent)]
+/// #[event(topic = "orders", key = order_id)]
+/// struct OrderPlaced { order_id: u64 }
+///
+/// #[event_handler(OrderPlaced, id = "billing.charge")]
+/// struct Charge;
+///
+/// impl EventHandler<OrderPlaced> for Charge {
+///     async fn handle(&self, event: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+///         Ok(println!("order {}", event.order_id))
+///     }
+/// }
+///
+/// async fn run(subscription: impl Subscription, stop: impl Future) -> Result<(), BoxError> {
+///     let mediator = Mediator::builder().handlers(handlers![Charge]).without_broker().build()?;
+///     let billing = Endpoint::new("billing", subscription)
+///         .topics(["orders"])
+///         .concurrency(32)
+///         .order(Order::PerKey)
+///         .errors(ErrorPolicy::new().immediately(2).later([Duration::from_secs(10)]));
+///     Host::new(mediator).endpoint(billing).run_until(stop).await?;
+///     Ok(())
+/// }
+/// ```
+///
+/// # Source
+///
+/// The patterns Message Endpoint, Competing Consumers and Dead Letter Channel of G. Hohpe and B. Woolf, "Enterprise Integration
+/// Patterns".
+#[must_use = "an endpoint does nothing until a host runs it"]
+pub struct Endpoint {
+    settings: Settings,
+    subscription: Arc<dyn Subscription>,
+    topics: Vec<String>,
+    handlers: Option<Handlers>,
+    attempt_log: Option<Arc<dyn AttemptLog>>,
+    location: Location,
+    monitor: EndpointMonitor,
+}
+
+impl Endpoint {
+    /// An endpoint of this name: what its processes have in common, such as a consumer group.
+    #[track_caller]
+    pub fn new(name: impl Into<Arc<str>>, subscription: impl Subscription) -> Self {
+        let name = name.into();
+        Self {
+            monitor: EndpointMonitor::new(name.clone()),
+            settings: Settings::new(name),
+            subscription: Arc::new(subscription),
+            topics: Vec::new(),
+            handlers: None,
+            attempt_log: None,
+            location: Location::caller(),
+        }
+    }
+
+    /// Where it reads; it runs all handlers of the events of these topics, unless [`handlers`](Self::handlers) names some.
+    ///
+    /// An event that asks for no topic is among them.
+    pub fn topics(mut self, topics: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.topics = topics.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Which handlers it runs, and no others: where two endpoints share a topic, each names its own.
+    ///
+    /// The topics are then those of their events, unless [`topics`](Self::topics) says otherwise.
+    pub fn handlers(mut self, handlers: Handlers) -> Self {
+        self.handlers.get_or_insert_default().0.extend(handlers.0);
+        self
+    }
+
+    /// How many messages it handles at once.
+    ///
+    /// # Units
+    ///
+    /// 16 by default, 1 to 100,000.
+    pub fn concurrency(mut self, messages: usize) -> Self {
+        self.settings.concurrency = messages;
+        self
+    }
+
+    /// In which order it handles them; [`Order::None`] by default.
+    pub fn order(mut self, order: Order) -> Self {
+        self.settings.order = order;
+        self
+    }
+
+    /// Each message goes to each process that runs the endpoint, instead of to one of them: to renew a cache, to tell connected clients.
+    pub fn broadcast(mut self) -> Self {
+        self.settings.share = Share::Broadcast;
+        self
+    }
+
+    /// What it does when a handler fails: two retries at once by default.
+    pub fn errors(mut self, policy: ErrorPolicy) -> Self {
+        self.settings.errors = policy;
+        self
+    }
+
+    /// What it does with messages whose name the program does not know; [`Unknown::Ignore`] by default.
+    pub fn unknown(mut self, unknown: Unknown) -> Self {
+        self.settings.unknown = unknown;
+        self
+    }
+
+    /// How long one call of a handler may take: then its future is dropped, its work rolled back, and it has failed, as
+    /// [`SendErrorKind::TimedOut`](crate::SendErrorKind::TimedOut).
+    ///
+    /// It does not stop a handler that blocks its thread.
+    ///
+    /// # Units
+    ///
+    /// 5 minutes by default, more than zero, a day at most.
+    pub fn max_handling(mut self, time: Duration) -> Self {
+        self.settings.max_handling = time;
+        self
+    }
+
+    /// How many messages it holds at most: those that run, that could, and that wait for another attempt or for others of their key.
+    ///
+    /// # Units
+    ///
+    /// 256 by default, no less than [`concurrency`](Self::concurrency), at most 1,000,000. It takes fewer where locks would not last for them.
+    pub fn max_ahead(mut self, messages: usize) -> Self {
+        self.settings.max_ahead = messages;
+        self
+    }
+
+    /// A name that it had before: what waits under it is not lost.
+    pub fn formerly(mut self, name: impl Into<String>) -> Self {
+        self.settings.formerly.push(name.into());
+        self
+    }
+
+    /// Finds messages that end the process: one that was begun three times and never ended is a dead letter.
+    pub fn attempt_log(mut self, log: impl AttemptLog) -> Self {
+        self.attempt_log = Some(Arc::new(log));
+        self
+    }
+
+    /// What would be a dead letter is logged at `ERROR`, counted, acknowledged, **and gone**.
+    pub fn without_dead_letters(mut self) -> Self {
+        self.settings.dead_letters = false;
+        self
+    }
+
+    /// Fixes what is left to chance, for a simulation that has to repeat itself.
+    #[doc(hidden)]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = Some(seed);
+        self
+    }
+
+    pub(crate) fn monitor(&self) -> EndpointMonitor {
+        self.monitor.clone()
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("settings", &self.settings)
+            .field("topics", &self.topics)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,101 @@
+use tokio::time::Instant;
+
+use super::policy::Failures;
+use crate::registry::HandlerId;
+
+/// What became of a message with one of its handlers.
+#[derive(Clone, Debug)]
+pub(super) struct Outcome {
+    pub(super) handler: HandlerId,
+    pub(super) state: State,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It is to run; not before that time.
+    Pending {
+        failures: Failures,
+        due: Option<Instant>,
+    },
+    Done,
+    /// It has failed for good; for that reason.
+    Dead(Box<str>),
+}
+
+impl Outcome {
+    pub(super) fn new(handler: HandlerId) -> Self {
+        Self { handler, state: State::Pending { failures: Failures::default(), due: None } }
+    }
+
+    /// Whether it is to run now.
+    pub(super) fn runs(&self, now: Instant) -> bool {
+        matches!(self.state, State::Pending { due, .. } if due.is_none_or(|due| due <= now))
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        matches!(self.state, State::Pending { .. })
+    }
+
+    /// The engine knows of so many failures, perhaps of another process's.
+    pub(super) fn count_from(&mut self, known: u32) {
+        if let State::Pending { failures, .. } = &mut self.state {
+            failures.counted = failures.counted.max(known);
+        }
+    }
+
+    /// Whoever delivers it again has waited for its time.
+    pub(super) fn let_come(&mut self) {
+        if let State::Pending { due, .. } = &mut self.state {
+            *due = None;
+        }
+    }
+
+    pub(super) fn failures(&self) -> Failures {
+        match self.state {
+            State::Pending { failures, .. } => failures,
+            State::Done | State::Dead(_) => Failures::default(),
+        }
+    }
+}
+
+/// When the first of those that are to run may do so; `None` if none is.
+pub(super) fn next_due(outcomes: &[Outcome], now: Instant) -> Option<Instant> {
+    let due = |outcome: &Outcome| match outcome.state {
+        State::Pending { due, .. } => Some(due.unwrap_or(now)),
+        State::Done | State::Dead(_) => None,
+    };
+    outcomes.iter().filter_map(due).min()
+}
+
+/// Why the message is a dead letter, if some of its handlers have failed for good.
+pub(super) fn reason(outcomes: &[Outcome]) -> Option<Box<str>> {
+    let dead = |outcome: &Outcome| match &outcome.state {
+        State::Dead(why) => Some(format!("{}: {why}", outcome.handler)),
+        State::Pending { .. } | State::Done => None,
+    };
+    let reasons: Vec<_> = outcomes.iter().filter_map(dead).collect();
+    (!reasons.is_empty()).then(|| reasons.join("; ").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_message_waits_for_the_first_of_its_handlers_that_is_not_done() {
+        let now = Instant::now();
+        let after = |seconds| now + Duration::from_secs(seconds);
+        let mut outcomes: Vec<_> = ["a", "b", "c"].map(|id| Outcome::new(HandlerId(id))).into();
+        assert_eq!((next_due(&outcomes, now), reason(&outcomes)), (Some(now), None));
+        outcomes[0].state = State::Done;
+        outcomes[1].state = State::Pending { failures: Failures::default(), due: Some(after(9)) };
+        outcomes[2].state = State::Pending { failures: Failures::default(), due: Some(after(5)) };
+        assert_eq!(next_due(&outcomes, now), Some(after(5)));
+        assert!(outcomes[2].runs(after(5)) && !outcomes[1].runs(after(5)) && !outcomes[0].runs(after(5)));
+        outcomes[1].state = State::Dead("no".into());
+        outcomes[2].state = State::Done;
+        assert_eq!((next_due(&outcomes, now), reason(&outcomes).as_deref()), (None, Some("b: no")));
+    }
+}

@@ -1,0 +1,316 @@
+use std::error::Error;
+use std::fmt;
+use std::iter;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::jitter::Jitter;
+use crate::container::CommitOutcome;
+use crate::shown::ForeignError;
+use crate::{HandlerFailure, SendError};
+
+/// The first pause before a handler is tried again at once; it doubles, and up to one half of it is taken off at random.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// What a rule asks for is at least this, so that no rule makes the endpoint try without a pause,
+const SHORTEST_WISH: Duration = Duration::from_millis(10);
+/// and at most this, which any clock can add.
+const LONGEST_WISH: Duration = Duration::from_secs(24 * 3_600);
+/// The longest pause that doubling leads to where an attempt does not count.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What an endpoint does when a handler fails: how often it tries again, after what time, and when it gives up.
+///
+/// It counts for each handler of each message by itself. A failure that a rule of [`when`](Self::when) takes goes by that rule, any
+/// other one by the steps: first [`immediately`](Self::immediately), then [`later`](Self::later), then the message is a dead letter.
+///
+/// # Guarantees
+///
+/// - A panic, and a handler that is cut off at [`max_handling`](super::Endpoint::max_handling), are failures.
+/// - A handler whose work is committed, and where only what follows the commit failed, is done: it is not tried again.
+/// - A commit of which nobody knows the outcome is tried again, uncounted: after 20 ms, twice as long each time, up to 30 s. So is a
+///   message for which the container could open no scope.
+/// - Failures are counted in this process. A message that goes to another one begins anew there, unless the engine carries the number
+///   along ([`retry_counts`](crate::subscription::Capabilities::retry_counts)).
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use diator::endpoint::{ErrorPolicy, OnError};
+///
+/// #[derive(Debug, thiserror::Error)]
+/// #[error("the gateway is down")]
+/// struct GatewayDown;
+///
+/// let policy = ErrorPolicy::new()
+///     .immediately(2)
+///     .later([Duration::from_secs(10), Duration::from_secs(60)])
+///     .when::<GatewayDown>(|_| OnError::Pause(Duration::from_secs(5)));
+/// assert_eq!(policy.attempts(), 5);
+/// ```
+#[derive(Clone)]
+#[must_use = "a policy does nothing until an endpoint has it"]
+pub struct ErrorPolicy {
+    immediately: u32,
+    later: Vec<Duration>,
+    rules: Vec<Rule>,
+}
+
+type Rule = Arc<dyn Fn(&HandlerFailure) -> Option<OnError> + Send + Sync>;
+
+/// What a rule of an [`ErrorPolicy`] says of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnError {
+    /// The steps of the policy apply, as if there were no rule.
+    Retry,
+    /// The handler is tried again after this time (10 ms at least, a day at most), and nothing is counted: a deadlock, a row that
+    /// somebody else holds.
+    Again(Duration),
+    /// The whole endpoint begins nothing for this time (10 ms at least, a day at most), and nothing is counted: what all messages need is away. Then one message
+    /// is tried; if it succeeds, all go on.
+    Pause(Duration),
+    /// No retry can help: the message is a dead letter at once.
+    DeadLetter,
+}
+
+/// What becomes of a handler that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Its work is committed.
+    Done,
+    /// It is tried again soon, in hand.
+    Again { after: Duration, counted: bool },
+    /// It is tried again after a while.
+    Later(Duration),
+    /// The endpoint begins nothing for a while.
+    Pause(Duration),
+    /// It has failed for good.
+    Dead,
+    /// This process no longer handles messages.
+    Release,
+}
+
+impl Default for ErrorPolicy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ErrorPolicy {
+    /// Two retries at once, none later.
+    pub const fn new() -> Self {
+        Self { immediately: 2, later: Vec::new(), rules: Vec::new() }
+    }
+
+    /// How often a handler is tried again at once.
+    ///
+    /// # Units
+    ///
+    /// 2 by default; zero is never, 100 at most. The pauses are 20 ms, 40 ms, and so on, of which up to one half is taken off at random.
+    pub const fn immediately(mut self, retries: u32) -> Self {
+        self.immediately = retries;
+        self
+    }
+
+    /// After which times a handler is tried again when all retries at once have failed.
+    ///
+    /// # Units
+    ///
+    /// None by default; together at most 1 h. The message is held meanwhile, where the engine lets a lock last; otherwise it goes
+    /// back, and the engine delivers it after that time, if it [can](crate::subscription::Capabilities::delayed_retry).
+    pub fn later(mut self, delays: impl IntoIterator<Item = Duration>) -> Self {
+        self.later = delays.into_iter().collect();
+        self
+    }
+
+    /// What becomes of failures of which an error of this type is the cause; the first rule that matches counts.
+    ///
+    /// The error is looked for in the whole chain of causes.
+    pub fn when<E: Error + 'static>(mut self, rule: impl Fn(&E) -> OnError + Send + Sync + 'static) -> Self {
+        self.rules.push(Arc::new(move |failure| cause_of::<E>(failure).map(&rule)));
+        self
+    }
+
+    /// How often a handler is tried at most where no rule says otherwise, the first attempt included.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        let later = u32::try_from(self.later.len()).unwrap_or(u32::MAX);
+        self.immediately.saturating_add(later).saturating_add(1)
+    }
+
+    pub(super) fn immediate_retries(&self) -> u32 {
+        self.immediately
+    }
+
+    pub(super) fn delays(&self) -> &[Duration] {
+        &self.later
+    }
+
+    /// What becomes of a handler that failed, and had failed so often before.
+    pub(super) fn step(&self, failure: &HandlerFailure, before: Failures, jitter: &mut Jitter) -> Step {
+        let uncounted = |jitter: &mut Jitter| Step::Again {
+            after: jitter.take_off(doubled(before.uncounted).min(LONGEST_PAUSE)),
+            counted: false,
+        };
+        match &failure.error {
+            SendError::ShuttingDown => return Step::Release,
+            SendError::Undelivered(_) | SendError::RejectedAfterCommit { .. } => return Step::Done,
+            _ => {}
+        }
+        let wish = |time: Duration| time.clamp(SHORTEST_WISH, LONGEST_WISH);
+        match self.rules.iter().find_map(|rule| apply(rule, failure)) {
+            Some(OnError::Again(after)) => return Step::Again { after: wish(after), counted: false },
+            Some(OnError::Pause(time)) => return Step::Pause(wish(time)),
+            Some(OnError::DeadLetter) => return Step::Dead,
+            None if has_unknown_end(failure) => return uncounted(jitter),
+            Some(OnError::Retry) | None => {}
+        }
+        if before.counted < self.immediately {
+            return Step::Again { after: jitter.take_off(doubled(before.counted).min(LONGEST_PAUSE)), counted: true };
+        }
+        let later = usize::try_from(before.counted - self.immediately).unwrap_or(usize::MAX);
+        self.later.get(later).map_or(Step::Dead, |delay| Step::Later(*delay))
+    }
+}
+
+/// What a rule says; one that panics says nothing special, and the endpoint goes on.
+fn apply(rule: &Rule, failure: &HandlerFailure) -> Option<OnError> {
+    catch_unwind(AssertUnwindSafe(|| rule(failure))).unwrap_or(Some(OnError::Retry))
+}
+
+/// How often a handler has failed on a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Failures {
+    pub(super) counted: u32,
+    pub(super) uncounted: u32,
+}
+
+/// Whether the database did not let it begin, or nobody knows whether it has ended.
+fn has_unknown_end(failure: &HandlerFailure) -> bool {
+    matches!(&failure.error, SendError::Scope(_) | SendError::Commit { outcome: CommitOutcome::Unknown, .. })
+}
+
+fn doubled(times: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << times.min(16))
+}
+
+/// The cause of that type, wherever in the chain it stands.
+fn cause_of<E: Error + 'static>(failure: &HandlerFailure) -> Option<&E> {
+    let error = &failure.error;
+    if let Some(found) = (error as &(dyn Error + 'static)).downcast_ref() {
+        return Some(found);
+    }
+    match error {
+        // The handler's error shows itself as the `SendError` does, and so is not among its sources.
+        SendError::Handler(error) => in_chain(&**error),
+        other => other.source().and_then(in_chain),
+    }
+}
+
+fn in_chain<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
+    iter::successors(Some(error), |&error| error.source()).find_map(|error| {
+        let foreign = || error.downcast_ref::<ForeignError>().and_then(|foreign| in_chain(foreign.get_ref()));
+        error.downcast_ref::<E>().or_else(foreign)
+    })
+}
+
+impl fmt::Debug for ErrorPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ErrorPolicy")
+            .field("immediately", &self.immediately)
+            .field("later", &self.later)
+            .field("rules", &self.rules.len())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::BoxError;
+    use crate::registry::HandlerId;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("down")]
+    struct Down;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the call failed")]
+    struct Outer(#[source] Down);
+
+    fn failed(error: SendError<BoxError>) -> HandlerFailure {
+        HandlerFailure { id: HandlerId("h"), handler: "H", error }
+    }
+
+    fn step(policy: &ErrorPolicy, error: SendError<BoxError>, counted: u32) -> Step {
+        policy.step(&failed(error), Failures { counted, uncounted: 0 }, &mut Jitter::new(1))
+    }
+
+    fn handler_error() -> SendError<BoxError> {
+        SendError::Handler("no".into())
+    }
+
+    #[test]
+    fn first_at_once_then_later_then_never() {
+        let (ten, minute) = (Duration::from_secs(10), Duration::from_secs(60));
+        let policy = ErrorPolicy::new().immediately(2).later([ten, minute]);
+        for counted in 0..2 {
+            let Step::Again { after, counted: true } = step(&policy, handler_error(), counted) else {
+                panic!("at once")
+            };
+            assert!(after <= Duration::from_millis(40) && after >= Duration::from_millis(10), "{after:?}");
+        }
+        assert_eq!(step(&policy, handler_error(), 2), Step::Later(ten));
+        assert_eq!(step(&policy, handler_error(), 3), Step::Later(minute));
+        assert_eq!(step(&policy, handler_error(), 4), Step::Dead);
+        assert_eq!(step(&policy, handler_error(), u32::MAX), Step::Dead);
+        assert_eq!(policy.attempts(), 5);
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_counts_wherever_the_cause_stands() {
+        let pause = Duration::from_secs(5);
+        let policy = ErrorPolicy::new()
+            .when::<Down>(move |_| OnError::Pause(pause))
+            .when::<Outer>(|_| OnError::DeadLetter)
+            .when::<std::io::Error>(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => OnError::DeadLetter,
+                _ => OnError::Retry,
+            });
+        assert_eq!(step(&policy, SendError::Handler(Down.into()), 0), Step::Pause(pause));
+        assert_eq!(step(&policy, SendError::Handler(Outer(Down).into()), 0), Step::Pause(pause));
+        assert_eq!(step(&policy, SendError::Handler(ForeignError::new(Outer(Down)).into()), 0), Step::Pause(pause));
+        assert_eq!(step(&policy, SendError::Scope(Down.into()), 0), Step::Pause(pause));
+        let io = |kind: std::io::ErrorKind| SendError::Handler(BoxError::from(std::io::Error::from(kind)));
+        assert_eq!(step(&policy, io(std::io::ErrorKind::NotFound), 0), Step::Dead);
+        assert!(matches!(step(&policy, io(std::io::ErrorKind::Other), 0), Step::Again { counted: true, .. }));
+    }
+
+    #[test]
+    fn no_wish_of_a_rule_is_without_bounds_and_one_that_panics_is_none() {
+        let policy = ErrorPolicy::new().when::<Down>(|_| OnError::Again(Duration::ZERO));
+        let again = Step::Again { after: SHORTEST_WISH, counted: false };
+        assert_eq!(step(&policy, SendError::Handler(Down.into()), 0), again);
+        let policy = ErrorPolicy::new().when::<Down>(|_| OnError::Pause(Duration::MAX));
+        assert_eq!(step(&policy, SendError::Handler(Down.into()), 0), Step::Pause(LONGEST_WISH));
+        let policy = ErrorPolicy::new().when::<Down>(|_| panic!("a rule panics"));
+        assert!(matches!(step(&policy, SendError::Handler(Down.into()), 0), Step::Again { counted: true, .. }));
+    }
+
+    #[test]
+    fn what_is_not_the_messages_fault_is_not_counted() {
+        let policy = ErrorPolicy::new().immediately(0);
+        let unknown = || SendError::Commit { outcome: CommitOutcome::Unknown, source: "gone".into() };
+        for uncounted in [0, 5, u32::MAX] {
+            let before = Failures { counted: 7, uncounted };
+            let step = policy.step(&failed(unknown()), before, &mut Jitter::new(1));
+            let Step::Again { after, counted: false } = step else { panic!("{step:?}") };
+            assert!(after <= LONGEST_PAUSE);
+        }
+        assert_eq!(step(&policy, SendError::ShuttingDown, 0), Step::Release);
+        let rolled_back = SendError::Commit { outcome: CommitOutcome::RolledBack, source: "no".into() };
+        assert_eq!(step(&policy, rolled_back, 0), Step::Dead);
+    }
+}

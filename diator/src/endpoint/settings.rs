@@ -1,0 +1,97 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::policy::ErrorPolicy;
+use crate::subscription::{Order, Share};
+
+/// What an endpoint does with what no event of the program is named.
+///
+/// An event that the program knows and that no handler of the endpoint handles is none of these: it is acknowledged, and counted as ignored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Unknown {
+    /// It is acknowledged and counted; a warning names each name once.
+    #[default]
+    Ignore,
+    /// It is a dead letter.
+    DeadLetter,
+    /// The endpoint gives it back, fails, and opens anew after a pause, until somebody deploys a program that knows it.
+    Stop,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) name: Arc<str>,
+    pub(super) formerly: Vec<String>,
+    pub(super) concurrency: usize,
+    pub(super) order: Order,
+    pub(super) share: Share,
+    pub(super) errors: ErrorPolicy,
+    pub(super) unknown: Unknown,
+    pub(super) max_handling: Duration,
+    pub(super) max_ahead: usize,
+    /// Dead letters are kept; otherwise they are logged, and gone.
+    pub(super) dead_letters: bool,
+    /// Of the randomness; `None` is one that nobody can foresee.
+    pub(super) seed: Option<u64>,
+}
+
+/// No setting is longer: more is not a time but a slip, and no clock can add it.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+/// What waits for another attempt is held in memory meanwhile.
+const LONGEST_DELAYS: Duration = Duration::from_secs(3_600);
+const MOST_WORKERS: usize = 100_000;
+const MOST_AHEAD: usize = 1_000_000;
+
+impl Settings {
+    pub(super) fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            formerly: Vec::new(),
+            concurrency: 16,
+            order: Order::None,
+            share: Share::Group,
+            errors: ErrorPolicy::new(),
+            unknown: Unknown::Ignore,
+            max_handling: Duration::from_secs(300),
+            max_ahead: 256,
+            dead_letters: true,
+            seed: None,
+        }
+    }
+
+    /// What is wrong with them, and what to do about it.
+    pub(super) fn problems(&self) -> Vec<(String, String)> {
+        let Self { concurrency, max_ahead, max_handling, errors, .. } = self;
+        let delays = errors.delays().iter().fold(Duration::ZERO, |sum, delay| sum.saturating_add(*delay));
+        let rules = [
+            (!self.name.is_empty(), "its name is empty".to_owned(), "give it one that its processes have in common"),
+            (
+                (1..=MOST_WORKERS).contains(concurrency),
+                format!("it handles {concurrency} messages at once"),
+                "take 1 to 100,000",
+            ),
+            (
+                concurrency <= max_ahead && *max_ahead <= MOST_AHEAD,
+                format!("it holds {max_ahead} messages at most, and handles {concurrency} at once"),
+                "let `.max_ahead(…)` be no less than `.concurrency(…)`, and at most 1,000,000",
+            ),
+            (
+                !max_handling.is_zero() && *max_handling <= LONGEST,
+                format!("a handler may take {max_handling:?}"),
+                "take more than zero and at most a day for `.max_handling(…)`",
+            ),
+            (
+                delays <= LONGEST_DELAYS,
+                format!("a message could wait {delays:?} for its attempts"),
+                "let the delays of `.later(…)` be no more than 1 h together",
+            ),
+            (
+                errors.immediate_retries() <= 100,
+                format!("a handler is tried again {} times at once", errors.immediate_retries()),
+                "take 100 at most for `.immediately(…)`, and let `.later(…)` do the rest",
+            ),
+        ];
+        rules.into_iter().filter(|(holds, ..)| !holds).map(|(_, text, remedy)| (text, remedy.to_owned())).collect()
+    }
+}

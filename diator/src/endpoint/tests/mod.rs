@@ -1,0 +1,16 @@
+//! Endpoints on an engine that does what a test says, in virtual time.
+
+mod ending;
+mod engine;
+mod failing;
+mod handling;
+mod owners;
+mod poison;
+mod reopening;
+mod settling;
+mod start;
+#[allow(
+    unused_imports,
+    reason = "what the attributes write for the feature `froodi`: within this crate, lints look into its macros"
+)]
+mod world;

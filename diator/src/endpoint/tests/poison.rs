@@ -1,0 +1,130 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::engine::{Engine, able};
+use super::world::{Conduct, World, pass, secs};
+use crate::BoxError;
+use crate::endpoint::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
+use crate::subscription::{Redelivered, Verdict};
+
+const FIRST: Uuid = Uuid::from_u128(2);
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_ended_three_processes_is_a_dead_letter() {
+    let log = InMemoryAttemptLog::new();
+    for crashes in 0..4 {
+        let engine = Engine::new(able());
+        let mut world = World::new(engine.clone());
+        world.script.say("charge", 1, [Conduct::Hang]);
+        let tag = engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_redelivered(Redelivered::Yes));
+        let host = crate::host::Host::new(world.mediator.clone()).endpoint(world.endpoint().attempt_log(log.clone()));
+        // Dropping the host is what a crash does.
+        let crash = tokio::spawn(host.run_until(std::future::pending::<()>()));
+        pass(secs(1)).await;
+        crash.abort();
+        pass(secs(1)).await;
+        assert_eq!(world.script.runs().len(), usize::from(crashes < 3), "{crashes}");
+        let dead = matches!(engine.verdict(tag), Some(Verdict::DeadLetter { reason }) if reason.contains("3 times"));
+        assert_eq!(dead, crashes == 3);
+        world.script.say("charge", 1, []);
+        let _left = &mut world;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_cut_off_at_the_end_is_no_crash() {
+    let log = InMemoryAttemptLog::new();
+    for _ in 0..5 {
+        let engine = Engine::new(able());
+        let mut world = World::new(engine.clone());
+        world.script.say("charge", 1, [Conduct::Hang]);
+        engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_redelivered(Redelivered::Times(2)));
+        world.start(world.endpoint().attempt_log(log.clone()));
+        pass(secs(1)).await;
+        assert_eq!(world.script.runs().len(), 1);
+        world.stop().await.expect("the endpoint ends in time");
+    }
+    assert_eq!(log.begin("billing", &[FIRST]).await.expect("memory answers"), [Attempts::NONE]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_again_runs_one_at_a_time_and_the_rest_goes_on() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    for number in 1..=3 {
+        world.script.say("charge", number, [Conduct::Take(secs(10))]);
+        engine.publish_as("OrderPlaced", "", number, |delivery| delivery.with_redelivered(Redelivered::Yes));
+    }
+    engine.publish("", 4);
+    world.start(world.endpoint().attempt_log(InMemoryAttemptLog::new()));
+    pass(secs(5)).await;
+    assert_eq!(world.script.numbers("charge"), [1, 4]);
+    pass(secs(30)).await;
+    assert_eq!((world.script.numbers("charge"), engine.acked().len()), (vec![1, 4, 2, 3], 4));
+}
+
+/// Fails a few times, and counts its calls.
+#[derive(Clone, Default)]
+struct Failing {
+    fails: Arc<AtomicUsize>,
+    calls: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl AttemptLog for Failing {
+    async fn begin(&self, _: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let fails = self.fails.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        if fails { Err("the database is away".into()) } else { Ok(vec![Attempts::NONE; messages.len()]) }
+    }
+
+    async fn end(&self, _: &str, _: &[(Uuid, Ended)]) -> Result<(), BoxError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_away_is_asked_again_and_nothing_is_counted() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    let log = Failing::default();
+    log.fails.store(5, Ordering::SeqCst);
+    world.start(world.endpoint().attempt_log(log.clone()));
+    engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_redelivered(Redelivered::Yes));
+    pass(secs(1)).await;
+    assert_eq!(world.script.runs(), []);
+    pass(secs(120)).await;
+    assert_eq!((engine.acked(), world.health().await.failed), (vec![1], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_delivery_costs_the_log_nothing() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    let log = Failing::default();
+    world.start(world.endpoint().attempt_log(log.clone()));
+    engine.publish("", 1);
+    pass(secs(1)).await;
+    assert_eq!((engine.acked(), log.calls.load(Ordering::SeqCst)), (vec![1], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_is_noted_before_the_handler_is_dropped() {
+    let log = InMemoryAttemptLog::new();
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.script.say("charge", 1, [Conduct::Hang, Conduct::Hang]);
+    let tag = engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_redelivered(Redelivered::Yes));
+    world.start(world.endpoint().attempt_log(log.clone()).max_handling(secs(3)));
+    // At `max_handling`; the next attempt has begun by then.
+    pass(secs(4)).await;
+    assert_eq!((world.script.runs().len(), engine.verdict(tag)), (2, None));
+    assert_eq!(log.begin("billing", &[FIRST]).await.expect("memory answers"), [Attempts::unended(1)]);
+    pass(secs(4)).await;
+    assert_eq!(engine.verdict(tag), Some(Verdict::Ack));
+    assert_eq!(log.begin("billing", &[FIRST]).await.expect("memory answers"), [Attempts::NONE]);
+}

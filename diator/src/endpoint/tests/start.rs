@@ -1,0 +1,110 @@
+use super::engine::{Engine, able};
+use super::world::{Charge, Post, World, secs};
+use crate::endpoint::{Endpoint, EndpointError, ErrorPolicy, Order, Unknown};
+use crate::handlers;
+use crate::host::{Host, HostError};
+use crate::registry::ProblemKind;
+use crate::subscription::Capabilities;
+
+/// What the start reports of these endpoints.
+async fn report(world: &World, endpoints: impl IntoIterator<Item = Endpoint>) -> Vec<(ProblemKind, String)> {
+    let host = endpoints.into_iter().fold(Host::new(world.mediator.clone()), Host::endpoint);
+    let error = match host.run_until(async {}).await {
+        Ok(()) => return Vec::new(),
+        Err(HostError::Start { child: "endpoints", source }) => source,
+        Err(other) => panic!("{other:?}"),
+    };
+    let report = error.downcast_ref::<EndpointError>().expect("it is the report");
+    assert!(report.to_string().starts_with("the endpoints cannot start: "), "{report}");
+    report.problems().iter().map(|problem| (problem.kind(), problem.text().to_owned())).collect()
+}
+
+fn world(capabilities: Capabilities) -> World {
+    World::new(Engine::new(capabilities))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_in_order_is_no_problem() {
+    let world = world(able());
+    let policy = ErrorPolicy::new().later([secs(10)]);
+    assert_eq!(report(&world, [world.endpoint().order(Order::PerKey).errors(policy)]).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_that_is_missing_is_named_at_once() {
+    let capabilities = Capabilities::none().competing().locks_for(secs(30)).delivery_limit(3);
+    let world = world(capabilities);
+    let policy = ErrorPolicy::new().later([secs(10), secs(20)]);
+    let problems = report(&world, [world.endpoint().order(Order::PerKey).errors(policy.clone())]).await;
+    for name in ["ordered_by_key", "exclusive_keys", "extends", "dead_letters", "delivery_limit"] {
+        let of_it = problems.iter().filter(|(_, text)| text.contains(&format!("`{name}`")));
+        assert_eq!(of_it.map(|(kind, _)| *kind).collect::<Vec<_>>(), [ProblemKind::Capability], "{name}: {problems:?}");
+    }
+    let problems = report(&world, [world.endpoint().errors(policy)]).await;
+    assert_eq!(problems.iter().filter(|(_, text)| text.contains("`delayed_retry`")).count(), 2, "{problems:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_belong_to_one_endpoint() {
+    let world = World::with(Engine::new(able()), handlers![Charge, Post]);
+    let named = |name: &str| Endpoint::new(name, world.engine.clone());
+    assert_eq!(
+        report(&world, [named("a").handlers(handlers![Charge]), named("b").handlers(handlers![Post])]).await,
+        []
+    );
+
+    let problems = report(&world, [named("a").handlers(handlers![Charge])]).await;
+    assert!(
+        matches!(&problems[..], [(ProblemKind::EndpointHandler, text)] if text.starts_with("no endpoint runs `Post`"))
+    );
+    let problems = report(&world, [named("a").topics(["orders"]), named("b").handlers(handlers![Post])]).await;
+    let [(ProblemKind::EndpointHandler, text)] = &problems[..] else { panic!("{problems:?}") };
+    assert_eq!(text, "the endpoints `a` and `b` would all run `Post`");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_has_topics_handlers_and_a_name_of_its_own() {
+    let of_both = World::with(Engine::new(able()), handlers![Charge, Post]);
+    let texts = |problems: Vec<(ProblemKind, String)>| {
+        problems.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n")
+    };
+    let problems = texts(report(&of_both, [of_both.endpoint(), of_both.endpoint().topics(["users"])]).await);
+    assert!(problems.contains("has the same name") && problems.contains("it has no handler"), "{problems}");
+    let problems = texts(report(&of_both, [Endpoint::new("", of_both.engine.clone())]).await);
+    assert!(problems.contains("its name is empty") && problems.contains("it has no topic"), "{problems}");
+
+    let of_one = world(able());
+    let problems = texts(report(&of_one, [of_one.endpoint().handlers(handlers![Charge, Post])]).await);
+    assert_eq!(problems, "endpoint `billing`: it names `Post`, which the mediator does not have");
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_that_contradict_each_other_are_problems() {
+    let world = world(able());
+    let endpoint = world
+        .endpoint()
+        .concurrency(0)
+        .max_handling(secs(0))
+        .errors(ErrorPolicy::new().immediately(1_000).later([secs(3_000), secs(3_000)]))
+        .unknown(Unknown::DeadLetter)
+        .without_dead_letters();
+    assert_eq!(report(&world, [endpoint]).await.len(), 5);
+    assert_eq!(report(&world, [world.endpoint().concurrency(300)]).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_endpoint_nothing_is_asked() {
+    let world = World::with(Engine::new(able()), handlers![Charge, Post]);
+    assert_eq!(report(&world, []).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gets_a_message_is_what_the_subscription_can_do() {
+    let shares = world(able());
+    let problems = report(&shares, [shares.endpoint().broadcast()]).await;
+    assert!(matches!(&problems[..], [(ProblemKind::Capability, text)] if text.contains("`competing`")), "{problems:?}");
+    let all = world(Capabilities { competing: false, ..able() });
+    assert_eq!(report(&all, [all.endpoint().broadcast()]).await, []);
+    let problems = report(&all, [all.endpoint()]).await;
+    assert!(matches!(&problems[..], [(ProblemKind::Capability, text)] if text.contains("`competing`")), "{problems:?}");
+}

@@ -1,0 +1,204 @@
+//! The life of a delivery from its verdict on: it is settled, given back, or lost.
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::held::{Held, Stage};
+use super::outcome::Outcome;
+use super::run::Opening;
+use super::settler::ToSettle;
+use super::work::Message;
+use crate::subscription::{DeliveryTag, Order, Release, Settled, Settlement, Verdict};
+
+impl Opening {
+    /// Tells the engine what became of a delivery; the next of its key may begin.
+    pub(super) fn settle(&mut self, tag: DeliveryTag, verdict: Verdict) {
+        let Some(held) = self.held.get_mut(&tag) else { return };
+        if held.stage.is_decided() {
+            return;
+        }
+        self.lanes.remove(tag);
+        self.decided += 1;
+        held.stage = Stage::Decided { acked: verdict == Verdict::Ack };
+        if let Some(work) = &mut held.work {
+            // Only its outcomes are needed still, if the engine does not take the verdict.
+            work.message = Message::Unread;
+        }
+        let owner = held.owner;
+        if self.bound.capabilities.settles_out_of_order {
+            self.send_settlement(Settlement::new(tag, verdict));
+        } else {
+            for settlement in self.watermark.decide(owner, tag, verdict) {
+                self.send_settlement(settlement);
+            }
+        }
+    }
+
+    fn send_settlement(&mut self, settlement: Settlement) {
+        let Some(held) = self.held.get_mut(&settlement.tag) else { return };
+        let Stage::Decided { acked } = held.stage else { return };
+        held.stage = Stage::Settling { acked };
+        self.settling += 1;
+        self.outgoing.push((held.owner, settlement));
+    }
+
+    /// What was settled since the last time goes to the engine in one call.
+    pub(super) fn flush(&mut self) {
+        if !self.outgoing.is_empty() {
+            // The settler goes when the opening does.
+            let _sent = self.to_settle.send(ToSettle::Settle(std::mem::take(&mut self.outgoing)));
+        }
+    }
+
+    pub(super) fn settled(&mut self, tag: DeliveryTag, answer: Settled, now: Instant) {
+        let Some(&Held { stage: Stage::Settling { acked }, owner, .. }) = self.held.get(&tag) else { return };
+        match answer {
+            Settled::Done => self.remove(tag, now, false, acked),
+            Settled::LockLost => {
+                self.bound.monitor.count(|health| health.lock_lost += 1);
+                self.remove(tag, now, true, false);
+                if !self.bound.capabilities.settles_out_of_order {
+                    self.end_owner(owner, now);
+                }
+            }
+        }
+    }
+
+    /// The engine does not take this verdict: the delivery stays in hand, for people to see, until the opening ends.
+    pub(super) fn refused(&mut self, tag: DeliveryTag, now: Instant) {
+        let Some(held) = self.held.get_mut(&tag) else { return };
+        if !matches!(held.stage, Stage::Settling { .. }) {
+            return;
+        }
+        held.stage = Stage::Refused;
+        self.settling -= 1;
+        self.bound.monitor.count(|health| health.refused += 1);
+        if let Some(work) = held.work.take() {
+            let message = work.claimed;
+            self.bound.remember(Some(work), now);
+            self.free_message(tag, message, false);
+        }
+    }
+
+    pub(super) fn extended(&mut self, tag: DeliveryTag, answer: Settled, from: Instant, now: Instant) {
+        match answer {
+            Settled::Done => self.locks.extended(tag, from),
+            Settled::LockLost => self.lock_lost(tag, now),
+        }
+    }
+
+    /// Somebody else may have it by now: it is forgotten. What must not overtake it goes with it, and comes again in order.
+    pub(super) fn lock_lost(&mut self, tag: DeliveryTag, now: Instant) {
+        let Some(held) = self.held.get(&tag) else { return };
+        if matches!(held.stage, Stage::Forgotten(_) | Stage::Cut { .. } | Stage::Settling { .. }) {
+            // It is known; or the engine's answer to the settlement will tell.
+            return;
+        }
+        self.bound.monitor.count(|health| health.lock_lost += 1);
+        tracing::warn!(target: "diator", endpoint = &*self.bound.settings.name, "the lock of a delivery was lost");
+        let owner = held.owner;
+        // A message that is done is not overtaken by those behind it, and has no order any more.
+        let has_order = self.lanes.has_order(tag);
+        self.forget(tag, now);
+        if !self.bound.capabilities.settles_out_of_order {
+            self.end_owner(owner, now);
+        } else if has_order {
+            self.fail("a lock was lost, and no message may overtake another one of its key".into(), now);
+        }
+    }
+
+    /// Gives a delivery back that is not handled; where it cannot be given back now, it is forgotten.
+    ///
+    /// In order per key, only an opening that ends gives deliveries back: those behind them would come before them.
+    pub(super) fn give_up(&mut self, tag: DeliveryTag, now: Instant) {
+        if self.bound.settings.order == Order::PerKey && self.draining.is_none() {
+            self.forget(tag, now);
+        } else {
+            self.release(tag, now);
+        }
+    }
+
+    /// Gives a delivery back whose lock does not last long enough, and with it whatever must not overtake it.
+    pub(super) fn release_stale(&mut self, tag: DeliveryTag, now: Instant) {
+        let behind = self.lanes.behind(tag);
+        self.release(tag, now);
+        behind.into_iter().for_each(|behind| self.release(behind, now));
+    }
+
+    fn release(&mut self, tag: DeliveryTag, now: Instant) {
+        if self.bound.capabilities.release == Release::Impossible {
+            self.forget(tag, now);
+        } else {
+            self.suspects.remove(tag);
+            self.settle(tag, Verdict::Release);
+        }
+    }
+
+    /// Nothing of it is settled any more; if it runs, it may end.
+    pub(super) fn forget(&mut self, tag: DeliveryTag, now: Instant) {
+        self.locks.remove(tag);
+        let Some(held) = self.held.get_mut(&tag) else { return };
+        match std::mem::replace(&mut held.stage, Stage::Waiting) {
+            Stage::Running(run) | Stage::Forgotten(run) => {
+                held.stage = Stage::Forgotten(run);
+                // Its outcome says nothing of the outage in time.
+                self.pause.ended(tag, false);
+            }
+            Stage::Cut { .. } => held.stage = Stage::Cut { forgotten: true },
+            stage => {
+                held.stage = stage;
+                self.drop_held(tag, now);
+            }
+        }
+    }
+
+    /// A handler that runs is cut off; its key waits until it has ended.
+    pub(super) fn cut(&mut self, tag: DeliveryTag) {
+        let Some(held) = self.held.get_mut(&tag) else { return };
+        let forgotten = matches!(held.stage, Stage::Forgotten(_));
+        if !matches!(held.stage, Stage::Running(_) | Stage::Forgotten(_)) {
+            return;
+        }
+        if let Stage::Running(run) | Stage::Forgotten(run) =
+            std::mem::replace(&mut held.stage, Stage::Cut { forgotten })
+        {
+            run.cut();
+        }
+    }
+
+    pub(super) fn drop_held(&mut self, tag: DeliveryTag, now: Instant) {
+        self.remove(tag, now, true, false);
+    }
+
+    fn remove(&mut self, tag: DeliveryTag, now: Instant, remembers: bool, acked: bool) {
+        self.locks.remove(tag);
+        self.lanes.remove(tag);
+        self.suspects.remove(tag);
+        self.pause.ended(tag, false);
+        let Some(held) = self.held.remove(&tag) else { return };
+        self.decided -= usize::from(held.stage.is_decided());
+        self.settling -= usize::from(matches!(held.stage, Stage::Settling { .. }));
+        let Some(work) = held.work else { return };
+        let message = work.claimed;
+        // One that is not done comes again, although it is settled.
+        if remembers || work.outcomes.iter().any(Outcome::is_pending) {
+            self.bound.remember(Some(work), now);
+        }
+        self.free_message(tag, message, acked);
+    }
+
+    /// Other deliveries of its message have waited for it: they are done too, or one of them is handled now.
+    fn free_message(&mut self, tag: DeliveryTag, message: Option<Uuid>, acked: bool) {
+        let Some(message) = message else { return };
+        if !self.bound.memory().release(message, tag) {
+            return;
+        }
+        for twin in self.twins.remove(&message).unwrap_or_default() {
+            match self.held.get(&twin) {
+                Some(held) if held.is_waiting() && acked => self.settle(twin, Verdict::Ack),
+                Some(held) if held.is_waiting() => self.lanes.put_back(twin),
+                _ => {}
+            }
+        }
+    }
+}

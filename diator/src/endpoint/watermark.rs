@@ -1,0 +1,74 @@
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::subscription::{DeliveryTag, Ownership, Settlement, Verdict};
+
+/// Holds verdicts back until all earlier deliveries of their owner have one: for engines that only know how far they have come.
+///
+/// # Guarantees
+///
+/// The settlements of an owner come in the order of its deliveries, without gaps.
+#[derive(Debug, Default)]
+pub(super) struct Watermark(BTreeMap<Option<Ownership>, VecDeque<(DeliveryTag, Option<Verdict>)>>);
+
+impl Watermark {
+    /// A delivery came.
+    pub(super) fn add(&mut self, owner: Option<Ownership>, tag: DeliveryTag) {
+        self.0.entry(owner).or_default().push_back((tag, None));
+    }
+
+    /// There is a verdict; answers with all that can be settled now.
+    pub(super) fn decide(&mut self, owner: Option<Ownership>, tag: DeliveryTag, verdict: Verdict) -> Vec<Settlement> {
+        let Some(outstanding) = self.0.get_mut(&owner) else { return Vec::new() };
+        if let Some((_, undecided)) = outstanding.iter_mut().find(|(other, _)| *other == tag) {
+            *undecided = Some(verdict);
+        }
+        let mut settled = Vec::new();
+        while let Some((tag, verdict @ Some(_))) = outstanding.front_mut() {
+            settled.extend(verdict.take().map(|verdict| Settlement::new(*tag, verdict)));
+            outstanding.pop_front();
+        }
+        settled
+    }
+
+    /// Nothing of this owner is settled any more.
+    pub(super) fn forget(&mut self, owner: Ownership) {
+        self.0.remove(&Some(owner));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Option<Ownership> = Some(Ownership { partition: 1, epoch: 4 });
+    const TWO: Option<Ownership> = Some(Ownership { partition: 2, epoch: 4 });
+
+    fn decide(watermark: &mut Watermark, owner: Option<Ownership>, tag: u64) -> Vec<u64> {
+        let settled = watermark.decide(owner, DeliveryTag(tag), Verdict::Ack);
+        settled.into_iter().map(|settlement| settlement.tag.0).collect()
+    }
+
+    #[test]
+    fn a_verdict_waits_for_all_before_it() {
+        let mut watermark = Watermark::default();
+        for tag in [1, 2, 3] {
+            watermark.add(ONE, DeliveryTag(tag));
+        }
+        watermark.add(TWO, DeliveryTag(4));
+        assert_eq!(decide(&mut watermark, ONE, 3), [0; 0]);
+        assert_eq!(decide(&mut watermark, TWO, 4), [4]);
+        assert_eq!(decide(&mut watermark, ONE, 1), [1]);
+        assert_eq!(decide(&mut watermark, ONE, 2), [2, 3]);
+    }
+
+    #[test]
+    fn what_comes_from_a_later_epoch_waits_for_nothing_earlier() {
+        let mut watermark = Watermark::default();
+        let later = Some(Ownership { partition: 1, epoch: 5 });
+        watermark.add(ONE, DeliveryTag(1));
+        watermark.add(later, DeliveryTag(2));
+        assert_eq!(decide(&mut watermark, later, 2), [2]);
+        watermark.forget(Ownership { partition: 1, epoch: 4 });
+        assert_eq!(decide(&mut watermark, ONE, 1), [0; 0]);
+    }
+}

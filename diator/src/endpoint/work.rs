@@ -1,0 +1,280 @@
+use std::future::pending;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+use super::Bound;
+use super::attempt_log::{AttemptLog, Ended};
+use super::event::Event;
+use super::outcome::{Outcome, State};
+use crate::broker::InboundMessage;
+use crate::error::TimedOut;
+use crate::panic::{catch_panic, panic_message};
+use crate::race::{First, race};
+use crate::shown;
+use crate::subscription::{Delivery, DeliveryTag};
+use crate::{Arrival, BoxError, HandlerFailure, ReceiveError, SendError};
+
+/// So many attempts that never ended make a dead letter.
+const CRASHES: u32 = 3;
+
+/// What is handled: a worker takes it along, and gives it back.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) message: Message,
+    pub(super) outcomes: Vec<Outcome>,
+    /// The attempt log has to know of it before it runs: it may have ended a process.
+    pub(super) suspect: bool,
+    /// How often in a row the attempt log did not answer.
+    pub(super) unlogged: u32,
+    /// How many failures the engine knows of.
+    failures: u32,
+    /// The message that it stands for, once it was read.
+    pub(super) claimed: Option<Uuid>,
+}
+
+/// How far a message is read.
+#[derive(Debug)]
+pub(super) enum Message {
+    Delivered(Box<Delivery>),
+    Arrived(Arc<Arrival>),
+    /// Its verdict is known: nothing reads it any more.
+    Unread,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(super) enum Ran {
+    /// The handlers that were to run did; these failed, each with its place.
+    Handled { ran: usize, failures: Vec<(usize, HandlerFailure)> },
+    /// Another delivery of the same message is in hand.
+    Twin(Uuid),
+    /// It was cut off; what its handlers achieved until then stands in the work.
+    Cut,
+    /// The program knows no such event.
+    Unknown(String),
+    /// It cannot be read.
+    Undecodable(String),
+    /// It was begun too often without an end.
+    Poison(u32),
+    /// The attempt log did not answer.
+    Unlogged(BoxError),
+}
+
+impl Work {
+    pub(super) fn new(delivery: Delivery, suspect: bool) -> Self {
+        let failures = delivery.failures;
+        let message = Message::Delivered(Box::new(delivery));
+        Self { message, outcomes: Vec::new(), suspect, unlogged: 0, failures, claimed: None }
+    }
+
+    /// How many failures a retry carries along.
+    pub(super) fn counted(&self) -> u32 {
+        let of_each = self.outcomes.iter().map(|outcome| outcome.failures().counted);
+        of_each.max().unwrap_or_default().max(self.failures)
+    }
+}
+
+/// What a worker has: it goes back to the loop however the run ends, also one that is cut off or panics.
+pub(super) struct Working {
+    pub(super) bound: Arc<Bound>,
+    pub(super) tag: DeliveryTag,
+    pub(super) work: Option<Box<Work>>,
+    pub(super) events: UnboundedSender<Event>,
+    pub(super) begun: Instant,
+}
+
+impl Working {
+    fn ended(&mut self, ran: Ran) {
+        if let Some(work) = self.work.take() {
+            // Whoever has gone has forgotten it.
+            let _sent = self.events.send(Event::Worked { tag: self.tag, work, ran, took: self.begun.elapsed() });
+        }
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.ended(Ran::Cut);
+    }
+}
+
+/// Runs the handlers of one delivery that are to run now, one after the other.
+pub(super) async fn work(mut working: Working, cut: Option<oneshot::Receiver<()>>) {
+    let Working { bound, tag, work, begun, .. } = &mut working;
+    let Some(work) = work else { return };
+    // What the attempt log has to be told if the run does not come to its end.
+    let attempt = OnceLock::new();
+    let ran = {
+        let run = catch_panic(run(bound, *tag, work, *begun, &attempt));
+        let cut = async {
+            let is_asked = match cut {
+                Some(cut) => cut.await.is_ok(),
+                None => false,
+            };
+            if !is_asked {
+                // Nobody can ask, or whoever could has gone.
+                pending::<()>().await;
+            }
+        };
+        let mut run = pin!(run);
+        match race(run.as_mut(), cut).await {
+            First::Left(Ok(ran)) => ran,
+            // Handlers' panics are caught below: it is the event that cannot be read.
+            First::Left(Err(panic)) => Ran::Undecodable(panic_message(&*panic)),
+            First::Right(()) => {
+                // Before the run is dropped: if that ends the process, it is no handler's crash.
+                bound.note_cut_off(attempt.get().copied()).await;
+                Ran::Cut
+            }
+        }
+    };
+    working.ended(ran);
+}
+
+async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, noted: &OnceLock<Uuid>) -> Ran {
+    let (message, arrived) = match &work.message {
+        Message::Arrived(arrival) => (arrival.meta().message_id(), Ok(arrival.clone())),
+        Message::Delivered(delivery) => match read(delivery) {
+            Ok(message) => (message.id, Err(message)),
+            Err(error) => return Ran::Undecodable(error),
+        },
+        Message::Unread => return Ran::Handled { ran: 0, failures: Vec::new() },
+    };
+    if !bound.memory().claim(message, tag) {
+        return Ran::Twin(message);
+    }
+    work.claimed = Some(message);
+    let mut attempt = None;
+    if let Some(log) = bound.log_for(work) {
+        // The event may be what ends the process: it is not read before it is noted.
+        match Attempt::begin(bound, log, message, noted).await {
+            Ok(begun) => attempt = Some(begun),
+            Err(ran) => return ran,
+        }
+    }
+    let arrival = match arrived {
+        Ok(arrival) => arrival,
+        Err(read) => match bound.mediator.arrive(read) {
+            Ok(arrival) => {
+                let handlers = bound.handlers.of(arrival.event_type());
+                work.outcomes = handlers.iter().map(|&handler| Outcome::new(handler)).collect();
+                bound.memory().recall(message, &mut work.outcomes, begun);
+                work.outcomes.iter_mut().for_each(|outcome| outcome.count_from(work.failures));
+                let arrival = Arc::new(arrival);
+                work.message = Message::Arrived(arrival.clone());
+                arrival
+            }
+            Err(error) => {
+                Attempt::end_all(attempt, Ended::Handled).await;
+                return match error {
+                    ReceiveError::Unknown { name, .. } => Ran::Unknown(name),
+                    other => Ran::Undecodable(shown::text(shown::Chain(&other))),
+                };
+            }
+        },
+    };
+    let (mut ran, mut failures) = (0, Vec::new());
+    for (place, outcome) in work.outcomes.iter_mut().enumerate().filter(|(_, outcome)| outcome.runs(begun)) {
+        ran += 1;
+        match handle(bound, &arrival, outcome, attempt.as_mut()).await {
+            Ok(()) => outcome.state = State::Done,
+            Err(failure) => failures.push((place, failure)),
+        }
+        if attempt.as_ref().is_some_and(|attempt| attempt.ended) {
+            // The handlers behind one that was cut off begin anew, and are noted anew.
+            break;
+        }
+    }
+    Attempt::end_all(attempt, if failures.is_empty() { Ended::Handled } else { Ended::Failed }).await;
+    Ran::Handled { ran, failures }
+}
+
+async fn handle(
+    bound: &Bound,
+    arrival: &Arrival,
+    outcome: &Outcome,
+    attempt: Option<&mut Attempt<'_>>,
+) -> Result<(), HandlerFailure> {
+    let limit = bound.settings.max_handling;
+    let mut call = pin!(arrival.handle(&outcome.handler));
+    if let Ok(ended) = timeout(limit, call.as_mut()).await {
+        return ended;
+    }
+    if let Some(attempt) = attempt {
+        // Before it is dropped.
+        attempt.end(Ended::CutOff).await;
+    }
+    let source = Box::new(TimedOut { limit });
+    let error = SendError::Rejected { middleware: "max_handling", source };
+    Err(HandlerFailure { id: outcome.handler, handler: outcome.handler.as_str(), error })
+}
+
+fn read(delivery: &Delivery) -> Result<InboundMessage, String> {
+    if let Some(why) = &delivery.unreadable {
+        return Err(shown::text(&**why));
+    }
+    let headers = delivery.headers.iter().map(|(name, value)| (&**name, &**value));
+    InboundMessage::decode(&delivery.body, delivery.content_type.as_deref(), headers)
+        .map_err(|error| shown::text(shown::Chain(&error)))
+}
+
+/// A run of which the attempt log knows.
+struct Attempt<'a> {
+    bound: &'a Bound,
+    log: &'a dyn AttemptLog,
+    message: Uuid,
+    ended: bool,
+}
+
+const LOG_PATIENCE: Duration = Duration::from_secs(10);
+
+impl<'a> Attempt<'a> {
+    async fn begin(
+        bound: &'a Bound,
+        log: &'a dyn AttemptLog,
+        message: Uuid,
+        noted: &OnceLock<Uuid>,
+    ) -> Result<Self, Ran> {
+        // Also a call that is cut off may have noted it.
+        noted.get_or_init(|| message);
+        let asked = timeout(LOG_PATIENCE, log.begin(&bound.settings.name, &[message])).await;
+        let known = match asked.unwrap_or_else(|_| Err("the attempt log did not answer".into())) {
+            Ok(known) => known.first().copied().unwrap_or_default(),
+            Err(error) => return Err(Ran::Unlogged(error)),
+        };
+        let mut attempt = Self { bound, log, message, ended: false };
+        if known.unended >= CRASHES {
+            attempt.end(Ended::Failed).await;
+            return Err(Ran::Poison(known.unended));
+        }
+        Ok(attempt)
+    }
+
+    async fn end_all(attempt: Option<Self>, how: Ended) {
+        if let Some(mut attempt) = attempt
+            && !attempt.ended
+        {
+            attempt.end(how).await;
+        }
+    }
+
+    async fn end(&mut self, how: Ended) {
+        self.ended = true;
+        let ended = [(self.message, how)];
+        let noting = self.log.end(&self.bound.settings.name, &ended);
+        if let Err(error) = timeout(LOG_PATIENCE, noting).await.unwrap_or_else(|_| Err("it did not answer".into())) {
+            tracing::warn!(
+                target: "diator",
+                endpoint = &*self.bound.settings.name,
+                error = &*error as &dyn std::error::Error,
+                "the attempt log did not note the end of a message, which counts as a crash if it comes again"
+            );
+        }
+    }
+}
