@@ -124,7 +124,8 @@ impl<DB: Transactional, Tag> Transaction<DB, Tag> {
         Self { pool, mode, is_marked: false, state: Mutex::new(state), tag: PhantomData }
     }
 
-    /// Lets it begin with what spares the outbox a question.
+    /// Lets it begin with a mark, which spares the outbox a question.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn marked(self) -> Self {
         Self { is_marked: self.mode == Mode::Write, ..self }
     }
