@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::attempt_log::{AttemptLog, Ended};
@@ -14,7 +14,7 @@ use super::memory::Memory;
 use super::policy::Step;
 use super::settings::Settings;
 use super::watchdog::Watchdog;
-use super::work::Work;
+use super::work::{Work, answer};
 use crate::broker::EventRoute;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;
@@ -120,8 +120,8 @@ impl Bound {
 
     pub(super) async fn note_cut_off(&self, message: Option<Uuid>) {
         let (Some(log), Some(message)) = (self.log.as_ref(), message) else { return };
-        let noted = timeout(LOG_PATIENCE, log.end(&self.settings.name, &[(message, Ended::CutOff)])).await;
-        if let Err(error) = noted.unwrap_or_else(|_| Err("the attempt log did not answer".into())) {
+        let ended = [(message, Ended::CutOff)];
+        if let Err(error) = answer(LOG_PATIENCE, async { log.end(&self.settings.name, &ended).await }).await {
             self.monitor.note_failed_call("attempt log", shown::text(shown::Chain(&*error)));
         }
     }

@@ -53,8 +53,9 @@ impl Locks {
     /// A delivery came whose lock began then.
     pub(super) fn add(&mut self, tag: DeliveryTag, from: Instant) {
         let Some(period) = self.period else { return };
-        let until = from + period;
-        let due = from + if self.extends { period / 3 } else { period * 2 / 3 };
+        // A lock that no clock can count to the end of lasts for ever.
+        let Some(until) = from.checked_add(period) else { return };
+        let due = from + if self.extends { period / 3 } else { period / 3 * 2 };
         self.enqueue(tag, Lock { until, due });
     }
 
@@ -153,6 +154,16 @@ mod tests {
         locks.extended(ONE, after(20, now));
         locks.extended(TWO, after(20, now));
         assert_eq!(locks.next(), Some(after(40, now)));
+    }
+
+    #[test]
+    fn a_lock_that_no_clock_can_add_lasts_for_ever() {
+        for extends in [true, false] {
+            let (mut locks, now) = (Locks::new(Some(Duration::MAX), extends), Instant::now());
+            locks.add(ONE, now);
+            assert_eq!((locks.next(), locks.due(after(1_000_000, now))), (None, Due::default()));
+            locks.remove(ONE);
+        }
     }
 
     #[test]

@@ -144,7 +144,10 @@ impl Opening {
                 // Its outcome says nothing of the outage in time.
                 self.pause.ended(tag, false);
             }
-            Stage::Cut { .. } => held.stage = Stage::Cut { forgotten: true },
+            Stage::Cut { .. } => {
+                held.stage = Stage::Cut { forgotten: true };
+                self.pause.ended(tag, false);
+            }
             stage => {
                 held.stage = stage;
                 self.drop_held(tag, now);

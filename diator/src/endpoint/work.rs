@@ -243,8 +243,7 @@ impl<'a> Attempt<'a> {
     ) -> Result<Self, Ran> {
         // Also a call that is cut off may have noted it.
         noted.get_or_init(|| message);
-        let asked = timeout(LOG_PATIENCE, log.begin(&bound.settings.name, &[message])).await;
-        let known = match asked.unwrap_or_else(|_| Err("the attempt log did not answer".into())) {
+        let known = match answer(LOG_PATIENCE, async { log.begin(&bound.settings.name, &[message]).await }).await {
             Ok(known) => known.first().copied().unwrap_or_default(),
             Err(error) => return Err(Ran::Unlogged(error)),
         };
@@ -267,8 +266,8 @@ impl<'a> Attempt<'a> {
     async fn end(&mut self, how: Ended) {
         self.ended = true;
         let ended = [(self.message, how)];
-        let noting = self.log.end(&self.bound.settings.name, &ended);
-        if let Err(error) = timeout(LOG_PATIENCE, noting).await.unwrap_or_else(|_| Err("it did not answer".into())) {
+        if let Err(error) = answer(LOG_PATIENCE, async { self.log.end(&self.bound.settings.name, &ended).await }).await
+        {
             tracing::warn!(
                 target: "diator",
                 endpoint = &*self.bound.settings.name,
@@ -276,5 +275,17 @@ impl<'a> Attempt<'a> {
                 "the attempt log did not note the end of a message, which counts as a crash if it comes again"
             );
         }
+    }
+}
+
+/// What a log answers; that it panics, or does not answer in time, is a failure of the log and not of the message.
+pub(super) async fn answer<T>(
+    within: Duration,
+    asked: impl Future<Output = Result<T, BoxError>>,
+) -> Result<T, BoxError> {
+    match timeout(within, catch_panic(asked)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(panic)) => Err(panic_message(&*panic).into()),
+        Err(_) => Err("the attempt log did not answer".into()),
     }
 }

@@ -101,6 +101,33 @@ async fn a_log_that_is_away_is_asked_again_and_nothing_is_counted() {
     assert_eq!((engine.acked(), world.health().await.failed), (vec![1], 0));
 }
 
+/// Panics at the first call of each sort.
+#[derive(Clone, Default)]
+struct Panicking(Arc<AtomicUsize>);
+
+#[async_trait]
+impl AttemptLog for Panicking {
+    async fn begin(&self, _: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError> {
+        assert_ne!(self.0.fetch_add(1, Ordering::SeqCst), 0, "the log panics");
+        Ok(vec![Attempts::NONE; messages.len()])
+    }
+
+    async fn end(&self, _: &str, _: &[(Uuid, Ended)]) -> Result<(), BoxError> {
+        panic!("the log panics")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_panics_makes_no_dead_letter_and_acks_nothing_unhandled() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.start(world.endpoint().attempt_log(Panicking::default()));
+    let tag = engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_redelivered(Redelivered::Yes));
+    pass(secs(120)).await;
+    assert_eq!((world.script.numbers("charge"), engine.verdict(tag)), (vec![1], Some(Verdict::Ack)));
+    assert_eq!(world.health().await.dead, 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_first_delivery_costs_the_log_nothing() {
     let engine = Engine::new(able());
