@@ -70,6 +70,9 @@ pub use crate::subscription::Order;
 ///
 /// # Guarantees
 ///
+/// They do not hold in every case yet: `docs/decisions/0022-an-endpoint-has-one-loop.md` lists the faults that are known, most of them on
+/// engines that only know offsets, or whose locks cannot be extended.
+///
 /// - **At least once.** A delivery is acknowledged when all its handlers are done, and never before. After a crash, a lost lock or an
 ///   answer that got lost it comes again, if the engine [redelivers](crate::subscription::Capabilities::redelivery).
 /// - **Each handler by itself.** It has a unit of work of its own. A retry runs only the handlers that have failed, as long as the message

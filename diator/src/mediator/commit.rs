@@ -31,15 +31,17 @@ impl Mediator {
         closing: Option<BoxFuture<'static, Result<(), CommitError>>>,
         delivery: Option<Delivery>,
     ) -> BoxFuture<'static, Result<(), Failure>> {
-        let answer = Arc::<Answer>::default();
+        let runtime = Handle::try_current().ok();
+        // Only a sender that outlives the future has to be told from elsewhere how it was cut short.
+        let answer = (runtime.is_some() && task::try_id().is_none()).then(Arc::<Answer>::default);
         let commit = if closing.is_some() { Commit::Running } else { Commit::Succeeded };
         let settling = Settling { commit, delivery, answer: answer.clone() }.run(closing);
-        let Ok(runtime) = Handle::try_current() else { return Box::pin(settling) };
+        let Some(runtime) = runtime else { return Box::pin(settling) };
         let running = Entered::new(Tasks(self.clone()));
         let seen_through = async move { Report { ended: Some(settling.await), _running: running } }.in_current_span();
-        match task::try_id() {
-            Some(_) => Box::pin(InTheSender { runtime, left: Some(Box::pin(seen_through)) }),
-            None => Box::pin(in_a_task(runtime.spawn(seen_through), answer)),
+        match answer {
+            None => Box::pin(InTheSender { runtime, left: Some(Box::pin(seen_through)) }),
+            Some(answer) => Box::pin(in_a_task(runtime.spawn(seen_through), answer)),
         }
     }
 }
@@ -92,11 +94,11 @@ impl Drop for InTheSender {
     }
 }
 
-/// A commit, and what follows it; if it is dropped before its end, it answers what is lost.
+/// A commit, and what follows it; if it is dropped before its end, it answers what is lost, or logs it where nobody waits.
 struct Settling {
     commit: Commit,
     delivery: Option<Delivery>,
-    answer: Arc<Answer>,
+    answer: Option<Arc<Answer>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -139,7 +141,11 @@ impl Drop for Settling {
                 Err(uncommitted(error))
             }
         };
-        self.answer.give(cut_short);
+        match (&self.answer, cut_short) {
+            (Some(answer), cut_short) => answer.give(cut_short),
+            (None, Err(failure)) => log_unread(failure),
+            (None, Ok(())) => {}
+        }
     }
 }
 

@@ -1,6 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod rows;
+mod transaction;
+
+use std::collections::HashSet;
 use std::fmt;
-use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -8,14 +10,16 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{
-    Claim, Cursor, DeadLetter, DeadLetterFilter, DeadLetters, Leased, LeasedPartition, Outbox, OutboxRow, OutboxStatus,
-    OutboxStore, ParkedKey, Place, RelayId, SchemaState, Settlement, Skip, SkippedRoute, StagedMessage, StoreSchema,
-    Verdict, partition_of,
-};
 use crate::broker::OutboundMessage;
-use crate::container::{CommitError, DependencyKey, Savepoints, Scope, UnitOfWork};
+use crate::container::{DependencyKey, Scope};
+use crate::outbox::{
+    Claim, Cursor, DeadLetter, DeadLetterFilter, DeadLetters, Leased, LeasedPartition, Outbox, OutboxRow, OutboxStatus,
+    OutboxStore, RelayId, SchemaState, Settlement, StagedMessage, StoreSchema,
+};
 use crate::{BoxError, Meta, Services};
+
+use self::rows::{Row, State, Status, time_of};
+pub use self::transaction::InMemoryTransaction;
 
 /// An outbox in memory, for tests and for events that may get lost.
 ///
@@ -63,44 +67,6 @@ struct Shared {
     committed: Notify,
 }
 
-#[derive(Default)]
-struct State {
-    /// All rows by their number, in every state.
-    rows: BTreeMap<i64, Row>,
-    /// The pending rows, by partition and number.
-    pending: BTreeSet<(u16, i64)>,
-    scheduled: Vec<(Instant, OutboundMessage)>,
-    leases: HashMap<u16, Lease>,
-    cleaner: Option<(RelayId, Instant)>,
-    last_seq: i64,
-    last_dead: i64,
-    last_lease: u64,
-}
-
-struct Row {
-    partition: u16,
-    message: OutboundMessage,
-    attempts: u32,
-    written: Instant,
-    /// The first epoch that may publish it: later than that of its last replay.
-    from_epoch: i64,
-    status: Status,
-}
-
-enum Status {
-    Pending,
-    Sent(Instant),
-    Dead { id: i64, reason: String, at: SystemTime, parks_key: bool },
-}
-
-#[derive(Default)]
-struct Lease {
-    epoch: i64,
-    until: Option<Instant>,
-    /// The number of the lease in the outbox: the partition that was owned longest ago comes first.
-    number: u64,
-}
-
 impl InMemoryOutbox {
     /// Makes an empty outbox.
     #[must_use]
@@ -139,69 +105,6 @@ impl InMemoryOutbox {
 impl fmt::Debug for InMemoryOutbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InMemoryOutbox").field("rows", &self.lock().rows.len()).finish_non_exhaustive()
-    }
-}
-
-/// The unit of work of an [`InMemoryOutbox`]: its commit stores the messages.
-pub struct InMemoryTransaction {
-    outbox: InMemoryOutbox,
-    staged: Mutex<Vec<StagedMessage>>,
-}
-
-impl InMemoryTransaction {
-    /// Makes a transaction without messages.
-    ///
-    /// [`InMemoryOutbox::services`] registers it with the built-in container.
-    #[must_use]
-    pub fn new(outbox: InMemoryOutbox) -> Self {
-        Self { outbox, staged: Mutex::default() }
-    }
-
-    fn staged(&self) -> MutexGuard<'_, Vec<StagedMessage>> {
-        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for InMemoryTransaction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InMemoryTransaction").field("staged", &self.staged().len()).finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl UnitOfWork for InMemoryTransaction {
-    async fn commit(&self) -> Result<(), CommitError> {
-        let staged = mem::take(&mut *self.staged());
-        let mut state = self.outbox.lock();
-        for message in staged {
-            state.write(message);
-        }
-        Ok(())
-    }
-
-    async fn roll_back(&self) -> Result<(), BoxError> {
-        self.staged().clear();
-        Ok(())
-    }
-
-    fn savepoints(&self) -> Option<&dyn Savepoints> {
-        Some(self)
-    }
-}
-
-/// The mediator stages messages when all nested requests have ended, so a savepoint has nothing to undo.
-#[async_trait]
-impl Savepoints for InMemoryTransaction {
-    async fn set(&self, _: &str) -> Result<(), BoxError> {
-        Ok(())
-    }
-
-    async fn roll_back_to(&self, _: &str) -> Result<(), BoxError> {
-        Ok(())
-    }
-
-    async fn release(&self, _: &str) -> Result<(), BoxError> {
-        Ok(())
     }
 }
 
@@ -380,130 +283,4 @@ impl StoreSchema for InMemoryOutbox {
     async fn apply(&self) -> Result<(), BoxError> {
         Ok(())
     }
-}
-
-impl State {
-    fn write(&mut self, StagedMessage { message, delay }: StagedMessage) {
-        let now = Instant::now();
-        match delay {
-            Some(delay) => self.scheduled.push((later(now, delay), message)),
-            None => self.append(message, now),
-        }
-    }
-
-    fn append(&mut self, message: OutboundMessage, written: Instant) {
-        self.last_seq += 1;
-        let partition = partition_of(&message);
-        let row = Row { partition, message, attempts: 0, written, from_epoch: 0, status: Status::Pending };
-        self.rows.insert(self.last_seq, row);
-        self.pending.insert((partition, self.last_seq));
-    }
-
-    /// Gives a row back to the owners of its partition that come after this one.
-    fn replay(&mut self, seq: i64) {
-        let Some(row) = self.rows.get_mut(&seq) else { return };
-        let epoch = self.leases.get(&row.partition).map_or(0, |lease| lease.epoch);
-        (row.status, row.attempts, row.from_epoch) = (Status::Pending, 0, epoch + 1);
-        self.pending.insert((row.partition, seq));
-    }
-
-    /// Gives places to the messages whose delay is over.
-    fn promote(&mut self, now: Instant) -> bool {
-        let (mut due, later): (Vec<_>, Vec<_>) =
-            mem::take(&mut self.scheduled).into_iter().partition(|(at, _)| *at <= now);
-        self.scheduled = later;
-        due.sort_by_key(|(at, _)| *at);
-        let any = !due.is_empty();
-        due.into_iter().for_each(|(_, message)| self.append(message, now));
-        any
-    }
-
-    fn parked(&self) -> HashSet<ParkedKey> {
-        let parks = self.rows.values().filter(|row| matches!(row.status, Status::Dead { parks_key: true, .. }));
-        parks.filter_map(|row| ParkedKey::of(&row.message)).collect()
-    }
-
-    /// Returns the pending rows that no dead letter holds back.
-    fn waiting<'a>(&'a self, parked: &'a HashSet<ParkedKey>) -> impl Iterator<Item = &'a Row> {
-        let pending = self.pending.iter().filter_map(|(_, seq)| self.rows.get(seq));
-        pending.filter(|row| parked.is_empty() || ParkedKey::of(&row.message).is_none_or(|key| !parked.contains(&key)))
-    }
-
-    /// Returns the age of the oldest message that a relay could publish, even if it has no place yet.
-    fn oldest(&self, parked: &HashSet<ParkedKey>) -> Option<Duration> {
-        let now = Instant::now();
-        let due = self.scheduled.iter().map(|(at, _)| *at).filter(|at| *at <= now);
-        let written = self.waiting(parked).map(|row| row.written);
-        due.chain(written).min().map(|oldest| now.duration_since(oldest))
-    }
-
-    /// Whether nobody owns the partition.
-    fn is_free(&self, partition: u16, now: Instant) -> bool {
-        self.leases.get(&partition).and_then(|lease| lease.until).is_none_or(|until| until <= now)
-    }
-
-    fn own(&mut self, partition: u16, until: Instant) -> LeasedPartition {
-        self.last_lease += 1;
-        let lease = self.leases.entry(partition).or_default();
-        lease.epoch += 1;
-        lease.number = self.last_lease;
-        lease.until = Some(until);
-        LeasedPartition { partition, epoch: lease.epoch }
-    }
-
-    fn settle(&mut self, Settlement { place, epoch, verdict }: &Settlement) {
-        let owns = self.leases.get(&place.partition).is_some_and(|lease| lease.epoch == *epoch);
-        let Some(row) = self.rows.get_mut(&place.seq).filter(|row| row.from_epoch <= *epoch) else { return };
-        let status = match (&row.status, verdict) {
-            (Status::Pending, Verdict::Sent) => Status::Sent(Instant::now()),
-            (Status::Pending, Verdict::Refused { attempts }) if owns => {
-                row.attempts = row.attempts.max(*attempts);
-                return;
-            }
-            (Status::Pending, Verdict::Dead { reason, parks_key }) if owns => {
-                self.last_dead += 1;
-                row.attempts += 1;
-                let (id, reason, at) = (self.last_dead, reason.clone(), SystemTime::now());
-                Status::Dead { id, reason, at, parks_key: *parks_key }
-            }
-            _ => return,
-        };
-        row.status = status;
-        self.pending.remove(&(row.partition, place.seq));
-    }
-
-    fn dead(&self, filter: &DeadLetterFilter) -> Vec<(i64, DeadLetter)> {
-        let letter = |(seq, row): (&i64, &Row)| {
-            let Status::Dead { id, reason, at, parks_key } = &row.status else { return None };
-            let letter = DeadLetter::new(*id, Ok(row.message.clone()), reason, *at);
-            let letter = DeadLetter { attempts: row.attempts, parks_key: *parks_key, ..letter };
-            filter.takes(&letter).then_some((*seq, letter))
-        };
-        let mut dead: Vec<_> = self.rows.iter().filter_map(letter).collect();
-        dead.sort_by_key(|(_, letter)| letter.id);
-        dead.truncate(filter.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)));
-        dead
-    }
-}
-
-impl Row {
-    fn is_skipped(&self, skip: &Skip) -> bool {
-        let key = ParkedKey::of(&self.message);
-        key.is_some_and(|key| skip.keys.contains(&key)) || skip.routes.contains(&SkippedRoute::of(&self.message))
-    }
-
-    fn claimed(&self, seq: i64) -> OutboxRow {
-        let place = Place { partition: self.partition, seq };
-        OutboxRow { place, attempts: self.attempts, message: self.message.clone() }
-    }
-}
-
-/// Adds a duration to a moment; the result is far away if the clock has no such moment.
-fn later(moment: Instant, time: Duration) -> Instant {
-    moment.checked_add(time).unwrap_or_else(|| moment + Duration::from_secs(100 * 365 * 24 * 3_600))
-}
-
-/// Converts a moment of tokio's clock to a time of day.
-fn time_of(at: Instant) -> SystemTime {
-    SystemTime::now() - at.elapsed()
 }
