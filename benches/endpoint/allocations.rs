@@ -53,6 +53,7 @@ pub(crate) fn of_keys() {
         ("nothing has come", &Bodies::new(0), Duration::ZERO, 0),
         ("a message of each of 1,000 keys is in hand", &keys, held, 0),
         ("a message of each of 1,000 keys was handled", &keys, Duration::ZERO, KEYS),
+        ("20 messages of each of 1,000 keys were handled", &Bodies::new(20 * KEYS), Duration::ZERO, 20 * KEYS),
     ] {
         let counted = kept(Stock::new(bodies), takes, handled);
         println!("| {name} | {:.0} |", counted.bytes_current as f64 / 1024.0);
