@@ -1,3 +1,4 @@
+use std::any::type_name;
 use std::error::Error;
 use std::fmt;
 use std::iter;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use super::jitter::Jitter;
 use crate::container::CommitOutcome;
+use crate::registry::short_name;
 use crate::shown::ForeignError;
 use crate::{HandlerFailure, SendError};
 
@@ -54,7 +56,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub struct ErrorPolicy {
     immediately: u32,
     later: Vec<Duration>,
-    rules: Vec<Rule>,
+    /// The type of the error that each is for, and what it says.
+    rules: Vec<(&'static str, Rule)>,
 }
 
 type Rule = Arc<dyn Fn(&HandlerFailure) -> Option<OnError> + Send + Sync>;
@@ -129,7 +132,7 @@ impl ErrorPolicy {
     ///
     /// The error is looked for in the whole chain of causes.
     pub fn when<E: Error + 'static>(mut self, rule: impl Fn(&E) -> OnError + Send + Sync + 'static) -> Self {
-        self.rules.push(Arc::new(move |failure| cause_of::<E>(failure).map(&rule)));
+        self.rules.push((type_name::<E>(), Arc::new(move |failure| cause_of::<E>(failure).map(&rule))));
         self
     }
 
@@ -160,7 +163,7 @@ impl ErrorPolicy {
             _ => {}
         }
         let wish = |time: Duration| time.clamp(SHORTEST_WISH, LONGEST_WISH);
-        match self.rules.iter().find_map(|rule| apply(rule, failure)) {
+        match self.rules.iter().find_map(|(_, rule)| apply(rule, failure)) {
             Some(OnError::Again(after)) => return Step::Again { after: wish(after), counted: false },
             Some(OnError::Pause(time)) => return Step::Pause(wish(time)),
             Some(OnError::DeadLetter) => return Step::Dead,
@@ -214,6 +217,26 @@ fn in_chain<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<
         let foreign = || error.downcast_ref::<ForeignError>().and_then(|foreign| in_chain(foreign.get_ref()));
         error.downcast_ref::<E>().or_else(foreign)
     })
+}
+
+/// For people: `2 retries at once, others after 10s and 60s; GatewayDown by a rule`.
+impl fmt::Display for ErrorPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.immediately {
+            0 => f.write_str("no retry at once")?,
+            1 => f.write_str("1 retry at once")?,
+            retries => write!(f, "{retries} retries at once")?,
+        }
+        let later: Vec<_> = self.later.iter().map(|delay| format!("{delay:?}")).collect();
+        if !later.is_empty() {
+            write!(f, ", others after {}", later.join(" and "))?;
+        }
+        let rules: Vec<_> = self.rules.iter().map(|(error, _)| short_name(error)).collect();
+        if !rules.is_empty() {
+            write!(f, "; {} by a rule", rules.join(" and "))?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for ErrorPolicy {
