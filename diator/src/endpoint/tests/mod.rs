@@ -4,6 +4,7 @@ mod ending;
 mod engine;
 mod failing;
 mod handling;
+mod own;
 mod owners;
 mod poison;
 mod reopening;
