@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::attempt_log::{AttemptLog, Ended};
+use super::failure::Failure;
 use super::health::EndpointMonitor;
 use super::memory::Memory;
 use super::policy::Step;
@@ -19,7 +20,7 @@ use crate::broker::EventRoute;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;
 use crate::subscription::{Capabilities, Order, Subscription, Wanted};
-use crate::{BoxError, HandlerFailure, Mediator, shown};
+use crate::{BoxError, Mediator, shown};
 
 /// How long a message is held where its lock cannot be extended, and the engine could deliver it again later.
 const HELD_AT_MOST: Duration = Duration::from_secs(1);
@@ -122,7 +123,7 @@ impl Bound {
         let (Some(log), Some(message)) = (self.log.as_ref(), message) else { return };
         let ended = [(message, Ended::CutOff)];
         if let Err(error) = answer(LOG_PATIENCE, async { log.end(&self.settings.name, &ended).await }).await {
-            self.monitor.note_failed_call("attempt log", shown::text(shown::Chain(&*error)));
+            self.monitor.note_failed_call("attempt log", error);
         }
     }
 
@@ -141,16 +142,16 @@ impl Bound {
         }
     }
 
-    pub(super) fn tell_failure(&self, message: Option<Uuid>, failure: &HandlerFailure, before: u32, step: Step) {
+    pub(super) fn tell_failure(&self, message: Option<Uuid>, failure: &Failure, before: u32, step: Step) {
         self.monitor.count(|health| {
             health.failed += 1;
             health.retried += u64::from(matches!(step, Step::Again { .. } | Step::Later(_)));
         });
         let message = message.map(tracing::field::display);
-        let error = shown::text(shown::Chain(&failure.error));
+        let Failure { handler, text: error, .. } = failure;
         tracing::warn!(
             target: "diator",
-            { endpoint = &*self.settings.name, messaging.message.id = message, handler = %failure.id, error, before, ?step },
+            { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, before, ?step },
             "a handler failed on a message that arrived"
         );
     }

@@ -1,19 +1,18 @@
 //! The life of a delivery until its verdict: it comes, begins, has run, is decided on.
 
-use std::error::Error;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Unknown;
+use super::failure::Failure;
 use super::held::{Held, Run, Stage};
 use super::lanes::LaneKey;
 use super::outcome::{self, Outcome, State};
 use super::policy::{Failures, Step};
 use super::run::Opening;
 use super::work::{Ran, Work, Working, work};
-use crate::HandlerFailure;
 use crate::shown;
 use crate::subscription::{Delivery, DeliveryTag, Taken, Verdict};
 
@@ -102,7 +101,7 @@ impl Opening {
                 let reason = format!("the message was begun {unended} times and never ended: it may end the process");
                 self.dead(tag, &reason);
             }
-            Ran::Unlogged(error) => self.unlogged(tag, &*error, now),
+            Ran::Unlogged(why) => self.unlogged(tag, why, now),
             Ran::Twin(message) => {
                 if self.give_up_if_over(tag, now) {
                 } else if self.bound.memory().is_claimed(message) {
@@ -116,8 +115,8 @@ impl Opening {
     }
 
     /// Without its log, nothing that may end the process begins.
-    fn unlogged(&mut self, tag: DeliveryTag, error: &(dyn Error + 'static), now: Instant) {
-        self.bound.monitor.note_failed_call("attempt log", shown::text(shown::Chain(error)));
+    fn unlogged(&mut self, tag: DeliveryTag, why: String, now: Instant) {
+        self.bound.monitor.note_failed_call("attempt log", why);
         let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
         work.unlogged = work.unlogged.saturating_add(1);
         let time = Duration::from_secs(1 << work.unlogged.min(10)).min(LONGEST_UNLOGGED);
@@ -132,7 +131,7 @@ impl Opening {
         &mut self,
         tag: DeliveryTag,
         ran_any: bool,
-        failures: Vec<(usize, HandlerFailure)>,
+        failures: Vec<(usize, Failure)>,
         is_forgotten: bool,
         now: Instant,
     ) {
@@ -143,7 +142,7 @@ impl Opening {
         for (place, failure) in failures {
             let outcome = &mut work.outcomes[place];
             let Failures { mut counted, mut uncounted } = outcome.failures();
-            let step = self.bound.settings.errors.step(&failure, Failures { counted, uncounted }, &mut self.jitter);
+            let step = self.bound.settings.errors.step(failure.judgement, Failures { counted, uncounted }, &mut self.jitter);
             self.bound.tell_failure(message, &failure, counted, step);
             let due = match step {
                 Step::Done => {
@@ -151,7 +150,7 @@ impl Opening {
                     continue;
                 }
                 Step::Dead => {
-                    outcome.state = State::Dead(shown::text(shown::Chain(&failure.error)).into());
+                    outcome.state = State::Dead(failure.text.into());
                     continue;
                 }
                 Step::Again { after, counted: false } => {

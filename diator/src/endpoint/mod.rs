@@ -10,7 +10,7 @@
 //! | how an opening ends: stop, failure, revocation, loss | `ending` |
 //! | the tasks beside the loop: reading and observing; settling and extending; one for each delivery that runs | `reader`, `settler`, `work`; `ask` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
-//! | what becomes of a handler that failed | `policy`, `outcome`, `memory` |
+//! | what becomes of a handler that failed | `failure`, `policy`, `outcome`, `memory` |
 //! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `watermark`, `watchdog` |
 //! | whether an endpoint can run at all | `check`, `settings` |
 //!
@@ -24,6 +24,7 @@ mod credit;
 mod deliveries;
 mod ending;
 mod event;
+mod failure;
 mod health;
 mod held;
 mod jitter;

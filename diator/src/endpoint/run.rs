@@ -24,6 +24,7 @@ use super::settler::{ToSettle, extend_all, settle_all};
 use super::suspects::Suspects;
 use super::watermark::Watermark;
 use crate::BoxError;
+use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
 use crate::stop::StopSignal;
 use crate::subscription::{DeliveryTag, Opened, Ownership, Settle, Settlement};
@@ -45,16 +46,21 @@ pub(super) async fn run(bound: Arc<Bound>, stop: StopSignal) -> Result<(), BoxEr
 
 async fn open_and_run(bound: &Arc<Bound>, stop: &StopSignal) -> Result<(), BoxError> {
     let wanted = bound.wanted();
-    let opening = ask(bound.subscription.open(&wanted), PATIENCE);
+    let opening = ask(async { bound.subscription.open(&wanted).await }, PATIENCE);
     let opened = match race(opening, stop.given()).await {
         First::Left(opened) => opened.and_then(|opened| opened).inspect_err(|error| bound.monitor.note_error(error))?,
         First::Right(()) => return Ok(()),
     };
     bound.memory().release_all();
     let mut opening = Opening::new(bound.clone(), opened);
-    let ended = opening.run(stop).await;
+    // Whatever becomes of the loop, its handlers have ended and the engine is told before it opens anew.
+    let ended = catch_panic(opening.run(stop)).await;
     opening.finish().await;
-    ended
+    ended.unwrap_or_else(|panic| {
+        let error = BoxError::from(panic_message(&*panic));
+        bound.monitor.note_error(&*error);
+        Err(error)
+    })
 }
 
 /// One opening of an endpoint's subscription.
@@ -298,7 +304,7 @@ impl Opening {
         let all_have_ended = timeout(CLOSING, async { while self.workers.join_next().await.is_some() {} }).await;
         // The source goes with its task.
         self.tasks.shutdown().await;
-        let _closed = ask(self.engine.close(), PATIENCE).await;
+        let _closed = ask(async { self.engine.close().await }, PATIENCE).await;
         if all_have_ended.is_err() {
             tracing::warn!(
                 target: "diator",

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::Bound;
 use super::attempt_log::{AttemptLog, Ended};
 use super::event::Event;
+use super::failure::{Failure, text_of};
 use super::outcome::{Outcome, State};
 use crate::broker::InboundMessage;
 use crate::error::TimedOut;
@@ -51,7 +52,7 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) enum Ran {
     /// The handlers that were to run did; these failed, each with its place.
-    Handled { ran: usize, failures: Vec<(usize, HandlerFailure)> },
+    Handled { ran: usize, failures: Vec<(usize, Failure)> },
     /// Another delivery of the same message is in hand.
     Twin(Uuid),
     /// It was cut off; what its handlers achieved until then stands in the work.
@@ -62,8 +63,8 @@ pub(super) enum Ran {
     Undecodable(String),
     /// It was begun too often without an end.
     Poison(u32),
-    /// The attempt log did not answer.
-    Unlogged(BoxError),
+    /// The attempt log did not answer; why.
+    Unlogged(String),
 }
 
 impl Work {
@@ -184,7 +185,7 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
         ran += 1;
         match handle(bound, &arrival, outcome, attempt.as_mut()).await {
             Ok(()) => outcome.state = State::Done,
-            Err(failure) => failures.push((place, failure)),
+            Err(failure) => failures.push((place, Failure::of(failure, &bound.settings.errors))),
         }
         if attempt.as_ref().is_some_and(|attempt| attempt.ended) {
             // The handlers behind one that was cut off begin anew, and are noted anew.
@@ -271,21 +272,21 @@ impl<'a> Attempt<'a> {
             tracing::warn!(
                 target: "diator",
                 endpoint = &*self.bound.settings.name,
-                error = &*error as &dyn std::error::Error,
+                error,
                 "the attempt log did not note the end of a message, which counts as a crash if it comes again"
             );
         }
     }
 }
 
-/// What a log answers; that it panics, or does not answer in time, is a failure of the log and not of the message.
+/// What a log answers, or why it does not: that it panics, or does not answer in time, is a failure of the log and not of the message.
 pub(super) async fn answer<T>(
     within: Duration,
     asked: impl Future<Output = Result<T, BoxError>>,
-) -> Result<T, BoxError> {
+) -> Result<T, String> {
     match timeout(within, catch_panic(asked)).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(panic)) => Err(panic_message(&*panic).into()),
-        Err(_) => Err("the attempt log did not answer".into()),
+        Ok(Ok(answer)) => answer.map_err(|error| text_of(&*error)),
+        Ok(Err(panic)) => Err(panic_message(&*panic)),
+        Err(_) => Err("the attempt log did not answer".to_owned()),
     }
 }

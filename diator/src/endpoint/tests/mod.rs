@@ -5,6 +5,7 @@ mod engine;
 mod failing;
 mod handling;
 mod owners;
+mod panics;
 mod poison;
 mod reopening;
 mod settling;
