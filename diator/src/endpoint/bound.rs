@@ -1,6 +1,7 @@
 use std::any::TypeId;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::mem;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -72,6 +73,7 @@ impl Bound {
     pub(super) fn wanted(&self) -> Wanted<'_> {
         let Settings { name, formerly, order, share, max_ahead, concurrency, .. } = &self.settings;
         let at_least_one = |number: usize| NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN);
+        // What goes back is overtaken by those behind it.
         let goes_back = *order == Order::None && !self.can_hold();
         Wanted {
             endpoint: name,
@@ -92,13 +94,12 @@ impl Bound {
         self.capabilities.lock.is_none() || self.capabilities.extends
     }
 
-    /// Whether a delivery goes back to the engine until then.
-    pub(super) fn goes_back_until(&self, due: Instant, now: Instant) -> bool {
-        let after = due.saturating_duration_since(now);
-        let is_possible = self.capabilities.delayed_retry.is_some_and(|longest| after <= longest);
-        // What goes back is overtaken by those behind it.
-        let keeps_order = self.settings.order == Order::None;
-        !self.can_hold() && keeps_order && is_possible && after > HELD_AT_MOST
+    /// After which time a delivery that goes back comes again, if it can go back for this one: the next longer one of those that the
+    /// engine was told of.
+    pub(super) fn goes_back_for(&self, wait: Duration) -> Option<Duration> {
+        let longest = self.capabilities.delayed_retry.filter(|_| wait > HELD_AT_MOST)?;
+        let named = self.wanted().delays.iter().copied();
+        named.filter(|&named| wait <= named && named <= longest).min()
     }
 
     /// Who has to know before the work runs.
@@ -112,10 +113,10 @@ impl Bound {
 
     /// What became of a message that may come again.
     pub(super) fn remember(&self, work: Option<Box<Work>>, now: Instant) {
-        if let Some(work) = work
+        if let Some(mut work) = work
             && let Some(message) = work.claimed
         {
-            self.memory().remember(message, work.outcomes, now);
+            self.memory().remember(message, mem::take(&mut work.outcomes), now);
         }
     }
 

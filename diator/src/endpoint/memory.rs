@@ -40,8 +40,9 @@ impl Memory {
         is_its
     }
 
-    pub(super) fn is_claimed(&self, message: Uuid) -> bool {
-        self.claims.contains_key(&message)
+    /// The delivery that stands for the message.
+    pub(super) fn claimed_by(&self, message: Uuid) -> Option<DeliveryTag> {
+        self.claims.get(&message).copied()
     }
 
     /// A new opening begins, and nothing of an earlier one runs.

@@ -71,9 +71,6 @@ pub use crate::subscription::Order;
 ///
 /// # Guarantees
 ///
-/// They do not hold in every case yet: `docs/decisions/0022-an-endpoint-has-one-loop.md` lists the faults that are known, most of them on
-/// engines that only know offsets, or whose locks cannot be extended.
-///
 /// - **At least once.** A delivery is acknowledged when all its handlers are done, and never before. After a crash, a lost lock or an
 ///   answer that got lost it comes again, if the engine [redelivers](crate::subscription::Capabilities::redelivery).
 /// - **Each handler by itself.** It has a unit of work of its own. A retry runs only the handlers that have failed, as long as the message
@@ -82,7 +79,7 @@ pub use crate::subscription::Order;
 ///   waiting until it is done or a dead letter; other keys go on. The next of a key begins when the handler of the one before has ended,
 ///   also where that was cut off, or its delivery was lost.
 /// - **Once at a time.** A message of which a delivery is in hand is not handled for a second one in this process; that one is
-///   acknowledged with the first.
+///   acknowledged as soon as the first is handled.
 /// - **An outage counts for nothing**, where the [`ErrorPolicy`] knows it by its error: [`OnError::Pause`].
 /// - **Nothing is lost silently.** What cannot be read, what has failed for good, and what ends the process three times in a row
 ///   (with an [`attempt_log`](Self::attempt_log)) is a dead letter.

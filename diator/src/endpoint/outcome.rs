@@ -43,10 +43,10 @@ impl Outcome {
         }
     }
 
-    /// Whoever delivers it again has waited for its time.
-    pub(super) fn let_come(&mut self) {
+    /// Whoever delivers it again waits until then.
+    pub(super) fn let_come(&mut self, then: Instant) {
         if let State::Pending { due, .. } = &mut self.state {
-            *due = None;
+            *due = due.filter(|&due| due > then);
         }
     }
 

@@ -117,7 +117,8 @@ impl ErrorPolicy {
     /// # Units
     ///
     /// None by default; together at most 1 h. The message is held meanwhile, where the engine lets a lock last; otherwise it goes
-    /// back, and the engine delivers it after that time, if it [can](crate::subscription::Capabilities::delayed_retry).
+    /// back, and the engine delivers it after that time, if it [can](crate::subscription::Capabilities::delayed_retry). A wait that a
+    /// [rule](Self::when) asks for and for which the lock is too short goes back for the next longer one of these times.
     pub fn later(mut self, delays: impl IntoIterator<Item = Duration>) -> Self {
         self.later = delays.into_iter().collect();
         self

@@ -33,8 +33,6 @@ use crate::subscription::{DeliveryTag, Opened, Ownership, Settle, Settlement};
 const EVENTS: usize = 256;
 /// How long a driver may take to close, and what was cut off to end before others hear of the end.
 const CLOSING: Duration = Duration::from_secs(5);
-/// How many deliveries may wait for no more than the engine's word.
-const MOST_DECIDED: usize = 100_000;
 
 /// Opens the subscription, and handles what it yields until the signal is given or the opening has failed.
 pub(super) async fn run(bound: Arc<Bound>, stop: StopSignal) -> Result<(), BoxError> {
@@ -83,8 +81,8 @@ pub(super) struct Opening {
     pub(super) outgoing: Vec<(Option<Ownership>, Settlement)>,
     /// Deliveries that wait for another one of their message.
     pub(super) twins: HashMap<Uuid, Vec<DeliveryTag>>,
-    /// Owners of which nothing can be settled, and nothing is handled, any more.
-    pub(super) ended_owners: BTreeSet<Ownership>,
+    /// Owners of which nothing can be settled, and nothing is handled, any more; `None` is an engine without owners.
+    pub(super) ended_owners: BTreeSet<Option<Ownership>>,
     /// How many settlements wait for the engine's answer.
     pub(super) settling: usize,
     pub(super) revocations: Vec<Revocation>,
@@ -257,7 +255,7 @@ impl Opening {
     fn grant(&mut self) {
         let undone = self.held.len() - self.decided;
         let ready = self.lanes.ready() + self.suspects.waiting();
-        let has_room = undone < self.bound.settings.max_ahead && self.decided < MOST_DECIDED;
+        let has_room = undone < self.bound.settings.max_ahead && self.decided < self.bound.settings.most_decided;
         let granted = match self.pause {
             _ if self.draining.is_some() || !has_room => Some(self.credit.limit(0)),
             Pause::Paused { .. } | Pause::Trial(Some(_)) => Some(self.credit.limit(0)),

@@ -72,7 +72,8 @@ pub(super) async fn settle_all(
         let batch = if started < not_before { Vec::new() } else { settler.settlements() };
         let mut answered = Answered::default();
         if !batch.is_empty() {
-            let answers = ask(async { settle.settle(&batch).await }, PATIENCE).await.unwrap_or_else(|error| vec![Err(error)]);
+            let answers =
+                ask(async { settle.settle(&batch).await }, PATIENCE).await.unwrap_or_else(|error| vec![Err(error)]);
             answered = settler.answered(answers, started);
             let failed = !settler.batch.is_empty();
             pause = if failed { pause } else { FIRST_PAUSE };

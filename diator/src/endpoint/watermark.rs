@@ -31,8 +31,8 @@ impl Watermark {
     }
 
     /// Nothing of this owner is settled any more.
-    pub(super) fn forget(&mut self, owner: Ownership) {
-        self.0.remove(&Some(owner));
+    pub(super) fn forget(&mut self, owner: Option<Ownership>) {
+        self.0.remove(&owner);
     }
 }
 
@@ -68,7 +68,7 @@ mod tests {
         watermark.add(ONE, DeliveryTag(1));
         watermark.add(later, DeliveryTag(2));
         assert_eq!(decide(&mut watermark, later, 2), [2]);
-        watermark.forget(Ownership { partition: 1, epoch: 4 });
+        watermark.forget(ONE);
         assert_eq!(decide(&mut watermark, ONE, 1), [0; 0]);
     }
 }

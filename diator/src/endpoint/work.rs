@@ -1,4 +1,6 @@
 use std::future::pending;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -74,10 +76,27 @@ impl Work {
         Self { message, outcomes: Vec::new(), suspect, unlogged: 0, failures, claimed: None }
     }
 
+    /// Whether a handler is to run still.
+    pub(super) fn is_pending(&self) -> bool {
+        self.outcomes.iter().any(Outcome::is_pending)
+    }
+
+    /// Nothing reads it any more. An event whose drop panics takes nothing else along.
+    pub(super) fn forget_message(&mut self) {
+        let message = mem::replace(&mut self.message, Message::Unread);
+        let _told = catch_unwind(AssertUnwindSafe(|| drop(message)));
+    }
+
     /// How many failures a retry carries along.
     pub(super) fn counted(&self) -> u32 {
         let of_each = self.outcomes.iter().map(|outcome| outcome.failures().counted);
         of_each.max().unwrap_or_default().max(self.failures)
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.forget_message();
     }
 }
 
@@ -280,10 +299,7 @@ impl<'a> Attempt<'a> {
 }
 
 /// What a log answers, or why it does not: that it panics, or does not answer in time, is a failure of the log and not of the message.
-pub(super) async fn answer<T>(
-    within: Duration,
-    asked: impl Future<Output = Result<T, BoxError>>,
-) -> Result<T, String> {
+pub(super) async fn answer<T>(within: Duration, asked: impl Future<Output = Result<T, BoxError>>) -> Result<T, String> {
     match timeout(within, catch_panic(asked)).await {
         Ok(Ok(answer)) => answer.map_err(|error| text_of(&*error)),
         Ok(Err(panic)) => Err(panic_message(&*panic)),
