@@ -183,7 +183,7 @@ impl Opening {
 
     /// A delivery can no longer be settled, and so nothing that came after it: the engine may give the partition to others, and it all
     /// comes again. Where there is no partition, it is the opening that ends.
-    pub(super) fn end_owner(&mut self, owner: Option<Ownership>, why: &str, now: Instant) {
+    pub(super) fn end_owner(&mut self, owner: Option<Ownership>, tag: DeliveryTag, why: &str, now: Instant) {
         if !self.ended_owners.insert(owner) {
             return;
         }
@@ -193,8 +193,7 @@ impl Opening {
                 let _sent = self.to_settle.send(ToSettle::Revoked(vec![owner]));
             }
             None => {
-                // What is decided and has lost its lock must not be passed while the opening ends.
-                self.watermark.forget(None);
+                self.watermark.end_at(None, tag);
                 self.fail(format!("{why}, and nothing that came after it can be settled any more").into(), now);
             }
         }
@@ -202,13 +201,13 @@ impl Opening {
 
     /// As [`end_owner`](Self::end_owner), for a verdict that the engine does not take. An engine that gives the partition back at once
     /// would refuse it again at once: then it is the opening that ends, and the next one begins after a pause.
-    pub(super) fn end_owner_of_refused(&mut self, owner: Option<Ownership>, now: Instant) {
+    pub(super) fn end_owner_of_refused(&mut self, owner: Option<Ownership>, tag: DeliveryTag, now: Instant) {
         const WHY: &str = "the engine does not take a verdict";
-        let before = |ended: &Option<Ownership>| {
+        let is_earlier = |ended: &Option<Ownership>| {
             ended.zip(owner).is_some_and(|(ended, owner)| ended.partition == owner.partition && ended != owner)
         };
-        let again = self.ended_owners.iter().any(before);
-        self.end_owner(owner, WHY, now);
+        let again = self.ended_owners.iter().any(is_earlier);
+        self.end_owner(owner, tag, WHY, now);
         if again {
             self.fail(format!("{WHY}, and did not in an earlier epoch of its partition").into(), now);
         }

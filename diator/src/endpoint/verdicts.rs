@@ -40,7 +40,7 @@ impl Opening {
     /// another delivery of its message may be among them.
     fn let_twins_go(&mut self, tag: DeliveryTag, message: Uuid, acked: bool, now: Instant) {
         if acked {
-            for twin in self.twins.remove(&message).unwrap_or_default() {
+            for twin in self.take_twins(message) {
                 if self.held.get(&twin).is_some_and(Held::is_waiting) {
                     self.settle(twin, Verdict::Ack, now);
                 }
@@ -76,7 +76,7 @@ impl Opening {
                 self.bound.monitor.count(|health| health.lock_lost += 1);
                 self.remove(tag, now, true);
                 if !self.bound.capabilities.settles_out_of_order {
-                    self.end_owner(owner, "a lock was lost", now);
+                    self.end_owner(owner, tag, "a lock was lost", now);
                 }
             }
         }
@@ -100,7 +100,7 @@ impl Opening {
             self.free_message(tag, message);
         }
         if !self.bound.capabilities.settles_out_of_order {
-            self.end_owner_of_refused(owner, now);
+            self.end_owner_of_refused(owner, tag, now);
         }
     }
 
@@ -125,7 +125,7 @@ impl Opening {
         let has_order = self.lanes.has_order(tag);
         self.forget(tag, now);
         if !self.bound.capabilities.settles_out_of_order {
-            self.end_owner(owner, "a lock was lost", now);
+            self.end_owner(owner, tag, "a lock was lost", now);
         } else if has_order {
             self.fail("a lock was lost, and no message may overtake another one of its key".into(), now);
         }
@@ -152,7 +152,7 @@ impl Opening {
         if self.lanes.has_order(tag) {
             self.fail(format!("{why}, and no message may overtake another one of its key").into(), now);
         } else if !capabilities.settles_out_of_order && capabilities.release == Release::Impossible {
-            self.end_owner(held.owner, why, now);
+            self.end_owner(held.owner, tag, why, now);
         } else {
             self.release(tag, now);
         }
@@ -229,10 +229,14 @@ impl Opening {
         if !self.bound.memory().release(message, tag) {
             return;
         }
-        for twin in self.twins.remove(&message).unwrap_or_default() {
+        for twin in self.take_twins(message) {
             if self.held.get(&twin).is_some_and(Held::is_waiting) {
                 self.lanes.put_back(twin);
             }
         }
+    }
+
+    fn take_twins(&mut self, message: Uuid) -> Vec<DeliveryTag> {
+        if self.twins.is_empty() { Vec::new() } else { self.twins.remove(&message).unwrap_or_default() }
     }
 }
