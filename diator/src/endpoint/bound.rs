@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::attempt::answer;
 use super::attempt_log::{AttemptLog, Ended};
 use super::failure::Failure;
 use super::health::EndpointMonitor;
@@ -16,7 +17,7 @@ use super::memory::Memory;
 use super::policy::Step;
 use super::settings::Settings;
 use super::watchdog::Watchdog;
-use super::work::{Work, answer};
+use super::work::Work;
 use crate::broker::EventRoute;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::held::{Held, Stage};
-use super::run::Opening;
+use super::opening::Opening;
 use super::settler::ToSettle;
 use crate::BoxError;
 use crate::subscription::{ConsumeError, ConsumeErrorKind, DeliveryTag, Observation, Ownership};

@@ -5,10 +5,10 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | the loop of one opening: events in, deliveries begun, time passed | `run` |
+//! | one opening, and its loop: events in, deliveries begun, time passed | `opening`, `run` |
 //! | the life of a delivery: it comes, begins, has run; is settled, given back or lost | `deliveries`, `verdicts` |
 //! | how an opening ends: stop, failure, revocation, loss | `ending` |
-//! | the tasks beside the loop: reading and observing; settling and extending; one for each delivery that runs | `reader`, `settler`, `work`; `ask` |
+//! | the tasks beside the loop: reading and observing; settling and extending; one for each delivery that runs | `reader`, `settler`, `work`; `ask`, `attempt` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
 //! | what becomes of a handler that failed | `failure`, `policy`, `outcome`, `memory` |
 //! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `watermark`, `watchdog` |
@@ -17,6 +17,7 @@
 //! The files of the last four rows know no clock, no task and no engine: the moment is a parameter.
 
 mod ask;
+mod attempt;
 mod attempt_log;
 mod bound;
 mod check;
@@ -31,6 +32,7 @@ mod jitter;
 mod lanes;
 mod locks;
 mod memory;
+mod opening;
 mod outcome;
 mod pause;
 mod policy;

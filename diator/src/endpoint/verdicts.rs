@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::held::{Held, Stage};
-use super::run::Opening;
+use super::opening::Opening;
 use super::settler::ToSettle;
 use crate::subscription::{DeliveryTag, Order, Release, Settled, Settlement, Verdict};
 
