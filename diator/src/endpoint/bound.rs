@@ -103,7 +103,7 @@ impl Bound {
         named.filter(|&named| wait <= named && named <= longest).min()
     }
 
-    /// Who has to know before the work runs.
+    /// The log that has to know before the work runs.
     pub(super) fn log_for(&self, work: &Work) -> Option<&dyn AttemptLog> {
         self.log.as_deref().filter(|_| work.suspect)
     }

@@ -14,8 +14,8 @@ const LONGEST: Duration = Duration::from_secs(2 * 3_600);
 /// What became of messages that this process gave back before they were done, or whose verdict did not reach the engine: their
 /// handlers go on where they were, if the messages come here again, in this opening or a later one.
 ///
-/// Nothing is kept of a message that was settled: whoever delivers it once more wants it handled. A message is known by its id; one
-/// that cannot be read has none, and nothing becomes of it but a dead letter.
+/// It keeps nothing of a message that was settled: an operator who delivers it once more wants it handled. It knows a message by its
+/// id; one that cannot be read has none, and becomes a dead letter.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// The delivery that stands for each message which is in hand.

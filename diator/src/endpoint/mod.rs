@@ -83,11 +83,11 @@ pub use crate::subscription::Order;
 /// - **Once at a time.** A message of which a delivery is in hand is not handled for a second one in this process; that one is
 ///   acknowledged as soon as the first is handled.
 /// - **An outage counts for nothing**, where the [`ErrorPolicy`] knows it by its error: [`OnError::Pause`].
-/// - **Nothing is lost silently.** What cannot be read, what has failed for good, and what ends the process three times in a row
-///   (with an [`attempt_log`](Self::attempt_log)) is a dead letter.
+/// - **Nothing is lost silently.** A message becomes a dead letter if it cannot be read, has failed for good, or ends the process three
+///   times in a row (with an [`attempt_log`](Self::attempt_log)).
 /// - **Locks** are extended from the receipt of a delivery on, whether it waits or runs.
-/// - **Stop.** It takes no more, gives back what has not begun, lets handlers run until the deadline, and settles. What is cut off then is
-///   not acknowledged.
+/// - **Stop.** It takes no more, gives back what has not begun, lets handlers run until the deadline, and settles. It does not
+///   acknowledge a message whose handler is cut off then.
 /// - A subscription that fails, or yields nothing although messages wait, is opened anew.
 ///
 /// # Example
@@ -228,7 +228,7 @@ impl Endpoint {
         self
     }
 
-    /// A name that it had before: what waits under it is not lost.
+    /// A name that it had before: it handles the messages that wait under that name too.
     pub fn formerly(mut self, name: impl Into<String>) -> Self {
         self.settings.formerly.push(name.into());
         self
@@ -240,7 +240,7 @@ impl Endpoint {
         self
     }
 
-    /// What would be a dead letter is logged at `ERROR`, counted, acknowledged, **and gone**.
+    /// Keeps no dead letters: each is logged at `ERROR`, counted, acknowledged, **and gone**.
     pub fn without_dead_letters(mut self) -> Self {
         self.settings.dead_letters = false;
         self

@@ -66,8 +66,8 @@ pub enum OnError {
     /// The handler is tried again after this time (10 ms at least, a day at most), and nothing is counted: a deadlock, a row that
     /// somebody else holds.
     Again(Duration),
-    /// The whole endpoint begins nothing for this time (10 ms at least, a day at most), and nothing is counted: what all messages need is away. Then one message
-    /// is tried; if it succeeds, all go on.
+    /// The whole endpoint begins nothing for this time (10 ms at least, a day at most), and nothing is counted: something that all
+    /// messages need is away. Then one message is tried; if it succeeds, all go on.
     Pause(Duration),
     /// No retry can help: the message is a dead letter at once.
     DeadLetter,

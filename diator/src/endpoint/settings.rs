@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::policy::ErrorPolicy;
 use crate::subscription::{Order, Share};
 
-/// What an endpoint does with what no event of the program is named.
+/// What an endpoint does with messages whose name no event of the program has.
 ///
 /// An event that the program knows and that no handler of the endpoint handles is none of these: it is acknowledged, and counted as ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

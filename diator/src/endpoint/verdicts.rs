@@ -36,8 +36,8 @@ impl Opening {
         }
     }
 
-    /// What is decided counts, and not what the engine knows already: a verdict may have to wait until those before it have one, and
-    /// another delivery of its message may be among them.
+    /// Other deliveries of the message wait for its verdict, and not until the engine knows it: a verdict may have to wait until those
+    /// before it have one, and another delivery of its message may be among them.
     fn let_twins_go(&mut self, tag: DeliveryTag, message: Uuid, acked: bool, now: Instant) {
         if acked {
             for twin in self.take_twins(message) {
@@ -60,7 +60,7 @@ impl Opening {
         self.outgoing.push((held.owner, settlement));
     }
 
-    /// What was settled since the last time goes to the engine in one call.
+    /// Tells the engine in one call what was settled since the last time.
     pub(super) fn flush(&mut self) {
         if !self.outgoing.is_empty() {
             // The settler goes when the opening does.
@@ -111,7 +111,7 @@ impl Opening {
         }
     }
 
-    /// Somebody else may have it by now: it is forgotten. What must not overtake it goes with it, and comes again in order.
+    /// Somebody else may have it by now: it is forgotten. Those that must not overtake it go with it, and come again in order.
     pub(super) fn lock_lost(&mut self, tag: DeliveryTag, now: Instant) {
         let Some(held) = self.held.get(&tag) else { return };
         if matches!(held.stage, Stage::Forgotten(_) | Stage::Cut { .. } | Stage::Settling { .. }) {
