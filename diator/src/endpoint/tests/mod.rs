@@ -4,11 +4,14 @@ mod ending;
 mod engine;
 mod failing;
 mod handling;
+mod offsets;
 mod own;
 mod owners;
+mod panics;
 mod poison;
 mod reopening;
 mod settling;
+mod stale;
 mod start;
 #[allow(
     unused_imports,
