@@ -65,6 +65,7 @@ mod postgres;
 mod proxy;
 mod server_process;
 pub mod subscription;
+mod test_host;
 
 #[doc(hidden)]
 pub use self::polling::{__run, __run_on};
@@ -73,6 +74,7 @@ pub use self::polling::{drop_after, within_patience, yields};
 pub use self::postgres::Postgres;
 pub use self::proxy::Proxy;
 pub use self::server_process::ServerProcess;
+pub use self::test_host::{Attempt, AttemptOutcome, DeadLetters, Handled, RunningTestHost, TestHost};
 
 /// The README's program, compiled.
 #[cfg(doctest)]

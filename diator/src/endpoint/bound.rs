@@ -14,7 +14,7 @@ use super::memory::Memory;
 use super::policy::Step;
 use super::settings::Settings;
 use super::watchdog::Watchdog;
-use super::work::{Work, answer};
+use super::work::{OnAttempt, Work, answer};
 use crate::broker::EventRoute;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;
@@ -37,6 +37,7 @@ pub(crate) struct Bound {
     pub(super) topics: Vec<String>,
     pub(super) events: Vec<EventRoute<'static>>,
     pub(super) log: Option<Arc<dyn AttemptLog>>,
+    pub(super) on_attempt: Option<OnAttempt>,
     pub(super) monitor: EndpointMonitor,
     pub(super) kept: Kept,
 }

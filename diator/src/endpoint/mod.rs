@@ -64,6 +64,8 @@ pub use self::policy::{ErrorPolicy, OnError};
 pub use self::report::EndpointError;
 use self::settings::Settings;
 pub use self::settings::Unknown;
+#[doc(hidden)]
+pub use self::work::{AttemptEnded, OnAttempt};
 pub use crate::subscription::Order;
 
 /// Lets the handlers of a program handle what a subscription delivers, as a part of a [`Host`](crate::host::Host).
@@ -135,6 +137,7 @@ pub struct Endpoint {
     topics: Vec<String>,
     handlers: Option<Handlers>,
     attempt_log: Option<Arc<dyn AttemptLog>>,
+    on_attempt: Option<OnAttempt>,
     location: Location,
     monitor: EndpointMonitor,
 }
@@ -151,6 +154,7 @@ impl Endpoint {
             topics: Vec::new(),
             handlers: None,
             attempt_log: None,
+            on_attempt: None,
             location: Location::caller(),
         }
     }
@@ -250,6 +254,13 @@ impl Endpoint {
     #[doc(hidden)]
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = Some(seed);
+        self
+    }
+
+    /// Lets a test host see the attempts.
+    #[doc(hidden)]
+    pub fn on_attempt(mut self, begun: OnAttempt) -> Self {
+        self.on_attempt = Some(begun);
         self
     }
 

@@ -16,12 +16,19 @@ use crate::broker::InboundMessage;
 use crate::error::TimedOut;
 use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
+use crate::registry::HandlerId;
 use crate::shown;
 use crate::subscription::{Delivery, DeliveryTag};
 use crate::{Arrival, BoxError, HandlerFailure, ReceiveError, SendError};
 
 /// So many attempts that never ended make a dead letter.
 const CRASHES: u32 = 3;
+
+/// Told of each attempt of a handler, when it begins.
+pub type OnAttempt = Arc<dyn Fn(&Arc<Arrival>, HandlerId) -> AttemptEnded + Send + Sync>;
+
+/// Told of how the attempt ended; dropped, if it was cut off.
+pub type AttemptEnded = Box<dyn FnOnce(&Result<(), HandlerFailure>) + Send>;
 
 /// What is handled: a worker takes it along, and gives it back.
 #[derive(Debug)]
@@ -182,7 +189,12 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
     let (mut ran, mut failures) = (0, Vec::new());
     for (place, outcome) in work.outcomes.iter_mut().enumerate().filter(|(_, outcome)| outcome.runs(begun)) {
         ran += 1;
-        match handle(bound, &arrival, outcome, attempt.as_mut()).await {
+        let seen = bound.on_attempt.as_ref().map(|begun| begun(&arrival, outcome.handler));
+        let ended = handle(bound, &arrival, outcome, attempt.as_mut()).await;
+        if let Some(seen) = seen {
+            seen(&ended);
+        }
+        match ended {
             Ok(()) => outcome.state = State::Done,
             Err(failure) => failures.push((place, failure)),
         }
