@@ -26,6 +26,50 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// A [`TestHost`](super::TestHost) that runs.
 ///
 /// Its `Display` is what a failed assertion prints: a table of all attempts, what was published, and the dead letters.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use diator::endpoint::Endpoint;
+/// use diator::prelude::*;
+/// use diator_testkit::{RunningTestHost, TestHost};
+///
+/// #[derive(Debug, serde::Serialize, serde::Deserialize, NotificationEvent)]
+/// #[event(topic = "orders")]
+/// struct OrderPlaced;
+///
+/// #[event_handler(OrderPlaced, id = "billing.charge")]
+/// struct Charge;
+///
+/// impl EventHandler<OrderPlaced> for Charge {
+///     async fn handle(&self, _: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+///         Ok(tokio::time::sleep(Duration::from_secs(10)).await)
+///     }
+/// }
+///
+/// async fn started(broker: &InMemoryBroker) -> RunningTestHost {
+///     let mediator = Mediator::builder().handlers(handlers![Charge]).without_broker().build().unwrap();
+///     let billing = Endpoint::new("billing", broker.clone()).topics(["orders"]).concurrency(1);
+///     TestHost::new(mediator, broker.clone()).endpoint(billing).start().await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let broker = InMemoryBroker::new();
+/// let mut before = started(&broker).await;
+/// before.publish(OrderPlaced).await;
+/// before.publish(OrderPlaced).await;
+/// before.advance(Duration::from_secs(5)).await;
+/// before.stop().await; // a deployment: what runs comes to its end, and what waits is left
+/// before.handled::<OrderPlaced>().succeeded().once();
+///
+/// let after = started(&broker).await;
+/// after.settle().await;
+/// after.handled::<OrderPlaced>().succeeded().once();
+/// # }
+/// ```
 pub struct RunningTestHost {
     broker: InMemoryBroker,
     sender: Mediator,
@@ -180,13 +224,11 @@ impl RunningTestHost {
     }
 
     /// The attempts of handlers on events of one type: narrow them down, and say how many there must be.
-    #[must_use]
     pub fn handled<E: Event>(&self) -> Handled<'_, E> {
         Handled::new(self)
     }
 
     /// The dead letters of one type of event: narrow them down, and say how many there must be.
-    #[must_use]
     pub fn dead_letters<E: Event>(&self) -> DeadLetters<'_, E> {
         DeadLetters::new(self)
     }
