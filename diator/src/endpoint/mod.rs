@@ -92,6 +92,8 @@ pub use crate::subscription::Order;
 ///   not acknowledged.
 /// - A subscription that fails, or yields nothing although messages wait, is opened anew.
 ///
+/// The guide `docs/consuming.md` makes a service with it. `TestHost` of `diator-testkit` runs it in a test.
+///
 /// # Example
 ///
 /// ```
