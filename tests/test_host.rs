@@ -414,6 +414,17 @@ async fn a_name_that_nobody_has_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_behind_another_one_is_told() {
+    let broker = InMemoryBroker::new();
+    let test = started(Bank::new(2, [Conduct::Busy]), &broker).await;
+    test.publish(order(2)).await;
+    test.publish(order(2)).await;
+    test.advance(Duration::from_secs(1)).await;
+    let expected = r#"  2. OrderPlaced {"cents":100,"order_id":2}, topic `orders`   waits for `billing`"#;
+    assert!(test.to_string().contains(expected), "{test}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_long_report_is_shortened() {
     let broker = InMemoryBroker::new();
     let test = started(Arc::default(), &broker).await;

@@ -37,7 +37,8 @@ pub enum AttemptOutcome {
     Running,
     /// The handler is done, and its work is committed.
     Succeeded,
-    /// The handler failed, panicked or took too long; the text has the error with its causes, on one line.
+    /// The handler failed, panicked or took too long; the text has the error with its causes, on one line. Its work is committed
+    /// nevertheless if only what follows the commit failed, as the text then says.
     Failed(String),
     /// It was dropped before its end: the host stopped, or the message was no longer its own.
     CutOff,

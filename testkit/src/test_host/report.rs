@@ -65,14 +65,22 @@ impl<'t> Report<'t> {
 
     fn published(&self) -> Vec<String> {
         let handled: BTreeSet<_> = self.attempts.iter().map(|recorded| recorded.attempt.message).collect();
+        let waiting: HashMap<_, _> = self.host.endpoints().iter().flat_map(|endpoint| self.waiting(endpoint)).collect();
         let line = |message: &OutboundMessage| {
-            let name = self.messages.name(message.id);
-            let content = content(message);
-            let note = if handled.contains(&message.id) { "" } else { "   no handler got it" };
+            let note = match waiting.get(&message.id) {
+                _ if handled.contains(&message.id) => String::new(),
+                Some(endpoint) => format!("   waits for `{endpoint}`"),
+                None => "   no handler got it".to_owned(),
+            };
             let topic = message.topic.as_deref().map_or("no topic".to_owned(), |topic| format!("topic `{topic}`"));
-            format!("  {name} {content}, {topic}{note}")
+            format!("  {} {}, {topic}{note}", self.messages.name(message.id), content(message))
         };
         shortened(self.messages.published.iter().map(line).collect())
+    }
+
+    fn waiting<'e>(&self, endpoint: &'e str) -> impl Iterator<Item = (Uuid, &'e str)> + use<'e> {
+        let unsettled = self.host.broker().unsettled(endpoint).unwrap_or_default().into_iter();
+        unsettled.map(move |message| (message.id, endpoint))
     }
 
     fn dead_letters(&self) -> Vec<String> {
