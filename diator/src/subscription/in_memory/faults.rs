@@ -101,8 +101,7 @@ impl InMemoryBroker {
     pub async fn all_settled(&self, endpoint: &str) {
         loop {
             let (settled, stirred) = (self.changed().notified(), self.deliverable().notified());
-            let unsettled = self.engine(|groups, _| groups.unsettled(endpoint, Instant::now()));
-            if unsettled.is_some_and(|unsettled| unsettled.is_empty()) {
+            if self.engine(|groups, _| groups.has_settled_all(endpoint, Instant::now())) {
                 return;
             }
             either(settled, stirred).await;

@@ -187,6 +187,12 @@ impl InMemoryGroups {
         is_known.then(|| unsettled.into_values().collect())
     }
 
+    /// Whether an endpoint was ever open, and has settled everything.
+    pub(super) fn has_settled_all(&mut self, endpoint: &str, now: Instant) -> bool {
+        let mut groups = self.of(endpoint, now).peekable();
+        groups.peek().is_some() && groups.all(|group| group.unsettled().next().is_none())
+    }
+
     /// Lets what was settled come once more; the answer is how many messages that are.
     pub(super) fn replay(&mut self, endpoint: &str, log: &Log, now: Instant) -> usize {
         let from = self.retained_from;
