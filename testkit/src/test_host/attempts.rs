@@ -1,13 +1,11 @@
 use std::collections::HashMap;
-use std::error::Error;
 use std::fmt;
-use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use diator::Arrival;
 use diator::endpoint::OnAttempt;
 use diator::registry::HandlerId;
-use diator::{Arrival, HandlerFailure};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -107,10 +105,10 @@ struct Ending {
 }
 
 impl Ending {
-    fn ended(mut self, ended: &Result<(), HandlerFailure>) {
+    fn ended(mut self, ended: Result<(), &str>) {
         self.note(match ended {
             Ok(()) => AttemptOutcome::Succeeded,
-            Err(failure) => AttemptOutcome::Failed(chain(&failure.error)),
+            Err(error) => AttemptOutcome::Failed(error.to_owned()),
         });
     }
 
@@ -125,12 +123,6 @@ impl Drop for Ending {
     fn drop(&mut self) {
         self.note(AttemptOutcome::CutOff);
     }
-}
-
-/// An error with its causes, on one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let errors = iter::successors(Some(error), |&error| error.source());
-    errors.map(|error| error.to_string().replace('\n', "\\n")).collect::<Vec<_>>().join(": ")
 }
 
 impl fmt::Display for AttemptOutcome {

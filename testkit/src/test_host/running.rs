@@ -1,4 +1,6 @@
+use std::error::Error;
 use std::fmt;
+use std::iter;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::attempts::{Attempts, chain};
+use super::attempts::Attempts;
 use super::clock::rest;
 use super::report::{InFlight, Report};
 use super::sender::sender;
@@ -308,6 +310,12 @@ impl Drop for Running {
 fn is_open(health: &Health) -> bool {
     use EndpointState::{Open, Paused, Trial};
     health.running && health.endpoints.values().all(|endpoint| matches!(endpoint.state, Open | Paused | Trial))
+}
+
+/// An error with its causes.
+fn chain(error: &dyn Error) -> String {
+    let errors = iter::successors(Some(error), |&error| error.source());
+    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn end(ended: Result<Result<(), HostError>, JoinError>) -> String {
