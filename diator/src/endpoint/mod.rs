@@ -70,6 +70,8 @@ pub use self::policy::{ErrorPolicy, OnError};
 pub use self::report::EndpointError;
 use self::settings::Settings;
 pub use self::settings::{OwnMessages, Unknown};
+#[doc(hidden)]
+pub use self::work::{AttemptEnded, OnAttempt};
 pub use crate::subscription::Order;
 
 /// Lets the handlers of a program handle what a subscription delivers, as a part of a [`Host`](crate::host::Host).
@@ -92,6 +94,8 @@ pub use crate::subscription::Order;
 /// - **Stop.** It takes no more, gives back what has not begun, lets handlers run until the deadline, and settles. It does not
 ///   acknowledge a message whose handler is cut off then.
 /// - A subscription that fails, or yields nothing although messages wait, is opened anew.
+///
+/// The guide `docs/consuming.md` makes a service with it. `TestHost` of `diator-testkit` runs it in a test.
 ///
 /// # Example
 ///
@@ -138,6 +142,7 @@ pub struct Endpoint {
     topics: Vec<String>,
     handlers: Option<Handlers>,
     attempt_log: Option<Arc<dyn AttemptLog>>,
+    on_attempt: Option<OnAttempt>,
     /// The subscription's type.
     engine: &'static str,
     location: Location,
@@ -157,6 +162,7 @@ impl Endpoint {
             topics: Vec::new(),
             handlers: None,
             attempt_log: None,
+            on_attempt: None,
             location: Location::caller(),
         }
     }
@@ -274,6 +280,13 @@ impl Endpoint {
     /// Everything that is wrong with the endpoints, at once.
     pub fn check(endpoints: impl IntoIterator<Item = Self>, mediator: &Mediator) -> Result<(), EndpointError> {
         bind(endpoints.into_iter().collect(), mediator).map(drop)
+    }
+
+    /// Lets a test host see the attempts.
+    #[doc(hidden)]
+    pub fn on_attempt(mut self, begun: OnAttempt) -> Self {
+        self.on_attempt = Some(begun);
+        self
     }
 
     pub(crate) fn monitor(&self) -> EndpointMonitor {
