@@ -50,9 +50,9 @@ pub(crate) fn letter_headers(delivery: &Delivery, endpoint: &str, reason: &str) 
         ("dead-letter-reason", reason),
         ("dead-letter-position", delivery.position.as_deref().unwrap_or_default()),
     ];
-    own.chain(content_type).chain(why).fold(OwnedHeaders::new(), |headers, (key, value)| {
-        headers.insert(Header { key, value: Some(value) })
-    })
+    own.chain(content_type)
+        .chain(why)
+        .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value) }))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::shared::Shared;
 /// How long it waits for a message, and so how late it can be with anything else.
 const TICK: Duration = Duration::from_millis(20);
 
-pub(crate) fn run(consumer: Arc<BaseConsumer<Context>>, shared: &Shared) {
+pub(crate) fn run(consumer: &BaseConsumer<Context>, shared: &Shared) {
     while shared.state().over.is_none() {
         let polled = match consumer.poll(TICK) {
             Some(Ok(message)) => {
@@ -28,11 +28,11 @@ pub(crate) fn run(consumer: Arc<BaseConsumer<Context>>, shared: &Shared) {
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(error),
             Some(Err(_)) | None => Ok(()),
         };
-        let steered = polled.and_then(|()| steer(&consumer, shared)).and_then(|()| give_up(&consumer, shared));
+        let steered = polled.and_then(|()| steer(consumer, shared)).and_then(|()| give_up(consumer, shared));
         if let Err(error) = steered {
             shared.end(&error.to_string());
         }
-        let silent = shared.state().heard.elapsed();
+        let silent = shared.state().silent_for();
         if silent > shared.silence {
             shared.end(&format!("no broker was heard of for {silent:?}"));
         }
@@ -49,7 +49,7 @@ pub(crate) fn run(consumer: Arc<BaseConsumer<Context>>, shared: &Shared) {
 fn arrive(message: &BorrowedMessage<'_>, shared: &Shared) {
     let mut state = shared.state();
     let place = (Arc::from(message.topic()), message.partition());
-    let Some(owned) = state.owned.get(&place).filter(|owned| !owned.leaving && state.reads) else { return };
+    let Some(owned) = state.owned.get(&place).filter(|owned| !owned.leaving && !state.deaf) else { return };
     let ownership = owned.ownership;
     state.last_tag += 1;
     let delivery = delivery(message, state.last_tag, place.0.clone(), ownership);
@@ -62,7 +62,7 @@ fn arrive(message: &BorrowedMessage<'_>, shared: &Shared) {
 fn steer(consumer: &BaseConsumer<Context>, shared: &Shared) -> KafkaResult<()> {
     let mut state = shared.state();
     let ahead = state.ready.len();
-    let pause = !state.reads || ahead >= shared.max_ahead || (state.paused && ahead > shared.max_ahead / 2);
+    let pause = state.deaf || ahead >= shared.max_ahead || (state.paused && ahead > shared.max_ahead / 2);
     if pause == state.paused || state.owned.is_empty() {
         return Ok(());
     }

@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use crate::shared::{Leaving, Shared};
 
 /// What librdkafka calls, in the polling thread.
-#[derive(Debug)]
 pub(crate) struct Context(pub(crate) Arc<Shared>);
 
 impl ConsumerContext for Context {
@@ -55,7 +54,7 @@ impl ClientContext for Context {
         let received = statistics.brokers.values().map(|broker| broker.rxbytes).sum();
         let mut state = self.0.state();
         if received > state.received {
-            (state.received, state.heard) = (received, Instant::now());
+            (state.received, state.heard) = (received, Some(Instant::now()));
         }
     }
 

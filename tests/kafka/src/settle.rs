@@ -41,7 +41,9 @@ impl Settle for KafkaSettle {
         for Settlement { tag, verdict, .. } in batch {
             let known = self.find(*tag);
             owners.push(known.as_ref().map(|(owner, ..)| *owner));
-            let Some((owner, place, offset)) = known.filter(|(owner, ..)| !failed.contains_key(owner)) else { continue };
+            let Some((owner, place, offset)) = known.filter(|(owner, ..)| !failed.contains_key(owner)) else {
+                continue;
+            };
             match self.prepare(*tag, owner, verdict, &accepted).await {
                 Ok(()) => {
                     accepted.insert(*tag);
@@ -53,10 +55,9 @@ impl Settle for KafkaSettle {
         let committed = self.commit(offsets).await;
         let answer = |(settlement, owner): (&Settlement, Option<Ownership>)| {
             let Some(owner) = owner else { return Ok(Settled::LockLost) };
-            if accepted.contains(&settlement.tag) {
-                self.answer(settlement.tag, &committed)
-            } else {
-                Err(failed.get(&owner).map_or_else(|| ConsumeError::transient("kafka was not asked"), copy))
+            match failed.get(&owner).filter(|_| !accepted.contains(&settlement.tag)) {
+                Some(error) => Err(ConsumeError::new(error.kind(), error.to_string())),
+                None => self.answer(settlement.tag, &committed),
             }
         };
         batch.iter().zip(owners).map(answer).collect()
@@ -72,6 +73,10 @@ impl Settle for KafkaSettle {
         if let Some(leaving) = &mut state.leaving {
             leaving.kept.retain(|owner| !owners.contains(owner));
         }
+        if state.owned.values().any(|owned| !owned.leaving && owners.contains(&owned.ownership)) {
+            drop(state);
+            self.opening.shared.end("the endpoint gave up a partition unasked");
+        }
     }
 
     async fn observe(&self) -> Result<Observation, ConsumeError> {
@@ -83,7 +88,7 @@ impl Settle for KafkaSettle {
             let (committed, end) = waits.get(place).copied().unwrap_or_default();
             end.saturating_sub(owned.yielded.and_then(|offset| offset.try_into().ok()).unwrap_or(committed))
         });
-        Ok(Observation::unknown().with_lag(lag).with_due(due.sum()).with_heard(state.heard.elapsed()))
+        Ok(Observation::unknown().with_lag(lag).with_due(due.sum()).with_heard(state.silent_for()))
     }
 
     async fn close(&self) {
@@ -107,9 +112,13 @@ impl KafkaSettle {
         verdict: &Verdict,
         accepted: &BTreeSet<DeliveryTag>,
     ) -> Result<(), ConsumeError> {
-        let passes = self.opening.shared.state().held.range(..tag.0).any(|(earlier, held)| {
-            held.ownership == owner && !accepted.contains(&DeliveryTag(*earlier))
-        });
+        let passes = self
+            .opening
+            .shared
+            .state()
+            .held
+            .range(..tag.0)
+            .any(|(earlier, held)| held.ownership == owner && !accepted.contains(&DeliveryTag(*earlier)));
         if passes {
             return Err(ConsumeError::fatal("kafka is asked to commit an offset that passes an earlier message"));
         }
@@ -181,7 +190,9 @@ fn commit(consumer: &BaseConsumer<Context>, (topic, partition): &Place, offset: 
         let committed = consumer.commit(&partitions, CommitMode::Sync);
         match committed.as_ref().err().and_then(KafkaError::rdkafka_error_code) {
             // The group has gone on to another epoch, and this member will know in a moment.
-            Some(RDKafkaErrorCode::StaleMemberEpoch) if Instant::now() < end => thread::sleep(Duration::from_millis(50)),
+            Some(RDKafkaErrorCode::StaleMemberEpoch) if Instant::now() < end => {
+                thread::sleep(Duration::from_millis(50));
+            }
             _ => return committed,
         }
     }
@@ -198,8 +209,4 @@ fn lag(onlooker: &BaseConsumer, topics: &[String]) -> KafkaResult<BTreeMap<Place
         lag.insert((at.topic().into(), at.partition()), (number(committed), number(high)));
     }
     Ok(lag)
-}
-
-fn copy(error: &ConsumeError) -> ConsumeError {
-    ConsumeError::new(error.kind(), error.to_string())
 }

@@ -14,7 +14,6 @@ use crate::rebalance::Context;
 pub(crate) type Place = (Arc<str>, i32);
 
 /// What the polling thread, the source and the settling side of one opening have in common.
-#[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
     /// Something can be taken, or the opening is over.
@@ -26,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) silence: Duration,
 }
 
+#[derive(Default)]
 pub(crate) struct State {
     pub(crate) consumer: Weak<BaseConsumer<Context>>,
     pub(crate) owned: BTreeMap<Place, Owned>,
@@ -40,12 +40,13 @@ pub(crate) struct State {
     pub(crate) news: VecDeque<Taken>,
     pub(crate) leaving: Option<Leaving>,
     pub(crate) paused: bool,
-    pub(crate) reads: bool,
+    /// The source was dropped.
+    pub(crate) deaf: bool,
     /// Why the opening is over.
     pub(crate) over: Option<String>,
     /// How much was received from the brokers, and when it became more.
     pub(crate) received: u64,
-    pub(crate) heard: Instant,
+    pub(crate) heard: Option<Instant>,
 }
 
 /// A partition that this opening has.
@@ -75,22 +76,7 @@ pub(crate) struct Leaving {
 
 impl Shared {
     pub(crate) fn new(max_ahead: usize, handover: Duration, silence: Duration) -> Self {
-        let state = State {
-            consumer: Weak::new(),
-            owned: BTreeMap::new(),
-            numbers: Vec::new(),
-            epoch: 0,
-            last_tag: 0,
-            ready: VecDeque::new(),
-            held: BTreeMap::new(),
-            news: VecDeque::new(),
-            leaving: None,
-            paused: false,
-            reads: true,
-            over: None,
-            received: 0,
-            heard: Instant::now(),
-        };
+        let state = State { heard: Some(Instant::now()), ..State::default() };
         let left = watch::Sender::new(false);
         Self { state: Mutex::new(state), stirred: Notify::new(), left, max_ahead, handover, silence }
     }
@@ -111,6 +97,10 @@ impl Shared {
 }
 
 impl State {
+    pub(crate) fn silent_for(&self) -> Duration {
+        self.heard.map(|heard| heard.elapsed()).unwrap_or_default()
+    }
+
     pub(crate) fn over(&self) -> Option<ConsumeError> {
         self.over.as_ref().map(|why| ConsumeError::closed(format!("kafka opening is over: {why}")))
     }
@@ -168,10 +158,4 @@ impl State {
 pub(crate) fn places(partitions: &TopicPartitionList) -> impl Iterator<Item = Place> {
     let place = |(topic, partition): (String, i32)| (topic.into(), partition);
     partitions.to_topic_map().into_keys().map(place).collect::<BTreeSet<Place>>().into_iter()
-}
-
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("held", &self.held.len()).field("over", &self.over).finish_non_exhaustive()
-    }
 }

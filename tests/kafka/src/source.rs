@@ -7,7 +7,6 @@ use crate::shared::{Held, State};
 use crate::subscription::Opening;
 
 /// Where the deliveries of one opening come from.
-#[derive(Debug)]
 pub(crate) struct KafkaSource(pub(crate) Arc<Opening>);
 
 #[async_trait]
@@ -47,7 +46,7 @@ fn look(state: &mut State, credit: usize) -> Result<Option<Taken>, ConsumeError>
 impl Drop for KafkaSource {
     fn drop(&mut self) {
         let mut state = self.0.shared.state();
-        state.reads = false;
+        state.deaf = true;
         state.ready.clear();
     }
 }

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -38,11 +37,7 @@ impl Kafka {
     /// What each process of an endpoint has a part of.
     pub const SHARED: Capabilities = Self::FOR_EVERYBODY.exclusive_keys().competing().replayable();
     /// What each process has all of.
-    pub const FOR_EVERYBODY: Capabilities = Capabilities::none()
-        .ordered_by_key()
-        .redelivers()
-        .dead_letters()
-        .durable();
+    pub const FOR_EVERYBODY: Capabilities = Capabilities::none().ordered_by_key().redelivers().dead_letters().durable();
 
     /// The cluster with these brokers. An owner has 5 s to give a partition up, and a cluster may be silent for 15 s.
     #[must_use]
@@ -103,15 +98,15 @@ impl Kafka {
         let consumer = Arc::new(consumer);
         shared.state().consumer = Arc::downgrade(&consumer);
         let shared = shared.clone();
-        thread::spawn(move || polling::run(consumer, &shared));
+        thread::spawn(move || polling::run(&consumer, &shared));
         Ok(())
     }
 
     /// Asks whether somebody is there, and takes over the offsets of a former name.
-    fn prepare(&self, onlooker: &BaseConsumer, wanted: &Prepared) -> KafkaResult<()> {
-        let partitions = all_partitions(onlooker, &wanted.topics)?;
+    fn prepare(&self, onlooker: &BaseConsumer, topics: &[String], formerly: &[String]) -> KafkaResult<()> {
+        let partitions = all_partitions(onlooker, topics)?;
         let committed = onlooker.committed_offsets(partitions.clone(), PATIENCE)?;
-        for former in &wanted.formerly {
+        for former in formerly {
             if !is_empty(&committed) {
                 break;
             }
@@ -122,11 +117,6 @@ impl Kafka {
         }
         Ok(())
     }
-}
-
-struct Prepared {
-    topics: Vec<String>,
-    formerly: Vec<String>,
 }
 
 #[async_trait]
@@ -142,25 +132,24 @@ impl Subscription for Kafka {
 
     async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
         let (kafka, group) = (self.clone(), self.group(wanted.endpoint));
-        let prepared = Prepared { topics: wanted.topics.to_vec(), formerly: wanted.formerly.to_vec() };
+        let (topics, formerly) = (wanted.topics.to_vec(), wanted.formerly.to_vec());
         let shared = Arc::new(Shared::new(wanted.max_ahead.get(), self.handover, self.silence));
-        let (topics, opening) = (prepared.topics.clone(), Arc::new(Opening { shared: shared.clone() }));
+        let opening = Arc::new(Opening { shared: shared.clone() });
         let clients = blocking(move || -> KafkaResult<_> {
             let onlooker = kafka.onlooker(&group)?;
-            kafka.prepare(&onlooker, &prepared)?;
-            kafka.consumer(&group, &prepared.topics, &shared)?;
+            kafka.prepare(&onlooker, &topics, &formerly)?;
+            kafka.consumer(&group, &topics, &shared)?;
             let letters: FutureProducer = kafka.config().set("message.timeout.ms", "4000").create()?;
             Ok((Arc::new(onlooker), letters))
         });
         let (onlooker, letters) = clients.await?.map_err(|error| transient("open", error))?;
-        let endpoint = wanted.endpoint.to_owned();
+        let (endpoint, topics) = (wanted.endpoint.to_owned(), wanted.topics.to_vec());
         let settle = KafkaSettle { opening: opening.clone(), endpoint, topics, letters, onlooker };
         Ok(Opened::new(KafkaSource(opening), Arc::new(settle)))
     }
 }
 
 /// What source and settle hold together; dropping it is a crash.
-#[derive(Debug)]
 pub(crate) struct Opening {
     pub(crate) shared: Arc<Shared>,
 }
@@ -203,10 +192,4 @@ pub(crate) async fn blocking<T: Send + 'static>(ask: impl FnOnce() -> T + Send +
 
 pub(crate) fn transient(what: &str, error: KafkaError) -> ConsumeError {
     ConsumeError::transient(format!("kafka cannot {what}")).with_source(error)
-}
-
-impl fmt::Debug for Kafka {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kafka").field("servers", &self.servers).finish_non_exhaustive()
-    }
 }

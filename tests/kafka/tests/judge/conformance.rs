@@ -1,7 +1,5 @@
 //! The conformance suite of subscriptions, for a group of consumers and for a group of one.
 
-mod cluster;
-
 macro_rules! conforms {
     ($module:ident, $capabilities:expr, $configure:expr) => {
         mod $module {
