@@ -251,7 +251,8 @@ pub async fn what_is_given_up_unasked_comes_again<D: Driver>() {
     let (settled, left) = theirs.split_at(theirs.len() / 2);
     process.ack(settled).await;
     process.settle.revoked(&[given_up]);
-    assert!(process.try_settle(left, &Verdict::Ack).await.iter().all(|answer| *answer == Settled::LockLost));
+    let late = process.try_settle(left, &Verdict::Ack).await;
+    assert!(late.iter().all(|answer| *answer == Settled::LockLost), "{late:?}");
     let again = match process.try_next(MESSAGES, PATIENCE).await {
         Ok(came) => {
             let mut again = came.expect("it comes in time");
