@@ -1,18 +1,20 @@
 //! The thread that polls: it reads, pauses and resumes, gives partitions up, and notices silence.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use diator::subscription::Taken;
-use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::{Message, Offset};
 use tokio::time::Instant;
 
 use crate::message::delivery;
 use crate::rebalance::Context;
 use crate::shared::Shared;
+use crate::subscription::PATIENCE;
 
 /// How long it waits for a message, and so how late it can be with anything else.
 const TICK: Duration = Duration::from_millis(20);
@@ -28,7 +30,10 @@ pub(crate) fn run(consumer: &BaseConsumer<Context>, shared: &Shared) {
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(error),
             Some(Err(_)) | None => Ok(()),
         };
-        let steered = polled.and_then(|()| steer(consumer, shared)).and_then(|()| give_up(consumer, shared));
+        let steered = polled
+            .and_then(|()| steer(consumer, shared))
+            .and_then(|()| give_up(consumer, shared))
+            .and_then(|()| rewind(consumer, shared));
         if let Err(error) = steered {
             shared.end(&error.to_string());
         }
@@ -86,4 +91,16 @@ fn give_up(consumer: &BaseConsumer<Context>, shared: &Shared) -> KafkaResult<()>
     drop(state);
     shared.stirred.notify_waiters();
     consumer.incremental_unassign(&leaving.partitions)
+}
+
+/// Goes back to what was not settled of the partitions that the endpoint gave up unasked: they are its own under another epoch.
+fn rewind(consumer: &BaseConsumer<Context>, shared: &Shared) -> KafkaResult<()> {
+    let rewinds = mem::take(&mut shared.state().rewinds);
+    for (place, offset) in rewinds {
+        if let Some(offset) = offset {
+            consumer.seek(&place.0, place.1, Offset::Offset(offset), PATIENCE)?;
+        }
+        shared.state().own(place, offset);
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 use tokio::time::Instant;
 
-use crate::shared::{Leaving, Shared};
+use crate::shared::{Leaving, Shared, places};
 
 /// What librdkafka calls, in the polling thread.
 pub(crate) struct Context(pub(crate) Arc<Shared>);
@@ -16,7 +16,11 @@ pub(crate) struct Context(pub(crate) Arc<Shared>);
 impl ConsumerContext for Context {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let done = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            self.0.state().assign(partitions);
+            let mut state = self.0.state();
+            places(partitions).for_each(|place| state.own(place, None));
+            // They are not paused yet.
+            state.paused = false;
+            drop(state);
             consumer.incremental_assign(partitions)
         } else {
             self.revoke(consumer, partitions)

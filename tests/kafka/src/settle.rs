@@ -69,13 +69,12 @@ impl Settle for KafkaSettle {
 
     fn revoked(&self, owners: &[Ownership]) {
         let mut state = self.opening.shared.state();
+        let unasked = state.owned.iter().filter(|(_, owned)| !owned.leaving && owners.contains(&owned.ownership));
+        let unasked: Vec<_> = unasked.map(|(place, _)| place.clone()).collect();
+        unasked.iter().for_each(|place| state.rewind(place));
         state.held.retain(|_, held| !owners.contains(&held.ownership));
         if let Some(leaving) = &mut state.leaving {
             leaving.kept.retain(|owner| !owners.contains(owner));
-        }
-        if state.owned.values().any(|owned| !owned.leaving && owners.contains(&owned.ownership)) {
-            drop(state);
-            self.opening.shared.end("the endpoint gave up a partition unasked");
         }
     }
 

@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub(crate) held: BTreeMap<u64, Held>,
     pub(crate) news: VecDeque<Taken>,
     pub(crate) leaving: Option<Leaving>,
+    /// Partitions that the endpoint gave up unasked, and where they go on.
+    pub(crate) rewinds: Vec<(Place, Option<i64>)>,
     pub(crate) paused: bool,
     /// The source was dropped.
     pub(crate) deaf: bool,
@@ -105,27 +107,34 @@ impl State {
         self.over.as_ref().map(|why| ConsumeError::closed(format!("kafka opening is over: {why}")))
     }
 
-    /// Partitions came, under a new epoch.
-    pub(crate) fn assign(&mut self, partitions: &TopicPartitionList) {
+    /// A partition is this opening's from now on, under a new epoch.
+    pub(crate) fn own(&mut self, place: Place, yielded: Option<i64>) {
         self.epoch += 1;
-        for place in places(partitions) {
-            let known = self.numbers.iter().position(|known| *known == place);
-            let number = known.unwrap_or_else(|| {
-                self.numbers.push(place.clone());
-                self.numbers.len() - 1
-            });
-            let partition = u32::try_from(number).expect("there are fewer partitions");
-            let ownership = Ownership { partition, epoch: self.epoch };
-            self.owned.insert(place, Owned { ownership, leaving: false, yielded: None });
-        }
-        // They are not paused yet.
-        self.paused = false;
+        let known = self.numbers.iter().position(|known| *known == place);
+        let number = known.unwrap_or_else(|| {
+            self.numbers.push(place.clone());
+            self.numbers.len() - 1
+        });
+        let partition = u32::try_from(number).expect("there are fewer partitions");
+        let ownership = Ownership { partition, epoch: self.epoch };
+        self.owned.insert(place, Owned { ownership, leaving: false, yielded });
+    }
+
+    /// What was not settled of a partition is to come again.
+    pub(crate) fn rewind(&mut self, place: &Place) {
+        let Some(owned) = self.owned.get_mut(place) else { return };
+        owned.leaving = true;
+        let held = self.held.values().find(|held| held.ownership == owned.ownership).map(|held| held.offset);
+        let ready = self.ready.iter().find(|(ready, ..)| ready == place).map(|(_, offset, _)| *offset);
+        self.rewinds.push((place.clone(), held.or(ready).or(owned.yielded)));
+        self.ready.retain(|(ready, ..)| ready != place);
     }
 
     /// Nothing more is yielded of these partitions.
     pub(crate) fn stop_yielding(&mut self, partitions: &TopicPartitionList) -> Vec<Ownership> {
         let places: Vec<_> = places(partitions).collect();
         self.ready.retain(|(place, ..)| !places.contains(place));
+        self.rewinds.retain(|(place, _)| !places.contains(place));
         let mut owners = Vec::new();
         for place in places {
             if let Some(owned) = self.owned.get_mut(&place) {
