@@ -6,11 +6,12 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | who polls? | a thread for each opening, so that `max.poll.interval.ms` is met however long handlers take: [`polling`] |
+//! | who polls? | a thread for each opening (`polling`), so that `max.poll.interval.ms` is met however long handlers take |
 //! | what is credit? | the source keeps up to `max_ahead` messages; with more, all partitions are paused, and resumed at half of it |
-//! | what is an owner? | a partition, and the number of the assignment in which this opening got it: librdkafka does not tell the generation |
+//! | what is an owner? | a partition, and a number that this opening counts: `rdkafka` does not tell the generation of the group |
 //! | what does a rebalance do? | partitions that are wanted back are told as `Revoking`; the thread goes on polling, and unassigns them when the endpoint gave them up, or when its time is over |
-//! | what is an ack? | the commit of the next offset; the endpoint settles a partition in order, so that no unfinished message is passed |
+//! | what is given up unasked? | a partition whose verdict was refused: it goes back to its first message that is not settled, under another number |
+//! | what is an ack? | the commit of the next offset; the endpoint settles a partition in order, so that no unfinished message is passed, and the driver refuses a commit that would |
 //! | what is a dead letter? | a message on `<topic>.dead`, confirmed, and then an ack |
 //! | who is heard of? | the brokers: librdkafka's statistics count what was received from them |
 //!
@@ -21,12 +22,13 @@
 //! - **The classic protocol.** Its group refuses commits as soon as somebody joins, where a real broker takes them until the rebalance
 //!   is over: no work could be settled during a revocation.
 //! - **A process that dies without a word.** Dropping a consumer leaves the group, and the mock forgets at once what a closed connection
-//!   owned. How long a session lasts, and `max.poll.interval.ms`, are not seen: its session is 30 s, and its timer unlocks a lock
-//!   that it does not hold.
+//!   owned. Its session lasts 30 s, which only C can change; a real one lasts 45 s.
 //! - **A rebalance that does not wait.** It has no rebalance timeout: a member that never gives a partition up keeps it.
+//! - **A member that is fenced at once.** `rdkafka` has no name for the heartbeat of KIP-848, so that no error can be put into one. The
+//!   cases lose partitions by hiding the coordinator for longer than a session.
+//! - **A commit for a partition of others.** The mock compares the epoch of the member alone, and a real broker no more than that.
 //! - **Retention, compaction, transactions** with aborted messages, replicas that are behind, quotas, authorisation, and offsets that
 //!   expire.
-//! - **A commit that a foreign member may not do:** neither the mock nor a real broker compares its partitions with the assignment.
 
 mod message;
 mod polling;

@@ -9,7 +9,11 @@ use diator::subscription::{
 };
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode::{
+    MessageSizeTooLarge, StaleMemberEpoch, TopicAuthorizationFailed as NotAllowed, UnknownTopic as NoTopic,
+    UnknownTopicOrPartition as NoPartition,
+};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::Offset;
 use tokio::time::{Instant, timeout};
@@ -133,12 +137,17 @@ impl KafkaSettle {
         let delivery = shared.state().held.get(&tag.0).filter(|held| !held.buried).map(|held| held.delivery.clone());
         let Some(delivery) = delivery else { return Ok(()) };
         let sent = match self.send(&delivery, &delivery.body, reason).await {
-            Err(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)) => {
+            Err(KafkaError::MessageProduction(MessageSizeTooLarge)) => {
                 self.send(&delivery, &delivery.body[..delivery.body.len() / 2], reason).await
             }
             sent => sent,
         };
-        sent.map_err(|error| transient("keep a dead letter", error))?;
+        sent.map_err(|error| match error.rdkafka_error_code() {
+            Some(NoTopic | NoPartition | NotAllowed | MessageSizeTooLarge) => {
+                ConsumeError::fatal("kafka has no place for dead letters").with_source(error)
+            }
+            _ => transient("keep a dead letter", error),
+        })?;
         if let Some(held) = shared.state().held.get_mut(&tag.0) {
             held.buried = true;
         }
@@ -189,7 +198,7 @@ fn commit(consumer: &BaseConsumer<Context>, (topic, partition): &Place, offset: 
         let committed = consumer.commit(&partitions, CommitMode::Sync);
         match committed.as_ref().err().and_then(KafkaError::rdkafka_error_code) {
             // The group has gone on to another epoch, and this member will know in a moment.
-            Some(RDKafkaErrorCode::StaleMemberEpoch) if Instant::now() < end => {
+            Some(StaleMemberEpoch) if Instant::now() < end => {
                 thread::sleep(Duration::from_millis(50));
             }
             _ => return committed,

@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::mocking::{MockCluster, MockCoordinator};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::Timeout;
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 
@@ -61,6 +62,16 @@ impl Cluster {
         let mut record = FutureRecord::<str, [u8]>::to(topic).payload(&message.body).headers(headers);
         record.key = message.key.as_deref();
         self.producer.send(record, Timeout::Never).await.expect("the broker is well");
+    }
+
+    /// Lets nobody write to the topic of dead letters, or everybody again.
+    pub(crate) fn refuse_dead_letters(&self, refuse: bool) {
+        let error = if refuse {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
+        } else {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+        };
+        self.mock().topic_error(&format!("{TOPIC}.dead"), error).expect("it is said");
     }
 
     fn consumer(&self, group: &str) -> ClientConfig {

@@ -25,11 +25,12 @@ struct Counted {
     number: usize,
 }
 
-/// What was handled, by which process, in its order; handlers of some numbers never end.
+/// What was handled, by which process, in its order; handlers of some numbers never end, and one number is poison.
 #[derive(Debug, Default)]
 struct Log {
     ended: Mutex<Vec<(&'static str, String, usize)>>,
     hanging: Mutex<Vec<usize>>,
+    poison: Mutex<Option<usize>>,
 }
 
 impl Log {
@@ -74,6 +75,9 @@ impl EventHandler<Counted> for Count {
         let hangs = self.log.hanging.lock().unwrap_or_else(PoisonError::into_inner).contains(&event.number);
         if hangs {
             std::future::pending::<()>().await;
+        }
+        if *self.log.poison.lock().unwrap_or_else(PoisonError::into_inner) == Some(event.number) {
+            return Err("it is poison".into());
         }
         sleep(self.process.takes).await;
         let mut ended = self.log.ended.lock().unwrap_or_else(PoisonError::into_inner);
@@ -209,4 +213,34 @@ async fn what_does_not_end_before_the_handover_is_over_comes_to_the_next_owner()
     log.wait_for("the rest comes after the crash", |log| log.ended().len() >= 8).await;
     two.stop().await;
     assert_eq!(log.numbers(), (0..8).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_that_has_no_place_stops_its_partition_alone() {
+    let (cluster, log) = (Cluster::start(), Arc::new(Log::default()));
+    cluster.refuse_dead_letters(true);
+    *log.poison.lock().unwrap_or_else(PoisonError::into_inner) = Some(0);
+    let one = Running::start(&cluster, &log, "one", Duration::ZERO);
+    for number in 0..40 {
+        publish(&cluster, &format!("key-{}", number % 10), number).await;
+    }
+    log.wait_for("other partitions go on", |log| log.ended().len() >= 20).await;
+    assert_eq!(cluster.dead_letters("counting"), []);
+    cluster.refuse_dead_letters(false);
+    let handled = |log: &Log| (1..40).all(|number| log.numbers().contains(&number));
+    log.wait_for("all others are handled", handled).await;
+    let end = Instant::now() + PATIENCE;
+    while cluster.dead_letters("counting").is_empty() {
+        assert!(Instant::now() < end, "there is no dead letter");
+        sleep(Duration::from_millis(500)).await;
+    }
+    one.stop().await;
+    let letters = cluster.dead_letters("counting");
+    assert!(letters.iter().all(|letter| letter.reason.contains("it is poison")), "{letters:?}");
+    // Nothing comes again.
+    let before = log.ended().len();
+    let two = Running::start(&cluster, &log, "two", Duration::ZERO);
+    sleep(Duration::from_secs(5)).await;
+    two.stop().await;
+    assert_eq!(log.ended().len(), before);
 }
