@@ -1,0 +1,76 @@
+//! Plays runs from seeds, and prints those that break a promise.
+//!
+//! ```sh
+//! cargo run -p diator-simulation -- --runs 100000      # from seed 0 on
+//! cargo run -p diator-simulation -- --seed 17 --trace  # one of them, with everything that happened
+//! ```
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use diator_simulation::run;
+
+/// A run takes a millisecond or two; one that takes so long spins.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+static SEED: AtomicU64 = AtomicU64::new(0);
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let (mut first, mut runs, mut trace) = (0, 1_000, false);
+    while let Some(argument) = arguments.next() {
+        let mut number = || arguments.next().and_then(|number| number.parse().ok());
+        match (&*argument, &mut first, &mut runs) {
+            ("--trace", ..) => trace = true,
+            ("--seed", first, runs) => match number() {
+                Some(number) => (*first, *runs) = (number, 1),
+                None => return usage(),
+            },
+            ("--from", first, _) => match number() {
+                Some(number) => *first = number,
+                None => return usage(),
+            },
+            ("--runs", _, runs) => match number() {
+                Some(number) => *runs = number,
+                None => return usage(),
+            },
+            _ => return usage(),
+        }
+    }
+    std::thread::spawn(watch);
+    let (begun, mut failed) = (Instant::now(), 0);
+    for seed in first..first + runs {
+        SEED.store(seed, Ordering::Relaxed);
+        let run = run(seed);
+        if trace {
+            print!("{}", run.trace);
+        }
+        if !run.broken.is_empty() {
+            failed += 1;
+            print!("{run}  again: cargo run -p diator-simulation -- --seed {seed} --trace\n\n");
+        }
+    }
+    println!("{runs} runs from seed {first} in {:.1} s: {failed} broke a promise", begun.elapsed().as_secs_f64());
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: simulate [--runs N] [--from SEED] [--seed SEED] [--trace]");
+    ExitCode::FAILURE
+}
+
+/// Ends the program when a run does not end.
+fn watch() {
+    let (mut seed, mut since) = (u64::MAX, Instant::now());
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = SEED.load(Ordering::Relaxed);
+        if now != seed {
+            (seed, since) = (now, Instant::now());
+        } else if since.elapsed() > PATIENCE {
+            println!("seed {seed}: the run does not end");
+            std::process::exit(1);
+        }
+    }
+}

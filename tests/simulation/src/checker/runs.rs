@@ -1,0 +1,126 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use diator::endpoint::Order;
+
+use super::Rule;
+use super::facts::Facts;
+use crate::plan::{Message, Plan};
+use crate::trace::{Answer, Event};
+
+/// A handler that has succeeded is not run again by a retry, and none has more attempts than the policy gives.
+pub(super) struct Again;
+
+impl Rule for Again {
+    fn see(&mut self, _: Duration, event: Event, facts: &Facts<'_>) -> Result<(), String> {
+        let Event::Began { process, message, handler } = event else { return Ok(()) };
+        let achieved = facts.achieved(process, message, handler);
+        if achieved.done_since {
+            return Err(format!("handler {handler} was done with message {message}, and process {process} runs it again"));
+        }
+        if achieved.failed_since >= facts.plan.settings.attempts() {
+            return Err(format!("handler {handler} has one attempt too many with message {message}"));
+        }
+        Ok(())
+    }
+}
+
+/// No message runs twice at once in a process; of a key, none beside another one; and none beside the next owner of its partition.
+#[derive(Default)]
+pub(super) struct Beside {
+    running: BTreeSet<(usize, usize, usize)>,
+    /// Runs of partitions that were given up in order.
+    given_up: BTreeSet<(usize, usize, usize)>,
+    /// Owners that are to be given up in order.
+    revoking: BTreeMap<(usize, (u32, u64)), Duration>,
+}
+
+impl Beside {
+    fn begins(&self, process: usize, message: usize, plan: &Plan) -> Result<(), String> {
+        let key = plan.messages[message].key.filter(|_| plan.settings.order == Order::PerKey);
+        for &(_, other, handler) in self.running.iter().filter(|(other, ..)| *other == process) {
+            if other == message {
+                return Err(format!("message {message} runs twice at once in process {process} (handler {handler})"));
+            }
+            if key.is_some() && plan.messages[other].key == key {
+                return Err(format!("message {message} runs beside {other}, of the same key, in process {process}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Rule for Beside {
+    fn see(&mut self, _: Duration, event: Event, facts: &Facts<'_>) -> Result<(), String> {
+        match event {
+            Event::Began { process, message, handler } => {
+                let ended = self.begins(process, message, facts.plan);
+                self.running.insert((process, message, handler));
+                return ended;
+            }
+            Event::Dropped { process, message, handler } => {
+                self.running.remove(&(process, message, handler));
+                self.given_up.remove(&(process, message, handler));
+            }
+            Event::Ended { process, message, handler, .. } => {
+                self.running.remove(&(process, message, handler));
+                if self.given_up.remove(&(process, message, handler)) {
+                    return Err(format!("message {message} ran on in process {process} after its partition was given up"));
+                }
+            }
+            Event::Crashed { process } | Event::Stopped { process, .. } => {
+                self.running.retain(|(other, ..)| *other != process);
+                self.given_up.retain(|(other, ..)| *other != process);
+            }
+            Event::Revoking { opening, owner, by } => {
+                self.revoking.insert((opening, owner), by);
+            }
+            Event::Lost { opening, owner } => {
+                self.revoking.remove(&(opening, owner));
+            }
+            Event::Answered { opening, tag, answer: Answer::LockLost | Answer::Refused } => {
+                if let Some(held) = facts.held.get(&tag) {
+                    self.revoking.retain(|&(other, owner), _| other != opening || Some(owner) != held.owner);
+                }
+            }
+            Event::GivenUp { opening, owner } => {
+                let in_order = self.revoking.remove(&(opening, owner)).is_some();
+                let Some(process) = facts.process_of.get(&opening).filter(|_| in_order) else { return Ok(()) };
+                let plan = facts.plan;
+                let is_of = |message: usize| plan.traits.places[message] % plan.traits.partitions == owner.0 as usize;
+                let runs = self.running.iter().filter(|(other, message, _)| other == process && is_of(*message));
+                self.given_up.extend(runs);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Where the endpoint handles in order, nothing begins before what comes earlier of its key has come to its end.
+pub(super) struct InOrder;
+
+impl Rule for InOrder {
+    fn see(&mut self, _: Duration, event: Event, facts: &Facts<'_>) -> Result<(), String> {
+        let Event::Began { process, message, .. } = event else { return Ok(()) };
+        let plan = facts.plan;
+        let Message { key: key @ Some(_), .. } = plan.messages[message] else { return Ok(()) };
+        if plan.settings.order == Order::None {
+            return Ok(());
+        }
+        let first = |message: usize| facts.entries.iter().find(|(_, entry)| entry.message == message);
+        let Some((&own, _)) = first(message) else { return Err("nobody published it".into()) };
+        for (_, earlier) in facts.entries.range(..own) {
+            let other = earlier.message;
+            let is_first = plan.messages[other].key == key && other != message;
+            if is_first && !earlier.settled && first_is_open(facts, other) && !facts.is_complete(process, other) {
+                return Err(format!("message {message} begins in process {process}, and {other} of its key is not done"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn first_is_open(facts: &Facts<'_>, message: usize) -> bool {
+    facts.entries.values().find(|entry| entry.message == message).is_some_and(|entry| !entry.settled)
+}

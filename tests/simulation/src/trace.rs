@@ -1,0 +1,128 @@
+use std::fmt;
+use std::time::Duration;
+
+/// What happened in a run, in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace(Vec<(Duration, Event)>);
+
+/// A fact that the checker judges by. Numbers of processes, openings and tags are never used twice in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// The engine has a message; a message that was published twice has two entries.
+    Published { message: usize, entry: usize },
+    Started { process: usize },
+    /// The process is gone from one moment to the next.
+    Crashed { process: usize },
+    /// The process is asked to end.
+    Stopping { process: usize },
+    Stopped { process: usize, end: End },
+    Opened { process: usize, opening: usize },
+    OpenFailed { process: usize },
+    /// The engine regards the opening as over.
+    Over { opening: usize },
+    /// The endpoint asks for deliveries.
+    Asked { opening: usize, credit: usize },
+    /// The endpoint has the delivery, as long as it knows of until then.
+    Given { opening: usize, tag: u64, entry: usize, message: usize, owner: Option<(u32, u64)>, until: Option<Duration> },
+    /// The engine took the verdict. `implied` is one that came with the verdict on a later delivery.
+    Acked { opening: usize, entry: usize, message: usize, implied: bool },
+    Dead { opening: usize, entry: usize, message: usize, why: Why },
+    Released { opening: usize, entry: usize, message: usize },
+    Delayed { opening: usize, entry: usize, message: usize, after: Duration },
+    /// The endpoint asked for what the engine cannot do.
+    Misused { opening: usize },
+    /// What the endpoint learned of a settlement.
+    Answered { opening: usize, tag: u64, answer: Answer },
+    /// The endpoint knows that it has the delivery until then.
+    Extended { opening: usize, tag: u64, until: Duration },
+    /// A call that extends has failed, for the endpoint.
+    NotExtended { opening: usize, tag: u64 },
+    /// The engine takes the delivery away because its time is over.
+    LockOver { opening: usize, tag: u64 },
+    /// The engine takes the delivery away for no reason.
+    LockLost { opening: usize, tag: u64 },
+    /// The endpoint learns that the engine wants a partition back, until then.
+    Revoking { opening: usize, owner: (u32, u64), by: Duration },
+    /// The endpoint has given a partition up.
+    GivenUp { opening: usize, owner: (u32, u64) },
+    /// The endpoint learns that a partition is gone.
+    Lost { opening: usize, owner: (u32, u64) },
+    Began { process: usize, message: usize, handler: usize },
+    Ended { process: usize, message: usize, handler: usize, how: How },
+    /// The handler was dropped before its end.
+    Dropped { process: usize, message: usize, handler: usize },
+    /// The attempt log has noted that the message begins.
+    Noted { process: usize, message: usize, unended: u32 },
+    /// The attempt log has noted that the message has ended.
+    NotedEnd { process: usize, message: usize },
+    /// The attempt log has not noted that the message has ended.
+    NotNotedEnd { process: usize, message: usize },
+    /// From now on nothing misbehaves.
+    Quiet,
+    /// Everything is settled.
+    Settled,
+    /// Nothing more is waited for.
+    GaveIn,
+}
+
+/// What became of a handler's run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Done,
+    Failed,
+    Panicked,
+    /// No retry can help.
+    Hopeless,
+    /// Somebody else holds what it needs: it does not count.
+    Busy,
+    /// What all messages need is away: it does not count.
+    Outage,
+}
+
+/// Why the endpoint made a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    Failed,
+    Unreadable,
+    Unknown,
+    Poison,
+}
+
+/// What an endpoint learned of its settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Done,
+    LockLost,
+    Failed,
+    Refused,
+}
+
+/// How a process ended that was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Clean,
+    /// It said that its deadline had come.
+    Late,
+    /// It could not start, or failed.
+    Failed,
+}
+
+impl Trace {
+    pub(crate) fn note(&mut self, at: Duration, event: Event) {
+        self.0.push((at, event));
+    }
+
+    pub(crate) fn events(&self) -> &[(Duration, Event)] {
+        &self.0
+    }
+}
+
+/// A line for each event.
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, event) in &self.0 {
+            writeln!(f, "{:>9.3} {event:?}", at.as_secs_f64())?;
+        }
+        Ok(())
+    }
+}
