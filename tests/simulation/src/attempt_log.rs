@@ -61,6 +61,9 @@ impl AttemptLog for Log {
                 *unended - 1
             };
             self.0.world().note(Event::Noted { process: self.0.number(), message, unended });
+            if !matches!(luck, Luck::Good) {
+                self.0.world().note(Event::NotLearned { process: self.0.number(), message });
+            }
             known.push(Attempts::unended(unended));
         }
         match luck {

@@ -150,7 +150,7 @@ impl Deliveries {
         if self.is_deaf || credit == 0 {
             return None;
         }
-        if self.driver.chance(|faults| faults.deaf) {
+        if self.read.is_empty() && self.driver.chance(|faults| faults.deaf) {
             self.is_deaf = true;
             return None;
         }
@@ -273,7 +273,8 @@ impl Verdicts {
         for settlement in batch {
             let owner = self.partition(settlement.tag);
             if let Some((_, text, is_fatal)) = failed.iter().find(|(other, ..)| in_order && *other == owner) {
-                let error = if *is_fatal { ConsumeError::fatal(text.clone()) } else { ConsumeError::transient(text.clone()) };
+                let error =
+                    if *is_fatal { ConsumeError::fatal(text.clone()) } else { ConsumeError::transient(text.clone()) };
                 answers.push(Err(error));
                 continue;
             }

@@ -24,8 +24,6 @@ pub(crate) struct Plan {
     pub(crate) processes: usize,
     /// From when until when what all messages need is away.
     pub(crate) outages: Vec<(Duration, Duration)>,
-    /// When the engine has everything.
-    pub(crate) published: Duration,
     /// When everything stops misbehaving.
     pub(crate) quiet: Duration,
 }
@@ -125,7 +123,6 @@ impl Plan {
             faults: Faults::new(random),
             processes: random.pick(&[1, 1, 2, 3]),
             outages: if random.chance(300) { vec![outage(random)] } else { Vec::new() },
-            published,
             quiet,
         }
     }
@@ -143,7 +140,8 @@ impl Plan {
 impl Settings {
     fn new(kind: Kind, random: &mut Random) -> Self {
         let concurrency = random.pick(&[1, 1, 2, 3, 8, 32]);
-        let orders: &[Order] = if kind == Kind::Queue { &[Order::None] } else { &[Order::PerKey, Order::PerKey, Order::None] };
+        let orders: &[Order] =
+            if kind == Kind::Queue { &[Order::None] } else { &[Order::PerKey, Order::PerKey, Order::None] };
         Self {
             order: random.pick(orders),
             concurrency,

@@ -9,54 +9,159 @@ pub struct Trace(Vec<(Duration, Event)>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// The engine has a message; a message that was published twice has two entries.
-    Published { message: usize, entry: usize },
-    Started { process: usize },
+    Published {
+        message: usize,
+        entry: usize,
+    },
+    Started {
+        process: usize,
+    },
     /// The process is gone from one moment to the next.
-    Crashed { process: usize },
+    Crashed {
+        process: usize,
+    },
     /// The process is asked to end.
-    Stopping { process: usize },
-    Stopped { process: usize, end: End },
-    Opened { process: usize, opening: usize },
-    OpenFailed { process: usize },
+    Stopping {
+        process: usize,
+    },
+    Stopped {
+        process: usize,
+        end: End,
+    },
+    Opened {
+        process: usize,
+        opening: usize,
+    },
+    OpenFailed {
+        process: usize,
+    },
     /// The engine regards the opening as over.
-    Over { opening: usize },
+    Over {
+        opening: usize,
+    },
     /// The endpoint asks for deliveries.
-    Asked { opening: usize, credit: usize },
+    Asked {
+        opening: usize,
+        credit: usize,
+    },
     /// The endpoint has the delivery, as long as it knows of until then.
-    Given { opening: usize, tag: u64, entry: usize, message: usize, owner: Option<(u32, u64)>, until: Option<Duration> },
+    Given {
+        opening: usize,
+        tag: u64,
+        entry: usize,
+        message: usize,
+        owner: Option<(u32, u64)>,
+        until: Option<Duration>,
+    },
     /// The engine took the verdict. `implied` is one that came with the verdict on a later delivery.
-    Acked { opening: usize, entry: usize, message: usize, implied: bool },
-    Dead { opening: usize, entry: usize, message: usize, why: Why },
-    Released { opening: usize, entry: usize, message: usize },
-    Delayed { opening: usize, entry: usize, message: usize, after: Duration },
+    Acked {
+        opening: usize,
+        entry: usize,
+        message: usize,
+        implied: bool,
+    },
+    Dead {
+        opening: usize,
+        entry: usize,
+        message: usize,
+        why: Why,
+    },
+    Released {
+        opening: usize,
+        entry: usize,
+        message: usize,
+    },
+    Delayed {
+        opening: usize,
+        entry: usize,
+        message: usize,
+        after: Duration,
+    },
     /// The endpoint asked for what the engine cannot do.
-    Misused { opening: usize },
+    Misused {
+        opening: usize,
+    },
     /// What the endpoint learned of a settlement.
-    Answered { opening: usize, tag: u64, answer: Answer },
+    Answered {
+        opening: usize,
+        tag: u64,
+        answer: Answer,
+    },
     /// The endpoint knows that it has the delivery until then.
-    Extended { opening: usize, tag: u64, until: Duration },
+    Extended {
+        opening: usize,
+        tag: u64,
+        until: Duration,
+    },
     /// A call that extends has failed, for the endpoint.
-    NotExtended { opening: usize, tag: u64 },
+    NotExtended {
+        opening: usize,
+        tag: u64,
+    },
     /// The engine takes the delivery away because its time is over.
-    LockOver { opening: usize, tag: u64 },
+    LockOver {
+        opening: usize,
+        tag: u64,
+    },
     /// The engine takes the delivery away for no reason.
-    LockLost { opening: usize, tag: u64 },
+    LockLost {
+        opening: usize,
+        tag: u64,
+    },
     /// The endpoint learns that the engine wants a partition back, until then.
-    Revoking { opening: usize, owner: (u32, u64), by: Duration },
+    Revoking {
+        opening: usize,
+        owner: (u32, u64),
+        by: Duration,
+    },
     /// The endpoint has given a partition up.
-    GivenUp { opening: usize, owner: (u32, u64) },
+    GivenUp {
+        opening: usize,
+        owner: (u32, u64),
+    },
     /// The endpoint learns that a partition is gone.
-    Lost { opening: usize, owner: (u32, u64) },
-    Began { process: usize, message: usize, handler: usize },
-    Ended { process: usize, message: usize, handler: usize, how: How },
+    Lost {
+        opening: usize,
+        owner: (u32, u64),
+    },
+    Began {
+        process: usize,
+        message: usize,
+        handler: usize,
+    },
+    Ended {
+        process: usize,
+        message: usize,
+        handler: usize,
+        how: How,
+    },
     /// The handler was dropped before its end.
-    Dropped { process: usize, message: usize, handler: usize },
+    Dropped {
+        process: usize,
+        message: usize,
+        handler: usize,
+    },
     /// The attempt log has noted that the message begins.
-    Noted { process: usize, message: usize, unended: u32 },
+    Noted {
+        process: usize,
+        message: usize,
+        unended: u32,
+    },
+    /// The attempt log has noted it, and the process does not learn of that.
+    NotLearned {
+        process: usize,
+        message: usize,
+    },
     /// The attempt log has noted that the message has ended.
-    NotedEnd { process: usize, message: usize },
+    NotedEnd {
+        process: usize,
+        message: usize,
+    },
     /// The attempt log has not noted that the message has ended.
-    NotNotedEnd { process: usize, message: usize },
+    NotNotedEnd {
+        process: usize,
+        message: usize,
+    },
     /// From now on nothing misbehaves.
     Quiet,
     /// Everything is settled.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use diator_simulation::run;
+use diator_simulation::{Control, run, run_control};
 
 /// A run takes a millisecond or two; one that takes so long spins.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,20 +18,23 @@ static SEED: AtomicU64 = AtomicU64::new(0);
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let (mut first, mut runs, mut trace) = (0, 1_000, false);
+    let (mut first, mut runs, mut trace, mut control) = (0, 1_000, false, None);
     while let Some(argument) = arguments.next() {
-        let mut number = || arguments.next().and_then(|number| number.parse().ok());
         match (&*argument, &mut first, &mut runs) {
             ("--trace", ..) => trace = true,
-            ("--seed", first, runs) => match number() {
+            ("--control", ..) => match arguments.next().as_deref().and_then(control_named) {
+                found @ Some(_) => control = found,
+                None => return usage(),
+            },
+            ("--seed", first, runs) => match number(arguments.next()) {
                 Some(number) => (*first, *runs) = (number, 1),
                 None => return usage(),
             },
-            ("--from", first, _) => match number() {
+            ("--from", first, _) => match number(arguments.next()) {
                 Some(number) => *first = number,
                 None => return usage(),
             },
-            ("--runs", _, runs) => match number() {
+            ("--runs", _, runs) => match number(arguments.next()) {
                 Some(number) => *runs = number,
                 None => return usage(),
             },
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
     let (begun, mut failed) = (Instant::now(), 0);
     for seed in first..first + runs {
         SEED.store(seed, Ordering::Relaxed);
-        let run = run(seed);
+        let run = control.map_or_else(|| run(seed), |control| run_control(seed, control));
         if trace {
             print!("{}", run.trace);
         }
@@ -55,8 +58,25 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn number(argument: Option<String>) -> Option<u64> {
+    argument?.parse().ok()
+}
+
+fn control_named(name: &str) -> Option<Control> {
+    match name {
+        "ack-first" => Some(Control::AckFirst),
+        "largest-offset" => Some(Control::LargestOffset),
+        "no-extension" => Some(Control::NoExtension),
+        "unbounded-credit" => Some(Control::UnboundedCredit),
+        _ => None,
+    }
+}
+
 fn usage() -> ExitCode {
-    eprintln!("usage: simulate [--runs N] [--from SEED] [--seed SEED] [--trace]");
+    eprintln!(
+        "usage: simulate [--runs N] [--from SEED] [--seed SEED] [--trace] \
+         [--control ack-first|largest-offset|no-extension|unbounded-credit]"
+    );
     ExitCode::FAILURE
 }
 

@@ -17,10 +17,12 @@ pub(super) struct Facts<'p> {
     achieved: BTreeMap<(usize, usize, usize), Achieved>,
     /// Deliveries that an endpoint has, as far as it knows.
     pub(super) held: BTreeMap<u64, Held>,
-    /// Processes that have read of a message in the attempt log that it has ended others.
-    warned: BTreeSet<(usize, usize)>,
+    /// Processes that have read of a message in the attempt log that it was begun too often without an end; and how often that was so.
+    pub(super) warned: BTreeMap<(usize, usize), u32>,
     /// How often a message was begun, and its process or the log failed before its end.
-    pub(super) crashes: BTreeMap<usize, u32>,
+    crashes: BTreeMap<usize, u32>,
+    /// The same for beginnings of which a process did not learn.
+    unlearned: BTreeMap<(usize, usize), u32>,
     noted: BTreeSet<(usize, usize)>,
     pub(super) quiet: Option<Duration>,
 }
@@ -61,8 +63,9 @@ impl<'p> Facts<'p> {
             entries: BTreeMap::new(),
             achieved: BTreeMap::new(),
             held: BTreeMap::new(),
-            warned: BTreeSet::new(),
+            warned: BTreeMap::new(),
             crashes: BTreeMap::new(),
+            unlearned: BTreeMap::new(),
             noted: BTreeSet::new(),
             quiet: None,
         }
@@ -93,7 +96,7 @@ impl<'p> Facts<'p> {
         match self.plan.messages[message].kind {
             MessageKind::Unknown | MessageKind::Unreadable => true,
             MessageKind::Known | MessageKind::Poison => {
-                (0..self.plan.settings.handlers).all(is_over) || self.warned.contains(&(process, message))
+                (0..self.plan.settings.handlers).all(is_over) || self.warned.contains_key(&(process, message))
             }
         }
     }
@@ -111,6 +114,21 @@ impl<'p> Facts<'p> {
             if let Some(achieved) = self.achieved.get_mut(&(process, message, handler)) {
                 (achieved.done_since, achieved.failed_since) = (false, 0);
             }
+        }
+    }
+
+    /// How many attempts a process may regard as crashes: also those of processes that are in the midst of one.
+    fn unended_for(&self, process: usize, message: usize) -> u32 {
+        let others = self.noted.iter().filter(|(other, it)| *it == message && *other != process).count();
+        let is_others = |((other, it), _): &(&(usize, usize), &u32)| *it == message && *other != process;
+        let unlearned: u32 = self.unlearned.iter().filter(is_others).map(|(_, times)| times).sum();
+        let crashes = self.crashes.get(&message).copied().unwrap_or_default();
+        crashes + unlearned + u32::try_from(others).unwrap_or(u32::MAX)
+    }
+
+    fn forget_beginnings(&mut self, process: usize, message: usize) {
+        if let Some(times) = self.unlearned.remove(&(process, message)) {
+            *self.crashes.entry(message).or_default() += times;
         }
     }
 
@@ -135,6 +153,8 @@ impl<'p> Facts<'p> {
             self.noted.remove(&(process, message));
             *self.crashes.entry(message).or_default() += 1;
         }
+        let unlearned: Vec<_> = self.unlearned.keys().filter(|(other, _)| *other == process).copied().collect();
+        unlearned.into_iter().for_each(|(process, message)| self.forget_beginnings(process, message));
         self.stopping.remove(&process);
         let process_of = &self.process_of;
         self.held.retain(|_, held| process_of.get(&held.opening) != Some(&process));
@@ -151,12 +171,18 @@ impl<'p> Facts<'p> {
             Event::Stopping { process } => {
                 self.stopping.insert(process, at);
             }
+            Event::Over { opening } => self.held.retain(|_, held| held.opening != opening),
             Event::Crashed { process } | Event::Stopped { process, .. } => self.gone(process),
             Event::Given { opening, tag, message, owner, until, .. } => {
+                if let Some(&process) = self.process_of.get(&opening) {
+                    self.forget_beginnings(process, message);
+                }
                 self.held.insert(tag, Held { opening, message, owner, until });
             }
             Event::Extended { tag, until, .. } => {
-                if let Some(held) = self.held.get_mut(&tag) {
+                if let Some(held) = self.held.get_mut(&tag)
+                    && held.until.is_none_or(|known| known > at)
+                {
                     held.until = held.until.max(Some(until));
                 }
             }
@@ -182,14 +208,20 @@ impl<'p> Facts<'p> {
             Event::Ended { process, message, handler, how } => self.ended(process, message, handler, Some(how)),
             Event::Dropped { process, message, handler } => self.ended(process, message, handler, None),
             Event::Noted { process, message, unended } => {
-                self.noted.insert((process, message));
                 if unended >= CRASHES {
-                    self.warned.insert((process, message));
+                    let unended = self.unended_for(process, message);
+                    self.warned.insert((process, message), unended);
                 }
+                self.noted.insert((process, message));
+            }
+            Event::NotLearned { process, message } => {
+                self.noted.remove(&(process, message));
+                *self.unlearned.entry((process, message)).or_default() += 1;
             }
             Event::NotedEnd { process, message } => {
                 self.noted.remove(&(process, message));
                 self.crashes.remove(&message);
+                self.unlearned.retain(|(_, other), _| *other != message);
             }
             Event::NotNotedEnd { process, message } => {
                 if self.noted.remove(&(process, message)) {

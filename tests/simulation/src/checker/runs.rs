@@ -16,7 +16,9 @@ impl Rule for Again {
         let Event::Began { process, message, handler } = event else { return Ok(()) };
         let achieved = facts.achieved(process, message, handler);
         if achieved.done_since {
-            return Err(format!("handler {handler} was done with message {message}, and process {process} runs it again"));
+            return Err(format!(
+                "handler {handler} was done with message {message}, and process {process} runs it again"
+            ));
         }
         if achieved.failed_since >= facts.plan.settings.attempts() {
             return Err(format!("handler {handler} has one attempt too many with message {message}"));
@@ -29,6 +31,8 @@ impl Rule for Again {
 #[derive(Default)]
 pub(super) struct Beside {
     running: BTreeSet<(usize, usize, usize)>,
+    /// Runs of partitions that were lost meanwhile: somebody else may run them already.
+    lost: BTreeSet<(usize, usize, usize)>,
     /// Runs of partitions that were given up in order.
     given_up: BTreeSet<(usize, usize, usize)>,
     /// Owners that are to be given up in order.
@@ -36,6 +40,18 @@ pub(super) struct Beside {
 }
 
 impl Beside {
+    /// What runs of a partition.
+    fn of(&self, process: usize, partition: u32, plan: &Plan) -> Vec<(usize, usize, usize)> {
+        let is_of = |message: usize| plan.traits.places[message] % plan.traits.partitions == partition as usize;
+        self.running.iter().filter(|(other, message, _)| *other == process && is_of(*message)).copied().collect()
+    }
+
+    fn ended(&mut self, process: usize, message: usize, handler: usize) -> bool {
+        self.running.remove(&(process, message, handler));
+        self.lost.remove(&(process, message, handler));
+        self.given_up.remove(&(process, message, handler))
+    }
+
     fn begins(&self, process: usize, message: usize, plan: &Plan) -> Result<(), String> {
         let key = plan.messages[message].key.filter(|_| plan.settings.order == Order::PerKey);
         for &(_, other, handler) in self.running.iter().filter(|(other, ..)| *other == process) {
@@ -59,24 +75,27 @@ impl Rule for Beside {
                 return ended;
             }
             Event::Dropped { process, message, handler } => {
-                self.running.remove(&(process, message, handler));
-                self.given_up.remove(&(process, message, handler));
+                self.ended(process, message, handler);
             }
             Event::Ended { process, message, handler, .. } => {
-                self.running.remove(&(process, message, handler));
-                if self.given_up.remove(&(process, message, handler)) {
-                    return Err(format!("message {message} ran on in process {process} after its partition was given up"));
+                if self.ended(process, message, handler) {
+                    return Err(format!(
+                        "message {message} ran on in process {process} after its partition was given up"
+                    ));
                 }
             }
             Event::Crashed { process } | Event::Stopped { process, .. } => {
-                self.running.retain(|(other, ..)| *other != process);
-                self.given_up.retain(|(other, ..)| *other != process);
+                for runs in [&mut self.running, &mut self.lost, &mut self.given_up] {
+                    runs.retain(|(other, ..)| *other != process);
+                }
             }
             Event::Revoking { opening, owner, by } => {
                 self.revoking.insert((opening, owner), by);
             }
             Event::Lost { opening, owner } => {
                 self.revoking.remove(&(opening, owner));
+                let Some(&process) = facts.process_of.get(&opening) else { return Ok(()) };
+                self.lost.extend(self.of(process, owner.0, facts.plan));
             }
             Event::Answered { opening, tag, answer: Answer::LockLost | Answer::Refused } => {
                 if let Some(held) = facts.held.get(&tag) {
@@ -86,10 +105,8 @@ impl Rule for Beside {
             Event::GivenUp { opening, owner } => {
                 let in_order = self.revoking.remove(&(opening, owner)).is_some();
                 let Some(process) = facts.process_of.get(&opening).filter(|_| in_order) else { return Ok(()) };
-                let plan = facts.plan;
-                let is_of = |message: usize| plan.traits.places[message] % plan.traits.partitions == owner.0 as usize;
-                let runs = self.running.iter().filter(|(other, message, _)| other == process && is_of(*message));
-                self.given_up.extend(runs);
+                let runs = self.of(*process, owner.0, facts.plan);
+                self.given_up.extend(runs.into_iter().filter(|run| !self.lost.contains(run)));
             }
             _ => {}
         }
@@ -114,7 +131,9 @@ impl Rule for InOrder {
             let other = earlier.message;
             let is_first = plan.messages[other].key == key && other != message;
             if is_first && !earlier.settled && first_is_open(facts, other) && !facts.is_complete(process, other) {
-                return Err(format!("message {message} begins in process {process}, and {other} of its key is not done"));
+                return Err(format!(
+                    "message {message} begins in process {process}, and {other} of its key is not done"
+                ));
             }
         }
         Ok(())

@@ -304,7 +304,8 @@ impl Engine for Log {
         let partition = &mut self.partitions[number];
         let Some(Owner { opening, .. }) = partition.owner else { return };
         if takes_lock {
-            let held: Vec<_> = (0..partition.entries.len()).filter(|&one| partition.entries[one].given.is_some()).collect();
+            let held: Vec<_> =
+                (0..partition.entries.len()).filter(|&one| partition.entries[one].given.is_some()).collect();
             if held.is_empty() {
                 return;
             }

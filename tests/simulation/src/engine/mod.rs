@@ -25,10 +25,6 @@ impl At<'_> {
     pub(crate) fn note(&mut self, event: Event) {
         self.trace.note(self.now - self.begun, event);
     }
-
-    pub(crate) fn since_begun(&self, moment: Instant) -> Duration {
-        moment - self.begun
-    }
 }
 
 /// A message that an engine gives to an opening.

@@ -1,0 +1,58 @@
+//! The simulation in its short form; `scripts/slow` has the long one.
+
+use std::fmt::Write as _;
+
+use diator_simulation::{Control, run, run_control};
+
+const SHORT: u64 = 1_000;
+
+#[test]
+fn no_run_breaks_a_promise() {
+    let mut report = String::new();
+    for seed in 0..SHORT {
+        let run = run(seed);
+        if !run.broken.is_empty() {
+            let _ = writeln!(report, "{run}  again: cargo run -p diator-simulation -- --seed {seed} --trace");
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+}
+
+#[test]
+fn two_runs_of_a_seed_have_equal_traces() {
+    for seed in 0..200 {
+        assert_eq!(run(seed).trace.to_string(), run(seed).trace.to_string(), "seed {seed}");
+    }
+}
+
+#[test]
+fn seeds_differ() {
+    assert_ne!(run(1).trace, run(2).trace);
+}
+
+/// The first seed by which a control is found, and for which reason.
+#[track_caller]
+fn is_found(control: Control, reason: &str) {
+    let found = (0..1_000).find(|&seed| run_control(seed, control).broken.iter().any(|broken| broken.contains(reason)));
+    assert!(found.is_some(), "{control:?} is not found");
+}
+
+#[test]
+fn an_acknowledgement_before_handling_is_found() {
+    is_found(Control::AckFirst, "is acknowledged and its handlers are not done");
+}
+
+#[test]
+fn the_commit_of_the_largest_offset_is_found() {
+    is_found(Control::LargestOffset, "is acknowledged, with a later one, and its handlers are not done");
+}
+
+#[test]
+fn locks_that_run_out_are_found() {
+    is_found(Control::NoExtension, "ran out, and the engine would have extended it");
+}
+
+#[test]
+fn credit_without_bound_is_found() {
+    is_found(Control::UnboundedCredit, "asks for 18446744073709551615, with `max_ahead`");
+}
