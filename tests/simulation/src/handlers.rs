@@ -5,6 +5,7 @@ use diator::prelude::*;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
+use crate::failures::{Busy, Down, Hopeless};
 use crate::plan::{Conduct, MessageKind};
 use crate::process::Process;
 use crate::trace::{Event, How};
@@ -37,21 +38,6 @@ impl EventHandler<Placed> for Second {
         handle(&self.process, event.number, 1).await
     }
 }
-
-/// What all messages need is away.
-#[derive(Debug, thiserror::Error)]
-#[error("it is down")]
-pub(crate) struct Down;
-
-/// Somebody else holds what it needs.
-#[derive(Debug, thiserror::Error)]
-#[error("it is busy")]
-pub(crate) struct Busy;
-
-/// No retry can help.
-#[derive(Debug, thiserror::Error)]
-#[error("it is hopeless")]
-pub(crate) struct Hopeless;
 
 async fn handle(process: &Process, message: usize, handler: usize) -> Result<(), BoxError> {
     if process.is_dead() {

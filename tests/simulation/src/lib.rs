@@ -10,7 +10,7 @@
 //! | the run: processes live, die and end | `simulation`, `process` |
 //! | what processes have in common | `world` |
 //! | the engines, and their driver, whose calls misbehave | `engine`, `driver` |
-//! | what handlers do; the attempt log | `handlers`, `attempt_log` |
+//! | what handlers do, and how they fail; the attempt log | `handlers`, `failures`, `attempt_log` |
 //! | what happened | `trace` |
 //! | whether it was right | `checker` |
 //! | endpoints that look faulty to the engine | `shim` |
@@ -19,6 +19,7 @@ mod attempt_log;
 mod checker;
 mod driver;
 mod engine;
+mod failures;
 mod faults;
 mod handlers;
 mod plan;
@@ -53,15 +54,15 @@ pub fn run(seed: u64) -> Run {
     judge(Plan::new(seed, &[Kind::Queue, Kind::Offsets, Kind::Leases]), None)
 }
 
-/// Plays one run with an endpoint that looks faulty, on an engine that notices.
+/// Plays one run with an endpoint that looks faulty, on an engine that may notice; and the same one with a sound endpoint.
 #[must_use]
-pub fn run_control(seed: u64, control: Control) -> Run {
+pub fn run_control(seed: u64, control: Control) -> (Run, Run) {
     let kinds: &[Kind] = match control {
         Control::LargestOffset => &[Kind::Offsets],
         Control::NoExtension => &[Kind::Queue, Kind::Leases],
         Control::AckFirst | Control::UnboundedCredit => &[Kind::Queue, Kind::Offsets, Kind::Leases],
     };
-    judge(Plan::new(seed, kinds), Some(control))
+    (judge(Plan::new(seed, kinds), Some(control)), judge(Plan::new(seed, kinds), None))
 }
 
 fn judge(plan: Plan, control: Option<Control>) -> Run {

@@ -7,8 +7,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::engine::Traits;
+use crate::failures::{Busy, Down, Hopeless};
 use crate::faults::Faults;
-use crate::handlers::{Busy, Down, Hopeless};
 use crate::random::Random;
 
 /// What a run is made of; all of it follows from the seed.

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let (begun, mut failed) = (Instant::now(), 0);
     for seed in first..first + runs {
         SEED.store(seed, Ordering::Relaxed);
-        let run = control.map_or_else(|| run(seed), |control| run_control(seed, control));
+        let run = control.map_or_else(|| run(seed), |control| run_control(seed, control).0);
         if trace {
             print!("{}", run.trace);
         }

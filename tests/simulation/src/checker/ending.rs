@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Rule;
@@ -14,6 +15,21 @@ const HANGING: Duration = Duration::from_secs(60);
 pub(super) struct Ending {
     second: u64,
     events: usize,
+    running: BTreeSet<(usize, usize, usize)>,
+    ended: BTreeSet<usize>,
+}
+
+impl Ending {
+    /// A process that is asked to end takes nothing more, and one that has ended does nothing.
+    fn is_idle(&self, process: usize, at: Duration, facts: &Facts<'_>) -> Result<(), String> {
+        if self.ended.contains(&process) {
+            return Err(format!("process {process} has ended, and something of it runs on"));
+        }
+        match facts.stopping.get(&process) {
+            Some(since) if at > *since => Err(format!("process {process} has to end, and begins something")),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Rule for Ending {
@@ -30,6 +46,26 @@ impl Rule for Ending {
                 let open = facts.entries.iter().filter(|(_, entry)| !entry.settled);
                 let open: Vec<_> = open.map(|(number, entry)| (number, entry.message)).collect();
                 Err(format!("these entries and their messages are never settled: {open:?}"))
+            }
+            Event::Given { opening, .. } => {
+                facts.process_of.get(&opening).map_or(Ok(()), |process| self.is_idle(*process, at, facts))
+            }
+            Event::Began { process, message, handler } => {
+                self.running.insert((process, message, handler));
+                // A message that has begun may wait for the attempt log; and a second handler follows the first.
+                if handler == 0 && !facts.plan.settings.attempt_log { self.is_idle(process, at, facts) } else { Ok(()) }
+            }
+            Event::Ended { process, message, handler, .. } | Event::Dropped { process, message, handler } => {
+                self.running.remove(&(process, message, handler));
+                Ok(())
+            }
+            Event::Crashed { process } => {
+                self.running.retain(|(other, ..)| *other != process);
+                self.ended.insert(process);
+                Ok(())
+            }
+            Event::Stopped { end: End::Clean, process } if self.running.iter().any(|run| run.0 == process) => {
+                Err(format!("process {process} has ended, and a handler runs on"))
             }
             Event::Stopped { end: End::Failed, process } => Err(format!("process {process} failed")),
             Event::Stopped { end, process } => {
