@@ -384,7 +384,7 @@ impl Settle for Verdicts {
         if self.driver.chance(|faults| faults.observe_fails) {
             return Err(ConsumeError::transient("the engine cannot be asked"));
         }
-        let due = self.driver.0.world().look_at_engine(|engine, at| engine.due(self.opening, at.now));
+        let due = self.driver.0.world().look_at_engine(|engine, at| engine.due(self.opening, at));
         Ok(Observation::unknown().with_lag(due).with_due(due))
     }
 

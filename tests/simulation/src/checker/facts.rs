@@ -17,6 +17,8 @@ pub(super) struct Facts<'p> {
     achieved: BTreeMap<(usize, usize, usize), Achieved>,
     /// Deliveries that an endpoint has, as far as it knows.
     pub(super) held: BTreeMap<u64, Held>,
+    /// Owners of which an opening takes nothing more.
+    ended_owners: BTreeSet<(usize, (u32, u64))>,
     /// Processes that have read of a message in the attempt log that it was begun too often without an end; and how often that was so.
     pub(super) warned: BTreeMap<(usize, usize), u32>,
     /// How often a message was begun, and its process or the log failed before its end.
@@ -63,6 +65,7 @@ impl<'p> Facts<'p> {
             entries: BTreeMap::new(),
             achieved: BTreeMap::new(),
             held: BTreeMap::new(),
+            ended_owners: BTreeSet::new(),
             warned: BTreeMap::new(),
             crashes: BTreeMap::new(),
             unlearned: BTreeMap::new(),
@@ -103,17 +106,31 @@ impl<'p> Facts<'p> {
 
     fn forget_owner(&mut self, opening: usize, owner: Option<(u32, u64)>) {
         self.held.retain(|_, held| held.opening != opening || held.owner != owner);
+        self.ended_owners.extend(owner.map(|owner| (opening, owner)));
+    }
+
+    /// Another delivery of a message that has become a dead letter is handled anew.
+    fn begins_anew(&mut self, process: usize, message: usize) {
+        let entries = self.entries.values().filter(|entry| entry.message == message).count();
+        if entries > 1 && self.is_complete(process, message) {
+            self.forget_achieved(process, message);
+        }
+    }
+
+    fn forget_achieved(&mut self, process: usize, message: usize) {
+        for handler in 0..2 {
+            if let Some(achieved) = self.achieved.get_mut(&(process, message, handler)) {
+                (achieved.done_since, achieved.failed_since) = (false, 0);
+            }
+        }
     }
 
     fn settled(&mut self, opening: usize, entry: usize, message: usize) {
         if let Some(entry) = self.entries.get_mut(&entry) {
             entry.settled = true;
         }
-        let Some(&process) = self.process_of.get(&opening) else { return };
-        for handler in 0..2 {
-            if let Some(achieved) = self.achieved.get_mut(&(process, message, handler)) {
-                (achieved.done_since, achieved.failed_since) = (false, 0);
-            }
+        if let Some(&process) = self.process_of.get(&opening) {
+            self.forget_achieved(process, message);
         }
     }
 
@@ -175,9 +192,12 @@ impl<'p> Facts<'p> {
             Event::Crashed { process } | Event::Stopped { process, .. } => self.gone(process),
             Event::Given { opening, tag, message, owner, until, .. } => {
                 if let Some(&process) = self.process_of.get(&opening) {
+                    self.begins_anew(process, message);
                     self.forget_beginnings(process, message);
                 }
-                self.held.insert(tag, Held { opening, message, owner, until });
+                if owner.is_none_or(|owner| !self.ended_owners.contains(&(opening, owner))) {
+                    self.held.insert(tag, Held { opening, message, owner, until });
+                }
             }
             Event::Extended { tag, until, .. } => {
                 if let Some(held) = self.held.get_mut(&tag)
@@ -202,10 +222,15 @@ impl<'p> Facts<'p> {
             Event::LockOver { tag, .. } | Event::LockLost { tag, .. } => {
                 self.held.remove(&tag);
             }
-            Event::Revoking { opening, owner, .. } | Event::Lost { opening, owner } => {
+            Event::Revoking { opening, owner, .. }
+            | Event::Lost { opening, owner }
+            | Event::GivenUp { opening, owner } => {
                 self.forget_owner(opening, Some(owner));
             }
-            Event::Ended { process, message, handler, how } => self.ended(process, message, handler, Some(how)),
+            Event::Ended { process, message, handler, how } => {
+                self.ended(process, message, handler, Some(how));
+                self.begins_anew(process, message);
+            }
             Event::Dropped { process, message, handler } => self.ended(process, message, handler, None),
             Event::Noted { process, message, unended } => {
                 if unended >= CRASHES {

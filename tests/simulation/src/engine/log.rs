@@ -278,9 +278,10 @@ impl Engine for Log {
         self.pass(at);
     }
 
-    fn due(&self, opening: usize, now: Instant) -> u64 {
+    fn due(&mut self, opening: usize, at: &mut At<'_>) -> u64 {
+        self.pass(at);
         let is_ours = |partition: &&Partition| partition.owner.is_some_and(|owner| owner.opening == opening);
-        let has_some = |partition: &&Partition| partition.next(self.knows_each(), now).is_some();
+        let has_some = |partition: &&Partition| partition.next(self.knows_each(), at.now).is_some();
         self.partitions.iter().filter(is_ours).filter(has_some).count() as u64
     }
 

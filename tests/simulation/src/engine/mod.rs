@@ -69,7 +69,7 @@ pub(crate) trait Engine: Send {
     fn given_up(&mut self, opening: usize, owners: &[Ownership], at: &mut At<'_>);
     fn end(&mut self, opening: usize, how: Farewell, at: &mut At<'_>);
     /// How many it could give to the opening now.
-    fn due(&self, opening: usize, now: Instant) -> u64;
+    fn due(&mut self, opening: usize, at: &mut At<'_>) -> u64;
     /// Where the engine only knows how far an owner has come: whose a delivery is.
     fn partition(&self, opening: usize, tag: DeliveryTag) -> Option<usize>;
     /// When something changes by itself.

@@ -169,8 +169,9 @@ impl Engine for Queue {
         }
     }
 
-    fn due(&self, _: usize, now: Instant) -> u64 {
-        let waits = |entry: &&Entry| matches!(entry.state, State::Waiting { from } if from <= now);
+    fn due(&mut self, _: usize, at: &mut At<'_>) -> u64 {
+        self.let_locks_end(at);
+        let waits = |entry: &&Entry| matches!(entry.state, State::Waiting { from } if from <= at.now);
         self.entries.iter().filter(waits).count() as u64
     }
 
