@@ -20,17 +20,15 @@ mod outbox {
     pub(crate) mod statements;
 }
 
+use diator_benches::machine::load;
+use outbox::machine::fsyncs_per_second;
 use outbox::plan::Plan;
-use outbox::{commits, idle, latency, machine, relay, statements};
+use outbox::{commits, idle, latency, relay, statements};
 
 #[tokio::main(worker_threads = 2)]
 async fn main() {
     let plan = Plan::of_this_process();
-    println!(
-        "The load was {} before; the disk does {:.0} fsyncs/s.",
-        machine::load(),
-        machine::fsyncs_per_second(&plan)
-    );
+    println!("The load was {} before; the disk does {:.0} fsyncs/s.", load(), fsyncs_per_second(&plan));
     if plan.wants("commits") {
         commits::with_an_event(&plan).await;
     }
@@ -49,9 +47,5 @@ async fn main() {
     if plan.wants("idle") {
         idle::relay(&plan).await;
     }
-    println!(
-        "\nThe load was {} after; the disk does {:.0} fsyncs/s.",
-        machine::load(),
-        machine::fsyncs_per_second(&plan)
-    );
+    println!("\nThe load was {} after; the disk does {:.0} fsyncs/s.", load(), fsyncs_per_second(&plan));
 }

@@ -1,7 +1,7 @@
 use diator::relay::Relay;
+use diator_benches::machine::processor_ticks;
 use tokio::time::{Instant, sleep};
 
-use super::machine::processor_ticks;
 use super::plan::Plan;
 use super::servers::{COUNTS_STATEMENTS, broker, postgres, redis};
 use super::statements::counted;

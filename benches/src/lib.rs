@@ -1,6 +1,7 @@
 //! What the benchmarks share: pairs of contenders, measured turn by turn.
 
 mod contest;
+pub mod machine;
 mod pairs;
 
 pub use self::contest::Contest;

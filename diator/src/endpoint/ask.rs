@@ -8,7 +8,7 @@ use crate::subscription::ConsumeError;
 /// For a driver that does not keep to its promise to end.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Calls a driver; one that panics, or does not end, has failed.
+/// Calls a driver, within the future; one that panics, or does not end, has failed.
 pub(super) async fn ask<T>(call: impl Future<Output = T>, patience: Duration) -> Result<T, ConsumeError> {
     match timeout(patience, catch_panic(call)).await {
         Ok(Ok(answer)) => Ok(answer),

@@ -14,7 +14,7 @@ use crate::BoxError;
 ///
 /// # Guarantees
 ///
-/// - What [`begin`](Self::begin) has noted is there after a crash of the process, or the log is of no use.
+/// - A note of [`begin`](Self::begin) must survive a crash of the process.
 /// - Several processes use it at once.
 /// - Dropping a future leaves the call done or not done.
 ///

@@ -1,6 +1,7 @@
 use std::any::TypeId;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::mem;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,18 +9,20 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::attempt::answer;
 use super::attempt_log::{AttemptLog, Ended};
+use super::failure::Failure;
 use super::health::EndpointMonitor;
 use super::memory::Memory;
 use super::policy::Step;
 use super::settings::Settings;
 use super::watchdog::Watchdog;
-use super::work::{Work, answer};
+use super::work::Work;
 use crate::broker::EventRoute;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;
 use crate::subscription::{Capabilities, Order, Subscription, Wanted};
-use crate::{BoxError, HandlerFailure, Mediator, shown};
+use crate::{BoxError, Mediator, shown};
 
 /// How long a message is held where its lock cannot be extended, and the engine could deliver it again later.
 const HELD_AT_MOST: Duration = Duration::from_secs(1);
@@ -71,6 +74,7 @@ impl Bound {
     pub(super) fn wanted(&self) -> Wanted<'_> {
         let Settings { name, formerly, order, share, max_ahead, concurrency, .. } = &self.settings;
         let at_least_one = |number: usize| NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN);
+        // What goes back is overtaken by those behind it.
         let goes_back = *order == Order::None && !self.can_hold();
         Wanted {
             endpoint: name,
@@ -91,16 +95,15 @@ impl Bound {
         self.capabilities.lock.is_none() || self.capabilities.extends
     }
 
-    /// Whether a delivery goes back to the engine until then.
-    pub(super) fn goes_back_until(&self, due: Instant, now: Instant) -> bool {
-        let after = due.saturating_duration_since(now);
-        let is_possible = self.capabilities.delayed_retry.is_some_and(|longest| after <= longest);
-        // What goes back is overtaken by those behind it.
-        let keeps_order = self.settings.order == Order::None;
-        !self.can_hold() && keeps_order && is_possible && after > HELD_AT_MOST
+    /// After which time a delivery that goes back comes again, if it can go back for this one: the next longer one of those that the
+    /// engine was told of.
+    pub(super) fn goes_back_for(&self, wait: Duration) -> Option<Duration> {
+        let longest = self.capabilities.delayed_retry.filter(|_| wait > HELD_AT_MOST)?;
+        let named = self.wanted().delays.iter().copied();
+        named.filter(|&named| wait <= named && named <= longest).min()
     }
 
-    /// Who has to know before the work runs.
+    /// The log that has to know before the work runs.
     pub(super) fn log_for(&self, work: &Work) -> Option<&dyn AttemptLog> {
         self.log.as_deref().filter(|_| work.suspect)
     }
@@ -111,10 +114,10 @@ impl Bound {
 
     /// What became of a message that may come again.
     pub(super) fn remember(&self, work: Option<Box<Work>>, now: Instant) {
-        if let Some(work) = work
+        if let Some(mut work) = work
             && let Some(message) = work.claimed
         {
-            self.memory().remember(message, work.outcomes, now);
+            self.memory().remember(message, mem::take(&mut work.outcomes), now);
         }
     }
 
@@ -122,7 +125,7 @@ impl Bound {
         let (Some(log), Some(message)) = (self.log.as_ref(), message) else { return };
         let ended = [(message, Ended::CutOff)];
         if let Err(error) = answer(LOG_PATIENCE, async { log.end(&self.settings.name, &ended).await }).await {
-            self.monitor.note_failed_call("attempt log", shown::text(shown::Chain(&*error)));
+            self.monitor.note_failed_call("attempt log", error);
         }
     }
 
@@ -141,16 +144,16 @@ impl Bound {
         }
     }
 
-    pub(super) fn tell_failure(&self, message: Option<Uuid>, failure: &HandlerFailure, before: u32, step: Step) {
+    pub(super) fn tell_failure(&self, message: Option<Uuid>, failure: &Failure, before: u32, step: Step) {
         self.monitor.count(|health| {
             health.failed += 1;
             health.retried += u64::from(matches!(step, Step::Again { .. } | Step::Later(_)));
         });
         let message = message.map(tracing::field::display);
-        let error = shown::text(shown::Chain(&failure.error));
+        let Failure { handler, text: error, .. } = failure;
         tracing::warn!(
             target: "diator",
-            { endpoint = &*self.settings.name, messaging.message.id = message, handler = %failure.id, error, before, ?step },
+            { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, before, ?step },
             "a handler failed on a message that arrived"
         );
     }

@@ -18,6 +18,9 @@ use crate::subscription::{Capabilities, Order, Share};
 /// What waits longer than this is worth a warning where the engine only knows how far an endpoint has come.
 const LONG: Duration = Duration::from_secs(60);
 
+/// Extending begins when a third of a lock has gone, and the engine has a third of it for its answer.
+const SHORTEST_LOCK: Duration = Duration::from_secs(1);
+
 /// A handler of an event that can arrive.
 type Handled = (TypeId, HandlerId);
 
@@ -231,6 +234,13 @@ fn capabilities(endpoint: &Endpoint, problems: &mut Vec<Problem>) {
         let remedy =
             "configure a place for dead letters; or say `.without_dead_letters()`: they are logged then, and gone";
         missing("dead_letters", "messages that fail for good are dead letters".to_owned(), remedy);
+    }
+    if let Some(lock) = capabilities.lock.filter(|&lock| lock < SHORTEST_LOCK) {
+        let text = format!(
+            "the engine locks a delivery for {lock:?}, its `lock`, and the endpoint could not handle or extend it in time"
+        );
+        let remedy = "configure a lock of 1 s at least at the engine";
+        problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
     }
     if settings.share == Share::Broadcast && capabilities.competing {
         let remedy = "configure the subscription so that each process gets all messages, or take `.broadcast()` out";

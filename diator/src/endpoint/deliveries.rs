@@ -1,19 +1,19 @@
 //! The life of a delivery until its verdict: it comes, begins, has run, is decided on.
 
-use std::error::Error;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::Unknown;
+use super::failure::Failure;
 use super::held::{Held, Run, Stage};
 use super::lanes::LaneKey;
-use super::outcome::{self, Outcome, State};
+use super::opening::Opening;
+use super::outcome::{self, State};
 use super::policy::{Failures, Step};
-use super::run::Opening;
 use super::work::{Ran, Work, Working, work};
-use crate::HandlerFailure;
 use crate::shown;
 use crate::subscription::{Delivery, DeliveryTag, Taken, Verdict};
 
@@ -38,7 +38,7 @@ impl Opening {
 
     fn hold(&mut self, mut delivery: Delivery, now: Instant) {
         let (tag, owner) = (delivery.tag, delivery.owner);
-        if owner.is_some_and(|owner| self.ended_owners.contains(&owner)) {
+        if self.ended_owners.contains(&owner) {
             return;
         }
         let suspect = self.bound.log.is_some() && self.suspects.is_one(owner, delivery.redelivered);
@@ -97,27 +97,33 @@ impl Opening {
             Ran::Handled { ran, failures } => self.handled(tag, ran > 0, failures, is_forgotten, now),
             _ if is_forgotten => self.drop_held(tag, now),
             Ran::Unknown(name) => self.unknown(tag, &name, now),
-            Ran::Undecodable(why) => self.dead(tag, &format!("the message cannot be read: {why}")),
+            Ran::Undecodable(why) => self.dead(tag, &format!("the message cannot be read: {why}"), now),
             Ran::Poison(unended) => {
                 let reason = format!("the message was begun {unended} times and never ended: it may end the process");
-                self.dead(tag, &reason);
+                self.dead(tag, &reason, now);
             }
-            Ran::Unlogged(error) => self.unlogged(tag, &*error, now),
-            Ran::Twin(message) => {
-                if self.give_up_if_over(tag, now) {
-                } else if self.bound.memory().is_claimed(message) {
-                    self.twins.entry(message).or_default().push(tag);
-                } else {
-                    self.lanes.put_back(tag);
-                }
-            }
+            Ran::Unlogged(why) => self.unlogged(tag, why, now),
+            Ran::Twin(message) => self.twin(tag, message, now),
             Ran::Cut => self.wait_again(tag, now + AFTER_CUT, now),
         }
     }
 
+    /// Another delivery of its message is in hand: it is acknowledged with that one.
+    fn twin(&mut self, tag: DeliveryTag, message: Uuid, now: Instant) {
+        let other = self.bound.memory().claimed_by(message);
+        if other.and_then(|other| self.held.get(&other)).is_some_and(|other| other.stage.is_acked()) {
+            self.settle(tag, Verdict::Ack, now);
+        } else if self.give_up_if_over(tag, now) {
+        } else if other.is_some() {
+            self.twins.entry(message).or_default().push(tag);
+        } else {
+            self.lanes.put_back(tag);
+        }
+    }
+
     /// Without its log, nothing that may end the process begins.
-    fn unlogged(&mut self, tag: DeliveryTag, error: &(dyn Error + 'static), now: Instant) {
-        self.bound.monitor.note_failed_call("attempt log", shown::text(shown::Chain(error)));
+    fn unlogged(&mut self, tag: DeliveryTag, why: String, now: Instant) {
+        self.bound.monitor.note_failed_call("attempt log", why);
         let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
         work.unlogged = work.unlogged.saturating_add(1);
         let time = Duration::from_secs(1 << work.unlogged.min(10)).min(LONGEST_UNLOGGED);
@@ -132,7 +138,7 @@ impl Opening {
         &mut self,
         tag: DeliveryTag,
         ran_any: bool,
-        failures: Vec<(usize, HandlerFailure)>,
+        failures: Vec<(usize, Failure)>,
         is_forgotten: bool,
         now: Instant,
     ) {
@@ -143,7 +149,8 @@ impl Opening {
         for (place, failure) in failures {
             let outcome = &mut work.outcomes[place];
             let Failures { mut counted, mut uncounted } = outcome.failures();
-            let step = self.bound.settings.errors.step(&failure, Failures { counted, uncounted }, &mut self.jitter);
+            let step =
+                self.bound.settings.errors.step(failure.judgement, Failures { counted, uncounted }, &mut self.jitter);
             self.bound.tell_failure(message, &failure, counted, step);
             let due = match step {
                 Step::Done => {
@@ -151,7 +158,7 @@ impl Opening {
                     continue;
                 }
                 Step::Dead => {
-                    outcome.state = State::Dead(shown::text(shown::Chain(&failure.error)).into());
+                    outcome.state = State::Dead(failure.text.into());
                     continue;
                 }
                 Step::Again { after, counted: false } => {
@@ -175,7 +182,6 @@ impl Opening {
         }
         let next = outcome::next_due(&work.outcomes, now);
         let (is_dead, is_ours) = (outcome::reason(&work.outcomes), !work.outcomes.is_empty());
-        let counted = work.counted();
         match pause {
             // What is no longer in hand says nothing in time.
             Some(_) if is_forgotten => self.pause.ended(tag, false),
@@ -185,8 +191,8 @@ impl Opening {
         match next {
             _ if is_forgotten => self.drop_held(tag, now),
             None => match is_dead {
-                Some(reason) => self.dead(tag, &reason),
-                None => self.done(tag, is_ours),
+                Some(reason) => self.dead(tag, &reason, now),
+                None => self.done(tag, is_ours, now),
             },
             Some(_) if released => self.wait_again(tag, now + AFTER_CUT, now),
             Some(_) if pause.is_some() => {
@@ -194,11 +200,8 @@ impl Opening {
                     self.lanes.put_back(tag);
                 }
             }
-            Some(due) if self.draining.is_none() && self.bound.goes_back_until(due, now) => {
-                if let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) {
-                    work.outcomes.iter_mut().for_each(Outcome::let_come);
-                }
-                self.settle(tag, Verdict::retry(due - now, counted));
+            Some(due) if self.draining.is_none() && self.bound.goes_back_for(due - now) == Some(due - now) => {
+                self.retry(tag, due - now, now);
             }
             Some(due) => self.wait_again(tag, due, now),
         }
@@ -212,14 +215,28 @@ impl Opening {
         }
     }
 
-    /// It stays in hand until it runs again, if it can.
+    /// It stays in hand until it runs again, if its lock lasts so long; otherwise the engine waits, if it can.
+    ///
+    /// What the engine would deliver again at once stays until two thirds of its lock have gone, so that it does not go round and round.
     fn wait_again(&mut self, tag: DeliveryTag, due: Instant, now: Instant) {
         if self.give_up_if_over(tag, now) {
-        } else if self.locks.is_stale_by(tag, due) {
+        } else if !self.locks.is_stale_by(tag, due) {
+            self.lanes.rest(tag, due);
+        } else if let Some(after) = self.bound.goes_back_for(due.saturating_duration_since(now)) {
+            self.retry(tag, after, now);
+        } else if self.locks.is_stale_by(tag, now) {
             self.release_stale(tag, now);
         } else {
             self.lanes.rest(tag, due);
         }
+    }
+
+    /// It goes back, and comes again after this time.
+    fn retry(&mut self, tag: DeliveryTag, after: Duration, now: Instant) {
+        let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
+        work.outcomes.iter_mut().for_each(|outcome| outcome.let_come(now + after));
+        let verdict = Verdict::retry(after, work.counted());
+        self.settle(tag, verdict, now);
     }
 
     /// Whether nothing begins any more: the opening ends, or its owner is revoked.
@@ -231,16 +248,16 @@ impl Opening {
         is_over
     }
 
-    fn done(&mut self, tag: DeliveryTag, is_ours: bool) {
+    fn done(&mut self, tag: DeliveryTag, is_ours: bool, now: Instant) {
         self.bound.monitor.count(|health| if is_ours { health.handled += 1 } else { health.ignored += 1 });
-        self.settle(tag, Verdict::Ack);
+        self.settle(tag, Verdict::Ack, now);
     }
 
     fn unknown(&mut self, tag: DeliveryTag, name: &str, now: Instant) {
         self.bound.note_unknown(name);
         match self.bound.settings.unknown {
-            Unknown::Ignore => self.settle(tag, Verdict::Ack),
-            Unknown::DeadLetter => self.dead(tag, &format!("no event named `{name}` is known here")),
+            Unknown::Ignore => self.settle(tag, Verdict::Ack, now),
+            Unknown::DeadLetter => self.dead(tag, &format!("no event named `{name}` is known here"), now),
             Unknown::Stop => {
                 let error = format!("no event named `{name}` is known here, and the endpoint must stop then");
                 // What waits goes back then, and this one with it.
@@ -250,11 +267,11 @@ impl Opening {
         }
     }
 
-    fn dead(&mut self, tag: DeliveryTag, reason: &str) {
+    fn dead(&mut self, tag: DeliveryTag, reason: &str, now: Instant) {
         let message = self.held.get(&tag).and_then(|held| held.work.as_ref()?.claimed);
         self.bound.tell_dead(message, reason);
         let is_kept = self.bound.capabilities.dead_letters && self.bound.settings.dead_letters;
         let verdict = if is_kept { Verdict::dead_letter(shown::text(reason)) } else { Verdict::Ack };
-        self.settle(tag, verdict);
+        self.settle(tag, verdict, now);
     }
 }

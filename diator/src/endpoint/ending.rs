@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::held::{Held, Stage};
-use super::run::Opening;
+use super::opening::Opening;
 use super::settler::ToSettle;
 use crate::BoxError;
 use crate::subscription::{ConsumeError, ConsumeErrorKind, DeliveryTag, Observation, Ownership};
@@ -162,7 +162,7 @@ impl Opening {
                 self.cut(tag);
                 self.forget(tag, now);
             }
-            owners.iter().for_each(|&owner| self.watermark.forget(owner));
+            owners.iter().for_each(|&owner| self.watermark.forget(Some(owner)));
             self.flush();
             let _sent = self.to_settle.send(ToSettle::Revoked(owners));
         }
@@ -174,7 +174,7 @@ impl Opening {
         let _sent = self.to_settle.send(ToSettle::Forget(owners.to_vec()));
         let all = self.tags(|held| held.is_of(owners));
         all.into_iter().for_each(|tag| self.forget(tag, now));
-        owners.iter().for_each(|&owner| self.watermark.forget(owner));
+        owners.iter().for_each(|&owner| self.watermark.forget(Some(owner)));
         for revocation in &mut self.revocations {
             revocation.owners.retain(|owner| !owners.contains(owner));
         }
@@ -183,13 +183,33 @@ impl Opening {
 
     /// A delivery can no longer be settled, and so nothing that came after it: the engine may give the partition to others, and it all
     /// comes again. Where there is no partition, it is the opening that ends.
-    pub(super) fn end_owner(&mut self, owner: Option<Ownership>, now: Instant) {
-        let Some(owner) = owner else {
-            return self.fail("a lock was lost, and nothing that came after it can be settled any more".into(), now);
+    pub(super) fn end_owner(&mut self, owner: Option<Ownership>, tag: DeliveryTag, why: &str, now: Instant) {
+        if !self.ended_owners.insert(owner) {
+            return;
+        }
+        match owner {
+            Some(owner) => {
+                self.lose(&[owner], now);
+                let _sent = self.to_settle.send(ToSettle::Revoked(vec![owner]));
+            }
+            None => {
+                self.watermark.end_at(None, tag);
+                self.fail(format!("{why}, and nothing that came after it can be settled any more").into(), now);
+            }
+        }
+    }
+
+    /// As [`end_owner`](Self::end_owner), for a verdict that the engine does not take. An engine that gives the partition back at once
+    /// would refuse it again at once: then it is the opening that ends, and the next one begins after a pause.
+    pub(super) fn end_owner_of_refused(&mut self, owner: Option<Ownership>, tag: DeliveryTag, now: Instant) {
+        const WHY: &str = "the engine does not take a verdict";
+        let is_earlier = |ended: &Option<Ownership>| {
+            ended.zip(owner).is_some_and(|(ended, owner)| ended.partition == owner.partition && ended != owner)
         };
-        if self.ended_owners.insert(owner) {
-            self.lose(&[owner], now);
-            let _sent = self.to_settle.send(ToSettle::Revoked(vec![owner]));
+        let again = self.ended_owners.iter().any(is_earlier);
+        self.end_owner(owner, tag, WHY, now);
+        if again {
+            self.fail(format!("{WHY}, and did not in an earlier epoch of its partition").into(), now);
         }
     }
 

@@ -41,7 +41,7 @@ pub struct EndpointHealth {
     /// How often the engine said, or the clock, that a delivery was no longer the process's own.
     pub lock_lost: u64,
     /// How many verdicts the engine did not take, such as a dead letter for which there is no place; their messages are held until the
-    /// endpoint opens anew.
+    /// endpoint opens anew, or given up with their partition where the engine only knows offsets.
     pub refused: u64,
     /// What failed at last: opening, reading, settling.
     pub last_error: Option<String>,

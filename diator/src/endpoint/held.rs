@@ -62,6 +62,11 @@ impl Stage {
         matches!(self, Self::Running(_) | Self::Forgotten(_) | Self::Cut { .. })
     }
 
+    /// Whether it is handled, and the engine is told so or will be.
+    pub(super) fn is_acked(&self) -> bool {
+        matches!(self, Self::Decided { acked: true } | Self::Settling { acked: true })
+    }
+
     /// Whether its handlers are done, and only the engine has to learn of it.
     pub(super) fn is_decided(&self) -> bool {
         matches!(self, Self::Decided { .. } | Self::Settling { .. } | Self::Refused)

@@ -9,7 +9,7 @@ use crate::subscription::DeliveryTag;
 /// Until when each delivery is this process's own, and when its lock has to begin anew.
 ///
 /// A lock is extended when a third of it has gone, and then again each sixth of it until the engine has answered; what is due soon
-/// goes along. Where locks cannot be extended, what has not begun when two thirds have gone goes back.
+/// goes along. Where locks cannot be extended, a delivery goes back if it has not begun when two thirds of its lock have gone.
 #[derive(Debug)]
 pub(super) struct Locks {
     /// `None` where a lock lasts as long as the connection.

@@ -14,8 +14,8 @@ const LONGEST: Duration = Duration::from_secs(2 * 3_600);
 /// What became of messages that this process gave back before they were done, or whose verdict did not reach the engine: their
 /// handlers go on where they were, if the messages come here again, in this opening or a later one.
 ///
-/// Nothing is kept of a message that was settled: whoever delivers it once more wants it handled. A message is known by its id; one
-/// that cannot be read has none, and nothing becomes of it but a dead letter.
+/// It keeps nothing of a message that was settled: an operator who delivers it once more wants it handled. It knows a message by its
+/// id; one that cannot be read has none, and becomes a dead letter.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// The delivery that stands for each message which is in hand.
@@ -40,8 +40,9 @@ impl Memory {
         is_its
     }
 
-    pub(super) fn is_claimed(&self, message: Uuid) -> bool {
-        self.claims.contains_key(&message)
+    /// The delivery that stands for the message.
+    pub(super) fn claimed_by(&self, message: Uuid) -> Option<DeliveryTag> {
+        self.claims.get(&message).copied()
     }
 
     /// A new opening begins, and nothing of an earlier one runs.

@@ -5,18 +5,19 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | the loop of one opening: events in, deliveries begun, time passed | `run` |
+//! | one opening, and its loop: events in, deliveries begun, time passed | `opening`, `run` |
 //! | the life of a delivery: it comes, begins, has run; is settled, given back or lost | `deliveries`, `verdicts` |
 //! | how an opening ends: stop, failure, revocation, loss | `ending` |
-//! | the tasks beside the loop: reading and observing; settling and extending; one for each delivery that runs | `reader`, `settler`, `work`; `ask` |
+//! | the tasks beside the loop: reading and observing; settling and extending; one for each delivery that runs | `reader`, `settler`, `work`; `ask`, `attempt` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
-//! | what becomes of a handler that failed | `policy`, `outcome`, `memory` |
+//! | what becomes of a handler that failed | `failure`, `policy`, `outcome`, `memory` |
 //! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `watermark`, `watchdog` |
 //! | whether an endpoint can run at all | `check`, `settings` |
 //!
 //! The files of the last four rows know no clock, no task and no engine: the moment is a parameter.
 
 mod ask;
+mod attempt;
 mod attempt_log;
 mod bound;
 mod check;
@@ -24,12 +25,14 @@ mod credit;
 mod deliveries;
 mod ending;
 mod event;
+mod failure;
 mod health;
 mod held;
 mod jitter;
 mod lanes;
 mod locks;
 mod memory;
+mod opening;
 mod outcome;
 mod pause;
 mod policy;
@@ -70,9 +73,6 @@ pub use crate::subscription::Order;
 ///
 /// # Guarantees
 ///
-/// They do not hold in every case yet: `docs/decisions/0022-an-endpoint-has-one-loop.md` lists the faults that are known, most of them on
-/// engines that only know offsets, or whose locks cannot be extended.
-///
 /// - **At least once.** A delivery is acknowledged when all its handlers are done, and never before. After a crash, a lost lock or an
 ///   answer that got lost it comes again, if the engine [redelivers](crate::subscription::Capabilities::redelivery).
 /// - **Each handler by itself.** It has a unit of work of its own. A retry runs only the handlers that have failed, as long as the message
@@ -81,13 +81,13 @@ pub use crate::subscription::Order;
 ///   waiting until it is done or a dead letter; other keys go on. The next of a key begins when the handler of the one before has ended,
 ///   also where that was cut off, or its delivery was lost.
 /// - **Once at a time.** A message of which a delivery is in hand is not handled for a second one in this process; that one is
-///   acknowledged with the first.
+///   acknowledged as soon as the first is handled.
 /// - **An outage counts for nothing**, where the [`ErrorPolicy`] knows it by its error: [`OnError::Pause`].
-/// - **Nothing is lost silently.** What cannot be read, what has failed for good, and what ends the process three times in a row
-///   (with an [`attempt_log`](Self::attempt_log)) is a dead letter.
+/// - **Nothing is lost silently.** A message becomes a dead letter if it cannot be read, has failed for good, or ends the process three
+///   times in a row (with an [`attempt_log`](Self::attempt_log)).
 /// - **Locks** are extended from the receipt of a delivery on, whether it waits or runs.
-/// - **Stop.** It takes no more, gives back what has not begun, lets handlers run until the deadline, and settles. What is cut off then is
-///   not acknowledged.
+/// - **Stop.** It takes no more, gives back what has not begun, lets handlers run until the deadline, and settles. It does not
+///   acknowledge a message whose handler is cut off then.
 /// - A subscription that fails, or yields nothing although messages wait, is opened anew.
 ///
 /// # Example
@@ -228,7 +228,7 @@ impl Endpoint {
         self
     }
 
-    /// A name that it had before: what waits under it is not lost.
+    /// A name that it had before: it handles the messages that wait under that name too.
     pub fn formerly(mut self, name: impl Into<String>) -> Self {
         self.settings.formerly.push(name.into());
         self
@@ -240,7 +240,7 @@ impl Endpoint {
         self
     }
 
-    /// What would be a dead letter is logged at `ERROR`, counted, acknowledged, **and gone**.
+    /// Keeps no dead letters: each is logged at `ERROR`, counted, acknowledged, **and gone**.
     pub fn without_dead_letters(mut self) -> Self {
         self.settings.dead_letters = false;
         self

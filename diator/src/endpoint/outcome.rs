@@ -36,17 +36,17 @@ impl Outcome {
         matches!(self.state, State::Pending { .. })
     }
 
-    /// The engine knows of so many failures, perhaps of another process's.
+    /// The engine knows of so many failures, which may be another process's.
     pub(super) fn count_from(&mut self, known: u32) {
         if let State::Pending { failures, .. } = &mut self.state {
             failures.counted = failures.counted.max(known);
         }
     }
 
-    /// Whoever delivers it again has waited for its time.
-    pub(super) fn let_come(&mut self) {
+    /// The engine delivers it again then: a time that has come by then is over.
+    pub(super) fn let_come(&mut self, then: Instant) {
         if let State::Pending { due, .. } = &mut self.state {
-            *due = None;
+            *due = due.filter(|&due| due > then);
         }
     }
 

@@ -1,13 +1,11 @@
 use std::error::Error;
 use std::fmt;
-use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::failure::{Judgement, cause_of, has_unknown_end};
 use super::jitter::Jitter;
-use crate::container::CommitOutcome;
-use crate::shown::ForeignError;
 use crate::{HandlerFailure, SendError};
 
 /// The first pause before a handler is tried again at once; it doubles, and up to one half of it is taken off at random.
@@ -68,8 +66,8 @@ pub enum OnError {
     /// The handler is tried again after this time (10 ms at least, a day at most), and nothing is counted: a deadlock, a row that
     /// somebody else holds.
     Again(Duration),
-    /// The whole endpoint begins nothing for this time (10 ms at least, a day at most), and nothing is counted: what all messages need is away. Then one message
-    /// is tried; if it succeeds, all go on.
+    /// The whole endpoint begins nothing for this time (10 ms at least, a day at most), and nothing is counted: something that all
+    /// messages need is away. Then one message is tried; if it succeeds, all go on.
     Pause(Duration),
     /// No retry can help: the message is a dead letter at once.
     DeadLetter,
@@ -119,7 +117,8 @@ impl ErrorPolicy {
     /// # Units
     ///
     /// None by default; together at most 1 h. The message is held meanwhile, where the engine lets a lock last; otherwise it goes
-    /// back, and the engine delivers it after that time, if it [can](crate::subscription::Capabilities::delayed_retry).
+    /// back, and the engine delivers it after that time, if it [can](crate::subscription::Capabilities::delayed_retry). A wait that a
+    /// [rule](Self::when) asks for and for which the lock is too short goes back for the next longer one of these times.
     pub fn later(mut self, delays: impl IntoIterator<Item = Duration>) -> Self {
         self.later = delays.into_iter().collect();
         self
@@ -148,24 +147,33 @@ impl ErrorPolicy {
         &self.later
     }
 
-    /// What becomes of a handler that failed, and had failed so often before.
-    pub(super) fn step(&self, failure: &HandlerFailure, before: Failures, jitter: &mut Jitter) -> Step {
-        let uncounted = |jitter: &mut Jitter| Step::Again {
-            after: jitter.take_off(doubled(before.uncounted).min(LONGEST_PAUSE)),
-            counted: false,
-        };
+    /// What the rules say of a failure; they call code of the program, so only a worker asks.
+    pub(super) fn judge(&self, failure: &HandlerFailure) -> Judgement {
         match &failure.error {
-            SendError::ShuttingDown => return Step::Release,
-            SendError::Undelivered(_) | SendError::RejectedAfterCommit { .. } => return Step::Done,
+            SendError::ShuttingDown => return Judgement::ShuttingDown,
+            SendError::Undelivered(_) | SendError::RejectedAfterCommit { .. } => return Judgement::Committed,
             _ => {}
         }
-        let wish = |time: Duration| time.clamp(SHORTEST_WISH, LONGEST_WISH);
         match self.rules.iter().find_map(|rule| apply(rule, failure)) {
-            Some(OnError::Again(after)) => return Step::Again { after: wish(after), counted: false },
-            Some(OnError::Pause(time)) => return Step::Pause(wish(time)),
-            Some(OnError::DeadLetter) => return Step::Dead,
-            None if has_unknown_end(failure) => return uncounted(jitter),
-            Some(OnError::Retry) | None => {}
+            None if has_unknown_end(failure) => Judgement::UnknownEnd,
+            said => Judgement::Ruled(said.unwrap_or(OnError::Retry)),
+        }
+    }
+
+    /// What becomes of a handler that failed, and had failed so often before.
+    pub(super) fn step(&self, judgement: Judgement, before: Failures, jitter: &mut Jitter) -> Step {
+        let wish = |time: Duration| time.clamp(SHORTEST_WISH, LONGEST_WISH);
+        match judgement {
+            Judgement::ShuttingDown => return Step::Release,
+            Judgement::Committed => return Step::Done,
+            Judgement::UnknownEnd => {
+                let after = jitter.take_off(doubled(before.uncounted).min(LONGEST_PAUSE));
+                return Step::Again { after, counted: false };
+            }
+            Judgement::Ruled(OnError::Again(after)) => return Step::Again { after: wish(after), counted: false },
+            Judgement::Ruled(OnError::Pause(time)) => return Step::Pause(wish(time)),
+            Judgement::Ruled(OnError::DeadLetter) => return Step::Dead,
+            Judgement::Ruled(OnError::Retry) => {}
         }
         if before.counted < self.immediately {
             return Step::Again { after: jitter.take_off(doubled(before.counted).min(LONGEST_PAUSE)), counted: true };
@@ -187,33 +195,8 @@ pub(super) struct Failures {
     pub(super) uncounted: u32,
 }
 
-/// Whether the database did not let it begin, or nobody knows whether it has ended.
-fn has_unknown_end(failure: &HandlerFailure) -> bool {
-    matches!(&failure.error, SendError::Scope(_) | SendError::Commit { outcome: CommitOutcome::Unknown, .. })
-}
-
 fn doubled(times: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << times.min(16))
-}
-
-/// The cause of that type, wherever in the chain it stands.
-fn cause_of<E: Error + 'static>(failure: &HandlerFailure) -> Option<&E> {
-    let error = &failure.error;
-    if let Some(found) = (error as &(dyn Error + 'static)).downcast_ref() {
-        return Some(found);
-    }
-    match error {
-        // The handler's error shows itself as the `SendError` does, and so is not among its sources.
-        SendError::Handler(error) => in_chain(&**error),
-        other => other.source().and_then(in_chain),
-    }
-}
-
-fn in_chain<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
-    iter::successors(Some(error), |&error| error.source()).find_map(|error| {
-        let foreign = || error.downcast_ref::<ForeignError>().and_then(|foreign| in_chain(foreign.get_ref()));
-        error.downcast_ref::<E>().or_else(foreign)
-    })
 }
 
 impl fmt::Debug for ErrorPolicy {
@@ -230,7 +213,9 @@ impl fmt::Debug for ErrorPolicy {
 mod tests {
     use super::*;
     use crate::BoxError;
+    use crate::container::CommitOutcome;
     use crate::registry::HandlerId;
+    use crate::shown::ForeignError;
 
     #[derive(Debug, thiserror::Error)]
     #[error("down")]
@@ -245,7 +230,7 @@ mod tests {
     }
 
     fn step(policy: &ErrorPolicy, error: SendError<BoxError>, counted: u32) -> Step {
-        policy.step(&failed(error), Failures { counted, uncounted: 0 }, &mut Jitter::new(1))
+        policy.step(policy.judge(&failed(error)), Failures { counted, uncounted: 0 }, &mut Jitter::new(1))
     }
 
     fn handler_error() -> SendError<BoxError> {
@@ -305,7 +290,7 @@ mod tests {
         let unknown = || SendError::Commit { outcome: CommitOutcome::Unknown, source: "gone".into() };
         for uncounted in [0, 5, u32::MAX] {
             let before = Failures { counted: 7, uncounted };
-            let step = policy.step(&failed(unknown()), before, &mut Jitter::new(1));
+            let step = policy.step(policy.judge(&failed(unknown())), before, &mut Jitter::new(1));
             let Step::Again { after, counted: false } = step else { panic!("{step:?}") };
             assert!(after <= LONGEST_PAUSE);
         }

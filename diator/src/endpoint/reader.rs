@@ -55,7 +55,7 @@ async fn read(
 pub(super) async fn observe_all(settle: Arc<dyn Settle>, events: UnboundedSender<Event>) {
     const EACH: Duration = Duration::from_secs(15);
     loop {
-        let observed = ask(settle.observe(), PATIENCE).await.and_then(|observed| observed);
+        let observed = ask(async { settle.observe().await }, PATIENCE).await.and_then(|observed| observed);
         if events.send(Event::Observed(observed)).is_err() {
             return;
         }

@@ -1,39 +1,22 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
-use uuid::Uuid;
+use tokio::time::{Instant, sleep_until};
 
 use super::Bound;
 use super::ask::{PATIENCE, ask};
-use super::credit::Credit;
-use super::ending::{Draining, Revocation};
+use super::ending::Draining;
 use super::event::Event;
 use super::health::EndpointState;
 use super::held::Held;
-use super::jitter::Jitter;
-use super::lanes::Lanes;
-use super::locks::Locks;
+use super::opening::Opening;
 use super::pause::Pause;
-use super::reader::{observe_all, read_all};
-use super::settler::{ToSettle, extend_all, settle_all};
-use super::suspects::Suspects;
-use super::watermark::Watermark;
 use crate::BoxError;
+use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
 use crate::stop::StopSignal;
-use crate::subscription::{DeliveryTag, Opened, Ownership, Settle, Settlement};
 
 /// How many events are worked off before anything else happens.
 const EVENTS: usize = 256;
-/// How long a driver may take to close, and what was cut off to end before others hear of the end.
-const CLOSING: Duration = Duration::from_secs(5);
-/// How many deliveries may wait for no more than the engine's word.
-const MOST_DECIDED: usize = 100_000;
 
 /// Opens the subscription, and handles what it yields until the signal is given or the opening has failed.
 pub(super) async fn run(bound: Arc<Bound>, stop: StopSignal) -> Result<(), BoxError> {
@@ -45,105 +28,24 @@ pub(super) async fn run(bound: Arc<Bound>, stop: StopSignal) -> Result<(), BoxEr
 
 async fn open_and_run(bound: &Arc<Bound>, stop: &StopSignal) -> Result<(), BoxError> {
     let wanted = bound.wanted();
-    let opening = ask(bound.subscription.open(&wanted), PATIENCE);
+    let opening = ask(async { bound.subscription.open(&wanted).await }, PATIENCE);
     let opened = match race(opening, stop.given()).await {
         First::Left(opened) => opened.and_then(|opened| opened).inspect_err(|error| bound.monitor.note_error(error))?,
         First::Right(()) => return Ok(()),
     };
     bound.memory().release_all();
     let mut opening = Opening::new(bound.clone(), opened);
-    let ended = opening.run(stop).await;
+    // Whatever becomes of the loop, its handlers have ended and the engine is told before it opens anew.
+    let ended = catch_panic(opening.run(stop)).await;
     opening.finish().await;
-    ended
-}
-
-/// One opening of an endpoint's subscription.
-pub(super) struct Opening {
-    pub(super) bound: Arc<Bound>,
-    /// Everything that came and is not done with.
-    pub(super) held: BTreeMap<DeliveryTag, Held>,
-    pub(super) lanes: Lanes,
-    pub(super) locks: Locks,
-    pub(super) watermark: Watermark,
-    pub(super) pause: Pause,
-    pub(super) suspects: Suspects,
-    pub(super) credit: Credit,
-    pub(super) jitter: Jitter,
-    /// How many workers are taken.
-    pub(super) running: usize,
-    /// How many are held whose handlers are done.
-    pub(super) decided: usize,
-    /// What is to be settled in the next call.
-    pub(super) outgoing: Vec<(Option<Ownership>, Settlement)>,
-    /// Deliveries that wait for another one of their message.
-    pub(super) twins: HashMap<Uuid, Vec<DeliveryTag>>,
-    /// Owners of which nothing can be settled, and nothing is handled, any more.
-    pub(super) ended_owners: BTreeSet<Ownership>,
-    /// How many settlements wait for the engine's answer.
-    pub(super) settling: usize,
-    pub(super) revocations: Vec<Revocation>,
-    pub(super) draining: Option<Draining>,
-    pub(super) last_taken: Instant,
-    /// When nothing waited at last, or there was no room for it.
-    pub(super) last_wanted: Instant,
-    pub(super) workers: JoinSet<()>,
-    /// What else runs beside the loop, and ends with it.
-    pub(super) tasks: JoinSet<()>,
-    pub(super) events: UnboundedSender<Event>,
-    inbox: UnboundedReceiver<Event>,
-    pub(super) to_settle: UnboundedSender<ToSettle>,
-    to_extend: UnboundedSender<Vec<DeliveryTag>>,
-    /// How many deliveries may have come since the opening.
-    grants: watch::Sender<u64>,
-    engine: Arc<dyn Settle>,
+    ended.unwrap_or_else(|panic| {
+        let error = BoxError::from(panic_message(&*panic));
+        bound.monitor.note_error(&*error);
+        Err(error)
+    })
 }
 
 impl Opening {
-    fn new(bound: Arc<Bound>, Opened { source, settle }: Opened) -> Self {
-        let (events, inbox) = unbounded_channel();
-        let (to_settle, settlements) = unbounded_channel();
-        let (to_extend, extensions) = unbounded_channel();
-        let (grants, granted) = watch::channel(0);
-        let capabilities = bound.capabilities;
-        let settings = &bound.settings;
-        let mut tasks = JoinSet::new();
-        tasks.spawn(read_all(source, granted, events.clone()));
-        tasks.spawn(settle_all(settle.clone(), !capabilities.settles_out_of_order, settlements, events.clone()));
-        if let (Some(lock), true) = (capabilities.lock, capabilities.extends) {
-            tasks.spawn(extend_all(settle.clone(), extensions, lock / 3, events.clone()));
-        }
-        tasks.spawn(observe_all(settle.clone(), events.clone()));
-        Self {
-            held: BTreeMap::new(),
-            lanes: Lanes::new(settings.order),
-            locks: Locks::new(capabilities.lock, capabilities.extends),
-            watermark: Watermark::default(),
-            pause: Pause::Open,
-            suspects: Suspects::new(settings.max_ahead),
-            credit: Credit::new(settings.concurrency, settings.max_ahead, capabilities.lock),
-            jitter: settings.seed.map_or_else(Jitter::random, Jitter::new),
-            running: 0,
-            decided: 0,
-            outgoing: Vec::new(),
-            twins: HashMap::new(),
-            ended_owners: BTreeSet::new(),
-            settling: 0,
-            revocations: Vec::new(),
-            draining: None,
-            last_taken: Instant::now(),
-            last_wanted: Instant::now(),
-            workers: JoinSet::new(),
-            tasks,
-            events,
-            inbox,
-            to_settle,
-            to_extend,
-            grants,
-            engine: settle,
-            bound,
-        }
-    }
-
     /// Events come in, deliveries begin, time passes.
     async fn run(&mut self, stop: &StopSignal) -> Result<(), BoxError> {
         let mut events = Vec::with_capacity(EVENTS);
@@ -251,7 +153,7 @@ impl Opening {
     fn grant(&mut self) {
         let undone = self.held.len() - self.decided;
         let ready = self.lanes.ready() + self.suspects.waiting();
-        let has_room = undone < self.bound.settings.max_ahead && self.decided < MOST_DECIDED;
+        let has_room = undone < self.bound.settings.max_ahead && self.decided < self.bound.settings.most_decided;
         let granted = match self.pause {
             _ if self.draining.is_some() || !has_room => Some(self.credit.limit(0)),
             Pause::Paused { .. } | Pause::Trial(Some(_)) => Some(self.credit.limit(0)),
@@ -288,35 +190,5 @@ impl Opening {
             (None, Pause::Trial(_)) => EndpointState::Trial,
         };
         self.bound.monitor.note(state, self.held.len(), self.running, self.lanes.resting());
-    }
-
-    /// Ends what still runs, and gives the subscription up. It does not return before all handlers have ended: none may run beside
-    /// the next opening.
-    async fn finish(mut self) {
-        let running: Vec<_> = self.held.iter().filter(|(_, held)| held.stage.runs()).map(|(&tag, _)| tag).collect();
-        running.into_iter().for_each(|tag| self.cut(tag));
-        let all_have_ended = timeout(CLOSING, async { while self.workers.join_next().await.is_some() {} }).await;
-        // The source goes with its task.
-        self.tasks.shutdown().await;
-        let _closed = ask(self.engine.close(), PATIENCE).await;
-        if all_have_ended.is_err() {
-            tracing::warn!(
-                target: "diator",
-                endpoint = &*self.bound.settings.name,
-                handlers = self.workers.len(),
-                "handlers that block their threads cannot be cut off, and the endpoint does not open anew before they end"
-            );
-            self.workers.shutdown().await;
-        }
-        let now = Instant::now();
-        while let Ok(event) = self.inbox.try_recv() {
-            if let Event::Worked { work, .. } = event {
-                self.bound.remember(Some(work), now);
-            }
-        }
-        for (_, held) in std::mem::take(&mut self.held) {
-            self.bound.remember(held.work, now);
-        }
-        self.bound.monitor.note(EndpointState::Ending, 0, 0, 0);
     }
 }

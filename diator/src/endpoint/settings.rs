@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::policy::ErrorPolicy;
 use crate::subscription::{Order, Share};
 
-/// What an endpoint does with what no event of the program is named.
+/// What an endpoint does with messages whose name no event of the program has.
 ///
 /// An event that the program knows and that no handler of the endpoint handles is none of these: it is acknowledged, and counted as ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,6 +30,8 @@ pub(super) struct Settings {
     pub(super) unknown: Unknown,
     pub(super) max_handling: Duration,
     pub(super) max_ahead: usize,
+    /// How many deliveries may wait for no more than the engine's word: nobody sets it but a test.
+    pub(super) most_decided: usize,
     /// Dead letters are kept; otherwise they are logged, and gone.
     pub(super) dead_letters: bool,
     /// Of the randomness; `None` is one that nobody can foresee.
@@ -55,6 +57,7 @@ impl Settings {
             unknown: Unknown::Ignore,
             max_handling: Duration::from_secs(300),
             max_ahead: 256,
+            most_decided: 100_000,
             dead_letters: true,
             seed: None,
         }

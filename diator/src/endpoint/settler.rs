@@ -72,7 +72,8 @@ pub(super) async fn settle_all(
         let batch = if started < not_before { Vec::new() } else { settler.settlements() };
         let mut answered = Answered::default();
         if !batch.is_empty() {
-            let answers = ask(settle.settle(&batch), PATIENCE).await.unwrap_or_else(|error| vec![Err(error)]);
+            let answers =
+                ask(async { settle.settle(&batch).await }, PATIENCE).await.unwrap_or_else(|error| vec![Err(error)]);
             answered = settler.answered(answers, started);
             let failed = !settler.batch.is_empty();
             pause = if failed { pause } else { FIRST_PAUSE };
@@ -199,7 +200,7 @@ pub(super) async fn extend_all(
         tags.dedup();
         // The lock may have begun anew as early as this.
         let from = Instant::now();
-        let asked = ask(settle.extend(&tags), patience.min(PATIENCE)).await;
+        let asked = ask(async { settle.extend(&tags).await }, patience.min(PATIENCE)).await;
         let (mut extended, mut error, mut closed) = (Vec::with_capacity(tags.len()), None, None);
         for (tag, answer) in tags.into_iter().zip(asked.unwrap_or_else(|error| vec![Err(error)])) {
             match answer {

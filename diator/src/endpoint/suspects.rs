@@ -19,7 +19,7 @@ impl Suspects {
 
     /// Whether this delivery is one of them.
     ///
-    /// Where the engine does not say, it is those that come first: no process holds more than `max_ahead` of an owner when it ends.
+    /// Where the engine does not say, the first deliveries of an owner are: no process holds more than `max_ahead` of it when it ends.
     pub(super) fn is_one(&mut self, owner: Option<Ownership>, redelivered: Redelivered) -> bool {
         if redelivered != Redelivered::Unknown {
             return redelivered.perhaps();

@@ -4,33 +4,51 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::held::{Held, Stage};
-use super::outcome::Outcome;
-use super::run::Opening;
+use super::opening::Opening;
 use super::settler::ToSettle;
-use super::work::Message;
 use crate::subscription::{DeliveryTag, Order, Release, Settled, Settlement, Verdict};
 
 impl Opening {
-    /// Tells the engine what became of a delivery; the next of its key may begin.
-    pub(super) fn settle(&mut self, tag: DeliveryTag, verdict: Verdict) {
+    /// Tells the engine what became of a delivery; the next of its key may begin, and others of its message wait no longer.
+    pub(super) fn settle(&mut self, tag: DeliveryTag, verdict: Verdict, now: Instant) {
         let Some(held) = self.held.get_mut(&tag) else { return };
         if held.stage.is_decided() {
             return;
         }
         self.lanes.remove(tag);
         self.decided += 1;
-        held.stage = Stage::Decided { acked: verdict == Verdict::Ack };
+        let acked = verdict == Verdict::Ack;
+        held.stage = Stage::Decided { acked };
         if let Some(work) = &mut held.work {
             // Only its outcomes are needed still, if the engine does not take the verdict.
-            work.message = Message::Unread;
+            work.forget_message();
         }
-        let owner = held.owner;
+        let (owner, message) = (held.owner, held.work.as_ref().and_then(|work| work.claimed));
         if self.bound.capabilities.settles_out_of_order {
             self.send_settlement(Settlement::new(tag, verdict));
         } else {
             for settlement in self.watermark.decide(owner, tag, verdict) {
                 self.send_settlement(settlement);
             }
+        }
+        if let Some(message) = message {
+            self.let_twins_go(tag, message, acked, now);
+        }
+    }
+
+    /// Other deliveries of the message wait for its verdict, and not until the engine knows it: a verdict may have to wait until those
+    /// before it have one, and another delivery of its message may be among them.
+    fn let_twins_go(&mut self, tag: DeliveryTag, message: Uuid, acked: bool, now: Instant) {
+        if acked {
+            for twin in self.take_twins(message) {
+                if self.held.get(&twin).is_some_and(Held::is_waiting) {
+                    self.settle(twin, Verdict::Ack, now);
+                }
+            }
+        } else if !self.bound.capabilities.settles_out_of_order {
+            let work = self.held.get_mut(&tag).and_then(|held| held.work.take_if(|work| work.is_pending()));
+            self.bound.remember(work, now);
+            self.free_message(tag, Some(message));
         }
     }
 
@@ -42,7 +60,7 @@ impl Opening {
         self.outgoing.push((held.owner, settlement));
     }
 
-    /// What was settled since the last time goes to the engine in one call.
+    /// Tells the engine in one call what was settled since the last time.
     pub(super) fn flush(&mut self) {
         if !self.outgoing.is_empty() {
             // The settler goes when the opening does.
@@ -51,20 +69,22 @@ impl Opening {
     }
 
     pub(super) fn settled(&mut self, tag: DeliveryTag, answer: Settled, now: Instant) {
-        let Some(&Held { stage: Stage::Settling { acked }, owner, .. }) = self.held.get(&tag) else { return };
+        let Some(&Held { stage: Stage::Settling { .. }, owner, .. }) = self.held.get(&tag) else { return };
         match answer {
-            Settled::Done => self.remove(tag, now, false, acked),
+            Settled::Done => self.remove(tag, now, false),
             Settled::LockLost => {
                 self.bound.monitor.count(|health| health.lock_lost += 1);
-                self.remove(tag, now, true, false);
+                self.remove(tag, now, true);
                 if !self.bound.capabilities.settles_out_of_order {
-                    self.end_owner(owner, now);
+                    self.end_owner(owner, tag, "a lock was lost", now);
                 }
             }
         }
     }
 
     /// The engine does not take this verdict: the delivery stays in hand, for people to see, until the opening ends.
+    ///
+    /// Where the engine only knows offsets, it ends the partition's ownership, because nothing that comes after it could be settled.
     pub(super) fn refused(&mut self, tag: DeliveryTag, now: Instant) {
         let Some(held) = self.held.get_mut(&tag) else { return };
         if !matches!(held.stage, Stage::Settling { .. }) {
@@ -72,11 +92,15 @@ impl Opening {
         }
         held.stage = Stage::Refused;
         self.settling -= 1;
+        let owner = held.owner;
         self.bound.monitor.count(|health| health.refused += 1);
         if let Some(work) = held.work.take() {
             let message = work.claimed;
             self.bound.remember(Some(work), now);
-            self.free_message(tag, message, false);
+            self.free_message(tag, message);
+        }
+        if !self.bound.capabilities.settles_out_of_order {
+            self.end_owner_of_refused(owner, tag, now);
         }
     }
 
@@ -87,7 +111,7 @@ impl Opening {
         }
     }
 
-    /// Somebody else may have it by now: it is forgotten. What must not overtake it goes with it, and comes again in order.
+    /// Somebody else may have it by now: it is forgotten. Those that must not overtake it go with it, and come again in order.
     pub(super) fn lock_lost(&mut self, tag: DeliveryTag, now: Instant) {
         let Some(held) = self.held.get(&tag) else { return };
         if matches!(held.stage, Stage::Forgotten(_) | Stage::Cut { .. } | Stage::Settling { .. }) {
@@ -101,7 +125,7 @@ impl Opening {
         let has_order = self.lanes.has_order(tag);
         self.forget(tag, now);
         if !self.bound.capabilities.settles_out_of_order {
-            self.end_owner(owner, now);
+            self.end_owner(owner, tag, "a lock was lost", now);
         } else if has_order {
             self.fail("a lock was lost, and no message may overtake another one of its key".into(), now);
         }
@@ -118,11 +142,20 @@ impl Opening {
         }
     }
 
-    /// Gives a delivery back whose lock does not last long enough, and with it whatever must not overtake it.
+    /// Gives a delivery back whose lock does not last long enough.
+    ///
+    /// In order per key it ends the opening, because those behind it that the driver has read already would overtake it.
     pub(super) fn release_stale(&mut self, tag: DeliveryTag, now: Instant) {
-        let behind = self.lanes.behind(tag);
-        self.release(tag, now);
-        behind.into_iter().for_each(|behind| self.release(behind, now));
+        let Some(held) = self.held.get(&tag) else { return };
+        let capabilities = self.bound.capabilities;
+        let why = "a lock that cannot be extended does not last";
+        if self.lanes.has_order(tag) {
+            self.fail(format!("{why}, and no message may overtake another one of its key").into(), now);
+        } else if !capabilities.settles_out_of_order && capabilities.release == Release::Impossible {
+            self.end_owner(held.owner, tag, why, now);
+        } else {
+            self.release(tag, now);
+        }
     }
 
     fn release(&mut self, tag: DeliveryTag, now: Instant) {
@@ -130,7 +163,7 @@ impl Opening {
             self.forget(tag, now);
         } else {
             self.suspects.remove(tag);
-            self.settle(tag, Verdict::Release);
+            self.settle(tag, Verdict::Release, now);
         }
     }
 
@@ -170,10 +203,10 @@ impl Opening {
     }
 
     pub(super) fn drop_held(&mut self, tag: DeliveryTag, now: Instant) {
-        self.remove(tag, now, true, false);
+        self.remove(tag, now, true);
     }
 
-    fn remove(&mut self, tag: DeliveryTag, now: Instant, remembers: bool, acked: bool) {
+    fn remove(&mut self, tag: DeliveryTag, now: Instant, remembers: bool) {
         self.locks.remove(tag);
         self.lanes.remove(tag);
         self.suspects.remove(tag);
@@ -184,24 +217,26 @@ impl Opening {
         let Some(work) = held.work else { return };
         let message = work.claimed;
         // One that is not done comes again, although it is settled.
-        if remembers || work.outcomes.iter().any(Outcome::is_pending) {
+        if remembers || work.is_pending() {
             self.bound.remember(Some(work), now);
         }
-        self.free_message(tag, message, acked);
+        self.free_message(tag, message);
     }
 
-    /// Other deliveries of its message have waited for it: they are done too, or one of them is handled now.
-    fn free_message(&mut self, tag: DeliveryTag, message: Option<Uuid>, acked: bool) {
+    /// Other deliveries of its message have waited for it: one of them is handled now.
+    fn free_message(&mut self, tag: DeliveryTag, message: Option<Uuid>) {
         let Some(message) = message else { return };
         if !self.bound.memory().release(message, tag) {
             return;
         }
-        for twin in self.twins.remove(&message).unwrap_or_default() {
-            match self.held.get(&twin) {
-                Some(held) if held.is_waiting() && acked => self.settle(twin, Verdict::Ack),
-                Some(held) if held.is_waiting() => self.lanes.put_back(twin),
-                _ => {}
+        for twin in self.take_twins(message) {
+            if self.held.get(&twin).is_some_and(Held::is_waiting) {
+                self.lanes.put_back(twin);
             }
         }
+    }
+
+    fn take_twins(&mut self, message: Uuid) -> Vec<DeliveryTag> {
+        if self.twins.is_empty() { Vec::new() } else { self.twins.remove(&message).unwrap_or_default() }
     }
 }

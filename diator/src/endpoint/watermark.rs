@@ -30,9 +30,18 @@ impl Watermark {
         settled
     }
 
+    /// Neither this one is settled any more, nor what came after it; what came before it still is.
+    pub(super) fn end_at(&mut self, owner: Option<Ownership>, tag: DeliveryTag) {
+        if let Some(outstanding) = self.0.get_mut(&owner) {
+            // One that is no longer here was settled: all that are left came after it.
+            let place = outstanding.iter().position(|(other, _)| *other == tag);
+            outstanding.truncate(place.unwrap_or_default());
+        }
+    }
+
     /// Nothing of this owner is settled any more.
-    pub(super) fn forget(&mut self, owner: Ownership) {
-        self.0.remove(&Some(owner));
+    pub(super) fn forget(&mut self, owner: Option<Ownership>) {
+        self.0.remove(&owner);
     }
 }
 
@@ -62,13 +71,27 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_is_not_passed() {
+        let mut watermark = Watermark::default();
+        for tag in [1, 2, 3] {
+            watermark.add(ONE, DeliveryTag(tag));
+        }
+        assert_eq!(decide(&mut watermark, ONE, 2), [0; 0]);
+        watermark.end_at(ONE, DeliveryTag(2));
+        assert_eq!((decide(&mut watermark, ONE, 3), decide(&mut watermark, ONE, 1)), (vec![], vec![1]));
+        watermark.add(ONE, DeliveryTag(4));
+        watermark.end_at(ONE, DeliveryTag(1));
+        assert_eq!(decide(&mut watermark, ONE, 4), [0; 0]);
+    }
+
+    #[test]
     fn what_comes_from_a_later_epoch_waits_for_nothing_earlier() {
         let mut watermark = Watermark::default();
         let later = Some(Ownership { partition: 1, epoch: 5 });
         watermark.add(ONE, DeliveryTag(1));
         watermark.add(later, DeliveryTag(2));
         assert_eq!(decide(&mut watermark, later, 2), [2]);
-        watermark.forget(Ownership { partition: 1, epoch: 4 });
+        watermark.forget(ONE);
         assert_eq!(decide(&mut watermark, ONE, 1), [0; 0]);
     }
 }

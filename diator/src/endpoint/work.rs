@@ -1,7 +1,8 @@
 use std::future::pending;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
@@ -9,8 +10,10 @@ use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::Bound;
-use super::attempt_log::{AttemptLog, Ended};
+use super::attempt::Attempt;
+use super::attempt_log::Ended;
 use super::event::Event;
+use super::failure::Failure;
 use super::outcome::{Outcome, State};
 use crate::broker::InboundMessage;
 use crate::error::TimedOut;
@@ -18,10 +21,7 @@ use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
 use crate::shown;
 use crate::subscription::{Delivery, DeliveryTag};
-use crate::{Arrival, BoxError, HandlerFailure, ReceiveError, SendError};
-
-/// So many attempts that never ended make a dead letter.
-const CRASHES: u32 = 3;
+use crate::{Arrival, HandlerFailure, ReceiveError, SendError};
 
 /// What is handled: a worker takes it along, and gives it back.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) enum Ran {
     /// The handlers that were to run did; these failed, each with its place.
-    Handled { ran: usize, failures: Vec<(usize, HandlerFailure)> },
+    Handled { ran: usize, failures: Vec<(usize, Failure)> },
     /// Another delivery of the same message is in hand.
     Twin(Uuid),
     /// It was cut off; what its handlers achieved until then stands in the work.
@@ -62,8 +62,8 @@ pub(super) enum Ran {
     Undecodable(String),
     /// It was begun too often without an end.
     Poison(u32),
-    /// The attempt log did not answer.
-    Unlogged(BoxError),
+    /// The attempt log did not answer; why.
+    Unlogged(String),
 }
 
 impl Work {
@@ -73,10 +73,27 @@ impl Work {
         Self { message, outcomes: Vec::new(), suspect, unlogged: 0, failures, claimed: None }
     }
 
+    /// Whether a handler is to run still.
+    pub(super) fn is_pending(&self) -> bool {
+        self.outcomes.iter().any(Outcome::is_pending)
+    }
+
+    /// Nothing reads it any more. An event whose drop panics takes nothing else along.
+    pub(super) fn forget_message(&mut self) {
+        let message = mem::replace(&mut self.message, Message::Unread);
+        let _told = catch_unwind(AssertUnwindSafe(|| drop(message)));
+    }
+
     /// How many failures a retry carries along.
     pub(super) fn counted(&self) -> u32 {
         let of_each = self.outcomes.iter().map(|outcome| outcome.failures().counted);
         of_each.max().unwrap_or_default().max(self.failures)
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.forget_message();
     }
 }
 
@@ -184,7 +201,7 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
         ran += 1;
         match handle(bound, &arrival, outcome, attempt.as_mut()).await {
             Ok(()) => outcome.state = State::Done,
-            Err(failure) => failures.push((place, failure)),
+            Err(failure) => failures.push((place, Failure::of(failure, &bound.settings.errors))),
         }
         if attempt.as_ref().is_some_and(|attempt| attempt.ended) {
             // The handlers behind one that was cut off begin anew, and are noted anew.
@@ -222,70 +239,4 @@ fn read(delivery: &Delivery) -> Result<InboundMessage, String> {
     let headers = delivery.headers.iter().map(|(name, value)| (&**name, &**value));
     InboundMessage::decode(&delivery.body, delivery.content_type.as_deref(), headers)
         .map_err(|error| shown::text(shown::Chain(&error)))
-}
-
-/// A run of which the attempt log knows.
-struct Attempt<'a> {
-    bound: &'a Bound,
-    log: &'a dyn AttemptLog,
-    message: Uuid,
-    ended: bool,
-}
-
-const LOG_PATIENCE: Duration = Duration::from_secs(10);
-
-impl<'a> Attempt<'a> {
-    async fn begin(
-        bound: &'a Bound,
-        log: &'a dyn AttemptLog,
-        message: Uuid,
-        noted: &OnceLock<Uuid>,
-    ) -> Result<Self, Ran> {
-        // Also a call that is cut off may have noted it.
-        noted.get_or_init(|| message);
-        let known = match answer(LOG_PATIENCE, async { log.begin(&bound.settings.name, &[message]).await }).await {
-            Ok(known) => known.first().copied().unwrap_or_default(),
-            Err(error) => return Err(Ran::Unlogged(error)),
-        };
-        let mut attempt = Self { bound, log, message, ended: false };
-        if known.unended >= CRASHES {
-            attempt.end(Ended::Failed).await;
-            return Err(Ran::Poison(known.unended));
-        }
-        Ok(attempt)
-    }
-
-    async fn end_all(attempt: Option<Self>, how: Ended) {
-        if let Some(mut attempt) = attempt
-            && !attempt.ended
-        {
-            attempt.end(how).await;
-        }
-    }
-
-    async fn end(&mut self, how: Ended) {
-        self.ended = true;
-        let ended = [(self.message, how)];
-        if let Err(error) = answer(LOG_PATIENCE, async { self.log.end(&self.bound.settings.name, &ended).await }).await
-        {
-            tracing::warn!(
-                target: "diator",
-                endpoint = &*self.bound.settings.name,
-                error = &*error as &dyn std::error::Error,
-                "the attempt log did not note the end of a message, which counts as a crash if it comes again"
-            );
-        }
-    }
-}
-
-/// What a log answers; that it panics, or does not answer in time, is a failure of the log and not of the message.
-pub(super) async fn answer<T>(
-    within: Duration,
-    asked: impl Future<Output = Result<T, BoxError>>,
-) -> Result<T, BoxError> {
-    match timeout(within, catch_panic(asked)).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(panic)) => Err(panic_message(&*panic).into()),
-        Err(_) => Err("the attempt log did not answer".into()),
-    }
 }

@@ -48,7 +48,7 @@ pub struct Capabilities {
     pub delivery_limit: Option<u32>,
     /// The partition and epoch of an owner mean the same in all processes, so that a store can refuse an earlier owner.
     pub fenced_owners: bool,
-    /// How long a delivery is locked; `None` is for as long as the connection stands, however long that is.
+    /// How long a delivery is locked, 1 s at least; `None` is for as long as the connection stands, however long that is.
     pub lock: Option<Duration>,
     /// A lock that is over takes all deliveries of the opening along, as where the engine closes the connection for it.
     pub lock_ends_opening: bool,

@@ -114,7 +114,8 @@ pub trait Settle: Send + Sync {
     ///
     /// Per delivery. Transient: nothing is known of it, and the endpoint asks again, after a pause; the driver must answer a
     /// delivery that was settled before with [`Settled::Done`] or [`Settled::LockLost`]. Fatal: this verdict will not be taken; the
-    /// endpoint keeps the delivery and shows it in its health. Closed: the opening is over, as if `next` had said it.
+    /// endpoint shows it in its health, and keeps the delivery; where the engine does not settle out of order, the endpoint gives
+    /// its owner up instead, or the opening if there is no owner. Closed: the opening is over, as if `next` had said it.
     async fn settle(&self, batch: &[Settlement]) -> Vec<Result<Settled, ConsumeError>>;
 
     /// Lets the locks of these deliveries begin anew; the answers are as many, and in the same order.

@@ -52,6 +52,7 @@ struct State {
     closed: usize,
     deaf: bool,
     trouble: Trouble,
+    extensions_closed: bool,
     lost: Vec<DeliveryTag>,
     largest_credit: usize,
     due: Option<u64>,
@@ -171,6 +172,11 @@ impl Engine {
 
     pub(super) fn trouble(&self, trouble: Trouble) {
         self.state().trouble = trouble;
+    }
+
+    /// The connection is found to be over when a lock is to be extended.
+    pub(super) fn close_extensions(&self) {
+        self.state().extensions_closed = true;
     }
 
     /// From now on, somebody else has the delivery.
@@ -305,6 +311,9 @@ impl Settle for Engine {
 
     async fn extend(&self, held: &[DeliveryTag]) -> Vec<Result<Settled, ConsumeError>> {
         let mut state = self.state();
+        if state.extensions_closed {
+            return held.iter().map(|_| Err(ConsumeError::closed("the connection ended"))).collect();
+        }
         let mut answers = Vec::new();
         for tag in held {
             if state.lost.contains(tag) {

@@ -280,3 +280,28 @@ async fn a_trial_that_is_lost_lets_another_one_try() {
     pass(secs(1)).await;
     assert_eq!((engine.verdict(other), world.health().await.state), (Some(Verdict::Ack), EndpointState::Open));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_whose_owner_is_revoked_lets_another_one_try() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    let owner = crate::subscription::Ownership { partition: 1, epoch: 1 };
+    world.script.say("charge", 1, [Conduct::Down, Conduct::Hang]);
+    let policy = ErrorPolicy::new().when::<GatewayDown>(|_| OnError::Pause(secs(5)));
+    world.start(world.endpoint().errors(policy));
+    engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_owner(owner));
+    pass(secs(1)).await;
+    let other = engine.publish("", 2);
+    pass(secs(5)).await;
+    assert_eq!(world.health().await.state, EndpointState::Trial);
+    engine.revoke(owner, secs(3));
+    pass(secs(2)).await;
+    // The trial may run on for as long as its owner lets it.
+    assert_eq!((engine.revoked(), engine.verdict(other)), (Vec::new(), None));
+    pass(secs(2)).await;
+    assert_eq!((engine.revoked(), engine.verdict(other)), (vec![owner], Some(Verdict::Ack)));
+    assert_eq!(
+        (world.health().await.state, world.script.ended()),
+        (EndpointState::Open, vec![("charge", 1), ("charge", 2)])
+    );
+}

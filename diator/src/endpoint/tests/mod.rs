@@ -4,10 +4,13 @@ mod ending;
 mod engine;
 mod failing;
 mod handling;
+mod offsets;
 mod owners;
+mod panics;
 mod poison;
 mod reopening;
 mod settling;
+mod stale;
 mod start;
 #[allow(
     unused_imports,

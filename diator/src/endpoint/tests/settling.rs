@@ -1,7 +1,7 @@
 use super::engine::{Engine, Trouble, able};
 use super::world::{Conduct, World, pass, secs};
 use crate::endpoint::Order;
-use crate::subscription::{Capabilities, DeliveryTag, Ownership};
+use crate::subscription::{Capabilities, DeliveryTag, Ownership, Verdict};
 
 const ONE: Ownership = Ownership { partition: 1, epoch: 1 };
 const TWO: Ownership = Ownership { partition: 2, epoch: 1 };
@@ -134,7 +134,52 @@ async fn where_only_offsets_are_known_a_refused_verdict_stops_its_owner() {
     assert!(engine.acked().contains(&3));
     engine.publish_as("OrderPlaced", "", 4, |delivery| delivery.with_owner(ONE));
     pass(secs(2)).await;
-    assert!(!engine.acked().contains(&4) && world.script.runs().len() == 4);
+    assert!(!engine.acked().contains(&4), "{:?}", engine.acked());
+    // Nothing is handled that could not be settled, and the engine can give the partition to others.
+    assert_eq!((world.script.runs().len(), engine.revoked(), engine.opened()), (3, vec![ONE], 1));
+    // The same partition comes again, and its message is refused again: it does not go round without a pause.
+    let again = Ownership { epoch: 2, ..ONE };
+    let tag = DeliveryTag(5);
+    engine.refuse(tag);
+    engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_owner(again));
+    pass(secs(7)).await;
+    assert_eq!((world.script.runs().len(), world.health().await.refused, engine.opened()), (3, 2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_only_offsets_are_known_and_no_owners_a_refused_verdict_ends_the_opening() {
+    let engine = Engine::new(Capabilities { settles_out_of_order: false, ..able() });
+    let mut world = World::new(engine.clone());
+    engine.refuse(DeliveryTag(1));
+    world.start(world.endpoint());
+    engine.publish("", 1);
+    pass(secs(1)).await;
+    assert_eq!((engine.opened(), world.health().await.refused), (2, 1));
+    let error = world.health().await.last_error.expect("it has failed");
+    assert!(error.contains("does not take a verdict"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_over_when_locks_are_extended_ends_the_opening() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.script.say("charge", 1, [Conduct::Take(secs(15))]);
+    world.start(world.endpoint());
+    engine.publish("", 1);
+    engine.close_extensions();
+    pass(secs(9)).await;
+    assert_eq!((engine.credit() > 0, engine.opened()), (true, 1));
+    pass(secs(2)).await;
+    // What runs comes to its end, and no more is taken.
+    assert_eq!((engine.credit(), engine.opened(), world.script.ended()), (0, 1, vec![]));
+    pass(secs(10)).await;
+    assert_eq!((engine.opened(), engine.closed(), world.script.ended()), (2, 1, vec![("charge", 1)]));
+    let health = world.health().await;
+    assert_eq!((health.lock_lost, health.last_error.as_deref()), (0, Some("the connection ended")));
+    // It comes again, and what is done is not done again.
+    let tag = engine.publish("", 1);
+    pass(secs(1)).await;
+    assert_eq!((engine.verdict(tag), world.script.numbers("charge").len()), (Some(Verdict::Ack), 1));
 }
 
 #[tokio::test(start_paused = true)]

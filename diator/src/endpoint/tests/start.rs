@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::engine::{Engine, able};
 use super::world::{Charge, Post, World, secs};
 use crate::endpoint::{Endpoint, EndpointError, ErrorPolicy, Order, Unknown};
@@ -107,4 +109,14 @@ async fn who_gets_a_message_is_what_the_subscription_can_do() {
     assert_eq!(report(&all, [all.endpoint().broadcast()]).await, []);
     let problems = report(&all, [all.endpoint()]).await;
     assert!(matches!(&problems[..], [(ProblemKind::Capability, text)] if text.contains("`competing`")), "{problems:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_ends_before_anything_could_be_done_about_it_is_a_problem() {
+    for (lock, is_problem) in [(Duration::ZERO, true), (Duration::from_millis(999), true), (secs(1), false)] {
+        let world = world(able().locks_for(lock));
+        let problems = report(&world, [world.endpoint()]).await;
+        let named = matches!(&problems[..], [(ProblemKind::Capability, text)] if text.contains("its `lock`"));
+        assert_eq!((named, problems.is_empty()), (is_problem, !is_problem), "{problems:?}");
+    }
 }

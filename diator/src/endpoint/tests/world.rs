@@ -28,7 +28,20 @@ pub(super) enum Conduct {
     Panic,
     Down,
     Hang,
+    /// It fails, and its error panics where others show themselves.
+    Bomb,
 }
+
+#[derive(Debug)]
+pub(super) struct Bomb;
+
+impl std::fmt::Display for Bomb {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("the error panics")
+    }
+}
+
+impl std::error::Error for Bomb {}
 
 #[derive(Debug, thiserror::Error)]
 #[error("the gateway is down")]
@@ -106,6 +119,7 @@ impl Script {
             Conduct::Panic => panic!("it panics"),
             Conduct::Down => Err(GatewayDown.into()),
             Conduct::Hang => std::future::pending().await,
+            Conduct::Bomb => Err(Bomb.into()),
         };
         self.inner().ended.push((handler, number));
         ended

@@ -168,7 +168,8 @@ impl<DB: Transactional, Tag> Transaction<DB, Tag> {
 impl<DB: Driver> State<DB> {
     async fn ready(&mut self, pool: &Pool<DB>, mode: Mode, is_marked: bool) -> Result<(), BoxError> {
         match &mut self.stage {
-            Stage::Unbegun => self.stage = Stage::Open(Open::begin(pool, mode, is_marked).await?),
+            // The box keeps the large future of sqlx out of each later call, which would be moved with it: 10,000 instructions a message.
+            Stage::Unbegun => self.stage = Stage::Open(Box::pin(Open::begin(pool, mode, is_marked)).await?),
             Stage::Open(open) => {
                 if let Err(error) = open.check().await {
                     // This closes the connection.

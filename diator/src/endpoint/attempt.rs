@@ -1,0 +1,77 @@
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::Bound;
+use super::attempt_log::{AttemptLog, Ended};
+use super::failure::text_of;
+use super::work::Ran;
+use crate::BoxError;
+use crate::panic::{catch_panic, panic_message};
+
+/// So many attempts that never ended make a dead letter.
+const CRASHES: u32 = 3;
+const LOG_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A run of which the attempt log knows.
+pub(super) struct Attempt<'a> {
+    bound: &'a Bound,
+    log: &'a dyn AttemptLog,
+    message: Uuid,
+    pub(super) ended: bool,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) async fn begin(
+        bound: &'a Bound,
+        log: &'a dyn AttemptLog,
+        message: Uuid,
+        noted: &OnceLock<Uuid>,
+    ) -> Result<Self, Ran> {
+        // Also a call that is cut off may have noted it.
+        noted.get_or_init(|| message);
+        let known = match answer(LOG_PATIENCE, async { log.begin(&bound.settings.name, &[message]).await }).await {
+            Ok(known) => known.first().copied().unwrap_or_default(),
+            Err(error) => return Err(Ran::Unlogged(error)),
+        };
+        let mut attempt = Self { bound, log, message, ended: false };
+        if known.unended >= CRASHES {
+            attempt.end(Ended::Failed).await;
+            return Err(Ran::Poison(known.unended));
+        }
+        Ok(attempt)
+    }
+
+    pub(super) async fn end_all(attempt: Option<Self>, how: Ended) {
+        if let Some(mut attempt) = attempt
+            && !attempt.ended
+        {
+            attempt.end(how).await;
+        }
+    }
+
+    pub(super) async fn end(&mut self, how: Ended) {
+        self.ended = true;
+        let ended = [(self.message, how)];
+        if let Err(error) = answer(LOG_PATIENCE, async { self.log.end(&self.bound.settings.name, &ended).await }).await
+        {
+            tracing::warn!(
+                target: "diator",
+                endpoint = &*self.bound.settings.name,
+                error,
+                "the attempt log did not note the end of a message, which counts as a crash if it comes again"
+            );
+        }
+    }
+}
+
+/// What a log answers, or why it does not: that it panics, or does not answer in time, is a failure of the log and not of the message.
+pub(super) async fn answer<T>(within: Duration, asked: impl Future<Output = Result<T, BoxError>>) -> Result<T, String> {
+    match timeout(within, catch_panic(asked)).await {
+        Ok(Ok(answer)) => answer.map_err(|error| text_of(&*error)),
+        Ok(Err(panic)) => Err(panic_message(&*panic)),
+        Err(_) => Err("the attempt log did not answer".to_owned()),
+    }
+}

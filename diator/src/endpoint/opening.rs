@@ -1,0 +1,147 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+use super::Bound;
+use super::ask::{PATIENCE, ask};
+use super::credit::Credit;
+use super::ending::{Draining, Revocation};
+use super::event::Event;
+use super::health::EndpointState;
+use super::held::Held;
+use super::jitter::Jitter;
+use super::lanes::Lanes;
+use super::locks::Locks;
+use super::pause::Pause;
+use super::reader::{observe_all, read_all};
+use super::settler::{ToSettle, extend_all, settle_all};
+use super::suspects::Suspects;
+use super::watermark::Watermark;
+use crate::subscription::{DeliveryTag, Opened, Ownership, Settle, Settlement};
+
+/// How long a driver may take to close, and what was cut off to end before others hear of the end.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// One opening of an endpoint's subscription.
+pub(super) struct Opening {
+    pub(super) bound: Arc<Bound>,
+    /// Everything that came and is not done with.
+    pub(super) held: BTreeMap<DeliveryTag, Held>,
+    pub(super) lanes: Lanes,
+    pub(super) locks: Locks,
+    pub(super) watermark: Watermark,
+    pub(super) pause: Pause,
+    pub(super) suspects: Suspects,
+    pub(super) credit: Credit,
+    pub(super) jitter: Jitter,
+    /// How many workers are taken.
+    pub(super) running: usize,
+    /// How many are held whose handlers are done.
+    pub(super) decided: usize,
+    /// What is to be settled in the next call.
+    pub(super) outgoing: Vec<(Option<Ownership>, Settlement)>,
+    /// Deliveries that wait for another one of their message.
+    pub(super) twins: HashMap<Uuid, Vec<DeliveryTag>>,
+    /// Owners of which nothing can be settled, and nothing is handled, any more; `None` is an engine without owners.
+    pub(super) ended_owners: BTreeSet<Option<Ownership>>,
+    /// How many settlements wait for the engine's answer.
+    pub(super) settling: usize,
+    pub(super) revocations: Vec<Revocation>,
+    pub(super) draining: Option<Draining>,
+    pub(super) last_taken: Instant,
+    /// When nothing waited at last, or there was no room for it.
+    pub(super) last_wanted: Instant,
+    pub(super) workers: JoinSet<()>,
+    /// What else runs beside the loop, and ends with it.
+    pub(super) tasks: JoinSet<()>,
+    pub(super) events: UnboundedSender<Event>,
+    pub(super) inbox: UnboundedReceiver<Event>,
+    pub(super) to_settle: UnboundedSender<ToSettle>,
+    pub(super) to_extend: UnboundedSender<Vec<DeliveryTag>>,
+    /// How many deliveries may have come since the opening.
+    pub(super) grants: watch::Sender<u64>,
+    pub(super) engine: Arc<dyn Settle>,
+}
+
+impl Opening {
+    pub(super) fn new(bound: Arc<Bound>, Opened { source, settle }: Opened) -> Self {
+        let (events, inbox) = unbounded_channel();
+        let (to_settle, settlements) = unbounded_channel();
+        let (to_extend, extensions) = unbounded_channel();
+        let (grants, granted) = watch::channel(0);
+        let capabilities = bound.capabilities;
+        let settings = &bound.settings;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(read_all(source, granted, events.clone()));
+        tasks.spawn(settle_all(settle.clone(), !capabilities.settles_out_of_order, settlements, events.clone()));
+        if let (Some(lock), true) = (capabilities.lock, capabilities.extends) {
+            tasks.spawn(extend_all(settle.clone(), extensions, lock / 3, events.clone()));
+        }
+        tasks.spawn(observe_all(settle.clone(), events.clone()));
+        Self {
+            held: BTreeMap::new(),
+            lanes: Lanes::new(settings.order),
+            locks: Locks::new(capabilities.lock, capabilities.extends),
+            watermark: Watermark::default(),
+            pause: Pause::Open,
+            suspects: Suspects::new(settings.max_ahead),
+            credit: Credit::new(settings.concurrency, settings.max_ahead, capabilities.lock),
+            jitter: settings.seed.map_or_else(Jitter::random, Jitter::new),
+            running: 0,
+            decided: 0,
+            outgoing: Vec::new(),
+            twins: HashMap::new(),
+            ended_owners: BTreeSet::new(),
+            settling: 0,
+            revocations: Vec::new(),
+            draining: None,
+            last_taken: Instant::now(),
+            last_wanted: Instant::now(),
+            workers: JoinSet::new(),
+            tasks,
+            events,
+            inbox,
+            to_settle,
+            to_extend,
+            grants,
+            engine: settle,
+            bound,
+        }
+    }
+
+    /// Ends what still runs, and gives the subscription up. It does not return before all handlers have ended: none may run beside
+    /// the next opening.
+    pub(super) async fn finish(mut self) {
+        let running: Vec<_> = self.held.iter().filter(|(_, held)| held.stage.runs()).map(|(&tag, _)| tag).collect();
+        running.into_iter().for_each(|tag| self.cut(tag));
+        let all_have_ended = timeout(CLOSING, async { while self.workers.join_next().await.is_some() {} }).await;
+        // The source goes with its task.
+        self.tasks.shutdown().await;
+        let _closed = ask(async { self.engine.close().await }, PATIENCE).await;
+        if all_have_ended.is_err() {
+            tracing::warn!(
+                target: "diator",
+                endpoint = &*self.bound.settings.name,
+                handlers = self.workers.len(),
+                "handlers that block their threads cannot be cut off, and the endpoint does not open anew before they end"
+            );
+            self.workers.shutdown().await;
+        }
+        let now = Instant::now();
+        while let Ok(event) = self.inbox.try_recv() {
+            if let Event::Worked { work, .. } = event {
+                self.bound.remember(Some(work), now);
+            }
+        }
+        for (_, held) in std::mem::take(&mut self.held) {
+            self.bound.remember(held.work, now);
+        }
+        self.bound.monitor.note(EndpointState::Ending, 0, 0, 0);
+    }
+}
