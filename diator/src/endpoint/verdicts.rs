@@ -3,13 +3,13 @@
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::held::{Held, Stage};
+use super::held::{Held, Said, Stage};
 use super::opening::Opening;
 use super::settler::ToSettle;
 use crate::subscription::{DeliveryTag, Order, Release, Settled, Settlement, Verdict};
 
 impl Opening {
-    /// Tells the engine what became of a delivery; the next of its key may begin, and others of its message wait no longer.
+    /// Tells the engine what became of a delivery; the next of its key may begin, and others of its message have the same end.
     pub(super) fn settle(&mut self, tag: DeliveryTag, verdict: Verdict, now: Instant) {
         let Some(held) = self.held.get_mut(&tag) else { return };
         if held.stage.is_decided() {
@@ -17,13 +17,15 @@ impl Opening {
         }
         self.lanes.remove(tag);
         self.decided += 1;
-        let acked = verdict == Verdict::Ack;
-        held.stage = Stage::Decided { acked };
+        held.stage = Stage::Decided { said: Said::by(&verdict) };
         if let Some(work) = &mut held.work {
             // Only its outcomes are needed still, if the engine does not take the verdict.
             work.forget_message();
         }
         let (owner, message) = (held.owner, held.work.as_ref().and_then(|work| work.claimed));
+        if let Some(message) = message {
+            self.let_twins_go(tag, message, &verdict, now);
+        }
         if self.bound.capabilities.settles_out_of_order {
             self.send_settlement(Settlement::new(tag, verdict));
         } else {
@@ -31,22 +33,22 @@ impl Opening {
                 self.send_settlement(settlement);
             }
         }
-        if let Some(message) = message {
-            self.let_twins_go(tag, message, acked, now);
-        }
     }
 
     /// Other deliveries of the message wait for its verdict, and not until the engine knows it: a verdict may have to wait until those
     /// before it have one, and another delivery of its message may be among them.
-    fn let_twins_go(&mut self, tag: DeliveryTag, message: Uuid, acked: bool, now: Instant) {
-        if acked {
+    fn let_twins_go(&mut self, tag: DeliveryTag, message: Uuid, verdict: &Verdict, now: Instant) {
+        if Said::by(verdict) != Said::Back {
             for twin in self.take_twins(message) {
                 if self.held.get(&twin).is_some_and(Held::is_waiting) {
-                    self.settle(twin, Verdict::Ack, now);
+                    if let Verdict::DeadLetter { reason } = verdict {
+                        self.bound.tell_dead(Some(message), reason);
+                    }
+                    self.settle(twin, verdict.clone(), now);
                 }
             }
         } else if !self.bound.capabilities.settles_out_of_order {
-            let work = self.held.get_mut(&tag).and_then(|held| held.work.take_if(|work| work.is_pending()));
+            let work = self.held.get_mut(&tag).and_then(|held| held.work.take());
             self.bound.remember(work, now);
             self.free_message(tag, Some(message));
         }
@@ -54,8 +56,8 @@ impl Opening {
 
     fn send_settlement(&mut self, settlement: Settlement) {
         let Some(held) = self.held.get_mut(&settlement.tag) else { return };
-        let Stage::Decided { acked } = held.stage else { return };
-        held.stage = Stage::Settling { acked };
+        let Stage::Decided { said } = held.stage else { return };
+        held.stage = Stage::Settling { said };
         self.settling += 1;
         self.outgoing.push((held.owner, settlement));
     }

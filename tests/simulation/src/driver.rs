@@ -370,6 +370,9 @@ impl Settle for Verdicts {
                 world.note(Event::Extended { opening, tag: tag.0, until: world.since_begun(called + lock) });
             }
         }
+        for (tag, _) in held.iter().zip(&answers).filter(|(_, answer)| **answer == Settled::LockLost) {
+            world.note(Event::LockLost { opening, tag: tag.0 });
+        }
         answers.into_iter().map(Ok).collect()
     }
 

@@ -103,7 +103,7 @@ pub(crate) enum Event {
         opening: usize,
         tag: u64,
     },
-    /// The engine takes the delivery away for no reason.
+    /// The engine takes the delivery away for no reason, or says that it is gone.
     LockLost {
         opening: usize,
         tag: u64,
@@ -191,6 +191,8 @@ pub(crate) enum Why {
     Unreadable,
     Unknown,
     Poison,
+    /// Another delivery of the message is one.
+    Other,
 }
 
 /// What an endpoint learned of its settlement.

@@ -155,3 +155,37 @@ async fn a_cut_is_noted_before_the_handler_is_dropped() {
     assert_eq!(engine.verdict(tag), Some(Verdict::Ack));
     assert_eq!(log.begin("billing", &[FIRST]).await.expect("memory answers"), [Attempts::NONE]);
 }
+
+/// Notes what it is asked to, and does not say so the first five times; of an end it notes nothing the first five times.
+#[derive(Clone, Default)]
+struct Silent {
+    noted: InMemoryAttemptLog,
+    calls: Arc<AtomicUsize>,
+    ends: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl AttemptLog for Silent {
+    async fn begin(&self, endpoint: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError> {
+        let known = self.noted.begin(endpoint, messages).await?;
+        if self.calls.fetch_add(1, Ordering::SeqCst) < 5 { Err("the answer got lost".into()) } else { Ok(known) }
+    }
+
+    async fn end(&self, endpoint: &str, messages: &[(Uuid, Ended)]) -> Result<(), BoxError> {
+        if self.ends.fetch_add(1, Ordering::SeqCst) < 5 {
+            return Err("the log is away".into());
+        }
+        self.noted.end(endpoint, messages).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_the_log_that_fail_are_no_crashes() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.script.say("charge", 1, [Conduct::Fail, Conduct::Fail]);
+    let tag = engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_redelivered(Redelivered::Yes));
+    world.start(world.endpoint().attempt_log(Silent::default()));
+    pass(secs(120)).await;
+    assert_eq!((engine.verdict(tag), world.script.runs().len()), (Some(Verdict::Ack), 3));
+}

@@ -17,13 +17,15 @@ pub(super) struct Facts<'p> {
     achieved: BTreeMap<(usize, usize, usize), Achieved>,
     /// Deliveries that an endpoint has, as far as it knows.
     pub(super) held: BTreeMap<u64, Held>,
+    /// The owner of each delivery that was ever given.
+    pub(super) owner_of: BTreeMap<u64, (u32, u64)>,
     /// Owners of which an opening takes nothing more.
     ended_owners: BTreeSet<(usize, (u32, u64))>,
     /// Processes that have read of a message in the attempt log that it was begun too often without an end; and how often that was so.
     pub(super) warned: BTreeMap<(usize, usize), u32>,
     /// How often a message was begun, and its process or the log failed before its end.
     crashes: BTreeMap<usize, u32>,
-    /// The same for beginnings of which a process did not learn.
+    /// How often a process that lives on began a message, and did not learn of it, or could not note its end.
     unlearned: BTreeMap<(usize, usize), u32>,
     noted: BTreeSet<(usize, usize)>,
     pub(super) quiet: Option<Duration>,
@@ -65,6 +67,7 @@ impl<'p> Facts<'p> {
             entries: BTreeMap::new(),
             achieved: BTreeMap::new(),
             held: BTreeMap::new(),
+            owner_of: BTreeMap::new(),
             ended_owners: BTreeSet::new(),
             warned: BTreeMap::new(),
             crashes: BTreeMap::new(),
@@ -107,14 +110,6 @@ impl<'p> Facts<'p> {
     fn forget_owner(&mut self, opening: usize, owner: Option<(u32, u64)>) {
         self.held.retain(|_, held| held.opening != opening || held.owner != owner);
         self.ended_owners.extend(owner.map(|owner| (opening, owner)));
-    }
-
-    /// Another delivery of a message that has become a dead letter is handled anew.
-    fn begins_anew(&mut self, process: usize, message: usize) {
-        let entries = self.entries.values().filter(|entry| entry.message == message).count();
-        if entries > 1 && self.is_complete(process, message) {
-            self.forget_achieved(process, message);
-        }
     }
 
     fn forget_achieved(&mut self, process: usize, message: usize) {
@@ -161,6 +156,11 @@ impl<'p> Facts<'p> {
             Some(How::Busy | How::Outage) => {}
             None => achieved.perhaps_failed += 1,
         }
+        if how.is_none() {
+            // Of a run that is cut off, earlier failures do not count.
+            let of_it = self.achieved.range_mut((process, message, 0)..(process, message + 1, 0));
+            of_it.for_each(|(_, achieved)| achieved.failed_since = 0);
+        }
     }
 
     /// A process is gone, and with it what it had begun.
@@ -192,9 +192,9 @@ impl<'p> Facts<'p> {
             Event::Crashed { process } | Event::Stopped { process, .. } => self.gone(process),
             Event::Given { opening, tag, message, owner, until, .. } => {
                 if let Some(&process) = self.process_of.get(&opening) {
-                    self.begins_anew(process, message);
                     self.forget_beginnings(process, message);
                 }
+                self.owner_of.extend(owner.map(|owner| (tag, owner)));
                 if owner.is_none_or(|owner| !self.ended_owners.contains(&(opening, owner))) {
                     self.held.insert(tag, Held { opening, message, owner, until });
                 }
@@ -214,9 +214,9 @@ impl<'p> Facts<'p> {
                 self.held.retain(|_, held| held.opening != opening || held.message != message);
             }
             Event::Answered { opening, tag, answer: Answer::LockLost | Answer::Refused } => {
-                let owner = self.held.remove(&tag).map(|held| held.owner);
+                self.held.remove(&tag);
                 if !self.plan.traits.capabilities.settles_out_of_order {
-                    self.forget_owner(opening, owner.flatten());
+                    self.forget_owner(opening, self.owner_of.get(&tag).copied());
                 }
             }
             Event::LockOver { tag, .. } | Event::LockLost { tag, .. } => {
@@ -227,10 +227,7 @@ impl<'p> Facts<'p> {
             | Event::GivenUp { opening, owner } => {
                 self.forget_owner(opening, Some(owner));
             }
-            Event::Ended { process, message, handler, how } => {
-                self.ended(process, message, handler, Some(how));
-                self.begins_anew(process, message);
-            }
+            Event::Ended { process, message, handler, how } => self.ended(process, message, handler, Some(how)),
             Event::Dropped { process, message, handler } => self.ended(process, message, handler, None),
             Event::Noted { process, message, unended } => {
                 if unended >= CRASHES {
@@ -250,7 +247,7 @@ impl<'p> Facts<'p> {
             }
             Event::NotNotedEnd { process, message } => {
                 if self.noted.remove(&(process, message)) {
-                    *self.crashes.entry(message).or_default() += 1;
+                    *self.unlearned.entry((process, message)).or_default() += 1;
                 }
             }
             Event::Quiet => self.quiet = Some(at),

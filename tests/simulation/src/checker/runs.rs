@@ -98,9 +98,8 @@ impl Rule for Beside {
                 self.lost.extend(self.of(process, owner.0, facts.plan));
             }
             Event::Answered { opening, tag, answer: Answer::LockLost | Answer::Refused } => {
-                if let Some(held) = facts.held.get(&tag) {
-                    self.revoking.retain(|&(other, owner), _| other != opening || Some(owner) != held.owner);
-                }
+                let gone = facts.owner_of.get(&tag);
+                self.revoking.retain(|&(other, owner), _| other != opening || Some(&owner) != gone);
             }
             Event::GivenUp { opening, owner } => {
                 let in_order = self.revoking.remove(&(opening, owner)).is_some();

@@ -51,6 +51,7 @@ fn dead(opening: usize, message: usize, why: Why, facts: &Facts<'_>) -> Result<(
             let is_over = |handler| facts.achieved(process, message, handler).done || has_failed(handler);
             handlers.clone().any(has_failed) && handlers.clone().all(is_over)
         }
+        Why::Other => facts.is_complete(process, message),
         Why::Poison => facts.warned.get(&(process, message)).is_some_and(|&crashes| crashes >= 3),
     };
     if is_right { Ok(()) } else { Err(format!("message {message} is a dead letter, and it is not so: {why:?}")) }

@@ -99,6 +99,7 @@ fn why(reason: &str) -> Why {
         _ if reason.contains("cannot be read") => Why::Unreadable,
         _ if reason.contains("no event named") => Why::Unknown,
         _ if reason.contains("never ended") => Why::Poison,
+        _ if reason.contains("another delivery") => Why::Other,
         _ => Why::Failed,
     }
 }
