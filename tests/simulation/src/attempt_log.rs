@@ -18,6 +18,7 @@ enum Luck {
     /// It is done, and nobody is told.
     AnswerLost,
     Hangs,
+    Panics,
 }
 
 impl Log {
@@ -27,9 +28,10 @@ impl Log {
             let state = &mut *self.0.world().state();
             let luck = match state.random.chance(state.faults.log_fails) {
                 false => Luck::Good,
-                true => match state.random.below(3) {
+                true => match state.random.below(4) {
                     0 => Luck::Fails,
                     1 => Luck::AnswerLost,
+                    2 => Luck::Panics,
                     _ => Luck::Hangs,
                 },
             };
@@ -69,6 +71,7 @@ impl AttemptLog for Log {
         match luck {
             Luck::AnswerLost => return Err("the answer of the log got lost".into()),
             Luck::Hangs => std::future::pending().await,
+            Luck::Panics => std::panic::resume_unwind(Box::new("the log panics")),
             Luck::Good | Luck::Fails => {}
         }
         self.0.step().await;
@@ -90,6 +93,7 @@ impl AttemptLog for Log {
             Luck::Fails => return Err("the log is away".into()),
             Luck::AnswerLost => return Err("the answer of the log got lost".into()),
             Luck::Hangs => std::future::pending().await,
+            Luck::Panics => std::panic::resume_unwind(Box::new("the log panics")),
             Luck::Good => {}
         }
         self.0.step().await;

@@ -36,6 +36,10 @@ impl Driver {
     /// A call takes its time.
     async fn takes_time(&self) {
         self.0.step().await;
+        if self.chance(|faults| faults.panics) {
+            // As a panic, without the hook that would print it.
+            std::panic::resume_unwind(Box::new("the driver panics"));
+        }
         if self.chance(|faults| faults.slow) {
             sleep(self.millis(1, 800)).await;
             self.0.step().await;
@@ -102,6 +106,9 @@ impl Source for Deliveries {
         let world = driver.0.world();
         world.note(Event::Asked { opening: self.opening, credit });
         driver.0.step().await;
+        if driver.chance(|faults| faults.panics) {
+            std::panic::resume_unwind(Box::new("the driver panics"));
+        }
         if driver.chance(|faults| faults.cut) {
             world.end(self.opening, Farewell::Broken);
         }

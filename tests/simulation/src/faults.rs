@@ -22,6 +22,8 @@ pub(crate) struct Faults {
     pub(crate) extend_hangs: u64,
     pub(crate) observe_fails: u64,
     pub(crate) close_hangs: u64,
+    /// The driver panics.
+    pub(crate) panics: u64,
     pub(crate) log_fails: u64,
     /// The engine takes something away, each second or so.
     pub(crate) taken_away: u64,
@@ -49,6 +51,7 @@ impl Faults {
             extend_hangs: some(200),
             observe_fails: some(300),
             close_hangs: some(300),
+            panics: some(20),
             log_fails: some(200),
             taken_away: some(300),
             crash: some(1_000),

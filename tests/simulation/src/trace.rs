@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -221,6 +222,41 @@ impl Trace {
 
     pub(crate) fn events(&self) -> &[(Duration, Event)] {
         &self.0
+    }
+}
+
+impl Trace {
+    /// What the run has met, in words.
+    #[must_use]
+    pub fn met(&self) -> BTreeSet<&'static str> {
+        self.0.iter().filter_map(|(_, event)| event.as_words()).collect()
+    }
+}
+
+impl Event {
+    fn as_words(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Crashed { .. } => "a process crashed",
+            Self::Stopped { end: End::Late, .. } => "a process ended at its deadline",
+            Self::OpenFailed { .. } => "an opening failed",
+            Self::Dead { why: Why::Failed, .. } => "a dead letter: failed for good",
+            Self::Dead { why: Why::Poison, .. } => "a dead letter: ends processes",
+            Self::Dead { why: Why::Unreadable, .. } => "a dead letter: unreadable",
+            Self::Released { .. } => "a delivery went back",
+            Self::Delayed { .. } => "a delivery went back for a time",
+            Self::Answered { answer: Answer::LockLost, .. } => "a verdict came too late",
+            Self::Answered { answer: Answer::Failed, .. } => "a verdict failed, or its answer got lost",
+            Self::Answered { answer: Answer::Refused, .. } => "a verdict was refused",
+            Self::LockOver { .. } => "a lock ran out",
+            Self::LockLost { .. } => "a lock was taken away",
+            Self::Revoking { .. } => "a partition was wanted back",
+            Self::Lost { .. } => "a partition was lost",
+            Self::Ended { how: How::Panicked, .. } => "a handler panicked",
+            Self::Ended { how: How::Outage, .. } => "an outage paused the endpoint",
+            Self::Dropped { .. } => "a handler was cut off",
+            Self::NotLearned { .. } | Self::NotNotedEnd { .. } => "the attempt log failed",
+            _ => return None,
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 //! cargo run -p diator-simulation -- --seed 17 --trace  # one of them, with everything that happened
 //! ```
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -43,16 +44,23 @@ fn main() -> ExitCode {
     }
     std::thread::spawn(watch);
     let (begun, mut failed) = (Instant::now(), 0);
+    let mut met = BTreeMap::<_, u64>::new();
     for seed in first..first + runs {
         SEED.store(seed, Ordering::Relaxed);
         let run = control.map_or_else(|| run(seed), |control| run_control(seed, control).0);
         if trace {
             print!("{}", run.trace);
         }
+        for what in run.trace.met() {
+            *met.entry(what).or_default() += 1;
+        }
         if !run.broken.is_empty() {
             failed += 1;
             print!("{run}  again: cargo run -p diator-simulation -- --seed {seed} --trace\n\n");
         }
+    }
+    for (what, runs) in met {
+        println!("{runs:>8} runs: {what}");
     }
     println!("{runs} runs from seed {first} in {:.1} s: {failed} broke a promise", begun.elapsed().as_secs_f64());
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -58,7 +58,8 @@ impl Rule for Locks {
                 }
                 let process = facts.process_of.get(&opening).copied().unwrap_or_default();
                 let is_held = facts.held.contains_key(&tag) && !facts.stopping.contains_key(&process);
-                if facts.plan.faults.slow > 0 && lock < SHORT {
+                let faults = &facts.plan.faults;
+                if faults.panics > 0 || (faults.slow > 0 && lock < SHORT) {
                     return Ok(());
                 }
                 let is_recent = |moment: &Duration| *moment + lock * 2 >= at;
