@@ -71,9 +71,10 @@ impl Opening {
     }
 
     pub(super) fn settled(&mut self, tag: DeliveryTag, answer: Settled, now: Instant) {
-        let Some(&Held { stage: Stage::Settling { .. }, owner, .. }) = self.held.get(&tag) else { return };
+        let Some(&Held { stage: Stage::Settling { said }, owner, .. }) = self.held.get(&tag) else { return };
         match answer {
-            Settled::Done => self.remove(tag, now, false),
+            // One that was cut off may have nothing left to do when it comes again.
+            Settled::Done => self.remove(tag, now, said == Said::Back),
             Settled::LockLost => {
                 self.bound.monitor.count(|health| health.lock_lost += 1);
                 self.remove(tag, now, true);
@@ -218,8 +219,7 @@ impl Opening {
         self.settling -= usize::from(matches!(held.stage, Stage::Settling { .. }));
         let Some(work) = held.work else { return };
         let message = work.claimed;
-        // One that is not done comes again, although it is settled.
-        if remembers || work.is_pending() {
+        if remembers {
             self.bound.remember(Some(work), now);
         }
         self.free_message(tag, message);

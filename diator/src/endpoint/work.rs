@@ -75,11 +75,6 @@ impl Work {
         Self { message, outcomes: Vec::new(), suspect, unlogged: 0, begun: 0, failures, claimed: None }
     }
 
-    /// Whether a handler is to run still.
-    pub(super) fn is_pending(&self) -> bool {
-        self.outcomes.iter().any(Outcome::is_pending)
-    }
-
     /// Nothing reads it any more. An event whose drop panics takes nothing else along.
     pub(super) fn forget_message(&mut self) {
         let message = mem::replace(&mut self.message, Message::Unread);

@@ -162,7 +162,8 @@ impl Deliveries {
             return None;
         }
         if let Some(room) = credit.checked_sub(self.read.len()).filter(|&room| room > 0) {
-            let given = world.look_at_engine(|engine, at| engine.take(self.opening, room, at));
+            let mut given = world.look_at_engine(|engine, at| engine.take(self.opening, room, at));
+            given.retain(|given| given.owner.is_none_or(|owner| !self.gone.contains(&owner)));
             let is_late = !given.is_empty() && self.driver.chance(|faults| faults.late);
             let time = if is_late { self.driver.millis(1, 1_500) } else { Duration::ZERO };
             let after = self.read.back().map_or(now, |&(at, _)| at);
@@ -174,7 +175,15 @@ impl Deliveries {
             && at <= now
         {
             self.read.pop_front();
-            deliveries.extend(self.delivery(given, now));
+            let Some(delivery) = self.delivery(given, now) else {
+                // What comes later of its key must not come before it.
+                if world.plan().traits.capabilities.ordered_by_key {
+                    world.end(self.opening, Farewell::Broken);
+                    break;
+                }
+                continue;
+            };
+            deliveries.push(delivery);
         }
         (!deliveries.is_empty()).then_some(Taken::Deliveries(deliveries))
     }
@@ -200,9 +209,6 @@ impl Deliveries {
 
     /// What waited here is locked anew, as the contract asks; if that is impossible, it has gone.
     fn delivery(&self, given: Given, now: Instant) -> Option<Delivery> {
-        if given.owner.is_some_and(|owner| self.gone.contains(&owner)) {
-            return None;
-        }
         let world = self.driver.0.world();
         let plan = world.plan();
         let Given { tag, mut from, entry, message, .. } = given;

@@ -189,3 +189,34 @@ async fn calls_of_the_log_that_fail_are_no_crashes() {
     pass(secs(120)).await;
     assert_eq!((engine.verdict(tag), world.script.runs().len()), (Some(Verdict::Ack), 3));
 }
+
+/// Does not answer the first time that it is to note an end.
+#[derive(Clone, Default)]
+struct Hanging(Arc<AtomicUsize>);
+
+#[async_trait]
+impl AttemptLog for Hanging {
+    async fn begin(&self, _: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError> {
+        Ok(vec![Attempts::NONE; messages.len()])
+    }
+
+    async fn end(&self, _: &str, _: &[(Uuid, Ended)]) -> Result<(), BoxError> {
+        if self.0.fetch_add(1, Ordering::SeqCst) == 0 { std::future::pending().await } else { Ok(()) }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_cut_off_when_its_handlers_are_done_is_not_handled_again() {
+    let engine = Engine::new(able().locks_for(secs(3)));
+    let mut world = World::new(engine.clone());
+    world.start(world.endpoint().attempt_log(Hanging::default()));
+    let again = |delivery: crate::subscription::Delivery| delivery.with_redelivered(Redelivered::Yes);
+    let first = engine.publish_as("OrderPlaced", "", 1, again);
+    pass(secs(1)).await;
+    engine.fail_source();
+    pass(secs(8)).await;
+    assert_eq!((engine.verdict(first), engine.opened()), (Some(Verdict::Release), 2));
+    let second = engine.publish_as("OrderPlaced", "", 1, again);
+    pass(secs(1)).await;
+    assert_eq!((engine.verdict(second), world.script.numbers("charge")), (Some(Verdict::Ack), vec![1]));
+}
