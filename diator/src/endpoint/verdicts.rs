@@ -17,15 +17,14 @@ impl Opening {
         }
         self.lanes.remove(tag);
         self.decided += 1;
-        held.stage = Stage::Decided { said: Said::by(&verdict) };
+        let said = Said::by(&verdict);
+        held.stage = Stage::Decided { said };
         if let Some(work) = &mut held.work {
             // Only its outcomes are needed still, if the engine does not take the verdict.
             work.forget_message();
         }
         let (owner, message) = (held.owner, held.work.as_ref().and_then(|work| work.claimed));
-        if let Some(message) = message {
-            self.let_twins_go(tag, message, &verdict, now);
-        }
+        let same = (said != Said::Back && !self.twins.is_empty()).then(|| verdict.clone());
         if self.bound.capabilities.settles_out_of_order {
             self.send_settlement(Settlement::new(tag, verdict));
         } else {
@@ -33,21 +32,25 @@ impl Opening {
                 self.send_settlement(settlement);
             }
         }
+        if let Some(message) = message {
+            self.let_twins_go(tag, message, same, now);
+        }
     }
 
     /// Other deliveries of the message wait for its verdict, and not until the engine knows it: a verdict may have to wait until those
-    /// before it have one, and another delivery of its message may be among them.
-    fn let_twins_go(&mut self, tag: DeliveryTag, message: Uuid, verdict: &Verdict, now: Instant) {
-        if Said::by(verdict) != Said::Back {
+    /// before it have one, and another delivery of its message may be among them. They get the same one, unless the message comes again.
+    fn let_twins_go(&mut self, tag: DeliveryTag, message: Uuid, same: Option<Verdict>, now: Instant) {
+        let said = self.held.get(&tag).and_then(|held| held.stage.said());
+        if let Some(verdict) = same {
             for twin in self.take_twins(message) {
                 if self.held.get(&twin).is_some_and(Held::is_waiting) {
-                    if let Verdict::DeadLetter { reason } = verdict {
+                    if let Verdict::DeadLetter { reason } = &verdict {
                         self.bound.tell_dead(Some(message), reason);
                     }
                     self.settle(twin, verdict.clone(), now);
                 }
             }
-        } else if !self.bound.capabilities.settles_out_of_order {
+        } else if said == Some(Said::Back) && !self.bound.capabilities.settles_out_of_order {
             let work = self.held.get_mut(&tag).and_then(|held| held.work.take());
             self.bound.remember(work, now);
             self.free_message(tag, Some(message));

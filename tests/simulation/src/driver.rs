@@ -231,7 +231,7 @@ impl Deliveries {
         let planned = &plan.messages[message];
         let redelivered = match (plan.traits.capabilities.counts, given.times) {
             (true, times) => Redelivered::Times(times),
-            (false, _) if plan.seed % 2 == 0 => Redelivered::Unknown,
+            (false, _) if plan.seed.is_multiple_of(2) => Redelivered::Unknown,
             (false, 0) => Redelivered::No,
             (false, _) => Redelivered::Yes,
         };
@@ -246,7 +246,7 @@ impl Deliveries {
         if let Some(owner) = given.owner {
             delivery = delivery.with_owner(owner);
         }
-        if planned.kind == MessageKind::Unreadable && message % 2 == 0 {
+        if planned.kind == MessageKind::Unreadable && message.is_multiple_of(2) {
             delivery = delivery.with_unreadable("the driver could not read it");
         }
         Some(delivery)

@@ -31,8 +31,7 @@ pub(crate) fn play(plan: Plan, control: Option<Control>) -> Trace {
     let runtime = runtime.expect("a runtime without input and output needs nothing");
     let world = runtime.block_on(live(plan, control));
     drop(runtime);
-    let trace = std::mem::take(&mut world.state().trace);
-    trace
+    std::mem::take(&mut world.state().trace)
 }
 
 async fn live(plan: Plan, control: Option<Control>) -> World {

@@ -33,8 +33,8 @@ impl Rule for Again {
 #[derive(Default)]
 pub(super) struct Beside {
     running: BTreeSet<(usize, usize, usize)>,
-    /// Runs of partitions that were lost meanwhile: somebody else may run them already.
-    lost: BTreeSet<(usize, usize, usize)>,
+    /// What ran in which process when its partition was lost: somebody else may run it already.
+    lost: BTreeSet<(usize, usize)>,
     /// Runs of partitions that were given up in order.
     given_up: BTreeSet<(usize, usize, usize)>,
     /// Owners that are to be given up in order.
@@ -50,7 +50,6 @@ impl Beside {
 
     fn ended(&mut self, process: usize, message: usize, handler: usize) -> bool {
         self.running.remove(&(process, message, handler));
-        self.lost.remove(&(process, message, handler));
         self.given_up.remove(&(process, message, handler))
     }
 
@@ -87,7 +86,7 @@ impl Rule for Beside {
                 }
             }
             Event::Crashed { process } | Event::Stopped { process, .. } => {
-                for runs in [&mut self.running, &mut self.lost, &mut self.given_up] {
+                for runs in [&mut self.running, &mut self.given_up] {
                     runs.retain(|(other, ..)| *other != process);
                 }
             }
@@ -97,7 +96,8 @@ impl Rule for Beside {
             Event::Lost { opening, owner } => {
                 self.revoking.remove(&(opening, owner));
                 let Some(&process) = facts.process_of.get(&opening) else { return Ok(()) };
-                self.lost.extend(self.of(process, owner.0, facts.plan));
+                let runs = self.of(process, owner.0, facts.plan);
+                self.lost.extend(runs.into_iter().map(|(process, message, _)| (process, message)));
             }
             Event::Answered { opening, tag, answer: Answer::LockLost | Answer::Refused } => {
                 let gone = facts.owner_of.get(&tag);
@@ -107,7 +107,7 @@ impl Rule for Beside {
                 let in_order = self.revoking.remove(&(opening, owner)).is_some_and(|by| at <= by);
                 let Some(process) = facts.process_of.get(&opening).filter(|_| in_order) else { return Ok(()) };
                 let runs = self.of(*process, owner.0, facts.plan);
-                self.given_up.extend(runs.into_iter().filter(|run| !self.lost.contains(run)));
+                self.given_up.extend(runs.into_iter().filter(|run| !self.lost.contains(&(run.0, run.1))));
             }
             _ => {}
         }

@@ -110,8 +110,9 @@ impl Engine for Queue {
         if entry.settled_by == by {
             return Settled::Done;
         }
-        let is_true = self.traits.ack_is_true && *verdict == Verdict::Ack && self.openings.contains(&opening);
-        if !is_locked && !(is_true && !matches!(entry.state, State::Settled)) {
+        let is_open = !matches!(entry.state, State::Settled) && self.openings.contains(&opening);
+        let is_true = self.traits.ack_is_true && *verdict == Verdict::Ack && is_open;
+        if !is_locked && !is_true {
             return Settled::LockLost;
         }
         match verdict {
