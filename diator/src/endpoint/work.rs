@@ -19,9 +19,16 @@ use crate::broker::InboundMessage;
 use crate::error::TimedOut;
 use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
+use crate::registry::HandlerId;
 use crate::shown;
 use crate::subscription::{Delivery, DeliveryTag};
 use crate::{Arrival, HandlerFailure, ReceiveError, SendError};
+
+/// Told of each attempt of a handler, when it begins.
+pub type OnAttempt = Arc<dyn Fn(&Arc<Arrival>, HandlerId) -> AttemptEnded + Send + Sync>;
+
+/// Told of how the attempt ended, with the text of the failure; dropped, if it was cut off.
+pub type AttemptEnded = Box<dyn FnOnce(Result<(), &str>) + Send>;
 
 /// What is handled: a worker takes it along, and gives it back.
 #[derive(Debug)]
@@ -155,6 +162,7 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
     let (message, arrived) = match &work.message {
         Message::Arrived(arrival) => (arrival.meta().message_id(), Ok(arrival.clone())),
         Message::Delivered(delivery) => match read(delivery) {
+            Ok(message) if bound.skips(&message) => return Ran::Handled { ran: 0, failures: Vec::new() },
             Ok(message) => (message.id, Err(message)),
             Err(error) => return Ran::Undecodable(error),
         },
@@ -196,9 +204,15 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
     let (mut ran, mut failures) = (0, Vec::new());
     for (place, outcome) in work.outcomes.iter_mut().enumerate().filter(|(_, outcome)| outcome.runs(begun)) {
         ran += 1;
-        match handle(bound, &arrival, outcome, attempt.as_mut()).await {
+        let seen = bound.on_attempt.as_ref().map(|begun| begun(&arrival, outcome.handler));
+        let ended = handle(bound, &arrival, outcome, attempt.as_mut()).await;
+        let ended = ended.map_err(|failure| Failure::of(failure, &bound.settings.errors));
+        if let Some(seen) = seen {
+            seen(ended.as_ref().copied().map_err(|failure| &*failure.text));
+        }
+        match ended {
             Ok(()) => outcome.state = State::Done,
-            Err(failure) => failures.push((place, Failure::of(failure, &bound.settings.errors))),
+            Err(failure) => failures.push((place, failure)),
         }
         if attempt.as_ref().is_some_and(|attempt| attempt.ended) {
             // The handlers behind one that was cut off begin anew, and are noted anew.
