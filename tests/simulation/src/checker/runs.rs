@@ -105,9 +105,13 @@ impl Rule for Beside {
             }
             Event::GivenUp { opening, owner } => {
                 let in_order = self.revoking.remove(&(opening, owner)).is_some_and(|by| at <= by);
-                let Some(process) = facts.process_of.get(&opening).filter(|_| in_order) else { return Ok(()) };
-                let runs = self.of(*process, owner.0, facts.plan);
-                self.given_up.extend(runs.into_iter().filter(|run| !self.lost.contains(&(run.0, run.1))));
+                let Some(&process) = facts.process_of.get(&opening) else { return Ok(()) };
+                let runs = self.of(process, owner.0, facts.plan);
+                if in_order {
+                    self.given_up.extend(runs.into_iter().filter(|run| !self.lost.contains(&(run.0, run.1))));
+                } else {
+                    self.lost.extend(runs.into_iter().map(|(process, message, _)| (process, message)));
+                }
             }
             _ => {}
         }
