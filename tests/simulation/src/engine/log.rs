@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use diator::subscription::{DeliveryTag, Ownership, Release, Settled, Settlement, Verdict};
 use tokio::time::Instant;
 
+use super::partition::{Entry, Owner, Partition};
 use super::{At, Engine, Farewell, Given, News, Traits, why};
 use crate::trace::Event;
 
@@ -16,33 +17,6 @@ pub(crate) struct Log {
     news: BTreeMap<usize, VecDeque<News>>,
     given: BTreeMap<(usize, DeliveryTag), (usize, u64, usize)>,
     next_tag: u64,
-}
-
-#[derive(Default)]
-struct Partition {
-    entries: Vec<Entry>,
-    epoch: u64,
-    owner: Option<Owner>,
-}
-
-#[derive(Clone, Copy)]
-struct Owner {
-    opening: usize,
-    revoked_by: Option<Instant>,
-    /// What comes next, where the engine only knows how far the owner has come.
-    next: usize,
-}
-
-struct Entry {
-    number: usize,
-    message: usize,
-    settled: bool,
-    /// To whom it is given.
-    given: Option<(DeliveryTag, Option<Instant>)>,
-    settled_by: Option<(usize, DeliveryTag)>,
-    from: Instant,
-    times: u32,
-    failures: u32,
 }
 
 impl Log {
@@ -111,28 +85,6 @@ impl Log {
         let is_over = owner.revoked_by.is_some_and(|by| by <= now);
         let is_given = partition.entries[place].given.is_some_and(|(other, _)| other == tag);
         (!is_over && (is_given || !self.knows_each())).then_some((number, place))
-    }
-}
-
-impl Partition {
-    fn free(&mut self) {
-        self.owner = None;
-        self.entries.iter_mut().for_each(|entry| entry.given = None);
-    }
-
-    fn give_to(&mut self, opening: usize) {
-        self.epoch += 1;
-        let next = self.entries.iter().position(|entry| !entry.settled).unwrap_or(self.entries.len());
-        self.owner = Some(Owner { opening, revoked_by: None, next });
-    }
-
-    /// The next that the owner may have.
-    fn next(&self, knows_each: bool, now: Instant) -> Option<usize> {
-        let owner = self.owner.filter(|owner| owner.revoked_by.is_none())?;
-        if !knows_each {
-            return (owner.next < self.entries.len()).then_some(owner.next);
-        }
-        self.entries.iter().position(|entry| !entry.settled && entry.given.is_none() && entry.from <= now)
     }
 }
 

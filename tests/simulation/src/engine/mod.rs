@@ -1,6 +1,7 @@
 //! The engines: what they promise, and no more. They know no endpoint, no task and no clock of their own.
 
 mod log;
+mod partition;
 mod queue;
 
 use std::time::Duration;
