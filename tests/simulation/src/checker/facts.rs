@@ -246,9 +246,8 @@ impl<'p> Facts<'p> {
                 self.unlearned.retain(|(_, other), _| *other != message);
             }
             Event::NotNotedEnd { process, message } => {
-                if self.noted.remove(&(process, message)) {
-                    *self.unlearned.entry((process, message)).or_default() += 1;
-                }
+                let was_noted = self.noted.remove(&(process, message));
+                *self.unlearned.entry((process, message)).or_default() += u32::from(was_noted);
             }
             Event::Quiet => self.quiet = Some(at),
             _ => {}

@@ -79,11 +79,9 @@ impl Rule for Beside {
                 self.ended(process, message, handler);
             }
             Event::Ended { process, message, handler, .. } => {
-                if self.ended(process, message, handler) {
-                    return Err(format!(
-                        "message {message} ran on in process {process} after its partition was given up"
-                    ));
-                }
+                let ran_on = self.ended(process, message, handler);
+                let what = || format!("message {message} ran on in process {process} after its partition was given up");
+                return if ran_on { Err(what()) } else { Ok(()) };
             }
             Event::Crashed { process } | Event::Stopped { process, .. } => {
                 for runs in [&mut self.running, &mut self.given_up] {
