@@ -115,6 +115,15 @@ impl Lanes {
         }
     }
 
+    /// One that has begun has not, and is the first that may.
+    pub(super) fn call_back(&mut self, tag: DeliveryTag) {
+        if let Some(place) = self.places.get_mut(&tag) {
+            place.state = State::Ready;
+            self.ready += 1;
+            self.queue.push_front(tag);
+        }
+    }
+
     /// A delivery is gone, whatever it was about to do; the next of its key may begin.
     pub(super) fn remove(&mut self, tag: DeliveryTag) {
         let Some(place) = self.places.remove(&tag) else { return };

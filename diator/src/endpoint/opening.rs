@@ -23,6 +23,7 @@ use super::reader::{observe_all, read_all};
 use super::settler::{ToSettle, extend_all, settle_all};
 use super::suspects::Suspects;
 use super::watermark::Watermark;
+use super::workers::Workers;
 use crate::subscription::{DeliveryTag, Opened, Ownership, Settle, Settlement};
 
 /// How long a driver may take to close, and what was cut off to end before others hear of the end.
@@ -40,7 +41,7 @@ pub(super) struct Opening {
     pub(super) suspects: Suspects,
     pub(super) credit: Credit,
     pub(super) jitter: Jitter,
-    /// How many workers are taken.
+    /// How many the workers have, those that were handed over and have not begun among them.
     pub(super) running: usize,
     /// How many are held whose handlers are done.
     pub(super) decided: usize,
@@ -57,10 +58,9 @@ pub(super) struct Opening {
     pub(super) last_taken: Instant,
     /// When nothing waited at last, or there was no room for it.
     pub(super) last_wanted: Instant,
-    pub(super) workers: JoinSet<()>,
+    pub(super) workers: Workers,
     /// What else runs beside the loop, and ends with it.
     pub(super) tasks: JoinSet<()>,
-    pub(super) events: UnboundedSender<Event>,
     pub(super) inbox: UnboundedReceiver<Event>,
     pub(super) to_settle: UnboundedSender<ToSettle>,
     pub(super) to_extend: UnboundedSender<Vec<DeliveryTag>>,
@@ -103,9 +103,8 @@ impl Opening {
             draining: None,
             last_taken: Instant::now(),
             last_wanted: Instant::now(),
-            workers: JoinSet::new(),
+            workers: Workers::new(settings.concurrency, bound.clone(), events),
             tasks,
-            events,
             inbox,
             to_settle,
             to_extend,
@@ -118,9 +117,11 @@ impl Opening {
     /// Ends what still runs, and gives the subscription up. It does not return before all handlers have ended: none may run beside
     /// the next opening.
     pub(super) async fn finish(mut self) {
+        self.call_back();
         let running: Vec<_> = self.held.iter().filter(|(_, held)| held.stage.runs()).map(|(&tag, _)| tag).collect();
         running.into_iter().for_each(|tag| self.cut(tag));
-        let all_have_ended = timeout(CLOSING, async { while self.workers.join_next().await.is_some() {} }).await;
+        self.workers.dismiss();
+        let all_have_ended = timeout(CLOSING, self.workers.all_ended()).await;
         // The source goes with its task.
         self.tasks.shutdown().await;
         let _closed = ask(async { self.engine.close().await }, PATIENCE).await;
