@@ -74,7 +74,7 @@ impl Opening {
             self.pause.begun(tag);
             begin.push(Handed { tag, work, cut });
         }
-        self.workers.hand(begin);
+        self.workers.hand(begin, self.running);
     }
 
     /// Those that were handed over and have not begun wait again, as if they had not been.

@@ -241,7 +241,10 @@ impl Opening {
         }
     }
 
-    fn tags(&self, which: impl Fn(&Held) -> bool) -> Vec<DeliveryTag> {
-        self.held.iter().filter(|(_, held)| which(held)).map(|(&tag, _)| tag).collect()
+    /// In the order of their tags, so that chance decides nothing.
+    pub(super) fn tags(&self, which: impl Fn(&Held) -> bool) -> Vec<DeliveryTag> {
+        let mut tags: Vec<_> = self.held.iter().filter(|(_, held)| which(held)).map(|(&tag, _)| tag).collect();
+        tags.sort_unstable();
+        tags
     }
 }

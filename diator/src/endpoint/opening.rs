@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use super::pause::Pause;
 use super::reader::{observe_all, read_all};
 use super::settler::{ToSettle, extend_all, settle_all};
 use super::suspects::Suspects;
+use super::tag_map::TagMap;
 use super::watermark::Watermark;
 use super::workers::Workers;
 use crate::subscription::{DeliveryTag, Opened, Ownership, Settle, Settlement};
@@ -33,7 +34,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 pub(super) struct Opening {
     pub(super) bound: Arc<Bound>,
     /// Everything that came and is not done with.
-    pub(super) held: BTreeMap<DeliveryTag, Held>,
+    pub(super) held: TagMap<Held>,
     pub(super) lanes: Lanes,
     pub(super) locks: Locks,
     pub(super) watermark: Watermark,
@@ -85,7 +86,7 @@ impl Opening {
         }
         tasks.spawn(observe_all(settle.clone(), events.clone()));
         Self {
-            held: BTreeMap::new(),
+            held: TagMap::default(),
             lanes: Lanes::new(settings.order),
             locks: Locks::new(capabilities.lock, capabilities.extends),
             watermark: Watermark::default(),
@@ -118,8 +119,7 @@ impl Opening {
     /// the next opening.
     pub(super) async fn finish(mut self) {
         self.call_back();
-        let running: Vec<_> = self.held.iter().filter(|(_, held)| held.stage.runs()).map(|(&tag, _)| tag).collect();
-        running.into_iter().for_each(|tag| self.cut(tag));
+        self.tags(|held| held.stage.runs()).into_iter().for_each(|tag| self.cut(tag));
         self.workers.dismiss();
         let all_have_ended = timeout(CLOSING, self.workers.all_ended()).await;
         // The source goes with its task.
@@ -140,8 +140,8 @@ impl Opening {
                 self.bound.remember(Some(work), now);
             }
         }
-        for (_, held) in std::mem::take(&mut self.held) {
-            self.bound.remember(held.work, now);
+        for tag in self.tags(|_| true) {
+            self.bound.remember(self.held.remove(&tag).and_then(|held| held.work), now);
         }
         self.bound.monitor.note(EndpointState::Ending, 0, 0, 0);
     }

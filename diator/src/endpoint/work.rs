@@ -2,7 +2,7 @@ use std::future::pending;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -40,8 +40,8 @@ pub(super) struct Work {
 /// How far a message is read.
 #[derive(Debug)]
 pub(super) enum Message {
-    Delivered(Box<Delivery>),
-    Arrived(Arc<Arrival>),
+    Delivered(Delivery),
+    Arrived(Arrival),
     /// Its verdict is known: nothing reads it any more.
     Unread,
 }
@@ -68,8 +68,14 @@ pub(super) enum Ran {
 impl Work {
     pub(super) fn new(delivery: Delivery, suspect: bool) -> Self {
         let failures = delivery.failures;
-        let message = Message::Delivered(Box::new(delivery));
-        Self { message, outcomes: Vec::new(), suspect, unlogged: 0, failures, claimed: None }
+        Self {
+            message: Message::Delivered(delivery),
+            outcomes: Vec::new(),
+            suspect,
+            unlogged: 0,
+            failures,
+            claimed: None,
+        }
     }
 
     /// Whether a handler is to run still.
@@ -164,10 +170,10 @@ impl Drop for Working<'_> {
 }
 
 async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, noted: &OnceLock<Uuid>) -> Ran {
-    let (message, arrived) = match &work.message {
-        Message::Arrived(arrival) => (arrival.meta().message_id(), Ok(arrival.clone())),
+    let (message, read) = match &work.message {
+        Message::Arrived(arrival) => (arrival.meta().message_id(), None),
         Message::Delivered(delivery) => match read(delivery) {
-            Ok(message) => (message.id, Err(message)),
+            Ok(message) => (message.id, Some(message)),
             Err(error) => return Ran::Undecodable(error),
         },
         Message::Unread => return Ran::Handled { ran: 0, failures: Vec::new() },
@@ -184,31 +190,28 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
             Err(ran) => return ran,
         }
     }
-    let arrival = match arrived {
-        Ok(arrival) => arrival,
-        Err(read) => match bound.mediator.arrive(read) {
-            Ok(arrival) => {
-                let handlers = bound.handlers.of(arrival.event_type());
-                work.outcomes = handlers.iter().map(|&handler| Outcome::new(handler)).collect();
-                bound.memory().recall(message, &mut work.outcomes, begun);
-                work.outcomes.iter_mut().for_each(|outcome| outcome.count_from(work.failures));
-                let arrival = Arc::new(arrival);
-                work.message = Message::Arrived(arrival.clone());
-                arrival
-            }
-            Err(error) => {
-                Attempt::end_all(attempt, Ended::Handled).await;
-                return match error {
-                    ReceiveError::Unknown { name, .. } => Ran::Unknown(name),
-                    other => Ran::Undecodable(shown::text(shown::Chain(&other))),
-                };
-            }
-        },
-    };
+    match read.map(|read| bound.mediator.arrive(read)).transpose() {
+        Ok(None) => {}
+        Ok(Some(arrival)) => {
+            let handlers = bound.handlers.of(arrival.event_type());
+            work.outcomes = handlers.iter().map(|&handler| Outcome::new(handler)).collect();
+            bound.memory().recall(message, &mut work.outcomes, begun);
+            work.outcomes.iter_mut().for_each(|outcome| outcome.count_from(work.failures));
+            work.message = Message::Arrived(arrival);
+        }
+        Err(error) => {
+            Attempt::end_all(attempt, Ended::Handled).await;
+            return match error {
+                ReceiveError::Unknown { name, .. } => Ran::Unknown(name),
+                other => Ran::Undecodable(shown::text(shown::Chain(&other))),
+            };
+        }
+    }
+    let Message::Arrived(arrival) = &work.message else { return Ran::Handled { ran: 0, failures: Vec::new() } };
     let (mut ran, mut failures) = (0, Vec::new());
     for (place, outcome) in work.outcomes.iter_mut().enumerate().filter(|(_, outcome)| outcome.runs(begun)) {
         ran += 1;
-        match handle(bound, &arrival, outcome, attempt.as_mut()).await {
+        match handle(bound, arrival, outcome, attempt.as_mut()).await {
             Ok(()) => outcome.state = State::Done,
             Err(failure) => failures.push((place, Failure::of(failure, &bound.settings.errors))),
         }

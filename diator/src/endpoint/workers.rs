@@ -20,7 +20,7 @@ use crate::subscription::DeliveryTag;
 /// As many tasks as deliveries may run at once. They stay, and take what is handed over in its order.
 ///
 /// The loop may hand over more than they run, so that no worker waits for the loop between two deliveries. What has not begun can be
-/// called back. After a run that did not go well none begins before the loop has heard of it, because it may mean a pause, or the end.
+/// called back. After a run that did not go well, none of those begins before the loop has heard of it: it may mean a pause, or the end.
 pub(super) struct Workers {
     most: usize,
     bound: Arc<Bound>,
@@ -48,6 +48,8 @@ pub(super) struct Desk {
 #[derive(Default)]
 struct State {
     handed: VecDeque<Handed>,
+    /// How many of these, the last ones, came before a worker was free for them.
+    ahead: usize,
     /// Which worker runs what.
     running: TagMap<u64>,
     /// Workers that wait, by their numbers.
@@ -66,10 +68,11 @@ impl Workers {
         Self { most, bound, desk, tasks: JoinSet::new(), handles: BTreeMap::new(), hired: 0 }
     }
 
-    /// They begin in this order.
-    pub(super) fn hand(&mut self, deliveries: impl IntoIterator<Item = Handed>) {
+    /// They begin in this order; `all` are in the workers' hands then, as the loop knows it.
+    pub(super) fn hand(&mut self, deliveries: Vec<Handed>, all: usize) {
         let mut state = self.desk.state();
         state.handed.extend(deliveries);
+        state.ahead = all.saturating_sub(self.most);
         let lacking = state.handed.len().saturating_sub(state.idle.len()).min(self.most - state.alive);
         state.alive += lacking;
         state.wake();
@@ -155,11 +158,19 @@ impl Desk {
 
 impl State {
     fn poll_next(&mut self, worker: u64, last: Option<DeliveryTag>, cx: &mut Context<'_>) -> Poll<Option<Handed>> {
-        let is_cut = last.is_some_and(|last| self.running.remove(&last).is_none());
-        if is_cut || self.closed {
+        if let Some(last) = last {
+            match self.running.get(&last) {
+                Some(&runs_it) if runs_it == worker => _ = self.running.remove(&last),
+                // It has come again, and another one runs it already.
+                Some(_) => {}
+                // It was cut, by the loop, which has forgotten this worker.
+                None => return Poll::Ready(None),
+            }
+        }
+        if self.closed {
             return Poll::Ready(None);
         }
-        let next = if self.unheard == 0 { self.handed.pop_front() } else { None };
+        let next = if self.may_begin() > 0 { self.handed.pop_front() } else { None };
         match next {
             Some(next) => {
                 self.running.insert(next.tag, worker);
@@ -172,10 +183,13 @@ impl State {
         }
     }
 
+    fn may_begin(&self) -> usize {
+        if self.unheard == 0 { self.handed.len() } else { self.handed.len().saturating_sub(self.ahead) }
+    }
+
     /// Wakes a worker for each delivery that may begin.
     fn wake(&mut self) {
-        let begin = if self.unheard == 0 { self.handed.len() } else { 0 };
-        for _ in 0..begin {
+        for _ in 0..self.may_begin() {
             let Some((_, worker)) = self.idle.pop_first() else { return };
             worker.wake();
         }
