@@ -17,7 +17,7 @@ use super::memory::Memory;
 use super::policy::Step;
 use super::settings::Settings;
 use super::watchdog::Watchdog;
-use super::work::Work;
+use super::work::{OnAttempt, Work};
 use crate::broker::EventRoute;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;
@@ -40,6 +40,7 @@ pub(crate) struct Bound {
     pub(super) topics: Vec<String>,
     pub(super) events: Vec<EventRoute<'static>>,
     pub(super) log: Option<Arc<dyn AttemptLog>>,
+    pub(super) on_attempt: Option<OnAttempt>,
     pub(super) monitor: EndpointMonitor,
     pub(super) kept: Kept,
 }

@@ -76,7 +76,7 @@ fn bind_one(
         }
     }
     let topics = topics(&endpoint, events.values());
-    let Endpoint { settings, subscription, attempt_log: log, monitor, .. } = endpoint;
+    let Endpoint { settings, subscription, attempt_log: log, on_attempt, monitor, .. } = endpoint;
     Bound {
         capabilities: subscription.capabilities(),
         events: events.into_values().collect(),
@@ -87,6 +87,7 @@ fn bind_one(
         handlers,
         topics,
         log,
+        on_attempt,
         monitor,
     }
 }

@@ -68,6 +68,8 @@ pub use self::policy::{ErrorPolicy, OnError};
 pub use self::report::EndpointError;
 use self::settings::Settings;
 pub use self::settings::Unknown;
+#[doc(hidden)]
+pub use self::work::{AttemptEnded, OnAttempt};
 pub use crate::subscription::Order;
 
 /// Lets the handlers of a program handle what a subscription delivers, as a part of a [`Host`](crate::host::Host).
@@ -90,6 +92,8 @@ pub use crate::subscription::Order;
 /// - **Stop.** It takes no more, gives back what has not begun, lets handlers run until the deadline, and settles. It does not
 ///   acknowledge a message whose handler is cut off then.
 /// - A subscription that fails, or yields nothing although messages wait, is opened anew.
+///
+/// The guide `docs/consuming.md` makes a service with it. `TestHost` of `diator-testkit` runs it in a test.
 ///
 /// # Example
 ///
@@ -136,6 +140,7 @@ pub struct Endpoint {
     topics: Vec<String>,
     handlers: Option<Handlers>,
     attempt_log: Option<Arc<dyn AttemptLog>>,
+    on_attempt: Option<OnAttempt>,
     location: Location,
     monitor: EndpointMonitor,
 }
@@ -152,6 +157,7 @@ impl Endpoint {
             topics: Vec::new(),
             handlers: None,
             attempt_log: None,
+            on_attempt: None,
             location: Location::caller(),
         }
     }
@@ -251,6 +257,13 @@ impl Endpoint {
     #[doc(hidden)]
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = Some(seed);
+        self
+    }
+
+    /// Lets a test host see the attempts.
+    #[doc(hidden)]
+    pub fn on_attempt(mut self, begun: OnAttempt) -> Self {
+        self.on_attempt = Some(begun);
         self
     }
 

@@ -2,7 +2,7 @@ use std::future::pending;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -18,9 +18,16 @@ use crate::broker::InboundMessage;
 use crate::error::TimedOut;
 use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
+use crate::registry::HandlerId;
 use crate::shown;
 use crate::subscription::{Delivery, DeliveryTag};
 use crate::{Arrival, HandlerFailure, ReceiveError, SendError};
+
+/// Told of each attempt of a handler, when it begins.
+pub type OnAttempt = Arc<dyn Fn(&Arc<Arrival>, HandlerId) -> AttemptEnded + Send + Sync>;
+
+/// Told of how the attempt ended, with the text of the failure; dropped, if it was cut off.
+pub type AttemptEnded = Box<dyn FnOnce(Result<(), &str>) + Send>;
 
 /// What is handled: a worker takes it along, and gives it back.
 #[derive(Debug)]
@@ -41,7 +48,7 @@ pub(super) struct Work {
 #[derive(Debug)]
 pub(super) enum Message {
     Delivered(Delivery),
-    Arrived(Arrival),
+    Arrived(Arc<Arrival>),
     /// Its verdict is known: nothing reads it any more.
     Unread,
 }
@@ -197,7 +204,7 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
             work.outcomes = handlers.iter().map(|&handler| Outcome::new(handler)).collect();
             bound.memory().recall(message, &mut work.outcomes, begun);
             work.outcomes.iter_mut().for_each(|outcome| outcome.count_from(work.failures));
-            work.message = Message::Arrived(arrival);
+            work.message = Message::Arrived(Arc::new(arrival));
         }
         Err(error) => {
             Attempt::end_all(attempt, Ended::Handled).await;
@@ -211,9 +218,15 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
     let (mut ran, mut failures) = (0, Vec::new());
     for (place, outcome) in work.outcomes.iter_mut().enumerate().filter(|(_, outcome)| outcome.runs(begun)) {
         ran += 1;
-        match handle(bound, arrival, outcome, attempt.as_mut()).await {
+        let seen = bound.on_attempt.as_ref().map(|begun| begun(arrival, outcome.handler));
+        let ended = handle(bound, arrival, outcome, attempt.as_mut()).await;
+        let ended = ended.map_err(|failure| Failure::of(failure, &bound.settings.errors));
+        if let Some(seen) = seen {
+            seen(ended.as_ref().copied().map_err(|failure| &*failure.text));
+        }
+        match ended {
             Ok(()) => outcome.state = State::Done,
-            Err(failure) => failures.push((place, Failure::of(failure, &bound.settings.errors))),
+            Err(failure) => failures.push((place, failure)),
         }
         if attempt.as_ref().is_some_and(|attempt| attempt.ended) {
             // The handlers behind one that was cut off begin anew, and are noted anew.

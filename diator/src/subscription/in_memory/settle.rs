@@ -74,7 +74,9 @@ impl Settle for InMemorySettle {
             stirred.await;
         }
         let now = Instant::now();
-        self.opening.broker.engine(|groups, _| self.settle_in_turn(groups, batch, now))
+        let settled = self.opening.broker.engine(|groups, _| self.settle_in_turn(groups, batch, now));
+        self.opening.broker.changed().notify_waiters();
+        settled
     }
 
     async fn extend(&self, held: &[DeliveryTag]) -> Vec<Result<Settled, ConsumeError>> {
