@@ -92,7 +92,6 @@ impl Opening {
 
     /// A delivery has run; what comes next?
     pub(super) fn worked(&mut self, tag: DeliveryTag, work: Box<Work>, ran: Ran, now: Instant) {
-        self.workers.heard(&ran);
         let Some(held) = self.held.get_mut(&tag) else { return };
         self.running -= 1;
         self.suspects.remove(tag);

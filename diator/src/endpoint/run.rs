@@ -108,8 +108,12 @@ impl Opening {
             Event::Taken(taken) => self.taken(taken, now),
             Event::Ended(error) => self.over(error, now),
             Event::Worked { tag, work, ran, took } => {
+                let went_well = ran.went_well();
                 self.credit.worked(took);
                 self.worked(tag, work, ran, now);
+                if !went_well {
+                    self.workers.heard();
+                }
             }
             // It is the loop's next round that counts.
             Event::WorkerEnded => {}

@@ -75,14 +75,8 @@ pub(super) enum Ran {
 impl Work {
     pub(super) fn new(delivery: Delivery, suspect: bool) -> Self {
         let failures = delivery.failures;
-        Self {
-            message: Message::Delivered(delivery),
-            outcomes: Vec::new(),
-            suspect,
-            unlogged: 0,
-            failures,
-            claimed: None,
-        }
+        let message = Message::Delivered(delivery);
+        Self { message, outcomes: Vec::new(), suspect, unlogged: 0, failures, claimed: None }
     }
 
     /// Whether a handler is to run still.

@@ -89,13 +89,11 @@ impl Workers {
         std::mem::take(&mut self.desk.state().handed)
     }
 
-    /// The loop knows how a run has ended, and what follows from it.
-    pub(super) fn heard(&mut self, ran: &Ran) {
-        if !ran.went_well() {
-            let mut state = self.desk.state();
-            state.unheard -= 1;
-            state.wake();
-        }
+    /// The loop has done what follows from a run that did not go well.
+    pub(super) fn heard(&mut self) {
+        let mut state = self.desk.state();
+        state.unheard -= 1;
+        state.wake();
     }
 
     /// Ends the worker that runs this delivery: at its next point of waiting, or never if its handler blocks the thread.
