@@ -15,10 +15,10 @@ use super::failure::Failure;
 use super::health::EndpointMonitor;
 use super::memory::Memory;
 use super::policy::Step;
-use super::settings::Settings;
+use super::settings::{OwnMessages, Settings};
 use super::watchdog::Watchdog;
 use super::work::{OnAttempt, Work};
-use crate::broker::EventRoute;
+use crate::broker::{EventRoute, InboundMessage, SENDER};
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;
 use crate::subscription::{Capabilities, Order, Subscription, Wanted};
@@ -89,6 +89,12 @@ impl Bound {
             max_ahead: at_least_one(*max_ahead),
             delays: if goes_back { self.settings.errors.delays() } else { &[] },
         }
+    }
+
+    /// Whether the program has sent it itself, and the endpoint is to leave it.
+    pub(super) fn skips(&self, message: &InboundMessage) -> bool {
+        let is_own = |sender| message.headers.get(SENDER) == Some(sender);
+        self.settings.own_messages == OwnMessages::Skip && self.mediator.0.sender.as_deref().is_some_and(is_own)
     }
 
     /// Whether a delivery can stay in hand as long as it takes.

@@ -174,6 +174,7 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
     let (message, read) = match &work.message {
         Message::Arrived(arrival) => (arrival.meta().message_id(), None),
         Message::Delivered(delivery) => match read(delivery) {
+            Ok(message) if bound.skips(&message) => return Ran::Handled { ran: 0, failures: Vec::new() },
             Ok(message) => (message.id, Some(message)),
             Err(error) => return Ran::Undecodable(error),
         },

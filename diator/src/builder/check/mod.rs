@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 
 use self::dependencies::dependencies;
 use self::duplicate_handlers::{handler_ids, registered_twice, several_handlers};
-use self::events::{events, headers, names, no_broker, not_accepted, unhandled_events};
+use self::events::{events, headers, names, no_broker, not_accepted, sender, unhandled_events};
 use self::outbox::outbox;
 pub(super) use self::outbox::warn_if_not_durable;
 use super::MediatorBuilder;
@@ -44,6 +44,7 @@ pub(super) fn check(builder: &mut MediatorBuilder) -> Checked {
     not_accepted(builder, &events, &mut problems);
     outbox(builder, &mut problems);
     headers(&builder.headers, &mut problems);
+    sender(builder, &mut problems);
     let names = names(&events, &mut problems);
     builder.problems = problems;
     Checked { names }
