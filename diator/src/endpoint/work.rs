@@ -158,7 +158,11 @@ impl<'a> Working<'a> {
     }
 
     fn ended(&mut self, ran: Ran) {
-        if let Some(work) = self.work.take() {
+        if let Some(mut work) = self.work.take() {
+            if ran.went_well() && !work.outcomes.iter().any(Outcome::is_pending) {
+                // Here, because the loop bounds the throughput.
+                work.forget_message();
+            }
             self.desk.tell(self.tag, work, ran, self.begun.elapsed());
         }
     }

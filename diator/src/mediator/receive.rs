@@ -128,16 +128,16 @@ impl Mediator {
     ///
     /// [`ReceiveError::Unknown`] and [`ReceiveError::Undecodable`].
     pub fn arrive(&self, message: InboundMessage) -> Result<Arrival, ReceiveError> {
-        let name = || shown::name(&message.name);
+        let name = shown::name(&message.name);
         let Some(event_type) = self.event_named(message.message_type, &message.name) else {
-            return Err(ReceiveError::Unknown { message_type: message.message_type, name: name() });
+            return Err(ReceiveError::Unknown { message_type: message.message_type, name });
         };
-        let undecodable = |source| ReceiveError::Undecodable { name: name(), source };
+        let undecodable = |source| ReceiveError::Undecodable { name: name.clone(), source };
         let meta = message.headers.read_into(meta_of(&message), &self.0.headers).map_err(undecodable)?;
         let span = tracing::info_span!(
             target: "diator",
             "receive",
-            diator.message = name(),
+            diator.message = name,
             messaging.operation.name = "receive",
             messaging.message.id = %message.id,
             messaging.message.conversation_id = %meta.correlation_id(),
