@@ -8,21 +8,33 @@
 //! Checked is what the program itself executes: the C library, which allocates and copies, chooses its functions by the
 //! processor.
 
+#[expect(dead_code, reason = "the endpoints' benchmark measures more")]
+#[path = "endpoint/booked.rs"]
+mod booked;
+#[path = "endpoint/by_hand.rs"]
+mod by_hand;
 #[path = "peers/src/fill.rs"]
 mod fill;
 #[expect(dead_code, reason = "the peers' benchmark sends among many more")]
 #[path = "peers/src/contenders/hand_written.rs"]
 mod hand_written;
+#[path = "endpoint/stock.rs"]
+mod stock;
 
 use std::fmt::{Debug, Write};
 use std::hint::black_box;
 use std::process::Command;
 use std::sync::Arc;
 
+use diator::endpoint::{Endpoint, Order};
+use diator::host::Host;
 use diator::middleware::{Answered, Call, Next};
 use diator::prelude::*;
 use diator::{Middleware, handlers};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
+
+use booked::{Desk, TOPIC, filled};
+use stock::{Bodies, Stock};
 
 const COUNTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt");
 const TOLERANCE: f64 = 0.05;
@@ -131,7 +143,7 @@ fn mediator(layers: usize) -> Mediator {
 /// Sends so many messages.
 type Run = fn(u64);
 
-const CASES: [(&str, Run); 12] = [
+const CASES: [(&str, Run); 15] = [
     ("hand-written map", |times| repeat(times, hand_written::send())),
     ("send", |times| sending(times, 0, async |mediator, number| mediator.send(Add(number)).await)),
     ("send_dyn", |times| sending(times, 0, async |mediator, number| mediator.send_dyn(Add(number)).await)),
@@ -152,7 +164,35 @@ const CASES: [(&str, Run); 12] = [
     ("send, two scoped dependencies", |times| {
         sending(times, 0, async |mediator, number| mediator.send(AddInTransaction(number)).await);
     }),
+    ("hand-written loop, a message that arrives", |times| {
+        runtime().block_on(async {
+            let (source, mediator) = (Stock::new(&Bodies::new(times)).opened(), booked::mediator(&Arc::default()));
+            by_hand::consume(source, &mediator, times, 32, Order::PerKey).await;
+        });
+    }),
+    ("endpoint, a message that arrives", |times| {
+        let stock = Stock::new(&Bodies::new(times));
+        let desk = Endpoint::new("desk", stock.clone());
+        runtime().block_on(handling(times, desk, async |_| stock.all_acked().await));
+    }),
+    ("emit, engine in memory, endpoint", |times| {
+        runtime().block_on(async {
+            let desk = Endpoint::new("desk", filled(times).await);
+            handling(times, desk, async |desk| desk.has_enough().await).await;
+        });
+    }),
 ];
+
+async fn handling(times: u64, endpoint: Endpoint, until: impl AsyncFnOnce(&Desk)) {
+    let desk = Arc::new(Desk::new(times));
+    let endpoint = endpoint.topics([TOPIC]).concurrency(32).order(Order::PerKey);
+    let host = Host::new(booked::mediator(&desk)).endpoint(endpoint);
+    host.run_until(until(&desk)).await.expect("it ends in order");
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().build().expect("there is a runtime")
+}
 
 fn sending<T, E: Debug>(times: u64, layers: usize, mut send: impl AsyncFnMut(&Mediator, u64) -> Result<T, E>) {
     let mediator = mediator(layers);
@@ -160,8 +200,7 @@ fn sending<T, E: Debug>(times: u64, layers: usize, mut send: impl AsyncFnMut(&Me
 }
 
 fn repeat<T>(times: u64, mut work: impl AsyncFnMut(u64) -> T) {
-    let runtime = Builder::new_current_thread().build().expect("there is a runtime");
-    runtime.block_on(async {
+    runtime().block_on(async {
         for number in 0..times {
             black_box(work(black_box(number)).await);
         }

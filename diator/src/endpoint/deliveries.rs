@@ -13,7 +13,8 @@ use super::lanes::LaneKey;
 use super::opening::Opening;
 use super::outcome::{self, State};
 use super::policy::{Failures, Step};
-use super::work::{Ran, Work, Working, work};
+use super::work::{Ran, Work};
+use super::workers::Handed;
 use crate::shown;
 use crate::subscription::{Delivery, DeliveryTag, Taken, Verdict};
 
@@ -59,20 +60,33 @@ impl Opening {
 
     /// Lets deliveries begin as long as there are workers.
     pub(super) fn begin_what_may(&mut self, now: Instant) {
+        let mut begin = Vec::new();
         while self.draining.is_none() && self.has_room() && self.pause.admits(now) {
-            let Some(tag) = self.suspects.next().or_else(|| self.lanes.next(now)) else { return };
+            let Some(tag) = self.suspects.next().or_else(|| self.lanes.next(now)) else { break };
             let Some(held) = self.held.get_mut(&tag) else { continue };
             if held.suspect && !self.suspects.begin(tag) {
                 continue;
             }
-            let Some(of_it) = held.work.take() else { continue };
+            let Some(work) = held.work.take() else { continue };
             let (gently, cut) = held.suspect.then(oneshot::channel).unzip();
-            let working =
-                Working { bound: self.bound.clone(), tag, work: Some(of_it), events: self.events.clone(), begun: now };
-            let abort = self.workers.spawn(work(working, cut));
-            held.stage = Stage::Running(Run { abort, gently });
+            held.stage = Stage::Running(Run { gently });
             self.running += 1;
             self.pause.begun(tag);
+            begin.push(Handed { tag, work, cut });
+        }
+        self.workers.hand(begin, self.running);
+    }
+
+    /// Those that were handed over and have not begun wait again, as if they had not been.
+    pub(super) fn call_back(&mut self) {
+        for Handed { tag, work, .. } in self.workers.call_back().into_iter().rev() {
+            let Some(held) = self.held.get_mut(&tag) else { continue };
+            held.stage = Stage::Waiting;
+            held.work = Some(work);
+            self.running -= 1;
+            self.suspects.remove(tag);
+            self.pause.ended(tag, false);
+            self.lanes.call_back(tag);
         }
     }
 
@@ -211,6 +225,7 @@ impl Opening {
     }
 
     fn pause_for(&mut self, tag: DeliveryTag, time: Duration, now: Instant) {
+        self.call_back();
         let before = self.pause;
         self.pause.pause(tag, time, now);
         if before == super::pause::Pause::Open {

@@ -72,6 +72,7 @@ impl Opening {
     }
 
     fn drain(&mut self, draining: Draining, now: Instant) {
+        self.call_back();
         self.draining = Some(draining);
         let waiting = self.tags(Held::is_waiting);
         self.give_back(waiting, now);
@@ -133,6 +134,7 @@ impl Opening {
 
     pub(super) fn revoke(&mut self, owners: Vec<Ownership>, by: Instant) {
         let now = Instant::now();
+        self.call_back();
         let waiting = self.tags(|held| held.is_of(&owners) && held.is_waiting());
         self.revocations.push(Revocation { owners, by });
         waiting.into_iter().for_each(|tag| self.give_up(tag, now));
@@ -170,6 +172,7 @@ impl Opening {
 
     /// The owners are gone: their deliveries are forgotten, and nothing of them is settled.
     pub(super) fn lose(&mut self, owners: &[Ownership], now: Instant) {
+        self.call_back();
         self.flush();
         let _sent = self.to_settle.send(ToSettle::Forget(owners.to_vec()));
         let all = self.tags(|held| held.is_of(owners));
@@ -238,7 +241,10 @@ impl Opening {
         }
     }
 
-    fn tags(&self, which: impl Fn(&Held) -> bool) -> Vec<DeliveryTag> {
-        self.held.iter().filter(|(_, held)| which(held)).map(|(&tag, _)| tag).collect()
+    /// In the order of their tags, so that chance decides nothing.
+    pub(super) fn tags(&self, which: impl Fn(&Held) -> bool) -> Vec<DeliveryTag> {
+        let mut tags: Vec<_> = self.held.iter().filter(|(_, held)| which(held)).map(|(&tag, _)| tag).collect();
+        tags.sort_unstable();
+        tags
     }
 }

@@ -14,6 +14,8 @@ pub(super) enum Event {
     Ended(ConsumeError),
     /// A delivery has run.
     Worked { tag: DeliveryTag, work: Box<Work>, ran: Ran, took: Duration },
+    /// There is one worker less.
+    WorkerEnded,
     /// The engine has answered, or has failed to for some; of those that it refuses, nothing is asked any more.
     Settled { settled: Vec<(DeliveryTag, Settled)>, refused: Vec<DeliveryTag>, error: Option<String> },
     /// The engine has answered when it was asked to extend locks, from that moment on at the earliest.

@@ -1,5 +1,4 @@
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
 
 use super::work::Work;
 use crate::subscription::{Ownership, Verdict};
@@ -58,23 +57,11 @@ impl Said {
     }
 }
 
-/// A worker that runs.
+/// A delivery that a worker has.
 #[derive(Debug)]
 pub(super) struct Run {
-    pub(super) abort: AbortHandle,
     /// For one of which the attempt log knows: it has to note the end before it ends.
     pub(super) gently: Option<oneshot::Sender<()>>,
-}
-
-impl Run {
-    /// Ends it: at its next point of waiting, or never if its handler blocks the thread.
-    pub(super) fn cut(self) {
-        match self.gently {
-            // One that has ended needs no word.
-            Some(gently) => drop(gently.send(())),
-            None => self.abort.abort(),
-        }
-    }
 }
 
 impl Stage {

@@ -1,4 +1,5 @@
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -21,7 +22,10 @@ pub(super) struct Lanes {
     queue: VecDeque<DeliveryTag>,
     resting: BTreeSet<(Instant, DeliveryTag)>,
     places: TagMap<Place>,
-    lanes: HashMap<Arc<LaneKey>, Lane>,
+    /// By their numbers: a key is looked up when a delivery comes, and when none of it is left.
+    lanes: BTreeMap<u64, Lane>,
+    numbers: HashMap<Arc<LaneKey>, u64>,
+    last_number: u64,
     ready: usize,
 }
 
@@ -34,13 +38,14 @@ pub(super) struct LaneKey {
 
 #[derive(Debug)]
 struct Lane {
+    key: Arc<LaneKey>,
     head: DeliveryTag,
     behind: VecDeque<DeliveryTag>,
 }
 
 #[derive(Debug)]
 struct Place {
-    lane: Option<Arc<LaneKey>>,
+    lane: Option<u64>,
     state: State,
 }
 
@@ -60,24 +65,35 @@ impl Lanes {
             queue: VecDeque::new(),
             resting: BTreeSet::new(),
             places: TagMap::default(),
-            lanes: HashMap::new(),
+            lanes: BTreeMap::new(),
+            numbers: HashMap::new(),
+            last_number: 0,
             ready: 0,
         }
     }
 
     /// Takes a delivery in; one without a key has no order.
     pub(super) fn push(&mut self, tag: DeliveryTag, key: Option<LaneKey>) {
-        let lane = key.filter(|_| self.order == Order::PerKey).map(Arc::new);
-        let behind = lane.as_ref().and_then(|lane| self.lanes.get_mut(lane)).map(|lane| lane.behind.push_back(tag));
-        if behind.is_some() {
-            self.places.insert(tag, Place { lane, state: State::Behind });
+        let Some(key) = key.filter(|_| self.order == Order::PerKey) else {
+            self.places.insert(tag, Place { lane: None, state: State::Behind });
+            self.make_ready(tag);
             return;
+        };
+        match self.numbers.entry(Arc::new(key)) {
+            Entry::Occupied(lane) => {
+                let lane = *lane.get();
+                self.places.insert(tag, Place { lane: Some(lane), state: State::Behind });
+                self.lanes.entry(lane).and_modify(|lane| lane.behind.push_back(tag));
+            }
+            Entry::Vacant(none) => {
+                self.last_number += 1;
+                let lane = Lane { key: none.key().clone(), head: tag, behind: VecDeque::new() };
+                self.lanes.insert(self.last_number, lane);
+                none.insert(self.last_number);
+                self.places.insert(tag, Place { lane: Some(self.last_number), state: State::Behind });
+                self.make_ready(tag);
+            }
         }
-        if let Some(lane) = &lane {
-            self.lanes.insert(lane.clone(), Lane { head: tag, behind: VecDeque::new() });
-        }
-        self.places.insert(tag, Place { lane, state: State::Behind });
-        self.make_ready(tag);
     }
 
     /// The next that may begin; it has begun then.
@@ -115,6 +131,15 @@ impl Lanes {
         }
     }
 
+    /// One that has begun has not, and is the first that may.
+    pub(super) fn call_back(&mut self, tag: DeliveryTag) {
+        if let Some(place) = self.places.get_mut(&tag) {
+            place.state = State::Ready;
+            self.ready += 1;
+            self.queue.push_front(tag);
+        }
+    }
+
     /// A delivery is gone, whatever it was about to do; the next of its key may begin.
     pub(super) fn remove(&mut self, tag: DeliveryTag) {
         let Some(place) = self.places.remove(&tag) else { return };
@@ -125,8 +150,8 @@ impl Lanes {
             }
             State::Behind | State::Begun => {}
         }
-        let Some(key) = place.lane else { return };
-        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        let Some(number) = place.lane else { return };
+        let Some(lane) = self.lanes.get_mut(&number) else { return };
         if lane.head != tag {
             lane.behind.retain(|&other| other != tag);
             return;
@@ -137,14 +162,15 @@ impl Lanes {
                 self.make_ready(next);
             }
             None => {
-                self.lanes.remove(&key);
+                self.numbers.remove(&lane.key);
+                self.lanes.remove(&number);
             }
         }
     }
 
     /// Those of its key that come after it.
     pub(super) fn behind(&self, tag: DeliveryTag) -> Vec<DeliveryTag> {
-        let lane = self.places.get(&tag).and_then(|place| self.lanes.get(place.lane.as_ref()?));
+        let lane = self.places.get(&tag).and_then(|place| self.lanes.get(&place.lane?));
         let Some(lane) = lane else { return Vec::new() };
         let all = std::iter::once(lane.head).chain(lane.behind.iter().copied());
         all.skip_while(|&other| other != tag).skip(1).collect()
@@ -152,7 +178,7 @@ impl Lanes {
 
     /// The first of its key; itself, where it has no order.
     pub(super) fn head(&self, tag: DeliveryTag) -> DeliveryTag {
-        let lane = self.places.get(&tag).and_then(|place| self.lanes.get(place.lane.as_ref()?));
+        let lane = self.places.get(&tag).and_then(|place| self.lanes.get(&place.lane?));
         lane.map_or(tag, |lane| lane.head)
     }
 
@@ -224,7 +250,7 @@ mod tests {
         assert_eq!(all_that_may_begin(&mut lanes, now), [5]);
         lanes.remove(DeliveryTag(5));
         lanes.remove(DeliveryTag(3));
-        assert!(lanes.lanes.is_empty());
+        assert!(lanes.lanes.is_empty() && lanes.numbers.is_empty());
     }
 
     #[test]
@@ -270,5 +296,15 @@ mod tests {
         assert_eq!(lanes.next(now), Some(DeliveryTag(0)));
         lanes.put_back(DeliveryTag(0));
         assert_eq!(all_that_may_begin(&mut lanes, now), [1, 0]);
+    }
+
+    #[test]
+    fn what_is_called_back_is_the_first_again() {
+        let now = Instant::now();
+        let mut lanes = lanes(Order::PerKey, &["a", "b", "c"]);
+        assert_eq!((lanes.next(now), lanes.next(now)), (Some(DeliveryTag(0)), Some(DeliveryTag(1))));
+        lanes.call_back(DeliveryTag(1));
+        lanes.call_back(DeliveryTag(0));
+        assert_eq!((lanes.ready(), all_that_may_begin(&mut lanes, now)), (3, vec![0, 1, 2]));
     }
 }

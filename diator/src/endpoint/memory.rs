@@ -1,3 +1,4 @@
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
@@ -33,11 +34,13 @@ impl Memory {
 
     /// Whether the delivery stood for the message, and now does no longer.
     pub(super) fn release(&mut self, message: Uuid, tag: DeliveryTag) -> bool {
-        let is_its = self.claims.get(&message) == Some(&tag);
-        if is_its {
-            self.claims.remove(&message);
+        match self.claims.entry(message) {
+            Entry::Occupied(claim) if *claim.get() == tag => {
+                claim.remove();
+                true
+            }
+            _ => false,
         }
-        is_its
     }
 
     /// The delivery that stands for the message.
@@ -69,6 +72,9 @@ impl Memory {
 
     /// What is known of a message that has come again.
     pub(super) fn recall(&mut self, message: Uuid, outcomes: &mut [Outcome], now: Instant) {
+        if self.outcomes.is_empty() {
+            return;
+        }
         let Some((since, known)) = self.outcomes.remove(&message) else { return };
         if since + LONGEST < now {
             return;

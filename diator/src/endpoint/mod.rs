@@ -8,7 +8,7 @@
 //! | one opening, and its loop: events in, deliveries begun, time passed | `opening`, `run` |
 //! | the life of a delivery: it comes, begins, has run; is settled, given back or lost | `deliveries`, `verdicts` |
 //! | how an opening ends: stop, failure, revocation, loss | `ending` |
-//! | the tasks beside the loop: reading and observing; settling and extending; one for each delivery that runs | `reader`, `settler`, `work`; `ask`, `attempt` |
+//! | the tasks beside the loop: reading and observing; settling and extending; running deliveries | `reader`, `settler`, `workers`; `ask`, `work`, `attempt` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
 //! | what becomes of a handler that failed | `failure`, `policy`, `outcome`, `memory` |
 //! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `watermark`, `watchdog` |
@@ -50,6 +50,7 @@ mod watchdog;
 mod watermark;
 mod wired;
 mod work;
+mod workers;
 
 use std::any::type_name_of_val;
 use std::fmt;

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,9 @@ use super::pause::Pause;
 use super::reader::{observe_all, read_all};
 use super::settler::{ToSettle, extend_all, settle_all};
 use super::suspects::Suspects;
+use super::tag_map::TagMap;
 use super::watermark::Watermark;
+use super::workers::Workers;
 use crate::subscription::{DeliveryTag, Opened, Ownership, Settle, Settlement};
 
 /// How long a driver may take to close, and what was cut off to end before others hear of the end.
@@ -32,7 +34,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 pub(super) struct Opening {
     pub(super) bound: Arc<Bound>,
     /// Everything that came and is not done with.
-    pub(super) held: BTreeMap<DeliveryTag, Held>,
+    pub(super) held: TagMap<Held>,
     pub(super) lanes: Lanes,
     pub(super) locks: Locks,
     pub(super) watermark: Watermark,
@@ -40,7 +42,7 @@ pub(super) struct Opening {
     pub(super) suspects: Suspects,
     pub(super) credit: Credit,
     pub(super) jitter: Jitter,
-    /// How many workers are taken.
+    /// How many the workers have, those that were handed over and have not begun among them.
     pub(super) running: usize,
     /// How many are held whose handlers are done.
     pub(super) decided: usize,
@@ -57,10 +59,9 @@ pub(super) struct Opening {
     pub(super) last_taken: Instant,
     /// When nothing waited at last, or there was no room for it.
     pub(super) last_wanted: Instant,
-    pub(super) workers: JoinSet<()>,
+    pub(super) workers: Workers,
     /// What else runs beside the loop, and ends with it.
     pub(super) tasks: JoinSet<()>,
-    pub(super) events: UnboundedSender<Event>,
     pub(super) inbox: UnboundedReceiver<Event>,
     pub(super) to_settle: UnboundedSender<ToSettle>,
     pub(super) to_extend: UnboundedSender<Vec<DeliveryTag>>,
@@ -85,7 +86,7 @@ impl Opening {
         }
         tasks.spawn(observe_all(settle.clone(), events.clone()));
         Self {
-            held: BTreeMap::new(),
+            held: TagMap::default(),
             lanes: Lanes::new(settings.order),
             locks: Locks::new(capabilities.lock, capabilities.extends),
             watermark: Watermark::default(),
@@ -103,9 +104,8 @@ impl Opening {
             draining: None,
             last_taken: Instant::now(),
             last_wanted: Instant::now(),
-            workers: JoinSet::new(),
+            workers: Workers::new(settings.concurrency, bound.clone(), events),
             tasks,
-            events,
             inbox,
             to_settle,
             to_extend,
@@ -118,9 +118,10 @@ impl Opening {
     /// Ends what still runs, and gives the subscription up. It does not return before all handlers have ended: none may run beside
     /// the next opening.
     pub(super) async fn finish(mut self) {
-        let running: Vec<_> = self.held.iter().filter(|(_, held)| held.stage.runs()).map(|(&tag, _)| tag).collect();
-        running.into_iter().for_each(|tag| self.cut(tag));
-        let all_have_ended = timeout(CLOSING, async { while self.workers.join_next().await.is_some() {} }).await;
+        self.call_back();
+        self.tags(|held| held.stage.runs()).into_iter().for_each(|tag| self.cut(tag));
+        self.workers.dismiss();
+        let all_have_ended = timeout(CLOSING, self.workers.all_ended()).await;
         // The source goes with its task.
         self.tasks.shutdown().await;
         let _closed = ask(async { self.engine.close().await }, PATIENCE).await;
@@ -139,8 +140,8 @@ impl Opening {
                 self.bound.remember(Some(work), now);
             }
         }
-        for (_, held) in std::mem::take(&mut self.held) {
-            self.bound.remember(held.work, now);
+        for tag in self.tags(|_| true) {
+            self.bound.remember(self.held.remove(&tag).and_then(|held| held.work), now);
         }
         self.bound.monitor.note(EndpointState::Ending, 0, 0, 0);
     }

@@ -17,6 +17,8 @@ use crate::stop::StopSignal;
 
 /// How many events are worked off before anything else happens.
 const EVENTS: usize = 256;
+/// How many deliveries the workers have beyond those that they can run at once.
+const HANDED_AHEAD: usize = 64;
 
 /// Opens the subscription, and handles what it yields until the signal is given or the opening has failed.
 pub(super) async fn run(bound: Arc<Bound>, stop: StopSignal) -> Result<(), BoxError> {
@@ -76,7 +78,8 @@ impl Opening {
             for event in events.drain(..) {
                 self.take(event, now);
             }
-            while self.workers.try_join_next().or_else(|| self.tasks.try_join_next()).is_some() {}
+            self.workers.reap();
+            while self.tasks.try_join_next().is_some() {}
         }
     }
 
@@ -105,9 +108,15 @@ impl Opening {
             Event::Taken(taken) => self.taken(taken, now),
             Event::Ended(error) => self.over(error, now),
             Event::Worked { tag, work, ran, took } => {
+                let went_well = ran.went_well();
                 self.credit.worked(took);
                 self.worked(tag, work, ran, now);
+                if !went_well {
+                    self.workers.heard();
+                }
             }
+            // It is the loop's next round that counts.
+            Event::WorkerEnded => {}
             Event::Settled { settled, refused, error } => {
                 if let Some(error) = error {
                     self.bound.monitor.note_failed_call("settle", error);
@@ -179,7 +188,9 @@ impl Opening {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.running < self.bound.settings.concurrency
+        // Where a lock does not last, or one may mean a pause, none is handed over that cannot begin.
+        let ahead = if self.pause == Pause::Open && self.bound.can_hold() { HANDED_AHEAD } else { 0 };
+        self.running < self.bound.settings.concurrency + ahead
     }
 
     fn tell_health(&self) {
@@ -189,6 +200,7 @@ impl Opening {
             (None, Pause::Paused { .. }) => EndpointState::Paused,
             (None, Pause::Trial(_)) => EndpointState::Trial,
         };
-        self.bound.monitor.note(state, self.held.len(), self.running, self.lanes.resting());
+        let running = self.running.min(self.bound.settings.concurrency);
+        self.bound.monitor.note(state, self.held.len(), running, self.lanes.resting());
     }
 }

@@ -6,7 +6,7 @@ use crate::subscription::DeliveryTag;
 /// What is known of deliveries, by their tags.
 ///
 /// Tags are numbers that a driver gives, and no stranger: they need no hash that withstands one, which would cost more than all else that
-/// the loop does for a delivery. It is never iterated over.
+/// the loop does for a delivery. Whoever iterates over one sorts what comes out.
 pub(super) type TagMap<V> = HashMap<DeliveryTag, V, BuildHasherDefault<TagHasher>>;
 
 /// Spreads numbers that follow one another.

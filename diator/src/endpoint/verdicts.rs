@@ -119,6 +119,7 @@ impl Opening {
 
     /// Somebody else may have it by now: it is forgotten. Those that must not overtake it go with it, and come again in order.
     pub(super) fn lock_lost(&mut self, tag: DeliveryTag, now: Instant) {
+        self.call_back();
         let Some(held) = self.held.get(&tag) else { return };
         if matches!(held.stage, Stage::Forgotten(_) | Stage::Cut { .. } | Stage::Settling { .. }) {
             // It is known; or the engine's answer to the settlement will tell.
@@ -204,7 +205,11 @@ impl Opening {
         if let Stage::Running(run) | Stage::Forgotten(run) =
             std::mem::replace(&mut held.stage, Stage::Cut { forgotten })
         {
-            run.cut();
+            match run.gently {
+                // One that has ended needs no word.
+                Some(gently) => drop(gently.send(())),
+                None => self.workers.cut(tag),
+            }
         }
     }
 

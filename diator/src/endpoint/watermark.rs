@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
+use super::tag_map::TagMap;
 use crate::subscription::{DeliveryTag, Ownership, Settlement, Verdict};
 
 /// Holds verdicts back until all earlier deliveries of their owner have one: for engines that only know how far they have come.
@@ -8,40 +9,52 @@ use crate::subscription::{DeliveryTag, Ownership, Settlement, Verdict};
 ///
 /// The settlements of an owner come in the order of its deliveries, without gaps.
 #[derive(Debug, Default)]
-pub(super) struct Watermark(BTreeMap<Option<Ownership>, VecDeque<(DeliveryTag, Option<Verdict>)>>);
+pub(super) struct Watermark {
+    /// What is not settled, in the order in which it came.
+    outstanding: BTreeMap<Option<Ownership>, VecDeque<DeliveryTag>>,
+    verdicts: TagMap<Option<Verdict>>,
+}
 
 impl Watermark {
     /// A delivery came.
     pub(super) fn add(&mut self, owner: Option<Ownership>, tag: DeliveryTag) {
-        self.0.entry(owner).or_default().push_back((tag, None));
+        self.outstanding.entry(owner).or_default().push_back(tag);
+        self.verdicts.insert(tag, None);
     }
 
     /// There is a verdict; answers with all that can be settled now.
     pub(super) fn decide(&mut self, owner: Option<Ownership>, tag: DeliveryTag, verdict: Verdict) -> Vec<Settlement> {
-        let Some(outstanding) = self.0.get_mut(&owner) else { return Vec::new() };
-        if let Some((_, undecided)) = outstanding.iter_mut().find(|(other, _)| *other == tag) {
+        if let Some(undecided) = self.verdicts.get_mut(&tag) {
             *undecided = Some(verdict);
         }
+        let Some(outstanding) = self.outstanding.get_mut(&owner) else { return Vec::new() };
         let mut settled = Vec::new();
-        while let Some((tag, verdict @ Some(_))) = outstanding.front_mut() {
-            settled.extend(verdict.take().map(|verdict| Settlement::new(*tag, verdict)));
+        while let Some(&first) = outstanding.front()
+            && let Some(verdict) = self.verdicts.get_mut(&first).and_then(Option::take)
+        {
+            settled.push(Settlement::new(first, verdict));
             outstanding.pop_front();
+            self.verdicts.remove(&first);
         }
         settled
     }
 
     /// Neither this one is settled any more, nor what came after it; what came before it still is.
     pub(super) fn end_at(&mut self, owner: Option<Ownership>, tag: DeliveryTag) {
-        if let Some(outstanding) = self.0.get_mut(&owner) {
+        if let Some(outstanding) = self.outstanding.get_mut(&owner) {
             // One that is no longer here was settled: all that are left came after it.
-            let place = outstanding.iter().position(|(other, _)| *other == tag);
-            outstanding.truncate(place.unwrap_or_default());
+            let place = outstanding.iter().position(|&other| other == tag);
+            for ended in outstanding.drain(place.unwrap_or_default()..) {
+                self.verdicts.remove(&ended);
+            }
         }
     }
 
     /// Nothing of this owner is settled any more.
     pub(super) fn forget(&mut self, owner: Option<Ownership>) {
-        self.0.remove(&owner);
+        for forgotten in self.outstanding.remove(&owner).unwrap_or_default() {
+            self.verdicts.remove(&forgotten);
+        }
     }
 }
 
@@ -93,5 +106,6 @@ mod tests {
         assert_eq!(decide(&mut watermark, later, 2), [2]);
         watermark.forget(ONE);
         assert_eq!(decide(&mut watermark, ONE, 1), [0; 0]);
+        assert!(watermark.verdicts.is_empty(), "nothing is kept of what is gone");
     }
 }

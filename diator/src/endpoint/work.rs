@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
@@ -12,9 +11,9 @@ use uuid::Uuid;
 use super::Bound;
 use super::attempt::Attempt;
 use super::attempt_log::Ended;
-use super::event::Event;
 use super::failure::Failure;
 use super::outcome::{Outcome, State};
+use super::workers::Desk;
 use crate::broker::InboundMessage;
 use crate::error::TimedOut;
 use crate::panic::{catch_panic, panic_message};
@@ -50,7 +49,7 @@ pub(super) struct Work {
 /// How far a message is read.
 #[derive(Debug)]
 pub(super) enum Message {
-    Delivered(Box<Delivery>),
+    Delivered(Delivery),
     Arrived(Arc<Arrival>),
     /// Its verdict is known: nothing reads it any more.
     Unread,
@@ -78,7 +77,7 @@ pub(super) enum Ran {
 impl Work {
     pub(super) fn new(delivery: Delivery, suspect: bool) -> Self {
         let failures = delivery.failures;
-        let message = Message::Delivered(Box::new(delivery));
+        let message = Message::Delivered(delivery);
         Self { message, outcomes: Vec::new(), suspect, unlogged: 0, begun: 0, failures, claimed: None }
     }
 
@@ -101,69 +100,83 @@ impl Drop for Work {
     }
 }
 
-/// What a worker has: it goes back to the loop however the run ends, also one that is cut off or panics.
-pub(super) struct Working {
-    pub(super) bound: Arc<Bound>,
-    pub(super) tag: DeliveryTag,
-    pub(super) work: Option<Box<Work>>,
-    pub(super) events: UnboundedSender<Event>,
-    pub(super) begun: Instant,
+impl Ran {
+    /// Whether the loop has nothing to think of before the next one begins.
+    pub(super) fn went_well(&self) -> bool {
+        matches!(self, Self::Handled { failures, .. } if failures.is_empty())
+    }
 }
 
-impl Working {
+/// What a worker has: it goes back to the loop however the run ends, also one that is cut off or panics.
+pub(super) struct Working<'a> {
+    bound: &'a Bound,
+    desk: &'a Desk,
+    tag: DeliveryTag,
+    work: Option<Box<Work>>,
+    begun: Instant,
+}
+
+impl<'a> Working<'a> {
+    pub(super) fn new(bound: &'a Bound, desk: &'a Desk, tag: DeliveryTag, work: Box<Work>) -> Self {
+        Self { bound, desk, tag, work: Some(work), begun: Instant::now() }
+    }
+
+    /// Runs the handlers of one delivery that are to run now, one after the other.
+    pub(super) async fn run(mut self, cut: Option<oneshot::Receiver<()>>) {
+        let Self { bound, tag, work, begun, .. } = &mut self;
+        let Some(work) = work else { return };
+        // What the attempt log has to be told if the run does not come to its end.
+        let attempt = OnceLock::new();
+        let ran = {
+            let run = catch_panic(run(bound, *tag, work, *begun, &attempt));
+            let cut = async {
+                let is_asked = match cut {
+                    Some(cut) => cut.await.is_ok(),
+                    None => false,
+                };
+                if !is_asked {
+                    // Nobody can ask, or whoever could has gone.
+                    pending::<()>().await;
+                }
+            };
+            let mut run = pin!(run);
+            match race(run.as_mut(), cut).await {
+                First::Left(Ok(ran)) => ran,
+                // Handlers' panics are caught below: it is the event that cannot be read.
+                First::Left(Err(panic)) => Ran::Undecodable(panic_message(&*panic)),
+                First::Right(()) => {
+                    // Before the run is dropped: if that ends the process, it is no handler's crash.
+                    bound.note_cut_off(attempt.get().copied()).await;
+                    Ran::Cut
+                }
+            }
+        };
+        self.ended(ran);
+    }
+
     fn ended(&mut self, ran: Ran) {
-        if let Some(work) = self.work.take() {
-            // Whoever has gone has forgotten it.
-            let _sent = self.events.send(Event::Worked { tag: self.tag, work, ran, took: self.begun.elapsed() });
+        if let Some(mut work) = self.work.take() {
+            if ran.went_well() && !work.outcomes.iter().any(Outcome::is_pending) {
+                // Here, because the loop bounds the throughput.
+                work.forget_message();
+            }
+            self.desk.tell(self.tag, work, ran, self.begun.elapsed());
         }
     }
 }
 
-impl Drop for Working {
+impl Drop for Working<'_> {
     fn drop(&mut self) {
         self.ended(Ran::Cut);
     }
 }
 
-/// Runs the handlers of one delivery that are to run now, one after the other.
-pub(super) async fn work(mut working: Working, cut: Option<oneshot::Receiver<()>>) {
-    let Working { bound, tag, work, begun, .. } = &mut working;
-    let Some(work) = work else { return };
-    // What the attempt log has to be told if the run does not come to its end.
-    let attempt = OnceLock::new();
-    let ran = {
-        let run = catch_panic(run(bound, *tag, work, *begun, &attempt));
-        let cut = async {
-            let is_asked = match cut {
-                Some(cut) => cut.await.is_ok(),
-                None => false,
-            };
-            if !is_asked {
-                // Nobody can ask, or whoever could has gone.
-                pending::<()>().await;
-            }
-        };
-        let mut run = pin!(run);
-        match race(run.as_mut(), cut).await {
-            First::Left(Ok(ran)) => ran,
-            // Handlers' panics are caught below: it is the event that cannot be read.
-            First::Left(Err(panic)) => Ran::Undecodable(panic_message(&*panic)),
-            First::Right(()) => {
-                // Before the run is dropped: if that ends the process, it is no handler's crash.
-                bound.note_cut_off(attempt.get().copied()).await;
-                Ran::Cut
-            }
-        }
-    };
-    working.ended(ran);
-}
-
 async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, noted: &OnceLock<Uuid>) -> Ran {
-    let (message, arrived) = match &work.message {
-        Message::Arrived(arrival) => (arrival.meta().message_id(), Ok(arrival.clone())),
+    let (message, read) = match &work.message {
+        Message::Arrived(arrival) => (arrival.meta().message_id(), None),
         Message::Delivered(delivery) => match read(delivery) {
             Ok(message) if bound.skips(&message) => return Ran::Handled { ran: 0, failures: Vec::new() },
-            Ok(message) => (message.id, Err(message)),
+            Ok(message) => (message.id, Some(message)),
             Err(error) => return Ran::Undecodable(error),
         },
         Message::Unread => return Ran::Handled { ran: 0, failures: Vec::new() },
@@ -180,32 +193,29 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
             Err(ran) => return ran,
         }
     }
-    let arrival = match arrived {
-        Ok(arrival) => arrival,
-        Err(read) => match bound.mediator.arrive(read) {
-            Ok(arrival) => {
-                let handlers = bound.handlers.of(arrival.event_type());
-                work.outcomes = handlers.iter().map(|&handler| Outcome::new(handler)).collect();
-                bound.memory().recall(message, &mut work.outcomes, begun);
-                work.outcomes.iter_mut().for_each(|outcome| outcome.count_from(work.failures));
-                let arrival = Arc::new(arrival);
-                work.message = Message::Arrived(arrival.clone());
-                arrival
-            }
-            Err(error) => {
-                Attempt::end_all(attempt, Ended::Handled).await;
-                return match error {
-                    ReceiveError::Unknown { name, .. } => Ran::Unknown(name),
-                    other => Ran::Undecodable(shown::text(shown::Chain(&other))),
-                };
-            }
-        },
-    };
+    match read.map(|read| bound.mediator.arrive(read)).transpose() {
+        Ok(None) => {}
+        Ok(Some(arrival)) => {
+            let handlers = bound.handlers.of(arrival.event_type());
+            work.outcomes = handlers.iter().map(|&handler| Outcome::new(handler)).collect();
+            bound.memory().recall(message, &mut work.outcomes, begun);
+            work.outcomes.iter_mut().for_each(|outcome| outcome.count_from(work.failures));
+            work.message = Message::Arrived(Arc::new(arrival));
+        }
+        Err(error) => {
+            Attempt::end_all(attempt, Ended::Handled).await;
+            return match error {
+                ReceiveError::Unknown { name, .. } => Ran::Unknown(name),
+                other => Ran::Undecodable(shown::text(shown::Chain(&other))),
+            };
+        }
+    }
+    let Message::Arrived(arrival) = &work.message else { return Ran::Handled { ran: 0, failures: Vec::new() } };
     let (mut ran, mut failures) = (0, Vec::new());
     for (place, outcome) in work.outcomes.iter_mut().enumerate().filter(|(_, outcome)| outcome.runs(begun)) {
         ran += 1;
-        let seen = bound.on_attempt.as_ref().map(|begun| begun(&arrival, outcome.handler));
-        let ended = handle(bound, &arrival, outcome, attempt.as_mut()).await;
+        let seen = bound.on_attempt.as_ref().map(|begun| begun(arrival, outcome.handler));
+        let ended = handle(bound, arrival, outcome, attempt.as_mut()).await;
         let ended = ended.map_err(|failure| Failure::of(failure, &bound.settings.errors));
         if let Some(seen) = seen {
             seen(ended.as_ref().copied().map_err(|failure| &*failure.text));

@@ -1,5 +1,6 @@
 //! Endpoints on an engine that does what a test says, in virtual time.
 
+mod ahead;
 mod ending;
 mod engine;
 mod failing;

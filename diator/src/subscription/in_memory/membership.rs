@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use tokio::time::Instant;
 
 use super::group::{Group, Way, later};
@@ -24,16 +26,19 @@ impl Group {
         let (capabilities, mut taken) = (self.capabilities, Vec::new());
         let until = capabilities.lock.map(|period| later(now, period));
         let Some(member) = self.members.get_mut(&id) else { return taken };
+        let own = self
+            .partitions
+            .iter()
+            .enumerate()
+            .filter(|(_, partition)| !capabilities.exclusive_keys || partition.owner == Owner::Member(id));
+        // The first of each partition, in the order in which they come.
+        let mut firsts: BTreeSet<_> =
+            own.filter_map(|(number, partition)| Some((partition.first(&member.topics)?, number))).collect();
         while taken.len() < credit {
-            let own = self
-                .partitions
-                .iter()
-                .enumerate()
-                .filter(|(_, partition)| !capabilities.exclusive_keys || partition.owner == Owner::Member(id));
-            let next = own.filter_map(|(number, partition)| Some((partition.first(&member.topics)?, number))).min();
-            let Some((_, number)) = next else { break };
+            let Some((_, number)) = firsts.pop_first() else { break };
             let partition = &mut self.partitions[number];
             let Some(mut entry) = partition.take(&member.topics, capabilities.ordered_by_key) else { break };
+            firsts.extend(partition.first(&member.topics).map(|next| (next, number)));
             let owner = capabilities.exclusive_keys.then(|| partition.ownership(number));
             entry.counted = entry.counted.saturating_add(1);
             let mut delivery = member.hold(Held { entry, partition: number, until }, now, capabilities.counts);

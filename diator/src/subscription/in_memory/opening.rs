@@ -19,11 +19,20 @@ impl Opening {
 
     /// Lets this opening do something with its group; `None` if it is over.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Group, u64, Instant) -> T) -> Option<T> {
-        let (now, member) = (Instant::now(), self.place.member);
-        self.broker.engine(|groups, _| {
-            let group = groups.group(&self.place, now)?;
-            group.is_open(member).then(|| act(group, member, now))
-        })
+        let now = Instant::now();
+        self.broker.engine(|groups, _| self.among(groups, now, act))
+    }
+
+    /// As [`with`](Self::with), for whoever has the groups already.
+    pub(super) fn among<T>(
+        &self,
+        groups: &mut InMemoryGroups,
+        now: Instant,
+        act: impl FnOnce(&mut Group, u64, Instant) -> T,
+    ) -> Option<T> {
+        let group = groups.group(&self.place, now)?;
+        let member = self.place.member;
+        group.is_open(member).then(|| act(group, member, now))
     }
 }
 

@@ -2,8 +2,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use super::group::Group;
+use super::groups::InMemoryGroups;
 use super::opening::Opening;
 use super::source::over;
 use crate::subscription::{ConsumeError, DeliveryTag, Observation, Ownership, Settle, Settled, Settlement};
@@ -18,29 +20,39 @@ impl InMemorySettle {
         Self { opening }
     }
 
-    fn settle_one(&self, settlement: &Settlement) -> Result<Settled, ConsumeError> {
-        let broker = &self.opening.broker;
-        if broker.engine(|groups, _| groups.faults.fails_settlement()) {
+    fn settle_one(
+        &self,
+        groups: &mut InMemoryGroups,
+        settlement: &Settlement,
+        now: Instant,
+    ) -> Result<Settled, ConsumeError> {
+        if groups.faults.fails_settlement() {
             return Err(ConsumeError::transient("in-memory broker was told to fail the settlement"));
         }
-        let settled = self.opening.with(|group, member, now| group.settle(member, settlement, now));
-        if broker.engine(|groups, _| groups.faults.loses_answer()) {
+        let settled = self.opening.among(groups, now, |group, member, now| group.settle(member, settlement, now));
+        if groups.faults.loses_answer() {
             return Err(ConsumeError::transient("in-memory broker was told to lose the answer"));
         }
         settled.unwrap_or(Ok(Settled::LockLost))
     }
 
     /// Settles what is held, and stops each partition at its first failure where settling has an order.
-    fn settle_in_turn(&self, batch: &[Settlement]) -> Vec<Result<Settled, ConsumeError>> {
+    fn settle_in_turn(
+        &self,
+        groups: &mut InMemoryGroups,
+        batch: &[Settlement],
+        now: Instant,
+    ) -> Vec<Result<Settled, ConsumeError>> {
         let mut failed = BTreeMap::<usize, (_, String)>::new();
         let settle = |settlement: &Settlement| {
-            let Some(place) = self.opening.with(|group, member, _| group.place_in_order(member, settlement.tag)) else {
+            let place = |group: &mut Group, member, _| group.place_in_order(member, settlement.tag);
+            let Some(place) = self.opening.among(groups, now, place) else {
                 return Ok(Settled::LockLost);
             };
             if let Some((kind, message)) = place.and_then(|place| failed.get(&place)) {
                 return Err(ConsumeError::new(*kind, message.clone()));
             }
-            let settled = self.settle_one(settlement);
+            let settled = self.settle_one(groups, settlement, now);
             if let (Some(place), Err(error)) = (place, &settled) {
                 failed.insert(place, (error.kind(), error.to_string()));
             }
@@ -61,7 +73,8 @@ impl Settle for InMemorySettle {
             }
             stirred.await;
         }
-        let settled = self.settle_in_turn(batch);
+        let now = Instant::now();
+        let settled = self.opening.broker.engine(|groups, _| self.settle_in_turn(groups, batch, now));
         self.opening.broker.changed().notify_waiters();
         settled
     }
