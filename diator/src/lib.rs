@@ -107,6 +107,7 @@ pub mod event;
 mod handler;
 pub mod host;
 mod in_flight;
+pub mod inbox;
 mod inject;
 mod invalid_config;
 mod join;
@@ -155,10 +156,11 @@ pub use self::container::{Container, Scope, Services};
 pub use self::error::{Committed, ResolveError, SendError, SendErrorKind};
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventContext, EventHandler, HandledBy, RequestContext, RequestHandler};
+pub use self::inbox::Inbox;
 pub use self::inject::InjectField;
 pub use self::invalid_config::InvalidConfig;
 pub use self::mediator::{
-    Arrival, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorWith, ReceiveError, Received, ShutdownReport,
+    Arrival, EmitError, EmittedEvent, HandlerFailure, Handling, Mediator, MediatorWith, ReceiveError, Received, ShutdownReport,
 };
 pub use self::message::MessageKind;
 pub use self::meta::Meta;
