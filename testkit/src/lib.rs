@@ -1,5 +1,5 @@
-//! Conformance suites for message brokers, subscriptions, outboxes and containers of [`diator`], and a server process to break under
-//! them.
+//! Conformance suites for message brokers, subscriptions, outboxes, inboxes and containers of [`diator`], and a server process to
+//! break under them.
 //!
 //! The contracts [`MessageBroker`](diator::MessageBroker) and [`Container`](diator::Container) say what a program can
 //! rely on. An implementation, whoever wrote it, has to pass the suite of its contract. Its author writes one test file:
@@ -47,6 +47,8 @@
 //! |---|---|---|
 //! | a driver of a message broker | [`broker`] | [`broker_conformance!`], and [`broker_faults!`] if it has a server; [`broker_failover!`] and [`broker_storage!`] if that server can do such things |
 //! | a driver that consumes | [`subscription`] | [`subscription_conformance!`] |
+//! | a store of events | [`outbox`] | [`outbox_conformance!`] |
+//! | a store of what was handled | [`inbox`] | [`inbox_conformance!`] |
 //! | an adapter of a container | [`container`] | [`container_conformance!`] |
 //!
 //! [`ServerProcess`] is a server that a test can kill, restart, pause and resume, and `Postgres`, on Unix systems, a
@@ -58,6 +60,7 @@
 
 pub mod broker;
 pub mod container;
+pub mod inbox;
 pub mod outbox;
 mod polling;
 #[cfg(unix)]

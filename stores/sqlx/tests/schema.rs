@@ -28,10 +28,10 @@ async fn versions<S: OutboxStore + StoreSchema>(store: &S, set: impl AsyncFn(u32
     assert!(error.contains("the tables are missing") && error.contains("schema apply"), "{error}");
     store.apply().await.unwrap();
     store.apply().await.unwrap();
-    assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 1 });
+    assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 2 });
     store.check().await.unwrap();
     set(0, 0).await;
-    assert_eq!(store.state().await.unwrap(), SchemaState::Outdated { found: 0, needed: 1 });
+    assert_eq!(store.state().await.unwrap(), SchemaState::Outdated { found: 0, needed: 2 });
     let error = store.check().await.unwrap_err().to_string();
     assert!(error.contains("version 0") && error.contains("schema apply"), "{error}");
     set(7, 1).await;
@@ -39,8 +39,8 @@ async fn versions<S: OutboxStore + StoreSchema>(store: &S, set: impl AsyncFn(u32
     store.check().await.unwrap();
     store.apply().await.unwrap();
     assert_eq!(store.state().await.unwrap(), SchemaState::Newer { found: 7 }, "an older program changes nothing");
-    set(7, 2).await;
-    assert_eq!(store.state().await.unwrap(), SchemaState::TooNew { found: 7, oldest: 2 });
+    set(7, 3).await;
+    assert_eq!(store.state().await.unwrap(), SchemaState::TooNew { found: 7, oldest: 3 });
     let error = store.check().await.unwrap_err().to_string();
     assert!(error.contains("newer version of the program") && !error.contains("schema apply"), "{error}");
     let error = store.apply().await.unwrap_err().to_string();
@@ -116,7 +116,7 @@ async fn what_is_printed_is_what_is_applied_on_postgresql() {
         postgres.psql(&store.statements());
         assert!(applied.contains("diator_dead_letter"));
         assert_eq!(postgres.psql(CATALOG), applied);
-        assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 1 });
+        assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 2 });
     })
     .await;
 }
