@@ -75,15 +75,18 @@ impl Script {
         let hangs = {
             let mut hangs = self.hangs.lock().unwrap();
             let left = hangs.entry(number).or_default();
-            std::mem::replace(left, left.saturating_sub(1)) > 0
+            let is_one = *left > 0;
+            *left = left.saturating_sub(1);
+            is_one
         };
         if hangs {
             std::future::pending::<()>().await;
         }
         let fails = {
             let mut fails = self.fails.lock().unwrap();
-            let statement = fails.0.clone();
-            (std::mem::replace(&mut fails.1, fails.1.saturating_sub(1)) > 0).then_some(statement)
+            let is_one = fails.1 > 0;
+            fails.1 = fails.1.saturating_sub(1);
+            is_one.then(|| fails.0.clone())
         };
         match fails {
             Some(statement) => effects.run(&statement).await,
@@ -164,7 +167,7 @@ where
             .errors(ErrorPolicy::new().immediately(0));
         let host = Host::new(mediator).endpoint(endpoint).deadline(Duration::from_secs(5));
         let monitor = host.monitor();
-        Running { host: tokio::spawn(host.run_until(std::future::pending())), monitor }
+        Running { host: tokio::spawn(host.run_until(std::future::pending::<()>())), monitor }
     }
 
     /// Waits until nothing waits in any of these processes any more.
@@ -244,7 +247,8 @@ struct Files(Directory);
 
 impl Files {
     fn pool(&self) -> SqlitePool {
-        SqlitePool::connect_lazy_with(sqlite_options().filename(self.0.0.join("billing.sqlite")))
+        let options = sqlite_options().filename(self.0.0.join("billing.sqlite"));
+        SqlitePool::connect_lazy_with(options.busy_timeout(Duration::from_millis(200)))
     }
 }
 
@@ -318,6 +322,7 @@ async fn what_is_the_databases_fault_is_tried_again_and_not_counted() {
             let running = world.start(1);
             world.all_is_done(&[&running]).await;
             running.kill().await;
+            world.broker.restart();
             assert_eq!(counted(&server, "SELECT count(*) FROM effect"), [2], "{state}");
             assert_eq!(world.broker.dead_letters("billing"), [], "{state}");
         }
@@ -342,16 +347,16 @@ async fn missing_tables_and_a_full_pool_cost_no_message() {
             let options = sqlx::postgres::PgPoolOptions::new().max_connections(1);
             SqlxStore::new(options.acquire_timeout(Duration::from_millis(100)).connect_lazy(&url).unwrap())
         });
-        for number in 0..20 {
+        for number in 0..5 {
             world.publish(number, 1).await;
         }
-        let running = world.start(8);
-        sleep(Duration::from_millis(500)).await;
+        let running = world.start(3);
+        sleep(Duration::from_millis(300)).await;
         assert_eq!(world.script.runs.load(Ordering::SeqCst), 0, "no handler runs without the inbox");
         server.psql("ALTER TABLE hidden RENAME TO diator_inbox");
         world.all_is_done(&[&running]).await;
         running.kill().await;
-        assert_eq!(counted(&server, "SELECT count(*) FROM effect"), [40]);
+        assert_eq!(counted(&server, "SELECT count(*) FROM effect"), [10]);
         assert_eq!(world.broker.dead_letters("billing"), []);
     })
     .await;
