@@ -9,8 +9,10 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use diator::MediatorBuilder;
+use diator::endpoint::{Endpoint, ErrorPolicy};
 use diator::middleware::{Answered, Call, MessageInfo, Middleware, Next, TracingMiddleware};
 use diator::prelude::*;
 use diator_catalog::cli::Cli;
@@ -18,7 +20,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 fn main() -> ExitCode {
-    Cli::new(builder()).edges(include_str!("../docs/catalog/edges.json")).run()
+    Cli::new(builder()).endpoint(accounts()).edges(include_str!("../docs/catalog/edges.json")).run()
+}
+
+/// What a host of the program runs: `Host::new(builder().build()?).endpoint(accounts())`.
+fn accounts() -> Endpoint {
+    let policy = ErrorPolicy::new().immediately(2).later([Duration::from_secs(10), Duration::from_secs(60)]);
+    Endpoint::new("accounts", InMemoryBroker::new()).handlers(handlers![RemoveDeletedUser]).errors(policy)
 }
 
 fn builder() -> MediatorBuilder {
@@ -398,7 +406,9 @@ mod tests {
         mediator.receive(message).await?;
 
         // What breaks others comes first: whoever blesses the edges has read it.
-        Catalog::from(mediator.wiring()).with_edges(&edges)?.assert_matches("../docs/catalog/catalog.json");
+        Catalog::from(mediator.wiring().with_endpoint(&accounts()))
+            .with_edges(&edges)?
+            .assert_matches("../docs/catalog/catalog.json");
         edges.assert_matches("../docs/catalog/edges.json");
         Ok(())
     }

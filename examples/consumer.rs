@@ -102,18 +102,7 @@ async fn main() -> Result<(), BoxError> {
     for (order_id, cents) in [(1, 1_200), (2, 350), (3, -1)] {
         shop.send(PlaceOrder { order_id, cents }).await?;
     }
-    let host = Host::new(billing).endpoint(endpoint);
-    let monitor = host.monitor();
-    let all_done = async {
-        loop {
-            let health = monitor.health().await;
-            if health.endpoints.get("billing").is_some_and(|billing| billing.handled + billing.dead == 3) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    host.run_until(all_done).await?;
+    Host::new(billing).endpoint(endpoint).run_until(broker.all_settled("billing")).await?;
 
     let dead = broker.dead_letters("billing");
     println!("order  tried  outcome");

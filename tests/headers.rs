@@ -155,3 +155,41 @@ fn a_name_that_cannot_be_carried_is_a_problem() {
         ]
     );
 }
+
+fn build(name: &str, builder: MediatorBuilder) -> (InMemoryBroker, Result<Mediator, diator::registry::BuildError>) {
+    let broker = InMemoryBroker::new();
+    let services = Services::new().singleton(Arc::new(Seen::default()));
+    let builder = builder.handlers(handlers![PlaceOrderHandler, Note]).container(services).broker(broker.clone());
+    (broker, builder.sender(name).build())
+}
+
+#[tokio::test]
+async fn a_program_names_itself_where_it_is_asked_to() {
+    let (broker, mediator) = build("shop", Mediator::builder());
+    mediator.expect("it is complete").send(PlaceOrder).await.expect("it is placed");
+    let published = broker.published();
+    assert_eq!(published[0].headers.iter().collect::<Vec<_>>(), [("sender", "shop")]);
+    // The body has no place for it, and stays what the Python library writes.
+    assert!(!String::from_utf8_lossy(&published[0].body).contains("sender"));
+
+    let format = Format::cloud_events("/shop").expect("it is a source");
+    let (broker, mediator) = build("shop", Mediator::builder().format(format));
+    mediator.expect("it is complete").send(PlaceOrder).await.expect("it is placed");
+    let sent = &broker.published()[0];
+    let read = InboundMessage::decode(&sent.body, Some(&sent.content_type), []).expect("it was written here");
+    assert_eq!(read.headers.get("sender"), Some("shop"));
+}
+
+#[test]
+fn a_name_that_no_message_can_carry_is_a_problem() {
+    for (name, builder) in [
+        ("", Mediator::builder()),
+        ("caf\u{e9}", Mediator::builder()),
+        ("shop", Mediator::builder().header::<Tenant>("sender")),
+    ] {
+        let error = build(name, builder).1.expect_err("it cannot be built");
+        let [problem] = error.problems() else { panic!("{error}") };
+        assert_eq!(problem.kind(), ProblemKind::Header);
+        assert!(problem.location().expect("it is known").file().ends_with("headers.rs"), "{error}");
+    }
+}

@@ -8,7 +8,7 @@ use super::{Catalog, EventEntry};
 impl Catalog {
     /// The notification and ECST events as an AsyncAPI 3.0 document, in JSON.
     ///
-    /// An event that is handled here is received; one that is not, or that was [observed](super::ObservedCauses) to be
+    /// An event that is handled here is received, and `x-endpoints` names by which endpoints, where some are known; one that is not, or that was [observed](super::ObservedCauses) to be
     /// emitted, is sent. Each topic is a channel; an event without one has a channel of its own without an address,
     /// because the broker's driver chooses it. A message is described with its envelope, in the mediator's format; the
     /// event's own fields come from `#[event(schema)]`, and without it any are allowed.
@@ -50,19 +50,22 @@ impl Document {
         self.schemas.insert(key.clone(), fields(catalog.shape(event), &key, source.is_none()));
         self.messages.insert(key.clone(), message(event, &key, source, &name(event, sent)));
         let channel = self.channel(event, &key);
-        let mut operation = |action: &str| {
-            let operation = json!({
+        let mut operation = |action: &str, endpoints: &[String]| {
+            let mut operation = json!({
                 "action": action,
                 "channel": { "$ref": format!("#/channels/{channel}") },
                 "messages": [{ "$ref": format!("#/channels/{channel}/messages/{key}") }],
             });
+            if !endpoints.is_empty() {
+                operation["x-endpoints"] = json!(endpoints);
+            }
             self.operations.insert(format!("{action}.{key}"), operation);
         };
         if sent {
-            operation("send");
+            operation("send", &[]);
         }
-        if !event.handlers.is_empty() {
-            operation("receive");
+        if catalog.is_received(event) {
+            operation("receive", &catalog.endpoints_for(event));
         }
     }
 

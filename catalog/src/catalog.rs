@@ -1,3 +1,4 @@
+use super::endpoints::EndpointEntry;
 use super::entry::{BrokerEntry, EventEntry, HandlerEntry, MiddlewareEntry, RequestEntry, entries};
 use diator::wiring::Wiring;
 
@@ -43,6 +44,8 @@ pub struct Catalog {
     pub middleware: Vec<MiddlewareEntry>,
     /// Where broker events go; `None` if that is not known or nowhere.
     pub broker: Option<BrokerEntry>,
+    /// What lets handlers run for what arrives: of a [`Host`](diator::host::Host), none otherwise.
+    pub endpoints: Vec<EndpointEntry>,
 }
 
 impl Catalog {
@@ -62,6 +65,7 @@ impl From<Wiring> for Catalog {
             events: entries(wiring.events),
             middleware: entries(wiring.middleware),
             broker: wiring.broker.map(BrokerEntry::from),
+            endpoints: entries(wiring.endpoints),
         }
     }
 }

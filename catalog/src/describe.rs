@@ -6,7 +6,7 @@ use super::consequences::consequences;
 use super::labels::{Labels, words};
 use super::notes::ON_ARRIVAL;
 use super::phrases::Place;
-use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source, phrases, shape};
+use super::{Catalog, EndpointEntry, EventEntry, HandlerEntry, RequestEntry, Source, phrases, shape};
 use diator::registry::short_name;
 
 /// One message in full: who handles it, with what, and what happens then; made by [`Catalog::describe`].
@@ -21,7 +21,7 @@ impl fmt::Display for Description {
 
 impl Catalog {
     /// Describes what is called so: a message, by its type with all, some or nothing of the path or by a name under which
-    /// it is read from the wire, or the message of a handler.
+    /// it is read from the wire, or the message of a handler; or an endpoint.
     ///
     /// Several that share the name are all described. `None` if nothing is called so.
     #[must_use]
@@ -39,6 +39,7 @@ impl Catalog {
             let requests = self.requests.iter().filter(|r| handles(&r.handlers)).map(|r| writer.request(r));
             found.extend(requests.chain(self.events.iter().filter(|e| handles(&e.handlers)).map(|e| writer.event(e))));
         }
+        found.extend(self.endpoints.iter().filter(|one| one.name == name).map(|one| writer.endpoint(one)));
         (!found.is_empty()).then(|| Description(found.join("\n")))
     }
 
@@ -47,8 +48,9 @@ impl Catalog {
         let types = self.requests.iter().map(|r| &r.type_name).chain(self.events.iter().map(|e| &e.type_name));
         let types = types.chain(self.handlers().map(|handler| &handler.type_name));
         let short = types.map(|name| short_name(name));
+        let endpoints = self.endpoints.iter().map(|endpoint| endpoint.name.clone());
         let wire = self.events.iter().flat_map(|event| event.aliases.iter().chain([&event.name]));
-        let names: BTreeSet<_> = short.chain(wire.map(|name| (*name).clone())).collect();
+        let names: BTreeSet<_> = short.chain(wire.map(|name| (*name).clone())).chain(endpoints).collect();
         names.into_iter()
     }
 }
@@ -95,6 +97,9 @@ impl Writer<'_> {
         text += &marks(&event.marks);
         for handler in &event.handlers {
             text += &self.handler(if event.is_on_the_wire() { "on arrival" } else { "handled by" }, handler);
+            for endpoint in self.catalog.endpoints_of(event, handler) {
+                text += &format!("    endpoint   {endpoint}\n");
+            }
         }
         if event.arrives() {
             text += &format!("  they run     {ON_ARRIVAL}\n");
@@ -131,7 +136,7 @@ impl Writer<'_> {
             };
             text += &format!("\n  written as   {envelope}");
         }
-        text.push('\n');
+        text += &format!("\n  here         {}\n", self.catalog.here(event));
         if let Some(key) = &event.key {
             text += &format!("  key          `{}`, by which brokers that can keep the order\n", clean(key));
         }
@@ -142,6 +147,19 @@ impl Writer<'_> {
         for (number, line) in shape.into_iter().flat_map(shape::lines).enumerate() {
             let heading = if number == 0 { "its fields" } else { "" };
             text += &format!("  {heading:<11}  {}\n", clean(&line));
+        }
+        text
+    }
+
+    fn endpoint(&self, endpoint: &EndpointEntry) -> String {
+        let mut text = format!("endpoint {}{}\n", clean(&endpoint.name), Place(endpoint.source.as_ref()));
+        for (heading, line) in endpoint.lines() {
+            text += &format!("  {heading:<10}   {line}\n");
+        }
+        for run in &endpoint.handlers {
+            let (event, handler) = (self.labels.label(&run.event), self.labels.label(&run.handler));
+            let id = if run.id == run.handler { String::new() } else { format!(", known as {}", clean(&run.id)) };
+            text += &format!("  runs         {event} -> {handler}{id}\n");
         }
         text
     }

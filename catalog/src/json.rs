@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::parties::Parties;
-use super::{BrokerEntry, Catalog, EventEntry, MiddlewareEntry, RequestEntry};
+use super::{BrokerEntry, Catalog, EndpointEntry, EventEntry, MiddlewareEntry, RequestEntry};
 
 /// A catalog as its file has it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ pub(super) struct Record {
     pub(super) middleware: Vec<MiddlewareEntry>,
     #[serde(default)]
     pub(super) broker: Option<BrokerEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) endpoints: Vec<EndpointEntry>,
 }
 
 /// An event, and what it is to other processes: that depends on the rest of the catalog, and so is written down with it.
@@ -38,11 +40,12 @@ impl Catalog {
             events: self.events.iter().map(|event| self.event_record(event)).collect(),
             middleware: self.middleware.clone(),
             broker: self.broker.clone(),
+            endpoints: self.endpoints.clone(),
         }
     }
 
     fn event_record(&self, event: &EventEntry) -> EventRecord {
-        let direction = Parties { read: self.is_sent(event), send: event.arrives(), told: true };
+        let direction = Parties { read: self.is_sent(event), send: self.is_received(event), told: true };
         let schema = self.shape(event).cloned();
         let schema_read = event.schema_read.clone().filter(|_| direction.read && direction.send);
         EventRecord { event: EventEntry { schema, schema_read, ..event.clone() }, direction }

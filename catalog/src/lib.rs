@@ -28,7 +28,7 @@
 //!
 //! Registration at link time hides the wiring; the catalog shows it. [`Catalog::linked`] reads the registry alone; a catalog
 //! of [`MediatorBuilder::wiring`](diator::MediatorBuilder::wiring) or [`Mediator::wiring`](diator::Mediator::wiring) also
-//! knows lifetimes, middleware and broker. Nothing is computed for it until somebody asks.
+//! knows lifetimes, middleware and broker, and one of [`Host::wiring`](diator::host::Host::wiring) the endpoints, too. Nothing is computed for it until somebody asks.
 //!
 //! | rendering | for |
 //! |---|---|
@@ -69,6 +69,7 @@ pub mod cli;
 mod consequences;
 mod describe;
 mod edges;
+mod endpoints;
 mod entry;
 mod html;
 mod ids;
@@ -86,6 +87,7 @@ pub use self::catalog::Catalog;
 pub use self::changes::{Change, Changes, Impact};
 pub use self::describe::Description;
 pub use self::edges::{ObservedCauses, StaleEdges};
+pub use self::endpoints::{EndpointEntry, RunEntry};
 pub use self::entry::{BrokerEntry, DependencyEntry, EventEntry, HandlerEntry, MiddlewareEntry, RequestEntry, Source};
 pub use self::html::Html;
 

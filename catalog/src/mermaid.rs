@@ -1,6 +1,7 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 
+use super::clean::clean;
 use super::ids::Ids;
 use super::labels::{Labels, words};
 use super::{Catalog, HandlerEntry};
@@ -37,9 +38,16 @@ impl Catalog {
             if message.sent {
                 _ = writeln!(chart, "    {id} -.-> broker");
             }
-            if message.arrives() {
+            if message.arrives() && self.endpoints.is_empty() {
                 _ = writeln!(chart, "    broker -.-> {id}");
             }
+        }
+        for (number, endpoint) in self.endpoints.iter().enumerate() {
+            let node = format!("endpoint_{}", number + 1);
+            let name = escape(&format!("endpoint {}", clean(&endpoint.name)));
+            _ = writeln!(chart, "    {node}[[\"{name}\"]]\n    broker -.-> {node}");
+            let events: BTreeSet<_> = endpoint.handlers.iter().filter_map(|run| ids.get(&*run.event)).collect();
+            events.into_iter().for_each(|id| _ = writeln!(chart, "    {node} -.-> {id}"));
         }
         chart
     }
@@ -85,7 +93,7 @@ impl<'a> Message<'a> {
     /// What its handlers cause, each once, sorted.
     pub(super) fn causes(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let causes = self.handlers.iter().flat_map(HandlerEntry::causes);
-        causes.collect::<std::collections::BTreeSet<_>>().into_iter()
+        causes.collect::<BTreeSet<_>>().into_iter()
     }
 }
 

@@ -37,6 +37,7 @@ impl fmt::Display for Catalog {
         }
         self.write_middleware(f)?;
         self.write_broker(f)?;
+        self.write_endpoints(f)?;
         self.write_notes(&labels, f)
     }
 }
@@ -58,12 +59,24 @@ impl Catalog {
         let leaves = if event.is_on_the_wire() { self.leaves(event) } else { "- nobody -".to_owned() };
         let mut rows = self.rows_of(message, &event.handlers, &leaves, event.source.as_ref(), labels);
         if event.arrives() {
-            rows.iter_mut().for_each(|row| row.handler += " (from the broker)");
+            for (row, handler) in rows.iter_mut().zip(&event.handlers) {
+                row.handler += &self.arrives_through(event, handler);
+            }
             if self.is_sent(event) {
                 rows.push(Row::of(["", &leaves, "", &Place(event.source.as_ref()).to_string()]));
             }
         }
         rows
+    }
+
+    /// How what a handler handles comes to it.
+    fn arrives_through(&self, event: &EventEntry, handler: &HandlerEntry) -> String {
+        let endpoints: Vec<_> = self.endpoints_of(event, handler).collect();
+        match endpoints.is_empty() {
+            true if self.endpoints.is_empty() => " (from the broker)".to_owned(),
+            true => " (in no endpoint)".to_owned(),
+            false => format!(" (endpoint {})", endpoints.join(", ")),
+        }
     }
 
     /// Where an event for the broker goes, or that it does not.
@@ -129,6 +142,18 @@ impl Catalog {
 }
 
 impl Catalog {
+    fn write_endpoints(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.endpoints.is_empty() {
+            writeln!(f, "\nendpoints")?;
+        }
+        for endpoint in &self.endpoints {
+            let (name, place) = (clean(&endpoint.name), Place(endpoint.source.as_ref()));
+            writeln!(f, "  {name}: reads {}; {}{place}", endpoint.reads(), endpoint.handles())?;
+            writeln!(f, "    {}", clean(&endpoint.errors))?;
+        }
+        Ok(())
+    }
+
     /// Of what was not observed to be emitted, the lines say enough.
     fn write_notes(&self, labels: &Labels, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let notes: Vec<_> =

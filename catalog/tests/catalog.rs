@@ -6,6 +6,8 @@ mod asyncapi;
 mod changes;
 #[path = "catalog/edges.rs"]
 mod edges;
+#[path = "catalog/endpoints.rs"]
+mod endpoints;
 #[path = "catalog/hostile.rs"]
 mod hostile;
 #[path = "catalog/model.rs"]

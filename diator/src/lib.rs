@@ -88,7 +88,7 @@
 //! | `diator-redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
 //! | `diator-azure` | Azure Service Bus topics and queues |
 //! | `diator-sqlx` | unit of work, outbox and dead letters on PostgreSQL and SQLite |
-//! | `diator-testkit` | the conformance suites for brokers, subscriptions, containers and outboxes |
+//! | `diator-testkit` | a host for the tests of programs that consume; the conformance suites for brokers, subscriptions, containers and outboxes |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]

@@ -1,5 +1,7 @@
-//! Conformance suites for message brokers, subscriptions, outboxes, inboxes and containers of [`diator`], and a server process to
-//! break under them.
+//! A host for the tests of programs that consume with [`diator`], and conformance suites for message brokers, subscriptions, outboxes,
+//! inboxes and containers, with a server process to break under them.
+//!
+//! [`TestHost`] runs the endpoints of a program on a broker in memory and a paused clock, and says what was handled.
 //!
 //! The contracts [`MessageBroker`](diator::MessageBroker) and [`Container`](diator::Container) say what a program can
 //! rely on. An implementation, whoever wrote it, has to pass the suite of its contract. Its author writes one test file:
@@ -68,6 +70,7 @@ mod postgres;
 mod proxy;
 mod server_process;
 pub mod subscription;
+mod test_host;
 
 #[doc(hidden)]
 pub use self::polling::{__run, __run_on};
@@ -76,6 +79,7 @@ pub use self::polling::{drop_after, within_patience, yields};
 pub use self::postgres::Postgres;
 pub use self::proxy::Proxy;
 pub use self::server_process::ServerProcess;
+pub use self::test_host::{Attempt, AttemptOutcome, DeadLetters, Handled, RunningTestHost, TestHost};
 
 /// The README's program, compiled.
 #[cfg(doctest)]

@@ -35,6 +35,10 @@ enum Fault {
     ClaimsAllAsDue,
     /// It answers that all is done, also after the end.
     SettlesAfterTheEnd,
+    /// It does not hear what the endpoint gives up.
+    KeepsWhatIsGivenUp,
+    /// It does not notice the end.
+    SleepsAfterTheEnd,
 }
 
 struct Broken {
@@ -69,7 +73,10 @@ impl Source for BrokenSource {
             Fault::DeliversWithoutCredit => usize::from(credit == 0),
             _ => 0,
         };
-        let mut taken = self.inner.next(credit + more).await?;
+        let mut taken = match self.inner.next(credit + more).await {
+            Err(_) if self.fault == Fault::SleepsAfterTheEnd => std::future::pending().await,
+            taken => taken?,
+        };
         match (&mut taken, self.fault) {
             (Taken::Deliveries(deliveries), Fault::YoungestFirst) => deliveries.reverse(),
             (Taken::Revoking { owners, .. }, Fault::HandsOverEarly) => self.settle.revoked(owners),
@@ -111,7 +118,9 @@ impl Settle for BrokenSettle {
     }
 
     fn revoked(&self, owners: &[Ownership]) {
-        self.inner.revoked(owners);
+        if self.fault != Fault::KeepsWhatIsGivenUp {
+            self.inner.revoked(owners);
+        }
     }
 
     async fn observe(&self) -> Result<Observation, ConsumeError> {
@@ -158,4 +167,8 @@ is_found! {
         which says "is due, but it has no partition";
     a_driver_that_settles_after_the_end: SettlesAfterTheEnd, by openings::what_a_closed_opening_says_changes_nothing,
         which says "Done";
+    a_driver_that_keeps_what_is_given_up: KeepsWhatIsGivenUp, by owners::what_is_given_up_unasked_comes_again,
+        which says "Done";
+    a_driver_that_sleeps_after_the_end: SleepsAfterTheEnd, by openings::a_cut_loses_nothing,
+        which says "the source must go on or fail";
 }

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use super::change::{Change, Impact, changed, missing_in, note, quoted};
-use super::{handlers, schema};
+use super::{endpoints, handlers, schema};
 use crate::entry::UNTOLD;
 use crate::json::{EventRecord, Record};
 use crate::labels::words;
@@ -18,6 +18,7 @@ pub(super) fn catalogs(old: &Record, new: &Record) -> Vec<Change> {
     middleware.tell(&mut changes);
     no_longer_emitted(old, new, &mut changes);
     broker(old.broker.as_ref(), new.broker.as_ref(), &mut changes);
+    endpoints::compare(old, new, &mut changes);
     changes
 }
 

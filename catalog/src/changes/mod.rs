@@ -1,5 +1,6 @@
 mod change;
 mod compare;
+mod endpoints;
 mod handlers;
 mod parties;
 mod schema;

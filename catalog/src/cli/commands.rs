@@ -10,12 +10,20 @@ use super::nearest::nearest;
 use super::operate::{self, Opening};
 use super::style::with_headings;
 use crate::{Catalog, ObservedCauses};
+use diator::endpoint::Endpoint;
+use diator::wiring::Wiring;
 use diator::{BoxError, MediatorBuilder};
+
+/// What a program passes of itself.
+pub(super) struct Program {
+    pub(super) builder: MediatorBuilder,
+    pub(super) endpoints: Vec<Endpoint>,
+}
 
 /// Does what the arguments say; the edges are those that are kept, unless the arguments name a file. The store is opened only for
 /// what needs it.
 pub(super) fn run(
-    builder: MediatorBuilder,
+    program: Program,
     kept: Option<&str>,
     store: Option<Opening>,
     arguments: impl IntoIterator<Item = OsString>,
@@ -30,19 +38,20 @@ pub(super) fn run(
     let Some((command, arguments)) = arguments.subcommand() else { return ExitCode::from(2) };
     ended(match command {
         "outbox" | "dead" | "schema" => operate::run(command, arguments, store),
-        "check" => check(builder, edges(kept, arguments)),
-        command => render(command, arguments, &builder, edges(kept, arguments)),
+        "check" => check(program, edges(kept, arguments)),
+        command => render(command, arguments, &program, edges(kept, arguments)),
     })
 }
 
-fn check(builder: MediatorBuilder, edges: Result<ObservedCauses, BoxError>) -> io::Result<Answer> {
+fn check(Program { builder, endpoints }: Program, edges: Result<ObservedCauses, BoxError>) -> io::Result<Answer> {
     match builder.build() {
         Ok(mediator) => {
             let edges = match edges {
                 Ok(edges) => edges,
                 Err(error) => return wrong(&error.to_string()),
             };
-            let (catalog, stale) = Catalog::from(mediator.wiring()).with_fitting_edges(&edges);
+            let catalog = Catalog::from(endpoints.iter().fold(mediator.wiring(), Wiring::with_endpoint));
+            let (catalog, stale) = catalog.with_fitting_edges(&edges);
             if let Some(stale) = stale {
                 writeln!(io::stderr(), "warning: {stale}")?;
             }
@@ -50,7 +59,13 @@ fn check(builder: MediatorBuilder, edges: Result<ObservedCauses, BoxError>) -> i
             let (requests, events) = (count(catalog.requests.len(), "request"), count(catalog.events.len(), "event"));
             writeln!(io::stdout(), "the mediator can be built: {requests}, {events}")?;
             catalog.notes().iter().try_for_each(|note| writeln!(io::stdout(), "note: {note}"))?;
-            Ok(Answer::Done)
+            match Endpoint::check(endpoints, &mediator) {
+                Ok(()) => Ok(Answer::Done),
+                Err(problems) => {
+                    writeln!(io::stderr(), "{problems}")?;
+                    Ok(Answer::Problems)
+                }
+            }
         }
         Err(problems) => {
             writeln!(io::stderr(), "{problems}")?;
@@ -62,14 +77,15 @@ fn check(builder: MediatorBuilder, edges: Result<ObservedCauses, BoxError>) -> i
 fn render(
     command: &str,
     arguments: &ArgMatches,
-    builder: &MediatorBuilder,
+    Program { builder, endpoints }: &Program,
     edges: Result<ObservedCauses, BoxError>,
 ) -> io::Result<Answer> {
     let edges = match edges {
         Ok(edges) => edges,
         Err(error) => return wrong(&error.to_string()),
     };
-    let (catalog, stale) = Catalog::from(builder.wiring()).with_fitting_edges(&edges);
+    let (catalog, stale) =
+        Catalog::from(endpoints.iter().fold(builder.wiring(), Wiring::with_endpoint)).with_fitting_edges(&edges);
     match stale {
         None => {}
         // Who describes a program that is being changed is helped by those that fit.

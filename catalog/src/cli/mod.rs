@@ -48,6 +48,7 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::process::ExitCode;
 
+use diator::endpoint::Endpoint;
 use diator::outbox::{DeadLetters, OutboxStore, StoreSchema};
 use diator::{BoxError, MediatorBuilder};
 
@@ -97,19 +98,46 @@ pub fn run(builder: MediatorBuilder) -> ExitCode {
 pub struct Cli {
     builder: MediatorBuilder,
     edges: Option<String>,
+    endpoints: Vec<Endpoint>,
     store: Option<Opening>,
 }
 
 impl Cli {
     /// The command line of a program with this builder.
     pub fn new(builder: MediatorBuilder) -> Self {
-        Self { builder, edges: None, store: None }
+        Self { builder, edges: None, endpoints: Vec::new(), store: None }
     }
 
     /// What causes what, unless `--edges` names a file: the text that
     /// [`ObservedCauses::assert_matches`](crate::ObservedCauses::assert_matches) keeps, such as `include_str!("edges.json")`.
     pub fn edges(mut self, json: impl Into<String>) -> Self {
         self.edges = Some(json.into());
+        self
+    }
+
+    /// Shows an endpoint of the program's host; a program may have any number of them. `check` also reports what is wrong with them.
+    ///
+    /// Nothing is opened for it.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// use std::process::ExitCode;
+    ///
+    /// use diator::endpoint::Endpoint;
+    /// use diator::prelude::*;
+    /// use diator_catalog::cli::Cli;
+    ///
+    /// fn billing() -> Endpoint {
+    ///     Endpoint::new("billing", InMemoryBroker::new()).topics(["orders"])
+    /// }
+    ///
+    /// fn main() -> ExitCode {
+    ///     Cli::new(Mediator::from_registry().without_broker()).endpoint(billing()).run()
+    /// }
+    /// ```
+    pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoints.push(endpoint);
         self
     }
 
@@ -165,6 +193,7 @@ impl Cli {
 
     /// Does what these arguments say, of which the first is the program's name.
     pub fn run_with(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-        commands::run(self.builder, self.edges.as_deref(), self.store, arguments)
+        let program = commands::Program { builder: self.builder, endpoints: self.endpoints };
+        commands::run(program, self.edges.as_deref(), self.store, arguments)
     }
 }

@@ -124,11 +124,15 @@ impl Page<'_> {
             row(&mut rows, "they run", ON_ARRIVAL);
         }
         let mut also = vec![event.name.as_str()];
+        let endpoints: Vec<_> =
+            self.catalog.endpoints_for(event).into_iter().map(|name| format!("endpoint {name}")).collect();
+        also.extend(endpoints.iter().map(String::as_str));
         also.extend(event.marks.iter().chain(&event.aliases).chain(&event.topic).chain(&event.key).map(String::as_str));
         self.entry(&self.messages[number], event.source.as_ref(), &also, &rows)
     }
 
     fn wire(&self, event: &EventEntry, rows: &mut String) {
+        row(rows, "here", &Text(&self.catalog.here(event)).to_string());
         row(rows, "on the wire", &code(&event.name));
         if let Some(topic) = &event.topic {
             row(rows, "topic", &code(topic));
@@ -208,7 +212,7 @@ impl Page<'_> {
         )
     }
 
-    /// What is around the messages: middleware and broker.
+    /// What is around the messages: middleware, broker and endpoints.
     fn around(&self) -> String {
         let mut rows = String::new();
         for middleware in &self.catalog.middleware {
@@ -223,6 +227,17 @@ impl Page<'_> {
                 "broker",
                 &format!("{} {} <div>{guarantees}</div>", code(&name), self.source(broker.source.as_ref())),
             );
+        }
+        for endpoint in &self.catalog.endpoints {
+            let lines =
+                endpoint.lines().into_iter().map(|(heading, line)| format!("<div>{heading}: {}</div>", Text(&line)));
+            let runs = endpoint.handlers.iter();
+            let runs = runs.map(|run| {
+                format!("<div>runs {} for {}</div>", code(&self.labels.label(&run.handler)), self.link(&run.event))
+            });
+            let text: String = lines.chain(runs).collect();
+            let (name, source) = (code(&endpoint.name), self.source(endpoint.source.as_ref()));
+            row(&mut rows, "endpoint", &format!("{name} {source} {text}"));
         }
         if rows.is_empty() { rows } else { format!("<dl>{rows}</dl>\n") }
     }

@@ -20,7 +20,7 @@ pub(crate) use self::format::{Head, decode_payload};
 pub use self::guarantees::Guarantees;
 pub use self::in_memory::InMemoryBroker;
 pub(crate) use self::in_memory::{Kept, Log};
-pub(crate) use self::message::{HeaderCodec, is_header_name};
+pub(crate) use self::message::{HeaderCodec, SENDER, is_header_name, sender_problem};
 pub use self::message::{Headers, InboundMessage, MessageType, OutboundMessage};
 pub use self::receipt::Receipt;
 pub use self::retrying::RetryingBroker;

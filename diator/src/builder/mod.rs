@@ -75,6 +75,7 @@ pub struct MediatorBuilder {
     problems: Vec<Problem>,
     format: Format,
     headers: Vec<HeaderCodec>,
+    sender: Option<(String, Location)>,
     cascade_limits: CascadeLimits,
     on_emitted: Option<Arc<OnEmitted>>,
     on_undelivered: Option<Arc<OnUndelivered>>,
@@ -134,6 +135,7 @@ impl MediatorBuilder {
             problems: Vec::new(),
             format: Format::default(),
             headers: Vec::new(),
+            sender: None,
             cascade_limits: CascadeLimits::new(),
             on_emitted: None,
             on_undelivered: None,
@@ -351,6 +353,49 @@ impl MediatorBuilder {
         self
     }
 
+    /// Names the program in each notification and ECST event that it publishes: the header `sender`.
+    ///
+    /// An endpoint knows the program's own messages by it:
+    /// [`own_messages(OwnMessages::Skip)`](crate::endpoint::Endpoint::own_messages). Give all processes of one program the same name.
+    ///
+    /// # Guarantees
+    ///
+    /// - Without it, messages carry nothing more than before.
+    /// - What says of [`header`](Self::header) which brokers carry headers holds here, too.
+    ///
+    /// # Units
+    ///
+    /// 1 to 1,024 characters, printable ASCII; `build()` reports others, and a header of the program's own that is called `sender`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use diator::prelude::*;
+    ///
+    /// #[derive(Debug, serde::Serialize, NotificationEvent)]
+    /// struct OrderPlaced;
+    ///
+    /// # #[derive(Command)] struct Nothing;
+    /// # #[request_handler(Nothing)] struct Handle;
+    /// # impl RequestHandler<Nothing> for Handle {
+    /// #     async fn handle(&self, _: Nothing, _: &mut RequestContext<'_, Nothing>) -> Result<(), BoxError> { Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// # let builder = Mediator::builder().handlers(handlers![Handle]);
+    /// let broker = InMemoryBroker::new();
+    /// let mediator = builder.broker(broker.clone()).sender("shop").build()?;
+    /// mediator.emit(OrderPlaced).await?;
+    /// assert_eq!(broker.published()[0].headers.get("sender"), Some("shop"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn sender(mut self, name: impl Into<String>) -> Self {
+        self.sender = Some((name.into(), Location::caller()));
+        self
+    }
+
     /// Bounds how far messages may cause each other; without it, the defaults of [`CascadeLimits`] hold.
     pub fn cascade_limits(mut self, limits: CascadeLimits) -> Self {
         self.cascade_limits = limits;
@@ -469,6 +514,7 @@ impl MediatorBuilder {
             relayed_elsewhere: self.relayed_elsewhere,
             format: self.format,
             headers: self.headers,
+            sender: self.sender.map(|(name, _)| name),
             cascade_limits: self.cascade_limits,
             on_emitted: self.on_emitted,
             on_undelivered: self.on_undelivered,

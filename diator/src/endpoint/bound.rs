@@ -15,10 +15,10 @@ use super::failure::Failure;
 use super::health::EndpointMonitor;
 use super::memory::Memory;
 use super::policy::Step;
-use super::settings::Settings;
+use super::settings::{OwnMessages, Settings};
 use super::watchdog::Watchdog;
-use super::work::Work;
-use crate::broker::EventRoute;
+use super::work::{OnAttempt, Work};
+use crate::broker::{EventRoute, InboundMessage, SENDER};
 use crate::inbox::Inbox;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;
@@ -41,6 +41,7 @@ pub(crate) struct Bound {
     pub(super) topics: Vec<String>,
     pub(super) events: Vec<EventRoute<'static>>,
     pub(super) log: Option<Arc<dyn AttemptLog>>,
+    pub(super) on_attempt: Option<OnAttempt>,
     pub(super) monitor: EndpointMonitor,
     pub(super) kept: Kept,
 }
@@ -91,6 +92,12 @@ impl Bound {
         }
     }
 
+    /// Whether the program has sent it itself, and the endpoint is to leave it.
+    pub(super) fn skips(&self, message: &InboundMessage) -> bool {
+        let is_own = |sender| message.headers.get(SENDER) == Some(sender);
+        self.settings.own_messages == OwnMessages::Skip && self.mediator.0.sender.as_deref().is_some_and(is_own)
+    }
+
     /// Whether a delivery can stay in hand as long as it takes.
     pub(super) fn can_hold(&self) -> bool {
         self.capabilities.lock.is_none() || self.capabilities.extends
@@ -110,8 +117,8 @@ impl Bound {
     }
 
     /// The inbox that it enters, if there is one; what is for all of its processes is none of the inbox's.
-    pub(super) fn inbox(&self) -> Option<&Arc<dyn Inbox>> {
-        self.mediator.0.inbox.as_ref().filter(|_| self.settings.share == Share::Group)
+    pub(super) fn inbox(&self) -> Option<&dyn Inbox> {
+        self.mediator.0.inbox.as_deref().filter(|_| self.settings.share == Share::Group)
     }
 
     /// The age of a message, if the inbox may have forgotten whether it was handled.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Endpoint;
 use super::bound::{Bound, EventsHandled, Kept};
 use super::report::EndpointError;
-use super::settings::Unknown;
+use super::settings::{OwnMessages, Unknown};
 use crate::Mediator;
 use crate::broker::EventRoute;
 use crate::event::EventDescriptor;
@@ -40,6 +40,11 @@ pub(crate) fn bind(endpoints: Vec<Endpoint>, mediator: &Mediator) -> Result<Vec<
         let wrong = endpoint.settings.problems();
         let as_problem = |(text, remedy)| problem(ProblemKind::Endpoint, &endpoint, text, remedy);
         problems.extend(wrong.into_iter().map(as_problem));
+        if endpoint.settings.own_messages == OwnMessages::Skip && mediator.0.sender.is_none() {
+            let text = "it skips the program's own messages, and the program has no name to know them by";
+            let remedy = "name it where the mediator is built: `.sender(\"…\")`; or take `.own_messages(…)` out";
+            problems.push(problem(ProblemKind::Endpoint, &endpoint, text, remedy));
+        }
         capabilities(&endpoint, &mut problems);
         warn_of_what_is_missing(&endpoint);
         let one = bind_one(endpoint, &handled, &known, mediator);
@@ -76,7 +81,7 @@ fn bind_one(
         }
     }
     let topics = topics(&endpoint, events.values());
-    let Endpoint { settings, subscription, attempt_log: log, monitor, .. } = endpoint;
+    let Endpoint { settings, subscription, attempt_log: log, on_attempt, monitor, .. } = endpoint;
     Bound {
         capabilities: subscription.capabilities(),
         events: events.into_values().collect(),
@@ -87,6 +92,7 @@ fn bind_one(
         handlers,
         topics,
         log,
+        on_attempt,
         monitor,
     }
 }
@@ -141,10 +147,8 @@ fn assign(endpoint: &Endpoint, known: &[&HandlerDescriptor], problems: &mut Vec<
             named.0.iter().map(of).collect()
         }
         None => {
-            let is_here = |handler: &&&HandlerDescriptor| {
-                let topic = arriving(handler).and_then(|event| event.topic);
-                topic.is_none_or(|topic| endpoint.topics.iter().any(|other| other == topic))
-            };
+            let is_here =
+                |handler: &&&HandlerDescriptor| endpoint.reads(arriving(handler).and_then(|event| event.topic));
             known.iter().filter(is_here).map(|handler| of(handler)).collect()
         }
     };

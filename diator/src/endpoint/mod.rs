@@ -12,7 +12,7 @@
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
 //! | what becomes of a handler that failed | `failure`, `policy`, `outcome`, `memory` |
 //! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `watermark`, `watchdog` |
-//! | whether an endpoint can run at all | `check`, `settings` |
+//! | whether an endpoint can run at all, and what is shown of it | `check`, `settings`; `wired` |
 //!
 //! The files of the last four rows know no clock, no task and no engine: the moment is a parameter.
 
@@ -48,13 +48,16 @@ mod tests;
 mod verdicts;
 mod watchdog;
 mod watermark;
+mod wired;
 mod work;
 
+use std::any::type_name_of_val;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::location::Location;
+use crate::mediator::Mediator;
 use crate::registry::Handlers;
 use crate::subscription::{Share, Subscription};
 
@@ -66,7 +69,9 @@ pub use self::health::{EndpointHealth, EndpointState};
 pub use self::policy::{ErrorPolicy, OnError};
 pub use self::report::EndpointError;
 use self::settings::Settings;
-pub use self::settings::Unknown;
+pub use self::settings::{OwnMessages, Unknown};
+#[doc(hidden)]
+pub use self::work::{AttemptEnded, OnAttempt};
 pub use crate::subscription::Order;
 
 /// Lets the handlers of a program handle what a subscription delivers, as a part of a [`Host`](crate::host::Host).
@@ -89,6 +94,8 @@ pub use crate::subscription::Order;
 /// - **Stop.** It takes no more, gives back what has not begun, lets handlers run until the deadline, and settles. It does not
 ///   acknowledge a message whose handler is cut off then.
 /// - A subscription that fails, or yields nothing although messages wait, is opened anew.
+///
+/// The guide `docs/consuming.md` makes a service with it. `TestHost` of `diator-testkit` runs it in a test.
 ///
 /// # Example
 ///
@@ -135,6 +142,9 @@ pub struct Endpoint {
     topics: Vec<String>,
     handlers: Option<Handlers>,
     attempt_log: Option<Arc<dyn AttemptLog>>,
+    on_attempt: Option<OnAttempt>,
+    /// The subscription's type.
+    engine: &'static str,
     location: Location,
     monitor: EndpointMonitor,
 }
@@ -147,10 +157,12 @@ impl Endpoint {
         Self {
             monitor: EndpointMonitor::new(name.clone()),
             settings: Settings::new(name),
+            engine: type_name_of_val(&subscription),
             subscription: Arc::new(subscription),
             topics: Vec::new(),
             handlers: None,
             attempt_log: None,
+            on_attempt: None,
             location: Location::caller(),
         }
     }
@@ -205,6 +217,14 @@ impl Endpoint {
         self
     }
 
+    /// What it does with messages that this program has published itself; [`OwnMessages::Handle`] by default.
+    ///
+    /// To skip them, the mediator's builder must [name the program](crate::MediatorBuilder::sender): the host does not start otherwise.
+    pub fn own_messages(mut self, own: OwnMessages) -> Self {
+        self.settings.own_messages = own;
+        self
+    }
+
     /// How long one call of a handler may take: then its future is dropped, its work rolled back, and it has failed, as
     /// [`SendErrorKind::TimedOut`](crate::SendErrorKind::TimedOut).
     ///
@@ -250,6 +270,22 @@ impl Endpoint {
     #[doc(hidden)]
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = Some(seed);
+        self
+    }
+
+    /// Checks what a [`Host`](crate::host::Host) checks before it starts anything, and opens nothing.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the endpoints, at once.
+    pub fn check(endpoints: impl IntoIterator<Item = Self>, mediator: &Mediator) -> Result<(), EndpointError> {
+        bind(endpoints.into_iter().collect(), mediator).map(drop)
+    }
+
+    /// Lets a test host see the attempts.
+    #[doc(hidden)]
+    pub fn on_attempt(mut self, begun: OnAttempt) -> Self {
+        self.on_attempt = Some(begun);
         self
     }
 

@@ -1,3 +1,4 @@
+use std::any::type_name;
 use std::error::Error;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,6 +8,7 @@ use std::time::Duration;
 use super::failure::{Judgement, cause_of, is_no_fault};
 use super::jitter::Jitter;
 use crate::inbox::Inbox;
+use crate::registry::short_name;
 use crate::{HandlerFailure, SendError};
 
 /// The first pause before a handler is tried again at once; it doubles, and up to one half of it is taken off at random.
@@ -55,7 +57,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub struct ErrorPolicy {
     immediately: u32,
     later: Vec<Duration>,
-    rules: Vec<Rule>,
+    /// The type of the error that each is for, and what it says.
+    rules: Vec<(&'static str, Rule)>,
 }
 
 type Rule = Arc<dyn Fn(&HandlerFailure) -> Option<OnError> + Send + Sync>;
@@ -131,7 +134,7 @@ impl ErrorPolicy {
     ///
     /// The error is looked for in the whole chain of causes.
     pub fn when<E: Error + 'static>(mut self, rule: impl Fn(&E) -> OnError + Send + Sync + 'static) -> Self {
-        self.rules.push(Arc::new(move |failure| cause_of::<E>(failure).map(&rule)));
+        self.rules.push((type_name::<E>(), Arc::new(move |failure| cause_of::<E>(failure).map(&rule))));
         self
     }
 
@@ -157,7 +160,7 @@ impl ErrorPolicy {
             SendError::Undelivered(_) | SendError::RejectedAfterCommit { .. } => return Judgement::Committed,
             _ => {}
         }
-        match self.rules.iter().find_map(|rule| apply(rule, failure)) {
+        match self.rules.iter().find_map(|(_, rule)| apply(rule, failure)) {
             None if is_no_fault(failure, inbox) => Judgement::Uncounted,
             said => Judgement::Ruled(said.unwrap_or(OnError::Retry)),
         }
@@ -200,6 +203,26 @@ pub(super) struct Failures {
 
 fn doubled(times: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << times.min(16))
+}
+
+/// For people: `2 retries at once, others after 10s and 60s; GatewayDown by a rule`.
+impl fmt::Display for ErrorPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.immediately {
+            0 => f.write_str("no retry at once")?,
+            1 => f.write_str("1 retry at once")?,
+            retries => write!(f, "{retries} retries at once")?,
+        }
+        let later: Vec<_> = self.later.iter().map(|delay| format!("{delay:?}")).collect();
+        if !later.is_empty() {
+            write!(f, ", others after {}", later.join(" and "))?;
+        }
+        let rules: Vec<_> = self.rules.iter().map(|(error, _)| short_name(error)).collect();
+        if !rules.is_empty() {
+            write!(f, "; {} by a rule", rules.join(" and "))?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for ErrorPolicy {

@@ -19,6 +19,20 @@ pub enum Unknown {
     Stop,
 }
 
+/// What an endpoint does with messages of the program that it belongs to, in whichever of its processes they were published.
+///
+/// A program knows them by the header `sender`, which [`MediatorBuilder::sender`](crate::MediatorBuilder::sender) asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OwnMessages {
+    /// They are handled like others.
+    #[default]
+    Handle,
+    /// They are acknowledged, and counted as ignored.
+    ///
+    /// **What was published before the program had its name, or through a broker that carries no headers, is handled.**
+    Skip,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) name: Arc<str>,
@@ -28,6 +42,7 @@ pub(super) struct Settings {
     pub(super) share: Share,
     pub(super) errors: ErrorPolicy,
     pub(super) unknown: Unknown,
+    pub(super) own_messages: OwnMessages,
     pub(super) max_handling: Duration,
     pub(super) max_ahead: usize,
     /// How many deliveries may wait for no more than the engine's word: nobody sets it but a test.
@@ -55,6 +70,7 @@ impl Settings {
             share: Share::Group,
             errors: ErrorPolicy::new(),
             unknown: Unknown::Ignore,
+            own_messages: OwnMessages::Handle,
             max_handling: Duration::from_secs(300),
             max_ahead: 256,
             most_decided: 100_000,

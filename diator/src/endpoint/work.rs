@@ -20,9 +20,16 @@ use crate::broker::InboundMessage;
 use crate::error::TimedOut;
 use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
+use crate::registry::HandlerId;
 use crate::shown;
 use crate::subscription::{Delivery, DeliveryTag};
 use crate::{Arrival, HandlerFailure, Handling, ReceiveError, SendError};
+
+/// Told of each attempt of a handler, when it begins.
+pub type OnAttempt = Arc<dyn Fn(&Arc<Arrival>, HandlerId) -> AttemptEnded + Send + Sync>;
+
+/// Told of how the attempt ended, with the text of the failure; dropped, if it was cut off.
+pub type AttemptEnded = Box<dyn FnOnce(Result<(), &str>) + Send>;
 
 /// What is handled: a worker takes it along, and gives it back.
 #[derive(Debug)]
@@ -163,6 +170,7 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
     let (message, arrived) = match &work.message {
         Message::Arrived(arrival) => (arrival.meta().message_id(), Ok(arrival.clone())),
         Message::Delivered(delivery) => match read(delivery) {
+            Ok(message) if bound.skips(&message) => return Ran::Handled { ran: 0, failures: Vec::new() },
             Ok(message) => {
                 work.made = made(&message);
                 (message.id, Err(message))
@@ -210,13 +218,18 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
     let (mut ran, mut failures) = (0, Vec::new());
     for (place, outcome) in work.outcomes.iter_mut().enumerate().filter(|(_, outcome)| outcome.runs(begun)) {
         ran += 1;
-        match handle(bound, &arrival, outcome, attempt.as_mut()).await {
-            Ok(Handling::Handled | Handling::Before) => outcome.state = State::Done,
-            Ok(Handling::Busy) => failures.push((place, Failure::busy(outcome.handler))),
-            Err(failure) => {
-                let inbox = bound.inbox().map(|inbox| &**inbox);
-                failures.push((place, Failure::of(failure, &bound.settings.errors, inbox)));
-            }
+        let seen = bound.on_attempt.as_ref().map(|begun| begun(&arrival, outcome.handler));
+        let ended = match handle(bound, &arrival, outcome, attempt.as_mut()).await {
+            Ok(Handling::Handled | Handling::Before) => Ok(()),
+            Ok(Handling::Busy) => Err(Failure::busy(outcome.handler)),
+            Err(failure) => Err(Failure::of(failure, &bound.settings.errors, bound.inbox())),
+        };
+        if let Some(seen) = seen {
+            seen(ended.as_ref().copied().map_err(|failure| &*failure.text));
+        }
+        match ended {
+            Ok(()) => outcome.state = State::Done,
+            Err(failure) => failures.push((place, failure)),
         }
         if attempt.as_ref().is_some_and(|attempt| attempt.ended) {
             // The handlers behind one that was cut off begin anew, and are noted anew.

@@ -30,6 +30,7 @@ use crate::mediator::Mediator;
 use crate::race::{First, race};
 use crate::relay::Relay;
 use crate::stop::Stopper;
+use crate::wiring::Wiring;
 
 use self::child::{Child, Supervised};
 use self::children::EndpointChild;
@@ -197,6 +198,12 @@ impl Host {
     #[must_use]
     pub fn monitor(&self) -> HostMonitor {
         self.monitor.clone()
+    }
+
+    /// What the mediator and the endpoints consist of; nothing is checked for it, and nothing connects.
+    #[must_use]
+    pub fn wiring(&self) -> Wiring {
+        self.endpoints.iter().fold(self.mediator.wiring(), Wiring::with_endpoint)
     }
 
     /// Runs until `stop` or a front ends, and then ends everything in order.

@@ -207,7 +207,10 @@ impl<'a> Execution<'a> {
             let unwritten = |source| SendError::Encode { event: event.name(), source };
             let headers = match &headers {
                 Some(headers) => headers,
-                None => headers.insert(Headers::of(self.meta(), &inner.headers).map_err(unwritten)?),
+                None => {
+                    let sender = inner.sender.as_deref();
+                    headers.insert(Headers::of(self.meta(), &inner.headers, sender).map_err(unwritten)?)
+                }
             };
             inner.arriving.tell_emitted(event);
             if let Some(message) = event.message(&inner.format, self.meta(), headers) {

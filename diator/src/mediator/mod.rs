@@ -126,6 +126,8 @@ pub(crate) struct Inner {
     pub(crate) format: Format,
     // What of the meta travels with messages.
     pub(crate) headers: Vec<HeaderCodec>,
+    /// The program's name, which its messages carry.
+    pub(crate) sender: Option<String>,
     pub(crate) cascade_limits: CascadeLimits,
     pub(crate) on_emitted: Option<Arc<OnEmitted>>,
     pub(crate) on_undelivered: Option<Arc<OnUndelivered>>,

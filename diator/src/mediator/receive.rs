@@ -280,6 +280,13 @@ impl Arrival {
         handling.instrument(self.span.clone()).await.map_err(failure)
     }
 
+    /// The event, if it is of this type and something handles it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn event<E: 'static>(&self) -> Option<&E> {
+        self.event.as_ref()?.downcast_ref()
+    }
+
     /// The event's type.
     pub(crate) fn event_type(&self) -> TypeId {
         self.event_type

@@ -87,7 +87,8 @@ pub trait Source: Send {
     ///
     /// # Errors
     ///
-    /// This opening is over, and its locks may be lost. The endpoint lets what runs come to its end, and opens anew.
+    /// This opening is over, and its locks may be lost. The endpoint lets what runs come to its end, and opens anew. A driver that
+    /// connects anew by itself, and keeps its deliveries and owners or says which are lost, need not end it.
     async fn next(&mut self, credit: usize) -> Result<Taken, ConsumeError>;
 }
 
@@ -130,6 +131,9 @@ pub trait Settle: Send + Sync {
     async fn extend(&self, held: &[DeliveryTag]) -> Vec<Result<Settled, ConsumeError>>;
 
     /// The endpoint has given these owners up: the engine may give their partitions to others.
+    ///
+    /// It also gives up an owner unasked, of which a delivery cannot be settled any more and the engine settles in order. What was not
+    /// settled of it must then come again under a higher epoch, here or in another process; a driver that cannot do that ends the opening.
     fn revoked(&self, owners: &[Ownership]);
 
     /// How much waits for the endpoint, and when the engine was last heard of.

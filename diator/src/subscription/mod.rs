@@ -22,21 +22,21 @@
 //! |---|---|---|---|---|---|
 //! | endpoint's name | consumer group | queue | subscription of a topic, or queue | consumer group | durable consumer |
 //! | topic | topic | exchange or routing key | topic | stream | subject |
-//! | [`Ownership`] | partition and generation of the assignment | – (single active consumer: one) | session and its lock | partition's lease and epoch | – |
+//! | [`Ownership`] | partition, and the assignment in which this opening got it, as the driver counts | – (single active consumer: one) | session and its lock | partition's lease and epoch | – |
 //! | what a driver keeps for a [`DeliveryTag`] | partition and offset | channel and its delivery tag | lock token | stream and entry id | ack subject |
-//! | lock | none: the driver polls in its own task | `consumer_timeout`, for the channel | lock duration | idle time until `XAUTOCLAIM` | `ack_wait` |
+//! | lock | none: the driver polls in its own thread | `consumer_timeout`, for the channel | lock duration | idle time until `XAUTOCLAIM` | `ack_wait` |
 //! | [`Settle::extend`] | not needed | impossible | renew lock | `XCLAIM … JUSTID` | in progress |
-//! | [`Verdict::Ack`] | commit of the lowest outstanding offset | `basic.ack` | complete | `XACK` | ack |
+//! | [`Verdict::Ack`] | commit of the next offset, which is the lowest outstanding one | `basic.ack` | complete | `XACK` | ack |
 //! | [`Verdict::Release`] | impossible: the endpoint keeps it in hand | `basic.nack`, requeue | abandon | idle time set to the lock's | nak |
 //! | [`Verdict::Retry`] | impossible | dead letter exchange with a time to live | schedule | – | nak with delay |
-//! | [`Verdict::DeadLetter`] | topic of dead letters, confirmed, then commit | queue of dead letters, confirmed, then ack | dead letter queue | stream `<name>.dead` | stream of dead letters, confirmed, then ack |
+//! | [`Verdict::DeadLetter`] | topic of dead letters, confirmed, then commit; the driver keeps what it has given out until then | queue of dead letters, confirmed, then ack | dead letter queue | stream `<name>.dead` | stream of dead letters, confirmed, then ack |
 //! | [`Redelivered`] | unknown | `redelivered`, `x-delivery-count` | delivery count | delivery counter | number delivered |
 //! | [`Capabilities::delivery_limit`] | none | `x-delivery-limit` | max delivery count | none | `max_deliver` |
-//! | [`Taken::Revoking`] | rebalance callback | – | – | lease handed over | – |
-//! | [`Taken::Lost`] | lost partitions | channel closed | session lock lost | epoch passed | – |
+//! | [`Taken::Revoking`] | rebalance callback; the driver unassigns the partitions later | – | – | lease handed over | – |
+//! | [`Taken::Lost`] | lost partitions, and those that were not given up in time | channel closed | session lock lost | epoch passed | – |
 //! | credit | pause and resume | prefetch | receiver credit | `COUNT` | `max_ack_pending`, batch |
-//! | [`Observation`] | lag of the own partitions, last poll | queue depth, heartbeat | link state | `XINFO GROUPS` | pending, heartbeat |
-//! | [`Share::Broadcast`] | group of its own | exclusive queue | – | `XREAD`, Pub/Sub | ephemeral consumer |
+//! | [`Observation`] | ends and committed offsets of all partitions, bytes received from the brokers | queue depth, heartbeat | link state | `XINFO GROUPS` | pending, heartbeat |
+//! | [`Share::Broadcast`] | group of its own, named by the subscription | exclusive queue | – | `XREAD`, Pub/Sub | ephemeral consumer |
 //!
 //! | part | file |
 //! |---|---|

@@ -1,6 +1,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::broker::EventRoute;
 
 /// What an endpoint asks of its subscription.
@@ -41,7 +43,8 @@ pub enum Share {
 }
 
 /// In which order an endpoint handles its messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Any, and all of them at the same time.
     #[default]

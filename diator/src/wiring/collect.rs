@@ -95,6 +95,7 @@ impl Parts {
             events: events.into_values().collect(),
             middleware: middleware.collect(),
             broker: None,
+            endpoints: Vec::new(),
         };
         wiring.sort();
         wiring

@@ -14,6 +14,7 @@ use crate::container::Lifetime;
 use crate::event::EventSchema;
 use crate::location::Location;
 use crate::message::MessageKind;
+use crate::subscription::Order;
 
 pub(crate) use self::collect::{Added, Parts, Replaced};
 pub use self::observer::Observer;
@@ -63,6 +64,8 @@ pub struct Wiring {
     pub middleware: Vec<WiredMiddleware>,
     /// Where notification and ECST events go; `None` if the program has neither a broker nor an outbox.
     pub broker: Option<WiredBroker>,
+    /// What lets handlers run for what arrives; a [`Host`](crate::host::Host) knows them, a mediator alone does not.
+    pub endpoints: Vec<WiredEndpoint>,
 }
 
 impl Wiring {
@@ -189,6 +192,53 @@ pub struct WiredMiddleware {
     pub name: &'static str,
     /// Where it was added.
     pub location: Option<Location>,
+}
+
+/// What lets handlers run for what a subscription delivers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct WiredEndpoint {
+    /// What its processes have in common.
+    pub name: String,
+    /// Names that it had before.
+    pub formerly: Vec<String>,
+    /// The subscription's type, with its path.
+    #[serde(rename = "type")]
+    pub type_name: &'static str,
+    /// Where it reads: the topics that it names, or else those of its events.
+    pub topics: Vec<String>,
+    /// Whether it reads events, too, that name no topic.
+    pub default_topic: bool,
+    /// The handlers that it runs, sorted by event, in the order in which they run.
+    pub handlers: Vec<WiredRun>,
+    /// How many messages it handles at once.
+    pub concurrency: usize,
+    /// In which order it handles them.
+    pub order: Order,
+    /// Whether each of its processes gets each message.
+    pub broadcast: bool,
+    /// What it does when a handler fails, in words.
+    pub errors: String,
+    /// What it does with messages whose name the program does not know, in words.
+    pub unknown: &'static str,
+    /// Whether it finds messages that end the process.
+    pub attempt_log: bool,
+    /// Whether it acknowledges what the program itself has published without handling it.
+    pub skips_own: bool,
+    /// Where it was made.
+    pub location: Option<Location>,
+}
+
+/// A handler that an endpoint runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct WiredRun {
+    /// The event's type, with its path.
+    pub event: &'static str,
+    /// The handler's type, with its path.
+    pub handler: &'static str,
+    /// The handler's id.
+    pub id: &'static str,
 }
 
 /// Where notification and ECST events go, and what is promised for them.

@@ -128,6 +128,7 @@ macro_rules! subscription_conformance {
             nothing_is_due_without_a_partition,
             a_revocation_is_heard_without_credit,
             a_revoked_partition_goes_on_with_a_higher_epoch,
+            what_is_given_up_unasked_comes_again,
             a_lost_partition_is_told_and_goes_on,
             partitions_of_a_crashed_owner_go_on,
         }
@@ -142,7 +143,7 @@ macro_rules! subscription_conformance {
             what_was_given_out_before_comes_first,
             a_process_of_a_broadcast_goes_on_where_it_was,
             what_a_closed_opening_says_changes_nothing,
-            a_cut_ends_the_source_and_loses_nothing,
+            a_cut_loses_nothing,
             a_restart_loses_nothing_that_waits,
             an_engine_that_does_not_answer_holds_nobody_up,
             an_engine_that_is_away_is_found_again,

@@ -238,6 +238,38 @@ pub async fn a_revoked_partition_goes_on_with_a_higher_epoch<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
+/// What the endpoint gives up unasked must come again with a higher epoch, without what was settled; the opening may end for that.
+pub async fn what_is_given_up_unasked_comes_again<D: Driver>() {
+    if !D::CAPABILITIES.exclusive_keys || !D::CAPABILITIES.redelivery {
+        return;
+    }
+    let driver = D::start().await;
+    let (mut process, held) = owning_all(&driver).await;
+    let given_up = owner(&held[0]);
+    let (theirs, others) = part(held, &[given_up]);
+    process.ack(&others).await;
+    let (settled, left) = theirs.split_at(theirs.len() / 2);
+    process.ack(settled).await;
+    process.settle.revoked(&[given_up]);
+    let late = process.try_settle(left, &Verdict::Ack).await;
+    assert!(late.iter().all(|answer| *answer == Settled::LockLost), "{late:?}");
+    let again = match process.try_next(MESSAGES, PATIENCE).await {
+        Ok(came) => {
+            let mut again = came.expect("it comes in time");
+            again.extend(process.take(left.len() - again.len()).await);
+            go_up(&epochs(left), &again);
+            again
+        }
+        Err(_) => {
+            process = process.crash(&driver).await;
+            process.take(left.len()).await
+        }
+    };
+    assert_eq!(numbers(&again), numbers(left));
+    process.ack(&again).await;
+    process.is_given_nothing::<D>().await;
+}
+
 /// A process must learn of partitions that were taken from it, and what it says of their deliveries must change nothing.
 pub async fn a_lost_partition_is_told_and_goes_on<D: Driver>() {
     if !D::CAPABILITIES.exclusive_keys || !D::CAPABILITIES.redelivery {

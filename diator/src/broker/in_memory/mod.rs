@@ -160,6 +160,11 @@ impl InMemoryBroker {
         act(groups, published)
     }
 
+    /// What [`notify_waiters`](Notify::notify_waiters) is called on when something was published or settled, or the broker behaves otherwise.
+    pub(crate) fn changed(&self) -> &Notify {
+        &self.shared.changed
+    }
+
     /// What [`notify_waiters`](Notify::notify_waiters) is called on when something can be delivered that could not before.
     pub(crate) fn deliverable(&self) -> &Notify {
         &self.shared.deliverable

@@ -10,6 +10,17 @@ use crate::{BoxError, Meta};
 /// How long the value of a header may be, in characters.
 const LONGEST: usize = 1_024;
 
+/// The header that names the program that has sent the message.
+pub(crate) const SENDER: &str = "sender";
+
+/// What is wrong with the name of a program.
+pub(crate) fn sender_problem(name: &str) -> Option<String> {
+    match carried(SENDER, name.to_owned()) {
+        Ok(name) => name.is_empty().then(|| "it is empty".to_owned()),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
 /// How a value of the program's own becomes a header of a message, and the other way round.
 #[derive(Clone, Copy)]
 pub(crate) struct HeaderCodec {
@@ -36,9 +47,12 @@ impl HeaderCodec {
 }
 
 impl Headers {
-    /// What messages with this meta carry.
-    pub(crate) fn of(meta: &Meta, codecs: &[HeaderCodec]) -> Result<Self, BoxError> {
+    /// What messages with this meta carry, of a program with this name.
+    pub(crate) fn of(meta: &Meta, codecs: &[HeaderCodec], sender: Option<&str>) -> Result<Self, BoxError> {
         let mut headers = Self::new();
+        if let Some(sender) = sender {
+            headers.insert(SENDER, sender);
+        }
         for codec in codecs {
             if let Some(value) = (codec.write)(meta) {
                 headers.insert(codec.name, carried(codec.name, value)?);

@@ -4,7 +4,7 @@ mod inbound;
 mod message_type;
 mod outbound;
 
-pub(crate) use self::header_codec::HeaderCodec;
+pub(crate) use self::header_codec::{HeaderCodec, SENDER, sender_problem};
 pub use self::headers::Headers;
 pub(crate) use self::headers::is_header_name;
 pub use self::inbound::InboundMessage;

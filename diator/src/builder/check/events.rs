@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
 
 use super::duplicate_handlers::written_once;
-use crate::broker::{EventRoute, HeaderCodec, MessageType, is_header_name};
+use crate::broker::{EventRoute, HeaderCodec, MessageType, SENDER, is_header_name, sender_problem};
 use crate::builder::MediatorBuilder;
 use crate::event::EventDescriptor;
 use crate::registry::{HandlerDescriptor, Problem, ProblemKind, short_name};
@@ -74,6 +74,22 @@ pub(super) fn headers(headers: &[HeaderCodec], problems: &mut Vec<Problem>) {
                 "give one of them another name, or remove it",
             );
         }
+    }
+}
+
+pub(super) fn sender(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
+    let Some((name, location)) = &builder.sender else { return };
+    let mut problem = |text: String, remedy: &str| {
+        problems.push(Problem::new(ProblemKind::Header, *location, text, remedy));
+    };
+    if let Some(why) = sender_problem(name) {
+        let text = format!("no message can name `{}` as its sender: {why}", name.escape_debug());
+        problem(text, "take 1 to 1,024 characters of printable ASCII");
+    }
+    for header in builder.headers.iter().filter(|header| header.name == SENDER) {
+        let text =
+            format!("the header `{SENDER}` is also registered for `{}` at {}", header.type_name, header.location);
+        problem(text, "give that header another name, or take `.sender(…)` out");
     }
 }
 

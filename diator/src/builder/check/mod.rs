@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 use self::dependencies::dependencies;
 use self::duplicate_handlers::{handler_ids, registered_twice, several_handlers};
-use self::events::{events, headers, names, no_broker, not_accepted, unhandled_events};
+use self::events::{events, headers, names, no_broker, not_accepted, sender, unhandled_events};
 use self::inbox::inbox;
 pub(super) use self::inbox::warn_of_ids_by_type;
 use self::outbox::outbox;
@@ -48,6 +48,7 @@ pub(super) fn check(builder: &mut MediatorBuilder) -> Checked {
     outbox(builder, &mut problems);
     inbox(builder, &mut problems);
     headers(&builder.headers, &mut problems);
+    sender(builder, &mut problems);
     let names = names(&events, &mut problems);
     builder.problems = problems;
     Checked { names }

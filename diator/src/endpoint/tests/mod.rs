@@ -5,6 +5,7 @@ mod engine;
 mod failing;
 mod handling;
 mod offsets;
+mod own;
 mod owners;
 mod panics;
 mod poison;

@@ -212,6 +212,10 @@ impl World {
     }
 
     pub(super) fn with(engine: Engine, handlers: crate::Handlers) -> Self {
+        Self::built(engine, Mediator::builder().handlers(handlers))
+    }
+
+    pub(super) fn built(engine: Engine, builder: crate::MediatorBuilder) -> Self {
         let script = Script(Arc::new(Mutex::new(Inner {
             began: Instant::now(),
             conducts: HashMap::new(),
@@ -220,8 +224,7 @@ impl World {
             most_running: 0,
             ended: Vec::new(),
         })));
-        let mediator = Mediator::builder()
-            .handlers(handlers)
+        let mediator = builder
             .container(Services::new().singleton(Arc::new(script.clone())))
             .without_broker()
             .build()

@@ -32,6 +32,10 @@ impl Entry {
         self.kept.at
     }
 
+    pub(super) fn kept(&self) -> &Arc<Kept> {
+        &self.kept
+    }
+
     pub(super) fn message(&self) -> &OutboundMessage {
         &self.kept.message
     }

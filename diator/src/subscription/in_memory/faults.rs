@@ -5,6 +5,8 @@ use tokio::time::Instant;
 use super::InMemoryDeadLetter;
 use super::groups::InMemoryGroups;
 use crate::InMemoryBroker;
+use crate::broker::OutboundMessage;
+use crate::race::either;
 
 /// What the consuming half was told to get wrong.
 #[derive(Default)]
@@ -51,6 +53,59 @@ impl InMemoryBroker {
     #[must_use]
     pub fn dead_letters(&self, endpoint: &str) -> Vec<InMemoryDeadLetter> {
         self.engine(|groups, _| groups.dead_letters(endpoint, Instant::now()))
+    }
+
+    /// What an endpoint has not settled, oldest first: what waits for it, what waits for another attempt, and what its processes
+    /// hold; `None` if no endpoint of this name was ever open.
+    #[must_use]
+    pub fn unsettled(&self, endpoint: &str) -> Option<Vec<OutboundMessage>> {
+        let kept = self.engine(|groups, _| groups.unsettled(endpoint, Instant::now()))?;
+        Some(kept.iter().map(|kept| kept.message.clone()).collect())
+    }
+
+    /// Waits until an endpoint has settled everything that was published to its topics so far; for ever, if it never opens.
+    ///
+    /// A dead letter is settled. Dropping the future is harmless.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use diator::endpoint::Endpoint;
+    /// use diator::host::Host;
+    /// use diator::prelude::*;
+    ///
+    /// #[derive(Debug, serde::Serialize, serde::Deserialize, NotificationEvent)]
+    /// #[event(topic = "orders")]
+    /// struct OrderPlaced;
+    ///
+    /// #[event_handler(OrderPlaced, id = "billing.charge")]
+    /// struct Charge;
+    ///
+    /// impl EventHandler<OrderPlaced> for Charge {
+    ///     async fn handle(&self, _: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+    ///         Err("no money".into())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// let broker = InMemoryBroker::new();
+    /// let mediator = Mediator::builder().handlers(handlers![Charge]).broker(broker.clone()).build()?;
+    /// mediator.emit(OrderPlaced).await?;
+    /// let billing = Endpoint::new("billing", broker.clone()).topics(["orders"]);
+    /// Host::new(mediator).endpoint(billing).run_until(broker.all_settled("billing")).await?;
+    /// assert_eq!(&*broker.dead_letters("billing")[0].reason, "billing.charge: no money");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn all_settled(&self, endpoint: &str) {
+        loop {
+            let (settled, stirred) = (self.changed().notified(), self.deliverable().notified());
+            if self.engine(|groups, _| groups.has_settled_all(endpoint, Instant::now())) {
+                return;
+            }
+            either(settled, stirred).await;
+        }
     }
 
     /// Lets an endpoint have once more what it settled, dead letters included; the answer is how many messages that are.

@@ -282,6 +282,13 @@ impl Group {
         self.dead.clear();
     }
 
+    /// What waits, rests or is held.
+    pub(super) fn unsettled(&self) -> impl Iterator<Item = &Arc<Kept>> {
+        let waiting = self.partitions.iter().flat_map(|partition| partition.waiting.values());
+        let held = self.members.values().flat_map(|member| member.held.values().map(|held| &held.entry));
+        waiting.chain(self.resting.values()).chain(held).map(Entry::kept)
+    }
+
     /// Whether a message waits, rests or is held.
     pub(super) fn has(&self, sequence: u64) -> bool {
         let held = |member: &Member| member.held.values().any(|held| held.entry.sequence() == sequence);

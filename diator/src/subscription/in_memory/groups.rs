@@ -176,6 +176,23 @@ impl InMemoryGroups {
         self.of(endpoint, now).flat_map(|group| group.dead.iter().cloned()).collect()
     }
 
+    /// What an endpoint has not settled, by its place among all messages; `None` if it was never open.
+    pub(super) fn unsettled(&mut self, endpoint: &str, now: Instant) -> Option<Vec<Arc<Kept>>> {
+        let mut unsettled = BTreeMap::new();
+        let mut is_known = false;
+        for group in self.of(endpoint, now) {
+            is_known = true;
+            unsettled.extend(group.unsettled().map(|kept| (kept.sequence, kept.clone())));
+        }
+        is_known.then(|| unsettled.into_values().collect())
+    }
+
+    /// Whether an endpoint was ever open, and has settled everything.
+    pub(super) fn has_settled_all(&mut self, endpoint: &str, now: Instant) -> bool {
+        let mut groups = self.of(endpoint, now).peekable();
+        groups.peek().is_some() && groups.all(|group| group.unsettled().next().is_none())
+    }
+
     /// Lets what was settled come once more; the answer is how many messages that are.
     pub(super) fn replay(&mut self, endpoint: &str, log: &Log, now: Instant) -> usize {
         let from = self.retained_from;

@@ -61,7 +61,9 @@ impl Settle for InMemorySettle {
             }
             stirred.await;
         }
-        self.settle_in_turn(batch)
+        let settled = self.settle_in_turn(batch);
+        self.opening.broker.changed().notify_waiters();
+        settled
     }
 
     async fn extend(&self, held: &[DeliveryTag]) -> Vec<Result<Settled, ConsumeError>> {

@@ -310,3 +310,42 @@ async fn the_longest_times_are_no_trouble() {
     assert_eq!(settle(&*opened.settle, &held[0], verdict).await, Ok(Settled::Done));
     broker.revoke("billing");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_settled_is_listed_until_it_is() {
+    let names = |broker: &InMemoryBroker| {
+        let unsettled = broker.unsettled("billing")?.into_iter();
+        Some(unsettled.map(|message| message.name.to_string()).collect::<Vec<_>>())
+    };
+    let broker = InMemoryBroker::new();
+    for name in ["acked", "later", "held", "dead", "lost"] {
+        publish(&broker, name, Some("orders")).await;
+    }
+    publish(&broker, "elsewhere", Some("bills")).await;
+    assert_eq!(names(&broker), None);
+    let waiting = broker.clone();
+    let waiting = tokio::spawn(async move { waiting.all_settled("billing").await });
+
+    let Opened { mut source, settle: engine } = open(&broker, &["orders"]).await;
+    let mut held = take(&mut *source).await;
+    held.sort_by_key(|delivery| delivery.position.clone());
+    let later = Verdict::Retry { after: 3 * LOCK, failures: 1 };
+    let verdicts = [Verdict::Ack, later, Verdict::Ack, Verdict::DeadLetter { reason: "no".into() }];
+    for place in [0, 1, 3] {
+        settle(&*engine, &held[place], verdicts[place].clone()).await.expect("it settles");
+    }
+    assert_eq!(names(&broker), Some(vec!["later".to_owned(), "held".to_owned(), "lost".to_owned()]));
+    sleep(LOCK - Duration::from_millis(2)).await;
+    settle(&*engine, &held[2], verdicts[2].clone()).await.expect("it settles");
+    assert_eq!(names(&broker), Some(vec!["later".to_owned(), "lost".to_owned()]));
+    assert!(!waiting.is_finished());
+
+    for _ in 0..2 {
+        sleep(2 * LOCK).await;
+        let came = take(&mut *source).await;
+        settle(&*engine, &came[0], Verdict::Ack).await.expect("it settles");
+    }
+    timeout(Duration::from_millis(1), waiting).await.expect("it hears of it").expect("it does not panic");
+    assert_eq!(names(&broker), Some(Vec::new()));
+    timeout(LOCK, broker.all_settled("shipping")).await.expect_err("it was never open");
+}

@@ -1,0 +1,339 @@
+use std::error::Error;
+use std::fmt;
+use std::iter;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diator::endpoint::EndpointState;
+use diator::event::EventKind;
+use diator::host::{Health, Host, HostError, HostMonitor};
+use diator::{Event, InMemoryBroker, Mediator};
+use tokio::sync::oneshot;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::attempts::Attempts;
+use super::clock::rest;
+use super::report::{InFlight, Report};
+use super::sender::sender;
+use super::{DeadLetters, Handled};
+
+/// The longest time that the delays of a policy may add up to, and as long again for what runs in between.
+const PATIENCE: Duration = Duration::from_secs(2 * 3_600);
+const OPENING: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A [`TestHost`](super::TestHost) that runs.
+///
+/// Its `Display` is what a failed assertion prints: a table of all attempts, what was published, and the dead letters.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use diator::endpoint::Endpoint;
+/// use diator::prelude::*;
+/// use diator_testkit::{RunningTestHost, TestHost};
+///
+/// #[derive(Debug, serde::Serialize, serde::Deserialize, NotificationEvent)]
+/// #[event(topic = "orders")]
+/// struct OrderPlaced;
+///
+/// #[event_handler(OrderPlaced, id = "billing.charge")]
+/// struct Charge;
+///
+/// impl EventHandler<OrderPlaced> for Charge {
+///     async fn handle(&self, _: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+///         Ok(tokio::time::sleep(Duration::from_secs(10)).await)
+///     }
+/// }
+///
+/// async fn started(broker: &InMemoryBroker) -> RunningTestHost {
+///     let mediator = Mediator::builder().handlers(handlers![Charge]).without_broker().build().unwrap();
+///     let billing = Endpoint::new("billing", broker.clone()).topics(["orders"]).concurrency(1);
+///     TestHost::new(mediator, broker.clone()).endpoint(billing).start().await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let broker = InMemoryBroker::new();
+/// let mut before = started(&broker).await;
+/// before.publish(OrderPlaced).await;
+/// before.publish(OrderPlaced).await;
+/// before.advance(Duration::from_secs(5)).await;
+/// before.stop().await; // a deployment: what runs comes to its end, and what waits is left
+/// before.handled::<OrderPlaced>().succeeded().once();
+///
+/// let after = started(&broker).await;
+/// after.settle().await;
+/// after.handled::<OrderPlaced>().succeeded().once();
+/// # }
+/// ```
+pub struct RunningTestHost {
+    broker: InMemoryBroker,
+    sender: Mediator,
+    monitor: HostMonitor,
+    host: Option<Running>,
+    endpoints: Vec<String>,
+    /// The ids of all handlers.
+    handlers: Vec<&'static str>,
+    attempts: Arc<Attempts>,
+}
+
+/// Dropping it is a crash.
+struct Running {
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Result<(), HostError>>,
+}
+
+impl RunningTestHost {
+    pub(super) async fn start(
+        test: &Location<'_>,
+        host: Host,
+        mediator: &Mediator,
+        broker: InMemoryBroker,
+        attempts: Arc<Attempts>,
+    ) -> Self {
+        let monitor = host.monitor();
+        let (stop, stopped) = oneshot::channel();
+        attempts.begin();
+        let mut task = tokio::spawn(host.run_until(stopped));
+        let (deadline, mut pause) = (Instant::now() + OPENING, FIRST_PAUSE);
+        loop {
+            let health = monitor.health().await;
+            if is_open(&health) {
+                break;
+            }
+            if task.is_finished() {
+                panic!("{test}: the test host does not start: {}", end((&mut task).await));
+            }
+            if Instant::now() > deadline {
+                panic!("{test}: the endpoints did not open within {OPENING:?} of the clock: {:#?}", health.endpoints);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        let endpoints: Vec<_> = monitor.health().await.endpoints.into_keys().collect();
+        for endpoint in &endpoints {
+            assert!(
+                broker.unsettled(endpoint).is_some(),
+                "{test}: endpoint `{endpoint}` reads from another broker than the test publishes to: build it over a \
+                 clone of the one that `TestHost::new` gets"
+            );
+        }
+        let events = mediator.wiring().events.into_iter();
+        let handlers = events.flat_map(|event| event.handlers).map(|handler| handler.id).collect();
+        let sender = sender(broker.clone());
+        Self { broker, sender, monitor, host: Some(Running { stop: Some(stop), task }), endpoints, handlers, attempts }
+    }
+
+    /// Publishes an event, as another service would that has the same contract.
+    ///
+    /// It goes to the event's topic, with the event's key. To publish with a [`Meta`](diator::Meta), or what a command causes, let a
+    /// mediator do so that publishes to a clone of the broker; to publish what is no event of the program's, give the broker a
+    /// message.
+    ///
+    /// # Panics
+    ///
+    /// If the broker does not take it. A domain event does not build: it is handled, not published.
+    #[track_caller]
+    pub fn publish<E: Event>(&self, event: E) -> impl Future<Output = ()> {
+        const {
+            assert!(<E::Kind as EventKind<E>>::MESSAGE_TYPE.is_some(), "a domain event is handled, not published");
+        }
+        let test = Location::caller();
+        async move {
+            if let Err(error) = self.sender.emit(event).await {
+                panic!("{test}: `{}` was not published: {}", E::NAME, chain(&error));
+            }
+        }
+    }
+
+    /// Waits until nothing is in flight any more, which can take two hours of the clock at most, and no real time.
+    ///
+    /// In flight is what waits for an endpoint, runs, or rests until another attempt is due, and what waits for the relay. An event
+    /// that was emitted for later is not before its time. What a task of the program's own does is not known here.
+    ///
+    /// # Panics
+    ///
+    /// If something is still in flight then, with what it is: [`settle_within`](Self::settle_within).
+    #[track_caller]
+    pub fn settle(&self) -> impl Future<Output = ()> {
+        self.settle_within(PATIENCE)
+    }
+
+    /// Waits until nothing is in flight any more, at most for this time of the clock.
+    ///
+    /// Its own limit is for what [`settle`](Self::settle) finds too long or too short: a pause that nothing ends, a message that must
+    /// be done within a second.
+    ///
+    /// # Panics
+    ///
+    /// If something is still in flight then, with what it is and all that was handled.
+    #[track_caller]
+    pub fn settle_within(&self, limit: Duration) -> impl Future<Output = ()> {
+        let test = Location::caller();
+        async move {
+            self.expect_running(test);
+            if timeout_at(Instant::now() + limit, self.quiet()).await.is_err() {
+                let health = self.monitor.health().await;
+                panic!("{test}: {}\n{self}", InFlight { host: self, health: &health, limit });
+            }
+        }
+    }
+
+    /// Moves the clock by this time; all that becomes due meanwhile happens in its turn.
+    ///
+    /// Use it instead of [`settle`](Self::settle) to look at a program while something waits. It takes a millisecond more, in which
+    /// what is due at the end happens.
+    ///
+    /// # Panics
+    ///
+    /// If the host was stopped.
+    #[track_caller]
+    pub fn advance(&self, time: Duration) -> impl Future<Output = ()> {
+        let test = Location::caller();
+        async move {
+            self.expect_running(test);
+            sleep(time).await;
+            rest().await;
+        }
+    }
+
+    /// Stops the host in order, as a deployment does; what was not begun is left for the next one.
+    ///
+    /// The mediator takes nothing more. Assertions go on to work.
+    ///
+    /// # Panics
+    ///
+    /// If the host was stopped before, or does not end in order within its deadline of 30 s of the clock.
+    #[track_caller]
+    pub fn stop(&mut self) -> impl Future<Output = ()> {
+        let test = Location::caller();
+        async move {
+            self.expect_running(test);
+            let Some(mut host) = self.host.take() else { return };
+            // It waits for this end of the channel to go.
+            drop(host.stop.take());
+            match (&mut host.task).await {
+                Ok(Ok(())) => {}
+                ended => panic!("{test}: the test host did not end in order: {}\n{self}", end(ended)),
+            }
+        }
+    }
+
+    /// The attempts of handlers on events of one type: narrow them down, and say how many there must be.
+    pub fn handled<E: Event>(&self) -> Handled<'_, E> {
+        Handled::new(self)
+    }
+
+    /// The dead letters of one type of event: narrow them down, and say how many there must be.
+    pub fn dead_letters<E: Event>(&self) -> DeadLetters<'_, E> {
+        DeadLetters::new(self)
+    }
+
+    /// Asserts that no endpoint gave up a message, be it an event of the program's or not.
+    ///
+    /// # Panics
+    ///
+    /// If one did, with all dead letters.
+    #[track_caller]
+    pub fn assert_no_dead_letters(&self) {
+        let dead: usize = self.endpoints.iter().map(|endpoint| self.broker.dead_letters(endpoint).len()).sum();
+        assert!(dead == 0, "expected no dead letter, found {dead}\n{self}");
+    }
+
+    /// The health of the endpoints and of the relay.
+    #[must_use]
+    pub fn monitor(&self) -> HostMonitor {
+        self.monitor.clone()
+    }
+
+    pub(super) fn broker(&self) -> &InMemoryBroker {
+        &self.broker
+    }
+
+    pub(super) fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
+    pub(super) fn endpoints(&self) -> &[String] {
+        &self.endpoints
+    }
+
+    pub(super) fn handlers(&self) -> &[&'static str] {
+        &self.handlers
+    }
+
+    async fn quiet(&self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            // What was sent just now may not have reached the broker.
+            rest().await;
+            for endpoint in &self.endpoints {
+                self.broker.all_settled(endpoint).await;
+            }
+            rest().await;
+            if self.is_quiet(&self.monitor.health().await) {
+                return;
+            }
+            // It is the relay's turn, whose store cannot be waited for; or a handler runs whose message has gone.
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn is_quiet(&self, health: &Health) -> bool {
+        let published =
+            health.relay.as_ref().is_none_or(|relay| relay.oldest_seconds.is_none() && relay.error.is_none());
+        let settled = |endpoint: &String| self.broker.unsettled(endpoint).is_some_and(|unsettled| unsettled.is_empty());
+        published && health.endpoints.values().all(|endpoint| endpoint.held == 0) && self.endpoints.iter().all(settled)
+    }
+
+    fn expect_running(&self, test: &Location<'_>) {
+        match &self.host {
+            None => panic!("{test}: the test host was stopped"),
+            Some(running) => assert!(!running.task.is_finished(), "{test}: the test host has ended by itself\n{self}"),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn is_open(health: &Health) -> bool {
+    use EndpointState::{Open, Paused, Trial};
+    health.running && health.endpoints.values().all(|endpoint| matches!(endpoint.state, Open | Paused | Trial))
+}
+
+/// An error with its causes.
+fn chain(error: &dyn Error) -> String {
+    let errors = iter::successors(Some(error), |&error| error.source());
+    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn end(ended: Result<Result<(), HostError>, JoinError>) -> String {
+    match ended {
+        Ok(Ok(())) => "it ended by itself".to_owned(),
+        Ok(Err(error)) => chain(&error),
+        Err(error) => chain(&error),
+    }
+}
+
+impl fmt::Display for RunningTestHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Report::of(self).fmt(f)
+    }
+}
+
+impl fmt::Debug for RunningTestHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningTestHost").field("monitor", &self.monitor).finish_non_exhaustive()
+    }
+}
