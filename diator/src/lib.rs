@@ -87,8 +87,8 @@
 //! |---|---|
 //! | `diator-redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
 //! | `diator-azure` | Azure Service Bus topics and queues |
-//! | `diator-sqlx` | unit of work, outbox and dead letters on PostgreSQL and SQLite |
-//! | `diator-testkit` | a host for the tests of programs that consume; the conformance suites for brokers, subscriptions, containers and outboxes |
+//! | `diator-sqlx` | unit of work, outbox, inbox and dead letters on PostgreSQL and SQLite |
+//! | `diator-testkit` | a host for the tests of programs that consume; the conformance suites for brokers, subscriptions, containers, outboxes and inboxes |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
