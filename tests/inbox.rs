@@ -8,10 +8,11 @@ use diator::broker::{InboundMessage, MessageType};
 use diator::container::{DependencyKey, Scope};
 use diator::endpoint::{Endpoint, ErrorPolicy};
 use diator::host::Host;
-use diator::inbox::{Entry, Inbox, InMemoryInbox, Seen};
-use diator::middleware::{Call, Next};
+use diator::inbox::{Entry, InMemoryInbox, Inbox, Seen};
+use diator::middleware::middleware_fn;
 use diator::outbox::{InMemoryOutbox, InMemoryTransaction};
 use diator::prelude::*;
+use diator::subscription::{Capabilities, Release};
 use diator::{Arrival, Handling, MediatorBuilder, MessageBroker, OutboundMessage, SendError, SendErrorKind};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -151,9 +152,9 @@ async fn a_message_that_was_handled_runs_nothing() {
     let world = World::new();
     let calls = Arc::new(AtomicU32::new(0));
     let counted = calls.clone();
-    let count = diator::middleware::middleware_fn(move |call: &mut Call<'_>, next: Next<'_>| {
+    let count = middleware_fn(move |call, next| {
         counted.fetch_add(1, Ordering::SeqCst);
-        next.run(call)
+        Box::pin(next.run(call))
     });
     let mediator = world.builder().middleware(count).inbox(InMemoryInbox::new()).build().unwrap();
     let message = Uuid::now_v7();
@@ -286,7 +287,8 @@ async fn each_process_handles_what_is_for_all_of_them() {
     let inbox = InMemoryInbox::new();
     for number in 1..=2 {
         let (mediator, process) = (world.with(inbox.clone()), world.broker.subscription());
-        let capabilities = diator::subscription::Capabilities { competing: false, ..diator::subscription::InMemorySubscription::CAPABILITIES };
+        let capabilities =
+            Capabilities::none().redelivers().releases(Release::Uncounted).dead_letters().settles_out_of_order();
         let endpoint = Endpoint::new("cache", process.capabilities(capabilities)).topics(["orders"]).broadcast();
         if number == 1 {
             world.publish(Uuid::now_v7(), None).await;
@@ -308,7 +310,8 @@ async fn what_is_older_than_the_memory_is_a_dead_letter() {
     let inbox = || InMemoryInbox::new().with_retention(24 * HOUR);
     let of_no_time = || Uuid::from_u128(0x82a0_b10e_1b3d_4c3c_9bdd_3934_f8f8_24c2);
     // Young; its id tells that, whatever its envelope says; or nothing tells its age.
-    for (id, time) in [(id_made(23 * HOUR), None), (id_made(HOUR), Some("2020-01-01T00:00:00Z")), (of_no_time(), None)] {
+    for (id, time) in [(id_made(23 * HOUR), None), (id_made(HOUR), Some("2020-01-01T00:00:00Z")), (of_no_time(), None)]
+    {
         world.publish(id, time).await;
     }
     world.run(world.with(inbox()), world.endpoint(), Duration::from_secs(60)).await;

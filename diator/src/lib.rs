@@ -160,7 +160,8 @@ pub use self::inbox::Inbox;
 pub use self::inject::InjectField;
 pub use self::invalid_config::InvalidConfig;
 pub use self::mediator::{
-    Arrival, EmitError, EmittedEvent, HandlerFailure, Handling, Mediator, MediatorWith, ReceiveError, Received, ShutdownReport,
+    Arrival, EmitError, EmittedEvent, HandlerFailure, Handling, Mediator, MediatorWith, ReceiveError, Received,
+    ShutdownReport,
 };
 pub use self::message::MessageKind;
 pub use self::meta::Meta;

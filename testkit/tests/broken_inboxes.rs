@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use diator::container::DependencyKey;
-use diator::inbox::{Entry, Inbox, InMemoryInbox, Seen};
+use diator::inbox::{Entry, InMemoryInbox, Inbox, Seen};
 use diator::outbox::InMemoryOutbox;
 use diator::{BoxError, Meta, Scope};
 use diator_testkit::__run;

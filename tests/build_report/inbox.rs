@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use diator::container::{CommitError, DependencyKey, Scope, UnitOfWork};
-use diator::inbox::{Entry, Inbox, InMemoryInbox, Seen};
+use diator::inbox::{Entry, InMemoryInbox, Inbox, Seen};
 use diator::outbox::{InMemoryOutbox, InMemoryTransaction, Outbox, StagedMessage};
 use diator::prelude::*;
 use diator::registry::{Problem, ProblemKind};
@@ -140,7 +140,10 @@ fn an_inbox_without_an_outbox() {
     assert_eq!(kinds(&error), [ProblemKind::InboxWithoutOutbox], "{error}");
     assert_eq!(error.problems()[0].location().map(|at| at.line()), Some(line));
     let said = error.to_string();
-    assert!(said.contains("the events of the handler are lost") && said.contains("`.outbox(store.outbox())`"), "{said}");
+    assert!(
+        said.contains("the events of the handler are lost") && said.contains("`.outbox(store.outbox())`"),
+        "{said}"
+    );
     assert!(said.contains("`.without_broker()`"), "{said}");
 }
 

@@ -99,7 +99,10 @@ impl Opening {
             Ran::Unknown(name) => self.unknown(tag, &name, now),
             Ran::Undecodable(why) => self.dead(tag, &format!("the message cannot be read: {why}"), now),
             Ran::TooOld(age) => {
-                let reason = format!("TooOld: the message was made {} s ago, and the inbox may have forgotten it", age.as_secs());
+                let reason = format!(
+                    "TooOld: the message was made {} s ago, and the inbox may have forgotten it",
+                    age.as_secs()
+                );
                 self.dead(tag, &reason, now);
             }
             Ran::Poison(unended) => {

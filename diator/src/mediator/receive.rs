@@ -261,11 +261,7 @@ impl Arrival {
         handled.inspect_err(|failure| mark_span_failed(&self.span, failure.error.kind().as_str()))
     }
 
-    async fn handle_by(
-        &self,
-        handler: &HandlerId,
-        entering: Option<Entering<'_>>,
-    ) -> Result<Handling, HandlerFailure> {
+    async fn handle_by(&self, handler: &HandlerId, entering: Option<Entering<'_>>) -> Result<Handling, HandlerFailure> {
         let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
         let (Some(event), Some(entry)) = (&self.event, self.entry(handler)) else {
             return Err(failure(SendError::Unhandled { request: handler.as_str() }));

@@ -11,7 +11,7 @@ use std::time::Duration;
 use diator::broker::{MessageType, OutboundMessage};
 use diator::container::UnitOfWork;
 use diator::endpoint::{Endpoint, ErrorPolicy};
-use diator::host::{Host, HostError, HostMonitor};
+use diator::host::{Host, HostError};
 use diator::prelude::*;
 use diator_sqlx::{Engine, EntersRows, SqlxStore, StageValue, StagesRows, Transaction, sqlite_options};
 use diator_testkit::{Postgres, within_patience};
@@ -80,7 +80,8 @@ impl Script {
             is_one
         };
         if hangs {
-            std::future::pending::<()>().await;
+            // Longer than the process lives.
+            sleep(Duration::from_millis(1_500)).await;
         }
         let fails = {
             let mut fails = self.fails.lock().unwrap();
@@ -123,10 +124,7 @@ struct World<DB: Engine> {
     has_inbox: bool,
 }
 
-struct Running {
-    host: JoinHandle<Result<(), HostError>>,
-    monitor: HostMonitor,
-}
+struct Running(JoinHandle<Result<(), HostError>>);
 
 impl<DB: Engine> World<DB>
 where
@@ -166,31 +164,17 @@ where
             .concurrency(concurrency)
             .errors(ErrorPolicy::new().immediately(0));
         let host = Host::new(mediator).endpoint(endpoint).deadline(Duration::from_secs(5));
-        let monitor = host.monitor();
-        Running { host: tokio::spawn(host.run_until(std::future::pending::<()>())), monitor }
-    }
-
-    /// Waits until nothing waits in any of these processes any more.
-    async fn all_is_done(&self, running: &[&Running]) {
-        let mut idle = 0;
-        while idle < 5 {
-            sleep(Duration::from_millis(50)).await;
-            let mut busy = false;
-            for running in running {
-                let health = running.monitor.health().await;
-                let billing = &health.endpoints["billing"];
-                busy |= billing.held > 0 || billing.lag != Some(0);
-            }
-            idle = if busy { 0 } else { idle + 1 };
-        }
+        Running(tokio::spawn(host.run_until(std::future::pending::<()>())))
     }
 }
 
 impl Running {
     /// It dies: nothing of it comes to its end.
     async fn kill(self) {
-        self.host.abort();
-        let _ = self.host.await;
+        self.0.abort();
+        let _ = self.0.await;
+        // The tasks that it had spawned.
+        sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -225,16 +209,14 @@ where
         sleep(Duration::from_millis(100)).await;
         world.broker.expire_locks("billing");
     }
-    for number in 0..MESSAGES {
-        world.script.hangs.lock().unwrap().remove(&number);
-    }
+    world.script.hangs.lock().unwrap().clear();
     sleep(Duration::from_millis(200)).await;
     third.kill().await;
     world.broker.restart();
     let fourth = world.start(concurrency);
-    world.all_is_done(&[&second, &fourth]).await;
+    world.broker.all_settled("billing").await;
     world.broker.replay("billing");
-    world.all_is_done(&[&second, &fourth]).await;
+    world.broker.all_settled("billing").await;
     second.kill().await;
     fourth.kill().await;
     assert_eq!(world.broker.dead_letters("billing"), [], "nothing of it is the fault of a message");
@@ -320,7 +302,7 @@ async fn what_is_the_databases_fault_is_tried_again_and_not_counted() {
             server.psql("TRUNCATE effect");
             world.publish(1, 1).await;
             let running = world.start(1);
-            world.all_is_done(&[&running]).await;
+            world.broker.all_settled("billing").await;
             running.kill().await;
             world.broker.restart();
             assert_eq!(counted(&server, "SELECT count(*) FROM effect"), [2], "{state}");
@@ -330,7 +312,7 @@ async fn what_is_the_databases_fault_is_tried_again_and_not_counted() {
         *world.script.fails.lock().unwrap() = ("SELECT 1 / 0".to_owned(), 1);
         world.publish(2, 1).await;
         let running = world.start(1);
-        world.all_is_done(&[&running]).await;
+        world.broker.all_settled("billing").await;
         running.kill().await;
         assert_eq!(world.broker.dead_letters("billing").len(), 1);
     })
@@ -354,7 +336,7 @@ async fn missing_tables_and_a_full_pool_cost_no_message() {
         sleep(Duration::from_millis(300)).await;
         assert_eq!(world.script.runs.load(Ordering::SeqCst), 0, "no handler runs without the inbox");
         server.psql("ALTER TABLE hidden RENAME TO diator_inbox");
-        world.all_is_done(&[&running]).await;
+        world.broker.all_settled("billing").await;
         running.kill().await;
         assert_eq!(counted(&server, "SELECT count(*) FROM effect"), [10]);
         assert_eq!(world.broker.dead_letters("billing"), []);
@@ -420,8 +402,7 @@ async fn a_unit_of_work_of_the_programs_own_is_entered_too() {
             .build()
             .unwrap();
         let payload = serde_json::json!({"number": 7});
-        let message =
-            diator::InboundMessage::new(MessageType::Notification, "OrderPlaced", Uuid::now_v7(), payload);
+        let message = diator::InboundMessage::new(MessageType::Notification, "OrderPlaced", Uuid::now_v7(), payload);
         let arrival = mediator.arrive(message).unwrap();
         let id = arrival.handlers()[0];
         assert_eq!(arrival.handle_once(&id, "billing", 0).await.unwrap(), diator::Handling::Handled);

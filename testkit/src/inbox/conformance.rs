@@ -30,7 +30,9 @@ fn entry(message: Uuid) -> Entry<'static> {
 pub async fn the_first_enters_and_the_next_comes_too_late<D: Driver>() {
     let driver = D::start(LONG).await;
     let (store, other) = (driver.connect(), driver.connect());
-    for message in [Uuid::now_v7(), Uuid::from_u128(0x82a0_b10e_1b3d_4c3c_9bdd_3934_f8f8_24c2), Uuid::nil(), Uuid::max()] {
+    for message in
+        [Uuid::now_v7(), Uuid::from_u128(0x82a0_b10e_1b3d_4c3c_9bdd_3934_f8f8_24c2), Uuid::nil(), Uuid::max()]
+    {
         let entry = entry(message);
         assert_eq!(store.handle(&entry).await, Seen::First, "{message}");
         for _ in 0..3 {
@@ -109,10 +111,18 @@ pub async fn names_are_told_apart_however_they_are_cut<D: Driver>() {
         ("a", "b\u{1f}c"),
     ];
     for (endpoint, handler) in names {
-        assert_eq!(store.handle(&Entry::new(endpoint, handler, message)).await, Seen::First, "{endpoint:?} {handler:?}");
+        assert_eq!(
+            store.handle(&Entry::new(endpoint, handler, message)).await,
+            Seen::First,
+            "{endpoint:?} {handler:?}"
+        );
     }
     for (endpoint, handler) in names {
-        assert_eq!(store.handle(&Entry::new(endpoint, handler, message)).await, Seen::Before, "{endpoint:?} {handler:?}");
+        assert_eq!(
+            store.handle(&Entry::new(endpoint, handler, message)).await,
+            Seen::Before,
+            "{endpoint:?} {handler:?}"
+        );
     }
     let long = "x".repeat(200);
     assert_eq!(store.handle(&Entry::new(&long, &long, message)).await, Seen::First);

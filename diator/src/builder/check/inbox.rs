@@ -55,7 +55,8 @@ pub(in crate::builder) fn warn_of_ids_by_type(builder: &MediatorBuilder) {
         return;
     }
     let arrives = |event: &crate::event::EventDescriptor| event.message_type.is_some();
-    let unnamed = builder.handlers.iter().filter(|handler| handler.id.is_none() && handler.handled_event().is_some_and(arrives));
+    let unnamed =
+        builder.handlers.iter().filter(|handler| handler.id.is_none() && handler.handled_event().is_some_and(arrives));
     for handler in unnamed {
         tracing::warn!(
             target: "diator",

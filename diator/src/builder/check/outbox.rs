@@ -46,9 +46,7 @@ pub(super) fn not_enlisted(
     let Writer { what: writes, rows, added, hint } = writer;
     let name = unit.name();
     let (what, remedy) = match (builder.container.lifetime(unit), builder.container.enlisted(unit)) {
-        (Lifetime::Missing, _) => {
-            ("and the container has none".to_owned(), hint.unwrap_or(AS_UNIT_OF_WORK).to_owned())
-        }
+        (Lifetime::Missing, _) => ("and the container has none".to_owned(), hint.unwrap_or(AS_UNIT_OF_WORK).to_owned()),
         (Lifetime::Ambiguous, _) => {
             ("and the container has several".to_owned(), format!("register one `{}` only", short_name(name)))
         }
@@ -58,8 +56,7 @@ pub(super) fn not_enlisted(
         }
         _ => return None,
     };
-    let text =
-        format!("the {writes} `{}` writes its {rows} within the unit of work `{name}`, {what}", added.type_name);
+    let text = format!("the {writes} `{}` writes its {rows} within the unit of work `{name}`, {what}", added.type_name);
     Some(Problem::new(kind, added.location, text, remedy))
 }
 

@@ -39,7 +39,8 @@ pub(super) fn prune() -> String {
 
 /// As the cleaner that the relay `$2` is, or not at all.
 pub(super) fn prune_as_cleaner() -> String {
-    let lease = "AND EXISTS (SELECT FROM {p}outbox_lease WHERE partition = -1 AND owner = $2 AND until > clock_timestamp())";
+    let lease =
+        "AND EXISTS (SELECT FROM {p}outbox_lease WHERE partition = -1 AND owner = $2 AND until > clock_timestamp())";
     PRUNE.replace("{lease}", lease)
 }
 

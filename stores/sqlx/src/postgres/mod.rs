@@ -15,8 +15,8 @@ mod wake;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use diator::outbox::{Claim, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement};
 use diator::inbox::Entry;
+use diator::outbox::{Claim, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement};
 use diator::{BoxError, BoxFuture, async_trait};
 use sqlx::Postgres;
 use sqlx::error::DatabaseError;

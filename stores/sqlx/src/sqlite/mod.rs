@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use std::{fs, path};
 
-use diator::outbox::{Claim, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement};
 use diator::inbox::Entry;
+use diator::outbox::{Claim, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement};
 use diator::{BoxError, BoxFuture, async_trait};
 use sqlx::Sqlite;
 use sqlx::error::DatabaseError;

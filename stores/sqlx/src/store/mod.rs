@@ -25,9 +25,9 @@ use diator::{BoxError, InvalidConfig, MessageKind, Services};
 use sqlx::{AssertSqlSafe, Pool};
 
 pub use self::engine::Engine;
+pub(crate) use self::engine::{Messages, Sealed};
 pub use self::enters_rows::EntersRows;
 pub use self::inbox::SqlxInbox;
-pub(crate) use self::engine::{Messages, Sealed};
 pub(crate) use self::message::{MESSAGE, StoredMessage, headers_text, micros, readable};
 use self::no_tables::NoTables;
 pub use self::outbox::SqlxOutbox;

@@ -49,7 +49,10 @@ impl fmt::Display for NoTables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { prefix, what, .. } = self;
         let prefix = prefix.as_str();
-        write!(f, "the {what} {prefix}{what} cannot be used: its tables are missing, or older than this program; {APPLY}")
+        write!(
+            f,
+            "the {what} {prefix}{what} cannot be used: its tables are missing, or older than this program; {APPLY}"
+        )
     }
 }
 
