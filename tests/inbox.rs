@@ -111,9 +111,9 @@ impl World {
 
     /// Publishes a message with this id, and this time in its envelope.
     async fn publish(&self, id: Uuid, time: Option<&str>) {
-        let time = time.map(|time| format!(r#", "timestamp": "{time}""#)).unwrap_or_default();
+        let time = time.map(|time| format!(r#""event_timestamp": "{time}""#)).unwrap_or_default();
         let body = format!(
-            r#"{{"message_type": "notification_event", "message_name": "OrderPlaced", "message_id": "{id}"{time}, "payload": {{}}}}"#
+            r#"{{"message_type": "notification_event", "message_name": "OrderPlaced", "message_id": "{id}", "payload": {{{time}}}}}"#
         );
         let message = OutboundMessage::new(id, MessageType::Notification, "OrderPlaced", body.into_bytes());
         self.broker.publish(&message.with_topic("orders")).await.unwrap();
@@ -310,7 +310,7 @@ async fn what_is_older_than_the_memory_is_a_dead_letter() {
     let inbox = || InMemoryInbox::new().with_retention(24 * HOUR);
     let of_no_time = || Uuid::from_u128(0x82a0_b10e_1b3d_4c3c_9bdd_3934_f8f8_24c2);
     // Young; its id tells that, whatever its envelope says; or nothing tells its age.
-    for (id, time) in [(id_made(23 * HOUR), None), (id_made(HOUR), Some("2020-01-01T00:00:00Z")), (of_no_time(), None)]
+    for (id, time) in [(id_made(23 * HOUR), None), (id_made(HOUR), Some("2020-01-01T00:00:00")), (of_no_time(), None)]
     {
         world.publish(id, time).await;
     }
@@ -318,7 +318,7 @@ async fn what_is_older_than_the_memory_is_a_dead_letter() {
     assert_eq!((world.script.runs(), world.reasons()), (3, vec![]));
 
     world.publish(id_made(25 * HOUR), None).await;
-    world.publish(of_no_time(), Some("2020-01-01T00:00:00Z")).await;
+    world.publish(of_no_time(), Some("2020-01-01T00:00:00")).await;
     world.run(world.with(inbox()), world.endpoint(), Duration::from_secs(60)).await;
     let reasons = world.reasons();
     assert_eq!((world.script.runs(), reasons.len()), (3, 2));
