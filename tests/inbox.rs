@@ -310,8 +310,7 @@ async fn what_is_older_than_the_memory_is_a_dead_letter() {
     let inbox = || InMemoryInbox::new().with_retention(24 * HOUR);
     let of_no_time = || Uuid::from_u128(0x82a0_b10e_1b3d_4c3c_9bdd_3934_f8f8_24c2);
     // Young; its id tells that, whatever its envelope says; or nothing tells its age.
-    for (id, time) in [(id_made(23 * HOUR), None), (id_made(HOUR), Some("2020-01-01T00:00:00")), (of_no_time(), None)]
-    {
+    for (id, time) in [(id_made(23 * HOUR), None), (id_made(HOUR), Some("2020-01-01T00:00:00")), (of_no_time(), None)] {
         world.publish(id, time).await;
     }
     world.run(world.with(inbox()), world.endpoint(), Duration::from_secs(60)).await;

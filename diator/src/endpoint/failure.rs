@@ -60,8 +60,7 @@ pub(super) fn text_of(error: &dyn Error) -> String {
 pub(super) fn is_no_fault(failure: &HandlerFailure, inbox: Option<&dyn Inbox>) -> bool {
     let of_database = |inbox: &dyn Inbox| catch_unwind(AssertUnwindSafe(|| inbox.is_transient(&failure.error)));
     match &failure.error {
-        SendError::Scope(_) | SendError::Enter(_) => true,
-        SendError::Commit { outcome: CommitOutcome::Unknown, .. } => true,
+        SendError::Scope(_) | SendError::Enter(_) | SendError::Commit { outcome: CommitOutcome::Unknown, .. } => true,
         _ => inbox.is_some_and(|inbox| of_database(inbox).unwrap_or_default()),
     }
 }
