@@ -30,19 +30,23 @@ enum Kind {
 
 struct Broken<B> {
     inner: InMemoryInbox,
+    retention: Duration,
     noted: Arc<Mutex<HashSet<String>>>,
     breach: B,
 }
 
-impl<B: Default> Broken<B> {
+impl<B: Breach + Default> Broken<B> {
     fn new(retention: Duration) -> Self {
-        Self { inner: InMemoryInbox::new().with_retention(retention), noted: Arc::default(), breach: B::default() }
+        let kept = if B::BREACH == Kind::NeverForgets { Duration::MAX } else { retention };
+        let inner = InMemoryInbox::new().with_retention(kept);
+        Self { inner, retention, noted: Arc::default(), breach: B::default() }
     }
 }
 
 impl<B: Breach + Clone> Clone for Broken<B> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), noted: self.noted.clone(), breach: self.breach.clone() }
+        let Self { inner, retention, noted, breach } = self;
+        Self { inner: inner.clone(), retention: *retention, noted: noted.clone(), breach: breach.clone() }
     }
 }
 
@@ -53,7 +57,7 @@ impl<B: Breach> Inbox for Broken<B> {
     }
 
     fn retention(&self) -> Duration {
-        self.inner.retention()
+        self.retention
     }
 
     async fn enter(&self, scope: &dyn Scope, meta: &Meta, entry: &Entry<'_>) -> Result<Seen, BoxError> {
@@ -84,8 +88,7 @@ impl<B: Breach + Clone + Default> Driver for Wrong<B> {
     const CONCURRENT_UNITS: bool = true;
 
     async fn start(retention: Duration) -> Self {
-        let kept = if B::BREACH == Kind::NeverForgets { Duration::MAX } else { retention };
-        Self(Broken::new(kept), InMemoryOutbox::new())
+        Self(Broken::new(retention), InMemoryOutbox::new())
     }
 
     fn connect(&self) -> Store {

@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use diator::outbox::{OutboxStore, SchemaState, StagedMessage, StoreSchema};
-use diator_sqlx::{SqlxStore, sqlite_options};
+use diator_sqlx::{Engine, EntersRows, SqlxStore, Transaction, sqlite_options};
 use diator_testkit::{Postgres, within_patience};
 use sqlx::{PgPool, Sqlite, SqlitePool, raw_sql};
 use support::Directory;
@@ -92,6 +92,34 @@ async fn every_version_is_told_on_sqlite() {
             update.execute(&pool).await.unwrap();
         };
         versions(&store, set).await;
+    })
+    .await;
+}
+
+/// Tables of version 1 with a message, as a program of that version leaves them.
+async fn older<DB: Engine>(store: &SqlxStore<DB>, sql: impl AsyncFn(&'static str))
+where
+    SqlxStore<DB>: OutboxStore + StoreSchema,
+    Transaction<DB>: EntersRows,
+{
+    store.apply().await.unwrap();
+    sql("DROP TABLE diator_inbox").await;
+    sql("UPDATE diator_schema SET version = 1").await;
+    commit(store, vec![StagedMessage::new(message(None, "one"))]).await.unwrap();
+    assert_eq!(store.state().await.unwrap(), SchemaState::Outdated { found: 1, needed: 2 });
+    assert!(store.check().await.is_err() && store.prune_inbox(1).await.is_err());
+    store.apply().await.unwrap();
+    assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 2 });
+    assert_eq!((store.status().await.unwrap().pending, store.prune_inbox(1).await.unwrap()), (1, 0));
+}
+
+#[tokio::test]
+async fn tables_of_version_1_get_an_inbox_and_keep_their_messages() {
+    within_patience(async {
+        let (directory, postgres) = (Directory::new(), Postgres::start(&[]));
+        older(&on_postgres(&postgres), async |sql| drop(postgres.psql(sql))).await;
+        let (store, pool) = on_sqlite(&directory, "a.sqlite");
+        older(&store, async |sql| drop(raw_sql(sql).execute(&pool).await.unwrap())).await;
     })
     .await;
 }
