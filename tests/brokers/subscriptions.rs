@@ -122,13 +122,13 @@ conforms!(
 conforms!(
     /// Nothing but to deliver, once at most, to everybody.
     with_nothing,
-    Capabilities::none()
+    Capabilities::none().broadcasts()
 );
 
 conforms!(
-    /// As Kafka: partitions with owners, no locks, settling in order.
+    /// As Kafka: partitions with owners, groups of several or of one, no locks, settling in order.
     like_a_log,
-    Capabilities::none().ordered_by_key().exclusive_keys().competing().redelivers().durable().replayable()
+    Capabilities::none().ordered_by_key().exclusive_keys().competing().broadcasts().redelivers().durable().replayable()
 );
 
 conforms!(
@@ -197,6 +197,7 @@ conforms!(
     /// Each process has all messages, and keeps what it did not settle.
     for_everybody,
     Capabilities::none()
+        .broadcasts()
         .ordered_by_key()
         .redelivers()
         .counts()

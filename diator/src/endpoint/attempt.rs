@@ -20,26 +20,33 @@ pub(super) struct Attempt<'a> {
     bound: &'a Bound,
     log: &'a dyn AttemptLog,
     message: Uuid,
+    /// How many beginnings of it the log may count that were this process's, which has not crashed.
+    own: &'a mut u32,
     pub(super) ended: bool,
 }
 
 impl<'a> Attempt<'a> {
+    /// `own` beginnings before this one were this process's, and the log did not say that it noted them, or their end.
     pub(super) async fn begin(
         bound: &'a Bound,
         log: &'a dyn AttemptLog,
         message: Uuid,
+        own: &'a mut u32,
         noted: &OnceLock<Uuid>,
     ) -> Result<Self, Ran> {
         // Also a call that is cut off may have noted it.
         noted.get_or_init(|| message);
+        let before = *own;
+        *own = own.saturating_add(1);
         let known = match answer(LOG_PATIENCE, async { log.begin(&bound.settings.name, &[message]).await }).await {
             Ok(known) => known.first().copied().unwrap_or_default(),
             Err(error) => return Err(Ran::Unlogged(error)),
         };
-        let mut attempt = Self { bound, log, message, ended: false };
-        if known.unended >= CRASHES {
+        let mut attempt = Self { bound, log, message, own, ended: false };
+        let unended = known.unended.saturating_sub(before);
+        if unended >= CRASHES {
             attempt.end(Ended::Failed).await;
-            return Err(Ran::Poison(known.unended));
+            return Err(Ran::Poison(unended));
         }
         Ok(attempt)
     }
@@ -55,14 +62,14 @@ impl<'a> Attempt<'a> {
     pub(super) async fn end(&mut self, how: Ended) {
         self.ended = true;
         let ended = [(self.message, how)];
-        if let Err(error) = answer(LOG_PATIENCE, async { self.log.end(&self.bound.settings.name, &ended).await }).await
-        {
-            tracing::warn!(
+        match answer(LOG_PATIENCE, async { self.log.end(&self.bound.settings.name, &ended).await }).await {
+            Ok(()) => *self.own = 0,
+            Err(error) => tracing::warn!(
                 target: "diator",
                 endpoint = &*self.bound.settings.name,
                 error,
-                "the attempt log did not note the end of a message, which counts as a crash if it comes again"
-            );
+                "the attempt log did not note the end of a message, which counts as a crash if it comes to another process"
+            ),
         }
     }
 }

@@ -41,14 +41,15 @@ pub trait AttemptLog: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The endpoint pauses, as for [`OnError::Pause`](super::OnError::Pause), and asks again: nothing is counted.
+    /// The endpoint pauses, as for [`OnError::Pause`](super::OnError::Pause), and asks again: it counts nothing, also if the log has noted
+    /// the beginning nevertheless. Another process to which the message goes cannot know that, and counts it as a crash.
     async fn begin(&self, endpoint: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError>;
 
     /// Notes that these messages have ended, and how; none of their attempts is unended then.
     ///
     /// # Errors
     ///
-    /// The endpoint logs it. The attempt stays unended: it counts as a crash if the message comes again.
+    /// The endpoint logs it. The attempt stays unended: it counts as a crash if the message goes to another process.
     async fn end(&self, endpoint: &str, messages: &[(Uuid, Ended)]) -> Result<(), BoxError>;
 }
 

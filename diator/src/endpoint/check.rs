@@ -211,7 +211,7 @@ fn capabilities(endpoint: &Endpoint, problems: &mut Vec<Problem>) {
         if !capabilities.ordered_by_key {
             missing("ordered_by_key", "it handles in order per key".to_owned(), remedy);
         }
-        if capabilities.competing && !capabilities.exclusive_keys {
+        if settings.share == Share::Group && !capabilities.exclusive_keys {
             missing(
                 "exclusive_keys",
                 "its processes share messages, and it handles in order per key".to_owned(),
@@ -231,8 +231,12 @@ fn capabilities(endpoint: &Endpoint, problems: &mut Vec<Problem>) {
         }
     }
     if settings.share == Share::Group && !capabilities.competing {
-        let remedy = "configure the subscription so that they share them, or say `.broadcast()`";
+        let remedy = "take a subscription whose processes share messages, or say `.broadcast()`";
         missing("competing", "each message is for one of its processes".to_owned(), remedy);
+    }
+    if settings.share == Share::Broadcast && !capabilities.broadcasts {
+        let remedy = "take a subscription of which each process can get all messages, or take `.broadcast()` out";
+        missing("broadcasts", "each message is for all of its processes".to_owned(), remedy);
     }
     if settings.dead_letters && !capabilities.dead_letters {
         let remedy =
@@ -244,12 +248,6 @@ fn capabilities(endpoint: &Endpoint, problems: &mut Vec<Problem>) {
             "the engine locks a delivery for {lock:?}, its `lock`, and the endpoint could not handle or extend it in time"
         );
         let remedy = "configure a lock of 1 s at least at the engine";
-        problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
-    }
-    if settings.share == Share::Broadcast && capabilities.competing {
-        let remedy = "configure the subscription so that each process gets all messages, or take `.broadcast()` out";
-        let text =
-            "each message is for all of its processes, and they share the messages of the subscription: `competing`";
         problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
     }
     if settings.unknown == Unknown::DeadLetter && !settings.dead_letters {

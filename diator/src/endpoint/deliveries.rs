@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Unknown;
 use super::failure::Failure;
-use super::held::{Held, Run, Stage};
+use super::held::{Held, Run, Said, Stage};
 use super::lanes::LaneKey;
 use super::opening::Opening;
 use super::outcome::{self, State};
@@ -115,11 +115,14 @@ impl Opening {
         }
     }
 
-    /// Another delivery of its message is in hand: it is acknowledged with that one.
+    /// Another delivery of its message is in hand: it is acknowledged, or a dead letter, with that one.
     fn twin(&mut self, tag: DeliveryTag, message: Uuid, now: Instant) {
         let other = self.bound.memory().claimed_by(message);
-        if other.and_then(|other| self.held.get(&other)).is_some_and(|other| other.stage.is_acked()) {
+        let said = other.and_then(|other| self.held.get(&other)?.stage.said());
+        if said == Some(Said::Acked) {
             self.settle(tag, Verdict::Ack, now);
+        } else if said == Some(Said::Dead) {
+            self.dead(tag, "another delivery of the message is a dead letter", now);
         } else if self.give_up_if_over(tag, now) {
         } else if other.is_some() {
             self.twins.entry(message).or_default().push(tag);

@@ -2,7 +2,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::work::Work;
-use crate::subscription::Ownership;
+use crate::subscription::{Ownership, Verdict};
 
 /// A delivery that came and is not done with.
 #[derive(Debug)]
@@ -27,14 +27,35 @@ pub(super) enum Stage {
     },
     /// Its verdict waits for earlier ones of its owner.
     Decided {
-        acked: bool,
+        said: Said,
     },
     /// The engine was told.
     Settling {
-        acked: bool,
+        said: Said,
     },
     /// The engine does not take its verdict.
     Refused,
+}
+
+/// What a verdict says of the message, to other deliveries of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// It is handled.
+    Acked,
+    /// It is a dead letter.
+    Dead,
+    /// It comes again.
+    Back,
+}
+
+impl Said {
+    pub(super) fn by(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Ack => Self::Acked,
+            Verdict::DeadLetter { .. } => Self::Dead,
+            Verdict::Release | Verdict::Retry { .. } => Self::Back,
+        }
+    }
 }
 
 /// A worker that runs.
@@ -62,9 +83,12 @@ impl Stage {
         matches!(self, Self::Running(_) | Self::Forgotten(_) | Self::Cut { .. })
     }
 
-    /// Whether it is handled, and the engine is told so or will be.
-    pub(super) fn is_acked(&self) -> bool {
-        matches!(self, Self::Decided { acked: true } | Self::Settling { acked: true })
+    /// What its verdict says, if it has one that the engine may take.
+    pub(super) fn said(&self) -> Option<Said> {
+        match self {
+            Self::Decided { said } | Self::Settling { said } => Some(*said),
+            _ => None,
+        }
     }
 
     /// Whether its handlers are done, and only the engine has to learn of it.

@@ -88,7 +88,7 @@ pub use crate::subscription::Order;
 ///   waiting until it is done or a dead letter; other keys go on. The next of a key begins when the handler of the one before has ended,
 ///   also where that was cut off, or its delivery was lost.
 /// - **Once at a time.** A message of which a delivery is in hand is not handled for a second one in this process; that one is
-///   acknowledged as soon as the first is handled.
+///   acknowledged as soon as the first is handled, and is a dead letter if the first is one.
 /// - **An outage counts for nothing**, where the [`ErrorPolicy`] knows it by its error: [`OnError::Pause`].
 /// - **Nothing is lost silently.** A message becomes a dead letter if it cannot be read, has failed for good, or ends the process three
 ///   times in a row (with an [`attempt_log`](Self::attempt_log)).

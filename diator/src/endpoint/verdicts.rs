@@ -3,13 +3,13 @@
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::held::{Held, Stage};
+use super::held::{Held, Said, Stage};
 use super::opening::Opening;
 use super::settler::ToSettle;
 use crate::subscription::{DeliveryTag, Order, Release, Settled, Settlement, Verdict};
 
 impl Opening {
-    /// Tells the engine what became of a delivery; the next of its key may begin, and others of its message wait no longer.
+    /// Tells the engine what became of a delivery; the next of its key may begin, and others of its message have the same end.
     pub(super) fn settle(&mut self, tag: DeliveryTag, verdict: Verdict, now: Instant) {
         let Some(held) = self.held.get_mut(&tag) else { return };
         if held.stage.is_decided() {
@@ -17,13 +17,14 @@ impl Opening {
         }
         self.lanes.remove(tag);
         self.decided += 1;
-        let acked = verdict == Verdict::Ack;
-        held.stage = Stage::Decided { acked };
+        let said = Said::by(&verdict);
+        held.stage = Stage::Decided { said };
         if let Some(work) = &mut held.work {
             // Only its outcomes are needed still, if the engine does not take the verdict.
             work.forget_message();
         }
         let (owner, message) = (held.owner, held.work.as_ref().and_then(|work| work.claimed));
+        let same = (said != Said::Back && !self.twins.is_empty()).then(|| verdict.clone());
         if self.bound.capabilities.settles_out_of_order {
             self.send_settlement(Settlement::new(tag, verdict));
         } else {
@@ -32,21 +33,25 @@ impl Opening {
             }
         }
         if let Some(message) = message {
-            self.let_twins_go(tag, message, acked, now);
+            self.let_twins_go(tag, message, same, now);
         }
     }
 
     /// Other deliveries of the message wait for its verdict, and not until the engine knows it: a verdict may have to wait until those
-    /// before it have one, and another delivery of its message may be among them.
-    fn let_twins_go(&mut self, tag: DeliveryTag, message: Uuid, acked: bool, now: Instant) {
-        if acked {
+    /// before it have one, and another delivery of its message may be among them. They get the same one, unless the message comes again.
+    fn let_twins_go(&mut self, tag: DeliveryTag, message: Uuid, same: Option<Verdict>, now: Instant) {
+        let said = self.held.get(&tag).and_then(|held| held.stage.said());
+        if let Some(verdict) = same {
             for twin in self.take_twins(message) {
                 if self.held.get(&twin).is_some_and(Held::is_waiting) {
-                    self.settle(twin, Verdict::Ack, now);
+                    if let Verdict::DeadLetter { reason } = &verdict {
+                        self.bound.tell_dead(Some(message), reason);
+                    }
+                    self.settle(twin, verdict.clone(), now);
                 }
             }
-        } else if !self.bound.capabilities.settles_out_of_order {
-            let work = self.held.get_mut(&tag).and_then(|held| held.work.take_if(|work| work.is_pending()));
+        } else if said == Some(Said::Back) && !self.bound.capabilities.settles_out_of_order {
+            let work = self.held.get_mut(&tag).and_then(|held| held.work.take());
             self.bound.remember(work, now);
             self.free_message(tag, Some(message));
         }
@@ -54,8 +59,8 @@ impl Opening {
 
     fn send_settlement(&mut self, settlement: Settlement) {
         let Some(held) = self.held.get_mut(&settlement.tag) else { return };
-        let Stage::Decided { acked } = held.stage else { return };
-        held.stage = Stage::Settling { acked };
+        let Stage::Decided { said } = held.stage else { return };
+        held.stage = Stage::Settling { said };
         self.settling += 1;
         self.outgoing.push((held.owner, settlement));
     }
@@ -69,9 +74,10 @@ impl Opening {
     }
 
     pub(super) fn settled(&mut self, tag: DeliveryTag, answer: Settled, now: Instant) {
-        let Some(&Held { stage: Stage::Settling { .. }, owner, .. }) = self.held.get(&tag) else { return };
+        let Some(&Held { stage: Stage::Settling { said }, owner, .. }) = self.held.get(&tag) else { return };
         match answer {
-            Settled::Done => self.remove(tag, now, false),
+            // One that was cut off may have nothing left to do when it comes again.
+            Settled::Done => self.remove(tag, now, said == Said::Back),
             Settled::LockLost => {
                 self.bound.monitor.count(|health| health.lock_lost += 1);
                 self.remove(tag, now, true);
@@ -216,8 +222,7 @@ impl Opening {
         self.settling -= usize::from(matches!(held.stage, Stage::Settling { .. }));
         let Some(work) = held.work else { return };
         let message = work.claimed;
-        // One that is not done comes again, although it is settled.
-        if remembers || work.is_pending() {
+        if remembers {
             self.bound.remember(Some(work), now);
         }
         self.free_message(tag, message);

@@ -40,6 +40,8 @@ pub(super) struct Work {
     pub(super) suspect: bool,
     /// How often in a row the attempt log did not answer.
     pub(super) unlogged: u32,
+    /// How many beginnings of it the attempt log may count that were no crash.
+    begun: u32,
     /// How many failures the engine knows of.
     failures: u32,
     /// The message that it stands for, once it was read.
@@ -82,12 +84,7 @@ impl Work {
     pub(super) fn new(delivery: Delivery, suspect: bool) -> Self {
         let failures = delivery.failures;
         let message = Message::Delivered(Box::new(delivery));
-        Self { message, outcomes: Vec::new(), suspect, unlogged: 0, failures, claimed: None, made: None }
-    }
-
-    /// Whether a handler is to run still.
-    pub(super) fn is_pending(&self) -> bool {
-        self.outcomes.iter().any(Outcome::is_pending)
+        Self { message, outcomes: Vec::new(), suspect, unlogged: 0, begun: 0, failures, claimed: None, made: None }
     }
 
     /// Nothing reads it any more. An event whose drop panics takes nothing else along.
@@ -189,7 +186,7 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
     let mut attempt = None;
     if let Some(log) = bound.log_for(work) {
         // The event may be what ends the process: it is not read before it is noted.
-        match Attempt::begin(bound, log, message, noted).await {
+        match Attempt::begin(bound, log, message, &mut work.begun, noted).await {
             Ok(begun) => attempt = Some(begun),
             Err(ran) => return ran,
         }

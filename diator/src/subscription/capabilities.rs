@@ -30,12 +30,15 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Capabilities {
     /// Deliveries of one key come in the order in which they were published. Where an opening or an ownership begins, what was
-    /// given out before and not settled comes first.
+    /// given out before and not settled comes first. Who adds partitions to a topic moves keys among them, and the order does not hold
+    /// across that.
     pub ordered_by_key: bool,
     /// At any time one process at most is given the deliveries of a key: partitions with owners.
     pub exclusive_keys: bool,
-    /// Processes that open the same endpoint share its messages.
+    /// Processes that open the same endpoint can share its messages.
     pub competing: bool,
+    /// Processes that open the same endpoint can have all of its messages each.
+    pub broadcasts: bool,
     /// A delivery that nobody settled comes again, at the latest when its lock is over or its connection has ended.
     pub redelivery: bool,
     /// A delivery says how often it came before.
@@ -86,6 +89,7 @@ impl Capabilities {
             ordered_by_key: false,
             exclusive_keys: false,
             competing: false,
+            broadcasts: false,
             redelivery: false,
             counts: false,
             retry_counts: false,
@@ -120,10 +124,17 @@ impl Capabilities {
         self
     }
 
-    /// Processes share the messages of an endpoint.
+    /// Processes can share the messages of an endpoint.
     #[must_use]
     pub const fn competing(mut self) -> Self {
         self.competing = true;
+        self
+    }
+
+    /// Each process can have all messages of an endpoint.
+    #[must_use]
+    pub const fn broadcasts(mut self) -> Self {
+        self.broadcasts = true;
         self
     }
 

@@ -88,7 +88,8 @@ pub trait Source: Send {
     /// # Errors
     ///
     /// This opening is over, and its locks may be lost. The endpoint lets what runs come to its end, and opens anew. A driver that
-    /// connects anew by itself, and keeps its deliveries and owners or says which are lost, need not end it.
+    /// connects anew by itself, and keeps its deliveries and owners or says which are lost, need not end it. While the engine cannot be
+    /// reached it then lets [`Observation::heard`] grow, so that the endpoint can open anew.
     async fn next(&mut self, credit: usize) -> Result<Taken, ConsumeError>;
 }
 

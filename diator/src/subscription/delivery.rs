@@ -26,11 +26,11 @@ pub struct Delivery {
     /// What the message is about; messages of one key are handled in order where the endpoint asks for that. A key that is no
     /// text becomes one that no other key becomes.
     pub key: Option<Box<str>>,
-    /// What travels beside the body, as the engine has it.
+    /// What travels beside the body, as the engine has it. A driver leaves out what is no text.
     pub headers: Vec<(Box<str>, Box<str>)>,
     /// The media type of the body, where the engine has one.
     pub content_type: Option<Box<str>>,
-    /// What was published.
+    /// What was published; empty where the engine has no body, as in a tombstone.
     pub body: Arc<[u8]>,
     /// Whether it was delivered before. It is a hint: the endpoint counts failures by itself.
     pub redelivered: Redelivered,

@@ -39,6 +39,8 @@ pub enum Verdict {
     },
     /// It goes to the dead letters of the endpoint, where the engine or the driver keeps them. A letter that is too large is cut,
     /// not refused.
+    ///
+    /// A driver whose engine cannot copy a message by its tag keeps the delivery until it is settled.
     #[non_exhaustive]
     DeadLetter {
         /// Why: one line, for people.

@@ -41,7 +41,7 @@ pub async fn a_message_arrives_as_it_was_published<D: Driver>() {
     assert_eq!((read.traceparent, read.headers), (sent.traceparent, sent.headers));
     assert!(delivery.received <= Instant::now(), "its lock begins in the future");
     let lock = D::CAPABILITIES.lock.unwrap_or_default();
-    assert!(delivery.received + lock + super::fixture::PATIENCE > before, "its lock began long ago");
+    assert!(delivery.received + lock + D::PATIENCE > before, "its lock began long ago");
 }
 
 /// A first delivery must not be said to have come before.
@@ -75,7 +75,7 @@ pub async fn credit_is_a_bound<D: Driver>() {
     let mut came = Vec::new();
     for credit in [1, 3, 1, 7, 2].into_iter().cycle() {
         // The process asserts that it is not given more.
-        let more = process.next(credit, super::fixture::PATIENCE).await.expect("there is more");
+        let more = process.next(credit, D::PATIENCE).await.expect("there is more");
         came.extend(more);
         if came.len() >= 30 {
             break;
@@ -152,7 +152,7 @@ pub async fn deliveries_of_a_key_come_in_order<D: Driver>() {
     publish(&driver, 0..300).await;
     let mut came = Vec::new();
     while came.len() < 300 {
-        let more = process.next(1 + came.len() % 11, super::fixture::PATIENCE).await.expect("there is more");
+        let more = process.next(1 + came.len() % 11, D::PATIENCE).await.expect("there is more");
         process.ack(&more).await;
         came.extend(more);
     }

@@ -24,6 +24,9 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// How long a case listens until it is sure that nothing comes; less than half of a lock.
     const QUIET: Duration = Duration::from_millis(500);
 
+    /// How long something may take that must happen: longer than the engine takes to miss a process that has crashed.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
     /// Starts an engine that is empty and shares nothing with those of cases that run at the same time.
     async fn start() -> Self;
 

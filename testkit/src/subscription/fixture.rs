@@ -17,8 +17,6 @@ use crate::broker::message;
 
 pub(super) const TOPIC: &str = "orders";
 pub(super) const ENDPOINT: &str = "billing";
-/// How long something may take that must happen.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A message that tells its number, of one key.
 pub(super) fn keyed(number: usize, key: usize) -> OutboundMessage {
@@ -57,6 +55,9 @@ pub(super) async fn outwait_lock<D: Driver>() {
 /// Its methods borrow it for themselves, because a source need not be `Sync`.
 pub(super) struct Process {
     subscription: Arc<dyn Subscription>,
+    pub(super) share: Share,
+    /// How long something may take that must happen.
+    pub(super) patience: Duration,
     pub(super) source: Box<dyn Source>,
     pub(super) settle: Arc<dyn Settle>,
     /// Whether it gives partitions up as soon as it is asked.
@@ -71,36 +72,46 @@ impl Process {
     }
 
     pub(super) async fn open_as<D: Driver>(driver: &D, endpoint: &str, formerly: &[String]) -> Self {
-        Self::open_on::<D>(driver.connect(), endpoint, formerly).await
+        Self::open_on::<D>(driver.connect(), endpoint, formerly, usual_share::<D>()).await
+    }
+
+    /// It has all messages of the endpoint, whoever else opens it.
+    pub(super) async fn open_for_itself<D: Driver>(driver: &D) -> Self {
+        Self::open_on::<D>(driver.connect(), ENDPOINT, &[], Share::Broadcast).await
     }
 
     pub(super) async fn open_on<D: Driver>(
         subscription: Arc<dyn Subscription>,
         endpoint: &str,
         formerly: &[String],
+        share: Share,
     ) -> Self {
-        let opened = timeout(PATIENCE, try_open::<D>(&*subscription, endpoint, formerly)).await;
-        let Opened { source, settle } = opened.expect("opening ends").expect("the engine is well");
-        Self { subscription, source, settle, yields: true, asked: Vec::new(), lost: Vec::new() }
+        let opening = open_shared(&*subscription, endpoint, formerly, share);
+        let Opened { source, settle } = in_time::<D, _>("open", opening).await.expect("the engine is well");
+        let (patience, asked, lost) = (D::PATIENCE, Vec::new(), Vec::new());
+        Self { subscription, share, patience, source, settle, yields: true, asked, lost }
     }
 
     /// The next opening of the endpoint: of another process, or of this one where each has a position of its own.
     pub(super) fn successor<D: Driver>(&self, driver: &D) -> Arc<dyn Subscription> {
-        if D::CAPABILITIES.competing { driver.connect() } else { self.subscription.clone() }
+        match self.share {
+            Share::Group => driver.connect(),
+            Share::Broadcast => self.subscription.clone(),
+        }
     }
 
     /// It crashes, and the endpoint is opened once more.
     pub(super) async fn crash<D: Driver>(self, driver: &D) -> Self {
-        let successor = self.successor(driver);
+        let (successor, share) = (self.successor(driver), self.share);
         drop(self);
-        Self::open_on::<D>(successor, ENDPOINT, &[]).await
+        Self::open_on::<D>(successor, ENDPOINT, &[], share).await
     }
 
     /// It ends in order, and the endpoint is opened once more, under this name.
     pub(super) async fn close_and_open<D: Driver>(self, driver: &D, endpoint: &str, formerly: &[String]) -> Self {
-        let successor = self.successor(driver);
+        let (successor, share) = (self.successor(driver), self.share);
         self.close().await;
-        Self::open_on::<D>(successor, endpoint, formerly).await
+        Self::open_on::<D>(successor, endpoint, formerly, share).await
     }
 
     /// It ends in order, and the endpoint is opened once more.
@@ -149,7 +160,7 @@ impl Process {
     pub(super) async fn take(&mut self, count: usize) -> Vec<Delivery> {
         let mut taken = Vec::new();
         while taken.len() < count {
-            let more = self.next(count - taken.len(), PATIENCE).await;
+            let more = self.next(count - taken.len(), self.patience).await;
             taken.extend(more.unwrap_or_else(|| panic!("{} of {count} deliveries came in time", taken.len())));
         }
         taken
@@ -159,7 +170,7 @@ impl Process {
     pub(super) async fn take_and_ack(&mut self, count: usize) -> Vec<Delivery> {
         let mut taken = Vec::new();
         while taken.len() < count {
-            let more = self.next(count - taken.len(), PATIENCE).await;
+            let more = self.next(count - taken.len(), self.patience).await;
             let more = more.unwrap_or_else(|| panic!("{} of {count} deliveries came in time", taken.len()));
             self.ack(&more).await;
             taken.extend(more);
@@ -194,15 +205,15 @@ impl Process {
     pub(super) async fn try_settle(&mut self, deliveries: &[Delivery], verdict: &Verdict) -> Vec<Settled> {
         let settlement = |delivery: &Delivery| Settlement::new(delivery.tag, verdict.clone());
         let batch: Vec<_> = deliveries.iter().map(settlement).collect();
-        let answers = timeout(PATIENCE, self.settle.settle(&batch)).await.expect("settling ends");
+        let answers = timeout(self.patience, self.settle.settle(&batch)).await.expect("settling ends");
         assert_eq!(answers.len(), batch.len(), "each settlement has an answer");
         answers.into_iter().map(|answer| answer.expect("the engine is well")).collect()
     }
 
     /// Waits until its source fails.
     pub(super) async fn ends(&mut self) {
-        let end = Instant::now() + PATIENCE;
-        while self.try_next(1, PATIENCE).await.is_ok() {
+        let end = Instant::now() + self.patience;
+        while self.try_next(1, self.patience).await.is_ok() {
             assert!(Instant::now() < end, "the source must fail");
         }
     }
@@ -219,12 +230,13 @@ impl Process {
     }
 
     pub(super) async fn observe(&mut self) -> Observation {
-        in_time("observe", self.settle.observe()).await.expect("the engine is well")
+        let observed = timeout(self.patience, self.settle.observe()).await;
+        observed.expect("observing ends").expect("the engine is well")
     }
 
     /// Waits until something holds of the endpoint.
     pub(super) async fn observes(&mut self, holds: impl Fn(Observation) -> bool) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + self.patience;
         loop {
             let observation = self.observe().await;
             if holds(observation) {
@@ -236,15 +248,20 @@ impl Process {
     }
 
     pub(super) async fn extend(&mut self, delivery: &Delivery) -> Settled {
-        let mut answers = timeout(PATIENCE, self.settle.extend(&[delivery.tag])).await.expect("extending ends");
+        let mut answers = timeout(self.patience, self.settle.extend(&[delivery.tag])).await.expect("extending ends");
         assert_eq!(answers.len(), 1, "each delivery has an answer");
         answers.remove(0).expect("the engine is well")
     }
 
     pub(super) async fn close(self) {
         drop(self.source);
-        timeout(PATIENCE, self.settle.close()).await.expect("closing ends");
+        timeout(self.patience, self.settle.close()).await.expect("closing ends");
     }
+}
+
+/// What most cases open: a group, where the engine has some.
+fn usual_share<D: Driver>() -> Share {
+    if D::CAPABILITIES.competing { Share::Group } else { Share::Broadcast }
 }
 
 pub(super) async fn try_open<D: Driver>(
@@ -252,7 +269,15 @@ pub(super) async fn try_open<D: Driver>(
     endpoint: &str,
     formerly: &[String],
 ) -> Result<Opened, ConsumeError> {
-    let share = if D::CAPABILITIES.competing { Share::Group } else { Share::Broadcast };
+    open_shared(subscription, endpoint, formerly, usual_share::<D>()).await
+}
+
+async fn open_shared(
+    subscription: &dyn Subscription,
+    endpoint: &str,
+    formerly: &[String],
+    share: Share,
+) -> Result<Opened, ConsumeError> {
     let topics = [TOPIC.to_owned()];
     subscription.open(&Wanted::new(endpoint, &topics).with_formerly(formerly).with_share(share)).await
 }
@@ -262,7 +287,7 @@ pub(super) async fn try_open<D: Driver>(
 /// It returns what each of them was given.
 pub(super) async fn drain<D: Driver>(processes: Vec<Process>, total: usize) -> Vec<(Process, Vec<Delivery>)> {
     let came = Arc::new(AtomicUsize::new(0));
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + D::PATIENCE;
     let consuming = processes.into_iter().map(|mut process| {
         let came = came.clone();
         tokio::spawn(async move {
@@ -299,6 +324,6 @@ pub(super) fn by_key(deliveries: &[Delivery]) -> BTreeMap<String, Vec<usize>> {
 }
 
 /// What a future gives in time.
-pub(super) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} must end in a time of the driver's own"))
+pub(super) async fn in_time<D: Driver, T>(what: &str, future: impl Future<Output = T>) -> T {
+    timeout(D::PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} must end in a time of the driver's own"))
 }

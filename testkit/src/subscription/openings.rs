@@ -4,7 +4,7 @@ use diator::subscription::{Delivery, Observation, Opened, Release, Settled, Sett
 use tokio::time::Instant;
 
 use super::Driver;
-use super::fixture::{ENDPOINT, PATIENCE, Process, TOPIC, drain, in_time, keyed, number, numbers, publish, try_open};
+use super::fixture::{ENDPOINT, Process, TOPIC, drain, in_time, keyed, number, numbers, publish, try_open};
 
 /// Processes of one endpoint must share its messages: each comes once, to one of them.
 pub async fn processes_share_their_messages<D: Driver>() {
@@ -21,11 +21,11 @@ pub async fn processes_share_their_messages<D: Driver>() {
 
 /// Where processes do not share, each must get all messages.
 pub async fn processes_that_do_not_share_get_all<D: Driver>() {
-    if D::CAPABILITIES.competing {
+    if !D::CAPABILITIES.broadcasts {
         return;
     }
     let driver = D::start().await;
-    let processes = vec![Process::open(&driver).await, Process::open(&driver).await];
+    let processes = vec![Process::open_for_itself(&driver).await, Process::open_for_itself(&driver).await];
     publish(&driver, 0..50).await;
     for (_, deliveries) in drain::<D>(processes, 100).await {
         assert_eq!(numbers(&deliveries), (0..50).collect::<Vec<_>>());
@@ -73,10 +73,10 @@ pub async fn what_is_published_meanwhile_waits<D: Driver>() {
     }
     let driver = D::start().await;
     let process = Process::open(&driver).await;
-    let successor = process.successor(&driver);
+    let (successor, share) = (process.successor(&driver), process.share);
     process.close().await;
     publish(&driver, 0..10).await;
-    let mut process = Process::open_on::<D>(successor, ENDPOINT, &[]).await;
+    let mut process = Process::open_on::<D>(successor, ENDPOINT, &[], share).await;
     assert_eq!(numbers(&process.take(10).await), (0..10).collect::<Vec<_>>());
 }
 
@@ -125,7 +125,7 @@ pub async fn what_waits_is_observed<D: Driver>() {
     process.ack(&rest).await;
     process.observes(seen(0, 0)).await;
     let heard = process.observe().await.heard;
-    assert!(heard.is_none_or(|ago| ago < PATIENCE), "it was heard of {heard:?} ago, but it answers");
+    assert!(heard.is_none_or(|ago| ago < D::PATIENCE), "it was heard of {heard:?} ago, but it answers");
 }
 
 /// What was given out before and not settled must come first when an opening begins, oldest first.
@@ -152,11 +152,11 @@ pub async fn what_was_given_out_before_comes_first<D: Driver>() {
 
 /// Where each process gets all messages, its next opening must not get what an earlier one has settled.
 pub async fn a_process_of_a_broadcast_goes_on_where_it_was<D: Driver>() {
-    if D::CAPABILITIES.competing {
+    if !D::CAPABILITIES.broadcasts {
         return;
     }
     let driver = D::start().await;
-    let (mut process, mut other) = (Process::open(&driver).await, Process::open(&driver).await);
+    let (mut process, mut other) = (Process::open_for_itself(&driver).await, Process::open_for_itself(&driver).await);
     publish(&driver, 0..10).await;
     let settled = numbers(&process.take_and_ack(6).await);
     let mut process = process.reopen(&driver).await;
@@ -200,7 +200,7 @@ pub async fn a_cut_loses_nothing<D: Driver>() {
         }
     } else {
         process.has_lost::<D>(&held[2..]).await;
-        assert!(process.try_next(1, PATIENCE).await.is_err(), "an opening that is over stays so");
+        assert!(process.try_next(1, D::PATIENCE).await.is_err(), "an opening that is over stays so");
     }
     if D::CAPABILITIES.redelivery {
         let settled = numbers(&settled);
@@ -219,7 +219,7 @@ async fn goes_on<D: Driver>(process: &mut Process, driver: &D, published: &mut u
             publish(driver, 10..12).await;
             *published = 12;
         }
-        let more = process.try_next(12, PATIENCE).await.ok()?;
+        let more = process.try_next(12, D::PATIENCE).await.ok()?;
         came.extend(more.expect("the source must go on or fail"));
     }
     Some(came)
@@ -254,13 +254,13 @@ pub async fn an_engine_that_does_not_answer_holds_nobody_up<D: Driver>() {
     if !driver.faults().pause().await {
         return;
     }
-    let opened: Result<Opened, _> = in_time("open", try_open::<D>(&*driver.connect(), ENDPOINT, &[])).await;
+    let opened: Result<Opened, _> = in_time::<D, _>("open", try_open::<D>(&*driver.connect(), ENDPOINT, &[])).await;
     assert!(opened.is_err(), "an engine that does not answer cannot be open");
-    assert!(in_time("observe", process.settle.observe()).await.is_err());
+    assert!(in_time::<D, _>("observe", process.settle.observe()).await.is_err());
     let batch = [Settlement::new(held.tag, Verdict::Ack)];
-    let answers = in_time("settle", process.settle.settle(&batch)).await;
+    let answers = in_time::<D, _>("settle", process.settle.settle(&batch)).await;
     assert_eq!(answers.len(), 1, "each settlement has an answer");
-    in_time("close", process.settle.close()).await;
+    in_time::<D, _>("close", process.settle.close()).await;
     driver.faults().resume().await;
     Process::open(&driver).await.close().await;
 }
@@ -272,9 +272,12 @@ pub async fn an_engine_that_is_away_is_found_again<D: Driver>() {
     if !driver.faults().kill().await {
         return;
     }
-    assert!(in_time("next", process.try_next(1, PATIENCE)).await.is_err(), "the source must fail");
+    assert!(in_time::<D, _>("next", process.try_next(1, D::PATIENCE)).await.is_err(), "the source must fail");
     drop(process);
-    assert!(in_time("open", try_open::<D>(&*driver.connect(), ENDPOINT, &[])).await.is_err(), "nobody is there");
+    assert!(
+        in_time::<D, _>("open", try_open::<D>(&*driver.connect(), ENDPOINT, &[])).await.is_err(),
+        "nobody is there"
+    );
     driver.faults().restart().await;
     let mut process = Process::open(&driver).await;
     driver.publish(&keyed(0, 0)).await;

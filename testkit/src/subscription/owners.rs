@@ -6,7 +6,7 @@ use diator::subscription::{Delivery, Ownership, Settled, Taken, Verdict};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Driver;
-use super::fixture::{ENDPOINT, PATIENCE, Process, drain, keyed, number, numbers, outwait_lock, publish};
+use super::fixture::{ENDPOINT, Process, drain, keyed, number, numbers, outwait_lock, publish};
 
 /// The messages that are published: so many that each process owns some of them.
 const MESSAGES: usize = 40;
@@ -52,7 +52,7 @@ async fn owning_all<D: Driver>(driver: &D) -> (Process, Vec<Delivery>) {
 /// What the process is asked for next, and until when.
 async fn asked(process: &mut Process) -> (Vec<Ownership>, Instant) {
     loop {
-        let taken = timeout(PATIENCE, process.source.next(0)).await;
+        let taken = timeout(process.patience, process.source.next(0)).await;
         match taken.expect("it is asked in time").expect("the engine is well") {
             Taken::Revoking { owners, by } => return (owners, by),
             Taken::Deliveries(deliveries) => panic!("messages {:?} came without credit", numbers(&deliveries)),
@@ -253,7 +253,7 @@ pub async fn what_is_given_up_unasked_comes_again<D: Driver>() {
     process.settle.revoked(&[given_up]);
     let late = process.try_settle(left, &Verdict::Ack).await;
     assert!(late.iter().all(|answer| *answer == Settled::LockLost), "{late:?}");
-    let again = match process.try_next(MESSAGES, PATIENCE).await {
+    let again = match process.try_next(MESSAGES, D::PATIENCE).await {
         Ok(came) => {
             let mut again = came.expect("it comes in time");
             again.extend(process.take(left.len() - again.len()).await);

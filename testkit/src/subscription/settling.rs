@@ -6,7 +6,7 @@ use diator::subscription::{Release, Settled, Verdict};
 use tokio::time::{Instant, sleep};
 
 use super::Driver;
-use super::fixture::{ENDPOINT, PATIENCE, Process, keyed, number, numbers, outwait_lock, publish};
+use super::fixture::{ENDPOINT, Process, keyed, number, numbers, outwait_lock, publish};
 
 fn dead() -> Verdict {
     Verdict::dead_letter("the order is unknown")
@@ -219,7 +219,7 @@ pub async fn a_dead_letter_is_kept_and_does_not_come_again<D: Driver>() {
     let delivery = process.take_one().await;
     assert_eq!(number(&delivery), 1);
     process.ack(&[delivery]).await;
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + D::PATIENCE;
     let letters = loop {
         let letters = driver.dead_letters(ENDPOINT).await;
         if !letters.is_empty() || Instant::now() > end {

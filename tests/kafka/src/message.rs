@@ -24,7 +24,7 @@ pub(crate) fn delivery(message: &BorrowedMessage<'_>, tag: u64, topic: Arc<str>,
         delivery = match (header.key, value) {
             ("content-type", Ok(value)) => delivery.with_content_type(value),
             (name, Ok(value)) => delivery.with_header(name, value),
-            (name, Err(_)) => delivery.with_unreadable(format!("its header `{}` is no text", name.escape_debug())),
+            (_, Err(_)) => delivery,
         };
     }
     delivery

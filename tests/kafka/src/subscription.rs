@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diator::async_trait;
 use diator::broker::NotAccepted;
-use diator::subscription::{Capabilities, ConsumeError, Opened, Subscription, Wanted};
+use diator::subscription::{Capabilities, ConsumeError, Opened, Share, Subscription, Wanted};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::FutureProducer;
@@ -29,28 +29,27 @@ pub struct Kafka {
     servers: String,
     handover: Duration,
     silence: Duration,
-    /// What makes the group one of this process alone.
-    own: Option<Uuid>,
+    /// What makes a group one of this process alone.
+    own: Uuid,
 }
 
 impl Kafka {
-    /// What each process of an endpoint has a part of.
-    pub const SHARED: Capabilities = Self::FOR_EVERYBODY.exclusive_keys().competing().replayable();
-    /// What each process has all of.
-    pub const FOR_EVERYBODY: Capabilities = Capabilities::none().ordered_by_key().redelivers().dead_letters().durable();
+    /// What a cluster can do; a process that wants all messages has a group of its own.
+    pub const CAPABILITIES: Capabilities = Capabilities::none()
+        .ordered_by_key()
+        .exclusive_keys()
+        .competing()
+        .broadcasts()
+        .redelivers()
+        .dead_letters()
+        .durable()
+        .replayable();
 
     /// The cluster with these brokers. An owner has 5 s to give a partition up, and a cluster may be silent for 15 s.
     #[must_use]
     pub fn new(servers: impl Into<String>) -> Self {
         let (handover, silence) = (Duration::from_secs(5), Duration::from_secs(15));
-        Self { servers: servers.into(), handover, silence, own: None }
-    }
-
-    /// Gives each process all messages: its group is its own.
-    #[must_use]
-    pub fn for_everybody(mut self) -> Self {
-        self.own = Some(Uuid::now_v7());
-        self
+        Self { servers: servers.into(), handover, silence, own: Uuid::now_v7() }
     }
 
     /// How long an owner has to give a partition up.
@@ -67,8 +66,11 @@ impl Kafka {
         self
     }
 
-    fn group(&self, endpoint: &str) -> String {
-        self.own.map_or_else(|| endpoint.to_owned(), |own| format!("{endpoint}-{own}"))
+    fn group(&self, endpoint: &str, share: Share) -> String {
+        match share {
+            Share::Group => endpoint.to_owned(),
+            Share::Broadcast => format!("{endpoint}-{}", self.own),
+        }
     }
 
     fn config(&self) -> ClientConfig {
@@ -102,15 +104,15 @@ impl Kafka {
         Ok(())
     }
 
-    /// Asks whether somebody is there, and takes over the offsets of a former name.
-    fn prepare(&self, onlooker: &BaseConsumer, topics: &[String], formerly: &[String]) -> KafkaResult<()> {
+    /// Asks whether somebody is there, and takes over the offsets of a former group.
+    fn prepare(&self, onlooker: &BaseConsumer, topics: &[String], former_groups: &[String]) -> KafkaResult<()> {
         let partitions = all_partitions(onlooker, topics)?;
         let committed = onlooker.committed_offsets(partitions.clone(), PATIENCE)?;
-        for former in formerly {
+        for former in former_groups {
             if !is_empty(&committed) {
                 break;
             }
-            let theirs = self.onlooker(&self.group(former))?.committed_offsets(partitions.clone(), PATIENCE)?;
+            let theirs = self.onlooker(former)?.committed_offsets(partitions.clone(), PATIENCE)?;
             if !is_empty(&theirs) {
                 return onlooker.commit(&theirs, CommitMode::Sync);
             }
@@ -122,7 +124,7 @@ impl Kafka {
 #[async_trait]
 impl Subscription for Kafka {
     fn capabilities(&self) -> Capabilities {
-        if self.own.is_some() { Self::FOR_EVERYBODY } else { Self::SHARED }
+        Self::CAPABILITIES
     }
 
     fn validate(&self, wanted: &Wanted<'_>) -> Vec<NotAccepted> {
@@ -131,13 +133,14 @@ impl Subscription for Kafka {
     }
 
     async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
-        let (kafka, group) = (self.clone(), self.group(wanted.endpoint));
-        let (topics, formerly) = (wanted.topics.to_vec(), wanted.formerly.to_vec());
+        let (kafka, group) = (self.clone(), self.group(wanted.endpoint, wanted.share));
+        let former_groups: Vec<_> = wanted.formerly.iter().map(|name| self.group(name, wanted.share)).collect();
+        let topics = wanted.topics.to_vec();
         let shared = Arc::new(Shared::new(wanted.max_ahead.get(), self.handover, self.silence));
         let opening = Arc::new(Opening { shared: shared.clone() });
         let clients = blocking(move || -> KafkaResult<_> {
             let onlooker = kafka.onlooker(&group)?;
-            kafka.prepare(&onlooker, &topics, &formerly)?;
+            kafka.prepare(&onlooker, &topics, &former_groups)?;
             kafka.consumer(&group, &topics, &shared)?;
             let letters: FutureProducer = kafka.config().set("message.timeout.ms", "4000").create()?;
             Ok((Arc::new(onlooker), letters))

@@ -19,6 +19,7 @@ pub(super) fn able() -> Capabilities {
         .ordered_by_key()
         .exclusive_keys()
         .competing()
+        .broadcasts()
         .redelivers()
         .counts()
         .releases(Release::Uncounted)

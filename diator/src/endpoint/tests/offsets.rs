@@ -39,17 +39,23 @@ async fn two_deliveries_of_a_message_do_not_wait_for_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delivery_does_not_wait_for_a_dead_letter_of_its_message_that_waits_for_it() {
-    for (seconds, began) in [(1, "done"), (6, "running")] {
+async fn two_deliveries_of_a_message_are_dead_letters_together() {
+    for (seconds, earlier) in [(1, "finds the later one dead"), (6, "waits for it")] {
         let engine = offsets();
         let mut world = World::new(engine.clone());
         world.script.say("charge", 7, [Conduct::Hang]);
         let policy = ErrorPolicy::new().immediately(0);
         world.start(world.endpoint().errors(policy).max_handling(secs(seconds)).attempt_log(InMemoryAttemptLog::new()));
-        let [_, handled, dead] = twins(&world);
+        let [_, first, second] = twins(&world);
         pass(secs(20)).await;
-        assert_eq!(engine.verdict(handled), Some(Verdict::Ack), "{began}: {:?}", engine.settled());
-        assert!(matches!(engine.verdict(dead), Some(Verdict::DeadLetter { .. })), "{began}: {:?}", engine.settled());
+        for tag in [first, second] {
+            assert!(
+                matches!(engine.verdict(tag), Some(Verdict::DeadLetter { .. })),
+                "{earlier}: {:?}",
+                engine.settled()
+            );
+        }
+        assert_eq!(world.script.numbers("charge").iter().filter(|&&number| number == 7).count(), 1, "{earlier}");
     }
 }
 

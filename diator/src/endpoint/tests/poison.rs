@@ -155,3 +155,68 @@ async fn a_cut_is_noted_before_the_handler_is_dropped() {
     assert_eq!(engine.verdict(tag), Some(Verdict::Ack));
     assert_eq!(log.begin("billing", &[FIRST]).await.expect("memory answers"), [Attempts::NONE]);
 }
+
+/// Notes what it is asked to, and does not say so the first five times; of an end it notes nothing the first five times.
+#[derive(Clone, Default)]
+struct Silent {
+    noted: InMemoryAttemptLog,
+    calls: Arc<AtomicUsize>,
+    ends: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl AttemptLog for Silent {
+    async fn begin(&self, endpoint: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError> {
+        let known = self.noted.begin(endpoint, messages).await?;
+        if self.calls.fetch_add(1, Ordering::SeqCst) < 5 { Err("the answer got lost".into()) } else { Ok(known) }
+    }
+
+    async fn end(&self, endpoint: &str, messages: &[(Uuid, Ended)]) -> Result<(), BoxError> {
+        if self.ends.fetch_add(1, Ordering::SeqCst) < 5 {
+            return Err("the log is away".into());
+        }
+        self.noted.end(endpoint, messages).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_the_log_that_fail_are_no_crashes() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.script.say("charge", 1, [Conduct::Fail, Conduct::Fail]);
+    let tag = engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_redelivered(Redelivered::Yes));
+    world.start(world.endpoint().attempt_log(Silent::default()));
+    pass(secs(120)).await;
+    assert_eq!((engine.verdict(tag), world.script.runs().len()), (Some(Verdict::Ack), 3));
+}
+
+/// Does not answer the first time that it is to note an end.
+#[derive(Clone, Default)]
+struct Hanging(Arc<AtomicUsize>);
+
+#[async_trait]
+impl AttemptLog for Hanging {
+    async fn begin(&self, _: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError> {
+        Ok(vec![Attempts::NONE; messages.len()])
+    }
+
+    async fn end(&self, _: &str, _: &[(Uuid, Ended)]) -> Result<(), BoxError> {
+        if self.0.fetch_add(1, Ordering::SeqCst) == 0 { std::future::pending().await } else { Ok(()) }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_cut_off_when_its_handlers_are_done_is_not_handled_again() {
+    let engine = Engine::new(able().locks_for(secs(3)));
+    let mut world = World::new(engine.clone());
+    world.start(world.endpoint().attempt_log(Hanging::default()));
+    let again = |delivery: crate::subscription::Delivery| delivery.with_redelivered(Redelivered::Yes);
+    let first = engine.publish_as("OrderPlaced", "", 1, again);
+    pass(secs(1)).await;
+    engine.fail_source();
+    pass(secs(8)).await;
+    assert_eq!((engine.verdict(first), engine.opened()), (Some(Verdict::Release), 2));
+    let second = engine.publish_as("OrderPlaced", "", 1, again);
+    pass(secs(1)).await;
+    assert_eq!((engine.verdict(second), world.script.numbers("charge")), (Some(Verdict::Ack), vec![1]));
+}

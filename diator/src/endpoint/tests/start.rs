@@ -102,9 +102,15 @@ async fn without_an_endpoint_nothing_is_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn who_gets_a_message_is_what_the_subscription_can_do() {
-    let shares = world(able());
+    let both = world(able());
+    assert_eq!(report(&both, [both.endpoint()]).await, []);
+    assert_eq!(report(&both, [both.endpoint().broadcast()]).await, []);
+    let shares = world(Capabilities { broadcasts: false, ..able() });
     let problems = report(&shares, [shares.endpoint().broadcast()]).await;
-    assert!(matches!(&problems[..], [(ProblemKind::Capability, text)] if text.contains("`competing`")), "{problems:?}");
+    assert!(
+        matches!(&problems[..], [(ProblemKind::Capability, text)] if text.contains("`broadcasts`")),
+        "{problems:?}"
+    );
     let all = world(Capabilities { competing: false, ..able() });
     assert_eq!(report(&all, [all.endpoint().broadcast()]).await, []);
     let problems = report(&all, [all.endpoint()]).await;

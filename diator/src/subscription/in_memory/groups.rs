@@ -101,8 +101,13 @@ impl InMemoryGroups {
         now: Instant,
     ) -> Result<Place, ConsumeError> {
         let endpoint = self.adopt(wanted);
-        let shared = setup.capabilities.competing && wanted.share == Share::Group;
-        let position = if shared { Position::Shared } else { Position::Of(setup.subscription) };
+        let (is_stated, capability, position) = match wanted.share {
+            Share::Group => (setup.capabilities.competing, "competing", Position::Shared),
+            Share::Broadcast => (setup.capabilities.broadcasts, "broadcasts", Position::Of(setup.subscription)),
+        };
+        if !is_stated {
+            return Err(ConsumeError::fatal(format!("in-memory broker does not state `{capability}`")));
+        }
         let groups = self.endpoints.entry(endpoint.clone()).or_default();
         let new = || Group::new(setup.capabilities, setup.partitions, setup.handover);
         let group = groups.entry(position).or_insert_with(new);

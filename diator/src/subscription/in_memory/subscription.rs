@@ -25,8 +25,8 @@ use crate::subscription::{Capabilities, ConsumeError, Opened, Release, Subscript
 ///   [`take_published`](InMemoryBroker::take_published) took it. What waits for an endpoint stays when its openings end.
 /// - What is not stated is not done: without `ordered_by_key` pairs of messages change places, without `redelivers` what was taken
 ///   comes no more, and who asks for what is not stated gets a fatal error that names the capability.
-/// - Where the processes of an endpoint do not share, without `competing` or as [`Share::Broadcast`](crate::subscription::Share),
-///   each subscription gets all messages. It is what a process has: [`InMemoryBroker::subscription`] makes one, clones are the same
+/// - Where the processes of an endpoint do not share, as [`Share::Broadcast`](crate::subscription::Share), each subscription gets
+///   all messages. It is what a process has: [`InMemoryBroker::subscription`] makes one, clones are the same
 ///   one, and its next opening takes over what an earlier one left. The broker with its clones is one too.
 /// - Its clock is tokio's: where that is paused, locks and delays move with it.
 /// - What is held does not count as [waiting](crate::subscription::Observation::lag), nor does a message that comes again after a
@@ -63,6 +63,7 @@ impl InMemorySubscription {
         .ordered_by_key()
         .exclusive_keys()
         .competing()
+        .broadcasts()
         .redelivers()
         .counts()
         .retry_counts()

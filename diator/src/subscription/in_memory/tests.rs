@@ -158,7 +158,14 @@ async fn settlements_fail_hang_and_lose_their_answers() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_stated_is_refused_by_its_name() {
     let broker = InMemoryBroker::new();
-    let mut opened = open(&broker.subscription().capabilities(Capabilities::none()), &[]).await;
+    let topics: [String; 0] = [];
+    for (share, name) in [(Share::Group, "`competing`"), (Share::Broadcast, "`broadcasts`")] {
+        let nothing = broker.subscription().capabilities(Capabilities::none());
+        let refused = nothing.open(&Wanted::new("billing", &topics).with_share(share)).await;
+        let error = refused.err().expect("it is not stated");
+        assert!(error.kind() == ConsumeErrorKind::Fatal && error.to_string().contains(name), "{error}");
+    }
+    let mut opened = open(&broker.subscription().capabilities(Capabilities::none().competing()), &[]).await;
     publish(&broker, "one", None).await;
     let held = take(&mut *opened.source).await;
     assert_eq!((held[0].redelivered, held[0].owner), (Redelivered::Unknown, None));
@@ -196,7 +203,8 @@ async fn without_order_messages_change_places_and_settling_may_need_order() {
 #[tokio::test(start_paused = true)]
 async fn what_was_given_out_before_keeps_its_place_also_without_order() {
     let broker = InMemoryBroker::new();
-    let mut opened = open(&broker.subscription().capabilities(Capabilities::none().redelivers()), &[]).await;
+    let mut opened =
+        open(&broker.subscription().capabilities(Capabilities::none().competing().redelivers()), &[]).await;
     for name in ["a", "b", "c", "d", "e"] {
         publish(&broker, name, None).await;
     }

@@ -1,0 +1,60 @@
+//! Judges a run by its trace. It shares nothing with the endpoint but the contract.
+//!
+//! | rule | file |
+//! |---|---|
+//! | what is known at a moment of the trace | `facts` |
+//! | each verdict is true: an acknowledgement, a dead letter, a retry | `verdicts` |
+//! | what runs: not twice, not beside another one of its key, in order | `runs` |
+//! | what is held: no more than may be, and not beyond its lock | `holding` |
+//! | what an outage costs | `outages` |
+//! | everything comes to its end: messages, processes, and calls | `ending` |
+
+mod ending;
+mod facts;
+mod holding;
+mod outages;
+mod runs;
+mod verdicts;
+
+use std::time::Duration;
+
+use self::facts::Facts;
+use crate::plan::Plan;
+use crate::trace::{Event, Trace};
+
+/// A rule that looks at one event after the other.
+trait Rule {
+    /// `facts` are those before the event.
+    fn see(&mut self, at: Duration, event: Event, facts: &Facts<'_>) -> Result<(), String>;
+
+    /// The trace is over.
+    fn end(&mut self, _: &Facts<'_>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// What in a trace breaks a promise: the moment, and the promise.
+pub(crate) fn check(plan: &Plan, trace: &Trace) -> Vec<String> {
+    let mut facts = Facts::new(plan);
+    let mut rules: [Box<dyn Rule>; 8] = [
+        Box::new(verdicts::Verdicts),
+        Box::new(runs::Again),
+        Box::new(runs::Beside::default()),
+        Box::new(runs::InOrder),
+        Box::new(holding::Credit),
+        Box::new(holding::Locks::default()),
+        Box::new(outages::Outages::default()),
+        Box::new(ending::Ending::default()),
+    ];
+    let mut broken = Vec::new();
+    for &(at, event) in trace.events() {
+        for rule in &mut rules {
+            if let Err(what) = rule.see(at, event, &facts) {
+                broken.push(format!("{:.3}: {what}", at.as_secs_f64()));
+            }
+        }
+        facts.learn(at, event);
+    }
+    broken.extend(rules.iter_mut().filter_map(|rule| rule.end(&facts).err()));
+    broken
+}

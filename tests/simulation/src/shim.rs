@@ -1,0 +1,123 @@
+//! Faults of an endpoint, without a hook in it: the shim stands between an endpoint that is sound and the engine.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use diator::subscription::{
+    Capabilities, ConsumeError, Delivery, DeliveryTag, Observation, Opened, Ownership, Settle, Settled, Settlement,
+    Source, Subscription, Taken, Verdict, Wanted,
+};
+
+use crate::driver::Driver;
+
+/// What looks faulty in an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Control {
+    /// It acknowledges before it handles.
+    AckFirst,
+    /// It commits the largest offset that is done, whatever is under way before it.
+    LargestOffset,
+    /// It lets locks run out.
+    NoExtension,
+    /// It takes all that there is.
+    UnboundedCredit,
+}
+
+pub(crate) struct Shim {
+    driver: Driver,
+    control: Control,
+}
+
+impl Shim {
+    pub(crate) fn new(driver: Driver, control: Control) -> Self {
+        Self { driver, control }
+    }
+}
+
+#[async_trait]
+impl Subscription for Shim {
+    fn capabilities(&self) -> Capabilities {
+        let capabilities = self.driver.capabilities();
+        if self.control == Control::LargestOffset { capabilities.settles_out_of_order() } else { capabilities }
+    }
+
+    async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
+        let Opened { source, settle } = self.driver.open(wanted).await?;
+        let settle = Arc::new(ShimSettle { settle, control: self.control, acked: Mutex::default() });
+        let source = ShimSource { source, settle: settle.clone(), control: self.control, waiting: Vec::new() };
+        Ok(Opened::new(source, settle))
+    }
+}
+
+struct ShimSource {
+    source: Box<dyn Source>,
+    settle: Arc<ShimSettle>,
+    control: Control,
+    /// What is acknowledged before it is handed out.
+    waiting: Vec<Delivery>,
+}
+
+#[async_trait]
+impl Source for ShimSource {
+    async fn next(&mut self, credit: usize) -> Result<Taken, ConsumeError> {
+        match self.control {
+            Control::UnboundedCredit => return self.source.next(usize::MAX).await,
+            Control::AckFirst => {}
+            Control::LargestOffset | Control::NoExtension => return self.source.next(credit).await,
+        }
+        if self.waiting.is_empty() {
+            match self.source.next(credit).await? {
+                Taken::Deliveries(deliveries) => self.waiting = deliveries,
+                news => return Ok(news),
+            }
+        }
+        self.settle.ack(&self.waiting).await;
+        Ok(Taken::Deliveries(std::mem::take(&mut self.waiting)))
+    }
+}
+
+struct ShimSettle {
+    settle: Arc<dyn Settle>,
+    control: Control,
+    acked: Mutex<BTreeSet<DeliveryTag>>,
+}
+
+impl ShimSettle {
+    async fn ack(&self, deliveries: &[Delivery]) {
+        let batch: Vec<_> = deliveries.iter().map(|delivery| Settlement::new(delivery.tag, Verdict::Ack)).collect();
+        let answers = self.settle.settle(&batch).await;
+        let done = batch.iter().zip(answers).filter(|(_, answer)| answer.is_ok()).map(|(one, _)| one.tag);
+        self.acked.lock().unwrap_or_else(PoisonError::into_inner).extend(done);
+    }
+}
+
+#[async_trait]
+impl Settle for ShimSettle {
+    async fn settle(&self, batch: &[Settlement]) -> Vec<Result<Settled, ConsumeError>> {
+        if self.control == Control::AckFirst {
+            return batch.iter().map(|_| Ok(Settled::Done)).collect();
+        }
+        self.settle.settle(batch).await
+    }
+
+    async fn extend(&self, held: &[DeliveryTag]) -> Vec<Result<Settled, ConsumeError>> {
+        if self.control == Control::NoExtension {
+            return held.iter().map(|_| Ok(Settled::Done)).collect();
+        }
+        self.settle.extend(held).await
+    }
+
+    fn revoked(&self, owners: &[Ownership]) {
+        self.settle.revoked(owners);
+    }
+
+    async fn observe(&self) -> Result<Observation, ConsumeError> {
+        self.settle.observe().await
+    }
+
+    async fn close(&self) {
+        self.settle.close().await;
+    }
+}

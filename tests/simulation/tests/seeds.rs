@@ -1,0 +1,64 @@
+//! The simulation in its short form; `scripts/slow` has the long one.
+
+use std::fmt::Write as _;
+
+use diator_simulation::{Control, run, run_control};
+
+const SHORT: u64 = 500;
+
+#[test]
+fn no_run_breaks_a_promise() {
+    let mut report = String::new();
+    for seed in 0..SHORT {
+        let run = run(seed);
+        if !run.broken.is_empty() {
+            let _ = writeln!(report, "{run}  again: cargo run -p diator-simulation -- --seed {seed} --trace");
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+}
+
+#[test]
+fn two_runs_of_a_seed_have_equal_traces() {
+    for seed in 0..50 {
+        assert_eq!(run(seed).trace.to_string(), run(seed).trace.to_string(), "seed {seed}");
+    }
+}
+
+#[test]
+fn seeds_differ() {
+    assert_ne!(run(1).trace, run(2).trace);
+}
+
+/// A control breaks this promise in one of the first runs, and a sound endpoint breaks none in the same runs.
+#[track_caller]
+fn is_found(control: Control, promise: &str) {
+    for seed in 0..1_000 {
+        let (faulty, sound) = run_control(seed, control);
+        assert!(sound.broken.is_empty(), "{sound}");
+        if faulty.broken.iter().any(|broken| broken.contains(promise)) {
+            return;
+        }
+    }
+    panic!("{control:?} is not found");
+}
+
+#[test]
+fn an_acknowledgement_before_handling_is_found() {
+    is_found(Control::AckFirst, "is acknowledged and its handlers are not done");
+}
+
+#[test]
+fn the_commit_of_the_largest_offset_is_found() {
+    is_found(Control::LargestOffset, "is acknowledged, with a later one, and its handlers are not done");
+}
+
+#[test]
+fn locks_that_run_out_are_found() {
+    is_found(Control::NoExtension, "ran out, and the engine would have extended it");
+}
+
+#[test]
+fn credit_without_bound_is_found() {
+    is_found(Control::UnboundedCredit, "asks for 18446744073709551615, with `max_ahead`");
+}
