@@ -287,8 +287,12 @@ async fn each_process_handles_what_is_for_all_of_them() {
     let inbox = InMemoryInbox::new();
     for number in 1..=2 {
         let (mediator, process) = (world.with(inbox.clone()), world.broker.subscription());
-        let capabilities =
-            Capabilities::none().redelivers().releases(Release::Uncounted).dead_letters().settles_out_of_order();
+        let capabilities = Capabilities::none()
+            .broadcasts()
+            .redelivers()
+            .releases(Release::Uncounted)
+            .dead_letters()
+            .settles_out_of_order();
         let endpoint = Endpoint::new("cache", process.capabilities(capabilities)).topics(["orders"]).broadcast();
         if number == 1 {
             world.publish(Uuid::now_v7(), None).await;
