@@ -119,7 +119,10 @@ async fn tables_of_version_1_get_an_inbox_and_keep_their_messages() {
         let (directory, postgres) = (Directory::new(), Postgres::start(&[]));
         older(&on_postgres(&postgres), async |sql| drop(postgres.psql(sql))).await;
         let (store, pool) = on_sqlite(&directory, "a.sqlite");
-        older(&store, async |sql| drop(raw_sql(sql).execute(&pool).await.unwrap())).await;
+        older(&store, async |sql| {
+            raw_sql(sql).execute(&pool).await.unwrap();
+        })
+        .await;
     })
     .await;
 }

@@ -79,7 +79,10 @@ impl<DB: Driver> Open<DB> {
     ///
     /// After an error the connection must not be used any more.
     pub(super) async fn check(&mut self) -> Result<(), BoxError> {
-        self.proof = None;
+        if self.proof.take().is_some() && self.phase == Phase::Open && self.depth() == 1 {
+            // Its last statement has succeeded, so that it was open then, and nothing was executed since.
+            return Ok(());
+        }
         if self.phase == Phase::Asking {
             return Err(ENDED_BY_ITSELF.into());
         }
