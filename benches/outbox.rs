@@ -1,8 +1,8 @@
-//! What a transactional outbox costs: commands with one event beside hand-written sqlx, and the relay beside a raw client of
-//! Redis.
+//! What a transactional outbox costs: commands with one event, and handlers with an inbox, beside hand-written sqlx, and the relay
+//! beside a raw client of Redis.
 //!
 //! Run it with `cargo bench -p diator-benches --bench outbox`; it starts servers of its own, and prints the tables of
-//! `docs/benchmarks.md`. With `-- --quick` it takes a minute. With one or more of `commits`, `transaction`, `statements`,
+//! `docs/benchmarks.md`. With `-- --quick` it takes a minute. With one or more of `commits`, `inbox`, `transaction`, `statements`,
 //! `relay`, `latency` and `idle` it prints these tables alone; `postgres` or `sqlite` limits the first two to that database.
 //!
 //! Both sides of a ratio take short turns in one run, and so does who comes first.
@@ -31,6 +31,9 @@ async fn main() {
     println!("The load was {} before; the disk does {:.0} fsyncs/s.", load(), fsyncs_per_second(&plan));
     if plan.wants("commits") {
         commits::with_an_event(&plan).await;
+    }
+    if plan.wants("inbox") {
+        commits::with_an_inbox(&plan).await;
     }
     if plan.wants("transaction") {
         commits::transaction_alone(&plan).await;

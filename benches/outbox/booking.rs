@@ -4,10 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use diator::InboundMessage;
+use diator::broker::MessageType;
 use diator::prelude::*;
 use diator_sqlx::{SqlxStore, Transaction};
 use serde::{Deserialize, Serialize};
 use sqlx::Sqlite;
+use uuid::Uuid;
 
 const GUEST: &str = "Ada Lovelace";
 const NIGHTS: i32 = 3;
@@ -73,6 +76,45 @@ pub(crate) fn mediator_on_postgres(store: &SqlxStore<sqlx::Postgres>) -> Mediato
 pub(crate) fn mediator_on_sqlite(store: &SqlxStore<Sqlite>) -> Mediator {
     let builder = Mediator::builder().handlers(handlers![BookInFileHandler]).container(store.services());
     builder.outbox(store.outbox()).relayed_elsewhere().build().expect("nothing is missing")
+}
+
+#[event_handler(Booked, id = "bookings.note")]
+struct NoteHandler {
+    transaction: Arc<Transaction<sqlx::Postgres>>,
+}
+
+impl EventHandler<Booked> for NoteHandler {
+    async fn handle(&self, event: &Booked, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        Ok(insert_on_postgres(event.booking, &mut *self.transaction.connection().await?).await?)
+    }
+}
+
+#[event_handler(Booked, id = "bookings.note_in_file")]
+struct NoteInFileHandler {
+    transaction: Arc<Transaction<Sqlite>>,
+}
+
+impl EventHandler<Booked> for NoteInFileHandler {
+    async fn handle(&self, event: &Booked, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        Ok(insert_on_sqlite(event.booking, &mut *self.transaction.connection().await?).await?)
+    }
+}
+
+pub(crate) fn handling_on_postgres(store: &SqlxStore<sqlx::Postgres>) -> Mediator {
+    let builder = Mediator::builder().handlers(handlers![NoteHandler]).container(store.services());
+    let builder = builder.outbox(store.outbox()).relayed_elsewhere();
+    builder.inbox(store.inbox()).build().expect("nothing is missing")
+}
+
+pub(crate) fn handling_on_sqlite(store: &SqlxStore<Sqlite>) -> Mediator {
+    let builder = Mediator::builder().handlers(handlers![NoteInFileHandler]).container(store.services());
+    let builder = builder.outbox(store.outbox()).relayed_elsewhere();
+    builder.inbox(store.inbox()).build().expect("nothing is missing")
+}
+
+pub(crate) fn message_of_booking(booking: i64) -> InboundMessage {
+    let payload = serde_json::to_value(Booked::new(booking)).expect("it can be encoded");
+    InboundMessage::new(MessageType::Notification, "Booked", Uuid::now_v7(), payload)
 }
 
 pub(crate) async fn insert_on_postgres(id: i64, connection: &mut sqlx::PgConnection) -> sqlx::Result<()> {

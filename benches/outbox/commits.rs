@@ -2,11 +2,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diator::{BoxError, Mediator};
+use diator::{BoxError, Handling, Mediator};
 use diator_benches::Pair;
 use tokio::task::JoinSet;
 
-use super::booking::{Book, BookInFile, mediator_on_postgres, mediator_on_sqlite, next_number};
+use super::booking::{
+    Book, BookInFile, handling_on_postgres, handling_on_sqlite, mediator_on_postgres, mediator_on_sqlite,
+    message_of_booking, next_number,
+};
 use super::by_hand::{
     event_on_postgres, event_on_sqlite, row_on_postgres, row_on_sqlite, transaction_on_postgres, transaction_on_sqlite,
 };
@@ -61,6 +64,30 @@ pub(crate) async fn transaction_alone(plan: &Plan) {
     }
 }
 
+/// A handler of a message with one row and an inbox, beside one insert in a transaction.
+pub(crate) async fn with_an_inbox(plan: &Plan) {
+    head("a row, of a message that arrives", "mediator, inbox");
+    for (disk, settings) in disks(plan) {
+        let (_server, pool, store) = postgres(&settings, CONNECTIONS).await;
+        let sides = [commit(row_on_postgres, &pool), arriving(handling_on_postgres(&store))].map(Arc::new);
+        for tasks in TASKS {
+            sqlx::raw_sql("TRUNCATE booking, diator_inbox").execute(&pool).await.expect("they are there");
+            compare(&format!("PostgreSQL, {disk}"), tasks, &sides, plan).await;
+        }
+    }
+    for &on in plan.fsyncs("sqlite") {
+        let (_directory, pool, store) = sqlite(on).await;
+        let sides = [commit(row_on_sqlite, &pool), arriving(handling_on_sqlite(&store))].map(Arc::new);
+        for tasks in TASKS {
+            sqlx::raw_sql("DELETE FROM booking; DELETE FROM diator_inbox")
+                .execute(&pool)
+                .await
+                .expect("they are there");
+            compare(&format!("SQLite, {}", fsync(on)), tasks, &sides, plan).await;
+        }
+    }
+}
+
 /// How PostgreSQL reaches the disk: as it is here, as where a write of the log takes half a millisecond more, and not at all.
 fn disks(plan: &Plan) -> Vec<(&'static str, Vec<&'static str>)> {
     let mut disks = Vec::new();
@@ -99,6 +126,21 @@ fn through_in_file(mediator: Mediator) -> Commit {
     Box::new(move |id| {
         let mediator = mediator.clone();
         Box::pin(async move { Ok(mediator.send(BookInFile(id)).await?) })
+    })
+}
+
+fn arriving(mediator: Mediator) -> Commit {
+    Box::new(move |id| {
+        let arrival = mediator.arrive(message_of_booking(id));
+        Box::pin(async move {
+            let arrival = arrival?;
+            loop {
+                match arrival.handle_once(&arrival.handlers()[0], "bookings", 0).await? {
+                    Handling::Busy => {}
+                    _ => return Ok(()),
+                }
+            }
+        })
     })
 }
 

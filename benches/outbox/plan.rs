@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-const TABLES: [&str; 6] = ["commits", "transaction", "statements", "relay", "latency", "idle"];
+const TABLES: [&str; 7] = ["commits", "inbox", "transaction", "statements", "relay", "latency", "idle"];
 const ENGINES: [&str; 2] = ["postgres", "sqlite"];
 
 /// How much is measured.

@@ -87,8 +87,8 @@
 //! |---|---|
 //! | `diator-redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
 //! | `diator-azure` | Azure Service Bus topics and queues |
-//! | `diator-sqlx` | unit of work, outbox and dead letters on PostgreSQL and SQLite |
-//! | `diator-testkit` | a host for the tests of programs that consume; the conformance suites for brokers, subscriptions, containers and outboxes |
+//! | `diator-sqlx` | unit of work, outbox, inbox and dead letters on PostgreSQL and SQLite |
+//! | `diator-testkit` | a host for the tests of programs that consume; the conformance suites for brokers, subscriptions, containers, outboxes and inboxes |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -107,6 +107,7 @@ pub mod event;
 mod handler;
 pub mod host;
 mod in_flight;
+pub mod inbox;
 mod inject;
 mod invalid_config;
 mod join;
@@ -155,10 +156,12 @@ pub use self::container::{Container, Scope, Services};
 pub use self::error::{Committed, ResolveError, SendError, SendErrorKind};
 pub use self::event::{DomainEvent, EcstEvent, Event, NotificationEvent};
 pub use self::handler::{EventContext, EventHandler, HandledBy, RequestContext, RequestHandler};
+pub use self::inbox::Inbox;
 pub use self::inject::InjectField;
 pub use self::invalid_config::InvalidConfig;
 pub use self::mediator::{
-    Arrival, EmitError, EmittedEvent, HandlerFailure, Mediator, MediatorWith, ReceiveError, Received, ShutdownReport,
+    Arrival, EmitError, EmittedEvent, HandlerFailure, Handling, Mediator, MediatorWith, ReceiveError, Received,
+    ShutdownReport,
 };
 pub use self::message::MessageKind;
 pub use self::meta::Meta;

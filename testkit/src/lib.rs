@@ -1,5 +1,5 @@
-//! A host for the tests of programs that consume with [`diator`], and conformance suites for message brokers, subscriptions, outboxes and
-//! containers, with a server process to break under them.
+//! A host for the tests of programs that consume with [`diator`], and conformance suites for message brokers, subscriptions, outboxes,
+//! inboxes and containers, with a server process to break under them.
 //!
 //! [`TestHost`] runs the endpoints of a program on a broker in memory and a paused clock, and says what was handled.
 //!
@@ -49,6 +49,8 @@
 //! |---|---|---|
 //! | a driver of a message broker | [`broker`] | [`broker_conformance!`], and [`broker_faults!`] if it has a server; [`broker_failover!`] and [`broker_storage!`] if that server can do such things |
 //! | a driver that consumes | [`subscription`] | [`subscription_conformance!`] |
+//! | a store of events | [`outbox`] | [`outbox_conformance!`] |
+//! | a store of what was handled | [`inbox`] | [`inbox_conformance!`] |
 //! | an adapter of a container | [`container`] | [`container_conformance!`] |
 //!
 //! [`ServerProcess`] is a server that a test can kill, restart, pause and resume, and `Postgres`, on Unix systems, a
@@ -60,6 +62,7 @@
 
 pub mod broker;
 pub mod container;
+pub mod inbox;
 pub mod outbox;
 mod polling;
 #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! Builds a mediator: collects its parts, checks them, and takes the handlers in.
 
 mod check;
+mod inbox;
 mod install;
 mod outbox;
 
@@ -16,6 +17,7 @@ use crate::cascade::CascadeLimits;
 use crate::container::{Container, Services};
 use crate::handler::{AnyValue, RequestFunctions};
 use crate::in_flight::InFlight;
+use crate::inbox::Inbox;
 use crate::mediator::{Arriving, EmittedEvent, Inner, Mediator, OnEmitted, OnUndelivered};
 use crate::middleware::{Layer, Middleware};
 use crate::outbox::Outbox;
@@ -66,6 +68,8 @@ pub struct MediatorBuilder {
     without_broker: bool,
     outbox: Option<Arc<dyn Outbox>>,
     outbox_added: Option<Added>,
+    inbox: Option<Arc<dyn Inbox>>,
+    inbox_added: Option<Added>,
     relayed_elsewhere: bool,
     several_units_of_work: bool,
     problems: Vec<Problem>,
@@ -124,6 +128,8 @@ impl MediatorBuilder {
             without_broker: false,
             outbox: None,
             outbox_added: None,
+            inbox: None,
+            inbox_added: None,
             relayed_elsewhere: false,
             several_units_of_work: false,
             problems: Vec::new(),
@@ -479,6 +485,7 @@ impl MediatorBuilder {
         let parts = self.parts();
         if problems.is_empty() {
             check::warn_if_not_durable(&self);
+            check::warn_of_ids_by_type(&self);
         }
         let mut install = Install::new(&*self.container, &self.layers, self.observer.is_some());
         // Without its dependencies a handler could only fail again, for reasons that are reported already.
@@ -503,6 +510,7 @@ impl MediatorBuilder {
             container: self.container,
             broker: self.broker,
             outbox: self.outbox,
+            inbox: self.inbox,
             relayed_elsewhere: self.relayed_elsewhere,
             format: self.format,
             headers: self.headers,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::mem;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -19,9 +19,10 @@ use super::settings::{OwnMessages, Settings};
 use super::watchdog::Watchdog;
 use super::work::{OnAttempt, Work};
 use crate::broker::{EventRoute, InboundMessage, SENDER};
+use crate::inbox::Inbox;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;
-use crate::subscription::{Capabilities, Order, Subscription, Wanted};
+use crate::subscription::{Capabilities, Order, Share, Subscription, Wanted};
 use crate::{BoxError, Mediator, shown};
 
 /// How long a message is held where its lock cannot be extended, and the engine could deliver it again later.
@@ -113,6 +114,17 @@ impl Bound {
     /// The log that has to know before the work runs.
     pub(super) fn log_for(&self, work: &Work) -> Option<&dyn AttemptLog> {
         self.log.as_deref().filter(|_| work.suspect)
+    }
+
+    /// The inbox that it enters, if there is one; what is for all of its processes is none of the inbox's.
+    pub(super) fn inbox(&self) -> Option<&dyn Inbox> {
+        self.mediator.0.inbox.as_deref().filter(|_| self.settings.share == Share::Group)
+    }
+
+    /// The age of a message, if the inbox may have forgotten whether it was handled.
+    pub(super) fn is_too_old(&self, made: Option<SystemTime>) -> Option<Duration> {
+        let retention = self.inbox()?.retention();
+        SystemTime::now().duration_since(made?).ok().filter(|age| *age > retention)
     }
 
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {

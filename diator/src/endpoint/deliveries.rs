@@ -112,6 +112,13 @@ impl Opening {
             _ if is_forgotten => self.drop_held(tag, now),
             Ran::Unknown(name) => self.unknown(tag, &name, now),
             Ran::Undecodable(why) => self.dead(tag, &format!("the message cannot be read: {why}"), now),
+            Ran::TooOld(age) => {
+                let reason = format!(
+                    "TooOld: the message was made {} s ago, and the inbox may have forgotten it",
+                    age.as_secs()
+                );
+                self.dead(tag, &reason, now);
+            }
             Ran::Poison(unended) => {
                 let reason = format!("the message was begun {unended} times and never ended: it may end the process");
                 self.dead(tag, &reason, now);

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::policy::{ErrorPolicy, OnError};
 use crate::container::CommitOutcome;
+use crate::inbox::Inbox;
 use crate::panic::panic_message;
 use crate::registry::HandlerId;
 use crate::shown::{self, ForeignError};
@@ -27,19 +28,26 @@ pub(super) enum Judgement {
     ShuttingDown,
     /// Its work is committed, and only what follows failed.
     Committed,
-    /// The database did not let it begin, or nobody knows whether it has ended.
-    UnknownEnd,
+    /// It is no fault of the message: the database did not let it begin or end, nobody knows whether it has ended, or another
+    /// transaction handles the message.
+    Uncounted,
     /// The policy says so: one of its rules, or its steps, which is [`OnError::Retry`].
     Ruled(OnError),
 }
 
 impl Failure {
-    pub(super) fn of(failure: HandlerFailure, policy: &ErrorPolicy) -> Self {
-        let (handler, judgement) = (failure.id, policy.judge(&failure));
+    pub(super) fn of(failure: HandlerFailure, policy: &ErrorPolicy, inbox: Option<&dyn Inbox>) -> Self {
+        let (handler, judgement) = (failure.id, policy.judge(&failure, inbox));
         let text = text_of(&failure.error);
         // What a drop says as it panics, the panic hook has told.
         let _told = catch_unwind(AssertUnwindSafe(|| drop(failure)));
         Self { handler, text, judgement }
+    }
+
+    /// Another transaction handles the message.
+    pub(super) fn busy(handler: HandlerId) -> Self {
+        let text = "another transaction is handling the message".to_owned();
+        Self { handler, text, judgement: Judgement::Uncounted }
     }
 }
 
@@ -49,8 +57,12 @@ pub(super) fn text_of(error: &dyn Error) -> String {
         .unwrap_or_else(|panic| format!("an error that does not show itself: {}", panic_message(&*panic)))
 }
 
-pub(super) fn has_unknown_end(failure: &HandlerFailure) -> bool {
-    matches!(&failure.error, SendError::Scope(_) | SendError::Commit { outcome: CommitOutcome::Unknown, .. })
+pub(super) fn is_no_fault(failure: &HandlerFailure, inbox: Option<&dyn Inbox>) -> bool {
+    let of_database = |inbox: &dyn Inbox| catch_unwind(AssertUnwindSafe(|| inbox.is_transient(&failure.error)));
+    match &failure.error {
+        SendError::Scope(_) | SendError::Enter(_) | SendError::Commit { outcome: CommitOutcome::Unknown, .. } => true,
+        _ => inbox.is_some_and(|inbox| of_database(inbox).unwrap_or_default()),
+    }
 }
 
 /// The cause of that type, wherever in the chain it stands.
@@ -104,7 +116,7 @@ mod tests {
     fn an_error_that_panics_wherever_it_can_is_a_failure_like_others() {
         let failure = HandlerFailure { id: HandlerId("h"), handler: "H", error: SendError::Handler(Box::new(Bomb)) };
         let policy = ErrorPolicy::new().when::<std::io::Error>(|_| OnError::DeadLetter);
-        let failure = Failure::of(failure, &policy);
+        let failure = Failure::of(failure, &policy, None);
         assert_eq!(failure.text, "an error that does not show itself: it panicked: no text");
         assert_eq!(failure.judgement, Judgement::Ruled(OnError::Retry));
     }

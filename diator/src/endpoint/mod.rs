@@ -81,6 +81,8 @@ pub use crate::subscription::Order;
 ///
 /// - **At least once.** A delivery is acknowledged when all its handlers are done, and never before. After a crash, a lost lock or an
 ///   answer that got lost it comes again, if the engine [redelivers](crate::subscription::Capabilities::redelivery).
+/// - **Takes effect once**, where the mediator has an [inbox](crate::MediatorBuilder::inbox): what a handler writes in its own
+///   transaction, its events included, happens once for each message within the inbox's retention. An older message is a dead letter.
 /// - **Each handler by itself.** It has a unit of work of its own. A retry runs only the handlers that have failed, as long as the message
 ///   comes back to this process.
 /// - **Order.** With [`Order::PerKey`], the messages of one key are handled one after the other, and one that fails keeps those behind it
@@ -201,6 +203,8 @@ impl Endpoint {
     }
 
     /// Each message goes to each process that runs the endpoint, instead of to one of them: to renew a cache, to tell connected clients.
+    ///
+    /// It does not ask the mediator's [inbox](crate::MediatorBuilder::inbox), which would let one process alone handle a message.
     pub fn broadcast(mut self) -> Self {
         self.settings.share = Share::Broadcast;
         self

@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::failure::{Judgement, cause_of, has_unknown_end};
+use super::failure::{Judgement, cause_of, is_no_fault};
 use super::jitter::Jitter;
+use crate::inbox::Inbox;
 use crate::registry::short_name;
 use crate::{HandlerFailure, SendError};
 
@@ -29,7 +30,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// - A panic, and a handler that is cut off at [`max_handling`](super::Endpoint::max_handling), are failures.
 /// - A handler whose work is committed, and where only what follows the commit failed, is done: it is not tried again.
 /// - A commit of which nobody knows the outcome is tried again, uncounted: after 20 ms, twice as long each time, up to 30 s. So is a
-///   message for which the container could open no scope.
+///   message for which the container could open no scope. With an inbox, so is a message that another transaction is handling, one
+///   for which the inbox failed, and one whose handler failed because the database did for a while, such as in a deadlock
+///   ([`Inbox::is_transient`](crate::Inbox::is_transient)). A rule of [`when`](Self::when) comes first.
 /// - Failures are counted in this process. A message that goes to another one begins anew there, unless the engine carries the number
 ///   along ([`retry_counts`](crate::subscription::Capabilities::retry_counts)).
 ///
@@ -151,14 +154,14 @@ impl ErrorPolicy {
     }
 
     /// What the rules say of a failure; they call code of the program, so only a worker asks.
-    pub(super) fn judge(&self, failure: &HandlerFailure) -> Judgement {
+    pub(super) fn judge(&self, failure: &HandlerFailure, inbox: Option<&dyn Inbox>) -> Judgement {
         match &failure.error {
             SendError::ShuttingDown => return Judgement::ShuttingDown,
             SendError::Undelivered(_) | SendError::RejectedAfterCommit { .. } => return Judgement::Committed,
             _ => {}
         }
         match self.rules.iter().find_map(|(_, rule)| apply(rule, failure)) {
-            None if has_unknown_end(failure) => Judgement::UnknownEnd,
+            None if is_no_fault(failure, inbox) => Judgement::Uncounted,
             said => Judgement::Ruled(said.unwrap_or(OnError::Retry)),
         }
     }
@@ -169,7 +172,7 @@ impl ErrorPolicy {
         match judgement {
             Judgement::ShuttingDown => return Step::Release,
             Judgement::Committed => return Step::Done,
-            Judgement::UnknownEnd => {
+            Judgement::Uncounted => {
                 let after = jitter.take_off(doubled(before.uncounted).min(LONGEST_PAUSE));
                 return Step::Again { after, counted: false };
             }
@@ -253,7 +256,7 @@ mod tests {
     }
 
     fn step(policy: &ErrorPolicy, error: SendError<BoxError>, counted: u32) -> Step {
-        policy.step(policy.judge(&failed(error)), Failures { counted, uncounted: 0 }, &mut Jitter::new(1))
+        policy.step(policy.judge(&failed(error), None), Failures { counted, uncounted: 0 }, &mut Jitter::new(1))
     }
 
     fn handler_error() -> SendError<BoxError> {
@@ -313,7 +316,7 @@ mod tests {
         let unknown = || SendError::Commit { outcome: CommitOutcome::Unknown, source: "gone".into() };
         for uncounted in [0, 5, u32::MAX] {
             let before = Failures { counted: 7, uncounted };
-            let step = policy.step(policy.judge(&failed(unknown())), before, &mut Jitter::new(1));
+            let step = policy.step(policy.judge(&failed(unknown()), None), before, &mut Jitter::new(1));
             let Step::Again { after, counted: false } = step else { panic!("{step:?}") };
             assert!(after <= LONGEST_PAUSE);
         }

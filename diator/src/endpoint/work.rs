@@ -3,6 +3,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -21,7 +22,7 @@ use crate::race::{First, race};
 use crate::registry::HandlerId;
 use crate::shown;
 use crate::subscription::{Delivery, DeliveryTag};
-use crate::{Arrival, HandlerFailure, ReceiveError, SendError};
+use crate::{Arrival, HandlerFailure, Handling, ReceiveError, SendError};
 
 /// Told of each attempt of a handler, when it begins.
 pub type OnAttempt = Arc<dyn Fn(&Arc<Arrival>, HandlerId) -> AttemptEnded + Send + Sync>;
@@ -44,6 +45,8 @@ pub(super) struct Work {
     failures: u32,
     /// The message that it stands for, once it was read.
     pub(super) claimed: Option<Uuid>,
+    /// When the message was made, if it tells.
+    made: Option<SystemTime>,
 }
 
 /// How far a message is read.
@@ -68,6 +71,8 @@ pub(super) enum Ran {
     Unknown(String),
     /// It cannot be read.
     Undecodable(String),
+    /// It is older than the memory of the inbox; by so much time it was made before.
+    TooOld(Duration),
     /// It was begun too often without an end.
     Poison(u32),
     /// The attempt log did not answer; why.
@@ -78,7 +83,7 @@ impl Work {
     pub(super) fn new(delivery: Delivery, suspect: bool) -> Self {
         let failures = delivery.failures;
         let message = Message::Delivered(delivery);
-        Self { message, outcomes: Vec::new(), suspect, unlogged: 0, begun: 0, failures, claimed: None }
+        Self { message, outcomes: Vec::new(), suspect, unlogged: 0, begun: 0, failures, claimed: None, made: None }
     }
 
     /// Nothing reads it any more. An event whose drop panics takes nothing else along.
@@ -176,7 +181,10 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
         Message::Arrived(arrival) => (arrival.meta().message_id(), None),
         Message::Delivered(delivery) => match read(delivery) {
             Ok(message) if bound.skips(&message) => return Ran::Handled { ran: 0, failures: Vec::new() },
-            Ok(message) => (message.id, Some(message)),
+            Ok(message) => {
+                work.made = made(&message);
+                (message.id, Some(message))
+            }
             Err(error) => return Ran::Undecodable(error),
         },
         Message::Unread => return Ran::Handled { ran: 0, failures: Vec::new() },
@@ -185,6 +193,9 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
         return Ran::Twin(message);
     }
     work.claimed = Some(message);
+    if let Some(age) = bound.is_too_old(work.made) {
+        return Ran::TooOld(age);
+    }
     let mut attempt = None;
     if let Some(log) = bound.log_for(work) {
         // The event may be what ends the process: it is not read before it is noted.
@@ -215,8 +226,11 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
     for (place, outcome) in work.outcomes.iter_mut().enumerate().filter(|(_, outcome)| outcome.runs(begun)) {
         ran += 1;
         let seen = bound.on_attempt.as_ref().map(|begun| begun(arrival, outcome.handler));
-        let ended = handle(bound, arrival, outcome, attempt.as_mut()).await;
-        let ended = ended.map_err(|failure| Failure::of(failure, &bound.settings.errors));
+        let ended = match handle(bound, arrival, outcome, attempt.as_mut()).await {
+            Ok(Handling::Handled | Handling::Before) => Ok(()),
+            Ok(Handling::Busy) => Err(Failure::busy(outcome.handler)),
+            Err(failure) => Err(Failure::of(failure, &bound.settings.errors, bound.inbox())),
+        };
         if let Some(seen) = seen {
             seen(ended.as_ref().copied().map_err(|failure| &*failure.text));
         }
@@ -238,9 +252,14 @@ async fn handle(
     arrival: &Arrival,
     outcome: &Outcome,
     attempt: Option<&mut Attempt<'_>>,
-) -> Result<(), HandlerFailure> {
+) -> Result<Handling, HandlerFailure> {
     let limit = bound.settings.max_handling;
-    let mut call = pin!(arrival.handle(&outcome.handler));
+    let mut call = pin!(async {
+        match bound.inbox() {
+            Some(_) => arrival.handle_once(&outcome.handler, &bound.settings.name, 0).await,
+            None => arrival.handle(&outcome.handler).await.map(|()| Handling::Handled),
+        }
+    });
     if let Ok(ended) = timeout(limit, call.as_mut()).await {
         return ended;
     }
@@ -260,4 +279,13 @@ fn read(delivery: &Delivery) -> Result<InboundMessage, String> {
     let headers = delivery.headers.iter().map(|(name, value)| (&**name, &**value));
     InboundMessage::decode(&delivery.body, delivery.content_type.as_deref(), headers)
         .map_err(|error| shown::text(shown::Chain(&error)))
+}
+
+/// When a message was made, by the clock of whoever made it: its id tells that, or else its time.
+fn made(message: &InboundMessage) -> Option<SystemTime> {
+    let of_id = message.id.get_timestamp().and_then(|time| {
+        let (seconds, nanos) = time.to_unix();
+        SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
+    });
+    of_id.or(message.timestamp)
 }

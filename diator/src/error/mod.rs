@@ -42,6 +42,7 @@ pub(crate) use self::timed_out::timed_out;
 /// | [`Resolve`](Self::Resolve) | perhaps | the [`ResolveError`] |
 /// | [`Scope`](Self::Scope), [`Commit`](Self::Commit) | yes, by itself | the container's error |
 /// | [`Stage`](Self::Stage) | perhaps | the outbox's error |
+/// | [`Enter`](Self::Enter) | yes | the inbox's error |
 /// | [`RolledBack`](Self::RolledBack) | perhaps | none |
 /// | [`Rejected`](Self::Rejected) | by itself if the message timed out | the middleware's reason |
 /// | [`Encode`](Self::Encode) | no: the same event fails again | the serializer's error |
@@ -120,6 +121,8 @@ pub enum SendError<E> {
     },
     /// The outbox could not write the events.
     Stage(BoxError),
+    /// The inbox could not say whether the message was handled before; the handler did not run.
+    Enter(BoxError),
     /// A nested message failed and its failure was swallowed: its half-done work cannot be told apart, so all is undone.
     RolledBack,
     /// The unit of work could not commit; nothing was published.
@@ -178,6 +181,7 @@ impl<E> SendError<E> {
             Self::NoBroker { .. } => SendErrorKind::NoBroker,
             Self::NoOutbox { .. } => SendErrorKind::NoOutbox,
             Self::Stage(_) => SendErrorKind::Stage,
+            Self::Enter(_) => SendErrorKind::Enter,
             Self::RolledBack => SendErrorKind::RolledBack,
             Self::Commit { .. } => SendErrorKind::Commit,
             Self::Undelivered(_) => SendErrorKind::Undelivered,
@@ -231,6 +235,7 @@ impl<E> SendError<E> {
             Self::NoBroker { event } => SendError::NoBroker { event },
             Self::NoOutbox { event } => SendError::NoOutbox { event },
             Self::Stage(source) => SendError::Stage(source),
+            Self::Enter(source) => SendError::Enter(source),
             Self::RolledBack => SendError::RolledBack,
             Self::Commit { outcome, source } => SendError::Commit { outcome, source },
             Self::Undelivered(undelivered) => SendError::Undelivered(undelivered),
@@ -297,6 +302,8 @@ pub enum SendErrorKind {
     NoOutbox,
     /// [`SendError::Stage`].
     Stage,
+    /// [`SendError::Enter`].
+    Enter,
     /// [`SendError::RolledBack`].
     RolledBack,
     /// [`SendError::Commit`].
@@ -331,6 +338,7 @@ impl SendErrorKind {
             Self::NoBroker => "no_broker",
             Self::NoOutbox => "no_outbox",
             Self::Stage => "stage",
+            Self::Enter => "enter",
             Self::RolledBack => "rolled_back",
             Self::Commit => "commit",
             Self::Undelivered => "undelivered",
@@ -358,6 +366,7 @@ impl<E: Display> Display for SendError<E> {
                 write!(f, "the event `{event}` was emitted for later, but the mediator has no outbox")
             }
             Self::Stage(_) => f.write_str("the outbox could not write the events"),
+            Self::Enter(_) => f.write_str("the inbox could not say whether the message was handled before"),
             Self::RolledBack => f.write_str("a nested message failed, so the unit of work was rolled back"),
             Self::Commit { outcome: CommitOutcome::RolledBack, .. } => {
                 f.write_str("the unit of work could not commit and was rolled back")
@@ -388,6 +397,7 @@ impl<E: Debug + Display + 'static> Error for SendError<E> {
             | Self::Scope(source)
             | Self::Encode { source, .. }
             | Self::Stage(source)
+            | Self::Enter(source)
             | Self::Commit { source, .. }
             | Self::Rejected { source, .. }
             | Self::RejectedAfterCommit { source, .. } => Some(&**source),

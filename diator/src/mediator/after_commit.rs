@@ -9,6 +9,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::before_commit::Outgoing;
+use super::enter::{Entering, Handling};
 use super::events::EventEntry;
 use super::execution::{Execution, MessageEnv};
 use super::unit_state::{Lineage, UnitState};
@@ -168,12 +169,13 @@ impl Delivery {
         for (event, lineage) in &self.events {
             let (event, lineage) = (event.pending(), lineage.clone().after(cause.cloned()));
             for entry in self.entries(event) {
-                let handling = self.mediator.handle_apart(entry, event.event(), self.meta.clone(), lineage.clone());
+                let meta = self.meta.clone();
+                let handling = self.mediator.handle_apart(entry, event.event(), meta, lineage.clone(), None);
                 let handled = handling.await;
                 let mut progress = self.progress();
                 progress.handled += 1;
                 match handled {
-                    Ok(()) => {}
+                    Ok(_) => {}
                     Err(SendError::Undelivered(more)) => progress.failed.absorb(*more),
                     Err(SendError::Handler(source)) => progress.failed.add_failed(event.name(), entry.name, source),
                     Err(other) => progress.failed.add_failed(event.name(), entry.name, other.into()),
@@ -253,28 +255,36 @@ fn hand_over(hook: &OnUndelivered, undelivered: Undelivered) -> Result<(), Failu
 }
 
 impl Mediator {
-    /// Lets one handler handle an event in a unit of work of its own; a panic is a failure of that handler.
+    /// Lets one handler handle an event in a unit of work of its own, if it has not done so before; a panic is a failure of that
+    /// handler.
     pub(super) async fn handle_apart(
         &self,
         entry: &EventEntry,
         event: &(dyn std::any::Any + Send + Sync),
         meta: Meta,
         lineage: Lineage,
-    ) -> Result<(), SendError<BoxError>> {
+        entering: Option<Entering<'_>>,
+    ) -> Result<Handling, SendError<BoxError>> {
         let gate = CommitGate::default();
         let handling = async {
             // Not counted as a message: it runs within one, or within a task, and does so while the mediator shuts down.
             let env = MessageEnv { mediator: self, meta };
             let mut unit = UnitState::caused_by(lineage, entry.pipeline.info.kind);
             let mut execution = Execution { env: &env, unit: &mut unit };
+            if let Some(entering) = entering
+                // In a box, so that it costs nothing where there is no inbox.
+                && let Some(handling) = Box::pin(execution.enter(entering)).await?
+            {
+                return Ok(handling);
+            }
             let handled = entry.handle(event, &mut execution).await.map_err(|error| *error);
             if unit.is_untouched() {
-                return handled;
+                return handled.map(|()| Handling::Handled);
             }
             // Middleware may skip a handler that fails: then nothing of it is kept, and the answer stands.
             let keep = handled.is_ok() && !unit.is_only_skipped();
             let ended = Execution { env: &env, unit: &mut unit }.end(keep, Some(&gate)).settled().await;
-            answer(handled, ended)
+            answer(handled, ended).map(|()| Handling::Handled)
         };
         let mut handling = pin!(handling);
         catch_panic(self.within(handling.as_mut())).await.unwrap_or_else(|panic| {

@@ -24,6 +24,7 @@ mod build_handler;
 mod commit;
 mod emit;
 mod emitted;
+mod enter;
 mod events;
 mod execution;
 #[cfg(feature = "in-place")]
@@ -46,6 +47,7 @@ use crate::cascade::CascadeLimits;
 use crate::container::{Container, TypeMap};
 use crate::event::CanWait;
 use crate::in_flight::InFlight;
+use crate::inbox::Inbox;
 use crate::meta::PackedMeta;
 use crate::outbox::Outbox;
 use crate::undelivered::Undelivered;
@@ -55,6 +57,7 @@ use crate::{Event, HandledBy, Meta, Request, SendError};
 pub(crate) use self::arriving::Arriving;
 pub(crate) use self::build_handler::Factory;
 pub use self::emitted::EmittedEvent;
+pub use self::enter::Handling;
 pub(crate) use self::events::{EventEntry, EventHandlers};
 #[cfg(feature = "in-place")]
 pub(crate) use self::in_place::place;
@@ -118,6 +121,7 @@ pub(crate) struct Inner {
     pub(crate) container: Arc<dyn Container>,
     pub(crate) broker: Option<Arc<dyn MessageBroker>>,
     pub(crate) outbox: Option<Arc<dyn Outbox>>,
+    pub(crate) inbox: Option<Arc<dyn Inbox>>,
     pub(crate) relayed_elsewhere: bool,
     pub(crate) format: Format,
     // What of the meta travels with messages.

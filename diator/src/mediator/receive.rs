@@ -6,11 +6,13 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::Mediator;
+use super::enter::{Entering, Handling};
 use super::events::{EventEntry, EventHandlers};
 use super::unit_state::Lineage;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
 use crate::cascade::CascadeLimit;
 use crate::in_flight::InFlight;
+use crate::inbox::Entry;
 use crate::middleware::mark_span_failed;
 use crate::registry::HandlerId;
 use crate::{BoxError, Meta, SendError, shown};
@@ -73,7 +75,7 @@ pub struct HandlerFailure {
 ///
 /// - Each call of [`handle`](Self::handle) is a unit of work of its own. A handler's panic is a failure of that handler.
 /// - It keeps no record of what was handled: a handler that is asked again handles the event again. The
-///   consumer must know which of them are done.
+///   consumer must know which of them are done, or the mediator has an inbox, and it asks for [`handle_once`](Self::handle_once).
 /// - Calls may come from several tasks at once. A call whose future is dropped before its commit begins is undone.
 /// - It holds the mediator, but does not keep it from shutting down.
 ///
@@ -178,7 +180,7 @@ impl Mediator {
         let arrival = self.arrive(message)?;
         let mut failures = Vec::new();
         for id in arrival.handlers() {
-            failures.extend(arrival.handle_by(id).await.err());
+            failures.extend(arrival.handle_by(id, None).await.err());
         }
         match (arrival.handlers.is_empty(), failures.is_empty()) {
             (true, _) => Ok(Received::Ignored),
@@ -216,12 +218,50 @@ impl Arrival {
     /// The handler failed or panicked; [`SendError::ShuttingDown`] if the mediator takes no more messages, and
     /// [`SendError::Unhandled`] if the event has no such handler.
     pub async fn handle(&self, handler: &HandlerId) -> Result<(), HandlerFailure> {
-        let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
-        let _running = InFlight::enter(&self.mediator).ok_or_else(|| failure(SendError::ShuttingDown))?;
-        self.handle_by(handler).await.inspect_err(|failure| mark_span_failed(&self.span, failure.error.kind().as_str()))
+        self.handle_counted(handler, None).await.map(drop)
     }
 
-    async fn handle_by(&self, handler: &HandlerId) -> Result<(), HandlerFailure> {
+    /// Lets one handler handle the event, unless it has done so before.
+    ///
+    /// The mediator's [inbox](crate::MediatorBuilder::inbox) knows that by the names of endpoint and handler, the id of the message,
+    /// and the generation. Without an inbox it is [`handle`](Self::handle).
+    ///
+    /// # Guarantees
+    ///
+    /// - What the handler writes in its unit of work, its events included, is committed once for each such entry, within the inbox's
+    ///   [retention](crate::Inbox::retention).
+    /// - With [`Handling::Before`] and [`Handling::Busy`] nothing has run, neither the handler nor its middleware.
+    ///
+    /// # Units
+    ///
+    /// `generation` is 0 for what an engine delivers, and higher for a replay that an operator asks for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`handle`](Self::handle); [`SendError::Enter`] if the inbox failed, and the handler did not run.
+    pub async fn handle_once(
+        &self,
+        handler: &HandlerId,
+        endpoint: &str,
+        generation: u32,
+    ) -> Result<Handling, HandlerFailure> {
+        let entry = Entry::new(endpoint, handler.as_str(), self.meta.message_id()).with_generation(generation);
+        let entering = self.mediator.0.inbox.as_deref().map(|inbox| Entering { inbox, entry });
+        self.handle_counted(handler, entering).await
+    }
+
+    async fn handle_counted(
+        &self,
+        handler: &HandlerId,
+        entering: Option<Entering<'_>>,
+    ) -> Result<Handling, HandlerFailure> {
+        let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
+        let _running = InFlight::enter(&self.mediator).ok_or_else(|| failure(SendError::ShuttingDown))?;
+        let handled = self.handle_by(handler, entering).await;
+        handled.inspect_err(|failure| mark_span_failed(&self.span, failure.error.kind().as_str()))
+    }
+
+    async fn handle_by(&self, handler: &HandlerId, entering: Option<Entering<'_>>) -> Result<Handling, HandlerFailure> {
         let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
         let (Some(event), Some(entry)) = (&self.event, self.entry(handler)) else {
             return Err(failure(SendError::Unhandled { request: handler.as_str() }));
@@ -231,7 +271,8 @@ impl Arrival {
             let (message, limit) = (entry.pipeline.info.message, CascadeLimit::Depth(limit));
             return Err(failure(SendError::Cascade { message, limit }));
         }
-        let handling = self.mediator.handle_apart(entry, &**event, self.meta.clone(), Lineage::arriving());
+        let (meta, lineage) = (self.meta.clone(), Lineage::arriving());
+        let handling = self.mediator.handle_apart(entry, &**event, meta, lineage, entering);
         handling.instrument(self.span.clone()).await.map_err(failure)
     }
 

@@ -16,6 +16,7 @@ mod store;
 
 pub use self::contract::{Outbox, StagedMessage};
 pub use self::dead_letters::{DeadLetter, DeadLetterFilter, DeadLetters};
+pub(crate) use self::in_memory::Joined;
 pub use self::in_memory::{InMemoryOutbox, InMemoryTransaction};
 pub use self::partition::{PARTITIONS, partition_of};
 pub use self::schema::{SchemaState, StoreSchema};

@@ -118,7 +118,8 @@ pub trait OutboxStore: Send + Sync + 'static {
 
     /// Deletes up to `limit` messages that were sent longer ago than `retention`.
     ///
-    /// The answer is how many. One relay at a time deletes: the answer is zero if another relay is the cleaner.
+    /// The answer is how many. One relay at a time deletes: the answer is zero if another relay is the cleaner. A store that also holds an
+    /// [`Inbox`](crate::Inbox) deletes up to `limit` of its old entries too, and answers the larger of both numbers.
     async fn prune(&self, relay: RelayId, retention: Duration, limit: u32) -> Result<u64, BoxError>;
 
     /// Waits until a message has been committed since the last call.

@@ -69,7 +69,11 @@ pub enum ProblemKind {
     OutboxWithoutBroker,
     /// The outbox writes within a unit of work that the container lacks, or never commits.
     OutboxNotEnlisted,
-    /// A message can have another unit of work beside that of the outbox.
+    /// There is an inbox, and no outbox whose rows commit with its rows.
+    InboxWithoutOutbox,
+    /// The inbox writes within a unit of work that the container lacks, or never commits.
+    InboxNotEnlisted,
+    /// A message can have another unit of work beside that of the outbox or the inbox.
     SeveralUnitsOfWork,
     /// The broker has no place for an event: no route takes it.
     NotAccepted,

@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use diator::outbox::{OutboxStore, SchemaState, StagedMessage, StoreSchema};
-use diator_sqlx::{SqlxStore, sqlite_options};
+use diator_sqlx::{Engine, EntersRows, SqlxStore, Transaction, sqlite_options};
 use diator_testkit::{Postgres, within_patience};
 use sqlx::{PgPool, Sqlite, SqlitePool, raw_sql};
 use support::Directory;
@@ -28,10 +28,10 @@ async fn versions<S: OutboxStore + StoreSchema>(store: &S, set: impl AsyncFn(u32
     assert!(error.contains("the tables are missing") && error.contains("schema apply"), "{error}");
     store.apply().await.unwrap();
     store.apply().await.unwrap();
-    assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 1 });
+    assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 2 });
     store.check().await.unwrap();
     set(0, 0).await;
-    assert_eq!(store.state().await.unwrap(), SchemaState::Outdated { found: 0, needed: 1 });
+    assert_eq!(store.state().await.unwrap(), SchemaState::Outdated { found: 0, needed: 2 });
     let error = store.check().await.unwrap_err().to_string();
     assert!(error.contains("version 0") && error.contains("schema apply"), "{error}");
     set(7, 1).await;
@@ -39,8 +39,8 @@ async fn versions<S: OutboxStore + StoreSchema>(store: &S, set: impl AsyncFn(u32
     store.check().await.unwrap();
     store.apply().await.unwrap();
     assert_eq!(store.state().await.unwrap(), SchemaState::Newer { found: 7 }, "an older program changes nothing");
-    set(7, 2).await;
-    assert_eq!(store.state().await.unwrap(), SchemaState::TooNew { found: 7, oldest: 2 });
+    set(7, 3).await;
+    assert_eq!(store.state().await.unwrap(), SchemaState::TooNew { found: 7, oldest: 3 });
     let error = store.check().await.unwrap_err().to_string();
     assert!(error.contains("newer version of the program") && !error.contains("schema apply"), "{error}");
     let error = store.apply().await.unwrap_err().to_string();
@@ -96,6 +96,37 @@ async fn every_version_is_told_on_sqlite() {
     .await;
 }
 
+/// Tables of version 1 with a message, as a program of that version leaves them.
+async fn older<DB: Engine>(store: &SqlxStore<DB>, sql: impl AsyncFn(&'static str))
+where
+    SqlxStore<DB>: OutboxStore + StoreSchema,
+    Transaction<DB>: EntersRows,
+{
+    store.apply().await.unwrap();
+    sql("DROP TABLE diator_inbox").await;
+    sql("UPDATE diator_schema SET version = 1").await;
+    commit(store, vec![StagedMessage::new(message(None, "one"))]).await.unwrap();
+    assert_eq!(store.state().await.unwrap(), SchemaState::Outdated { found: 1, needed: 2 });
+    assert!(store.check().await.is_err() && store.prune_inbox(1).await.is_err());
+    store.apply().await.unwrap();
+    assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 2 });
+    assert_eq!((store.status().await.unwrap().pending, store.prune_inbox(1).await.unwrap()), (1, 0));
+}
+
+#[tokio::test]
+async fn tables_of_version_1_get_an_inbox_and_keep_their_messages() {
+    within_patience(async {
+        let (directory, postgres) = (Directory::new(), Postgres::start(&[]));
+        older(&on_postgres(&postgres), async |sql| drop(postgres.psql(sql))).await;
+        let (store, pool) = on_sqlite(&directory, "a.sqlite");
+        older(&store, async |sql| {
+            raw_sql(sql).execute(&pool).await.unwrap();
+        })
+        .await;
+    })
+    .await;
+}
+
 const CATALOG: &str = "SELECT string_agg(line, E'\\n' ORDER BY line) FROM (
     SELECT format('%s.%s %s %s %s %s', table_name, column_name, data_type, is_nullable, column_default, is_identity) AS line
     FROM information_schema.columns WHERE table_schema = 'public'
@@ -116,7 +147,7 @@ async fn what_is_printed_is_what_is_applied_on_postgresql() {
         postgres.psql(&store.statements());
         assert!(applied.contains("diator_dead_letter"));
         assert_eq!(postgres.psql(CATALOG), applied);
-        assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 1 });
+        assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 2 });
     })
     .await;
 }

@@ -3,6 +3,7 @@
 mod dependencies;
 mod duplicate_handlers;
 mod events;
+mod inbox;
 mod lookups;
 mod outbox;
 
@@ -12,6 +13,8 @@ use std::collections::{HashMap, HashSet};
 use self::dependencies::dependencies;
 use self::duplicate_handlers::{handler_ids, registered_twice, several_handlers};
 use self::events::{events, headers, names, no_broker, not_accepted, sender, unhandled_events};
+use self::inbox::inbox;
+pub(super) use self::inbox::warn_of_ids_by_type;
 use self::outbox::outbox;
 pub(super) use self::outbox::warn_if_not_durable;
 use super::MediatorBuilder;
@@ -43,6 +46,7 @@ pub(super) fn check(builder: &mut MediatorBuilder) -> Checked {
     no_broker(builder, &events, &mut problems);
     not_accepted(builder, &events, &mut problems);
     outbox(builder, &mut problems);
+    inbox(builder, &mut problems);
     headers(&builder.headers, &mut problems);
     sender(builder, &mut problems);
     let names = names(&events, &mut problems);

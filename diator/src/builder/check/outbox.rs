@@ -11,7 +11,17 @@ pub(super) fn outbox(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
     let (Some(outbox), Some(added)) = (&builder.outbox, builder.outbox_added) else { return };
     problems.extend(nobody_publishes(builder, added));
     let Some(unit) = outbox.unit_of_work() else { return };
-    problems.extend(not_enlisted(builder, added, &unit).or_else(|| another_unit_of_work(builder, added, &unit)));
+    let writer = Writer { what: "outbox", rows: "messages", added, hint: outbox.how_to_register() };
+    let not_enlisted = not_enlisted(builder, &writer, &unit, ProblemKind::OutboxNotEnlisted);
+    problems.extend(not_enlisted.or_else(|| another_unit_of_work(builder, &writer, &unit)));
+}
+
+/// What writes in a unit of work: the outbox or the inbox.
+pub(super) struct Writer<'b> {
+    pub(super) what: &'static str,
+    pub(super) rows: &'static str,
+    pub(super) added: Added,
+    pub(super) hint: Option<&'b str>,
 }
 
 fn nobody_publishes(builder: &MediatorBuilder, added: Added) -> Option<Problem> {
@@ -27,13 +37,16 @@ fn nobody_publishes(builder: &MediatorBuilder, added: Added) -> Option<Problem> 
     ))
 }
 
-fn not_enlisted(builder: &MediatorBuilder, added: Added, unit: &DependencyKey) -> Option<Problem> {
-    let (outbox, name) = (added.type_name, unit.name());
+pub(super) fn not_enlisted(
+    builder: &MediatorBuilder,
+    writer: &Writer<'_>,
+    unit: &DependencyKey,
+    kind: ProblemKind,
+) -> Option<Problem> {
+    let Writer { what: writes, rows, added, hint } = writer;
+    let name = unit.name();
     let (what, remedy) = match (builder.container.lifetime(unit), builder.container.enlisted(unit)) {
-        (Lifetime::Missing, _) => {
-            let hint = builder.outbox.as_ref().and_then(|outbox| outbox.how_to_register());
-            ("and the container has none".to_owned(), hint.unwrap_or(AS_UNIT_OF_WORK).to_owned())
-        }
+        (Lifetime::Missing, _) => ("and the container has none".to_owned(), hint.unwrap_or(AS_UNIT_OF_WORK).to_owned()),
         (Lifetime::Ambiguous, _) => {
             ("and the container has several".to_owned(), format!("register one `{}` only", short_name(name)))
         }
@@ -43,11 +56,15 @@ fn not_enlisted(builder: &MediatorBuilder, added: Added, unit: &DependencyKey) -
         }
         _ => return None,
     };
-    let text = format!("the outbox `{outbox}` writes its messages within the unit of work `{name}`, {what}");
-    Some(Problem::new(ProblemKind::OutboxNotEnlisted, added.location, text, remedy))
+    let text = format!("the {writes} `{}` writes its {rows} within the unit of work `{name}`, {what}", added.type_name);
+    Some(Problem::new(kind, added.location, text, remedy))
 }
 
-fn another_unit_of_work(builder: &MediatorBuilder, added: Added, unit: &DependencyKey) -> Option<Problem> {
+pub(super) fn another_unit_of_work(
+    builder: &MediatorBuilder,
+    Writer { what, rows, added, .. }: &Writer<'_>,
+    unit: &DependencyKey,
+) -> Option<Problem> {
     if builder.several_units_of_work {
         return None;
     }
@@ -60,7 +77,7 @@ fn another_unit_of_work(builder: &MediatorBuilder, added: Added, unit: &Dependen
         ProblemKind::SeveralUnitsOfWork,
         added.location,
         format!(
-            "the outbox `{}` writes its messages within the unit of work `{}`, and messages can have others: {}; one of \
+            "the {what} `{}` writes its {rows} within the unit of work `{}`, and messages can have others: {}; one of \
              them can commit where another one fails",
             added.type_name,
             unit.name(),

@@ -20,6 +20,7 @@ use crate::{BoxError, Meta, Services};
 
 use self::rows::{Row, State, Status, time_of};
 pub use self::transaction::InMemoryTransaction;
+pub(crate) use self::transaction::Joined;
 
 /// An outbox in memory, for tests and for events that may get lost.
 ///

@@ -13,6 +13,12 @@ use crate::outbox::StagedMessage;
 pub struct InMemoryTransaction {
     outbox: InMemoryOutbox,
     staged: Mutex<Vec<StagedMessage>>,
+    joined: Mutex<Vec<Box<dyn Joined>>>,
+}
+
+/// What commits together with the messages; it is dropped when the transaction has ended, however that was.
+pub(crate) trait Joined: Send + Sync {
+    fn committed(&self);
 }
 
 impl InMemoryTransaction {
@@ -21,11 +27,20 @@ impl InMemoryTransaction {
     /// [`InMemoryOutbox::services`] registers it with the built-in container.
     #[must_use]
     pub fn new(outbox: InMemoryOutbox) -> Self {
-        Self { outbox, staged: Mutex::default() }
+        Self { outbox, staged: Mutex::default(), joined: Mutex::default() }
     }
 
     pub(super) fn staged(&self) -> MutexGuard<'_, Vec<StagedMessage>> {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets something else commit with it.
+    pub(crate) fn join(&self, other: Box<dyn Joined>) {
+        self.joined().push(other);
+    }
+
+    fn joined(&self) -> MutexGuard<'_, Vec<Box<dyn Joined>>> {
+        self.joined.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -43,11 +58,16 @@ impl UnitOfWork for InMemoryTransaction {
         for message in staged {
             state.write(message);
         }
+        // Nobody sees the messages before all is committed.
+        let joined = mem::take(&mut *self.joined());
+        joined.iter().for_each(|other| other.committed());
+        drop(state);
         Ok(())
     }
 
     async fn roll_back(&self) -> Result<(), BoxError> {
         self.staged().clear();
+        self.joined().clear();
         Ok(())
     }
 

@@ -162,7 +162,7 @@ async fn what_is_not_stated_is_refused_by_its_name() {
     for (share, name) in [(Share::Group, "`competing`"), (Share::Broadcast, "`broadcasts`")] {
         let nothing = broker.subscription().capabilities(Capabilities::none());
         let refused = nothing.open(&Wanted::new("billing", &topics).with_share(share)).await;
-        let error = refused.err().expect("it is not stated");
+        let Err(error) = refused else { panic!("it is not stated") };
         assert!(error.kind() == ConsumeErrorKind::Fatal && error.to_string().contains(name), "{error}");
     }
     let mut opened = open(&broker.subscription().capabilities(Capabilities::none().competing()), &[]).await;

@@ -2,6 +2,7 @@
 
 mod claim;
 mod dead_letters;
+mod enter;
 mod lease;
 mod prune;
 mod row;
@@ -14,9 +15,11 @@ mod wake;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use diator::inbox::Entry;
 use diator::outbox::{Claim, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement};
-use diator::{BoxError, async_trait};
+use diator::{BoxError, BoxFuture, async_trait};
 use sqlx::Postgres;
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::store::{Messages, Prefix, Sealed, Shared, SqlxStore, Statement, Wake};
@@ -41,6 +44,19 @@ impl Sealed for Postgres {
         stage::statements(shared, messages)
     }
 
+    fn enter<'a>(shared: &Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
+        enter::statement(shared, entry, kept)
+    }
+
+    fn is_busy(error: &(dyn DatabaseError + 'static)) -> bool {
+        // Lock not available, if the program has set a `lock_timeout`.
+        error.code().as_deref() == Some("55P03")
+    }
+
+    fn prune_inbox(shared: &Arc<Shared<Self>>, limit: u32) -> BoxFuture<'_, Result<u64, BoxError>> {
+        Box::pin(enter::prune_rows(shared, limit))
+    }
+
     fn committed(shared: &Arc<Shared<Self>>) {
         wake::committed(shared);
     }
@@ -59,6 +75,9 @@ pub struct Sql {
     status: Arc<str>,
     replay: Arc<str>,
     prune: Arc<str>,
+    enter: Arc<str>,
+    prune_inbox: Arc<str>,
+    prune_inbox_as_cleaner: Arc<str>,
     dead_letters: dead_letters::Sql,
     version: Arc<str>,
     channel: Arc<str>,
@@ -77,6 +96,9 @@ impl Sql {
             status: prefix.fill(status::STATUS),
             replay: prefix.fill(status::REPLAY),
             prune: prefix.fill(prune::PRUNE),
+            enter: prefix.fill(enter::ENTER),
+            prune_inbox: prefix.fill(&enter::prune()),
+            prune_inbox_as_cleaner: prefix.fill(&enter::prune_as_cleaner()),
             dead_letters: dead_letters::Sql::new(prefix),
             version: prefix.fill(schema::VERSION),
             channel: prefix.fill("{p}outbox"),

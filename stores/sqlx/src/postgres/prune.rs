@@ -26,6 +26,11 @@ pub(super) async fn prune(
     retention: Duration,
     limit: u32,
 ) -> Result<u64, BoxError> {
-    let query = sqlx::query(sql(&shared.sql.prune)).bind(relay.0).bind(micros(retention)).bind(i64::from(limit));
-    Ok(query.bind(micros(CLEANER_LEASE)).execute(&shared.pool).await?.rows_affected())
+    let limit = i64::from(limit);
+    let query = sqlx::query(sql(&shared.sql.prune)).bind(relay.0).bind(micros(retention)).bind(limit);
+    let messages = query.bind(micros(CLEANER_LEASE)).execute(&shared.pool).await?.rows_affected();
+    let query = sqlx::query(sql(&shared.sql.prune_inbox_as_cleaner)).bind(limit).bind(relay.0);
+    let entries = query.execute(&shared.pool).await?.rows_affected();
+    // Whoever reaches the limit is asked again.
+    Ok(messages.max(entries))
 }

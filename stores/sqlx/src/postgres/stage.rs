@@ -2,6 +2,8 @@ use std::borrow::Cow;
 
 use diator::outbox::{PARTITIONS, StagedMessage, partition_of};
 use diator::{BoxError, async_trait};
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres, Row};
 
 use crate::store::{
@@ -126,21 +128,27 @@ fn lock(sql: &Sql, messages: Messages<'_>) -> Option<Statement<'static>> {
     Some(Statement { sql: sql.lock.clone().into(), values: vec![StageValue::Text(Some(Cow::Owned(keys)))] })
 }
 
+pub(super) fn bind<'q>(
+    mut query: Query<'q, Postgres, PgArguments>,
+    values: &'q [StageValue<'_>],
+) -> Query<'q, Postgres, PgArguments> {
+    for value in values {
+        query = match value {
+            StageValue::SmallInt(value) => query.bind(value),
+            StageValue::BigInt(value) => query.bind(value),
+            StageValue::Text(value) => query.bind(value.as_deref()),
+            StageValue::Uuid(value) => query.bind(value),
+            StageValue::Bytes(value) => query.bind(value),
+        };
+    }
+    query
+}
+
 #[async_trait]
 impl<Tag: 'static> StagesRows for Transaction<Postgres, Tag> {
     async fn execute(&self, sql: &str, values: &[StageValue<'_>]) -> Result<(), BoxError> {
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for value in values {
-            query = match value {
-                StageValue::SmallInt(value) => query.bind(value),
-                StageValue::BigInt(value) => query.bind(value),
-                StageValue::Text(value) => query.bind(value.as_deref()),
-                StageValue::Uuid(value) => query.bind(value),
-                StageValue::Bytes(value) => query.bind(value),
-            };
-        }
         // Texts of other lengths would push the program's own statements out of the connection's cache.
-        query = query.persistent(values.len() <= Sql::KEPT * 12);
+        let query = bind(sqlx::query(AssertSqlSafe(sql)), values).persistent(values.len() <= Sql::KEPT * 12);
         let mut connection = self.connection().await?;
         let rows = query.fetch_all(&mut *connection).await?;
         // Each row has the transaction's number, if the statement has written one.

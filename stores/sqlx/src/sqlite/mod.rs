@@ -2,6 +2,7 @@
 
 mod claim;
 mod dead_letters;
+mod enter;
 mod lease;
 mod options;
 mod prune;
@@ -17,13 +18,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use std::{fs, path};
 
+use diator::inbox::Entry;
 use diator::outbox::{Claim, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement};
-use diator::{BoxError, async_trait};
+use diator::{BoxError, BoxFuture, async_trait};
 use sqlx::Sqlite;
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::SqliteConnectOptions;
 
 pub use self::options::sqlite_options;
 use crate::store::{Messages, Prefix, Sealed, Shared, SqlxStore, Statement};
+use crate::transaction::Driver;
 
 impl Sealed for Sqlite {
     const HAS_SCHEMAS: bool = false;
@@ -44,6 +48,18 @@ impl Sealed for Sqlite {
         stage::statements(shared, messages)
     }
 
+    fn enter<'a>(shared: &Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
+        enter::statement(shared, entry, kept)
+    }
+
+    fn is_busy(error: &(dyn DatabaseError + 'static)) -> bool {
+        <Self as Driver>::is_transient(error)
+    }
+
+    fn prune_inbox(shared: &Arc<Shared<Self>>, limit: u32) -> BoxFuture<'_, Result<u64, BoxError>> {
+        Box::pin(enter::prune_rows(shared, limit))
+    }
+
     fn committed(shared: &Arc<Shared<Self>>) {
         wake::committed(shared);
     }
@@ -61,6 +77,8 @@ pub struct Sql {
     status: Arc<str>,
     replay: Arc<str>,
     prune: prune::Sql,
+    enter: Arc<str>,
+    prune_inbox: Arc<str>,
     dead_letters: dead_letters::Sql,
     version: Arc<str>,
 }
@@ -77,6 +95,8 @@ impl Sql {
             status: prefix.fill(status::STATUS),
             replay: prefix.fill(&status::replay_text()),
             prune: prune::Sql::new(prefix),
+            enter: prefix.fill(&enter::enter()),
+            prune_inbox: prefix.fill(&enter::prune()),
             dead_letters: dead_letters::Sql::new(prefix),
             version: prefix.fill(schema::VERSION),
         }

@@ -45,7 +45,10 @@ pub(super) async fn prune(
         return Ok(0);
     }
     let delete = sqlx::query(sql(&shared.sql.prune.delete)).bind(millis(retention)).bind(limit);
-    let deleted = delete.execute(&mut *connection).await?.rows_affected();
+    let messages = delete.execute(&mut *connection).await?.rows_affected();
+    let delete = sqlx::query(sql(&shared.sql.prune_inbox)).bind(limit);
+    let entries = delete.execute(&mut *connection).await?.rows_affected();
     commit(&turn, connection).await?;
-    Ok(deleted)
+    // Whoever reaches the limit is asked again.
+    Ok(messages.max(entries))
 }

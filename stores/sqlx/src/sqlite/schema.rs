@@ -7,7 +7,10 @@ use crate::store::{Migration, Shared, SqlxStore, needed, script, sql, unusable};
 
 /// Applied in their order, each at most once; what was released in here never changes. [`Migration`] says what a step may do, so that
 /// programs of the version before go on.
-const MIGRATIONS: &[Migration] = &[Migration { version: 1, oldest: 1, statements: include_str!("schema/1.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, oldest: 1, statements: include_str!("schema/1.sql") },
+    Migration { version: 2, oldest: 1, statements: include_str!("schema/2.sql") },
+];
 
 pub(super) const VERSION: &str = "SELECT version, oldest FROM {p}schema";
 

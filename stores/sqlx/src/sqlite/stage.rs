@@ -90,21 +90,25 @@ fn values(staged: &StagedMessage) -> [StageValue<'_>; 12] {
     ]
 }
 
+pub(super) fn arguments(values: &[StageValue<'_>]) -> Result<SqliteArguments, BoxError> {
+    let mut arguments = SqliteArguments::default();
+    for value in values {
+        // The driver takes no borrowed values.
+        match value {
+            StageValue::SmallInt(value) => arguments.add(*value),
+            StageValue::BigInt(value) => arguments.add(*value),
+            StageValue::Text(value) => arguments.add(value.as_deref().map(str::to_owned)),
+            StageValue::Uuid(value) => arguments.add(value.map(|id| id.to_string())),
+            StageValue::Bytes(value) => arguments.add(value.to_vec()),
+        }?;
+    }
+    Ok(arguments)
+}
+
 #[async_trait]
 impl<Tag: 'static> StagesRows for Transaction<Sqlite, Tag> {
     async fn execute(&self, sql: &str, values: &[StageValue<'_>]) -> Result<(), BoxError> {
-        let mut arguments = SqliteArguments::default();
-        for value in values {
-            // The driver takes no borrowed values.
-            match value {
-                StageValue::SmallInt(value) => arguments.add(*value),
-                StageValue::BigInt(value) => arguments.add(*value),
-                StageValue::Text(value) => arguments.add(value.as_deref().map(str::to_owned)),
-                StageValue::Uuid(value) => arguments.add(value.map(|id| id.to_string())),
-                StageValue::Bytes(value) => arguments.add(value.to_vec()),
-            }?;
-        }
         // Texts of other lengths would push the program's own statements out of the connection's cache.
-        self.stage(sql, arguments, values.len() <= Sql::KEPT * 12).await
+        self.stage(sql, arguments(values)?, values.len() <= Sql::KEPT * 12).await
     }
 }

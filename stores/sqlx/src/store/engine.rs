@@ -1,6 +1,10 @@
 use std::sync::Arc;
+use std::time::Duration;
 
+use diator::inbox::Entry;
 use diator::outbox::StagedMessage;
+use diator::{BoxError, BoxFuture};
+use sqlx::error::DatabaseError;
 use sqlx::{Connection, Database};
 
 use super::{Prefix, Shared, Statement};
@@ -27,6 +31,20 @@ pub trait Sealed: Database {
 
     /// The statements that write these messages, in order.
     fn stage<'a>(shared: &Shared<Self>, messages: Messages<'a>) -> Vec<Statement<'a>>
+    where
+        Self: Engine;
+
+    /// The statement that notes an entry: the number that it returns is positive if it is the first one, and negative if another
+    /// transaction that notes it is open. It is 0, or there is none, if the entry is there.
+    fn enter<'a>(shared: &Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a>
+    where
+        Self: Engine;
+
+    /// Whether another transaction holds what a statement needs.
+    fn is_busy(error: &(dyn DatabaseError + 'static)) -> bool;
+
+    /// Deletes old entries of the inbox.
+    fn prune_inbox(shared: &Arc<Shared<Self>>, limit: u32) -> BoxFuture<'_, Result<u64, BoxError>>
     where
         Self: Engine;
 

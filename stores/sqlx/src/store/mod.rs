@@ -1,6 +1,9 @@
 //! The code that the stores of all databases share.
 
+mod comparison;
 mod engine;
+mod enters_rows;
+mod inbox;
 mod message;
 mod no_tables;
 mod outbox;
@@ -23,6 +26,8 @@ use sqlx::{AssertSqlSafe, Pool};
 
 pub use self::engine::Engine;
 pub(crate) use self::engine::{Messages, Sealed};
+pub use self::enters_rows::EntersRows;
+pub use self::inbox::SqlxInbox;
 pub(crate) use self::message::{MESSAGE, StoredMessage, headers_text, micros, readable};
 use self::no_tables::NoTables;
 pub use self::outbox::SqlxOutbox;
@@ -41,7 +46,7 @@ use crate::transaction::{Mode, Transaction};
 /// How long a relay stays the cleaner, which deletes old sent messages.
 pub(crate) const CLEANER_LEASE: Duration = Duration::from_secs(10 * 60);
 
-/// Holds the outbox, its dead letters and their tables in one database.
+/// Holds the outbox, its dead letters, the inbox and their tables in one database.
 ///
 /// A program with several databases has a store for each, and tells them apart by `Tag`, a type of its own. `Tag` is `()` for the only
 /// store.
@@ -223,6 +228,33 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
     #[must_use]
     pub fn outbox_in<U: StagesRows>(&self) -> SqlxOutbox<DB, U> {
         SqlxOutbox::new(self.shared.clone(), None)
+    }
+
+    /// Makes the inbox that writes in the [`Transaction`] of each handler.
+    #[must_use]
+    pub fn inbox(&self) -> SqlxInbox<DB, Transaction<DB, Tag>>
+    where
+        Transaction<DB, Tag>: EntersRows,
+    {
+        SqlxInbox::new(self.shared.clone(), Some(Transaction::pool_of_store))
+    }
+
+    /// Makes an inbox that writes in the program's own unit of work, `U`, as [`outbox_in`](Self::outbox_in) does.
+    #[must_use]
+    pub fn inbox_in<U: EntersRows>(&self) -> SqlxInbox<DB, U> {
+        SqlxInbox::new(self.shared.clone(), None)
+    }
+
+    /// Deletes up to `limit` entries of the inbox that are older than they are kept, and counts them.
+    ///
+    /// The relay of the store does so by itself. A program that has an inbox and no relay calls this now and then; several
+    /// processes may call it at once.
+    ///
+    /// # Errors
+    ///
+    /// The database failed; a retry can help.
+    pub async fn prune_inbox(&self, limit: u32) -> Result<u64, BoxError> {
+        DB::prune_inbox(&self.shared, limit).await
     }
 
     /// Makes a relay, which publishes the events of this outbox.

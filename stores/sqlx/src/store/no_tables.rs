@@ -7,21 +7,24 @@ use diator::BoxError;
 use super::{APPLY, Prefix};
 
 /// The tables that units of work write to.
-const WRITTEN: [&str; 2] = ["outbox", "schedule"];
+const WRITTEN: [&str; 3] = ["outbox", "schedule", "inbox"];
 
-/// A table of the outbox, or a column of it, is missing: nothing else has looked for them where events are relayed elsewhere.
+/// A table of the outbox or the inbox, or a column of it, is missing: nothing else has looked for them where no relay of the store
+/// runs.
 #[derive(Debug)]
 pub(super) struct NoTables {
     prefix: Prefix,
+    /// The table that is named.
+    what: &'static str,
     source: BoxError,
 }
 
 impl NoTables {
     /// The error of a statement that writes messages, with the command that helps where one does.
-    pub(super) fn explain(error: BoxError, prefix: &Prefix) -> BoxError {
+    pub(super) fn explain(error: BoxError, prefix: &Prefix, what: &'static str) -> BoxError {
         let mut errors = successors(Some(&*error as &(dyn Error + 'static)), |&error| error.source());
         match errors.any(|error| is_it(error, prefix)) {
-            true => Box::new(Self { prefix: prefix.clone(), source: error }),
+            true => Box::new(Self { prefix: prefix.clone(), what, source: error }),
             false => error,
         }
     }
@@ -44,8 +47,12 @@ fn is_it(error: &(dyn Error + 'static), prefix: &Prefix) -> bool {
 
 impl fmt::Display for NoTables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let outbox = self.prefix.fill("{p}outbox");
-        write!(f, "the outbox {outbox} cannot be used: its tables are missing, or older than this program; {APPLY}")
+        let Self { prefix, what, .. } = self;
+        let prefix = prefix.as_str();
+        write!(
+            f,
+            "the {what} {prefix}{what} cannot be used: its tables are missing, or older than this program; {APPLY}"
+        )
     }
 }
 

@@ -1,12 +1,11 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use diator::container::{DependencyKey, Scope};
 use diator::outbox::{Outbox, StagedMessage};
 use diator::{BoxError, Meta, async_trait};
-use sqlx::Pool;
 
+use super::comparison::{Comparison, PoolOf};
 use super::{Engine, NoTables, Shared, StagesRows};
 
 /// Writes events in the unit of work `U` of each message.
@@ -36,34 +35,12 @@ use super::{Engine, NoTables, Shared, StagesRows};
 /// ```
 pub struct SqlxOutbox<DB: Engine, U> {
     shared: Arc<Shared<DB>>,
-    /// `None` for a unit of work of the program's own.
-    pool_of: Option<PoolOf<DB, U>>,
-    /// Whether a transaction was compared with the database of this store.
-    is_compared: AtomicBool,
+    comparison: Comparison<DB, U>,
 }
-
-/// The pool of a unit of work that a store has registered.
-type PoolOf<DB, U> = fn(&U) -> Option<&Pool<DB>>;
 
 impl<DB: Engine, U> SqlxOutbox<DB, U> {
     pub(super) fn new(shared: Arc<Shared<DB>>, pool_of: Option<PoolOf<DB, U>>) -> Self {
-        Self { shared, pool_of, is_compared: AtomicBool::new(false) }
-    }
-
-    /// Fails if another store without a tag has registered the transaction.
-    fn compare(&self, unit: &U) -> Result<(), BoxError> {
-        let Some(pool_of) = self.pool_of.filter(|_| !self.is_compared.load(Ordering::Relaxed)) else { return Ok(()) };
-        let Some(pool) = pool_of(unit) else { return Ok(()) };
-        let [theirs, ours] = [pool, &self.shared.pool].map(|pool| DB::database(&pool.connect_options()));
-        if theirs != ours {
-            let text = format!(
-                "the transaction of the message belongs to {theirs}, and the outbox to {ours}: take the services and the outbox \
-                 from one store, and give each store a tag: `SqlxStore::<_, Billing>::tagged(pool)`"
-            );
-            return Err(text.into());
-        }
-        self.is_compared.store(true, Ordering::Relaxed);
-        Ok(())
+        Self { shared, comparison: Comparison::new(pool_of) }
     }
 }
 
@@ -74,7 +51,7 @@ impl<DB: Engine, U: StagesRows> Outbox for SqlxOutbox<DB, U> {
     }
 
     fn how_to_register(&self) -> Option<&str> {
-        self.pool_of.map(|_| "add the store's services to the container: `Services::new().extend(store.services())`")
+        self.comparison.how_to_register()
     }
 
     fn place(&self) -> Option<String> {
@@ -83,10 +60,10 @@ impl<DB: Engine, U: StagesRows> Outbox for SqlxOutbox<DB, U> {
 
     async fn stage(&self, scope: &dyn Scope, meta: &Meta, messages: &[StagedMessage]) -> Result<(), BoxError> {
         let unit = scope.get::<U>(meta).await?;
-        self.compare(&unit)?;
+        self.comparison.compare(&unit, &self.shared, "outbox")?;
         for statement in DB::stage(&self.shared, messages) {
             let executed = unit.execute(&statement.sql, &statement.values).await;
-            executed.map_err(|error| NoTables::explain(error, &self.shared.prefix))?;
+            executed.map_err(|error| NoTables::explain(error, &self.shared.prefix, "outbox"))?;
         }
         Ok(())
     }

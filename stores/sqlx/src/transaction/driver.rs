@@ -30,6 +30,9 @@ pub trait Driver: Database {
     /// A mark is a savepoint below all others: it can be released once, and only in the transaction that has set it.
     fn begin(mode: Mode, is_marked: bool) -> &'static str;
 
+    /// The part of a proof that stays true when another statement is executed, if it is all that a commit needs to know before.
+    fn lasting(proof: Self::Proof) -> Option<Self::Proof>;
+
     /// Executes a statement without parameters.
     fn execute(connection: &mut Self::Connection, statement: String) -> impl Future<Output = sqlx::Result<()>> + Send;
 
@@ -41,8 +44,8 @@ pub trait Driver: Database {
 
     /// Sends COMMIT, and fails if there was no transaction to commit.
     ///
-    /// It is proven if the last statement is known to have succeeded in the transaction.
-    fn commit(connection: &mut Self::Connection, is_proven: bool) -> impl Future<Output = sqlx::Result<()>> + Send;
+    /// It must also fail if a statement has failed since the proof.
+    fn commit(connection: &mut Self::Connection, proven: Proven) -> impl Future<Output = sqlx::Result<()>> + Send;
 
     /// Finds out what became of a transaction whose COMMIT failed.
     fn outcome(
@@ -60,6 +63,17 @@ pub trait Driver: Database {
 
     /// Whether another attempt may succeed.
     fn is_transient(error: &(dyn DatabaseError + 'static)) -> bool;
+}
+
+/// When it was proven that a transaction can commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proven {
+    /// By its last statement.
+    Last,
+    /// By a question that was asked just now.
+    Asked,
+    /// By an earlier statement; what is [lasting](Driver::lasting) of its proof is known.
+    Earlier,
 }
 
 /// The first of an error and its sources that is a `T`.

@@ -35,8 +35,8 @@ pub use self::transient::is_transient;
 ///
 /// - **Begin.** The transaction begins at its first use. A message that touches no data takes no connection. A nested request that is
 ///   the first to touch data costs no savepoint.
-/// - **Commit.** `commit` answers `Ok` only if the database has committed. On PostgreSQL it first asks for the transaction's id; that
-///   question fails if an earlier statement has failed. If the connection is lost during the COMMIT, another connection asks whether
+/// - **Commit.** `commit` answers `Ok` only if the database has committed. On PostgreSQL it first asks for the transaction's id, unless
+///   the inbox or the outbox has told it; the commit fails if an earlier statement has failed. If the connection is lost during the COMMIT, another connection asks whether
 ///   that id was aborted. If it was, the outcome is rolled back; otherwise it is unknown, because a server that crashed may have given
 ///   the id to another transaction.
 /// - **Drop.** A dropped transaction rolls back. A caller may drop every future of it at any point. No connection returns to its pool

@@ -5,7 +5,7 @@ use sqlx::{Pool, SqlSafeStr};
 use sqlx_core::transaction::TransactionManager;
 
 use super::Mode;
-use super::driver::Driver;
+use super::driver::{Driver, Proven};
 
 /// A connection in a transaction, which it rolls back or closes when it is dropped.
 ///
@@ -19,6 +19,8 @@ pub struct Open<DB: Driver> {
     /// Whether a mark was set when it began, and is on top of all savepoints that are known.
     is_marked: bool,
     proof: Option<DB::Proof>,
+    /// What is known of the transaction whatever is executed.
+    known: Option<DB::Proof>,
 }
 
 /// How far a transaction is.
@@ -45,7 +47,7 @@ pub(super) const ENDED_BY_ITSELF: &str =
 impl<DB: Driver> Open<DB> {
     pub(super) async fn begin(pool: &Pool<DB>, mode: Mode, is_marked: bool) -> sqlx::Result<Self> {
         let connection = Some(pool.acquire().await?);
-        let mut open = Self { connection, phase: Phase::Beginning, is_marked, proof: None };
+        let mut open = Self { connection, phase: Phase::Beginning, is_marked, proof: None, known: None };
         let begin = DB::begin(mode, is_marked).into_sql_str();
         DB::TransactionManager::begin(open.connection(), Some(begin)).await?;
         open.phase = Phase::Open;
@@ -63,6 +65,7 @@ impl<DB: Driver> Open<DB> {
     /// Notes that the last statement succeeded, and that none was executed after it.
     pub(super) fn proven(&mut self, proof: DB::Proof) {
         self.proof = Some(proof);
+        self.known = DB::lasting(proof).or(self.known);
     }
 
     /// Whether the mark is there to be released, which the caller must do next.
@@ -76,7 +79,10 @@ impl<DB: Driver> Open<DB> {
     ///
     /// After an error the connection must not be used any more.
     pub(super) async fn check(&mut self) -> Result<(), BoxError> {
-        self.proof = None;
+        if self.proof.take().is_some() && self.phase == Phase::Open && self.depth() == 1 {
+            // Its last statement has succeeded, so that it was open then, and nothing was executed since.
+            return Ok(());
+        }
         if self.phase == Phase::Asking {
             return Err(ENDED_BY_ITSELF.into());
         }
@@ -101,11 +107,11 @@ impl<DB: Driver> Open<DB> {
         if self.phase != Phase::Open {
             return Err(CommitError::unknown(ENDED_BY_ITSELF));
         }
-        let is_proven = self.proof.is_some();
-        let proof = match self.proof {
-            Some(proof) => proof,
-            None => match DB::prove(self.connection()).await {
-                Ok(proof) => proof,
+        let (proof, proven) = match (self.proof, self.known) {
+            (Some(proof), _) => (proof, Proven::Last),
+            (None, Some(known)) => (known, Proven::Earlier),
+            (None, None) => match DB::prove(self.connection()).await {
+                Ok(proof) => (proof, Proven::Asked),
                 Err(error) => {
                     // COMMIT was not sent. If the rollback fails too, closing the connection rolls it back.
                     let _ = self.roll_back().await;
@@ -119,7 +125,7 @@ impl<DB: Driver> Open<DB> {
             _ => return Err(CommitError::rolled_back("a transaction within the transaction has not ended")),
         }
         self.phase = Phase::Ending;
-        match DB::commit(self.connection(), is_proven).await {
+        match DB::commit(self.connection(), proven).await {
             Ok(()) => {
                 self.phase = Phase::Done;
                 Ok(())

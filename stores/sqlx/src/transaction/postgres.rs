@@ -9,7 +9,7 @@ use sqlx_core::transaction::TransactionManager;
 use tokio::time::{sleep, timeout};
 
 use super::Mode;
-use super::driver::Driver;
+use super::driver::{Driver, Proven};
 use super::open::{Open, Phase};
 
 /// How long to ask for the outcome of a lost COMMIT.
@@ -28,6 +28,10 @@ impl Driver for Postgres {
         }
     }
 
+    fn lasting(id: Option<i64>) -> Option<Option<i64>> {
+        id.map(Some)
+    }
+
     async fn execute(connection: &mut PgConnection, statement: String) -> sqlx::Result<()> {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(drop)
     }
@@ -42,8 +46,15 @@ impl Driver for Postgres {
         sqlx::query_scalar("SELECT pg_current_xact_id_if_assigned()::text::int8").fetch_one(connection).await
     }
 
-    async fn commit(connection: &mut PgConnection, _: bool) -> sqlx::Result<()> {
-        <Self as sqlx::Database>::TransactionManager::commit(connection).await
+    async fn commit(connection: &mut PgConnection, proven: Proven) -> sqlx::Result<()> {
+        if proven != Proven::Earlier {
+            return <Self as sqlx::Database>::TransactionManager::commit(connection).await;
+        }
+        // COMMIT answers a transaction in which a statement has failed with a ROLLBACK, which is no error; SELECT fails then, and
+        // nothing after it is executed. Together they are one round trip. sqlx has to count a transaction down, which is the new one.
+        sqlx::raw_sql("SELECT; COMMIT; BEGIN").execute(&mut *connection).await?;
+        <Self as sqlx::Database>::TransactionManager::start_rollback(connection);
+        Ok(())
     }
 
     async fn outcome(

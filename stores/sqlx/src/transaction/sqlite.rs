@@ -6,7 +6,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteError};
 use sqlx::{AssertSqlSafe, Connection, Sqlite, SqliteConnection, SqlitePool};
 use sqlx_core::transaction::TransactionManager;
 
-use super::driver::Driver;
+use super::driver::{Driver, Proven};
 use super::open::{Open, Phase};
 use super::{Mode, Transaction};
 
@@ -24,6 +24,11 @@ impl Driver for Sqlite {
             (Mode::Write, false) => "BEGIN IMMEDIATE",
             (Mode::Write, true) => "BEGIN IMMEDIATE; SAVEPOINT diator_mark",
         }
+    }
+
+    fn lasting((): ()) -> Option<()> {
+        // A transaction within it may have been dropped since.
+        None
     }
 
     async fn execute(connection: &mut SqliteConnection, statement: String) -> sqlx::Result<()> {
@@ -48,8 +53,8 @@ impl Driver for Sqlite {
         Ok(())
     }
 
-    async fn commit(connection: &mut SqliteConnection, is_proven: bool) -> sqlx::Result<()> {
-        if is_proven {
+    async fn commit(connection: &mut SqliteConnection, proven: Proven) -> sqlx::Result<()> {
+        if proven == Proven::Last {
             // Nothing is in the queue, so sqlx's count is right.
             return <Self as sqlx::Database>::TransactionManager::commit(connection).await;
         }
