@@ -13,7 +13,7 @@ use crate::Mediator;
 use crate::broker::EventRoute;
 use crate::event::EventDescriptor;
 use crate::registry::{HandlerDescriptor, HandlerId, Problem, ProblemKind, short_name};
-use crate::subscription::{Capabilities, Order, Share};
+use crate::subscription::{Capabilities, Order, Release, Share};
 
 /// What waits longer than this is worth a warning where the engine only knows how far an endpoint has come.
 const LONG: Duration = Duration::from_secs(60);
@@ -47,6 +47,7 @@ pub(crate) fn bind(endpoints: Vec<Endpoint>, mediator: &Mediator) -> Result<Vec<
         }
         capabilities(&endpoint, &mut problems);
         warn_of_what_is_missing(&endpoint);
+        warn_of_events(&endpoint, known.iter().filter(|handler| handled.contains(&of(handler))));
         let one = bind_one(endpoint, &handled, &known, mediator);
         for refusal in one.subscription.validate(&one.wanted()) {
             let text = format!("endpoint `{}`: the subscription cannot do it: {refusal}", one.settings.name);
@@ -106,6 +107,10 @@ fn topics<'e>(endpoint: &Endpoint, events: impl Iterator<Item = &'e EventRoute<'
     topics.into_iter().map(str::to_owned).collect()
 }
 
+fn of(handler: &HandlerDescriptor) -> Handled {
+    (handler.message_id(), handler.id())
+}
+
 /// The event of a handler, if it can arrive.
 fn arriving(handler: &HandlerDescriptor) -> Option<&EventDescriptor> {
     handler.handled_event().filter(|event| event.message_type.is_some())
@@ -122,12 +127,31 @@ fn names(endpoints: &[Endpoint], problems: &mut Vec<Problem>) {
                 "give one of them another name: it is what their processes share messages by",
             ));
         }
+        for former in &endpoint.settings.formerly {
+            let has_it = |other: &&Endpoint| {
+                !std::ptr::eq(*other, endpoint)
+                    && (*other.settings.name == **former || other.settings.formerly.contains(former))
+            };
+            let (text, remedy) = if former.is_empty() || **former == *endpoint.settings.name {
+                (format!("its former name `{former}` is no other name"), "take that `.formerly(…)` out")
+            } else if let Some(other) = endpoints.iter().find(has_it) {
+                (
+                    format!(
+                        "the endpoint at {} has its former name `{former}`, too, and would lose messages to it",
+                        other.location
+                    ),
+                    "let one endpoint take over what waits under that name, and let no endpoint bear it",
+                )
+            } else {
+                continue;
+            };
+            problems.push(problem(ProblemKind::Endpoint, endpoint, text, remedy));
+        }
     }
 }
 
 /// Which handlers an endpoint runs.
 fn assign(endpoint: &Endpoint, known: &[&HandlerDescriptor], problems: &mut Vec<Problem>) -> BTreeSet<Handled> {
-    let of = |handler: &HandlerDescriptor| (handler.message_id(), handler.id());
     let assigned: BTreeSet<_> = match &endpoint.handlers {
         Some(named) => {
             for handler in named.0.iter().filter(|named| !known.iter().any(|handler| of(handler) == of(named))) {
@@ -165,6 +189,12 @@ fn assign(endpoint: &Endpoint, known: &[&HandlerDescriptor], problems: &mut Vec<
     assigned
 }
 
+/// Where the event of a handler comes from.
+fn from(handler: &HandlerDescriptor) -> String {
+    let topic = arriving(handler).and_then(|event| event.topic);
+    topic.map_or_else(|| " on the default topic".to_owned(), |topic| format!(" on the topic `{topic}`"))
+}
+
 fn one_endpoint_each(
     endpoints: &[Endpoint],
     known: &[&HandlerDescriptor],
@@ -172,7 +202,7 @@ fn one_endpoint_each(
     problems: &mut Vec<Problem>,
 ) {
     for handler in known {
-        let of_it = (handler.message_id(), handler.id());
+        let of_it = of(handler);
         let owners: Vec<_> = endpoints
             .iter()
             .zip(assigned)
@@ -183,7 +213,7 @@ fn one_endpoint_each(
         let (text, remedy) = match &owners[..] {
             [_] => continue,
             [] => (
-                format!("no endpoint runs `{name}`, so what arrives of `{event}` is not handled"),
+                format!("no endpoint runs `{name}`, so what arrives of `{event}`{} is not handled", from(handler)),
                 "add its topic to an endpoint's `.topics([…])`, or the handler to its `.handlers(handlers![…])`"
                     .to_owned(),
             ),
@@ -282,8 +312,39 @@ fn warn_of_what_is_missing(endpoint: &Endpoint) {
             "while a message waits for another attempt, the engine learns of nothing that is done after it in its partition",
         );
     }
+    let holds = capabilities.lock.is_none() || capabilities.extends;
+    if !holds && capabilities.release == Release::Counted && capabilities.delivery_limit.is_some() {
+        warn(
+            "the engine counts what is given back, and its `delivery_limit` can be used up by an outage, because a lock cannot be extended",
+        );
+    }
     if capabilities.lock.is_some_and(|lock| !capabilities.extends && lock < endpoint.settings.max_handling) {
         warn("a handler may take longer than a lock that cannot be extended: its message can be handled twice at once");
+    }
+}
+
+/// What of its events is probably a mistake: a topic that none of them names, and order without a key.
+fn warn_of_events<'h>(endpoint: &Endpoint, handled: impl Iterator<Item = &'h &'h HandlerDescriptor>) {
+    let settings = &endpoint.settings;
+    let mut unused: BTreeSet<_> = endpoint.topics.iter().map(String::as_str).collect();
+    for handler in handled {
+        let Some(event) = arriving(handler) else { continue };
+        let (name, place) = (short_name(handler.message()), handler.location());
+        if settings.order == Order::PerKey && event.key.is_none() {
+            let text = "the endpoint keeps the order per key, and the event names no key: its messages have no order";
+            tracing::warn!(target: "diator", endpoint = &*settings.name, event = name, handler = %place, "{text}");
+        }
+        let Some(topic) = event.topic else { continue };
+        unused.remove(topic);
+        if !endpoint.topics.is_empty() && !endpoint.reads(event.topic) {
+            let text = "the endpoint does not read the topic that the event names";
+            let (read, name) = (&endpoint.topics, name);
+            tracing::warn!(target: "diator", endpoint = &*settings.name, event = name, topic, ?read, handler = %place, "{text}");
+        }
+    }
+    for topic in unused {
+        let text = "the endpoint reads a topic that none of its handlers' events names";
+        tracing::warn!(target: "diator", endpoint = &*settings.name, topic, "{text}");
     }
 }
 

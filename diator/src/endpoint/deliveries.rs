@@ -42,6 +42,11 @@ impl Opening {
         if self.ended_owners.contains(&owner) {
             return;
         }
+        if self.held.contains_key(&tag) {
+            // Whatever is settled from here on could be another delivery.
+            self.fail(format!("the driver gave two deliveries the tag {}", tag.0).into(), now);
+            return;
+        }
         let suspect = self.bound.log.is_some() && self.suspects.is_one(owner, delivery.redelivered);
         let key = delivery.key.take().map(|key| LaneKey { topic: delivery.topic.clone(), key });
         self.locks.add(tag, delivery.received);

@@ -108,9 +108,9 @@ impl EndpointMonitor {
         self.seen().last_error = Some(shown::text(shown::Chain(error)));
     }
 
-    /// A call failed that is made again.
+    /// A call to the engine failed.
     pub(super) fn note_failed_call(&self, call: &'static str, error: String) {
-        tracing::warn!(target: "diator", endpoint = &*self.name, call, error, "a call of the endpoint failed, and is made again");
+        tracing::warn!(target: "diator", endpoint = &*self.name, call, error, "a call to the engine failed");
         self.seen().last_error = Some(error);
     }
 

@@ -85,13 +85,15 @@ pub use crate::subscription::Order;
 ///   transaction, its events included, happens once for each message within the inbox's retention. An older message is a dead letter.
 /// - **Each handler by itself.** It has a unit of work of its own. A retry runs only the handlers that have failed, as long as the message
 ///   comes back to this process.
-/// - **Order.** With [`Order::PerKey`], the messages of one key are handled one after the other, and one that fails keeps those behind it
+/// - **Order.** With [`Order::PerKey`], the messages of one key in one topic are handled one after the other, and one that fails keeps those behind it
 ///   waiting until it is done or a dead letter; other keys go on. The next of a key begins when the handler of the one before has ended,
 ///   also where that was cut off, or its delivery was lost.
-/// - **Once at a time.** A message of which a delivery is in hand is not handled for a second one in this process; that one is
-///   acknowledged as soon as the first is handled, and is a dead letter if the first is one.
-/// - **An outage counts for nothing**, where the [`ErrorPolicy`] knows it by its error: [`OnError::Pause`].
-/// - **Nothing is lost silently.** A message becomes a dead letter if it cannot be read, has failed for good, or ends the process three
+/// - **Once at a time.** While a delivery of a message runs or waits for another attempt, no second one of it is handled in this process;
+///   that one is acknowledged as soon as the first is handled, and is a dead letter if the first is one.
+/// - **An outage counts for nothing**, where the [`ErrorPolicy`] knows it by its error: [`OnError::Pause`]. An engine that counts what is
+///   given back, and takes a message away after a number of deliveries, can still use that number up where its lock cannot be
+///   extended; the host warns of it at the start.
+/// - **Nothing is lost silently.** A message becomes a dead letter if it cannot be read, has failed for good, or ends the process four
 ///   times in a row (with an [`attempt_log`](Self::attempt_log)).
 /// - **Locks** are extended from the receipt of a delivery on, whether it waits or runs.
 /// - **Stop.** It takes no more, gives back what has not begun, lets handlers run until the deadline, and settles. It does not

@@ -79,7 +79,7 @@ impl Opening {
             // One that was cut off may have nothing left to do when it comes again.
             Settled::Done => self.remove(tag, now, said == Said::Back),
             Settled::LockLost => {
-                self.bound.monitor.count(|health| health.lock_lost += 1);
+                self.tell_lock_lost(tag);
                 self.remove(tag, now, true);
                 if !self.bound.capabilities.settles_out_of_order {
                     self.end_owner(owner, tag, "a lock was lost", now);
@@ -100,6 +100,8 @@ impl Opening {
         self.settling -= 1;
         let owner = held.owner;
         self.bound.monitor.count(|health| health.refused += 1);
+        let text = "the engine refuses what became of a message: it is not asked again before the endpoint opens anew";
+        tracing::error!(target: "diator", endpoint = &*self.bound.settings.name, delivery = tag.0, "{text}");
         if let Some(work) = held.work.take() {
             let message = work.claimed;
             self.bound.remember(Some(work), now);
@@ -125,9 +127,8 @@ impl Opening {
             // It is known; or the engine's answer to the settlement will tell.
             return;
         }
-        self.bound.monitor.count(|health| health.lock_lost += 1);
-        tracing::warn!(target: "diator", endpoint = &*self.bound.settings.name, "the lock of a delivery was lost");
         let owner = held.owner;
+        self.tell_lock_lost(tag);
         // A message that is done is not overtaken by those behind it, and has no order any more.
         let has_order = self.lanes.has_order(tag);
         self.forget(tag, now);
@@ -136,6 +137,12 @@ impl Opening {
         } else if has_order {
             self.fail("a lock was lost, and no message may overtake another one of its key".into(), now);
         }
+    }
+
+    fn tell_lock_lost(&self, tag: DeliveryTag) {
+        self.bound.monitor.count(|health| health.lock_lost += 1);
+        let text = "the lock of a delivery was lost: another process may have the message, too";
+        tracing::warn!(target: "diator", endpoint = &*self.bound.settings.name, delivery = tag.0, "{text}");
     }
 
     /// Gives a delivery back that is not handled; where it cannot be given back now, it is forgotten.

@@ -209,8 +209,9 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
         Ok(Some(arrival)) => {
             let handlers = bound.handlers.of(arrival.event_type());
             work.outcomes = handlers.iter().map(|&handler| Outcome::new(handler)).collect();
-            bound.memory().recall(message, &mut work.outcomes, begun);
+            // The engine has one number for all handlers; what this process knows of each of them is better.
             work.outcomes.iter_mut().for_each(|outcome| outcome.count_from(work.failures));
+            bound.memory().recall(message, &mut work.outcomes, begun);
             work.message = Message::Arrived(Arc::new(arrival));
         }
         Err(error) => {
@@ -254,19 +255,23 @@ async fn handle(
     attempt: Option<&mut Attempt<'_>>,
 ) -> Result<Handling, HandlerFailure> {
     let limit = bound.settings.max_handling;
-    let mut call = pin!(async {
+    let mut call = pin!(Some(async {
         match bound.inbox() {
             Some(_) => arrival.handle_once(&outcome.handler, &bound.settings.name, 0).await,
             None => arrival.handle(&outcome.handler).await.map(|()| Handling::Handled),
         }
-    });
-    if let Ok(ended) = timeout(limit, call.as_mut()).await {
+    }));
+    if let Some(call) = call.as_mut().as_pin_mut()
+        && let Ok(ended) = timeout(limit, call).await
+    {
         return ended;
     }
     if let Some(attempt) = attempt {
         // Before it is dropped.
         attempt.end(Ended::CutOff).await;
     }
+    // What the handler holds may panic as it goes: that is a part of its failure, and the panic hook has told of it.
+    let _told = catch_unwind(AssertUnwindSafe(|| call.set(None)));
     let source = Box::new(TimedOut { limit });
     let error = SendError::Rejected { middleware: "max_handling", source };
     Err(HandlerFailure { id: outcome.handler, handler: outcome.handler.as_str(), error })

@@ -49,7 +49,8 @@ pub enum Order {
     /// Any, and all of them at the same time.
     #[default]
     None,
-    /// Those of one key one after the other, as they were published; keys do not wait for each other.
+    /// Those of one key in one topic one after the other, as they were published. Keys do not wait for each other, nor do topics; a message
+    /// without a key waits for none.
     PerKey,
 }
 

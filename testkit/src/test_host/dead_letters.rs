@@ -34,7 +34,8 @@ impl<'t, E: Event> DeadLetters<'t, E> {
     pub(super) fn new(host: &'t RunningTestHost) -> Self {
         let letters = host.endpoints().iter().flat_map(|endpoint| {
             let letters = host.broker().dead_letters(endpoint).into_iter();
-            letters.filter(|letter| letter.message.name == E::NAME).map(|letter| (endpoint.as_str(), letter))
+            let is_one = |name: &str| name == E::NAME || E::ALIASES.contains(&name);
+            letters.filter(move |letter| is_one(&letter.message.name)).map(|letter| (endpoint.as_str(), letter))
         });
         Self { host, letters: letters.collect(), said: format!("of `{}`", E::NAME), event: PhantomData }
     }

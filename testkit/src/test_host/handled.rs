@@ -47,11 +47,15 @@ impl<'t, E: Event> Handled<'t, E> {
     ///
     /// # Panics
     ///
-    /// If the mediator has no such handler of an event.
+    /// If the mediator has no such handler of this event.
     #[track_caller]
     pub fn by(self, handler: &str) -> Self {
-        let handlers = self.host.handlers();
-        assert!(handlers.contains(&handler), "no handler has the id `{handler}`; there are {handlers:?}");
+        let handlers = self.host.handlers_of(E::NAME);
+        assert!(
+            handlers.contains(&handler),
+            "no handler of `{}` has the id `{handler}`; there are {handlers:?}",
+            E::NAME
+        );
         self.narrow(&format!("by `{handler}`"), |attempt, _| attempt.handler.as_str() == handler)
     }
 
@@ -106,7 +110,7 @@ impl<'t, E: Event> Handled<'t, E> {
         self.times(1);
     }
 
-    /// Asserts that there is none.
+    /// Asserts that there is none so far: call [`settle`](RunningTestHost::settle) before, or a handler may still be running.
     ///
     /// # Panics
     ///

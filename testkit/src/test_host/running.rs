@@ -11,7 +11,7 @@ use diator::host::{Health, Host, HostError, HostMonitor};
 use diator::{Event, InMemoryBroker, Mediator};
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::attempts::Attempts;
 use super::clock::rest;
@@ -78,8 +78,8 @@ pub struct RunningTestHost {
     monitor: HostMonitor,
     host: Option<Running>,
     endpoints: Vec<String>,
-    /// The ids of all handlers.
-    handlers: Vec<&'static str>,
+    /// The name of an event and the id of a handler, for all handlers.
+    handlers: Vec<(&'static str, &'static str)>,
     attempts: Arc<Attempts>,
 }
 
@@ -125,7 +125,8 @@ impl RunningTestHost {
             );
         }
         let events = mediator.wiring().events.into_iter();
-        let handlers = events.flat_map(|event| event.handlers).map(|handler| handler.id).collect();
+        let handlers = events.flat_map(|event| event.handlers.into_iter().map(move |handler| (event.name, handler.id)));
+        let handlers = handlers.collect();
         let sender = sender(broker.clone());
         Self { broker, sender, monitor, host: Some(Running { stop: Some(stop), task }), endpoints, handlers, attempts }
     }
@@ -178,7 +179,7 @@ impl RunningTestHost {
         let test = Location::caller();
         async move {
             self.expect_running(test);
-            if timeout_at(Instant::now() + limit, self.quiet()).await.is_err() {
+            if timeout(limit, self.quiet()).await.is_err() {
                 let health = self.monitor.health().await;
                 panic!("{test}: {}\n{self}", InFlight { host: self, health: &health, limit });
             }
@@ -237,6 +238,9 @@ impl RunningTestHost {
 
     /// Asserts that no endpoint gave up a message, be it an event of the program's or not.
     ///
+    /// An endpoint [`without_dead_letters`](diator::endpoint::Endpoint::without_dead_letters) keeps none: its
+    /// [health](Self::monitor) counts them. Call [`settle`](Self::settle) before, or a handler may still be running.
+    ///
     /// # Panics
     ///
     /// If one did, with all dead letters.
@@ -264,8 +268,9 @@ impl RunningTestHost {
         &self.endpoints
     }
 
-    pub(super) fn handlers(&self) -> &[&'static str] {
-        &self.handlers
+    /// The ids of the handlers of an event.
+    pub(super) fn handlers_of(&self, event: &str) -> Vec<&'static str> {
+        self.handlers.iter().filter(|(name, _)| *name == event).map(|&(_, id)| id).collect()
     }
 
     async fn quiet(&self) {

@@ -195,6 +195,36 @@ async fn max_handling_cuts_one_handler_off_and_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handler_that_is_cut_off_and_panics_as_it_is_dropped_has_failed_like_others() {
+    let engine = Engine::new(able());
+    let mut world = World::with(engine.clone(), handlers![Charge, Post]);
+    world.script.say("charge", 1, [Conduct::HangAndExplode]);
+    world.start(world.endpoint().max_handling(secs(3)));
+    let tag = engine.publish("", 1);
+    pass(secs(5)).await;
+    assert_eq!(world.script.runs(), [("charge", 1), ("post", 1), ("charge", 1)]);
+    assert_eq!((engine.verdict(tag), world.health().await.failed), (Some(Verdict::Ack), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_driver_that_gives_two_deliveries_one_tag_loses_its_opening() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.script.say("charge", 1, [Conduct::Take(secs(2))]);
+    world.start(world.endpoint());
+    let tag = engine.publish("", 1);
+    pass(secs(1)).await;
+    engine.publish_as("OrderPlaced", "", 2, |mut delivery| {
+        delivery.tag = tag;
+        delivery
+    });
+    pass(secs(10)).await;
+    assert_eq!((engine.verdict(tag), world.script.numbers("charge")), (Some(Verdict::Ack), vec![1]));
+    let error = world.health().await.last_error.unwrap_or_default();
+    assert!(engine.opened() > 1 && error.contains("gave two deliveries the tag"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_comes_twice_runs_once() {
     let engine = Engine::new(able());
     let mut world = World::new(engine.clone());

@@ -65,6 +65,24 @@ async fn handlers_belong_to_one_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_former_name_belongs_to_nobody_else() {
+    let world = World::with(Engine::new(able()), handlers![Charge, Post]);
+    let charges = |name: &str| Endpoint::new(name, world.engine.clone()).handlers(handlers![Charge]);
+    let posts = |name: &str| Endpoint::new(name, world.engine.clone()).handlers(handlers![Post]);
+    assert_eq!(report(&world, [charges("a").formerly("b"), posts("c").formerly("d")]).await, []);
+    for endpoints in [
+        [charges("a").formerly("b"), posts("b")],
+        [charges("a").formerly("old"), posts("b").formerly("old")],
+        [charges("a").formerly("a"), posts("b")],
+        [charges("a").formerly(""), posts("b")],
+    ] {
+        let problems = report(&world, endpoints).await;
+        let named = |(kind, text): &(_, String)| *kind == ProblemKind::Endpoint && text.contains("its former name");
+        assert!(!problems.is_empty() && problems.iter().all(named), "{problems:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_endpoint_has_topics_handlers_and_a_name_of_its_own() {
     let of_both = World::with(Engine::new(able()), handlers![Charge, Post]);
     let texts = |problems: Vec<(ProblemKind, String)>| {

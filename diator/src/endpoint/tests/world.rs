@@ -28,8 +28,19 @@ pub(super) enum Conduct {
     Panic,
     Down,
     Hang,
+    /// It hangs, and what it holds panics when it is dropped.
+    HangAndExplode,
     /// It fails, and its error panics where others show themselves.
     Bomb,
+}
+
+/// Panics when it is dropped.
+struct Explodes;
+
+impl Drop for Explodes {
+    fn drop(&mut self) {
+        panic!("what the handler held panics")
+    }
 }
 
 #[derive(Debug)]
@@ -119,6 +130,10 @@ impl Script {
             Conduct::Panic => panic!("it panics"),
             Conduct::Down => Err(GatewayDown.into()),
             Conduct::Hang => std::future::pending().await,
+            Conduct::HangAndExplode => {
+                let _held = Explodes;
+                std::future::pending().await
+            }
             Conduct::Bomb => Err(Bomb.into()),
         };
         self.inner().ended.push((handler, number));
