@@ -121,5 +121,25 @@ async fn was_aborted(id: i64, pool: &PgPool) -> bool {
 /// Whether the server refused the COMMIT, rather than went away.
 fn is_answer(error: &sqlx::Error) -> bool {
     let answer = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
-    answer.is_some_and(|answer| !matches!(answer.severity(), PgSeverity::Fatal | PgSeverity::Panic))
+    answer.is_some_and(|answer| {
+        !matches!(answer.severity(), PgSeverity::Fatal | PgSeverity::Panic) && !may_follow_a_commit(answer.code())
+    })
+}
+
+/// Whether an error can also come from the BEGIN that is sent behind a COMMIT: an interruption, a lack of resources, a fault of the server.
+fn may_follow_a_commit(code: &str) -> bool {
+    ["53", "57", "58", "XX"].iter().any(|class| code.starts_with(class))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_commit_alone_can_answer_is_a_refusal() {
+        let refusals = ["25P02", "23505", "23503", "40001", "40P01", "P0001"];
+        let doubtful = ["57014", "57P01", "53200", "53100", "58030", "XX000"];
+        assert!(refusals.iter().all(|code| !may_follow_a_commit(code)));
+        assert!(doubtful.iter().all(|code| may_follow_a_commit(code)));
+    }
 }
