@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::engine::{Engine, able};
 use super::world::{Alarm, Charge, Conduct, Post, Refund, World, millis, pass, secs};
 use crate::endpoint::{Endpoint, Order};
@@ -79,6 +81,36 @@ async fn messages_of_a_key_are_handled_one_after_the_other_and_keys_do_not_wait(
     pass(secs(10)).await;
     assert_eq!(world.script.numbers("charge").last(), Some(&2));
     assert_eq!(engine.acked().len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_slow_key_among_a_thousand_holds_no_other_up() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.script.say("charge", 0, [Conduct::Take(secs(100))]);
+    world.start(world.endpoint().order(Order::PerKey).concurrency(32));
+    for number in 0..3_000 {
+        engine.publish(&format!("key-{}", number % 1_000), number);
+    }
+    pass(secs(10)).await;
+    let handled: BTreeSet<_> = world.script.numbers("charge").into_iter().collect();
+    assert_eq!((0..3_000).filter(|number| !handled.contains(number)).collect::<Vec<_>>(), [1_000, 2_000]);
+    pass(secs(100)).await;
+    assert_eq!(engine.acked().len(), 3_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn thirty_two_workers_run_the_messages_of_one_key_one_after_the_other() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    for number in 0..200 {
+        world.script.say("charge", number, [Conduct::Take(millis(10))]);
+        engine.publish("key", number);
+    }
+    world.start(world.endpoint().order(Order::PerKey).concurrency(32));
+    pass(secs(10)).await;
+    assert_eq!((world.script.numbers("charge"), world.script.most_running()), ((0..200).collect(), 1));
+    assert_eq!(engine.acked().len(), 200);
 }
 
 #[tokio::test(start_paused = true)]

@@ -49,7 +49,7 @@ fn one_of(left: &mut usize) -> bool {
 
 /// What its endpoints left, for tests.
 impl InMemoryBroker {
-    /// What an endpoint gave up, oldest first.
+    /// What an endpoint gave up, oldest first. A letter stays listed after a [replay](Self::replay).
     #[must_use]
     pub fn dead_letters(&self, endpoint: &str) -> Vec<InMemoryDeadLetter> {
         self.engine(|groups, _| groups.dead_letters(endpoint, Instant::now()))
@@ -63,7 +63,9 @@ impl InMemoryBroker {
         Some(kept.iter().map(|kept| kept.message.clone()).collect())
     }
 
-    /// Waits until an endpoint has settled everything that was published to its topics so far; for ever, if it never opens.
+    /// Waits until an endpoint has settled everything that was published to its topics so far.
+    ///
+    /// It waits for ever if no endpoint of this name opens, and if a process of a broadcast has gone that had not settled all.
     ///
     /// A dead letter is settled. Dropping the future is harmless.
     ///
