@@ -44,6 +44,26 @@ async fn a_retry_that_goes_through_the_engine_runs_only_the_handler_that_failed(
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_one_handler_failed_with_the_engine_that_counts_does_not_count_for_another() {
+    let engine = Engine::new(Capabilities { extends: false, ..able() }.delayed_retry(secs(900)).retry_counts());
+    let mut world = World::with(engine.clone(), handlers![Charge, Post]);
+    world.script.say("charge", 1, [Conduct::Fail, Conduct::Fail, Conduct::Fail]);
+    world.script.say("post", 1, [Conduct::Down, Conduct::Fail]);
+    world.start(world.endpoint().errors(patient().when::<GatewayDown>(|_| OnError::Again(secs(60)))));
+    let first = engine.publish("", 1);
+    pass(secs(1)).await;
+    assert_eq!(engine.verdict(first), Some(Verdict::retry(secs(10), 2)));
+    // The engine brings it with the failures of the handler that has the most.
+    let second = engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_failures(2));
+    pass(secs(1)).await;
+    assert_eq!(engine.verdict(second), Some(Verdict::retry(secs(60), 3)));
+    pass(secs(60)).await;
+    let third = engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_failures(3));
+    pass(secs(1)).await;
+    assert_eq!((engine.verdict(third), world.script.numbers("post").len()), (Some(Verdict::Ack), 3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_fails_for_good_is_a_dead_letter_when_the_other_handlers_are_done() {
     let engine = Engine::new(able());
     let mut world = World::with(engine.clone(), handlers![Charge, Post]);
