@@ -18,7 +18,6 @@
 
 mod ask;
 mod attempt;
-mod attempt_log;
 mod bound;
 mod check;
 mod credit;
@@ -62,7 +61,6 @@ use crate::mediator::Mediator;
 use crate::registry::Handlers;
 use crate::subscription::{Share, Subscription};
 
-pub use self::attempt_log::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
 pub(crate) use self::bound::Bound;
 pub(crate) use self::check::bind;
 pub(crate) use self::health::EndpointMonitor;
@@ -73,6 +71,7 @@ use self::settings::Settings;
 pub use self::settings::{OwnMessages, Unknown};
 #[doc(hidden)]
 pub use self::work::{AttemptEnded, OnAttempt};
+pub use crate::deliveries::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
 pub use crate::subscription::Order;
 
 /// Lets the handlers of a program handle what a subscription delivers, as a part of a [`Host`](crate::host::Host).

@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use super::Bound;
 use super::attempt::Attempt;
-use super::attempt_log::Ended;
 use super::failure::Failure;
 use super::outcome::{Outcome, State};
 use super::workers::Desk;
 use crate::broker::InboundMessage;
+use crate::deliveries::Ended;
 use crate::error::TimedOut;
 use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
@@ -229,7 +229,7 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
         let seen = bound.on_attempt.as_ref().map(|begun| begun(arrival, outcome.handler));
         let ended = match handle(bound, arrival, outcome, attempt.as_mut()).await {
             Ok(Handling::Handled | Handling::Before) => Ok(()),
-            Ok(Handling::Busy) => Err(Failure::busy(outcome.handler)),
+            Ok(Handling::Busy | Handling::Behind) => Err(Failure::busy(outcome.handler)),
             Err(failure) => Err(Failure::of(failure, &bound.settings.errors, bound.inbox())),
         };
         if let Some(seen) = seen {

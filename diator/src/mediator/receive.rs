@@ -12,7 +12,7 @@ use super::unit_state::Lineage;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
 use crate::cascade::CascadeLimit;
 use crate::in_flight::InFlight;
-use crate::inbox::Entry;
+use crate::inbox::{Entry, Turn};
 use crate::middleware::mark_span_failed;
 use crate::registry::HandlerId;
 use crate::{BoxError, Meta, SendError, shown};
@@ -245,7 +245,19 @@ impl Arrival {
         endpoint: &str,
         generation: u32,
     ) -> Result<Handling, HandlerFailure> {
-        let entry = Entry::new(endpoint, handler.as_str(), self.meta.message_id()).with_generation(generation);
+        self.handle_in_turn(handler, endpoint, generation, None).await
+    }
+
+    /// As [`handle_once`](Self::handle_once), but not before messages that the inbox's store keeps of the same turn.
+    pub(crate) async fn handle_in_turn(
+        &self,
+        handler: &HandlerId,
+        endpoint: &str,
+        generation: u32,
+        turn: Option<Turn<'_>>,
+    ) -> Result<Handling, HandlerFailure> {
+        let mut entry = Entry::new(endpoint, handler.as_str(), self.meta.message_id()).with_generation(generation);
+        entry.turn = turn;
         let entering = self.mediator.0.inbox.as_deref().map(|inbox| Entering { inbox, entry });
         self.handle_counted(handler, entering).await
     }
