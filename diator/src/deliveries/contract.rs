@@ -59,7 +59,7 @@ pub trait DeliveryStore: Send + Sync + 'static {
 
     /// In what time the next row of an endpoint can be leased; `None` if there is none to wait for. The call must be cheap.
     ///
-    /// The end of a lease counts too: a process may have died with it.
+    /// The end of a lease counts too: a process may have died with it. A row behind another one of its key does not count, and so parked ones do not.
     async fn next_due(&self, endpoint: &str) -> Result<Option<Duration>, BoxError>;
 
     /// Waits until a row has been put or replayed through this store object since the last call. It may answer late or without a
@@ -98,7 +98,7 @@ pub struct DeliveryLease {
 pub struct LeasedDelivery {
     /// Names the lease.
     pub lease: DeliveryLease,
-    /// The row, with its present generation and failures.
+    /// The row, with its present generation and failures. Its [`state`](NewDelivery::state) means nothing here.
     pub delivery: NewDelivery,
     /// How often its lease has ended since it was put or replayed without a settlement: a process may have died with it.
     pub lost: u32,
@@ -155,10 +155,10 @@ pub struct DeliveryStatus {
     pub endpoint: String,
     /// Rows that wait for their time, for their turn or for a process.
     pub waiting: u64,
-    /// Waiting rows behind a dead letter of their key.
+    /// How many of these are behind a dead letter of their key.
     pub parked: u64,
     /// Dead letters.
     pub dead: u64,
-    /// For how long the row that is due longest could have been handled, in seconds; parked ones do not count.
+    /// For how long the row that is due longest could have been leased, in seconds; parked ones do not count.
     pub overdue_seconds: Option<f64>,
 }
