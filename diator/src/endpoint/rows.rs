@@ -280,7 +280,7 @@ impl Settle for Shared {
         let all = self.store.deliveries.status().await.map_err(|error| failed(&error))?;
         let ours = all.into_iter().find(|status| status.endpoint == *self.monitor.name);
         let mut status = ours.unwrap_or_default();
-        self.monitor.name.clone_into(&mut status.endpoint);
+        status.endpoint = self.monitor.name.to_string();
         self.monitor.note_kept(status);
         Ok(Observation::unknown())
     }
