@@ -127,7 +127,7 @@ impl Opening {
             draining.answered_by = if draining.stopping { draining.answered_by } else { now + SETTLING };
         }
         let ends = self.held.values().any(|held| matches!(held.stage, Stage::Cut { forgotten: false }));
-        let is_settled = !ends && (self.settling == 0 || draining.closed);
+        let is_settled = !ends && (self.settling + self.keeping == 0 || draining.closed);
         let is_over = !runs && (is_settled || now >= draining.answered_by);
         is_over.then(|| draining.error.take().map_or(Ok(()), Err))
     }
@@ -137,7 +137,11 @@ impl Opening {
         self.call_back();
         let waiting = self.tags(|held| held.is_of(&owners) && held.is_waiting());
         self.revocations.push(Revocation { owners, by });
-        waiting.into_iter().for_each(|tag| self.give_up(tag, now));
+        match self.draining {
+            // They go back when the running one of their key has ended, as all others.
+            Some(_) => self.give_back(waiting, now),
+            None => waiting.into_iter().for_each(|tag| self.give_up(tag, now)),
+        }
         self.end_revocations(now);
     }
 

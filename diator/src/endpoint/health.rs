@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+use crate::deliveries::DeliveryStatus;
 use crate::shown;
 use crate::subscription::Observation;
 
@@ -43,6 +44,10 @@ pub struct EndpointHealth {
     /// How many verdicts the engine did not take, such as a dead letter for which there is no place; their messages are held until the
     /// endpoint opens anew, or given up with their partition where the engine only knows offsets.
     pub refused: u64,
+    /// What its delivery store keeps, for all of its processes; `None` if it has none, or the store has not been asked yet.
+    pub kept: Option<DeliveryStatus>,
+    /// How often the delivery store did not take what waits or is dead; it is asked again.
+    pub failed_puts: u64,
     /// What failed at last: opening, reading, settling.
     pub last_error: Option<String>,
 }
@@ -73,48 +78,86 @@ pub enum EndpointState {
 #[derive(Clone, Debug)]
 pub(crate) struct EndpointMonitor {
     pub(crate) name: Arc<str>,
-    health: Arc<Mutex<EndpointHealth>>,
+    seen: Arc<Mutex<Seen>>,
+    /// It is told of the rows of the delivery store, and not of the engine.
+    of_rows: bool,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    health: EndpointHealth,
+    engine: Numbers,
+    rows: Numbers,
+}
+
+#[derive(Debug, Default)]
+struct Numbers {
+    held: usize,
+    running: usize,
+    resting: usize,
 }
 
 impl EndpointMonitor {
     pub(super) fn new(name: Arc<str>) -> Self {
-        Self { name, health: Arc::default() }
+        Self { name, seen: Arc::default(), of_rows: false }
+    }
+
+    /// For the opening that handles the rows of the delivery store.
+    pub(super) fn of_rows(&self) -> Self {
+        Self { of_rows: true, ..self.clone() }
     }
 
     pub(crate) fn health(&self) -> EndpointHealth {
-        self.seen().clone()
+        let Seen { health, engine, rows } = &*self.seen();
+        let mut health = health.clone();
+        health.held = engine.held + rows.held;
+        health.running = engine.running + rows.running;
+        health.resting = engine.resting + rows.resting;
+        health
     }
 
+    /// What the endpoint does is what it does with its engine.
     pub(super) fn set_state(&self, state: EndpointState) {
-        self.seen().state = state;
+        if !self.of_rows {
+            self.seen().health.state = state;
+        }
     }
 
     pub(super) fn note(&self, state: EndpointState, held: usize, running: usize, resting: usize) {
-        let mut health = self.seen();
-        (health.state, health.held, health.running, health.resting) = (state, held, running, resting);
+        self.set_state(state);
+        let mut seen = self.seen();
+        let of_it = if self.of_rows { &mut seen.rows } else { &mut seen.engine };
+        *of_it = Numbers { held, running, resting };
     }
 
     pub(super) fn count(&self, count: impl FnOnce(&mut EndpointHealth)) {
-        count(&mut self.seen());
+        count(&mut self.seen().health);
+    }
+
+    pub(super) fn note_kept(&self, status: DeliveryStatus) {
+        self.seen().health.kept = Some(status);
     }
 
     pub(super) fn observed(&self, observation: &Observation) {
-        let mut health = self.seen();
+        if self.of_rows {
+            return;
+        }
+        let health = &mut self.seen().health;
         health.lag = observation.lag;
         health.oldest_seconds = observation.oldest.map(|oldest| oldest.as_secs_f64());
     }
 
     pub(super) fn note_error(&self, error: &(dyn Error + 'static)) {
-        self.seen().last_error = Some(shown::text(shown::Chain(error)));
+        self.seen().health.last_error = Some(shown::text(shown::Chain(error)));
     }
 
-    /// A call to the engine failed.
+    /// A call to the engine failed, or to the store.
     pub(super) fn note_failed_call(&self, call: &'static str, error: String) {
         tracing::warn!(target: "diator", endpoint = &*self.name, call, error, "a call to the engine failed");
-        self.seen().last_error = Some(error);
+        self.seen().health.last_error = Some(error);
     }
 
-    fn seen(&self) -> MutexGuard<'_, EndpointHealth> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | one opening, and its loop: events in, deliveries begun, time passed | `opening`, `run` |
 //! | the life of a delivery: it comes, begins, has run; is settled, given back or lost | `deliveries`, `verdicts` |
+//! | what waits, or is dead, in the store: which rows, how they get there, how they come back | `store`, `keeping` and `keeper`, `rows` |
 //! | how an opening ends: stop, failure, revocation, loss | `ending` |
 //! | the tasks beside the loop: reading and observing; settling and extending; running deliveries | `reader`, `settler`, `workers`; `ask`, `work`, `attempt` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
@@ -28,6 +29,8 @@ mod failure;
 mod health;
 mod held;
 mod jitter;
+mod keeper;
+mod keeping;
 mod lanes;
 mod locks;
 mod memory;
@@ -37,9 +40,11 @@ mod pause;
 mod policy;
 mod reader;
 mod report;
+mod rows;
 mod run;
 mod settings;
 mod settler;
+mod store;
 mod suspects;
 mod tag_map;
 #[cfg(test)]
@@ -65,7 +70,7 @@ pub(crate) use self::bound::Bound;
 pub(crate) use self::check::bind;
 pub(crate) use self::health::EndpointMonitor;
 pub use self::health::{EndpointHealth, EndpointState};
-pub use self::policy::{ErrorPolicy, OnError};
+pub use self::policy::{ErrorPolicy, OnDead, OnError};
 pub use self::report::EndpointError;
 use self::settings::Settings;
 pub use self::settings::{OwnMessages, Unknown};
@@ -234,7 +239,7 @@ impl Endpoint {
     /// How long one call of a handler may take: then its future is dropped, its work rolled back, and it has failed, as
     /// [`SendErrorKind::TimedOut`](crate::SendErrorKind::TimedOut).
     ///
-    /// It does not stop a handler that blocks its thread.
+    /// It does not stop a handler that blocks its thread, nor a commit that has begun, nor what follows the commit: the outcome is waited for.
     ///
     /// # Units
     ///
