@@ -25,7 +25,7 @@ use crate::subscription::Settled;
 /// - **Dead letters are known to the inbox.** When a row becomes dead, the inbox remembers in the same transaction, for the row's generation, that the handler is done with
 ///   the message: the engine may deliver it again.
 /// - **In turn.** Of the rows with one endpoint, topic and key that [hold their key](NewDelivery::holds_key), only the one with the lowest number is
-///   leased; a dead one is never leased, and so parks those behind it. Others are leased when they are due, oldest first.
+///   leased; a dead one is never leased, and so parks those behind it. Others are leased when they are due, those first that are due longest.
 /// - **The inbox sees them.** [`Inbox::enter`](crate::Inbox::enter) answers [`Seen::Behind`](crate::inbox::Seen::Behind) for an entry with a
 ///   [turn](crate::inbox::Entry::turn) that a committed row of this endpoint, topic and key holds.
 /// - **Leases** end when they are settled, or when their period is over by the clock of the store. Each new lease of a row has a higher
@@ -69,7 +69,7 @@ pub trait DeliveryStore: Send + Sync + 'static {
     /// Counts the rows of each endpoint by their state, by the name of the endpoint.
     async fn status(&self) -> Result<Vec<DeliveryStatus>, BoxError>;
 
-    /// Lists the rows that match, oldest first.
+    /// Lists the rows that match, oldest first. One that [cannot be read](KeptDelivery::unreadable) must not hide others.
     async fn list(&self, filter: &DeliveryFilter) -> Result<Vec<KeptDelivery>, BoxError>;
 
     /// Lets endpoints handle dead letters once more, and counts them; rows that are waiting are not counted, and do not change.

@@ -117,13 +117,16 @@ pub struct KeptDelivery {
     pub delivery: NewDelivery,
     /// What became of it since.
     pub state: DeliveryState,
+    /// Why a part of the row cannot be read, if it cannot: a newer program or a hand has written it. That part is empty in
+    /// [`delivery`](Self::delivery). No endpoint handles the row; an operator can discard it.
+    pub unreadable: Option<Box<str>>,
 }
 
 impl KeptDelivery {
     /// A delivery of this number, in this state.
     #[must_use]
     pub const fn new(id: i64, delivery: NewDelivery, state: DeliveryState) -> Self {
-        Self { id, delivery, state }
+        Self { id, delivery, state, unreadable: None }
     }
 }
 

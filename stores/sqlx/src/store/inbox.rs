@@ -5,16 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diator::container::{DependencyKey, Scope};
+use diator::deliveries::{AttemptLog, DeliveryStore};
 use diator::inbox::{Entry, Inbox, Seen};
 use diator::{BoxError, Meta, async_trait};
 
 use super::comparison::{Comparison, PoolOf};
-use super::{Engine, EntersRows, NoTables, Shared};
+use super::{Engine, EntersRows, NoTables, Shared, Statement};
 use crate::transaction::is_transient;
 
-const RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
+pub(super) const RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// So far apart may the clocks of a sender and of the database be.
 const SKEW: Duration = Duration::from_secs(3_600);
+
+/// The number of an entry that is behind deliveries of its key, which the store keeps.
+pub(crate) const BEHIND: i64 = -2;
+
+/// How long an entry is kept.
+pub(super) fn kept(retention: Duration) -> Duration {
+    retention.saturating_add(retention.min(SKEW))
+}
 
 /// Notes in the unit of work `U` of each handler which message it handles.
 ///
@@ -25,11 +34,16 @@ const SKEW: Duration = Duration::from_secs(3_600);
 /// - It costs one statement for each handler of a message, and nothing else.
 /// - **PostgreSQL.** It takes an advisory lock for the entry until the transaction ends. Another transaction with an equal entry gets
 ///   [`Seen::Busy`] at once, and waits for nothing.
+/// - **PostgreSQL.** The server ends a transaction that is idle for one second longer than its handler may take, which is
+///   [`max_handling`](diator::endpoint::Endpoint::max_handling): a process that stands still, as after SIGSTOP, keeps its message busy no longer. A
+///   shorter `idle_in_transaction_session_timeout` of the session stays.
 /// - **SQLite.** It holds the lock for writing until the handler's transaction ends, **so that handlers run one at a time**, whatever the
 ///   concurrency of the endpoint is: say `.concurrency(1)`. Another transaction gets `Busy` when the pool's `busy_timeout` is over.
 /// - An entry is kept for the retention, and for as long again, though not for more than an hour: the clocks of a sender and of the
 ///   database may be so far apart. After that the [`Relay`](diator::relay::Relay) of the store deletes it, as one cleaner for all
 ///   processes. A program without a relay calls [`SqlxStore::prune_inbox`](super::SqlxStore::prune_inbox).
+/// - Its [`deliveries`](Inbox::deliveries) and its [`attempt_log`](Inbox::attempt_log) are in the same database: [`SqlxDeliveries`](super::SqlxDeliveries)
+///   and [`SqlxAttemptLog`](super::SqlxAttemptLog).
 /// - The retention of an entry is that of the program which wrote it.
 ///
 /// # Errors
@@ -84,7 +98,7 @@ impl<DB: Engine, U> SqlxInbox<DB, U> {
     }
 
     fn kept(&self) -> Duration {
-        self.retention.saturating_add(self.retention.min(SKEW))
+        kept(self.retention)
     }
 }
 
@@ -109,9 +123,14 @@ impl<DB: Engine, U: EntersRows> Inbox for SqlxInbox<DB, U> {
     async fn enter(&self, scope: &dyn Scope, meta: &Meta, entry: &Entry<'_>) -> Result<Seen, BoxError> {
         let unit = scope.get::<U>(meta).await?;
         self.comparison.compare(&unit, &self.shared, "inbox")?;
-        let statement = DB::enter(&self.shared, entry, self.kept());
-        match unit.fetch(&statement.sql, &statement.values).await {
+        let Statement { sql, values } = DB::enter(&self.shared, entry, self.kept());
+        let mut number = unit.fetch(&sql, &values).await;
+        if let (Ok(None), Some(Statement { sql, values })) = (&number, DB::behind(&self.shared, entry)) {
+            number = unit.fetch(&sql, &values).await;
+        }
+        match number {
             Ok(Some(number)) if number > 0 => Ok(Seen::First),
+            Ok(Some(BEHIND)) => Ok(Seen::Behind),
             Ok(Some(number)) if number < 0 => Ok(Seen::Busy),
             Ok(_) => Ok(Seen::Before),
             Err(error) if is_busy::<DB>(&*error) => Ok(Seen::Busy),
@@ -121,6 +140,14 @@ impl<DB: Engine, U: EntersRows> Inbox for SqlxInbox<DB, U> {
 
     fn is_transient(&self, error: &(dyn Error + 'static)) -> bool {
         is_transient(error)
+    }
+
+    fn deliveries(&self) -> Option<Arc<dyn DeliveryStore>> {
+        Some(DB::deliveries(self.shared.clone(), self.kept()))
+    }
+
+    fn attempt_log(&self) -> Option<Arc<dyn AttemptLog>> {
+        Some(DB::attempt_log(self.shared.clone()))
     }
 }
 
