@@ -17,7 +17,7 @@ use super::workers::Desk;
 use crate::broker::InboundMessage;
 use crate::deliveries::{Ended, WHOLE_MESSAGE};
 use crate::error::TimedOut;
-use crate::inbox::Turn;
+use crate::inbox::{Entry, Turn};
 use crate::middleware::{CommitGate, run_until};
 use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
@@ -288,9 +288,11 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
         ran += 1;
         let seen = bound.on_attempt.as_ref().map(|begun| begun(arrival, outcome.handler));
         let (handler, gate) = (outcome.handler, CommitGate::default());
+        let mut entry = Entry::new(&bound.settings.name, handler.as_str(), message).with_generation(generation);
+        (entry.turn, entry.limit) = (turn, Some(bound.settings.max_handling));
         let call = async {
             match bound.inbox() {
-                Some(_) => arrival.handle_in_turn(&handler, &bound.settings.name, generation, turn, &gate).await,
+                Some(_) => arrival.handle_entered(&handler, entry, &gate).await,
                 None => arrival.handle_until(&handler, &gate).await.map(|()| Handling::Handled),
             }
         };
