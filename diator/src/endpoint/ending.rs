@@ -81,9 +81,10 @@ impl Opening {
     /// Gives those back that wait, in one call; in order per key, not before the first of their key has ended.
     pub(super) fn give_back(&mut self, tags: impl IntoIterator<Item = DeliveryTag>, now: Instant) {
         for tag in tags {
-            let runs = |tag: &DeliveryTag| self.held.get(tag).is_some_and(|held| held.stage.runs());
+            // While one of their key is on its way into the store, others do not see it there.
+            let goes_first = |held: &Held| held.stage.runs() || matches!(held.stage, Stage::Keeping);
             let waits = self.held.get(&tag).is_some_and(Held::is_waiting);
-            if waits && !runs(&self.lanes.head(tag)) {
+            if waits && !self.held.get(&self.lanes.head(tag)).is_some_and(goes_first) {
                 self.give_up(tag, now);
             }
         }

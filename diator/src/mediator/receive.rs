@@ -12,7 +12,7 @@ use super::unit_state::Lineage;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
 use crate::cascade::CascadeLimit;
 use crate::in_flight::InFlight;
-use crate::inbox::{Entry, Turn};
+use crate::inbox::Entry;
 use crate::middleware::{CommitGate, mark_span_failed};
 use crate::registry::HandlerId;
 use crate::{BoxError, Meta, SendError, shown};
@@ -250,21 +250,17 @@ impl Arrival {
         endpoint: &str,
         generation: u32,
     ) -> Result<Handling, HandlerFailure> {
-        self.handle_in_turn(handler, endpoint, generation, None, &CommitGate::default()).await
+        let entry = Entry::new(endpoint, handler.as_str(), self.meta.message_id()).with_generation(generation);
+        self.handle_entered(handler, entry, &CommitGate::default()).await
     }
 
-    /// As [`handle_once`](Self::handle_once), but not before messages that the inbox's store keeps of the same turn; the gate says when the
-    /// commit has begun.
-    pub(crate) async fn handle_in_turn(
+    /// As [`handle_once`](Self::handle_once), with an entry of the caller's.
+    pub(crate) async fn handle_entered(
         &self,
         handler: &HandlerId,
-        endpoint: &str,
-        generation: u32,
-        turn: Option<Turn<'_>>,
+        entry: Entry<'_>,
         gate: &CommitGate,
     ) -> Result<Handling, HandlerFailure> {
-        let mut entry = Entry::new(endpoint, handler.as_str(), self.meta.message_id()).with_generation(generation);
-        entry.turn = turn;
         let entering = self.mediator.0.inbox.as_deref().map(|inbox| Entering { inbox, entry });
         self.handle_counted(handler, entering, gate).await
     }
