@@ -22,7 +22,7 @@ use crate::broker::{EventRoute, InboundMessage, SENDER};
 use crate::inbox::Inbox;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;
-use crate::subscription::{Capabilities, Order, Share, Subscription, Wanted};
+use crate::subscription::{Capabilities, DeliveryTag, Order, Share, Subscription, Wanted};
 use crate::{BoxError, Mediator, shown};
 
 /// How long a message is held where its lock cannot be extended, and the engine could deliver it again later.
@@ -174,6 +174,16 @@ impl Bound {
             target: "diator",
             { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, before, ?step },
             "a handler failed on a message that arrived"
+        );
+    }
+
+    /// A delivery is acknowledged unread, because another one of its message was handled.
+    pub(super) fn tell_duplicate(&self, message: Uuid, tag: DeliveryTag) {
+        self.monitor.count(|health| health.duplicates += 1);
+        tracing::debug!(
+            target: "diator",
+            { endpoint = &*self.settings.name, messaging.message.id = %message, delivery = tag.0 },
+            "a second delivery of a message is acknowledged with the first, whatever it contains"
         );
     }
 

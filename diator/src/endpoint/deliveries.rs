@@ -16,7 +16,7 @@ use super::policy::{Failures, Step};
 use super::work::{Ran, Work};
 use super::workers::Handed;
 use crate::shown;
-use crate::subscription::{Delivery, DeliveryTag, Taken, Verdict};
+use crate::subscription::{Delivery, DeliveryTag, Ownership, Taken, Verdict};
 
 /// How long a message waits at most until the attempt log is asked again.
 const LONGEST_UNLOGGED: Duration = Duration::from_secs(30);
@@ -42,6 +42,10 @@ impl Opening {
         if self.ended_owners.contains(&owner) {
             return;
         }
+        if let Some(owner) = owner.filter(|&owner| self.gone.contains(owner)) {
+            self.refuse_of_gone(owner);
+            return;
+        }
         if self.held.contains_key(&tag) {
             // Whatever is settled from here on could be another delivery.
             self.fail(format!("the driver gave two deliveries the tag {}", tag.0).into(), now);
@@ -60,6 +64,15 @@ impl Opening {
             self.give_up(tag, now);
         } else if self.draining.is_some() {
             self.give_back([tag], now);
+        }
+    }
+
+    /// Somebody else handles what comes of an owner that has gone: a driver must not yield it.
+    fn refuse_of_gone(&mut self, owner: Ownership) {
+        if self.gone.is_news(owner) {
+            let text = "the driver yields deliveries of an owner that was lost or given up, against its contract: they are not handled";
+            let Ownership { partition, epoch } = owner;
+            tracing::warn!(target: "diator", endpoint = &*self.bound.settings.name, partition, epoch, "{text}");
         }
     }
 
@@ -139,6 +152,7 @@ impl Opening {
         let other = self.bound.memory().claimed_by(message);
         let said = other.and_then(|other| self.held.get(&other)?.stage.said());
         if said == Some(Said::Acked) {
+            self.bound.tell_duplicate(message, tag);
             self.settle(tag, Verdict::Ack, now);
         } else if said == Some(Said::Dead) {
             self.dead(tag, "another delivery of the message is a dead letter", now);

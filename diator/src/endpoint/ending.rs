@@ -164,7 +164,7 @@ impl Opening {
                 self.cut(tag);
                 self.forget(tag, now);
             }
-            owners.iter().for_each(|&owner| self.watermark.forget(Some(owner)));
+            owners.iter().for_each(|&owner| self.part_with(owner));
             self.flush();
             let _sent = self.to_settle.send(ToSettle::Revoked(owners));
         }
@@ -177,11 +177,16 @@ impl Opening {
         let _sent = self.to_settle.send(ToSettle::Forget(owners.to_vec()));
         let all = self.tags(|held| held.is_of(owners));
         all.into_iter().for_each(|tag| self.forget(tag, now));
-        owners.iter().for_each(|&owner| self.watermark.forget(Some(owner)));
+        owners.iter().for_each(|&owner| self.part_with(owner));
         for revocation in &mut self.revocations {
             revocation.owners.retain(|owner| !owners.contains(owner));
         }
         self.revocations.retain(|revocation| !revocation.owners.is_empty());
+    }
+
+    fn part_with(&mut self, owner: Ownership) {
+        self.watermark.forget(Some(owner));
+        self.gone.add(owner);
     }
 
     /// A delivery can no longer be settled, and so nothing that came after it: the engine may give the partition to others, and it all

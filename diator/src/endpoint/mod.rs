@@ -11,7 +11,7 @@
 //! | the tasks beside the loop: reading and observing; settling and extending; running deliveries | `reader`, `settler`, `workers`; `ask`, `work`, `attempt` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
 //! | what becomes of a handler that failed | `failure`, `policy`, `outcome`, `memory` |
-//! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `watermark`, `watchdog` |
+//! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `gone`, `watermark`, `watchdog` |
 //! | whether an endpoint can run at all, and what is shown of it | `check`, `settings`; `wired` |
 //!
 //! The files of the last four rows know no clock, no task and no engine: the moment is a parameter.
@@ -26,6 +26,7 @@ mod deliveries;
 mod ending;
 mod event;
 mod failure;
+mod gone;
 mod health;
 mod held;
 mod jitter;

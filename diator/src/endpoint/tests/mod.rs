@@ -1,6 +1,8 @@
 //! Endpoints on an engine that does what a test says, in virtual time.
 
 mod ahead;
+mod contract;
+mod duplicates;
 mod ending;
 mod engine;
 mod failing;
