@@ -312,8 +312,11 @@ impl Opening {
     }
 
     fn dead(&mut self, tag: DeliveryTag, reason: &str, now: Instant) {
-        let message = self.held.get(&tag).and_then(|held| held.work.as_ref()?.claimed);
-        self.bound.tell_dead(message, reason);
+        let work = self.held.get(&tag).and_then(|held| held.work.as_ref());
+        if let Some(work) = work {
+            work.mark_failed();
+        }
+        self.bound.tell_dead(work.and_then(|work| work.claimed), reason);
         let is_kept = self.bound.capabilities.dead_letters && self.bound.settings.dead_letters;
         let verdict = if is_kept { Verdict::dead_letter(shown::text(reason)) } else { Verdict::Ack };
         self.settle(tag, verdict, now);

@@ -92,6 +92,13 @@ impl Work {
         let _told = catch_unwind(AssertUnwindSafe(|| drop(message)));
     }
 
+    /// Shows in the span of the message that it has failed for good, and not only an attempt of it.
+    pub(super) fn mark_failed(&self) {
+        if let Message::Arrived(arrival) = &self.message {
+            arrival.mark_failed("handlers");
+        }
+    }
+
     /// How many failures a retry carries along.
     pub(super) fn counted(&self) -> u32 {
         let of_each = self.outcomes.iter().map(|outcome| outcome.failures().counted);
@@ -255,12 +262,8 @@ async fn handle(
     attempt: Option<&mut Attempt<'_>>,
 ) -> Result<Handling, HandlerFailure> {
     let limit = bound.settings.max_handling;
-    let mut call = pin!(Some(async {
-        match bound.inbox() {
-            Some(_) => arrival.handle_once(&outcome.handler, &bound.settings.name, 0).await,
-            None => arrival.handle(&outcome.handler).await.map(|()| Handling::Handled),
-        }
-    }));
+    let once = bound.inbox().map(|_| (&*bound.settings.name, 0));
+    let mut call = pin!(Some(arrival.attempt(&outcome.handler, once)));
     if let Some(call) = call.as_mut().as_pin_mut()
         && let Ok(ended) = timeout(limit, call).await
     {

@@ -218,7 +218,8 @@ impl Arrival {
     /// The handler failed or panicked; [`SendError::ShuttingDown`] if the mediator takes no more messages, and
     /// [`SendError::Unhandled`] if the event has no such handler.
     pub async fn handle(&self, handler: &HandlerId) -> Result<(), HandlerFailure> {
-        self.handle_counted(handler, None).await.map(drop)
+        let handled = self.attempt(handler, None).await;
+        handled.map(drop).inspect_err(|failure| self.mark_failed(failure.error.kind().as_str()))
     }
 
     /// Lets one handler handle the event, unless it has done so before.
@@ -245,20 +246,29 @@ impl Arrival {
         endpoint: &str,
         generation: u32,
     ) -> Result<Handling, HandlerFailure> {
-        let entry = Entry::new(endpoint, handler.as_str(), self.meta.message_id()).with_generation(generation);
-        let entering = self.mediator.0.inbox.as_deref().map(|inbox| Entering { inbox, entry });
-        self.handle_counted(handler, entering).await
+        let handled = self.attempt(handler, Some((endpoint, generation))).await;
+        handled.inspect_err(|failure| self.mark_failed(failure.error.kind().as_str()))
     }
 
-    async fn handle_counted(
+    /// As [`handle`](Self::handle), or [`handle_once`](Self::handle_once) with an endpoint and a generation, for a caller that may try again:
+    /// it says itself whether the message [has failed](Self::mark_failed).
+    pub(crate) async fn attempt(
         &self,
         handler: &HandlerId,
-        entering: Option<Entering<'_>>,
+        once: Option<(&str, u32)>,
     ) -> Result<Handling, HandlerFailure> {
         let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
+        let entering = once.and_then(|(endpoint, generation)| {
+            let entry = Entry::new(endpoint, handler.as_str(), self.meta.message_id()).with_generation(generation);
+            self.mediator.0.inbox.as_deref().map(|inbox| Entering { inbox, entry })
+        });
         let _running = InFlight::enter(&self.mediator).ok_or_else(|| failure(SendError::ShuttingDown))?;
-        let handled = self.handle_by(handler, entering).await;
-        handled.inspect_err(|failure| mark_span_failed(&self.span, failure.error.kind().as_str()))
+        self.handle_by(handler, entering).await
+    }
+
+    /// Shows in the span of the message that it has failed.
+    pub(crate) fn mark_failed(&self, error_type: &'static str) {
+        mark_span_failed(&self.span, error_type);
     }
 
     async fn handle_by(&self, handler: &HandlerId, entering: Option<Entering<'_>>) -> Result<Handling, HandlerFailure> {

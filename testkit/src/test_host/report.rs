@@ -152,7 +152,8 @@ fn state(endpoint: &EndpointHealth) -> String {
     let EndpointHealth { state, held, running, last_error, .. } = endpoint;
     let state = format!("{state:?}").to_lowercase();
     let error = last_error.iter().map(|error| format!("; its last error: {error}")).collect::<String>();
-    format!("({state}) holds {held} messages, of which {running} run{error}; unsettled:")
+    let messages = if *held == 1 { "message" } else { "messages" };
+    format!("({state}) holds {held} {messages}, {running} running{error}; unsettled:")
 }
 
 /// The event's own fields, as the sender wrote them.
