@@ -14,10 +14,10 @@ use super::attempt_log::{AttemptLog, Ended};
 use super::failure::Failure;
 use super::health::EndpointMonitor;
 use super::memory::Memory;
-use super::policy::Step;
 use super::settings::{OwnMessages, Settings};
+use super::step::Step;
 use super::watchdog::Watchdog;
-use super::work::{OnAttempt, Work};
+use super::work::{OnAttempt, OnDecision, Work};
 use crate::broker::{EventRoute, InboundMessage, SENDER};
 use crate::inbox::Inbox;
 use crate::registry::HandlerId;
@@ -42,6 +42,7 @@ pub(crate) struct Bound {
     pub(super) events: Vec<EventRoute<'static>>,
     pub(super) log: Option<Arc<dyn AttemptLog>>,
     pub(super) on_attempt: Option<OnAttempt>,
+    pub(super) on_decision: Option<OnDecision>,
     pub(super) monitor: EndpointMonitor,
     pub(super) kept: Kept,
 }
@@ -168,6 +169,9 @@ impl Bound {
             health.failed += 1;
             health.retried += u64::from(matches!(step, Step::Again { .. } | Step::Later(_)));
         });
+        if let (Some(decided), Some(message)) = (&self.on_decision, message) {
+            decided(message, Some(failure.handler), &step.to_string());
+        }
         let message = message.map(tracing::field::display);
         let Failure { handler, text: error, .. } = failure;
         tracing::warn!(

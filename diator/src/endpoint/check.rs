@@ -82,7 +82,7 @@ fn bind_one(
         }
     }
     let topics = topics(&endpoint, events.values());
-    let Endpoint { settings, subscription, attempt_log: log, on_attempt, monitor, .. } = endpoint;
+    let Endpoint { settings, subscription, attempt_log: log, on_attempt, on_decision, monitor, .. } = endpoint;
     Bound {
         capabilities: subscription.capabilities(),
         events: events.into_values().collect(),
@@ -94,6 +94,7 @@ fn bind_one(
         topics,
         log,
         on_attempt,
+        on_decision,
         monitor,
     }
 }

@@ -11,12 +11,12 @@ use super::failure::Failure;
 use super::held::{Held, Run, Said, Stage};
 use super::lanes::LaneKey;
 use super::opening::Opening;
-use super::outcome::{self, State};
-use super::policy::{Failures, Step};
+use super::outcome::{self, Failures, State};
+use super::step::Step;
 use super::work::{Ran, Work};
 use super::workers::Handed;
 use crate::shown;
-use crate::subscription::{Delivery, DeliveryTag, Ownership, Taken, Verdict};
+use crate::subscription::{Delivery, DeliveryTag, Taken, Verdict};
 
 /// How long a message waits at most until the attempt log is asked again.
 const LONGEST_UNLOGGED: Duration = Duration::from_secs(30);
@@ -64,15 +64,6 @@ impl Opening {
             self.give_up(tag, now);
         } else if self.draining.is_some() {
             self.give_back([tag], now);
-        }
-    }
-
-    /// Somebody else handles what comes of an owner that has gone: a driver must not yield it.
-    fn refuse_of_gone(&mut self, owner: Ownership) {
-        if self.gone.is_news(owner) {
-            let text = "the driver yields deliveries of an owner that was lost or given up, against its contract: they are not handled";
-            let Ownership { partition, epoch } = owner;
-            tracing::warn!(target: "diator", endpoint = &*self.bound.settings.name, partition, epoch, "{text}");
         }
     }
 
@@ -294,6 +285,11 @@ impl Opening {
 
     fn done(&mut self, tag: DeliveryTag, is_ours: bool, now: Instant) {
         self.bound.monitor.count(|health| if is_ours { health.handled += 1 } else { health.ignored += 1 });
+        if let Some(decided) = &self.bound.on_decision
+            && let Some(message) = self.held.get(&tag).and_then(|held| held.work.as_ref()?.claimed)
+        {
+            decided(message, None, "acked");
+        }
         self.settle(tag, Verdict::Ack, now);
     }
 

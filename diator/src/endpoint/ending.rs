@@ -189,6 +189,15 @@ impl Opening {
         self.gone.add(owner);
     }
 
+    /// Somebody else handles what comes of an owner that has gone: a driver must not yield it.
+    pub(super) fn refuse_of_gone(&mut self, owner: Ownership) {
+        if self.gone.is_news(owner) {
+            let text = "the driver yields deliveries of an owner that was lost or given up, against its contract: they are not handled";
+            let Ownership { partition, epoch } = owner;
+            tracing::warn!(target: "diator", endpoint = &*self.bound.settings.name, partition, epoch, "{text}");
+        }
+    }
+
     /// A delivery can no longer be settled, and so nothing that came after it: the engine may give the partition to others, and it all
     /// comes again. Where there is no partition, it is the opening that ends.
     pub(super) fn end_owner(&mut self, owner: Option<Ownership>, tag: DeliveryTag, why: &str, now: Instant) {

@@ -10,7 +10,7 @@
 //! | how an opening ends: stop, failure, revocation, loss | `ending` |
 //! | the tasks beside the loop: reading and observing; settling and extending; running deliveries | `reader`, `settler`, `workers`; `ask`, `work`, `attempt` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
-//! | what becomes of a handler that failed | `failure`, `policy`, `outcome`, `memory` |
+//! | what becomes of a handler that failed | `failure`, `policy`, `step`, `outcome`, `memory` |
 //! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `gone`, `watermark`, `watchdog` |
 //! | whether an endpoint can run at all, and what is shown of it | `check`, `settings`; `wired` |
 //!
@@ -42,6 +42,7 @@ mod report;
 mod run;
 mod settings;
 mod settler;
+mod step;
 mod suspects;
 mod tag_map;
 #[cfg(test)]
@@ -73,7 +74,7 @@ pub use self::report::EndpointError;
 use self::settings::Settings;
 pub use self::settings::{OwnMessages, Unknown};
 #[doc(hidden)]
-pub use self::work::{AttemptEnded, OnAttempt};
+pub use self::work::{AttemptEnded, OnAttempt, OnDecision};
 pub use crate::subscription::Order;
 
 /// Lets the handlers of a program handle what a subscription delivers, as a part of a [`Host`](crate::host::Host).
@@ -149,6 +150,7 @@ pub struct Endpoint {
     handlers: Option<Handlers>,
     attempt_log: Option<Arc<dyn AttemptLog>>,
     on_attempt: Option<OnAttempt>,
+    on_decision: Option<OnDecision>,
     /// The subscription's type.
     engine: &'static str,
     location: Location,
@@ -169,6 +171,7 @@ impl Endpoint {
             handlers: None,
             attempt_log: None,
             on_attempt: None,
+            on_decision: None,
             location: Location::caller(),
         }
     }
@@ -294,6 +297,13 @@ impl Endpoint {
     #[doc(hidden)]
     pub fn on_attempt(mut self, begun: OnAttempt) -> Self {
         self.on_attempt = Some(begun);
+        self
+    }
+
+    /// Lets a test host see what becomes of them.
+    #[doc(hidden)]
+    pub fn on_decision(mut self, decided: OnDecision) -> Self {
+        self.on_decision = Some(decided);
         self
     }
 

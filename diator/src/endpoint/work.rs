@@ -30,6 +30,9 @@ pub type OnAttempt = Arc<dyn Fn(&Arc<Arrival>, HandlerId) -> AttemptEnded + Send
 /// Told of how the attempt ended, with the text of the failure; dropped, if it was cut off.
 pub type AttemptEnded = Box<dyn FnOnce(Result<(), &str>) + Send>;
 
+/// Told of what the endpoint decides: of a handler that failed, or, without one, of all handlers of the message.
+pub type OnDecision = Arc<dyn Fn(Uuid, Option<HandlerId>, &str) + Send + Sync>;
+
 /// What is handled: a worker takes it along, and gives it back.
 #[derive(Debug)]
 pub(super) struct Work {
