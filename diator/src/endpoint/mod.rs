@@ -12,7 +12,7 @@
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
 //! | what becomes of a handler that failed | `failure`, `policy`, `step`, `outcome`, `memory` |
 //! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `gone`, `watermark`, `watchdog` |
-//! | whether an endpoint can run at all, and what is shown of it | `check`, `settings`; `wired` |
+//! | whether an endpoint can run at all, and what is shown of it | `check`, `settings`, `topics`; `wired` |
 //!
 //! The files of the last four rows know no clock, no task and no engine: the moment is a parameter.
 
@@ -47,6 +47,7 @@ mod suspects;
 mod tag_map;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod verdicts;
 mod watchdog;
 mod watermark;
@@ -73,6 +74,7 @@ pub use self::policy::{ErrorPolicy, OnError};
 pub use self::report::EndpointError;
 use self::settings::Settings;
 pub use self::settings::{OwnMessages, Unknown};
+pub use self::topics::Topics;
 #[doc(hidden)]
 pub use self::work::{AttemptEnded, OnAttempt, OnDecision};
 pub use crate::subscription::Order;
@@ -179,8 +181,8 @@ impl Endpoint {
     /// Where it reads; it runs all handlers of the events of these topics, unless [`handlers`](Self::handlers) names some.
     ///
     /// An event that asks for no topic is among them.
-    pub fn topics(mut self, topics: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.topics = topics.into_iter().map(Into::into).collect();
+    pub fn topics(mut self, topics: impl Topics) -> Self {
+        self.topics = topics.into_vec();
         self
     }
 
