@@ -284,7 +284,7 @@ impl Mediator {
     #[doc(hidden)]
     #[must_use]
     pub fn publishes_elsewhere(&self, broker: &InMemoryBroker) -> bool {
-        let own = self.0.broker.as_ref().and_then(|own| own.identity());
+        let own = self.0.broker.as_ref().and_then(MessageBroker::identity);
         own.is_some() && own != broker.identity()
     }
 

@@ -35,9 +35,9 @@ async fn what_still_comes_of_an_owner_that_has_gone_is_not_handled_and_told_once
             let mut world = World::new(engine.clone());
             world.start(world.endpoint().order(Order::PerKey));
             if is_lost {
-                engine.lose(ONE)
+                engine.lose(ONE);
             } else {
-                engine.revoke(ONE, secs(1))
+                engine.revoke(ONE, secs(1));
             }
             pass(secs(2)).await;
             let publish = |number, owner| engine.publish_as("OrderPlaced", "a", number, |one| one.with_owner(owner));
