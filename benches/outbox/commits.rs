@@ -136,7 +136,7 @@ fn arriving(mediator: Mediator) -> Commit {
             let arrival = arrival?;
             loop {
                 match arrival.handle_once(&arrival.handlers()[0], "bookings", 0).await? {
-                    Handling::Busy => {}
+                    Handling::Busy | Handling::Behind => {}
                     _ => return Ok(()),
                 }
             }

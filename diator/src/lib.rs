@@ -101,6 +101,7 @@ pub mod broker;
 mod builder;
 mod cascade;
 pub mod container;
+pub mod deliveries;
 pub mod endpoint;
 mod error;
 pub mod event;

@@ -5,10 +5,10 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::Bound;
-use super::attempt_log::{AttemptLog, Ended};
 use super::failure::text_of;
 use super::work::Ran;
 use crate::BoxError;
+use crate::deliveries::{AttemptLog, Ended};
 use crate::panic::{catch_panic, panic_message};
 
 /// So many attempts that never ended make a dead letter.

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::attempt::answer;
-use super::attempt_log::{AttemptLog, Ended};
 use super::failure::Failure;
 use super::health::EndpointMonitor;
 use super::memory::Memory;
@@ -19,6 +18,7 @@ use super::step::Step;
 use super::watchdog::Watchdog;
 use super::work::{OnAttempt, OnDecision, Work};
 use crate::broker::{EventRoute, InboundMessage, SENDER};
+use crate::deliveries::{AttemptLog, Ended};
 use crate::inbox::Inbox;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;

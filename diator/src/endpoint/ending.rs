@@ -137,7 +137,11 @@ impl Opening {
         self.call_back();
         let waiting = self.tags(|held| held.is_of(&owners) && held.is_waiting());
         self.revocations.push(Revocation { owners, by });
-        waiting.into_iter().for_each(|tag| self.give_up(tag, now));
+        match self.draining {
+            // They go back when the running one of their key has ended, as all others.
+            Some(_) => self.give_back(waiting, now),
+            None => waiting.into_iter().for_each(|tag| self.give_up(tag, now)),
+        }
         self.end_revocations(now);
     }
 

@@ -18,7 +18,6 @@
 
 mod ask;
 mod attempt;
-mod attempt_log;
 mod bound;
 mod check;
 mod credit;
@@ -65,7 +64,6 @@ use crate::mediator::Mediator;
 use crate::registry::Handlers;
 use crate::subscription::{Share, Subscription};
 
-pub use self::attempt_log::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
 pub(crate) use self::bound::Bound;
 pub(crate) use self::check::bind;
 pub(crate) use self::health::EndpointMonitor;
@@ -77,6 +75,7 @@ pub use self::settings::{OwnMessages, Unknown};
 pub use self::topics::Topics;
 #[doc(hidden)]
 pub use self::work::{AttemptEnded, OnAttempt, OnDecision};
+pub use crate::deliveries::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
 pub use crate::subscription::Order;
 
 /// Lets the handlers of a program handle what a subscription delivers, as a part of a [`Host`](crate::host::Host).
@@ -241,7 +240,7 @@ impl Endpoint {
     /// How long one call of a handler may take: then its future is dropped, its work rolled back, and it has failed, as
     /// [`SendErrorKind::TimedOut`](crate::SendErrorKind::TimedOut).
     ///
-    /// It does not stop a handler that blocks its thread.
+    /// It does not stop a handler that blocks its thread, nor a commit that has begun, nor what follows the commit: the outcome is waited for.
     ///
     /// # Units
     ///

@@ -6,17 +6,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::Bound;
 use super::attempt::Attempt;
-use super::attempt_log::Ended;
 use super::failure::Failure;
 use super::outcome::{Outcome, State};
 use super::workers::Desk;
 use crate::broker::InboundMessage;
+use crate::deliveries::Ended;
 use crate::error::TimedOut;
+use crate::middleware::{CommitGate, run_until};
 use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
 use crate::registry::HandlerId;
@@ -197,7 +198,7 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
             }
             Err(error) => return Ran::Undecodable(error),
         },
-        Message::Unread => return Ran::Handled { ran: 0, failures: Vec::new() },
+        Message::Unread => return Ran::Cut,
     };
     if !bound.memory().claim(message, tag) {
         return Ran::Twin(message);
@@ -232,14 +233,14 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
             };
         }
     }
-    let Message::Arrived(arrival) = &work.message else { return Ran::Handled { ran: 0, failures: Vec::new() } };
+    let Message::Arrived(arrival) = &work.message else { return Ran::Cut };
     let (mut ran, mut failures) = (0, Vec::new());
     for (place, outcome) in work.outcomes.iter_mut().enumerate().filter(|(_, outcome)| outcome.runs(begun)) {
         ran += 1;
         let seen = bound.on_attempt.as_ref().map(|begun| begun(arrival, outcome.handler));
         let ended = match handle(bound, arrival, outcome, attempt.as_mut()).await {
             Ok(Handling::Handled | Handling::Before) => Ok(()),
-            Ok(Handling::Busy) => Err(Failure::busy(outcome.handler)),
+            Ok(Handling::Busy | Handling::Behind) => Err(Failure::busy(outcome.handler)),
             Err(failure) => Err(Failure::of(failure, &bound.settings.errors, bound.inbox())),
         };
         if let Some(seen) = seen {
@@ -265,10 +266,15 @@ async fn handle(
     attempt: Option<&mut Attempt<'_>>,
 ) -> Result<Handling, HandlerFailure> {
     let limit = bound.settings.max_handling;
-    let once = bound.inbox().map(|_| (&*bound.settings.name, 0));
-    let mut call = pin!(Some(arrival.attempt(&outcome.handler, once)));
+    let gate = CommitGate::default();
+    let mut call = pin!(Some(async {
+        match bound.inbox() {
+            Some(_) => arrival.handle_in_turn(&outcome.handler, &bound.settings.name, 0, None, &gate).await,
+            None => arrival.handle_until(&outcome.handler, &gate).await.map(|()| Handling::Handled),
+        }
+    }));
     if let Some(call) = call.as_mut().as_pin_mut()
-        && let Ok(ended) = timeout(limit, call).await
+        && let Some(ended) = run_until(Some(&gate), call, sleep(limit)).await
     {
         return ended;
     }

@@ -1,10 +1,12 @@
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::container::{DependencyKey, Scope};
+use crate::deliveries::{AttemptLog, DeliveryStore};
 use crate::{BoxError, Meta};
 
 /// Notes which handler has handled which message, in the same transaction as what the handler writes.
@@ -115,6 +117,19 @@ pub trait Inbox: Send + Sync + 'static {
     fn is_transient(&self, _: &(dyn Error + 'static)) -> bool {
         false
     }
+
+    /// Where endpoints keep deliveries that they cannot handle now, and dead letters; it must be of the same database.
+    ///
+    /// Without one, an endpoint holds in hand what is to be handled later, or gives it back to the engine, and dead letters are the engine's.
+    fn deliveries(&self) -> Option<Arc<dyn DeliveryStore>> {
+        None
+    }
+
+    /// Where endpoints note what is delivered again before it runs, unless they have an
+    /// [attempt log](crate::endpoint::Endpoint::attempt_log) of their own.
+    fn attempt_log(&self) -> Option<Arc<dyn AttemptLog>> {
+        None
+    }
 }
 
 /// What an inbox knows a message by: one handler of one endpoint handles it, in one generation.
@@ -144,19 +159,37 @@ pub struct Entry<'a> {
     pub message: Uuid,
     /// How often an operator has replayed the message to the handler.
     pub generation: u32,
+    /// The place of the message in an order, if the endpoint handles the messages of a key in order; `None` for one whose turn it is.
+    pub turn: Option<Turn<'a>>,
+}
+
+/// What messages that are handled one after the other have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Turn<'a> {
+    /// The topic that the message came from.
+    pub topic: &'a str,
+    /// Its key.
+    pub key: &'a str,
 }
 
 impl<'a> Entry<'a> {
     /// Makes the entry of a message that an engine delivered.
     #[must_use]
     pub const fn new(endpoint: &'a str, handler: &'a str, message: Uuid) -> Self {
-        Self { endpoint, handler, message, generation: 0 }
+        Self { endpoint, handler, message, generation: 0, turn: None }
     }
 
     /// Says that it is a replay.
     #[must_use]
     pub const fn with_generation(mut self, generation: u32) -> Self {
         self.generation = generation;
+        self
+    }
+
+    /// Says behind which messages it has its turn.
+    #[must_use]
+    pub const fn with_turn(mut self, turn: Turn<'a>) -> Self {
+        self.turn = Some(turn);
         self
     }
 }
@@ -170,4 +203,6 @@ pub enum Seen {
     Before,
     /// Another transaction has entered, and has not ended: nobody knows yet.
     Busy,
+    /// The [`DeliveryStore`] keeps an earlier message of its [turn](Entry::turn): the handler must not run, and the message must be kept too.
+    Behind,
 }

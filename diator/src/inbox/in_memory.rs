@@ -165,7 +165,7 @@ impl Inbox for InMemoryInbox {
 
 impl Key {
     fn of(entry: &Entry<'_>) -> Self {
-        let Entry { endpoint, handler, message, generation } = *entry;
+        let Entry { endpoint, handler, message, generation, .. } = *entry;
         Self { endpoint: endpoint.into(), handler: handler.into(), message, generation }
     }
 }

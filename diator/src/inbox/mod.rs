@@ -7,5 +7,5 @@
 mod contract;
 mod in_memory;
 
-pub use self::contract::{Entry, Inbox, Seen};
+pub use self::contract::{Entry, Inbox, Seen, Turn};
 pub use self::in_memory::InMemoryInbox;

@@ -18,6 +18,9 @@ pub enum Handling {
     Before,
     /// The handler is handling it in another unit of work. It did not run here, and the consumer must ask again.
     Busy,
+    /// An earlier message of its [turn](crate::inbox::Entry::turn) waits in the inbox's [store](crate::Inbox::deliveries): the handler did not
+    /// run, and the consumer must keep the message there too. Only an endpoint asks for that.
+    Behind,
 }
 
 /// The inbox of a mediator, and what it is to note.
@@ -38,6 +41,7 @@ impl Execution<'_> {
             Seen::First => None,
             Seen::Before => Some(Handling::Before),
             Seen::Busy => Some(Handling::Busy),
+            Seen::Behind => Some(Handling::Behind),
         })
     }
 

@@ -12,8 +12,8 @@ use super::unit_state::Lineage;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
 use crate::cascade::CascadeLimit;
 use crate::in_flight::InFlight;
-use crate::inbox::Entry;
-use crate::middleware::mark_span_failed;
+use crate::inbox::{Entry, Turn};
+use crate::middleware::{CommitGate, mark_span_failed};
 use crate::registry::HandlerId;
 use crate::{BoxError, Meta, SendError, shown};
 
@@ -180,7 +180,7 @@ impl Mediator {
         let arrival = self.arrive(message)?;
         let mut failures = Vec::new();
         for id in arrival.handlers() {
-            failures.extend(arrival.handle_by(id, None).await.err());
+            failures.extend(arrival.handle_by(id, None, &CommitGate::default()).await.err());
         }
         match (arrival.handlers.is_empty(), failures.is_empty()) {
             (true, _) => Ok(Received::Ignored),
@@ -218,8 +218,13 @@ impl Arrival {
     /// The handler failed or panicked; [`SendError::ShuttingDown`] if the mediator takes no more messages, and
     /// [`SendError::Unhandled`] if the event has no such handler.
     pub async fn handle(&self, handler: &HandlerId) -> Result<(), HandlerFailure> {
-        let handled = self.attempt(handler, None).await;
-        handled.map(drop).inspect_err(|failure| self.mark_failed(failure.error.kind().as_str()))
+        let handled = self.handle_until(handler, &CommitGate::default()).await;
+        handled.inspect_err(|failure| self.mark_failed(failure.error.kind().as_str()))
+    }
+
+    /// As [`handle`](Self::handle), without a mark on the span; the gate says when the commit has begun.
+    pub(crate) async fn handle_until(&self, handler: &HandlerId, gate: &CommitGate) -> Result<(), HandlerFailure> {
+        self.handle_counted(handler, None, gate).await.map(drop)
     }
 
     /// Lets one handler handle the event, unless it has done so before.
@@ -246,32 +251,48 @@ impl Arrival {
         endpoint: &str,
         generation: u32,
     ) -> Result<Handling, HandlerFailure> {
-        let handled = self.attempt(handler, Some((endpoint, generation))).await;
+        let handled = self.handle_in_turn(handler, endpoint, generation, None, &CommitGate::default()).await;
         handled.inspect_err(|failure| self.mark_failed(failure.error.kind().as_str()))
     }
 
-    /// As [`handle`](Self::handle), or [`handle_once`](Self::handle_once) with an endpoint and a generation, for a caller that may try again:
-    /// it says itself whether the message [has failed](Self::mark_failed).
-    pub(crate) async fn attempt(
+    /// As [`handle_once`](Self::handle_once), without a mark on the span, and not before messages that the inbox's store keeps of the same
+    /// turn; the gate says when the commit has begun.
+    pub(crate) async fn handle_in_turn(
         &self,
         handler: &HandlerId,
-        once: Option<(&str, u32)>,
+        endpoint: &str,
+        generation: u32,
+        turn: Option<Turn<'_>>,
+        gate: &CommitGate,
     ) -> Result<Handling, HandlerFailure> {
-        let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
-        let entering = once.and_then(|(endpoint, generation)| {
-            let entry = Entry::new(endpoint, handler.as_str(), self.meta.message_id()).with_generation(generation);
-            self.mediator.0.inbox.as_deref().map(|inbox| Entering { inbox, entry })
-        });
-        let _running = InFlight::enter(&self.mediator).ok_or_else(|| failure(SendError::ShuttingDown))?;
-        self.handle_by(handler, entering).await
+        let mut entry = Entry::new(endpoint, handler.as_str(), self.meta.message_id()).with_generation(generation);
+        entry.turn = turn;
+        let entering = self.mediator.0.inbox.as_deref().map(|inbox| Entering { inbox, entry });
+        self.handle_counted(handler, entering, gate).await
     }
 
-    /// Shows in the span of the message that it has failed.
+    async fn handle_counted(
+        &self,
+        handler: &HandlerId,
+        entering: Option<Entering<'_>>,
+        gate: &CommitGate,
+    ) -> Result<Handling, HandlerFailure> {
+        let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
+        let _running = InFlight::enter(&self.mediator).ok_or_else(|| failure(SendError::ShuttingDown))?;
+        self.handle_by(handler, entering, gate).await
+    }
+
+    /// Shows in the span of the message that it has failed. Whoever may try again says so only when the message is given up.
     pub(crate) fn mark_failed(&self, error_type: &'static str) {
         mark_span_failed(&self.span, error_type);
     }
 
-    async fn handle_by(&self, handler: &HandlerId, entering: Option<Entering<'_>>) -> Result<Handling, HandlerFailure> {
+    async fn handle_by(
+        &self,
+        handler: &HandlerId,
+        entering: Option<Entering<'_>>,
+        gate: &CommitGate,
+    ) -> Result<Handling, HandlerFailure> {
         let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
         let (Some(event), Some(entry)) = (&self.event, self.entry(handler)) else {
             return Err(failure(SendError::Unhandled { request: handler.as_str() }));
@@ -282,7 +303,7 @@ impl Arrival {
             return Err(failure(SendError::Cascade { message, limit }));
         }
         let (meta, lineage) = (self.meta.clone(), Lineage::arriving());
-        let handling = self.mediator.handle_apart(entry, &**event, meta, lineage, entering);
+        let handling = self.mediator.handle_apart(entry, &**event, meta, lineage, entering, gate);
         handling.instrument(self.span.clone()).await.map_err(failure)
     }
 

@@ -175,7 +175,7 @@ pub async fn of_twins_at_the_same_time_one_takes_effect<D: Driver>() {
                             unit.roll_back().await;
                             return Seen::Before;
                         }
-                        Seen::Busy => {
+                        Seen::Busy | Seen::Behind => {
                             unit.roll_back().await;
                             sleep(Duration::from_millis(2)).await;
                         }

@@ -39,7 +39,7 @@ impl Store {
         let seen = unit.enter(entry).await.expect("the database is there");
         match seen {
             Seen::First => unit.commit().await,
-            Seen::Before | Seen::Busy => unit.roll_back().await,
+            Seen::Before | Seen::Busy | Seen::Behind => unit.roll_back().await,
         }
         seen
     }

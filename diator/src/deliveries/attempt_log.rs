@@ -21,7 +21,7 @@ use crate::BoxError;
 /// # Example
 ///
 /// ```
-/// use diator::endpoint::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
+/// use diator::deliveries::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
 /// use uuid::Uuid;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -41,7 +41,7 @@ pub trait AttemptLog: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The endpoint pauses, as for [`OnError::Pause`](super::OnError::Pause), and asks again: it counts nothing, also if the log has noted
+    /// The endpoint pauses, as for [`OnError::Pause`](crate::endpoint::OnError::Pause), and asks again: it counts nothing, also if the log has noted
     /// the beginning nevertheless. Another process to which the message goes cannot know that, and counts it as a crash.
     async fn begin(&self, endpoint: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError>;
 

@@ -1,0 +1,189 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use uuid::Uuid;
+
+use crate::shown;
+
+/// Stands for the [handler](NewDelivery::handler) where a delivery is for all handlers of its message.
+pub const WHOLE_MESSAGE: &str = "";
+
+/// A delivery that an endpoint gives to a [`DeliveryStore`](super::DeliveryStore), for one of its handlers.
+///
+/// # Guarantees
+///
+/// `Debug` shows neither body nor headers.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewDelivery {
+    /// The name of the endpoint.
+    pub endpoint: Arc<str>,
+    /// The id of the handler that is to handle it, or [`WHOLE_MESSAGE`]: it could not be read, or no handler of it has begun.
+    pub handler: Box<str>,
+    /// The id of the message; one that is made of topic and position, where the message has none.
+    pub message: Uuid,
+    /// How often an operator has replayed it to the handler.
+    pub generation: u32,
+    /// The name of the event, if it could be read.
+    pub name: Option<Box<str>>,
+    /// The topic that it came from; empty for the default topic.
+    pub topic: Arc<str>,
+    /// Where it stood in the topic, in words of the engine's.
+    pub position: Option<Box<str>>,
+    /// The key of the message.
+    pub key: Option<Box<str>>,
+    /// What travelled beside the body.
+    pub headers: Vec<(Box<str>, Box<str>)>,
+    /// The media type of the body.
+    pub content_type: Option<Box<str>>,
+    /// What was published.
+    pub body: Arc<[u8]>,
+    /// How often the handler has failed on it, as the policy counts.
+    pub failures: u32,
+    /// Whether later messages of its topic and key wait until it is gone. It has a key then.
+    pub holds_key: bool,
+    /// What it waits for.
+    pub state: NewState,
+}
+
+/// What a [`NewDelivery`] waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NewState {
+    /// It is due after this time, by the store's clock.
+    Waiting {
+        /// Zero for one that only waits behind others of its key.
+        after: Duration,
+    },
+    /// It is a dead letter: it waits for an operator.
+    Dead(DeadReason),
+}
+
+/// Why a delivery is a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct DeadReason {
+    /// What dead letters with one cause have in common: the kind of failure, such as `Handler`, `TimedOut`, `Unreadable` or `TooOld`.
+    pub kind: Box<str>,
+    /// The text of the error, with its causes.
+    pub text: Box<str>,
+}
+
+impl DeadReason {
+    /// Names the kind of the failure and its text.
+    #[must_use]
+    pub fn new(kind: impl Into<Box<str>>, text: impl Into<Box<str>>) -> Self {
+        Self { kind: kind.into(), text: text.into() }
+    }
+}
+
+/// A delivery that a [`DeliveryStore`](super::DeliveryStore) keeps, as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeptDelivery {
+    /// Its number, for [`DeliveryFilter::ids`]; the numbers of a store grow.
+    pub id: i64,
+    /// What the endpoint gave. Its [`state`](NewDelivery::state) is of the time when it was given: [`state`](Self::state) counts.
+    pub delivery: NewDelivery,
+    /// What became of it since.
+    pub state: DeliveryState,
+}
+
+/// What a [`KeptDelivery`] waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeliveryState {
+    /// An endpoint handles it then, or as soon as those before it of its key are gone.
+    Waiting {
+        /// By the clock of the store.
+        due: SystemTime,
+        /// Whether a process has it in hand.
+        leased: bool,
+    },
+    /// It waits for an operator.
+    Dead {
+        /// Why.
+        reason: DeadReason,
+        /// Since when, by the clock of the store.
+        at: SystemTime,
+    },
+}
+
+/// Selects kept deliveries: one must match every field that is set.
+///
+/// `Default` sets no field, and so selects **all** of them.
+///
+/// # Units
+///
+/// `limit` counts deliveries from the oldest; `None` means no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeliveryFilter {
+    /// The id is one of these; an empty list matches every id.
+    pub ids: Vec<i64>,
+    /// The endpoint has this name.
+    pub endpoint: Option<String>,
+    /// The handler has this id.
+    pub handler: Option<String>,
+    /// It came from this topic.
+    pub topic: Option<String>,
+    /// Whether it is a dead letter; `None` matches both.
+    pub dead: Option<bool>,
+    /// The [kind](DeadReason::kind) of a dead letter's failure.
+    pub kind: Option<String>,
+    /// The text of a dead letter's error contains this text.
+    pub reason: Option<String>,
+    /// How many to select at most.
+    pub limit: Option<u32>,
+}
+
+impl DeliveryFilter {
+    /// Selects dead letters, all of them.
+    #[must_use]
+    pub fn dead() -> Self {
+        Self { dead: Some(true), ..Self::default() }
+    }
+
+    /// Selects deliveries that wait for their time, all of them.
+    #[must_use]
+    pub fn waiting() -> Self {
+        Self { dead: Some(false), ..Self::default() }
+    }
+
+    /// Whether it matches; the limit does not count here.
+    #[must_use]
+    pub fn takes(&self, kept: &KeptDelivery) -> bool {
+        let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
+        let reason = match &kept.state {
+            DeliveryState::Waiting { .. } => None,
+            DeliveryState::Dead { reason, .. } => Some(reason),
+        };
+        let of_reason = |wanted: &Option<String>, found: fn(&str, &DeadReason) -> bool| {
+            wanted.as_deref().is_none_or(|wanted| reason.is_some_and(|reason| found(wanted, reason)))
+        };
+        (self.ids.is_empty() || self.ids.contains(&kept.id))
+            && is(&self.endpoint, &kept.delivery.endpoint)
+            && is(&self.handler, &kept.delivery.handler)
+            && is(&self.topic, &kept.delivery.topic)
+            && self.dead.is_none_or(|dead| dead == reason.is_some())
+            && of_reason(&self.kind, |wanted, reason| *wanted == *reason.kind)
+            && of_reason(&self.reason, |wanted, reason| reason.text.contains(wanted))
+    }
+}
+
+impl fmt::Debug for NewDelivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewDelivery")
+            .field("endpoint", &self.endpoint)
+            .field("handler", &self.handler)
+            .field("message", &self.message)
+            .field("generation", &self.generation)
+            .field("name", &self.name.as_deref().map(shown::name))
+            .field("topic", &shown::name(&self.topic))
+            .field("key", &self.key.as_deref().map(shown::name))
+            .field("failures", &self.failures)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
