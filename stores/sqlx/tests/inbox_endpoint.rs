@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use diator::broker::{MessageType, OutboundMessage};
 use diator::container::UnitOfWork;
+use diator::deliveries::{DeliveryFilter, DeliveryState, DeliveryStore};
 use diator::endpoint::{Endpoint, ErrorPolicy};
 use diator::host::{Host, HostError};
 use diator::prelude::*;
@@ -147,6 +148,11 @@ where
         }
     }
 
+    /// What its endpoints keep.
+    fn kept(&self) -> Arc<dyn DeliveryStore> {
+        diator::Inbox::deliveries(&(self.connect)().inbox()).unwrap()
+    }
+
     /// Starts a process of the service.
     fn start(&self, concurrency: usize) -> Running {
         let store = (self.connect)();
@@ -220,6 +226,7 @@ where
     second.kill().await;
     fourth.kill().await;
     assert_eq!(world.broker.dead_letters("billing"), [], "nothing of it is the fault of a message");
+    assert_eq!(world.kept().list(&DeliveryFilter::default()).await.unwrap(), []);
     let effects = count("SELECT count(*) FROM effect GROUP BY handler, number ORDER BY handler, number").await;
     let events = count("SELECT count(*) FROM diator_outbox").await[0];
     (effects, events)
@@ -306,7 +313,7 @@ async fn what_is_the_databases_fault_is_tried_again_and_not_counted() {
             running.kill().await;
             world.broker.restart();
             assert_eq!(counted(&server, "SELECT count(*) FROM effect"), [2], "{state}");
-            assert_eq!(world.broker.dead_letters("billing"), [], "{state}");
+            assert_eq!(world.kept().list(&DeliveryFilter::default()).await.unwrap(), [], "{state}");
         }
         // Another error is counted, and the policy allows no retry.
         *world.script.fails.lock().unwrap() = ("SELECT 1 / 0".to_owned(), 1);
@@ -314,7 +321,23 @@ async fn what_is_the_databases_fault_is_tried_again_and_not_counted() {
         let running = world.start(1);
         world.broker.all_settled("billing").await;
         running.kill().await;
-        assert_eq!(world.broker.dead_letters("billing").len(), 1);
+        assert_eq!(world.broker.dead_letters("billing"), [], "the engine has none: the store keeps it");
+        let (store, of_two) = (world.kept(), "SELECT count(*) FROM effect WHERE number = 2");
+        let dead = store.list(&DeliveryFilter::dead()).await.unwrap();
+        assert_eq!((dead.len(), counted(&server, of_two)), (1, vec![1]), "{dead:?}");
+        let DeliveryState::Dead { reason, .. } = &dead[0].state else { panic!("{dead:?}") };
+        assert!(reason.text.contains("division by zero"), "{reason:?}");
+        // A replay takes effect once, and so does whatever the engine delivers again.
+        assert_eq!(store.replay(&DeliveryFilter::dead()).await.unwrap(), 1);
+        let running = world.start(1);
+        while store.list(&DeliveryFilter::default()).await.unwrap() != [] {
+            sleep(Duration::from_millis(20)).await;
+        }
+        world.broker.replay("billing");
+        world.broker.all_settled("billing").await;
+        running.kill().await;
+        assert_eq!(counted(&server, of_two), [2]);
+        assert_eq!(store.list(&DeliveryFilter::default()).await.unwrap(), []);
     })
     .await;
 }
@@ -339,7 +362,7 @@ async fn missing_tables_and_a_full_pool_cost_no_message() {
         world.broker.all_settled("billing").await;
         running.kill().await;
         assert_eq!(counted(&server, "SELECT count(*) FROM effect"), [10]);
-        assert_eq!(world.broker.dead_letters("billing"), []);
+        assert_eq!(world.kept().list(&DeliveryFilter::default()).await.unwrap(), []);
     })
     .await;
 }
