@@ -54,15 +54,16 @@ pub fn run(seed: u64) -> Run {
     judge(Plan::new(seed, &[Kind::Queue, Kind::Offsets, Kind::Leases]), None)
 }
 
-/// Plays one run with an endpoint that looks faulty, on an engine that may notice; and the same one with a sound endpoint.
+/// Plays one run with an endpoint that looks faulty, on an engine that may notice.
 #[must_use]
-pub fn run_control(seed: u64, control: Control) -> (Run, Run) {
-    let kinds: &[Kind] = match control {
-        Control::LargestOffset => &[Kind::Offsets],
-        Control::NoExtension => &[Kind::Queue, Kind::Leases],
-        Control::AckFirst | Control::UnboundedCredit => &[Kind::Queue, Kind::Offsets, Kind::Leases],
-    };
-    (judge(Plan::new(seed, kinds), Some(control)), judge(Plan::new(seed, kinds), None))
+pub fn run_control(seed: u64, control: Control) -> Run {
+    judge(Plan::new(seed, control.kinds()), Some(control))
+}
+
+/// Plays the run that [`run_control`] plays, with a sound endpoint.
+#[must_use]
+pub fn run_without(seed: u64, control: Control) -> Run {
+    judge(Plan::new(seed, control.kinds()), None)
 }
 
 fn judge(plan: Plan, control: Option<Control>) -> Run {

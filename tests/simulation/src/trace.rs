@@ -45,7 +45,7 @@ pub(crate) enum Event {
         opening: usize,
         credit: usize,
     },
-    /// The endpoint has the delivery, as long as it knows of until then.
+    /// The endpoint has the delivery, as long as it knows of until then. The engine knows of so many failures of its handlers.
     Given {
         opening: usize,
         tag: u64,
@@ -53,6 +53,7 @@ pub(crate) enum Event {
         message: usize,
         owner: Option<(u32, u64)>,
         until: Option<Duration>,
+        failures: u32,
     },
     /// The engine took the verdict. `implied` is one that came with the verdict on a later delivery.
     Acked {
@@ -77,6 +78,7 @@ pub(crate) enum Event {
         entry: usize,
         message: usize,
         after: Duration,
+        failures: u32,
     },
     /// The endpoint asked for what the engine cannot do.
     Misused {

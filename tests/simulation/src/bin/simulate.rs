@@ -18,15 +18,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 static SEED: AtomicU64 = AtomicU64::new(0);
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
+    let (mut arguments, mut again) = (std::env::args().skip(1), String::new());
     let (mut first, mut runs, mut trace, mut control) = (0, 1_000, false, None);
     while let Some(argument) = arguments.next() {
         match (&*argument, &mut first, &mut runs) {
             ("--trace", ..) => trace = true,
-            ("--control", ..) => match arguments.next().as_deref().and_then(control_named) {
-                found @ Some(_) => control = found,
-                None => return usage(),
-            },
+            ("--control", ..) => {
+                let name = arguments.next().unwrap_or_default();
+                control = control_named(&name);
+                if control.is_none() {
+                    return usage();
+                }
+                again = format!(" --control {name}");
+            }
             ("--seed", first, runs) => match number(arguments.next()) {
                 Some(number) => (*first, *runs) = (number, 1),
                 None => return usage(),
@@ -47,7 +51,7 @@ fn main() -> ExitCode {
     let mut met = BTreeMap::<_, u64>::new();
     for seed in first..first + runs {
         SEED.store(seed, Ordering::Relaxed);
-        let run = control.map_or_else(|| run(seed), |control| run_control(seed, control).0);
+        let run = control.map_or_else(|| run(seed), |control| run_control(seed, control));
         if trace {
             print!("{}", run.trace);
         }
@@ -56,7 +60,7 @@ fn main() -> ExitCode {
         }
         if !run.broken.is_empty() {
             failed += 1;
-            print!("{run}  again: cargo run -p diator-simulation -- --seed {seed} --trace\n\n");
+            print!("{run}  again: cargo run -p diator-simulation -- --seed {seed}{again} --trace\n\n");
         }
     }
     for (what, runs) in met {
@@ -76,6 +80,10 @@ fn control_named(name: &str) -> Option<Control> {
         "largest-offset" => Some(Control::LargestOffset),
         "no-extension" => Some(Control::NoExtension),
         "unbounded-credit" => Some(Control::UnboundedCredit),
+        "dead-letters" => Some(Control::DeadLetters),
+        "wrong-order" => Some(Control::WrongOrder),
+        "gives-up-early" => Some(Control::GivesUpEarly),
+        "reads-on" => Some(Control::ReadsOn),
         _ => None,
     }
 }
@@ -83,7 +91,7 @@ fn control_named(name: &str) -> Option<Control> {
 fn usage() -> ExitCode {
     eprintln!(
         "usage: simulate [--runs N] [--from SEED] [--seed SEED] [--trace] \
-         [--control ack-first|largest-offset|no-extension|unbounded-credit]"
+         [--control ack-first|largest-offset|no-extension|unbounded-credit|dead-letters|wrong-order|gives-up-early|reads-on]"
     );
     ExitCode::FAILURE
 }

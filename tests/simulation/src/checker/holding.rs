@@ -64,7 +64,7 @@ impl Rule for Locks {
                 }
                 let is_recent = |moment: &Duration| *moment + lock * 2 >= at;
                 let had_trouble = self.not_extended.get(&opening).is_some_and(is_recent)
-                    || self.failed.contains_key(&opening)
+                    || self.failed.get(&opening).is_some_and(is_recent)
                     || self.credit.get(&opening) == Some(&0);
                 if is_held && !had_trouble {
                     return Err(format!("the lock of delivery {tag} ran out, and the engine would have extended it"));

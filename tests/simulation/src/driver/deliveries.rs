@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::future::pending;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,6 +29,9 @@ impl Source for Deliveries {
     async fn next(&mut self, credit: usize) -> Result<Taken, ConsumeError> {
         let driver = self.driver.clone();
         let world = driver.0.world();
+        if driver.0.is_dead() {
+            pending::<()>().await;
+        }
         world.note(Event::Asked { opening: self.opening, credit });
         driver.0.step().await;
         if driver.chance(|faults| faults.panics) {
@@ -156,7 +160,7 @@ impl Deliveries {
         }
         let until = plan.traits.capabilities.lock.map(|lock| world.since_begun(from + lock));
         let owner = given.owner.map(|owner| (owner.partition, owner.epoch));
-        world.note(Event::Given { opening: self.opening, tag: tag.0, entry, message, owner, until });
+        world.note(Event::Given { opening: self.opening, tag: tag.0, entry, message, owner, until, failures: given.failures });
         let planned = &plan.messages[message];
         let redelivered = match (plan.traits.capabilities.counts, given.times) {
             (true, times) => Redelivered::Times(times),

@@ -180,7 +180,7 @@ impl Engine for Log {
                     entry.failures = *failures;
                 }
                 (entry.given, entry.from) = (None, at.now + *after);
-                at.note(Event::Delayed { opening, entry: number, message, after: *after });
+                at.note(Event::Delayed { opening, entry: number, message, after: *after, failures: *failures });
                 return Settled::Done;
             }
             Verdict::Ack => {}
