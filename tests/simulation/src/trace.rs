@@ -45,6 +45,10 @@ pub(crate) enum Event {
         opening: usize,
         credit: usize,
     },
+    /// The endpoint reads no more of the opening; what it gives back without a word waits for the end of its lock.
+    Left {
+        opening: usize,
+    },
     /// The endpoint has the delivery, as long as it knows of until then. The engine knows of so many failures of its handlers.
     Given {
         opening: usize,
@@ -101,10 +105,11 @@ pub(crate) enum Event {
         opening: usize,
         tag: u64,
     },
-    /// The engine takes the delivery away because its time is over.
+    /// The engine takes the delivery away because its time is over, since then.
     LockOver {
         opening: usize,
         tag: u64,
+        since: Duration,
     },
     /// The engine takes the delivery away for no reason, or says that it is gone.
     LockLost {

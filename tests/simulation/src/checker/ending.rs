@@ -89,7 +89,11 @@ impl Rule for Ending {
             Event::Began { process, message, handler } => {
                 self.running.insert((process, message, handler));
                 // A message that has begun may wait for the attempt log; and a second handler follows the first.
-                if handler == 0 && !facts.plan.settings.attempt_log { Self::is_idle(process, at, facts) } else { Ok(()) }
+                if handler == 0 && !facts.plan.settings.attempt_log {
+                    Self::is_idle(process, at, facts)
+                } else {
+                    Ok(())
+                }
             }
             Event::Ended { process, message, handler, .. } | Event::Dropped { process, message, handler } => {
                 self.running.remove(&(process, message, handler));

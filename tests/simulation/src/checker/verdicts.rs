@@ -35,7 +35,9 @@ fn counts(opening: usize, message: usize, failures: u32, facts: &Facts<'_>) -> b
     let most = of_each.clone().map(|achieved| achieved.counted).max().unwrap_or_default();
     // A run that is cut off while the log is to note its end has no failures.
     let is_cut = plan.settings.attempt_log && plan.faults.log_fails > 0;
-    let is_pending = |achieved: &Achieved| !achieved.done && !achieved.hopeless && !is_cut;
+    let attempts = plan.settings.attempts();
+    let is_pending =
+        |achieved: &Achieved| !achieved.done && !achieved.hopeless && achieved.counted < attempts && !is_cut;
     let least = of_each.filter(is_pending).map(|achieved| achieved.failed_since).max().unwrap_or_default();
     (least..=most).contains(&(failures as usize))
 }

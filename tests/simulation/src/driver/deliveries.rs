@@ -66,6 +66,14 @@ impl Source for Deliveries {
     }
 }
 
+impl Drop for Deliveries {
+    fn drop(&mut self) {
+        if !self.driver.0.is_dead() {
+            self.driver.0.world().note(Event::Left { opening: self.opening });
+        }
+    }
+}
+
 impl Deliveries {
     pub(super) fn new(driver: Driver, opening: usize) -> Self {
         let (read, news) = (VecDeque::new(), VecDeque::new());
@@ -160,7 +168,15 @@ impl Deliveries {
         }
         let until = plan.traits.capabilities.lock.map(|lock| world.since_begun(from + lock));
         let owner = given.owner.map(|owner| (owner.partition, owner.epoch));
-        world.note(Event::Given { opening: self.opening, tag: tag.0, entry, message, owner, until, failures: given.failures });
+        world.note(Event::Given {
+            opening: self.opening,
+            tag: tag.0,
+            entry,
+            message,
+            owner,
+            until,
+            failures: given.failures,
+        });
         let planned = &plan.messages[message];
         let redelivered = match (plan.traits.capabilities.counts, given.times) {
             (true, times) => Redelivered::Times(times),

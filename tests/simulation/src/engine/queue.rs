@@ -49,7 +49,7 @@ impl Queue {
                 && until <= at.now
             {
                 entry.state = State::Waiting { from: at.now };
-                at.note(Event::LockOver { opening, tag: tag.0 });
+                at.lock_over(opening, tag, until);
             }
         }
     }
