@@ -32,6 +32,8 @@ mod world;
 
 use std::fmt;
 
+use self::checker::Judgement;
+pub use self::checker::Sight;
 use self::plan::{Kind, Plan};
 pub use self::shim::Control;
 pub use self::trace::Trace;
@@ -45,6 +47,8 @@ pub struct Run {
     pub trace: Trace,
     /// Which promises were broken; nothing is wrong if it is empty.
     pub broken: Vec<String>,
+    /// How many locks were extended whose end would have been a breach; and how many ran out with an excuse.
+    pub locks: Sight,
     plan: Plan,
 }
 
@@ -68,8 +72,8 @@ pub fn run_without(seed: u64, control: Control) -> Run {
 
 fn judge(plan: Plan, control: Option<Control>) -> Run {
     let trace = simulation::play(plan.clone(), control);
-    let broken = checker::check(&plan, &trace);
-    Run { seed: plan.seed, trace, broken, plan }
+    let Judgement { broken, locks } = checker::check(&plan, &trace);
+    Run { seed: plan.seed, trace, broken, locks, plan }
 }
 
 impl fmt::Display for Run {

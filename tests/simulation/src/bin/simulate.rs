@@ -48,6 +48,7 @@ fn main() -> ExitCode {
     }
     std::thread::spawn(watch);
     let (begun, mut failed) = (Instant::now(), 0);
+    let (mut judged, mut excused) = (0, 0);
     let mut met = BTreeMap::<_, u64>::new();
     for seed in first..first + runs {
         SEED.store(seed, Ordering::Relaxed);
@@ -58,6 +59,8 @@ fn main() -> ExitCode {
         for what in run.trace.met() {
             *met.entry(what).or_default() += 1;
         }
+        judged += run.locks.judged;
+        excused += run.locks.excused;
         if !run.broken.is_empty() {
             failed += 1;
             print!("{run}  again: cargo run -p diator-simulation -- --seed {seed}{again} --trace\n\n");
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
     for (what, runs) in met {
         println!("{runs:>8} runs: {what}");
     }
+    println!("{judged} locks were extended that must not run out, and {excused} ran out with an excuse");
     println!("{runs} runs from seed {first} in {:.1} s: {failed} broke a promise", begun.elapsed().as_secs_f64());
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::Rule;
 use super::facts::{Facts, Held};
+use super::{Rule, Sight};
 use crate::trace::{Answer, Event};
 
 /// No endpoint asks for more than it may hold.
@@ -41,6 +41,7 @@ pub(super) struct Locks {
     left: BTreeSet<usize>,
     /// When a call of an opening has failed at last.
     failed: BTreeMap<usize, Duration>,
+    sight: Sight,
 }
 
 impl Rule for Locks {
@@ -62,23 +63,34 @@ impl Rule for Locks {
             Event::Answered { opening, answer, .. } if answer != Answer::Done => {
                 self.failed.insert(opening, at);
             }
-            Event::LockOver { opening, tag, since } => {
-                let capabilities = facts.plan.traits.capabilities;
-                let Some(lock) = capabilities.lock.filter(|_| capabilities.extends) else { return Ok(()) };
-                let process = facts.process_of.get(&opening).copied().unwrap_or_default();
-                let is_held = facts.held.contains_key(&tag) && !facts.stopping.contains_key(&process);
-                let is_recent = |moment: &Duration| *moment + lock * 2 >= since;
-                let may_run_out = !is_held
-                    || self.failed.get(&opening).is_some_and(is_recent)
-                    || self.want_nothing.contains(&opening)
-                    || self.left.contains(&opening);
-                if may_run_out {
-                    return Ok(());
+            Event::Extended { opening, tag, .. } => {
+                self.sight.judged += u64::from(!self.may_run_out(opening, tag, at, facts));
+            }
+            Event::LockOver { opening, tag, since } if facts.plan.traits.capabilities.extends => {
+                if !self.may_run_out(opening, tag, since, facts) {
+                    return Err(format!("the lock of delivery {tag} ran out, and the engine would have extended it"));
                 }
-                return Err(format!("the lock of delivery {tag} ran out, and the engine would have extended it"));
+                self.sight.excused += 1;
             }
             _ => {}
         }
         Ok(())
+    }
+
+    fn sight(&self) -> Option<Sight> {
+        Some(self.sight)
+    }
+}
+
+impl Locks {
+    /// Whether the lock of a delivery may run out then.
+    fn may_run_out(&self, opening: usize, tag: u64, then: Duration, facts: &Facts<'_>) -> bool {
+        let lock = facts.plan.traits.capabilities.lock.unwrap_or_default();
+        let is_stopping = facts.process_of.get(&opening).is_some_and(|process| facts.stopping.contains_key(process));
+        !facts.held.contains_key(&tag)
+            || is_stopping
+            || self.want_nothing.contains(&opening)
+            || self.left.contains(&opening)
+            || self.failed.get(&opening).is_some_and(|&moment| moment + lock * 2 >= then)
     }
 }
