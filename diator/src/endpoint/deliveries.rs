@@ -11,8 +11,8 @@ use super::failure::Failure;
 use super::held::{Held, Run, Said, Stage};
 use super::lanes::LaneKey;
 use super::opening::Opening;
-use super::outcome::{self, State};
-use super::policy::{Failures, Step};
+use super::outcome::{self, Failures, State};
+use super::step::Step;
 use super::work::{Ran, Work};
 use super::workers::Handed;
 use crate::shown;
@@ -40,6 +40,10 @@ impl Opening {
     fn hold(&mut self, mut delivery: Delivery, now: Instant) {
         let (tag, owner) = (delivery.tag, delivery.owner);
         if self.ended_owners.contains(&owner) {
+            return;
+        }
+        if let Some(owner) = owner.filter(|&owner| self.gone.contains(owner)) {
+            self.refuse_of_gone(owner);
             return;
         }
         if self.held.contains_key(&tag) {
@@ -139,6 +143,7 @@ impl Opening {
         let other = self.bound.memory().claimed_by(message);
         let said = other.and_then(|other| self.held.get(&other)?.stage.said());
         if said == Some(Said::Acked) {
+            self.bound.tell_duplicate(message, tag);
             self.settle(tag, Verdict::Ack, now);
         } else if said == Some(Said::Dead) {
             self.dead(tag, "another delivery of the message is a dead letter", now);
@@ -280,6 +285,11 @@ impl Opening {
 
     fn done(&mut self, tag: DeliveryTag, is_ours: bool, now: Instant) {
         self.bound.monitor.count(|health| if is_ours { health.handled += 1 } else { health.ignored += 1 });
+        if let Some(decided) = &self.bound.on_decision
+            && let Some(message) = self.held.get(&tag).and_then(|held| held.work.as_ref()?.claimed)
+        {
+            decided(message, None, "acked");
+        }
         self.settle(tag, Verdict::Ack, now);
     }
 
@@ -298,8 +308,11 @@ impl Opening {
     }
 
     fn dead(&mut self, tag: DeliveryTag, reason: &str, now: Instant) {
-        let message = self.held.get(&tag).and_then(|held| held.work.as_ref()?.claimed);
-        self.bound.tell_dead(message, reason);
+        let work = self.held.get(&tag).and_then(|held| held.work.as_ref());
+        if let Some(work) = work {
+            work.mark_failed();
+        }
+        self.bound.tell_dead(work.and_then(|work| work.claimed), reason);
         let is_kept = self.bound.capabilities.dead_letters && self.bound.settings.dead_letters;
         let verdict = if is_kept { Verdict::dead_letter(shown::text(reason)) } else { Verdict::Ack };
         self.settle(tag, verdict, now);

@@ -1,6 +1,5 @@
 use tokio::time::Instant;
 
-use super::policy::Failures;
 use crate::registry::HandlerId;
 
 /// What became of a message with one of its handlers.
@@ -20,6 +19,13 @@ pub(super) enum State {
     Done,
     /// It has failed for good; for that reason.
     Dead(Box<str>),
+}
+
+/// How often a handler has failed on a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Failures {
+    pub(super) counted: u32,
+    pub(super) uncounted: u32,
 }
 
 impl Outcome {

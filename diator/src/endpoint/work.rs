@@ -31,6 +31,9 @@ pub type OnAttempt = Arc<dyn Fn(&Arc<Arrival>, HandlerId) -> AttemptEnded + Send
 /// Told of how the attempt ended, with the text of the failure; dropped, if it was cut off.
 pub type AttemptEnded = Box<dyn FnOnce(Result<(), &str>) + Send>;
 
+/// Told of what the endpoint decides: of a handler that failed, or, without one, of all handlers of the message.
+pub type OnDecision = Arc<dyn Fn(Uuid, Option<HandlerId>, &str) + Send + Sync>;
+
 /// What is handled: a worker takes it along, and gives it back.
 #[derive(Debug)]
 pub(super) struct Work {
@@ -91,6 +94,13 @@ impl Work {
     pub(super) fn forget_message(&mut self) {
         let message = mem::replace(&mut self.message, Message::Unread);
         let _told = catch_unwind(AssertUnwindSafe(|| drop(message)));
+    }
+
+    /// Shows in the span of the message that it has failed for good, and not only an attempt of it.
+    pub(super) fn mark_failed(&self) {
+        if let Message::Arrived(arrival) = &self.message {
+            arrival.mark_failed("handlers");
+        }
     }
 
     /// How many failures a retry carries along.

@@ -1,10 +1,13 @@
 //! Endpoints on an engine that does what a test says, in virtual time.
 
 mod ahead;
+mod contract;
+mod duplicates;
 mod ending;
 mod engine;
 mod failing;
 mod handling;
+mod log;
 mod offsets;
 mod own;
 mod owners;
@@ -14,6 +17,7 @@ mod reopening;
 mod settling;
 mod stale;
 mod start;
+mod warnings;
 #[allow(
     unused_imports,
     reason = "what the attributes write for the feature `froodi`: within this crate, lints look into its macros"
