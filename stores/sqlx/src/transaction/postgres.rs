@@ -174,6 +174,7 @@ mod tests {
             let mut open = Open::begin(&pool, Mode::Write, false).await.unwrap();
             let backend = "SELECT pg_backend_pid()";
             let before: i32 = sqlx::query_scalar(backend).fetch_one(open.connection()).await.unwrap();
+            open.sent_commit();
             let outcome = <Postgres as Driver>::outcome(open, &pool, id, error).await;
             let after: i32 = sqlx::query_scalar(backend).fetch_one(&pool).await.unwrap();
             (outcome.map_err(|error| error.outcome()), before == after)
