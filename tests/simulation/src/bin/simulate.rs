@@ -69,7 +69,9 @@ fn main() -> ExitCode {
     for (what, runs) in met {
         println!("{runs:>8} runs: {what}");
     }
-    println!("{judged} locks were extended that must not run out, and {excused} ran out with an excuse");
+    println!(
+        "{judged} extended locks must not have run out; {excused} locks of what was in hand ran out with an excuse"
+    );
     println!("{runs} runs from seed {first} in {:.1} s: {failed} broke a promise", begun.elapsed().as_secs_f64());
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
