@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use diator::endpoint::Order;
+
 use super::facts::{Facts, Held};
 use super::{Rule, Sight};
 use crate::trace::{Answer, Event};
@@ -39,7 +41,7 @@ pub(super) struct Locks {
     want_nothing: BTreeSet<usize>,
     /// Openings of which nothing is read any more.
     left: BTreeSet<usize>,
-    /// When a call of an opening has failed at last.
+    /// When a call of an opening has failed at last, or something was taken away.
     failed: BTreeMap<usize, Duration>,
     sight: Sight,
 }
@@ -61,6 +63,10 @@ impl Rule for Locks {
                 self.failed.insert(opening, at);
             }
             Event::Answered { opening, answer, .. } if answer != Answer::Done => {
+                self.failed.insert(opening, at);
+            }
+            // In order per key, an endpoint that hears of it ends the opening, also one that wants nothing already.
+            Event::LockLost { opening, .. } if facts.plan.settings.order == Order::PerKey => {
                 self.failed.insert(opening, at);
             }
             Event::Extended { opening, tag, .. } => {

@@ -251,6 +251,10 @@ fn a_lock_that_runs_out() {
     over(story().asked(2).given(0).then(answered(Answer::Done))).breaks(&plan(), promise);
     over(story().asked(2).then(answered(Answer::Failed)).given(0)).keeps_all(&plan());
     over(story().asked(2).then(answered(Answer::Failed)).after(LOCK * 2).given(0)).breaks(&plan(), promise);
+    // In order per key, an opening ends of which something is taken away.
+    let lost = || story().asked(2).given(0).given(1).asked(0).then(Event::LockLost { opening: 2, tag: 11 });
+    over(lost()).keeps_all(&plan());
+    over(lost()).breaks(&without_order(), promise);
     let not_extended = Event::NotExtended { opening: 2, tag: 10 };
     over(story().asked(2).given(0).then(not_extended)).keeps_all(&plan());
 }
