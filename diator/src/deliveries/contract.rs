@@ -25,7 +25,7 @@ use crate::subscription::Settled;
 /// - **Dead letters are known to the inbox.** When a row becomes dead, the inbox remembers in the same transaction, for the row's generation, that the handler is done with
 ///   the message: the engine may deliver it again.
 /// - **In turn.** Of the rows with one endpoint, topic and key that [hold their key](NewDelivery::holds_key), only the one with the lowest number is
-///   leased; a dead one is never leased, and so parks those behind it. Others are leased when they are due, oldest first.
+///   leased; a dead one is never leased, and so parks those behind it. Others are leased when they are due, those first that are due longest.
 /// - **The inbox sees them.** [`Inbox::enter`](crate::Inbox::enter) answers [`Seen::Behind`](crate::inbox::Seen::Behind) for an entry with a
 ///   [turn](crate::inbox::Entry::turn) that a committed row of this endpoint, topic and key holds.
 /// - **Leases** end when they are settled, or when their period is over by the clock of the store. Each new lease of a row has a higher
@@ -59,7 +59,7 @@ pub trait DeliveryStore: Send + Sync + 'static {
 
     /// In what time the next row of an endpoint can be leased; `None` if there is none to wait for. The call must be cheap.
     ///
-    /// The end of a lease counts too: a process may have died with it.
+    /// The end of a lease counts too: a process may have died with it. A row behind another one of its key does not count, and so parked ones do not.
     async fn next_due(&self, endpoint: &str) -> Result<Option<Duration>, BoxError>;
 
     /// Waits until a row has been put or replayed through this store object since the last call. It may answer late or without a
@@ -69,7 +69,7 @@ pub trait DeliveryStore: Send + Sync + 'static {
     /// Counts the rows of each endpoint by their state, by the name of the endpoint.
     async fn status(&self) -> Result<Vec<DeliveryStatus>, BoxError>;
 
-    /// Lists the rows that match, oldest first.
+    /// Lists the rows that match, oldest first. One that [cannot be read](KeptDelivery::unreadable) must not hide others.
     async fn list(&self, filter: &DeliveryFilter) -> Result<Vec<KeptDelivery>, BoxError>;
 
     /// Lets endpoints handle dead letters once more, and counts them; rows that are waiting are not counted, and do not change.
@@ -98,7 +98,7 @@ pub struct DeliveryLease {
 pub struct LeasedDelivery {
     /// Names the lease.
     pub lease: DeliveryLease,
-    /// The row, with its present generation and failures.
+    /// The row, with its present generation and failures. Its [`state`](NewDelivery::state) means nothing here.
     pub delivery: NewDelivery,
     /// How often its lease has ended since it was put or replayed without a settlement: a process may have died with it.
     pub lost: u32,
@@ -155,10 +155,10 @@ pub struct DeliveryStatus {
     pub endpoint: String,
     /// Rows that wait for their time, for their turn or for a process.
     pub waiting: u64,
-    /// Waiting rows behind a dead letter of their key.
+    /// How many of these are behind a dead letter of their key.
     pub parked: u64,
     /// Dead letters.
     pub dead: u64,
-    /// For how long the row that is due longest could have been handled, in seconds; parked ones do not count.
+    /// For how long the row that is due longest could have been leased, in seconds; parked ones do not count.
     pub overdue_seconds: Option<f64>,
 }

@@ -70,6 +70,35 @@ pub struct DeadReason {
     pub text: Box<str>,
 }
 
+impl NewDelivery {
+    /// A delivery that is due at once, with what it must have; the other fields are empty.
+    #[must_use]
+    pub fn new(
+        endpoint: impl Into<Arc<str>>,
+        handler: impl Into<Box<str>>,
+        message: Uuid,
+        topic: impl Into<Arc<str>>,
+        body: impl Into<Arc<[u8]>>,
+    ) -> Self {
+        Self {
+            endpoint: endpoint.into(),
+            handler: handler.into(),
+            message,
+            generation: 0,
+            name: None,
+            topic: topic.into(),
+            position: None,
+            key: None,
+            headers: Vec::new(),
+            content_type: None,
+            body: body.into(),
+            failures: 0,
+            holds_key: false,
+            state: NewState::Waiting { after: Duration::ZERO },
+        }
+    }
+}
+
 impl DeadReason {
     /// Names the kind of the failure and its text.
     #[must_use]
@@ -84,10 +113,21 @@ impl DeadReason {
 pub struct KeptDelivery {
     /// Its number, for [`DeliveryFilter::ids`]; the numbers of a store grow.
     pub id: i64,
-    /// What the endpoint gave. Its [`state`](NewDelivery::state) is of the time when it was given: [`state`](Self::state) counts.
+    /// The delivery, with its present generation and failures. Its [`state`](NewDelivery::state) means nothing here: [`state`](Self::state) does.
     pub delivery: NewDelivery,
     /// What became of it since.
     pub state: DeliveryState,
+    /// Why a part of the row cannot be read, if it cannot: a newer program or a hand has written it. That part is empty in
+    /// [`delivery`](Self::delivery). No endpoint handles the row; an operator can discard it.
+    pub unreadable: Option<Box<str>>,
+}
+
+impl KeptDelivery {
+    /// A delivery of this number, in this state.
+    #[must_use]
+    pub const fn new(id: i64, delivery: NewDelivery, state: DeliveryState) -> Self {
+        Self { id, delivery, state, unreadable: None }
+    }
 }
 
 /// What a [`KeptDelivery`] waits for.

@@ -29,9 +29,10 @@ use crate::{BoxError, Meta};
 /// An implementation must keep these:
 ///
 /// - Of all units of work that enter with an equal [`Entry`], at most one may get [`Seen::First`] and commit within the retention.
+///   Entries are equal if endpoint, handler, message and generation are.
 /// - [`Seen::Before`] must mean that one of them has committed.
 /// - The row must disappear if the unit of work rolls back, or if its scope or the future of `enter` is dropped.
-/// - Entries that differ in one field must not know of each other.
+/// - Entries that differ in endpoint, handler, message or generation must not know of each other.
 ///
 /// What a handler does outside the transaction can still happen again.
 ///
@@ -161,6 +162,10 @@ pub struct Entry<'a> {
     pub generation: u32,
     /// The place of the message in an order, if the endpoint handles the messages of a key in order; `None` for one whose turn it is.
     pub turn: Option<Turn<'a>>,
+    /// How long the handler may take at most, so that a database can end its transaction if the process stands still; `None` for no limit.
+    ///
+    /// It is no part of what the message is known by.
+    pub limit: Option<Duration>,
 }
 
 /// What messages that are handled one after the other have in common.
@@ -176,7 +181,7 @@ impl<'a> Entry<'a> {
     /// Makes the entry of a message that an engine delivered.
     #[must_use]
     pub const fn new(endpoint: &'a str, handler: &'a str, message: Uuid) -> Self {
-        Self { endpoint, handler, message, generation: 0, turn: None }
+        Self { endpoint, handler, message, generation: 0, turn: None, limit: None }
     }
 
     /// Says that it is a replay.
@@ -190,6 +195,13 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub const fn with_turn(mut self, turn: Turn<'a>) -> Self {
         self.turn = Some(turn);
+        self
+    }
+
+    /// Says how long the handler may take.
+    #[must_use]
+    pub const fn with_limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
         self
     }
 }

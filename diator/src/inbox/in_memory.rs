@@ -1,14 +1,16 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Entry, Inbox, Seen};
 use crate::container::{DependencyKey, Scope};
+use crate::deliveries::{AttemptLog, DeliveryStore, InMemoryAttemptLog, InMemoryDeliveries, NewDelivery, Rows};
 use crate::outbox::{InMemoryTransaction, Joined};
 use crate::{BoxError, Meta};
 
@@ -19,7 +21,8 @@ use crate::{BoxError, Meta};
 /// - It keeps the contract of [`Inbox`], with one exception: **it forgets everything when the process ends**.
 /// - It joins the [`InMemoryTransaction`] of an [`InMemoryOutbox`](crate::outbox::InMemoryOutbox). An entry and the events of its handler
 ///   are committed together.
-/// - Clones share the entries.
+/// - Its [delivery store](Inbox::deliveries) and its [attempt log](Inbox::attempt_log) are in memory too.
+/// - Clones share the entries, and what the store and the log keep.
 /// - It reads tokio's clock, so that a test with a paused clock can end the retention.
 ///
 /// # Units
@@ -62,16 +65,21 @@ use crate::{BoxError, Meta};
 #[derive(Clone)]
 pub struct InMemoryInbox {
     entries: Arc<Mutex<Entries>>,
+    /// A row was put or replayed.
+    put: Arc<Notify>,
+    attempts: InMemoryAttemptLog,
     retention: Duration,
 }
 
 const RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 #[derive(Default)]
-struct Entries {
-    by_key: HashMap<Key, State>,
+pub(crate) struct Entries {
+    /// By generation, too.
+    by_key: HashMap<Key, BTreeMap<u32, State>>,
     /// Those that are committed, in the order of their commits.
-    committed: VecDeque<(Instant, Key)>,
+    committed: VecDeque<(Instant, Key, u32)>,
+    pub(crate) rows: Rows,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -79,7 +87,6 @@ struct Key {
     endpoint: Box<str>,
     handler: Box<str>,
     message: Uuid,
-    generation: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,7 +99,8 @@ impl InMemoryInbox {
     /// Makes an empty inbox.
     #[must_use]
     pub fn new() -> Self {
-        Self { entries: Arc::default(), retention: RETENTION }
+        let (entries, put, attempts) = (Arc::default(), Arc::default(), InMemoryAttemptLog::new());
+        Self { entries, put, attempts, retention: RETENTION }
     }
 
     /// Sets how long it remembers at least that a message was handled.
@@ -102,17 +110,52 @@ impl InMemoryInbox {
         self
     }
 
-    fn lock(&self) -> MutexGuard<'_, Entries> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn forget_old(&self, entries: &mut Entries, now: Instant) {
-        let kept = self.retention.saturating_mul(2);
-        while let Some((at, _)) = entries.committed.front()
-            && now.duration_since(*at) > kept
-        {
-            let old = entries.committed.pop_front();
-            old.and_then(|(_, key)| entries.by_key.remove(&key));
+    /// Lets those know that wait for rows, and whoever asks next.
+    pub(crate) fn wake(&self) {
+        self.put.notify_waiters();
+        self.put.notify_one();
+    }
+
+    pub(crate) async fn woken(&self) {
+        self.put.notified().await;
+    }
+}
+
+impl Entries {
+    /// Whether the handler has handled the message, or has failed on it for good, in any generation.
+    pub(crate) fn is_handled(&self, delivery: &NewDelivery) -> bool {
+        let generations = self.by_key.get(&Key::of_delivery(delivery));
+        generations.is_some_and(|of| of.values().any(|state| *state == State::Committed))
+    }
+
+    /// The handler is done with the message, in this generation.
+    pub(crate) fn note_done(&mut self, delivery: &NewDelivery, now: Instant) {
+        self.commit(Key::of_delivery(delivery), delivery.generation, now);
+    }
+
+    fn commit(&mut self, key: Key, generation: u32, now: Instant) {
+        let before = self.by_key.entry(key.clone()).or_default().insert(generation, State::Committed);
+        if before != Some(State::Committed) {
+            self.committed.push_back((now, key, generation));
+        }
+    }
+
+    fn forget(&mut self, key: &Key, generation: u32) {
+        if let Some(generations) = self.by_key.get_mut(key) {
+            generations.remove(&generation);
+            if generations.is_empty() {
+                self.by_key.remove(key);
+            }
+        }
+    }
+
+    fn forget_old(&mut self, kept: Duration, now: Instant) {
+        while let Some((_, key, generation)) = self.committed.pop_front_if(|(at, ..)| now.duration_since(*at) > kept) {
+            self.forget(&key, generation);
         }
     }
 }
@@ -125,7 +168,7 @@ impl Default for InMemoryInbox {
 
 impl fmt::Debug for InMemoryInbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries = self.lock().by_key.len();
+        let entries: usize = self.lock().by_key.values().map(BTreeMap::len).sum();
         f.debug_struct("InMemoryInbox").field("entries", &entries).field("retention", &self.retention).finish()
     }
 }
@@ -146,27 +189,40 @@ impl Inbox for InMemoryInbox {
 
     async fn enter(&self, scope: &dyn Scope, meta: &Meta, entry: &Entry<'_>) -> Result<Seen, BoxError> {
         let transaction = scope.get::<InMemoryTransaction>(meta).await?;
-        let key = Key::of(entry);
+        let (key, generation) = (Key::of(entry), entry.generation);
         let mut entries = self.lock();
-        self.forget_old(&mut entries, Instant::now());
-        let seen = match entries.by_key.get(&key) {
+        entries.forget_old(self.retention.saturating_mul(2), Instant::now());
+        let seen = match entries.by_key.get(&key).and_then(|generations| generations.get(&generation)) {
+            None if entry.turn.is_some_and(|turn| entries.rows.hold(entry.endpoint, turn)) => Seen::Behind,
             None => Seen::First,
             Some(State::Committed) => Seen::Before,
             Some(State::Entered) => Seen::Busy,
         };
         if seen == Seen::First {
-            entries.by_key.insert(key.clone(), State::Entered);
+            entries.by_key.entry(key.clone()).or_default().insert(generation, State::Entered);
             drop(entries);
-            transaction.join(Box::new(Entered { inbox: self.clone(), key }));
+            transaction.join(Box::new(Entered { inbox: self.clone(), key, generation }));
         }
         Ok(seen)
+    }
+
+    fn deliveries(&self) -> Option<Arc<dyn DeliveryStore>> {
+        Some(Arc::new(InMemoryDeliveries(self.clone())))
+    }
+
+    fn attempt_log(&self) -> Option<Arc<dyn AttemptLog>> {
+        Some(Arc::new(self.attempts.clone()))
     }
 }
 
 impl Key {
     fn of(entry: &Entry<'_>) -> Self {
-        let Entry { endpoint, handler, message, generation, .. } = *entry;
-        Self { endpoint: endpoint.into(), handler: handler.into(), message, generation }
+        let Entry { endpoint, handler, message, .. } = *entry;
+        Self { endpoint: endpoint.into(), handler: handler.into(), message }
+    }
+
+    fn of_delivery(delivery: &NewDelivery) -> Self {
+        Self { endpoint: (*delivery.endpoint).into(), handler: delivery.handler.clone(), message: delivery.message }
     }
 }
 
@@ -174,21 +230,21 @@ impl Key {
 struct Entered {
     inbox: InMemoryInbox,
     key: Key,
+    generation: u32,
 }
 
 impl Joined for Entered {
     fn committed(&self) {
-        let mut entries = self.inbox.lock();
-        entries.by_key.insert(self.key.clone(), State::Committed);
-        entries.committed.push_back((Instant::now(), self.key.clone()));
+        self.inbox.lock().commit(self.key.clone(), self.generation, Instant::now());
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         let mut entries = self.inbox.lock();
-        if entries.by_key.get(&self.key) == Some(&State::Entered) {
-            entries.by_key.remove(&self.key);
+        let state = entries.by_key.get(&self.key).and_then(|generations| generations.get(&self.generation));
+        if state == Some(&State::Entered) {
+            entries.forget(&self.key, self.generation);
         }
     }
 }
