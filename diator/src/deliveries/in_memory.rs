@@ -117,9 +117,7 @@ impl Rows {
                 State::Waiting { due, .. } => {
                     DeliveryState::Waiting { due: by_the_wall(*due, now), leased: row.is_leased(now) }
                 }
-                State::Dead { reason, at } => {
-                    DeliveryState::Dead { reason: reason.clone(), at: by_the_wall(*at, now) }
-                }
+                State::Dead { reason, at } => DeliveryState::Dead { reason: reason.clone(), at: by_the_wall(*at, now) },
             };
             KeptDelivery::new(id, row.delivery.clone(), state)
         });
@@ -183,9 +181,10 @@ impl DeliveryStore for InMemoryDeliveries {
     async fn lease(&self, endpoint: &str, most: u32, period: Duration) -> Result<Vec<LeasedDelivery>, BoxError> {
         let now = Instant::now();
         let mut entries = self.0.lock();
-        let ours = entries.rows.heads().filter(|(_, row)| {
-            *row.delivery.endpoint == *endpoint && row.free_at().is_some_and(|free| free <= now)
-        });
+        let ours = entries
+            .rows
+            .heads()
+            .filter(|(_, row)| *row.delivery.endpoint == *endpoint && row.free_at().is_some_and(|free| free <= now));
         let lease = |(id, row): (i64, &mut Row)| {
             let State::Waiting { leased, .. } = &mut row.state else { return None };
             row.lost += u32::from(leased.is_some());

@@ -122,7 +122,7 @@ mod tests {
             kind: "Handler".to_owned(),
         };
         let name = handling("billing", "billing.charge").name();
-        assert_eq!(name, "d-edd0b4a8");
+        assert_eq!(name, "d-98e5616d");
         assert_ne!(name, handling("billingb", "illing.charge").name());
         let publishing = Cause::Publishing { topic: None, reason: "no order #".to_owned() };
         assert_eq!((is_of_handling(&name), is_of_handling(&publishing.name())), (Some(true), Some(false)));

@@ -132,6 +132,7 @@ pub(super) async fn replay(store: &dyn Store, arguments: &ArgMatches) -> Result<
 
 pub(super) async fn discard(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {
     let mut selection = limited(store, arguments).await?;
+    selection.with_unreadable(store).await?;
     if !arguments.get_flag("yes") && !is_agreed(store, &mut selection).await? {
         return Ok(Answer::Problems);
     }

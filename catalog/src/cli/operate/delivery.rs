@@ -24,6 +24,9 @@ pub(super) struct Record {
     holds_key: bool,
     #[serde(flatten)]
     state: StateRecord,
+    /// Why a part of it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<String>,
     message: MessageRecord,
 }
 
@@ -81,6 +84,7 @@ pub(super) fn record(kept: &KeptDelivery) -> Record {
             }
             _ => StateRecord::Unknown {},
         },
+        unreadable: text(&kept.unreadable),
         message: MessageRecord {
             id: delivery.message.to_string(),
             name: text(&delivery.name),
@@ -95,7 +99,7 @@ pub(super) fn record(kept: &KeptDelivery) -> Record {
     }
 }
 
-/// The columns that say what it is: its id, where it stands, its endpoint, handler, event and key.
+/// The columns that say what it is: its id, endpoint, handler, event and key.
 pub(super) fn cells(kept: &KeptDelivery) -> [String; 5] {
     let delivery = &kept.delivery;
     let or_none = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), cell);
@@ -103,7 +107,10 @@ pub(super) fn cells(kept: &KeptDelivery) -> [String; 5] {
         Id::Handling(kept.id).to_string(),
         cell(&delivery.endpoint),
         handler(&delivery.handler).map_or_else(|| "all".to_owned(), cell),
-        or_none(delivery.name.as_deref()),
+        match &kept.unreadable {
+            Some(_) => "cannot be read".to_owned(),
+            None => or_none(delivery.name.as_deref()),
+        },
         or_none(delivery.key.as_deref()),
     ]
 }
@@ -145,6 +152,7 @@ pub(super) fn description(kept: &KeptDelivery, full: bool) -> String {
         }
     };
     details.iter().for_each(|(name, value)| line(name, Some(value)));
+    line("", kept.unreadable.as_ref().map(|error| format!("it cannot be read: {error}")).as_deref());
     line("endpoint", Some(&delivery.endpoint));
     line("handler", Some(handler(&delivery.handler).unwrap_or("all of the message")));
     line("tries", Some(&delivery.failures.to_string()));

@@ -22,9 +22,7 @@ pub(super) async fn tell(store: &dyn Store, arguments: &ArgMatches) -> Result<An
         None => Vec::new(),
     };
     let is_old = |age: Option<f64>| age.is_some_and(|age| age >= ready_below.as_secs_f64());
-    let late = endpoints.iter().filter(|endpoint| is_old(endpoint.overdue_seconds));
-    let late: Vec<_> = late.map(|endpoint| endpoint.endpoint.clone()).collect();
-    let ready = !is_old(outbox.oldest_seconds) && late.is_empty();
+    let ready = !is_old(outbox.oldest_seconds) && !endpoints.iter().any(|endpoint| is_old(endpoint.overdue_seconds));
     if arguments.get_flag("json") {
         print::json(&json!({
             "ready": ready,
@@ -34,12 +32,15 @@ pub(super) async fn tell(store: &dyn Store, arguments: &ArgMatches) -> Result<An
         }))?;
     } else {
         let mut text = if ready { "ready\n".to_owned() } else { "not ready\n".to_owned() };
-        let old = words::age(ready_below);
-        if is_old(outbox.oldest_seconds) {
-            text += &format!("  the oldest message of the outbox waits for {old} or longer\n");
-        }
-        for endpoint in late {
-            text += &format!("  a delivery of the endpoint `{}` is overdue for {old} or longer\n", clean(&endpoint));
+        let mut late = |what: &str, age: Option<f64>| {
+            if is_old(age) {
+                let limit = words::age(ready_below);
+                text += &format!("  {what} waits for {}, and ready is below {limit}\n", shown(age));
+            }
+        };
+        late("the oldest message of the outbox", outbox.oldest_seconds);
+        for DeliveryStatus { endpoint, overdue_seconds, .. } in &endpoints {
+            late(&format!("a delivery of the endpoint `{}`", clean(endpoint)), *overdue_seconds);
         }
         text += &format!("\n{}", outbox::described(&outbox));
         let rows: Vec<_> = endpoints.iter().map(row).collect();
@@ -56,12 +57,16 @@ pub(super) async fn tell(store: &dyn Store, arguments: &ArgMatches) -> Result<An
 }
 
 fn row(status: &DeliveryStatus) -> Vec<String> {
-    let overdue = status.overdue_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     vec![
         words::cell(&status.endpoint),
         status.waiting.to_string(),
         status.parked.to_string(),
         status.dead.to_string(),
-        overdue.map_or_else(|| "-".to_owned(), words::age),
+        shown(status.overdue_seconds),
     ]
+}
+
+fn shown(seconds: Option<f64>) -> String {
+    let age = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    age.map_or_else(|| "-".to_owned(), words::age)
 }

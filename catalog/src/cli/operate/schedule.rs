@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::time::SystemTime;
 
 use clap::ArgMatches;
 use diator::deliveries::{DeliveryFilter, DeliveryState, DeliveryStore, KeptDelivery};
@@ -51,7 +52,8 @@ pub(super) async fn list(store: &dyn Store, arguments: &ArgMatches) -> Result<An
         print::json(&json!({ "outbox_scheduled": scheduled, "deliveries": deliveries, "more": more }))?;
         return Ok(Answer::Done);
     }
-    writeln!(io::stdout(), "{} of the outbox until the delay is over", waits(scheduled, "event"))?;
+    let (events, verb, their) = if scheduled == 1 { ("event", "waits", "its") } else { ("events", "wait", "their") };
+    writeln!(io::stdout(), "{scheduled} {events} {verb} in the outbox until {their} delay is over")?;
     let rows: Vec<_> = waiting.iter().map(|kept| row(kept, holder(kept))).collect();
     match print::table(HEADING, &rows) {
         Some(table) => print::text(&format!("\n{table}"))?,
@@ -61,10 +63,6 @@ pub(super) async fn list(store: &dyn Store, arguments: &ArgMatches) -> Result<An
         writeln!(io::stderr(), "there are more: raise `--limit`")?;
     }
     Ok(Answer::Done)
-}
-
-fn waits(count: u64, one: &str) -> String {
-    format!("{} {}", words::count(count, one), if count == 1 { "waits" } else { "wait" })
 }
 
 /// What deliveries have in common that are handled one after the other.
@@ -99,15 +97,15 @@ async fn holders(store: &dyn DeliveryStore, waiting: &[KeptDelivery]) -> Result<
 
 fn row(kept: &KeptDelivery, holder: Option<&Holder>) -> Vec<String> {
     let [id, endpoint, handler, event, key] = delivery::cells(kept);
-    let (due, in_hand) = match &kept.state {
-        DeliveryState::Waiting { due, leased } => (words::time(*due), *leased),
-        _ => ("-".to_owned(), false),
-    };
+    let DeliveryState::Waiting { due, leased } = kept.state else { return Vec::new() };
     let state = match holder {
-        _ if in_hand => "in hand".to_owned(),
+        _ if kept.unreadable.is_some() => "is not handled: `dead show` says why".to_owned(),
+        _ if leased => "in hand".to_owned(),
         Some(Holder { id, is_dead: true }) => format!("parked by {}, a dead letter", Id::Handling(*id)),
         Some(Holder { id, .. }) => format!("behind {}", Id::Handling(*id)),
+        // By the clock of this process; that of the store may differ a little.
+        None if due <= SystemTime::now() => "is due".to_owned(),
         None => "waits".to_owned(),
     };
-    vec![id, due, endpoint, handler, event, key, kept.delivery.failures.to_string(), state]
+    vec![id, words::time(due), endpoint, handler, event, key, kept.delivery.failures.to_string(), state]
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use clap::ArgMatches;
-use diator::deliveries::{DeliveryFilter, KeptDelivery};
+use diator::deliveries::{DeliveryFilter, DeliveryState, KeptDelivery};
 use diator::outbox::{DeadLetter, DeadLetterFilter, DeadLetters};
 
 use super::cause::{self, Cause};
@@ -177,6 +177,23 @@ impl Selection {
             _ => None,
         };
         Ok(Done { publishing, handling })
+    }
+
+    /// A delivery that waits can be discarded if it is named, and nobody can read it.
+    pub(super) async fn with_unreadable(&mut self, store: &dyn Store) -> Result<(), Failure> {
+        let (Some(handling), Some(deliveries)) = (&mut self.handling, store.deliveries()) else { return Ok(()) };
+        if self.named == 0 {
+            return Ok(());
+        }
+        let mut all = handling.clone();
+        all.dead = None;
+        let found = deliveries.list(&all).await?;
+        if found.iter().any(|kept| kept.unreadable.is_some()) {
+            let is_dead = |kept: &KeptDelivery| matches!(kept.state, DeliveryState::Dead { .. });
+            let chosen = found.iter().filter(|kept| kept.unreadable.is_some() || is_dead(kept));
+            (handling.ids, handling.dead) = (chosen.map(|kept| kept.id).collect(), None);
+        }
+        Ok(())
     }
 
     pub(super) async fn discard(&self, store: &dyn Store) -> Result<Done, Failure> {
