@@ -3,6 +3,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+#[cfg(feature = "metrics")]
+use crate::metrics::EndpointMetrics;
 use crate::shown;
 use crate::subscription::Observation;
 
@@ -74,11 +76,23 @@ pub enum EndpointState {
 pub(crate) struct EndpointMonitor {
     pub(crate) name: Arc<str>,
     health: Arc<Mutex<EndpointHealth>>,
+    #[cfg(feature = "metrics")]
+    metrics: Option<Arc<EndpointMetrics>>,
 }
 
 impl EndpointMonitor {
     pub(super) fn new(name: Arc<str>) -> Self {
-        Self { name, health: Arc::default() }
+        Self {
+            name,
+            health: Arc::default(),
+            #[cfg(feature = "metrics")]
+            metrics: None,
+        }
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(super) fn measure(&mut self) {
+        self.metrics = Some(Arc::new(EndpointMetrics::new(self.name.clone())));
     }
 
     pub(crate) fn health(&self) -> EndpointHealth {
@@ -86,22 +100,33 @@ impl EndpointMonitor {
     }
 
     pub(super) fn set_state(&self, state: EndpointState) {
-        self.seen().state = state;
+        self.change(|health| health.state = state);
     }
 
     pub(super) fn note(&self, state: EndpointState, held: usize, running: usize, resting: usize) {
-        let mut health = self.seen();
-        (health.state, health.held, health.running, health.resting) = (state, held, running, resting);
+        self.change(|health| {
+            (health.state, health.held, health.running, health.resting) = (state, held, running, resting);
+        });
     }
 
     pub(super) fn count(&self, count: impl FnOnce(&mut EndpointHealth)) {
-        count(&mut self.seen());
+        self.change(count);
     }
 
     pub(super) fn observed(&self, observation: &Observation) {
+        self.change(|health| {
+            health.lag = observation.lag;
+            health.oldest_seconds = observation.oldest.map(|oldest| oldest.as_secs_f64());
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut EndpointHealth)) {
         let mut health = self.seen();
-        health.lag = observation.lag;
-        health.oldest_seconds = observation.oldest.map(|oldest| oldest.as_secs_f64());
+        change(&mut health);
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.show(&health);
+        }
     }
 
     pub(super) fn note_error(&self, error: &(dyn Error + 'static)) {
@@ -112,6 +137,10 @@ impl EndpointMonitor {
     pub(super) fn note_failed_call(&self, call: &'static str, error: String) {
         tracing::warn!(target: "diator", endpoint = &*self.name, call, error, "a call to the engine failed");
         self.seen().last_error = Some(error);
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.failed_call(call);
+        }
     }
 
     fn seen(&self) -> MutexGuard<'_, EndpointHealth> {

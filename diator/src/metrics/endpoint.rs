@@ -1,0 +1,101 @@
+use std::fmt;
+use std::sync::Arc;
+
+use ::metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, gauge};
+
+use super::{FAILED_CALLS, LAG, LOCK_LOST, OLDEST, PAUSED, REFUSED, SETTLED, STAGES};
+use crate::endpoint::{EndpointHealth, EndpointState};
+
+/// What an endpoint counts and measures, to the recorder that was installed when it was told to.
+pub(crate) struct EndpointMetrics {
+    endpoint: Arc<str>,
+    lag: Gauge,
+    oldest: Gauge,
+    held: Gauge,
+    running: Gauge,
+    resting: Gauge,
+    paused: Gauge,
+    handled: Counter,
+    ignored: Counter,
+    unknown: Counter,
+    dead: Counter,
+    lock_lost: Counter,
+    refused: Counter,
+}
+
+impl fmt::Debug for EndpointMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointMetrics").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl EndpointMetrics {
+    pub(crate) fn new(endpoint: Arc<str>) -> Self {
+        describe();
+        let gauge = |name: &'static str| gauge!(name, "endpoint" => endpoint.clone());
+        let stage = |stage: &'static str| gauge!(STAGES, "endpoint" => endpoint.clone(), "stage" => stage);
+        let counter = |name: &'static str| counter!(name, "endpoint" => endpoint.clone());
+        let outcome = |outcome: &'static str| counter!(SETTLED, "endpoint" => endpoint.clone(), "outcome" => outcome);
+        Self {
+            lag: gauge(LAG),
+            oldest: gauge(OLDEST),
+            held: stage("held"),
+            running: stage("running"),
+            resting: stage("resting"),
+            paused: gauge(PAUSED),
+            handled: outcome("handled"),
+            ignored: outcome("ignored"),
+            unknown: outcome("unknown"),
+            dead: outcome("dead"),
+            lock_lost: counter(LOCK_LOST),
+            refused: counter(REFUSED),
+            endpoint,
+        }
+    }
+
+    /// What the health of the endpoint says.
+    pub(crate) fn show(&self, health: &EndpointHealth) {
+        if let Some(lag) = health.lag {
+            self.lag.set(lag as f64);
+        }
+        // Where nothing waits, nothing is old.
+        if health.oldest_seconds.is_some() || health.lag.is_some() {
+            self.oldest.set(health.oldest_seconds.unwrap_or_default());
+        }
+        self.held.set(health.held as f64);
+        self.running.set(health.running as f64);
+        self.resting.set(health.resting as f64);
+        let is_paused = matches!(health.state, EndpointState::Paused | EndpointState::Trial);
+        self.paused.set(f64::from(u8::from(is_paused)));
+        self.handled.absolute(health.handled);
+        self.ignored.absolute(health.ignored);
+        self.unknown.absolute(health.unknown);
+        self.dead.absolute(health.dead);
+        self.lock_lost.absolute(health.lock_lost);
+        self.refused.absolute(health.refused);
+    }
+
+    /// A call to the engine, the store or the attempt log failed.
+    pub(crate) fn failed_call(&self, call: &'static str) {
+        counter!(FAILED_CALLS, "endpoint" => self.endpoint.clone(), "call" => call).increment(1);
+    }
+}
+
+fn describe() {
+    describe_gauge!(LAG, Unit::Count, "Messages that wait at the engine.");
+    describe_gauge!(OLDEST, Unit::Seconds, "How long the oldest message has been waiting at the engine.");
+    describe_gauge!(
+        STAGES,
+        Unit::Count,
+        "Messages in hand: all, those being handled, those that wait for another attempt."
+    );
+    describe_gauge!(PAUSED, Unit::Count, "Whether the endpoint pauses: 1 or 0.");
+    describe_counter!(SETTLED, Unit::Count, "Messages that the endpoint is done with, by outcome.");
+    describe_counter!(LOCK_LOST, Unit::Count, "Deliveries that were no longer the process's own.");
+    describe_counter!(REFUSED, Unit::Count, "Verdicts that the engine did not take.");
+    describe_counter!(
+        FAILED_CALLS,
+        Unit::Count,
+        "Calls to the engine, the store or the attempt log that failed, by call."
+    );
+}

@@ -1,0 +1,91 @@
+//! What an endpoint counts.
+
+use diator::endpoint::{Endpoint, ErrorPolicy, Unknown};
+use diator::host::Host;
+use diator::prelude::*;
+use metrics_util::MetricKind::{Counter, Gauge};
+use metrics_util::debugging::DebuggingRecorder;
+use serde::{Deserialize, Serialize};
+
+use super::{Snapshot, recorded};
+
+#[derive(Debug, Serialize, Deserialize, NotificationEvent)]
+#[event(topic = "orders")]
+struct OrderPlaced {
+    cents: i64,
+}
+
+#[derive(Debug, Serialize, NotificationEvent)]
+#[event(topic = "orders", name = "a.stranger's")]
+struct Unexpected;
+
+#[event_handler(OrderPlaced, id = "billing.charge")]
+struct Charge;
+
+impl EventHandler<OrderPlaced> for Charge {
+    async fn handle(&self, order: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        match order.cents {
+            cents if cents < 0 => Err("it cannot be charged".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[event_handler(OrderPlaced, id = "billing.mail")]
+struct Mail;
+
+impl EventHandler<OrderPlaced> for Mail {
+    async fn handle(&self, _: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+fn billing(broker: &InMemoryBroker) -> Endpoint {
+    let endpoint = Endpoint::new("billing", broker.clone()).topics(["orders"]);
+    endpoint.errors(ErrorPolicy::new().immediately(1)).unknown(Unknown::Ignore)
+}
+
+/// Two orders that are charged, one that is not, and a stranger's message.
+fn record(measured: impl FnOnce(Endpoint) -> Endpoint) -> Snapshot {
+    let recorder = DebuggingRecorder::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it can be built");
+    metrics::with_local_recorder(&recorder, || {
+        runtime.block_on(async {
+            let broker = InMemoryBroker::new();
+            let mediator = Mediator::builder().handlers(handlers![Charge, Mail]).broker(broker.clone()).build();
+            let mediator = mediator.expect("it is complete");
+            for cents in [1_200, -1, 350] {
+                mediator.emit(OrderPlaced { cents }).await.expect("it is published");
+            }
+            mediator.emit(Unexpected).await.expect("it is published");
+            let host = Host::new(mediator).endpoint(measured(billing(&broker)));
+            host.run_until(broker.all_settled("billing")).await.expect("it ends well");
+        });
+    });
+    recorder.snapshotter().snapshot().into_vec()
+}
+
+#[test]
+fn an_endpoint_is_measured_if_it_is_asked_for() {
+    let snapshot = record(Endpoint::metrics);
+    let messages = recorded(&snapshot, Counter, "diator_endpoint_messages_total");
+    assert_eq!(messages, ["billing dead 1", "billing handled 2", "billing ignored 0", "billing unknown 1"]);
+    assert_eq!(
+        recorded(&snapshot, Gauge, "diator_endpoint_in_hand"),
+        ["billing held 0", "billing resting 0", "billing running 0"]
+    );
+    for (kind, name) in [
+        (Gauge, "diator_endpoint_lag"),
+        (Gauge, "diator_endpoint_oldest_seconds"),
+        (Gauge, "diator_endpoint_paused"),
+        (Counter, "diator_endpoint_locks_lost_total"),
+        (Counter, "diator_endpoint_refused_verdicts_total"),
+    ] {
+        assert_eq!(recorded(&snapshot, kind, name), ["billing 0"], "{name}");
+    }
+    for (key, unit, description, _) in &snapshot {
+        assert!(unit.is_some() && description.as_ref().is_some_and(|text| text.ends_with('.')), "{key:?}");
+        assert!(!key.key().labels().any(|label| label.value().contains("stranger")), "{key:?}");
+    }
+    assert!(record(|endpoint| endpoint).is_empty());
+}
