@@ -1,0 +1,77 @@
+//! What `docs/operating.md` shows is what its commands print of three broken systems.
+
+#![cfg(test)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// `shop` prepares a system, `ops` is what an operator types, and `health_page` what `curl` shows of a running host.
+const SESSION: &str = r#"
+set -eu
+shop() { "$SHOP" "$@"; }
+ops() {
+    echo "\$ ops $*"
+    "$SHOP" ops "$@" 2>&1 </dev/null || echo "exit code $?"
+}
+health_page() {
+    echo "\$ curl http://shop:3000/health"
+    "$SHOP" "$@"
+}
+"#;
+
+/// What a terminal shows while the script of a system runs.
+fn shown(system: &str) -> String {
+    let folder = std::env::temp_dir().join(format!("diator-operating-{system}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("it can be made");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("systems").join(system).with_extension("sh");
+    let script = std::fs::read_to_string(script).expect("there is one");
+    let mut sh = Command::new("sh");
+    ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"].iter().for_each(|name| _ = sh.env_remove(name));
+    sh.args(["-c", &format!("{SESSION}{script}")]).env("SHOP", env!("CARGO_BIN_EXE_diator-operating"));
+    let output = sh.env("DATABASE", folder.join("shop.db")).output().expect("there is a shell");
+    std::fs::remove_dir_all(folder).expect("it can be removed");
+    let shown = String::from_utf8(output.stdout).expect("it is a text");
+    assert!(output.status.success(), "{system}: {}{shown}", String::from_utf8_lossy(&output.stderr));
+    if let Some(folder) = std::env::var_os("DIATOR_SHOW").map(PathBuf::from) {
+        std::fs::write(folder.join(system).with_extension("txt"), &shown).expect("it can be written");
+    }
+    shown
+}
+
+/// The text without what differs from run to run: times, ages, ids.
+fn neutral(text: &str) -> String {
+    text.lines().map(|line| line.split_inclusive(' ').map(neutral_word).collect::<String>() + "\n").collect()
+}
+
+fn neutral_word(word: &str) -> String {
+    let bare = word.trim_end_matches([' ', ',']);
+    let is = |pattern: &str| {
+        let shape: String = bare.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        shape == pattern
+    };
+    let is_age =
+        bare.len() > 1 && bare.ends_with(['s', 'm', 'h', 'd']) && bare[..bare.len() - 1].parse::<u32>().is_ok();
+    let is_fraction = bare.contains('.') && bare.parse::<f64>().is_ok();
+    let is_uuid = bare.len() == 36 && bare.bytes().filter(|byte| *byte == b'-').count() == 4;
+    match is("0000-00-00T00:00:00Z") || is_age || is_fraction || is_uuid {
+        true => word.replace(bare, "~"),
+        false => word.to_owned(),
+    }
+}
+
+#[test]
+fn the_page_shows_what_its_commands_print() {
+    let shown: Vec<_> = ["broker_away"].map(shown).iter().map(|shown| neutral(shown)).collect();
+    let page = include_str!("../../../docs/operating.md");
+    let blocks = page.split("```console\n").skip(1).map(|rest| neutral(rest.split("```").next().unwrap_or_default()));
+    let blocks: Vec<_> = blocks.collect();
+    assert!(!blocks.is_empty());
+    for block in &blocks {
+        let is_shown = shown.iter().any(|shown| shown.contains(&**block));
+        assert!(is_shown, "no system shows this:\n{block}\nThe systems show:\n{}", shown.join("\n----\n"));
+    }
+    for command in shown.iter().flat_map(|shown| shown.lines()).filter(|line| line.starts_with("$ ")) {
+        let command = command.trim_start_matches("$ ");
+        assert!(page.contains(command), "the page does not name `{command}`");
+    }
+}
