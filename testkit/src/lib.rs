@@ -51,6 +51,7 @@
 //! | a driver that consumes | [`subscription`] | [`subscription_conformance!`] |
 //! | a store of events | [`outbox`] | [`outbox_conformance!`] |
 //! | a store of what was handled | [`inbox`] | [`inbox_conformance!`] |
+//! | a store of what an endpoint cannot handle now | [`deliveries`] | [`deliveries_conformance!`] |
 //! | an adapter of a container | [`container`] | [`container_conformance!`] |
 //!
 //! [`ServerProcess`] is a server that a test can kill, restart, pause and resume, and `Postgres`, on Unix systems, a
@@ -62,6 +63,7 @@
 
 pub mod broker;
 pub mod container;
+pub mod deliveries;
 pub mod inbox;
 pub mod outbox;
 mod polling;

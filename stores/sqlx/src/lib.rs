@@ -12,5 +12,7 @@ mod transaction;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::sqlite_options;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub use self::store::{Engine, EntersRows, SqlxInbox, SqlxOutbox, SqlxStore, StageValue, StagesRows};
+pub use self::store::{
+    Engine, EntersRows, SqlxAttemptLog, SqlxDeliveries, SqlxInbox, SqlxOutbox, SqlxStore, StageValue, StagesRows,
+};
 pub use self::transaction::{ConnectionGuard, Mode, Transaction, Transactional, is_transient};

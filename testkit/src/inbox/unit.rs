@@ -34,7 +34,7 @@ impl<'s> Unit<'s> {
 
 impl Store {
     /// Enters in a unit of work of its own, and commits if it is the first.
-    pub(super) async fn handle(&self, entry: &Entry<'_>) -> Seen {
+    pub(crate) async fn handle(&self, entry: &Entry<'_>) -> Seen {
         let unit = Unit::begin(self).await;
         let seen = unit.enter(entry).await.expect("the database is there");
         match seen {
@@ -45,7 +45,7 @@ impl Store {
     }
 
     /// As [`handle`](Self::handle), again and again until no other transaction is in the way.
-    pub(super) async fn handle_in_time(&self, entry: &Entry<'_>) -> Seen {
+    pub(crate) async fn handle_in_time(&self, entry: &Entry<'_>) -> Seen {
         loop {
             match self.handle(entry).await {
                 Seen::Busy => sleep(Duration::from_millis(5)).await,

@@ -1,7 +1,9 @@
 //! PostgreSQL.
 
+mod attempts;
 mod claim;
 mod dead_letters;
+mod deliveries;
 mod enter;
 mod lease;
 mod prune;
@@ -15,6 +17,7 @@ mod wake;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use diator::deliveries::{AttemptLog, DeliveryStore};
 use diator::inbox::Entry;
 use diator::outbox::{Claim, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement};
 use diator::{BoxError, BoxFuture, async_trait};
@@ -22,7 +25,7 @@ use sqlx::Postgres;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::store::{Messages, Prefix, Sealed, Shared, SqlxStore, Statement, Wake};
+use crate::store::{Messages, Prefix, Sealed, Shared, SqlxAttemptLog, SqlxDeliveries, SqlxStore, Statement, Wake};
 
 impl Sealed for Postgres {
     const HAS_SCHEMAS: bool = true;
@@ -46,6 +49,18 @@ impl Sealed for Postgres {
 
     fn enter<'a>(shared: &Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
         enter::statement(shared, entry, kept)
+    }
+
+    fn behind<'a>(_: &Shared<Self>, _: &Entry<'a>) -> Option<Statement<'a>> {
+        None
+    }
+
+    fn deliveries(shared: Arc<Shared<Self>>, kept: Duration) -> Arc<dyn DeliveryStore> {
+        Arc::new(SqlxDeliveries::new(shared, kept))
+    }
+
+    fn attempt_log(shared: Arc<Shared<Self>>) -> Arc<dyn AttemptLog> {
+        Arc::new(SqlxAttemptLog::new(shared))
     }
 
     fn is_busy(error: &(dyn DatabaseError + 'static)) -> bool {
@@ -75,9 +90,13 @@ pub struct Sql {
     status: Arc<str>,
     replay: Arc<str>,
     prune: Arc<str>,
-    enter: Arc<str>,
+    enter: enter::Sql,
     prune_inbox: Arc<str>,
     prune_inbox_as_cleaner: Arc<str>,
+    deliveries: deliveries::Sql,
+    attempts: attempts::Sql,
+    prune_attempts: Arc<str>,
+    prune_attempts_as_cleaner: Arc<str>,
     dead_letters: dead_letters::Sql,
     version: Arc<str>,
     channel: Arc<str>,
@@ -96,9 +115,13 @@ impl Sql {
             status: prefix.fill(status::STATUS),
             replay: prefix.fill(status::REPLAY),
             prune: prefix.fill(prune::PRUNE),
-            enter: prefix.fill(enter::ENTER),
+            enter: enter::Sql::new(prefix),
             prune_inbox: prefix.fill(&enter::prune()),
             prune_inbox_as_cleaner: prefix.fill(&enter::prune_as_cleaner()),
+            deliveries: deliveries::Sql::new(prefix),
+            attempts: attempts::Sql::new(prefix),
+            prune_attempts: prefix.fill(&attempts::prune()),
+            prune_attempts_as_cleaner: prefix.fill(&attempts::prune_as_cleaner()),
             dead_letters: dead_letters::Sql::new(prefix),
             version: prefix.fill(schema::VERSION),
             channel: prefix.fill("{p}outbox"),

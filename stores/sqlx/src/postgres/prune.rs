@@ -4,7 +4,7 @@ use diator::BoxError;
 use diator::outbox::RelayId;
 use sqlx::Postgres;
 
-use crate::store::{CLEANER_LEASE, Shared, micros, sql};
+use crate::store::{ATTEMPTS_KEPT, CLEANER_LEASE, Shared, micros, sql};
 
 /// The cleaner's lease is that of partition -1; nothing is deleted without it.
 pub(super) const PRUNE: &str = "
@@ -20,6 +20,13 @@ WITH cleaner AS (
 )
 DELETE FROM {p}outbox WHERE seq IN (SELECT seq FROM old)";
 
+/// Whether this relay is the cleaner.
+pub(super) fn is_cleaner(relay: &str) -> String {
+    format!(
+        "EXISTS (SELECT FROM {{p}}outbox_lease WHERE partition = -1 AND owner = {relay} AND until > clock_timestamp())"
+    )
+}
+
 pub(super) async fn prune(
     shared: &Shared<Postgres>,
     relay: RelayId,
@@ -31,6 +38,8 @@ pub(super) async fn prune(
     let messages = query.bind(micros(CLEANER_LEASE)).execute(&shared.pool).await?.rows_affected();
     let query = sqlx::query(sql(&shared.sql.prune_inbox_as_cleaner)).bind(limit).bind(relay.0);
     let entries = query.execute(&shared.pool).await?.rows_affected();
+    let query = sqlx::query(sql(&shared.sql.prune_attempts_as_cleaner)).bind(limit).bind(micros(ATTEMPTS_KEPT));
+    let attempts = query.bind(relay.0).execute(&shared.pool).await?.rows_affected();
     // Whoever reaches the limit is asked again.
-    Ok(messages.max(entries))
+    Ok(messages.max(entries).max(attempts))
 }

@@ -1,7 +1,9 @@
 //! SQLite.
 
+mod attempts;
 mod claim;
 mod dead_letters;
+mod deliveries;
 mod enter;
 mod lease;
 mod options;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use std::{fs, path};
 
+use diator::deliveries::{AttemptLog, DeliveryStore};
 use diator::inbox::Entry;
 use diator::outbox::{Claim, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement};
 use diator::{BoxError, BoxFuture, async_trait};
@@ -26,7 +29,7 @@ use sqlx::error::DatabaseError;
 use sqlx::sqlite::SqliteConnectOptions;
 
 pub use self::options::sqlite_options;
-use crate::store::{Messages, Prefix, Sealed, Shared, SqlxStore, Statement};
+use crate::store::{Messages, Prefix, Sealed, Shared, SqlxAttemptLog, SqlxDeliveries, SqlxStore, Statement};
 use crate::transaction::Driver;
 
 impl Sealed for Sqlite {
@@ -50,6 +53,18 @@ impl Sealed for Sqlite {
 
     fn enter<'a>(shared: &Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
         enter::statement(shared, entry, kept)
+    }
+
+    fn behind<'a>(shared: &Shared<Self>, entry: &Entry<'a>) -> Option<Statement<'a>> {
+        enter::behind(shared, entry)
+    }
+
+    fn deliveries(shared: Arc<Shared<Self>>, kept: Duration) -> Arc<dyn DeliveryStore> {
+        Arc::new(SqlxDeliveries::new(shared, kept))
+    }
+
+    fn attempt_log(shared: Arc<Shared<Self>>) -> Arc<dyn AttemptLog> {
+        Arc::new(SqlxAttemptLog::new(shared))
     }
 
     fn is_busy(error: &(dyn DatabaseError + 'static)) -> bool {
@@ -77,8 +92,11 @@ pub struct Sql {
     status: Arc<str>,
     replay: Arc<str>,
     prune: prune::Sql,
-    enter: Arc<str>,
+    enter: enter::Sql,
     prune_inbox: Arc<str>,
+    deliveries: deliveries::Sql,
+    attempts: attempts::Sql,
+    prune_attempts: Arc<str>,
     dead_letters: dead_letters::Sql,
     version: Arc<str>,
 }
@@ -95,8 +113,11 @@ impl Sql {
             status: prefix.fill(status::STATUS),
             replay: prefix.fill(&status::replay_text()),
             prune: prune::Sql::new(prefix),
-            enter: prefix.fill(&enter::enter()),
+            enter: enter::Sql::new(prefix),
             prune_inbox: prefix.fill(&enter::prune()),
+            deliveries: deliveries::Sql::new(prefix),
+            attempts: attempts::Sql::new(prefix),
+            prune_attempts: prefix.fill(&attempts::prune()),
             dead_letters: dead_letters::Sql::new(prefix),
             version: prefix.fill(schema::VERSION),
         }

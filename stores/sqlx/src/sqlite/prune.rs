@@ -7,7 +7,7 @@ use sqlx::Sqlite;
 
 use super::turn::{commit, turn};
 use super::{NOW, millis};
-use crate::store::{CLEANER_LEASE, Prefix, Shared, sql};
+use crate::store::{ATTEMPTS_KEPT, CLEANER_LEASE, Prefix, Shared, sql};
 
 #[derive(Clone, Debug)]
 pub(super) struct Sql {
@@ -48,7 +48,9 @@ pub(super) async fn prune(
     let messages = delete.execute(&mut *connection).await?.rows_affected();
     let delete = sqlx::query(sql(&shared.sql.prune_inbox)).bind(limit);
     let entries = delete.execute(&mut *connection).await?.rows_affected();
+    let delete = sqlx::query(sql(&shared.sql.prune_attempts)).bind(limit).bind(millis(ATTEMPTS_KEPT));
+    let attempts = delete.execute(&mut *connection).await?.rows_affected();
     commit(&turn, connection).await?;
     // Whoever reaches the limit is asked again.
-    Ok(messages.max(entries))
+    Ok(messages.max(entries).max(attempts))
 }

@@ -10,6 +10,7 @@ use crate::store::{Migration, Shared, SqlxStore, needed, script, sql, unusable};
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, oldest: 1, statements: include_str!("schema/1.sql") },
     Migration { version: 2, oldest: 1, statements: include_str!("schema/2.sql") },
+    Migration { version: 3, oldest: 1, statements: include_str!("schema/3.sql") },
 ];
 
 pub(super) const VERSION: &str = "SELECT version, oldest FROM {p}schema";

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use diator::deliveries::{AttemptLog, DeliveryStore};
 use diator::inbox::Entry;
 use diator::outbox::StagedMessage;
 use diator::{BoxError, BoxFuture};
@@ -34,9 +35,23 @@ pub trait Sealed: Database {
     where
         Self: Engine;
 
-    /// The statement that notes an entry: the number that it returns is positive if it is the first one, and negative if another
-    /// transaction that notes it is open. It is 0, or there is none, if the entry is there.
+    /// The statement that notes an entry: the number that it returns is positive if it is the first one, -1 if another
+    /// transaction that notes it is open, and [`BEHIND`](super::BEHIND). It is 0, or there is none, if the entry is there.
     fn enter<'a>(shared: &Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a>
+    where
+        Self: Engine;
+
+    /// The statement that asks whether an entry is behind others, where the one before could not tell: its number is as above.
+    fn behind<'a>(shared: &Shared<Self>, entry: &Entry<'a>) -> Option<Statement<'a>>
+    where
+        Self: Engine;
+
+    /// The delivery store of an inbox that keeps entries for so long.
+    fn deliveries(shared: Arc<Shared<Self>>, kept: Duration) -> Arc<dyn DeliveryStore>
+    where
+        Self: Engine;
+
+    fn attempt_log(shared: Arc<Shared<Self>>) -> Arc<dyn AttemptLog>
     where
         Self: Engine;
 

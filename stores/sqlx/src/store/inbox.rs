@@ -5,16 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diator::container::{DependencyKey, Scope};
+use diator::deliveries::{AttemptLog, DeliveryStore};
 use diator::inbox::{Entry, Inbox, Seen};
 use diator::{BoxError, Meta, async_trait};
 
 use super::comparison::{Comparison, PoolOf};
-use super::{Engine, EntersRows, NoTables, Shared};
+use super::{Engine, EntersRows, NoTables, Shared, Statement};
 use crate::transaction::is_transient;
 
-const RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
+pub(super) const RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// So far apart may the clocks of a sender and of the database be.
 const SKEW: Duration = Duration::from_secs(3_600);
+
+/// The number of an entry that is behind deliveries of its key, which the store keeps.
+pub(crate) const BEHIND: i64 = -2;
+
+/// How long an entry is kept.
+pub(super) fn kept(retention: Duration) -> Duration {
+    retention.saturating_add(retention.min(SKEW))
+}
 
 /// Notes in the unit of work `U` of each handler which message it handles.
 ///
@@ -84,7 +93,7 @@ impl<DB: Engine, U> SqlxInbox<DB, U> {
     }
 
     fn kept(&self) -> Duration {
-        self.retention.saturating_add(self.retention.min(SKEW))
+        kept(self.retention)
     }
 }
 
@@ -109,9 +118,14 @@ impl<DB: Engine, U: EntersRows> Inbox for SqlxInbox<DB, U> {
     async fn enter(&self, scope: &dyn Scope, meta: &Meta, entry: &Entry<'_>) -> Result<Seen, BoxError> {
         let unit = scope.get::<U>(meta).await?;
         self.comparison.compare(&unit, &self.shared, "inbox")?;
-        let statement = DB::enter(&self.shared, entry, self.kept());
-        match unit.fetch(&statement.sql, &statement.values).await {
+        let Statement { sql, values } = DB::enter(&self.shared, entry, self.kept());
+        let mut number = unit.fetch(&sql, &values).await;
+        if let (Ok(None), Some(Statement { sql, values })) = (&number, DB::behind(&self.shared, entry)) {
+            number = unit.fetch(&sql, &values).await;
+        }
+        match number {
             Ok(Some(number)) if number > 0 => Ok(Seen::First),
+            Ok(Some(BEHIND)) => Ok(Seen::Behind),
             Ok(Some(number)) if number < 0 => Ok(Seen::Busy),
             Ok(_) => Ok(Seen::Before),
             Err(error) if is_busy::<DB>(&*error) => Ok(Seen::Busy),
@@ -121,6 +135,14 @@ impl<DB: Engine, U: EntersRows> Inbox for SqlxInbox<DB, U> {
 
     fn is_transient(&self, error: &(dyn Error + 'static)) -> bool {
         is_transient(error)
+    }
+
+    fn deliveries(&self) -> Option<Arc<dyn DeliveryStore>> {
+        Some(DB::deliveries(self.shared.clone(), self.kept()))
+    }
+
+    fn attempt_log(&self) -> Option<Arc<dyn AttemptLog>> {
+        Some(DB::attempt_log(self.shared.clone()))
     }
 }
 

@@ -66,6 +66,7 @@ pub(crate) fn micros(duration: Duration) -> i64 {
 ///
 /// A newer program has written such a row, or somebody has changed it by hand. The other partitions go on.
 pub(crate) fn readable(rows: impl IntoIterator<Item = (Place, Result<OutboxRow, BoxError>)>) -> Vec<OutboxRow> {
+    static TOLD: Seldom = Seldom::new();
     let mut stuck = None;
     let mut readable = Vec::new();
     for (place, row) in rows {
@@ -74,7 +75,7 @@ pub(crate) fn readable(rows: impl IntoIterator<Item = (Place, Result<OutboxRow, 
             Ok(row) => readable.push(row),
             Err(error) => {
                 stuck = Some(place.partition);
-                if !is_time_to_say() {
+                if !TOLD.is_time() {
                     continue;
                 }
                 tracing::error!(
@@ -89,14 +90,21 @@ pub(crate) fn readable(rows: impl IntoIterator<Item = (Place, Result<OutboxRow, 
     readable
 }
 
-/// Whether the last log line on an unreadable row is half a minute old: a relay finds the row again in every turn.
-fn is_time_to_say() -> bool {
-    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
-    const PAUSE: Duration = Duration::from_secs(30);
-    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_time = last.is_none_or(|last| last.elapsed() >= PAUSE);
-    if is_time {
-        *last = Some(Instant::now());
+/// Keeps a log line that would be written in every turn to one in half a minute.
+pub(super) struct Seldom(Mutex<Option<Instant>>);
+
+impl Seldom {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(None))
     }
-    is_time
+
+    pub(super) fn is_time(&self) -> bool {
+        const PAUSE: Duration = Duration::from_secs(30);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = last.is_none_or(|last| last.elapsed() >= PAUSE);
+        if is_time {
+            *last = Some(Instant::now());
+        }
+        is_time
+    }
 }

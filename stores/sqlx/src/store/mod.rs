@@ -1,6 +1,9 @@
 //! The code that the stores of all databases share.
 
+mod attempts;
 mod comparison;
+mod deliveries;
+mod delivery;
 mod engine;
 mod enters_rows;
 mod inbox;
@@ -24,9 +27,14 @@ use diator::relay::Relay;
 use diator::{BoxError, InvalidConfig, MessageKind, Services};
 use sqlx::{AssertSqlSafe, Pool};
 
+pub use self::attempts::SqlxAttemptLog;
+pub(crate) use self::attempts::{before, counted};
+pub use self::deliveries::SqlxDeliveries;
+pub(crate) use self::delivery::{DELIVERY, StoredDelivery, after_of, headers_of, holds_key, reason_of, state};
 pub use self::engine::Engine;
 pub(crate) use self::engine::{Messages, Sealed};
 pub use self::enters_rows::EntersRows;
+pub(crate) use self::inbox::BEHIND;
 pub use self::inbox::SqlxInbox;
 pub(crate) use self::message::{MESSAGE, StoredMessage, headers_text, micros, readable};
 use self::no_tables::NoTables;
@@ -42,6 +50,9 @@ pub(crate) use self::stages_rows::{Statement, placeholders};
 pub(crate) use self::wake::Task;
 pub(crate) use self::wake::Wake;
 use crate::transaction::{Mode, Transaction};
+
+/// How long an attempt that was never ended is kept.
+pub(crate) const ATTEMPTS_KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// How long a relay stays the cleaner, which deletes old sent messages.
 pub(crate) const CLEANER_LEASE: Duration = Duration::from_secs(10 * 60);
@@ -245,8 +256,23 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
         SqlxInbox::new(self.shared.clone(), None)
     }
 
+    /// Makes the store of what endpoints with the [inbox](Self::inbox) keep: for an operator's tools.
+    ///
+    /// An endpoint takes it from its inbox.
+    #[must_use]
+    pub fn deliveries(&self) -> SqlxDeliveries<DB> {
+        SqlxDeliveries::new(self.shared.clone(), inbox::kept(inbox::RETENTION))
+    }
+
+    /// Makes an attempt log, for endpoints without an inbox: those with one take it from there.
+    #[must_use]
+    pub fn attempt_log(&self) -> SqlxAttemptLog<DB> {
+        SqlxAttemptLog::new(self.shared.clone())
+    }
+
     /// Deletes up to `limit` entries of the inbox that are older than they are kept, and counts them.
     ///
+    /// It also deletes up to `limit` notes of the [attempt log](Self::attempt_log) that are older than 7 days; the greater number counts.
     /// The relay of the store does so by itself. A program that has an inbox and no relay calls this now and then; several
     /// processes may call it at once.
     ///

@@ -6,8 +6,8 @@ use diator::BoxError;
 
 use super::{APPLY, Prefix};
 
-/// The tables that units of work write to.
-const WRITTEN: [&str; 3] = ["outbox", "schedule", "inbox"];
+/// The tables that programs write to which may have no relay.
+const WRITTEN: [&str; 5] = ["outbox", "schedule", "inbox", "delivery", "attempt"];
 
 /// A table of the outbox or the inbox, or a column of it, is missing: nothing else has looked for them where no relay of the store
 /// runs.

@@ -13,6 +13,8 @@ pub(crate) struct Wake {
     pub(crate) others: bool,
     relay: Arc<Notify>,
     commits: watch::Sender<u64>,
+    /// Counts the times that an endpoint may find a delivery.
+    deliveries: watch::Sender<u64>,
     /// The task that notifies others, and the task that listens to them.
     tasks: [Mutex<Option<JoinHandle<()>>>; 2],
 }
@@ -25,8 +27,8 @@ pub(crate) enum Task {
 
 impl Wake {
     pub(crate) fn new(others: bool) -> Self {
-        let (commits, _) = watch::channel(0);
-        Self { id: Uuid::now_v7(), others, relay: Arc::default(), commits, tasks: Default::default() }
+        let (commits, deliveries) = (watch::Sender::new(0), watch::Sender::new(0));
+        Self { id: Uuid::now_v7(), others, relay: Arc::default(), commits, deliveries, tasks: Default::default() }
     }
 
     /// Signals a commit of this process or another one.
@@ -44,6 +46,15 @@ impl Wake {
 
     pub(crate) fn commits(&self) -> watch::Receiver<u64> {
         self.commits.subscribe()
+    }
+
+    /// Notes that endpoints of this process may find a delivery.
+    pub(crate) fn delivered(&self) {
+        self.deliveries.send_modify(|deliveries| *deliveries = deliveries.wrapping_add(1));
+    }
+
+    pub(super) fn deliveries(&self) -> watch::Receiver<u64> {
+        self.deliveries.subscribe()
     }
 
     /// Runs a task until the store is dropped, and starts it again if its runtime has ended.
