@@ -31,9 +31,9 @@ pub(super) async fn list(store: &dyn Store, arguments: &ArgMatches) -> Result<An
     let more = selection.is_partial || found.is_at_least(limit.saturating_add(1)) && limit < u32::MAX;
     found.truncate(limit);
     if are_grouped {
-        tell_groups(&found, more, arguments)?
+        tell_groups(&found, more, arguments)?;
     } else {
-        tell(&found, more, arguments)?
+        tell(&found, more, arguments)?;
     }
     Ok(Answer::Done)
 }
@@ -47,7 +47,7 @@ fn tell(found: &Found, more: bool, arguments: &ArgMatches) -> io::Result<()> {
     let letters: Vec<_> = found.letters.iter().map(letter::row).collect();
     let deliveries: Vec<_> = found.deliveries.iter().map(delivery::dead_row).collect();
     let tables = [print::table(letter::HEADING, &letters), print::table(delivery::DEAD_HEADING, &deliveries)];
-    tell_tables(tables.into_iter().flatten().collect())?;
+    tell_tables(&tables.into_iter().flatten().collect::<Vec<_>>())?;
     match more {
         true => writeln!(io::stderr(), "there are more dead letters: raise `--limit`"),
         false => Ok(()),
@@ -60,14 +60,14 @@ fn tell_groups(found: &Found, more: bool, arguments: &ArgMatches) -> io::Result<
         let groups: Vec<_> = groups.iter().map(Group::record).collect();
         return print::json(&json!({ "groups": groups, "more": more }));
     }
-    tell_tables(group::tables(&groups))?;
+    tell_tables(&group::tables(&groups))?;
     match more {
         true => writeln!(io::stderr(), "there are more dead letters, which are not counted: raise `--limit`"),
         false => Ok(()),
     }
 }
 
-fn tell_tables(tables: Vec<String>) -> io::Result<()> {
+fn tell_tables(tables: &[String]) -> io::Result<()> {
     match tables.is_empty() {
         true => writeln!(io::stdout(), "no dead letter matches"),
         false => print::text(&tables.join("\n")),
