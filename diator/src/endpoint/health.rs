@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+use crate::deliveries::DeliveryStatus;
 #[cfg(feature = "metrics")]
 use crate::metrics::EndpointMetrics;
 use crate::shown;
@@ -45,6 +46,15 @@ pub struct EndpointHealth {
     /// How many verdicts the engine did not take, such as a dead letter for which there is no place; their messages are held until the
     /// endpoint opens anew, or given up with their partition where the engine only knows offsets.
     pub refused: u64,
+    /// How many deliveries wait in the [store](crate::deliveries::DeliveryStore) for their time or their turn, parked ones included; `None`
+    /// without a store, or if it did not answer. It counts for all processes, and may be some seconds old.
+    pub waiting: Option<u64>,
+    /// How many of these wait behind a dead letter of their key.
+    pub parked: Option<u64>,
+    /// How many dead letters wait in the store for an operator.
+    pub dead_letters: Option<u64>,
+    /// For how long the delivery that is due longest could have been handled; parked ones do not count.
+    pub overdue_seconds: Option<f64>,
     /// What failed at last: opening, reading, settling.
     pub last_error: Option<String>,
 }
@@ -118,6 +128,25 @@ impl EndpointMonitor {
             health.lag = observation.lag;
             health.oldest_seconds = observation.oldest.map(|oldest| oldest.as_secs_f64());
         });
+    }
+
+    /// What the store keeps, or why that is not known; nothing is kept for an endpoint that the store does not name.
+    pub(crate) fn keeps(&self, status: Result<Option<&DeliveryStatus>, &str>) {
+        let error = status.err().map(str::to_owned);
+        let kept = status.ok().map(|status| status.cloned().unwrap_or_default());
+        self.change(|health| {
+            let kept = kept.as_ref();
+            health.waiting = kept.map(|kept| kept.waiting);
+            health.parked = kept.map(|kept| kept.parked);
+            health.dead_letters = kept.map(|kept| kept.dead);
+            health.overdue_seconds = kept.and_then(|kept| kept.overdue_seconds);
+            health.last_error = error.or(health.last_error.take());
+        });
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn is_measured(&self) -> bool {
+        self.metrics.is_some()
     }
 
     fn change(&self, change: impl FnOnce(&mut EndpointHealth)) {

@@ -305,6 +305,11 @@ impl Endpoint {
         self
     }
 
+    /// Whether it uses the mediator's inbox, and the store beside it.
+    pub(crate) fn has_inbox(&self) -> bool {
+        self.settings.share == Share::Group
+    }
+
     pub(crate) fn monitor(&self) -> EndpointMonitor {
         self.monitor.clone()
     }

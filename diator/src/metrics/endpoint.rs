@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use ::metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, gauge};
 
-use super::{FAILED_CALLS, LAG, LOCK_LOST, OLDEST, PAUSED, REFUSED, SETTLED, STAGES};
+use super::{FAILED_CALLS, KEPT, LAG, LOCK_LOST, OLDEST, OVERDUE, PAUSED, REFUSED, SETTLED, STAGES};
 use crate::endpoint::{EndpointHealth, EndpointState};
 
 /// What an endpoint counts and measures, to the recorder that was installed when it was told to.
@@ -21,6 +21,10 @@ pub(crate) struct EndpointMetrics {
     dead: Counter,
     lock_lost: Counter,
     refused: Counter,
+    waiting: Gauge,
+    parked: Gauge,
+    dead_letters: Gauge,
+    overdue: Gauge,
 }
 
 impl fmt::Debug for EndpointMetrics {
@@ -34,6 +38,7 @@ impl EndpointMetrics {
         describe();
         let gauge = |name: &'static str| gauge!(name, "endpoint" => endpoint.clone());
         let stage = |stage: &'static str| gauge!(STAGES, "endpoint" => endpoint.clone(), "stage" => stage);
+        let kept = |state: &'static str| gauge!(KEPT, "endpoint" => endpoint.clone(), "state" => state);
         let counter = |name: &'static str| counter!(name, "endpoint" => endpoint.clone());
         let outcome = |outcome: &'static str| counter!(SETTLED, "endpoint" => endpoint.clone(), "outcome" => outcome);
         Self {
@@ -49,6 +54,10 @@ impl EndpointMetrics {
             dead: outcome("dead"),
             lock_lost: counter(LOCK_LOST),
             refused: counter(REFUSED),
+            waiting: kept("waiting"),
+            parked: kept("parked"),
+            dead_letters: kept("dead"),
+            overdue: gauge(OVERDUE),
             endpoint,
         }
     }
@@ -73,6 +82,12 @@ impl EndpointMetrics {
         self.dead.absolute(health.dead);
         self.lock_lost.absolute(health.lock_lost);
         self.refused.absolute(health.refused);
+        if let (Some(waiting), Some(parked), Some(dead)) = (health.waiting, health.parked, health.dead_letters) {
+            self.waiting.set(waiting as f64);
+            self.parked.set(parked as f64);
+            self.dead_letters.set(dead as f64);
+            self.overdue.set(health.overdue_seconds.unwrap_or_default());
+        }
     }
 
     /// A call to the engine, the store or the attempt log failed.
@@ -90,6 +105,8 @@ fn describe() {
         "Messages in hand: all, those being handled, those that wait for another attempt."
     );
     describe_gauge!(PAUSED, Unit::Count, "Whether the endpoint pauses: 1 or 0.");
+    describe_gauge!(KEPT, Unit::Count, "Deliveries in the store of the endpoint, of all processes.");
+    describe_gauge!(OVERDUE, Unit::Seconds, "For how long the delivery that is due longest could have been handled.");
     describe_counter!(SETTLED, Unit::Count, "Messages that the endpoint is done with, by outcome.");
     describe_counter!(LOCK_LOST, Unit::Count, "Deliveries that were no longer the process's own.");
     describe_counter!(REFUSED, Unit::Count, "Verdicts that the engine did not take.");

@@ -37,6 +37,8 @@
 //! | `diator_endpoint_in_hand` | gauge | `endpoint`, `stage` | messages of this process that are not settled: `held` is all of them |
 //! | `diator_endpoint_paused` | gauge | `endpoint` | 1 while the endpoint pauses, 0 otherwise |
 //! | `diator_endpoint_messages_total` | counter | `endpoint`, `outcome` | messages that it is done with |
+//! | `diator_endpoint_kept` | gauge | `endpoint`, `state` | deliveries in the store, of all processes |
+//! | `diator_endpoint_overdue_seconds` | gauge | `endpoint` | for how long the one that is due longest could have been handled |
 //! | `diator_endpoint_locks_lost_total` | counter | `endpoint` | deliveries that were no longer this process's own |
 //! | `diator_endpoint_refused_verdicts_total` | counter | `endpoint` | verdicts that the engine did not take |
 //! | `diator_endpoint_failed_calls_total` | counter | `endpoint`, `call` | calls to the engine, the store or the attempt log that failed |
@@ -60,6 +62,7 @@
 //! - `endpoint`: the name of the endpoint.
 //! - `stage` of a message in hand: `held`, and of these `running`, or `resting` until another attempt.
 //! - `outcome` of an endpoint's message: `handled`, `dead`, `ignored` without a handler here, or `unknown` to the program.
+//! - `state` of a kept delivery: `waiting`, `parked` of these behind a dead letter of their key, or `dead`. The host asks every 15 s.
 //! - `call`: what was asked, such as `settle`, `extend`, `put` or `attempt log`.
 //! - `outcome` of a published message: `ok`, `transient`, `ambiguous` or `fatal`. All but `ok` were not delivered, or nobody
 //!   knows, whether or not an [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook took them.
@@ -90,6 +93,8 @@ const PAUSED: &str = "diator_endpoint_paused";
 const SETTLED: &str = "diator_endpoint_messages_total";
 const LOCK_LOST: &str = "diator_endpoint_locks_lost_total";
 const REFUSED: &str = "diator_endpoint_refused_verdicts_total";
+const KEPT: &str = "diator_endpoint_kept";
+const OVERDUE: &str = "diator_endpoint_overdue_seconds";
 const FAILED_CALLS: &str = "diator_endpoint_failed_calls_total";
 
 const OK: &str = "ok";
