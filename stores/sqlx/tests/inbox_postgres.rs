@@ -1,5 +1,5 @@
 #![cfg(feature = "postgres")]
-//! The inbox on PostgreSQL, as all inboxes are tested.
+//! The inbox on PostgreSQL and what endpoints keep there, as all of them are tested.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,3 +49,9 @@ impl OnPostgres {
 }
 
 diator_testkit::inbox_conformance!(OnPostgres);
+
+mod deliveries {
+    use super::*;
+
+    diator_testkit::deliveries_conformance!(OnPostgres);
+}

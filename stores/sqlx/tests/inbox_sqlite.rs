@@ -1,5 +1,5 @@
 #![cfg(feature = "sqlite")]
-//! The inbox on SQLite, as all inboxes are tested.
+//! The inbox on SQLite and what endpoints keep there, as all of them are tested.
 
 mod support;
 
@@ -13,13 +13,14 @@ use sqlx::{Sqlite, SqlitePool};
 use support::Directory;
 use uuid::Uuid;
 
-struct OnSqlite {
+/// A call waits for another transaction for so many milliseconds.
+struct OnSqlite<const WAITS: u64> {
     directory: Directory,
     retention: Duration,
 }
 
 #[diator::async_trait]
-impl Driver for OnSqlite {
+impl<const WAITS: u64> Driver for OnSqlite<WAITS> {
     const CONCURRENT_UNITS: bool = false;
 
     async fn start(retention: Duration) -> Self {
@@ -44,12 +45,17 @@ impl Driver for OnSqlite {
     }
 }
 
-impl OnSqlite {
+impl<const WAITS: u64> OnSqlite<WAITS> {
     fn store(&self) -> SqlxStore<Sqlite> {
         let options = sqlite_options().filename(self.directory.0.join("inbox.sqlite"));
-        // So long does a call wait for another transaction.
-        SqlxStore::new(SqlitePool::connect_lazy_with(options.busy_timeout(Duration::from_millis(100))))
+        SqlxStore::new(SqlitePool::connect_lazy_with(options.busy_timeout(Duration::from_millis(WAITS))))
     }
 }
 
-diator_testkit::inbox_conformance!(OnSqlite);
+diator_testkit::inbox_conformance!(OnSqlite<100>);
+
+mod deliveries {
+    use super::*;
+
+    diator_testkit::deliveries_conformance!(OnSqlite<5_000>);
+}

@@ -5,12 +5,14 @@ mod support;
 
 use std::time::Duration;
 
+use diator::deliveries::{AttemptLog, DeliveryStore, NewDelivery};
 use diator::outbox::{OutboxStore, SchemaState, StagedMessage, StoreSchema};
-use diator_sqlx::{Engine, EntersRows, SqlxStore, Transaction, sqlite_options};
+use diator_sqlx::{Engine, EntersRows, SqlxAttemptLog, SqlxDeliveries, SqlxStore, Transaction, sqlite_options};
 use diator_testkit::{Postgres, within_patience};
 use sqlx::{PgPool, Sqlite, SqlitePool, raw_sql};
 use support::Directory;
 use support::outbox::{commit, message};
+use uuid::Uuid;
 
 fn on_postgres(postgres: &Postgres) -> SqlxStore<sqlx::Postgres> {
     SqlxStore::new(PgPool::connect_lazy(&postgres.url()).unwrap())
@@ -28,10 +30,10 @@ async fn versions<S: OutboxStore + StoreSchema>(store: &S, set: impl AsyncFn(u32
     assert!(error.contains("the tables are missing") && error.contains("schema apply"), "{error}");
     store.apply().await.unwrap();
     store.apply().await.unwrap();
-    assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 2 });
+    assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 3 });
     store.check().await.unwrap();
     set(0, 0).await;
-    assert_eq!(store.state().await.unwrap(), SchemaState::Outdated { found: 0, needed: 2 });
+    assert_eq!(store.state().await.unwrap(), SchemaState::Outdated { found: 0, needed: 3 });
     let error = store.check().await.unwrap_err().to_string();
     assert!(error.contains("version 0") && error.contains("schema apply"), "{error}");
     set(7, 1).await;
@@ -39,8 +41,8 @@ async fn versions<S: OutboxStore + StoreSchema>(store: &S, set: impl AsyncFn(u32
     store.check().await.unwrap();
     store.apply().await.unwrap();
     assert_eq!(store.state().await.unwrap(), SchemaState::Newer { found: 7 }, "an older program changes nothing");
-    set(7, 3).await;
-    assert_eq!(store.state().await.unwrap(), SchemaState::TooNew { found: 7, oldest: 3 });
+    set(7, 4).await;
+    assert_eq!(store.state().await.unwrap(), SchemaState::TooNew { found: 7, oldest: 4 });
     let error = store.check().await.unwrap_err().to_string();
     assert!(error.contains("newer version of the program") && !error.contains("schema apply"), "{error}");
     let error = store.apply().await.unwrap_err().to_string();
@@ -96,33 +98,78 @@ async fn every_version_is_told_on_sqlite() {
     .await;
 }
 
-/// Tables of version 1 with a message, as a program of that version leaves them.
-async fn older<DB: Engine>(store: &SqlxStore<DB>, sql: impl AsyncFn(&'static str))
+/// Tables of an older version with a message, as a program of that version leaves them.
+async fn older<DB: Engine>(store: &SqlxStore<DB>, version: u32, missing: &[&'static str], sql: impl AsyncFn(String))
 where
     SqlxStore<DB>: OutboxStore + StoreSchema,
+    SqlxDeliveries<DB>: DeliveryStore,
+    SqlxAttemptLog<DB>: AttemptLog,
     Transaction<DB>: EntersRows,
 {
     store.apply().await.unwrap();
-    sql("DROP TABLE diator_inbox").await;
-    sql("UPDATE diator_schema SET version = 1").await;
+    for table in missing {
+        sql(format!("DROP TABLE diator_{table}")).await;
+    }
+    sql(format!("UPDATE diator_schema SET version = {version}")).await;
     commit(store, vec![StagedMessage::new(message(None, "one"))]).await.unwrap();
-    assert_eq!(store.state().await.unwrap(), SchemaState::Outdated { found: 1, needed: 2 });
+    assert_eq!(store.state().await.unwrap(), SchemaState::Outdated { found: version, needed: 3 });
     assert!(store.check().await.is_err() && store.prune_inbox(1).await.is_err());
+    let (deliveries, log) = (store.deliveries(), store.attempt_log());
+    let of_log = log.begin("billing", &[Uuid::nil()]).await.map(drop);
+    for told in [deliveries.put(&[delivery()]).await, deliveries.next_due("billing").await.map(drop), of_log] {
+        let text = told.unwrap_err().to_string();
+        assert!(text.contains("`schema apply`"), "{text}");
+    }
     store.apply().await.unwrap();
-    assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 2 });
+    assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 3 });
     assert_eq!((store.status().await.unwrap().pending, store.prune_inbox(1).await.unwrap()), (1, 0));
+    deliveries.put(&[delivery()]).await.unwrap();
+    assert_eq!(deliveries.status().await.unwrap()[0].waiting, 1);
+    log.begin("billing", &[Uuid::nil()]).await.unwrap();
+}
+
+fn delivery() -> NewDelivery {
+    NewDelivery::new("billing", "billing.charge", Uuid::now_v7(), "orders", *b"{}")
 }
 
 #[tokio::test]
-async fn tables_of_version_1_get_an_inbox_and_keep_their_messages() {
+async fn tables_of_older_versions_get_what_they_lack_and_keep_their_messages() {
     within_patience(async {
         let (directory, postgres) = (Directory::new(), Postgres::start(&[]));
-        older(&on_postgres(&postgres), async |sql| drop(postgres.psql(sql))).await;
+        for (version, missing) in [(1, &["delivery", "attempt", "inbox"][..]), (2, &["delivery", "attempt"])] {
+            older(&on_postgres(&postgres), version, missing, async |sql| drop(postgres.psql(&sql))).await;
+            postgres.psql("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+            let (store, pool) = on_sqlite(&directory, &format!("{version}.sqlite"));
+            older(&store, version, missing, async |sql| {
+                raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+            })
+            .await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn programs_of_older_versions_go_on_with_these_tables() {
+    within_patience(async {
+        let (directory, postgres) = (Directory::new(), Postgres::start(&[]));
         let (store, pool) = on_sqlite(&directory, "a.sqlite");
-        older(&store, async |sql| {
-            raw_sql(sql).execute(&pool).await.unwrap();
-        })
-        .await;
+        store.apply().await.unwrap();
+        on_postgres(&postgres).apply().await.unwrap();
+        let version = "SELECT version, oldest FROM diator_schema";
+        assert_eq!(postgres.psql(version), "3|1");
+        let found: (u32, u32) = sqlx::query_as(version).fetch_one(&pool).await.unwrap();
+        for needed in [1, 2] {
+            assert_eq!(SchemaState::judge(Some(found), needed), SchemaState::Newer { found: 3 });
+        }
+        // They find their tables as they were: the later steps add tables, and touch no other one.
+        for statements in [on_postgres(&postgres).statements(), store.statements()] {
+            let (first, later) = statements.split_once("SET version = 1").unwrap();
+            assert!(
+                first.contains("diator_outbox") && later.contains("diator_inbox") && later.contains("diator_delivery")
+            );
+            assert!(!later.contains("ALTER") && !later.contains("DROP") && !later.contains("diator_outbox"), "{later}");
+        }
     })
     .await;
 }
@@ -147,7 +194,7 @@ async fn what_is_printed_is_what_is_applied_on_postgresql() {
         postgres.psql(&store.statements());
         assert!(applied.contains("diator_dead_letter"));
         assert_eq!(postgres.psql(CATALOG), applied);
-        assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 2 });
+        assert_eq!(store.state().await.unwrap(), SchemaState::Current { version: 3 });
     })
     .await;
 }

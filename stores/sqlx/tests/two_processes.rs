@@ -105,7 +105,7 @@ async fn a_query_reads_while_somebody_writes_and_a_command_waits() {
             .fetch_one(&mut *reader.connection().await.unwrap())
             .await
             .unwrap();
-        assert_eq!(version, 2, "it sees what was committed");
+        assert_eq!(version, 3, "it sees what was committed");
         assert!(began.elapsed() < Duration::from_secs(1));
         reader.commit().await.map_err(|_| "it commits").unwrap();
         // A relay that finds nothing needs no lock, nor does the health.

@@ -93,8 +93,8 @@ impl Driver for Postgres {
     }
 
     fn is_transient(error: &(dyn DatabaseError + 'static)) -> bool {
-        // Serialization failure, deadlock, lock not available; too many connections; the server is going down or coming up.
-        const CODES: [&str; 7] = ["40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03"];
+        // Serialization failure, deadlock, lock not available; the process stood still; too many connections; the server is going down or coming up.
+        const CODES: [&str; 8] = ["40001", "40P01", "55P03", "25P03", "53300", "57P01", "57P02", "57P03"];
         error.try_downcast_ref::<PgDatabaseError>().is_some_and(|error| CODES.contains(&error.code()))
     }
 }

@@ -17,7 +17,7 @@ use super::driver::find;
 /// | database | temporary failures |
 /// |---|---|
 /// | both | no connection of the pool became free in time; the connection was lost |
-/// | PostgreSQL | serialization failure `40001`, deadlock `40P01`, lock not available `55P03`, too many connections `53300`, shutdown and start-up `57P01` to `57P03` |
+/// | PostgreSQL | serialization failure `40001`, deadlock `40P01`, lock not available `55P03`, a transaction that was idle for too long `25P03`, too many connections `53300`, shutdown and start-up `57P01` to `57P03` |
 /// | SQLite | `SQLITE_BUSY` and `SQLITE_LOCKED`, with their extended codes |
 ///
 /// # Example

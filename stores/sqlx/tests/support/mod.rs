@@ -4,6 +4,8 @@
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod outbox;
+#[cfg(all(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod unit;
 
 use std::future::{Future, poll_fn};
 use std::path::PathBuf;
