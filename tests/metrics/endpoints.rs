@@ -1,11 +1,14 @@
 //! What an endpoint counts.
 
+use diator::broker::MessageType;
 use diator::endpoint::{Endpoint, ErrorPolicy, Unknown};
 use diator::host::Host;
 use diator::prelude::*;
-use metrics_util::MetricKind::{Counter, Gauge};
+use diator::{MessageBroker, OutboundMessage};
+use metrics_util::MetricKind::{Counter, Gauge, Histogram};
 use metrics_util::debugging::DebuggingRecorder;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Snapshot, recorded};
 
@@ -45,7 +48,7 @@ fn billing(broker: &InMemoryBroker) -> Endpoint {
     endpoint.errors(ErrorPolicy::new().immediately(1)).unknown(Unknown::Ignore)
 }
 
-/// Two orders that are charged, one that is not, and a stranger's message.
+/// Two orders that are charged, one that is not; a stranger's message, and one that cannot be read.
 fn record(measured: impl FnOnce(Endpoint) -> Endpoint) -> Snapshot {
     let recorder = DebuggingRecorder::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it can be built");
@@ -58,6 +61,7 @@ fn record(measured: impl FnOnce(Endpoint) -> Endpoint) -> Snapshot {
                 mediator.emit(OrderPlaced { cents }).await.expect("it is published");
             }
             mediator.emit(Unexpected).await.expect("it is published");
+            broker.publish(&unreadable()).await.expect("it is published");
             let host = Host::new(mediator).endpoint(measured(billing(&broker)));
             host.run_until(broker.all_settled("billing")).await.expect("it ends well");
         });
@@ -65,15 +69,31 @@ fn record(measured: impl FnOnce(Endpoint) -> Endpoint) -> Snapshot {
     recorder.snapshotter().snapshot().into_vec()
 }
 
+fn unreadable() -> OutboundMessage {
+    let message = OutboundMessage::new(Uuid::nil(), MessageType::Notification, "OrderPlaced", *b"a stranger's");
+    message.with_topic("orders")
+}
+
 #[test]
 fn an_endpoint_is_measured_if_it_is_asked_for() {
     let snapshot = record(Endpoint::metrics);
     let messages = recorded(&snapshot, Counter, "diator_endpoint_messages_total");
-    assert_eq!(messages, ["billing dead 1", "billing handled 2", "billing ignored 0", "billing unknown 1"]);
+    assert_eq!(messages, ["billing dead 2", "billing handled 2", "billing ignored 0", "billing unknown 1"]);
     assert_eq!(
         recorded(&snapshot, Gauge, "diator_endpoint_in_hand"),
         ["billing held 0", "billing resting 0", "billing running 0"]
     );
+    assert_eq!(
+        recorded(&snapshot, Counter, "diator_endpoint_attempts_total"),
+        ["billing billing.charge handler 2", "billing billing.charge ok 2", "billing billing.mail ok 3"]
+    );
+    let retries = recorded(&snapshot, Counter, "diator_endpoint_retries_total");
+    assert_eq!(retries, ["billing billing.charge handler 1"]);
+    let dead = recorded(&snapshot, Counter, "diator_endpoint_dead_letters_total");
+    assert_eq!(dead, ["billing  Unreadable 1", "billing billing.charge Handler 1"]);
+    assert_eq!(recorded(&snapshot, Histogram, "diator_endpoint_queue_duration_seconds"), ["billing 5"]);
+    let handling = recorded(&snapshot, Histogram, "diator_endpoint_handling_duration_seconds");
+    assert_eq!(handling, ["billing billing.charge 4", "billing billing.mail 3"]);
     for (kind, name) in [
         (Gauge, "diator_endpoint_lag"),
         (Gauge, "diator_endpoint_oldest_seconds"),

@@ -61,7 +61,7 @@ pub enum NewState {
 }
 
 /// Why a delivery is a dead letter.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DeadReason {
     /// What dead letters with one cause have in common: the kind of failure, such as `Handler`, `TimedOut`, `Unreadable` or `TooOld`.

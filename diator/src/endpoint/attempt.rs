@@ -74,11 +74,11 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// What a log answers, or why it does not: that it panics, or does not answer in time, is a failure of the log and not of the message.
+/// What a log or a store answers, or why it does not: that it panics, or does not answer in time, is no failure of the message.
 pub(super) async fn answer<T>(within: Duration, asked: impl Future<Output = Result<T, BoxError>>) -> Result<T, String> {
     match timeout(within, catch_panic(asked)).await {
         Ok(Ok(answer)) => answer.map_err(|error| text_of(&*error)),
         Ok(Err(panic)) => Err(panic_message(&*panic)),
-        Err(_) => Err("the attempt log did not answer".to_owned()),
+        Err(_) => Err("it did not answer in time".to_owned()),
     }
 }

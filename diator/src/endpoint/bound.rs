@@ -14,7 +14,9 @@ use super::failure::Failure;
 use super::health::EndpointMonitor;
 use super::memory::Memory;
 use super::policy::Step;
+use super::rows::Rows;
 use super::settings::{OwnMessages, Settings};
+use super::store::Store;
 use super::watchdog::Watchdog;
 use super::work::{OnAttempt, Work};
 use crate::broker::{EventRoute, InboundMessage, SENDER};
@@ -37,13 +39,17 @@ pub(crate) struct Bound {
     pub(super) subscription: Arc<dyn Subscription>,
     pub(super) capabilities: Capabilities,
     pub(super) mediator: Mediator,
-    pub(super) handlers: EventsHandled,
+    pub(super) handlers: Arc<EventsHandled>,
     pub(super) topics: Vec<String>,
     pub(super) events: Vec<EventRoute<'static>>,
     pub(super) log: Option<Arc<dyn AttemptLog>>,
     pub(super) on_attempt: Option<OnAttempt>,
     pub(super) monitor: EndpointMonitor,
     pub(super) kept: Kept,
+    /// What it cannot handle now waits there.
+    pub(super) store: Option<Arc<Store>>,
+    /// It handles the rows of the store, and not what the engine delivers.
+    pub(super) of_rows: bool,
 }
 
 /// What outlives an opening.
@@ -69,8 +75,38 @@ impl Bound {
         super::run::run(self.clone(), stop).await
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.settings.name
+    /// The endpoint, as a part of the host.
+    pub(crate) fn child(&self) -> String {
+        let part = if self.of_rows { ", its delivery store" } else { "" };
+        format!("endpoint {}{part}", self.settings.name)
+    }
+
+    /// What handles the rows of its store, beside it.
+    pub(super) fn beside(&self) -> Option<Self> {
+        let store = self.store.clone()?;
+        let Settings { seed, .. } = self.settings;
+        let rows = Rows { store: store.clone(), monitor: self.monitor.of_rows(), parks: self.parks(), seed };
+        Some(Self {
+            // The store keeps the order.
+            settings: Settings { order: Order::None, ..self.settings.clone() },
+            subscription: Arc::new(rows),
+            capabilities: Rows::capabilities(),
+            mediator: self.mediator.clone(),
+            handlers: self.handlers.clone(),
+            topics: self.topics.clone(),
+            events: self.events.clone(),
+            log: self.log.clone(),
+            on_attempt: self.on_attempt.clone(),
+            monitor: self.monitor.of_rows(),
+            kept: Kept::default(),
+            store: Some(store),
+            of_rows: true,
+        })
+    }
+
+    /// Where a delivery of the engine goes that cannot be handled now.
+    pub(super) fn puts(&self) -> Option<&Arc<Store>> {
+        self.store.as_ref().filter(|_| !self.of_rows)
     }
 
     pub(super) fn wanted(&self) -> Wanted<'_> {
@@ -95,7 +131,10 @@ impl Bound {
     /// Whether the program has sent it itself, and the endpoint is to leave it.
     pub(super) fn skips(&self, message: &InboundMessage) -> bool {
         let is_own = |sender| message.headers.get(SENDER) == Some(sender);
-        self.settings.own_messages == OwnMessages::Skip && self.mediator.0.sender.as_deref().is_some_and(is_own)
+        // A row was for this endpoint before it was one.
+        !self.of_rows
+            && self.settings.own_messages == OwnMessages::Skip
+            && self.mediator.0.sender.as_deref().is_some_and(is_own)
     }
 
     /// Whether a delivery can stay in hand as long as it takes.
@@ -122,18 +161,23 @@ impl Bound {
     }
 
     /// The age of a message, if the inbox may have forgotten whether it was handled.
-    pub(super) fn is_too_old(&self, made: Option<SystemTime>) -> Option<Duration> {
+    ///
+    /// An operator who replays it knows what he does, and what holds its key came to no handler meanwhile.
+    pub(super) fn is_too_old(&self, work: &Work) -> Option<Duration> {
         let retention = self.inbox()?.retention();
-        SystemTime::now().duration_since(made?).ok().filter(|age| *age > retention)
+        if work.row.as_ref().is_some_and(|row| row.generation > 0 || row.holds_key) {
+            return None;
+        }
+        SystemTime::now().duration_since(work.made?).ok().filter(|age| *age > retention)
     }
 
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.kept.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What became of a message that may come again.
+    /// What became of a message that may come again; what there is to know of a row, the store knows.
     pub(super) fn remember(&self, work: Option<Box<Work>>, now: Instant) {
-        if let Some(mut work) = work
+        if let Some(mut work) = work.filter(|_| !self.of_rows)
             && let Some(message) = work.claimed
         {
             self.memory().remember(message, mem::take(&mut work.outcomes), now);
@@ -168,6 +212,11 @@ impl Bound {
             health.failed += 1;
             health.retried += u64::from(matches!(step, Step::Again { .. } | Step::Later(_)));
         });
+        match step {
+            Step::Again { .. } | Step::Later(_) => self.monitor.retries(failure.handler, failure.kind),
+            Step::Dead => self.monitor.dead_letter(failure.handler.as_str(), &format!("{:?}", failure.kind)),
+            _ => {}
+        }
         let message = message.map(tracing::field::display);
         let Failure { handler, text: error, .. } = failure;
         tracing::warn!(

@@ -9,6 +9,7 @@ use super::Endpoint;
 use super::bound::{Bound, EventsHandled, Kept};
 use super::report::EndpointError;
 use super::settings::{OwnMessages, Unknown};
+use super::store::Store;
 use crate::Mediator;
 use crate::broker::EventRoute;
 use crate::event::EventDescriptor;
@@ -37,7 +38,8 @@ pub(crate) fn bind(endpoints: Vec<Endpoint>, mediator: &Mediator) -> Result<Vec<
     let mut bound = Vec::new();
     for (endpoint, handled) in endpoints.into_iter().zip(assigned) {
         let location = endpoint.location;
-        let wrong = endpoint.settings.problems();
+        let help = Help::of(&endpoint, mediator);
+        let wrong = endpoint.settings.problems(help.retention);
         let as_problem = |(text, remedy)| problem(ProblemKind::Endpoint, &endpoint, text, remedy);
         problems.extend(wrong.into_iter().map(as_problem));
         if endpoint.settings.own_messages == OwnMessages::Skip && mediator.0.sender.is_none() {
@@ -45,18 +47,41 @@ pub(crate) fn bind(endpoints: Vec<Endpoint>, mediator: &Mediator) -> Result<Vec<
             let remedy = "name it where the mediator is built: `.sender(\"…\")`; or take `.own_messages(…)` out";
             problems.push(problem(ProblemKind::Endpoint, &endpoint, text, remedy));
         }
-        capabilities(&endpoint, &mut problems);
-        warn_of_what_is_missing(&endpoint);
+        capabilities(&endpoint, help, &mut problems);
+        warn_of_what_is_missing(&endpoint, help);
         warn_of_events(&endpoint, known.iter().filter(|handler| handled.contains(&of(handler))));
         let one = bind_one(endpoint, &handled, &known, mediator);
         for refusal in one.subscription.validate(&one.wanted()) {
             let text = format!("endpoint `{}`: the subscription cannot do it: {refusal}", one.settings.name);
             problems.push(Problem::new(ProblemKind::Endpoint, location, text, refusal.remedy()));
         }
+        let beside = one.beside();
         bound.push(Arc::new(one));
+        bound.extend(beside.map(Arc::new));
     }
     EndpointError::check(problems)?;
     Ok(bound)
+}
+
+/// What the inbox of the mediator does for an endpoint.
+#[derive(Clone, Copy)]
+struct Help {
+    /// It keeps what waits and what is dead; and remembers for so long what was handled.
+    retention: Option<Duration>,
+    attempt_log: bool,
+}
+
+impl Help {
+    fn of(endpoint: &Endpoint, mediator: &Mediator) -> Self {
+        let inbox = mediator.0.inbox.as_ref().filter(|_| endpoint.settings.share == Share::Group);
+        let store = inbox.filter(|inbox| inbox.deliveries().is_some());
+        let log = inbox.is_some_and(|inbox| inbox.attempt_log().is_some());
+        Self { retention: store.map(|inbox| inbox.retention()), attempt_log: endpoint.attempt_log.is_some() || log }
+    }
+
+    fn has_store(self) -> bool {
+        self.retention.is_some()
+    }
 }
 
 fn bind_one(
@@ -82,15 +107,20 @@ fn bind_one(
         }
     }
     let topics = topics(&endpoint, events.values());
-    let Endpoint { settings, subscription, attempt_log: log, on_attempt, monitor, .. } = endpoint;
+    let Endpoint { settings, subscription, attempt_log, on_attempt, monitor, .. } = endpoint;
+    let inbox = mediator.0.inbox.as_ref().filter(|_| settings.share == Share::Group);
+    let deliveries = inbox.and_then(|inbox| inbox.deliveries());
+    let log = attempt_log.or_else(|| inbox.and_then(|inbox| inbox.attempt_log()));
     Bound {
         capabilities: subscription.capabilities(),
         events: events.into_values().collect(),
         mediator: mediator.clone(),
         kept: Kept::default(),
+        store: deliveries.map(|deliveries| Arc::new(Store::new(deliveries, settings.concurrency))),
+        of_rows: false,
         settings,
         subscription,
-        handlers,
+        handlers: Arc::new(handlers),
         topics,
         log,
         on_attempt,
@@ -227,7 +257,7 @@ fn one_endpoint_each(
 }
 
 /// What the endpoint needs of its engine.
-fn capabilities(endpoint: &Endpoint, problems: &mut Vec<Problem>) {
+fn capabilities(endpoint: &Endpoint, help: Help, problems: &mut Vec<Problem>) {
     let settings = &endpoint.settings;
     let capabilities = endpoint.subscription.capabilities();
     let Capabilities { delayed_retry, delivery_limit, .. } = capabilities;
@@ -248,11 +278,11 @@ fn capabilities(endpoint: &Endpoint, problems: &mut Vec<Problem>) {
                 remedy,
             );
         }
-        if !holds && !settings.errors.delays().is_empty() {
+        if !holds && !help.has_store() && !settings.errors.delays().is_empty() {
             let text = "a message that waits for another attempt keeps its key waiting".to_owned();
             missing("extends", text, "take `.later(…)` out of the error policy, or the order");
         }
-    } else if !holds {
+    } else if !holds && !help.has_store() {
         for delay in
             settings.errors.delays().iter().filter(|&&delay| delayed_retry.is_none_or(|longest| delay > longest))
         {
@@ -268,7 +298,7 @@ fn capabilities(endpoint: &Endpoint, problems: &mut Vec<Problem>) {
         let remedy = "take a subscription of which each process can get all messages, or take `.broadcast()` out";
         missing("broadcasts", "each message is for all of its processes".to_owned(), remedy);
     }
-    if settings.dead_letters && !capabilities.dead_letters {
+    if settings.dead_letters && !capabilities.dead_letters && !help.has_store() {
         let remedy =
             "configure a place for dead letters; or say `.without_dead_letters()`: they are logged then, and gone";
         missing("dead_letters", "messages that fail for good are dead letters".to_owned(), remedy);
@@ -286,8 +316,8 @@ fn capabilities(endpoint: &Endpoint, problems: &mut Vec<Problem>) {
         problems.push(problem(ProblemKind::Endpoint, endpoint, text, remedy));
     }
     if let Some(limit) = delivery_limit {
-        let attempts = if holds { 1 } else { settings.errors.delays().len() + 1 };
-        let crashes = if endpoint.attempt_log.is_some() { 3 } else { 0 };
+        let attempts = if holds || help.has_store() { 1 } else { settings.errors.delays().len() + 1 };
+        let crashes = if help.attempt_log { 3 } else { 0 };
         if limit as usize <= attempts + crashes {
             let text = format!(
                 "the engine takes a message away after {limit} deliveries, its `delivery_limit`, and the endpoint needs more"
@@ -299,15 +329,18 @@ fn capabilities(endpoint: &Endpoint, problems: &mut Vec<Problem>) {
 }
 
 /// What makes an endpoint weaker than one would think, and is nevertheless allowed.
-fn warn_of_what_is_missing(endpoint: &Endpoint) {
+fn warn_of_what_is_missing(endpoint: &Endpoint, help: Help) {
     let capabilities = endpoint.subscription.capabilities();
     let warn = |what: &str| tracing::warn!(target: "diator", endpoint = &*endpoint.settings.name, "{what}");
     if !capabilities.redelivery {
         warn("the engine delivers nothing again: what a crash or a lost lock interrupts is lost");
-    } else if endpoint.attempt_log.is_none() {
+    } else if !help.attempt_log {
         warn("there is no attempt log: a message that ends the process is delivered again and again");
     }
-    if !capabilities.settles_out_of_order && endpoint.settings.errors.delays().iter().any(|&delay| delay > LONG) {
+    if !help.has_store()
+        && !capabilities.settles_out_of_order
+        && endpoint.settings.errors.delays().iter().any(|&delay| delay > LONG)
+    {
         warn(
             "while a message waits for another attempt, the engine learns of nothing that is done after it in its partition",
         );

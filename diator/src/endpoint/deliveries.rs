@@ -11,10 +11,11 @@ use super::failure::Failure;
 use super::held::{Held, Run, Said, Stage};
 use super::lanes::LaneKey;
 use super::opening::Opening;
-use super::outcome::{self, State};
+use super::outcome::{self, Outcome, State};
 use super::policy::{Failures, Step};
 use super::work::{Ran, Work};
 use super::workers::Handed;
+use crate::deliveries::{DeadReason, WHOLE_MESSAGE};
 use crate::shown;
 use crate::subscription::{Delivery, DeliveryTag, Taken, Verdict};
 
@@ -48,7 +49,9 @@ impl Opening {
             return;
         }
         let suspect = self.bound.log.is_some() && self.suspects.is_one(owner, delivery.redelivered);
-        let key = delivery.key.take().map(|key| LaneKey { topic: delivery.topic.clone(), key });
+        // What may have to be kept is kept with its key.
+        let key = if self.bound.puts().is_some() { delivery.key.clone() } else { delivery.key.take() };
+        let key = key.map(|key| LaneKey { topic: delivery.topic.clone(), key });
         self.locks.add(tag, delivery.received);
         if !self.bound.capabilities.settles_out_of_order {
             self.watermark.add(owner, tag);
@@ -116,17 +119,23 @@ impl Opening {
             Ran::Handled { ran, failures } => self.handled(tag, ran > 0, failures, is_forgotten, now),
             _ if is_forgotten => self.drop_held(tag, now),
             Ran::Unknown(name) => self.unknown(tag, &name, now),
-            Ran::Undecodable(why) => self.dead(tag, &format!("the message cannot be read: {why}"), now),
+            Ran::Undecodable(why) => {
+                self.dead(tag, DeadReason::new("Unreadable", format!("the message cannot be read: {why}")), now);
+            }
             Ran::TooOld(age) => {
                 let reason = format!(
                     "TooOld: the message was made {} s ago, and the inbox may have forgotten it",
                     age.as_secs()
                 );
-                self.dead(tag, &reason, now);
+                self.dead(tag, DeadReason::new("TooOld", reason), now);
             }
             Ran::Poison(unended) => {
                 let reason = format!("the message was begun {unended} times and never ended: it may end the process");
-                self.dead(tag, &reason, now);
+                self.dead(tag, DeadReason::new("Poison", reason), now);
+            }
+            Ran::NoHandler(handler) => {
+                let reason = format!("the endpoint has no handler `{}` of the message", shown::name(&handler));
+                self.dead(tag, DeadReason::new("NoHandler", reason), now);
             }
             Ran::Unlogged(why) => self.unlogged(tag, why, now),
             Ran::Twin(message) => self.twin(tag, message, now),
@@ -141,7 +150,8 @@ impl Opening {
         if said == Some(Said::Acked) {
             self.settle(tag, Verdict::Ack, now);
         } else if said == Some(Said::Dead) {
-            self.dead(tag, "another delivery of the message is a dead letter", now);
+            let why = DeadReason::new("Twin", "another delivery of the message is a dead letter");
+            self.dead(tag, why, now);
         } else if self.give_up_if_over(tag, now) {
         } else if other.is_some() {
             self.twins.entry(message).or_default().push(tag);
@@ -187,7 +197,8 @@ impl Opening {
                     continue;
                 }
                 Step::Dead => {
-                    outcome.state = State::Dead(failure.text.into());
+                    let why = DeadReason::new(format!("{:?}", failure.kind), failure.text);
+                    outcome.state = State::Dead { why, failures: counted.saturating_add(1) };
                     continue;
                 }
                 Step::Again { after, counted: false } => {
@@ -207,9 +218,13 @@ impl Opening {
                     None
                 }
             };
-            outcome.state = State::Pending { failures: Failures { counted, uncounted }, due };
+            let later = matches!(step, Step::Later(_));
+            outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, later };
         }
-        let next = outcome::next_due(&work.outcomes, now);
+        let keeps = self.bound.store.is_some();
+        let next =
+            if keeps { outcome::next_in_hand(&work.outcomes, now) } else { outcome::next_due(&work.outcomes, now) };
+        let is_kept = keeps && next.is_none() && !work.outcomes.iter().all(Outcome::is_done);
         let (is_dead, is_ours) = (outcome::reason(&work.outcomes), !work.outcomes.is_empty());
         match pause {
             // What is no longer in hand says nothing in time.
@@ -219,8 +234,9 @@ impl Opening {
         }
         match next {
             _ if is_forgotten => self.drop_held(tag, now),
+            _ if is_kept => self.keep(tag, now),
             None => match is_dead {
-                Some(reason) => self.dead(tag, &reason, now),
+                Some(reason) => self.dead(tag, reason, now),
                 None => self.done(tag, is_ours, now),
             },
             Some(_) if released => self.wait_again(tag, now + AFTER_CUT, now),
@@ -252,6 +268,8 @@ impl Opening {
         if self.give_up_if_over(tag, now) {
         } else if !self.locks.is_stale_by(tag, due) {
             self.lanes.rest(tag, due);
+        } else if self.can_be_kept(tag) {
+            self.keep(tag, now);
         } else if let Some(after) = self.bound.goes_back_for(due.saturating_duration_since(now)) {
             self.retry(tag, after, now);
         } else if self.locks.is_stale_by(tag, now) {
@@ -261,8 +279,14 @@ impl Opening {
         }
     }
 
+    /// Whether its handlers are known, and the store is there for them.
+    fn can_be_kept(&self, tag: DeliveryTag) -> bool {
+        let work = self.held.get(&tag).and_then(|held| held.work.as_ref());
+        self.bound.store.is_some() && work.is_some_and(|work| !work.outcomes.is_empty())
+    }
+
     /// It goes back, and comes again after this time.
-    fn retry(&mut self, tag: DeliveryTag, after: Duration, now: Instant) {
+    pub(super) fn retry(&mut self, tag: DeliveryTag, after: Duration, now: Instant) {
         let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
         work.outcomes.iter_mut().for_each(|outcome| outcome.let_come(now + after));
         let verdict = Verdict::retry(after, work.counted());
@@ -286,8 +310,11 @@ impl Opening {
     fn unknown(&mut self, tag: DeliveryTag, name: &str, now: Instant) {
         self.bound.note_unknown(name);
         match self.bound.settings.unknown {
-            Unknown::Ignore => self.settle(tag, Verdict::Ack, now),
-            Unknown::DeadLetter => self.dead(tag, &format!("no event named `{name}` is known here"), now),
+            Unknown::Ignore if !self.bound.of_rows => self.settle(tag, Verdict::Ack, now),
+            Unknown::Ignore | Unknown::DeadLetter => {
+                let reason = format!("no event named `{name}` is known here");
+                self.dead(tag, DeadReason::new("Unknown", reason), now);
+            }
             Unknown::Stop => {
                 let error = format!("no event named `{name}` is known here, and the endpoint must stop then");
                 // What waits goes back then, and this one with it.
@@ -297,11 +324,20 @@ impl Opening {
         }
     }
 
-    fn dead(&mut self, tag: DeliveryTag, reason: &str, now: Instant) {
-        let message = self.held.get(&tag).and_then(|held| held.work.as_ref()?.claimed);
-        self.bound.tell_dead(message, reason);
+    pub(super) fn dead(&mut self, tag: DeliveryTag, why: DeadReason, now: Instant) {
+        let work = self.held.get(&tag).and_then(|held| held.work.as_ref());
+        let (message, failures) = (work.and_then(|work| work.claimed), work.map_or(0, |work| work.counted()));
+        if work.is_none_or(|work| work.outcomes.iter().all(Outcome::is_pending)) {
+            self.bound.monitor.dead_letter(WHOLE_MESSAGE, &why.kind);
+        }
+        self.bound.tell_dead(message, &why.text);
+        let DeadReason { kind, text } = why;
+        let reason = shown::text(&*text).into_boxed_str();
+        if self.bound.puts().is_some() {
+            return self.keep_dead(tag, DeadReason { kind, text: reason }, now);
+        }
         let is_kept = self.bound.capabilities.dead_letters && self.bound.settings.dead_letters;
-        let verdict = if is_kept { Verdict::dead_letter(shown::text(reason)) } else { Verdict::Ack };
+        let verdict = if is_kept { Verdict::DeadLetter { reason, kind, failures } } else { Verdict::Ack };
         self.settle(tag, verdict, now);
     }
 }

@@ -127,7 +127,7 @@ impl Opening {
             draining.answered_by = if draining.stopping { draining.answered_by } else { now + SETTLING };
         }
         let ends = self.held.values().any(|held| matches!(held.stage, Stage::Cut { forgotten: false }));
-        let is_settled = !ends && (self.settling == 0 || draining.closed);
+        let is_settled = !ends && (self.settling + self.keeping == 0 || draining.closed);
         let is_over = !runs && (is_settled || now >= draining.answered_by);
         is_over.then(|| draining.error.take().map_or(Ok(()), Err))
     }

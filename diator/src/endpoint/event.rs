@@ -18,6 +18,8 @@ pub(super) enum Event {
     WorkerEnded,
     /// The engine has answered, or has failed to for some; of those that it refuses, nothing is asked any more.
     Settled { settled: Vec<(DeliveryTag, Settled)>, refused: Vec<DeliveryTag>, error: Option<String> },
+    /// The store has taken the rows of these deliveries; if it failed, it is asked again for the others.
+    Put { put: Vec<DeliveryTag>, error: Option<String> },
     /// The engine has answered when it was asked to extend locks, from that moment on at the earliest.
     Extended { extended: Vec<(DeliveryTag, Settled)>, from: Instant, error: Option<String> },
     /// How the subscription is.

@@ -8,7 +8,7 @@ use crate::inbox::Inbox;
 use crate::panic::panic_message;
 use crate::registry::HandlerId;
 use crate::shown::{self, ForeignError};
-use crate::{HandlerFailure, SendError};
+use crate::{HandlerFailure, SendError, SendErrorKind};
 
 /// A handler's failure, as a worker reports it to the loop.
 ///
@@ -17,6 +17,7 @@ use crate::{HandlerFailure, SendError};
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) handler: HandlerId,
+    pub(super) kind: SendErrorKind,
     pub(super) text: String,
     pub(super) judgement: Judgement,
 }
@@ -38,16 +39,16 @@ pub(super) enum Judgement {
 impl Failure {
     pub(super) fn of(failure: HandlerFailure, policy: &ErrorPolicy, inbox: Option<&dyn Inbox>) -> Self {
         let (handler, judgement) = (failure.id, policy.judge(&failure, inbox));
-        let text = text_of(&failure.error);
+        let (kind, text) = (failure.error.kind(), text_of(&failure.error));
         // What a drop says as it panics, the panic hook has told.
         let _told = catch_unwind(AssertUnwindSafe(|| drop(failure)));
-        Self { handler, text, judgement }
+        Self { handler, kind, text, judgement }
     }
 
     /// Another transaction handles the message.
     pub(super) fn busy(handler: HandlerId) -> Self {
         let text = "another transaction is handling the message".to_owned();
-        Self { handler, text, judgement: Judgement::Uncounted }
+        Self { handler, kind: SendErrorKind::Enter, text, judgement: Judgement::Uncounted }
     }
 }
 

@@ -2,10 +2,13 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use tokio::time::Instant;
 
+use crate::SendErrorKind;
 use crate::deliveries::DeliveryStatus;
 #[cfg(feature = "metrics")]
 use crate::metrics::EndpointMetrics;
+use crate::registry::HandlerId;
 use crate::shown;
 use crate::subscription::Observation;
 
@@ -46,15 +49,12 @@ pub struct EndpointHealth {
     /// How many verdicts the engine did not take, such as a dead letter for which there is no place; their messages are held until the
     /// endpoint opens anew, or given up with their partition where the engine only knows offsets.
     pub refused: u64,
-    /// How many deliveries wait in the [store](crate::deliveries::DeliveryStore) for their time or their turn, parked ones included; `None`
-    /// without a store, or if it did not answer. It counts for all processes, and may be some seconds old.
-    pub waiting: Option<u64>,
-    /// How many of these wait behind a dead letter of their key.
-    pub parked: Option<u64>,
-    /// How many dead letters wait in the store for an operator.
-    pub dead_letters: Option<u64>,
-    /// For how long the delivery that is due longest could have been handled; parked ones do not count.
-    pub overdue_seconds: Option<f64>,
+    /// What its delivery store keeps, for all of its processes; `None` if it has none, or the store has not been asked yet.
+    pub kept: Option<DeliveryStatus>,
+    /// How long ago the store said so; it is asked every 15 s.
+    pub kept_seconds: Option<f64>,
+    /// How often the delivery store did not take what waits or is dead; it is asked again.
+    pub failed_puts: u64,
     /// What failed at last: opening, reading, settling.
     pub last_error: Option<String>,
 }
@@ -85,16 +85,35 @@ pub enum EndpointState {
 #[derive(Clone, Debug)]
 pub(crate) struct EndpointMonitor {
     pub(crate) name: Arc<str>,
-    health: Arc<Mutex<EndpointHealth>>,
+    seen: Arc<Mutex<Seen>>,
+    /// It is told of the rows of the delivery store, and not of the engine.
+    of_rows: bool,
     #[cfg(feature = "metrics")]
     metrics: Option<Arc<EndpointMetrics>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    health: EndpointHealth,
+    engine: Numbers,
+    rows: Numbers,
+    /// When the store told last what it keeps.
+    kept_at: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Numbers {
+    held: usize,
+    running: usize,
+    resting: usize,
 }
 
 impl EndpointMonitor {
     pub(super) fn new(name: Arc<str>) -> Self {
         Self {
             name,
-            health: Arc::default(),
+            seen: Arc::default(),
+            of_rows: false,
             #[cfg(feature = "metrics")]
             metrics: None,
         }
@@ -105,74 +124,135 @@ impl EndpointMonitor {
         self.metrics = Some(Arc::new(EndpointMetrics::new(self.name.clone())));
     }
 
-    pub(crate) fn health(&self) -> EndpointHealth {
-        self.seen().clone()
+    /// For the opening that handles the rows of the delivery store.
+    pub(super) fn of_rows(&self) -> Self {
+        Self { of_rows: true, ..self.clone() }
     }
 
+    pub(crate) fn health(&self) -> EndpointHealth {
+        let Seen { health, engine, rows, kept_at } = &*self.seen();
+        let mut health = health.clone();
+        health.kept_seconds = kept_at.map(|at| at.elapsed().as_secs_f64());
+        health.held = engine.held + rows.held;
+        health.running = engine.running + rows.running;
+        health.resting = engine.resting + rows.resting;
+        health
+    }
+
+    /// What the endpoint does is what it does with its engine.
     pub(super) fn set_state(&self, state: EndpointState) {
-        self.change(|health| health.state = state);
+        if !self.of_rows {
+            self.seen().health.state = state;
+            #[cfg(feature = "metrics")]
+            if let Some(metrics) = &self.metrics {
+                metrics.state(state);
+            }
+        }
     }
 
     pub(super) fn note(&self, state: EndpointState, held: usize, running: usize, resting: usize) {
-        self.change(|health| {
-            (health.state, health.held, health.running, health.resting) = (state, held, running, resting);
-        });
+        self.set_state(state);
+        let mut seen = self.seen();
+        let of_it = if self.of_rows { &mut seen.rows } else { &mut seen.engine };
+        *of_it = Numbers { held, running, resting };
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            let Seen { engine, rows, .. } = &*seen;
+            let sum = |number: fn(&Numbers) -> usize| number(engine) + number(rows);
+            metrics.in_hand(sum(|all| all.held), sum(|all| all.running), sum(|all| all.resting));
+        }
     }
 
     pub(super) fn count(&self, count: impl FnOnce(&mut EndpointHealth)) {
-        self.change(count);
+        let mut seen = self.seen();
+        count(&mut seen.health);
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.count(&seen.health);
+        }
+    }
+
+    pub(super) fn note_kept(&self, status: DeliveryStatus) {
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.kept(&status);
+        }
+        let mut seen = self.seen();
+        (seen.health.kept, seen.kept_at) = (Some(status), Some(Instant::now()));
     }
 
     pub(super) fn observed(&self, observation: &Observation) {
-        self.change(|health| {
-            health.lag = observation.lag;
-            health.oldest_seconds = observation.oldest.map(|oldest| oldest.as_secs_f64());
-        });
-    }
-
-    /// What the store keeps, or why that is not known; nothing is kept for an endpoint that the store does not name.
-    pub(crate) fn keeps(&self, status: Result<Option<&DeliveryStatus>, &str>) {
-        let error = status.err().map(str::to_owned);
-        let kept = status.ok().map(|status| status.cloned().unwrap_or_default());
-        self.change(|health| {
-            let kept = kept.as_ref();
-            health.waiting = kept.map(|kept| kept.waiting);
-            health.parked = kept.map(|kept| kept.parked);
-            health.dead_letters = kept.map(|kept| kept.dead);
-            health.overdue_seconds = kept.and_then(|kept| kept.overdue_seconds);
-            health.last_error = error.or(health.last_error.take());
-        });
-    }
-
-    #[cfg(feature = "metrics")]
-    pub(crate) fn is_measured(&self) -> bool {
-        self.metrics.is_some()
-    }
-
-    fn change(&self, change: impl FnOnce(&mut EndpointHealth)) {
-        let mut health = self.seen();
-        change(&mut health);
+        if self.of_rows {
+            return;
+        }
+        let health = &mut self.seen().health;
+        health.lag = observation.lag;
+        health.oldest_seconds = observation.oldest.map(|oldest| oldest.as_secs_f64());
         #[cfg(feature = "metrics")]
         if let Some(metrics) = &self.metrics {
-            metrics.show(&health);
+            metrics.observed(health);
         }
     }
 
     pub(super) fn note_error(&self, error: &(dyn Error + 'static)) {
-        self.seen().last_error = Some(shown::text(shown::Chain(error)));
+        self.seen().health.last_error = Some(shown::text(shown::Chain(error)));
     }
 
-    /// A call to the engine failed.
+    /// A call to the engine failed, or to the store.
     pub(super) fn note_failed_call(&self, call: &'static str, error: String) {
         tracing::warn!(target: "diator", endpoint = &*self.name, call, error, "a call to the engine failed");
-        self.seen().last_error = Some(error);
+        self.seen().health.last_error = Some(error);
         #[cfg(feature = "metrics")]
         if let Some(metrics) = &self.metrics {
             metrics.failed_call(call);
         }
     }
 
-    fn seen(&self) -> MutexGuard<'_, EndpointHealth> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The time, if something is measured.
+    pub(super) fn clock(&self) -> Option<Instant> {
+        #[cfg(feature = "metrics")]
+        return self.metrics.as_ref().map(|_| Instant::now());
+        #[cfg(not(feature = "metrics"))]
+        None
+    }
+
+    /// What was received then begins to be handled.
+    #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing is measured"))]
+    pub(super) fn begins(&self, received: Instant) {
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.queued(received.elapsed());
+        }
+    }
+
+    /// A handler has run since then; how it failed, if it did.
+    #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing is measured"))]
+    pub(super) fn ran(&self, handler: HandlerId, since: Option<Instant>, failed: Option<SendErrorKind>) {
+        #[cfg(feature = "metrics")]
+        if let (Some(metrics), Some(since)) = (&self.metrics, since) {
+            metrics.ran(handler, since.elapsed(), failed);
+        }
+    }
+
+    /// A handler has failed, and is tried again.
+    #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing is measured"))]
+    pub(super) fn retries(&self, handler: HandlerId, kind: SendErrorKind) {
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.retries(handler, kind);
+        }
+    }
+
+    /// A message is a dead letter for this handler, or as a whole.
+    #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing is measured"))]
+    pub(super) fn dead_letter(&self, handler: &'static str, kind: &str) {
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.dead_letter(handler, kind);
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum Stage {
     Cut {
         forgotten: bool,
     },
+    /// The store has not taken its rows yet.
+    Keeping,
     /// Its verdict waits for earlier ones of its owner.
     Decided {
         said: Said,
@@ -95,6 +97,9 @@ impl Held {
 
     /// Whether it may still be settled as handled.
     pub(super) fn is_under_way(&self) -> bool {
-        matches!(self.stage, Stage::Running(_) | Stage::Settling { .. } | Stage::Cut { forgotten: false })
+        matches!(
+            self.stage,
+            Stage::Running(_) | Stage::Keeping | Stage::Settling { .. } | Stage::Cut { forgotten: false }
+        )
     }
 }

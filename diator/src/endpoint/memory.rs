@@ -103,7 +103,7 @@ mod tests {
         let mut partly = outcomes();
         let failures = Failures { counted: 2, uncounted: 0 };
         partly[0].state = State::Done;
-        partly[1].state = State::Pending { failures, due: Some(now) };
+        partly[1].state = State::Pending { failures, due: Some(now), later: false };
         memory.remember(message, partly, now);
 
         let mut again = outcomes();

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | one opening, and its loop: events in, deliveries begun, time passed | `opening`, `run` |
 //! | the life of a delivery: it comes, begins, has run; is settled, given back or lost | `deliveries`, `verdicts` |
+//! | what waits, or is dead, in the store: which rows, how they get there, how they come back | `store`, `keeping` and `keeper`, `rows` |
 //! | how an opening ends: stop, failure, revocation, loss | `ending` |
 //! | the tasks beside the loop: reading and observing; settling and extending; running deliveries | `reader`, `settler`, `workers`; `ask`, `work`, `attempt` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
@@ -28,6 +29,8 @@ mod failure;
 mod health;
 mod held;
 mod jitter;
+mod keeper;
+mod keeping;
 mod lanes;
 mod locks;
 mod memory;
@@ -37,9 +40,11 @@ mod pause;
 mod policy;
 mod reader;
 mod report;
+mod rows;
 mod run;
 mod settings;
 mod settler;
+mod store;
 mod suspects;
 mod tag_map;
 #[cfg(test)]
@@ -65,7 +70,7 @@ pub(crate) use self::bound::Bound;
 pub(crate) use self::check::bind;
 pub(crate) use self::health::EndpointMonitor;
 pub use self::health::{EndpointHealth, EndpointState};
-pub use self::policy::{ErrorPolicy, OnError};
+pub use self::policy::{ErrorPolicy, OnDead, OnError};
 pub use self::report::EndpointError;
 use self::settings::Settings;
 pub use self::settings::{OwnMessages, Unknown};
@@ -303,11 +308,6 @@ impl Endpoint {
     pub fn on_attempt(mut self, begun: OnAttempt) -> Self {
         self.on_attempt = Some(begun);
         self
-    }
-
-    /// Whether it uses the mediator's inbox, and the store beside it.
-    pub(crate) fn has_inbox(&self) -> bool {
-        self.settings.share == Share::Group
     }
 
     pub(crate) fn monitor(&self) -> EndpointMonitor {

@@ -16,6 +16,7 @@ use super::event::Event;
 use super::health::EndpointState;
 use super::held::Held;
 use super::jitter::Jitter;
+use super::keeper::{ToPut, put_all};
 use super::lanes::Lanes;
 use super::locks::Locks;
 use super::pause::Pause;
@@ -64,6 +65,9 @@ pub(super) struct Opening {
     pub(super) tasks: JoinSet<()>,
     pub(super) inbox: UnboundedReceiver<Event>,
     pub(super) to_settle: UnboundedSender<ToSettle>,
+    pub(super) to_put: UnboundedSender<ToPut>,
+    /// How many deliveries wait for the store.
+    pub(super) keeping: usize,
     pub(super) to_extend: UnboundedSender<Vec<DeliveryTag>>,
     /// How many deliveries may have come since the opening.
     pub(super) grants: watch::Sender<u64>,
@@ -75,6 +79,7 @@ impl Opening {
         let (events, inbox) = unbounded_channel();
         let (to_settle, settlements) = unbounded_channel();
         let (to_extend, extensions) = unbounded_channel();
+        let (to_put, rows) = unbounded_channel();
         let (grants, granted) = watch::channel(0);
         let capabilities = bound.capabilities;
         let settings = &bound.settings;
@@ -83,6 +88,9 @@ impl Opening {
         tasks.spawn(settle_all(settle.clone(), !capabilities.settles_out_of_order, settlements, events.clone()));
         if let (Some(lock), true) = (capabilities.lock, capabilities.extends) {
             tasks.spawn(extend_all(settle.clone(), extensions, lock / 3, events.clone()));
+        }
+        if let Some(store) = bound.puts() {
+            tasks.spawn(put_all(store.clone(), rows, events.clone()));
         }
         tasks.spawn(observe_all(settle.clone(), events.clone()));
         Self {
@@ -108,6 +116,8 @@ impl Opening {
             tasks,
             inbox,
             to_settle,
+            to_put,
+            keeping: 0,
             to_extend,
             grants,
             engine: settle,

@@ -1,6 +1,7 @@
 use tokio::time::Instant;
 
 use super::policy::Failures;
+use crate::deliveries::DeadReason;
 use crate::registry::HandlerId;
 
 /// What became of a message with one of its handlers.
@@ -16,20 +17,36 @@ pub(super) enum State {
     Pending {
         failures: Failures,
         due: Option<Instant>,
+        /// It need not wait in hand, where there is a store.
+        later: bool,
     },
     Done,
-    /// It has failed for good; for that reason.
-    Dead(Box<str>),
+    /// It has failed for good, so often, and for that reason at last.
+    Dead {
+        why: DeadReason,
+        failures: u32,
+    },
 }
 
 impl Outcome {
     pub(super) fn new(handler: HandlerId) -> Self {
-        Self { handler, state: State::Pending { failures: Failures::default(), due: None } }
+        Self { handler, state: State::Pending { failures: Failures::default(), due: None, later: false } }
     }
 
     /// Whether it is to run now.
     pub(super) fn runs(&self, now: Instant) -> bool {
         matches!(self.state, State::Pending { due, .. } if due.is_none_or(|due| due <= now))
+    }
+
+    /// It waits behind others of its key.
+    pub(super) fn falls_behind(&mut self) {
+        if let State::Pending { due, later, .. } = &mut self.state {
+            (*due, *later) = (None, true);
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
     }
 
     pub(super) fn is_pending(&self) -> bool {
@@ -53,7 +70,8 @@ impl Outcome {
     pub(super) fn failures(&self) -> Failures {
         match self.state {
             State::Pending { failures, .. } => failures,
-            State::Done | State::Dead(_) => Failures::default(),
+            State::Dead { failures: counted, .. } => Failures { counted, uncounted: 0 },
+            State::Done => Failures::default(),
         }
     }
 }
@@ -62,19 +80,28 @@ impl Outcome {
 pub(super) fn next_due(outcomes: &[Outcome], now: Instant) -> Option<Instant> {
     let due = |outcome: &Outcome| match outcome.state {
         State::Pending { due, .. } => Some(due.unwrap_or(now)),
-        State::Done | State::Dead(_) => None,
+        State::Done | State::Dead { .. } => None,
     };
     outcomes.iter().filter_map(due).min()
 }
 
-/// Why the message is a dead letter, if some of its handlers have failed for good.
-pub(super) fn reason(outcomes: &[Outcome]) -> Option<Box<str>> {
+/// As [`next_due`], of those alone that have to wait in hand.
+pub(super) fn next_in_hand(outcomes: &[Outcome], now: Instant) -> Option<Instant> {
+    let due = |outcome: &Outcome| match outcome.state {
+        State::Pending { due, later: false, .. } => Some(due.unwrap_or(now)),
+        _ => None,
+    };
+    outcomes.iter().filter_map(due).min()
+}
+
+/// Why the message is a dead letter, if some of its handlers have failed for good; its kind is that of the first.
+pub(super) fn reason(outcomes: &[Outcome]) -> Option<DeadReason> {
     let dead = |outcome: &Outcome| match &outcome.state {
-        State::Dead(why) => Some(format!("{}: {why}", outcome.handler)),
+        State::Dead { why, .. } => Some((why.kind.clone(), format!("{}: {}", outcome.handler, why.text))),
         State::Pending { .. } | State::Done => None,
     };
-    let reasons: Vec<_> = outcomes.iter().filter_map(dead).collect();
-    (!reasons.is_empty()).then(|| reasons.join("; ").into())
+    let (kinds, reasons): (Vec<_>, Vec<_>) = outcomes.iter().filter_map(dead).unzip();
+    Some(DeadReason::new(kinds.into_iter().next()?, reasons.join("; ")))
 }
 
 #[cfg(test)]
@@ -90,12 +117,13 @@ mod tests {
         let mut outcomes: Vec<_> = ["a", "b", "c"].map(|id| Outcome::new(HandlerId(id))).into();
         assert_eq!((next_due(&outcomes, now), reason(&outcomes)), (Some(now), None));
         outcomes[0].state = State::Done;
-        outcomes[1].state = State::Pending { failures: Failures::default(), due: Some(after(9)) };
-        outcomes[2].state = State::Pending { failures: Failures::default(), due: Some(after(5)) };
-        assert_eq!(next_due(&outcomes, now), Some(after(5)));
+        outcomes[1].state = State::Pending { failures: Failures::default(), due: Some(after(9)), later: true };
+        outcomes[2].state = State::Pending { failures: Failures::default(), due: Some(after(5)), later: true };
+        assert_eq!((next_due(&outcomes, now), next_in_hand(&outcomes, now)), (Some(after(5)), None));
         assert!(outcomes[2].runs(after(5)) && !outcomes[1].runs(after(5)) && !outcomes[0].runs(after(5)));
-        outcomes[1].state = State::Dead("no".into());
+        outcomes[1].state = State::Dead { why: DeadReason::new("Handler", "no"), failures: 1 };
         outcomes[2].state = State::Done;
-        assert_eq!((next_due(&outcomes, now), reason(&outcomes).as_deref()), (None, Some("b: no")));
+        assert_eq!(next_due(&outcomes, now), None);
+        assert_eq!(reason(&outcomes), Some(DeadReason::new("Handler", "b: no")));
     }
 }

@@ -9,6 +9,7 @@ use super::failure::{Judgement, cause_of, is_no_fault};
 use super::jitter::Jitter;
 use crate::inbox::Inbox;
 use crate::registry::short_name;
+pub use crate::relay::OnDead;
 use crate::{HandlerFailure, SendError};
 
 /// The first pause before a handler is tried again at once; it doubles, and up to one half of it is taken off at random.
@@ -34,7 +35,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 ///   for which the inbox failed, and one whose handler failed because the database did for a while, such as in a deadlock
 ///   ([`Inbox::is_transient`](crate::Inbox::is_transient)). A rule of [`when`](Self::when) comes first.
 /// - Failures are counted in this process. A message that goes to another one begins anew there, unless the engine carries the number
-///   along ([`retry_counts`](crate::subscription::Capabilities::retry_counts)).
+///   along ([`retry_counts`](crate::subscription::Capabilities::retry_counts)), or it waits in a
+///   [delivery store](crate::Inbox::deliveries), which keeps the number for each handler.
 ///
 /// # Example
 ///
@@ -57,6 +59,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub struct ErrorPolicy {
     immediately: u32,
     later: Vec<Duration>,
+    on_dead: OnDead,
     /// The type of the error that each is for, and what it says.
     rules: Vec<(&'static str, Rule)>,
 }
@@ -103,9 +106,9 @@ impl Default for ErrorPolicy {
 }
 
 impl ErrorPolicy {
-    /// Two retries at once, none later.
+    /// Two retries at once, none later; a dead letter keeps nobody waiting.
     pub const fn new() -> Self {
-        Self { immediately: 2, later: Vec::new(), rules: Vec::new() }
+        Self { immediately: 2, later: Vec::new(), on_dead: OnDead::Continue, rules: Vec::new() }
     }
 
     /// How often a handler is tried again at once.
@@ -122,11 +125,22 @@ impl ErrorPolicy {
     ///
     /// # Units
     ///
-    /// None by default; together at most 1 h. The message is held meanwhile, where the engine lets a lock last; otherwise it goes
+    /// None by default. Where the mediator's inbox has a [delivery store](crate::Inbox::deliveries), the message waits there, and the
+    /// times must be shorter together than the [retention](crate::Inbox::retention) of the inbox. Otherwise they are at most 1 h
+    /// together, and the message is held meanwhile, where the engine lets a lock last; or else it goes
     /// back, and the engine delivers it after that time, if it [can](crate::subscription::Capabilities::delayed_retry). A wait that a
     /// [rule](Self::when) asks for and for which the lock is too short goes back for the next longer one of these times.
     pub fn later(mut self, delays: impl IntoIterator<Item = Duration>) -> Self {
         self.later = delays.into_iter().collect();
+        self
+    }
+
+    /// What becomes of the later messages of a key after a dead letter, where the endpoint handles in order per key and has a
+    /// [delivery store](crate::Inbox::deliveries); [`OnDead::Continue`] by default.
+    ///
+    /// The endpoint's key waits with [`OnDead::Park`], for all of its handlers.
+    pub const fn on_dead(mut self, on_dead: OnDead) -> Self {
+        self.on_dead = on_dead;
         self
     }
 
@@ -147,6 +161,10 @@ impl ErrorPolicy {
 
     pub(super) fn immediate_retries(&self) -> u32 {
         self.immediately
+    }
+
+    pub(super) fn what_on_dead(&self) -> OnDead {
+        self.on_dead
     }
 
     pub(super) fn delays(&self) -> &[Duration] {
@@ -230,6 +248,7 @@ impl fmt::Debug for ErrorPolicy {
         f.debug_struct("ErrorPolicy")
             .field("immediately", &self.immediately)
             .field("later", &self.later)
+            .field("on_dead", &self.on_dead)
             .field("rules", &self.rules.len())
             .finish()
     }

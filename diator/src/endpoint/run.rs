@@ -128,6 +128,15 @@ impl Opening {
                     self.refused(tag, now);
                 }
             }
+            Event::Put { put, error } => {
+                if let Some(error) = error {
+                    self.bound.monitor.count(|health| health.failed_puts += 1);
+                    self.bound.monitor.note_failed_call("put", error);
+                }
+                for tag in put {
+                    self.put(tag, now);
+                }
+            }
             Event::Extended { extended, from, error } => {
                 if let Some(error) = error {
                     self.bound.monitor.note_failed_call("extend", error);

@@ -79,8 +79,8 @@ impl Settings {
         }
     }
 
-    /// What is wrong with them, and what to do about it.
-    pub(super) fn problems(&self) -> Vec<(String, String)> {
+    /// What is wrong with them, and what to do about it; `retention` is that of the inbox whose store keeps what waits.
+    pub(super) fn problems(&self, retention: Option<Duration>) -> Vec<(String, String)> {
         let Self { concurrency, max_ahead, max_handling, errors, .. } = self;
         let delays = errors.delays().iter().fold(Duration::ZERO, |sum, delay| sum.saturating_add(*delay));
         let rules = [
@@ -101,9 +101,14 @@ impl Settings {
                 "take more than zero and at most a day for `.max_handling(…)`",
             ),
             (
-                delays <= LONGEST_DELAYS,
+                retention.is_some() || delays <= LONGEST_DELAYS,
                 format!("a message could wait {delays:?} for its attempts"),
-                "let the delays of `.later(…)` be no more than 1 h together",
+                "let the delays of `.later(…)` be no more than 1 h together, or take an inbox with a delivery store",
+            ),
+            (
+                retention.is_none_or(|retention| delays < retention),
+                format!("a message could wait {delays:?} for its attempts, and the inbox remembers for {retention:?}"),
+                "let the delays of `.later(…)` be shorter together than the retention of the inbox",
             ),
             (
                 errors.immediate_retries() <= 100,

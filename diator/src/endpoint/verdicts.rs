@@ -44,7 +44,7 @@ impl Opening {
         if let Some(verdict) = same {
             for twin in self.take_twins(message) {
                 if self.held.get(&twin).is_some_and(Held::is_waiting) {
-                    if let Verdict::DeadLetter { reason } = &verdict {
+                    if let Verdict::DeadLetter { reason, .. } = &verdict {
                         self.bound.tell_dead(Some(message), reason);
                     }
                     self.settle(twin, verdict.clone(), now);
@@ -232,6 +232,7 @@ impl Opening {
         let Some(held) = self.held.remove(&tag) else { return };
         self.decided -= usize::from(held.stage.is_decided());
         self.settling -= usize::from(matches!(held.stage, Stage::Settling { .. }));
+        self.keeping -= usize::from(matches!(held.stage, Stage::Keeping));
         let Some(work) = held.work else { return };
         let message = work.claimed;
         if remembers {

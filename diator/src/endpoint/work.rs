@@ -15,25 +15,32 @@ use super::failure::Failure;
 use super::outcome::{Outcome, State};
 use super::workers::Desk;
 use crate::broker::InboundMessage;
-use crate::deliveries::Ended;
+use crate::deliveries::{Ended, WHOLE_MESSAGE};
 use crate::error::TimedOut;
+use crate::inbox::Turn;
 use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
 use crate::registry::HandlerId;
 use crate::shown;
-use crate::subscription::{Delivery, DeliveryTag};
+use crate::subscription::{Delivery, DeliveryTag, Order, Row};
 use crate::{Arrival, HandlerFailure, Handling, ReceiveError, SendError};
 
 /// Told of each attempt of a handler, when it begins.
 pub type OnAttempt = Arc<dyn Fn(&Arc<Arrival>, HandlerId) -> AttemptEnded + Send + Sync>;
 
-/// Told of how the attempt ended, with the text of the failure; dropped, if it was cut off.
-pub type AttemptEnded = Box<dyn FnOnce(Result<(), &str>) + Send>;
+/// Told of how the attempt ended, with the text of the failure, or that there was none; dropped, if it was cut off.
+pub type AttemptEnded = Box<dyn FnOnce(Option<Result<(), &str>>) + Send>;
 
 /// What is handled: a worker takes it along, and gives it back.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) message: Message,
+    /// As it was delivered, once it has arrived, where it may have to be kept.
+    raw: Option<Box<Delivery>>,
+    /// The name of its event, where it may have to be kept.
+    pub(super) name: Option<Box<str>>,
+    /// Which row of the store it is.
+    pub(super) row: Option<Row>,
     pub(super) outcomes: Vec<Outcome>,
     /// The attempt log has to know of it before it runs: it may have ended a process.
     pub(super) suspect: bool,
@@ -46,7 +53,7 @@ pub(super) struct Work {
     /// The message that it stands for, once it was read.
     pub(super) claimed: Option<Uuid>,
     /// When the message was made, if it tells.
-    made: Option<SystemTime>,
+    pub(super) made: Option<SystemTime>,
 }
 
 /// How far a message is read.
@@ -75,21 +82,43 @@ pub(super) enum Ran {
     TooOld(Duration),
     /// It was begun too often without an end.
     Poison(u32),
+    /// It is a row for this handler, and the endpoint does not have it.
+    NoHandler(String),
     /// The attempt log did not answer; why.
     Unlogged(String),
 }
 
 impl Work {
-    pub(super) fn new(delivery: Delivery, suspect: bool) -> Self {
-        let failures = delivery.failures;
-        let message = Message::Delivered(delivery);
-        Self { message, outcomes: Vec::new(), suspect, unlogged: 0, begun: 0, failures, claimed: None, made: None }
+    pub(super) fn new(mut delivery: Delivery, suspect: bool) -> Self {
+        let (failures, row) = (delivery.failures, delivery.row.take());
+        Self {
+            message: Message::Delivered(delivery),
+            raw: None,
+            name: None,
+            row,
+            outcomes: Vec::new(),
+            suspect,
+            unlogged: 0,
+            begun: 0,
+            failures,
+            claimed: None,
+            made: None,
+        }
     }
 
     /// Nothing reads it any more. An event whose drop panics takes nothing else along.
     pub(super) fn forget_message(&mut self) {
+        self.raw = None;
         let message = mem::replace(&mut self.message, Message::Unread);
         let _told = catch_unwind(AssertUnwindSafe(|| drop(message)));
+    }
+
+    /// What was delivered, if it is still there.
+    pub(super) fn delivered(&self) -> Option<&Delivery> {
+        match &self.message {
+            Message::Delivered(delivery) => Some(delivery),
+            Message::Arrived(_) | Message::Unread => self.raw.as_deref(),
+        }
     }
 
     /// How many failures a retry carries along.
@@ -177,9 +206,16 @@ impl Drop for Working<'_> {
 }
 
 async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, noted: &OnceLock<Uuid>) -> Ran {
+    let _permit = match &bound.store {
+        Some(store) => store.permit().await,
+        None => None,
+    };
+    if let Message::Delivered(delivery) = &work.message {
+        bound.monitor.begins(delivery.received);
+    }
     let (message, read) = match &work.message {
         Message::Arrived(arrival) => (arrival.meta().message_id(), None),
-        Message::Delivered(delivery) => match read(delivery) {
+        Message::Delivered(delivery) => match read(delivery, work.row.as_ref()) {
             Ok(message) if bound.skips(&message) => return Ran::Handled { ran: 0, failures: Vec::new() },
             Ok(message) => {
                 work.made = made(&message);
@@ -189,11 +225,17 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
         },
         Message::Unread => return Ran::Handled { ran: 0, failures: Vec::new() },
     };
-    if !bound.memory().claim(message, tag) {
+    // The store keeps one row for each handler of a message, and leases it to one process.
+    if !bound.of_rows && !bound.memory().claim(message, tag) {
         return Ran::Twin(message);
     }
     work.claimed = Some(message);
-    if let Some(age) = bound.is_too_old(work.made) {
+    if let Some(read) = &read
+        && bound.puts().is_some()
+    {
+        work.name = Some((*read.name).into());
+    }
+    if let Some(age) = bound.is_too_old(work) {
         return Ran::TooOld(age);
     }
     let mut attempt = None;
@@ -208,11 +250,21 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
         Ok(None) => {}
         Ok(Some(arrival)) => {
             let handlers = bound.handlers.of(arrival.event_type());
-            work.outcomes = handlers.iter().map(|&handler| Outcome::new(handler)).collect();
+            let ours = handlers.iter().filter(|handler| work.row.as_ref().is_none_or(|row| row.is_for(handler)));
+            work.outcomes = ours.map(|&handler| Outcome::new(handler)).collect();
+            if let Some(row) = work.row.as_ref().filter(|_| work.outcomes.is_empty()) {
+                Attempt::end_all(attempt, Ended::Handled).await;
+                return Ran::NoHandler(row.handler.to_string());
+            }
             // The engine has one number for all handlers; what this process knows of each of them is better.
             work.outcomes.iter_mut().for_each(|outcome| outcome.count_from(work.failures));
-            bound.memory().recall(message, &mut work.outcomes, begun);
-            work.message = Message::Arrived(Arc::new(arrival));
+            if !bound.of_rows {
+                bound.memory().recall(message, &mut work.outcomes, begun);
+            }
+            let delivered = mem::replace(&mut work.message, Message::Arrived(Arc::new(arrival)));
+            if let (Message::Delivered(delivery), Some(_)) = (delivered, bound.puts()) {
+                work.raw = Some(Box::new(delivery));
+            }
         }
         Err(error) => {
             Attempt::end_all(attempt, Ended::Handled).await;
@@ -223,19 +275,43 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
         }
     }
     let Message::Arrived(arrival) = &work.message else { return Ran::Handled { ran: 0, failures: Vec::new() } };
-    let (mut ran, mut failures) = (0, Vec::new());
+    let turn = work.raw.as_deref().filter(|_| bound.settings.order == Order::PerKey).and_then(|raw| {
+        let key = raw.key.as_deref()?;
+        Some(Turn { topic: &raw.topic, key })
+    });
+    // A row of the whole message is one that no handler has handled, in whatever generation it is.
+    let generation = work.row.as_ref().filter(|row| *row.handler != *WHOLE_MESSAGE).map_or(0, |row| row.generation);
+    let (mut ran, mut failures, mut is_behind) = (0, Vec::new(), false);
     for (place, outcome) in work.outcomes.iter_mut().enumerate().filter(|(_, outcome)| outcome.runs(begun)) {
+        if is_behind {
+            outcome.falls_behind();
+            continue;
+        }
         ran += 1;
         let seen = bound.on_attempt.as_ref().map(|begun| begun(arrival, outcome.handler));
-        let ended = match handle(bound, arrival, outcome, attempt.as_mut()).await {
-            Ok(Handling::Handled | Handling::Before) => Ok(()),
-            Ok(Handling::Busy | Handling::Behind) => Err(Failure::busy(outcome.handler)),
+        let call = async {
+            match bound.inbox() {
+                Some(_) => arrival.handle_in_turn(&outcome.handler, &bound.settings.name, generation, turn).await,
+                None => arrival.handle(&outcome.handler).await.map(|()| Handling::Handled),
+            }
+        };
+        let since = bound.monitor.clock();
+        let handling = handle(bound, outcome.handler, call, attempt.as_mut()).await;
+        let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind));
+        is_behind = matches!(handling, Ok(Handling::Behind));
+        let ended = match handling {
+            Ok(Handling::Handled | Handling::Before | Handling::Behind) => Ok(()),
+            Ok(Handling::Busy) => Err(Failure::busy(outcome.handler)),
             Err(failure) => Err(Failure::of(failure, &bound.settings.errors, bound.inbox())),
         };
+        if has_run {
+            bound.monitor.ran(outcome.handler, since, ended.as_ref().err().map(|failure| failure.kind));
+        }
         if let Some(seen) = seen {
-            seen(ended.as_ref().copied().map_err(|failure| &*failure.text));
+            seen(has_run.then(|| ended.as_ref().copied().map_err(|failure| &*failure.text)));
         }
         match ended {
+            Ok(()) if is_behind => outcome.falls_behind(),
             Ok(()) => outcome.state = State::Done,
             Err(failure) => failures.push((place, failure)),
         }
@@ -248,19 +324,15 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
     Ran::Handled { ran, failures }
 }
 
+/// Lets a handler take as long as it may.
 async fn handle(
     bound: &Bound,
-    arrival: &Arrival,
-    outcome: &Outcome,
+    handler: HandlerId,
+    call: impl Future<Output = Result<Handling, HandlerFailure>>,
     attempt: Option<&mut Attempt<'_>>,
 ) -> Result<Handling, HandlerFailure> {
     let limit = bound.settings.max_handling;
-    let mut call = pin!(Some(async {
-        match bound.inbox() {
-            Some(_) => arrival.handle_once(&outcome.handler, &bound.settings.name, 0).await,
-            None => arrival.handle(&outcome.handler).await.map(|()| Handling::Handled),
-        }
-    }));
+    let mut call = pin!(Some(call));
     if let Some(call) = call.as_mut().as_pin_mut()
         && let Ok(ended) = timeout(limit, call).await
     {
@@ -274,15 +346,16 @@ async fn handle(
     let _told = catch_unwind(AssertUnwindSafe(|| call.set(None)));
     let source = Box::new(TimedOut { limit });
     let error = SendError::Rejected { middleware: "max_handling", source };
-    Err(HandlerFailure { id: outcome.handler, handler: outcome.handler.as_str(), error })
+    Err(HandlerFailure { id: handler, handler: handler.as_str(), error })
 }
 
-fn read(delivery: &Delivery) -> Result<InboundMessage, String> {
+fn read(delivery: &Delivery, row: Option<&Row>) -> Result<InboundMessage, String> {
     if let Some(why) = &delivery.unreadable {
         return Err(shown::text(&**why));
     }
     let headers = delivery.headers.iter().map(|(name, value)| (&**name, &**value));
-    InboundMessage::decode(&delivery.body, delivery.content_type.as_deref(), headers)
+    let id = || row.map(|row| row.message).or_else(|| delivery.derived_id());
+    InboundMessage::decode_named(&delivery.body, delivery.content_type.as_deref(), headers, &id)
         .map_err(|error| shown::text(shown::Chain(&error)))
 }
 

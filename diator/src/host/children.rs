@@ -35,7 +35,7 @@ pub(super) struct EndpointChild {
 
 impl EndpointChild {
     pub(super) fn new(endpoint: Arc<Bound>) -> Self {
-        Self { name: format!("endpoint {}", endpoint.name()), endpoint }
+        Self { name: endpoint.child(), endpoint }
     }
 }
 

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::kept::Kept;
-use crate::deliveries::DeliveryStore;
 use crate::endpoint::{EndpointHealth, EndpointMonitor};
 use crate::relay::{RelayHealth, RelayMonitor};
 
@@ -30,16 +28,9 @@ pub struct HostMonitor(Arc<Mutex<Seen>>);
 struct Seen {
     running: bool,
     children: BTreeMap<String, ChildHealth>,
-    endpoints: Vec<Watched>,
-    kept: Option<Arc<Kept>>,
+    endpoints: Vec<EndpointMonitor>,
     relay: Option<RelayMonitor>,
     ready_below: Duration,
-}
-
-struct Watched {
-    monitor: EndpointMonitor,
-    /// Whether the store keeps deliveries of it.
-    is_kept: bool,
 }
 
 /// The health of a host.
@@ -47,9 +38,9 @@ struct Watched {
 /// # Guarantees
 ///
 /// The host is ready if all of this is true: it runs; no child is restarting; the database answers; the oldest message that a relay
-/// could publish, the oldest that waits for an endpoint at the engine, and the time for which a kept delivery could have been handled, are
-/// below [`ready_below`](super::Host::ready_below). The number of messages does not count: a large backlog that gets smaller is no
-/// fault. Nor do dead letters, and what is parked behind them: they wait for an operator.
+/// could publish, the oldest that waits for an endpoint at the engine, the time for which a kept delivery could have been handled, and
+/// the time since its store has told so, are below [`ready_below`](super::Host::ready_below). The number of messages does not count: a
+/// large backlog that gets smaller is no fault. Nor do dead letters, and what is parked behind them: they wait for an operator.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Health {
@@ -97,7 +88,6 @@ impl HostMonitor {
             running: false,
             children: BTreeMap::new(),
             endpoints: Vec::new(),
-            kept: None,
             relay: None,
             ready_below,
         })))
@@ -110,19 +100,19 @@ impl HostMonitor {
             Some(relay) => Some(relay.health().await),
             None => None,
         };
-        let is_kept = self.look_at_kept().await;
         let seen = self.seen();
         let gets_on = relay.as_ref().is_none_or(|relay| {
             relay.error.is_none() && relay.oldest_seconds.is_none_or(|age| age < seen.ready_below.as_secs_f64())
         });
         let children = seen.children.clone();
-        let of = |endpoint: &Watched| (endpoint.monitor.name.to_string(), endpoint.monitor.health());
+        let of = |endpoint: &EndpointMonitor| (endpoint.name.to_string(), endpoint.health());
         let endpoints: BTreeMap<_, _> = seen.endpoints.iter().map(of).collect();
         let is_young = |endpoint: &EndpointHealth| {
-            let ages = [endpoint.oldest_seconds, endpoint.overdue_seconds];
+            let overdue = endpoint.kept.as_ref().and_then(|kept| kept.overdue_seconds);
+            let ages = [endpoint.oldest_seconds, overdue, endpoint.kept_seconds];
             ages.into_iter().flatten().all(|age| age < seen.ready_below.as_secs_f64())
         };
-        let gets_on = gets_on && is_kept && endpoints.values().all(is_young);
+        let gets_on = gets_on && endpoints.values().all(is_young);
         let all_work = children.values().all(|child| child.state == ChildState::Running);
         Health { ready: seen.running && gets_on && all_work, running: seen.running, children, endpoints, relay }
     }
@@ -131,33 +121,8 @@ impl HostMonitor {
         self.seen().relay = Some(relay);
     }
 
-    /// Asks the store what it keeps for the endpoints; whether it answers, if there is one.
-    async fn look_at_kept(&self) -> bool {
-        let Some(kept) = self.seen().kept.clone() else { return true };
-        let status = kept.status().await;
-        for Watched { monitor, .. } in self.seen().endpoints.iter().filter(|endpoint| endpoint.is_kept) {
-            let of_it = status.as_ref().map(|all| all.iter().find(|status| status.endpoint == *monitor.name));
-            monitor.keeps(of_it.map_err(String::as_str));
-        }
-        status.is_ok()
-    }
-
-    /// Lets the metrics of endpoints know what the store keeps for them, again and again; it ends at once if none is measured.
-    #[cfg(feature = "metrics")]
-    pub(super) async fn measure_kept(&self) {
-        while self.seen().endpoints.iter().any(|endpoint| endpoint.is_kept && endpoint.monitor.is_measured()) {
-            self.look_at_kept().await;
-            tokio::time::sleep(Duration::from_secs(15)).await;
-        }
-    }
-
-    /// The store keeps deliveries of the endpoint, if there is one.
-    pub(super) fn watch_endpoint(&self, monitor: EndpointMonitor, store: Option<Arc<dyn DeliveryStore>>) {
-        let mut seen = self.seen();
-        seen.endpoints.push(Watched { monitor, is_kept: store.is_some() });
-        if seen.kept.is_none() {
-            seen.kept = store.map(|store| Arc::new(Kept::new(store)));
-        }
+    pub(super) fn watch_endpoint(&self, endpoint: EndpointMonitor) {
+        self.seen().endpoints.push(endpoint);
     }
 
     pub(super) fn ready_below(&self, age: Duration) {

@@ -13,7 +13,6 @@ mod children;
 mod error;
 mod front;
 mod health;
-mod kept;
 #[cfg(feature = "signal")]
 mod signal;
 
@@ -27,7 +26,6 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::BoxError;
 use crate::endpoint::{Endpoint, bind};
-use crate::inbox::Inbox;
 use crate::mediator::Mediator;
 use crate::race::{First, race};
 use crate::relay::Relay;
@@ -149,8 +147,7 @@ impl Host {
 
     /// Adds an endpoint, which lets the mediator's handlers handle what a subscription delivers; a host may have any number of them.
     pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
-        let inbox = self.mediator.0.inbox.as_deref().filter(|_| endpoint.has_inbox());
-        self.monitor.watch_endpoint(endpoint.monitor(), inbox.and_then(Inbox::deliveries));
+        self.monitor.watch_endpoint(endpoint.monitor());
         self.endpoints.push(endpoint);
         self
     }
@@ -252,13 +249,6 @@ impl Host {
             endpoints.map(|endpoint| Supervised::start(endpoint, signal.clone(), &monitor)).collect();
         let mut fronts = fronts.start();
         let running = RunningMark::set(&monitor);
-        #[cfg(feature = "metrics")]
-        let _measuring = {
-            let monitor = monitor.clone();
-            let mut measuring = tokio::task::JoinSet::new();
-            measuring.spawn(async move { monitor.measure_kept().await });
-            measuring
-        };
         let ended_early = match race(fronts.first_end(), stop).await {
             First::Left(ended) => Some(ended),
             First::Right(_) => None,

@@ -154,8 +154,10 @@ impl Entries {
     }
 
     fn forget_old(&mut self, kept: Duration, now: Instant) {
-        while let Some((_, key, generation)) = self.committed.pop_front_if(|(at, ..)| now.duration_since(*at) > kept) {
-            self.forget(&key, generation);
+        while self.committed.front().is_some_and(|(at, ..)| now.duration_since(*at) > kept) {
+            if let Some((_, key, generation)) = self.committed.pop_front() {
+                self.forget(&key, generation);
+            }
         }
     }
 }

@@ -37,6 +37,11 @@
 //! | `diator_endpoint_in_hand` | gauge | `endpoint`, `stage` | messages of this process that are not settled: `held` is all of them |
 //! | `diator_endpoint_paused` | gauge | `endpoint` | 1 while the endpoint pauses, 0 otherwise |
 //! | `diator_endpoint_messages_total` | counter | `endpoint`, `outcome` | messages that it is done with |
+//! | `diator_endpoint_attempts_total` | counter | `endpoint`, `handler`, `outcome` | attempts of handlers |
+//! | `diator_endpoint_retries_total` | counter | `endpoint`, `handler`, `outcome` | attempts after which another one follows |
+//! | `diator_endpoint_dead_letters_total` | counter | `endpoint`, `handler`, `kind` | dead letters of a handler; without one, of all of the message |
+//! | `diator_endpoint_queue_duration_seconds` | histogram | `endpoint` | how long a message was in hand before its handlers began |
+//! | `diator_endpoint_handling_duration_seconds` | histogram | `endpoint`, `handler` | how long an attempt took |
 //! | `diator_endpoint_kept` | gauge | `endpoint`, `state` | deliveries in the store, of all processes |
 //! | `diator_endpoint_overdue_seconds` | gauge | `endpoint` | for how long the one that is due longest could have been handled |
 //! | `diator_endpoint_locks_lost_total` | counter | `endpoint` | deliveries that were no longer this process's own |
@@ -62,7 +67,9 @@
 //! - `endpoint`: the name of the endpoint.
 //! - `stage` of a message in hand: `held`, and of these `running`, or `resting` until another attempt.
 //! - `outcome` of an endpoint's message: `handled`, `dead`, `ignored` without a handler here, or `unknown` to the program.
-//! - `state` of a kept delivery: `waiting`, `parked` of these behind a dead letter of their key, or `dead`. The host asks every 15 s.
+//! - `state` of a kept delivery: `waiting`, `parked` of these behind a dead letter of their key, or `dead`. Every process asks every 15 s.
+//! - `handler` of an attempt: the handler's id. `outcome` of one: `ok`, or the variant of its error.
+//! - `kind` of a dead letter: as `ops dead list --groups` shows it, such as `Handler`, `TimedOut` or `Unreadable`.
 //! - `call`: what was asked, such as `settle`, `extend`, `put` or `attempt log`.
 //! - `outcome` of a published message: `ok`, `transient`, `ambiguous` or `fatal`. All but `ok` were not delivered, or nobody
 //!   knows, whether or not an [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook took them.
@@ -91,6 +98,11 @@ const OLDEST: &str = "diator_endpoint_oldest_seconds";
 const STAGES: &str = "diator_endpoint_in_hand";
 const PAUSED: &str = "diator_endpoint_paused";
 const SETTLED: &str = "diator_endpoint_messages_total";
+const ATTEMPTS: &str = "diator_endpoint_attempts_total";
+const RETRIES: &str = "diator_endpoint_retries_total";
+const DEAD_LETTERS: &str = "diator_endpoint_dead_letters_total";
+const QUEUED: &str = "diator_endpoint_queue_duration_seconds";
+const HANDLING: &str = "diator_endpoint_handling_duration_seconds";
 const LOCK_LOST: &str = "diator_endpoint_locks_lost_total";
 const REFUSED: &str = "diator_endpoint_refused_verdicts_total";
 const KEPT: &str = "diator_endpoint_kept";

@@ -2,7 +2,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
+use crate::deliveries::WHOLE_MESSAGE;
+use crate::registry::HandlerId;
 use crate::shown;
 
 /// A message that an engine gave to this process.
@@ -42,6 +45,21 @@ pub struct Delivery {
     /// When its lock began, at the latest. For a read that is answered at once that is before it was sent; for one that waits at the
     /// engine, and for what the engine sends by itself, when its bytes arrived.
     pub received: Instant,
+    /// Which row of a delivery store it is, if it is none of an engine's.
+    pub(crate) row: Option<Row>,
+}
+
+/// The namespace of what [`Delivery::derived_id`] makes. It must not change: stores know messages by such ids.
+const PLACES: Uuid = Uuid::from_u128(0x6f0d_3a52_8c1e_5b0f_9f67_2d41_b0c3_7e15);
+
+/// A row of a [`DeliveryStore`](crate::deliveries::DeliveryStore) that is delivered.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// [`WHOLE_MESSAGE`](crate::deliveries::WHOLE_MESSAGE) for all handlers.
+    pub(crate) handler: Box<str>,
+    pub(crate) generation: u32,
+    pub(crate) message: Uuid,
+    pub(crate) holds_key: bool,
 }
 
 /// Names a delivery towards its driver, which never uses a number twice in an opening, also where it reconnects within it.
@@ -113,6 +131,7 @@ impl Delivery {
             failures: 0,
             unreadable: None,
             received: Instant::now(),
+            row: None,
         }
     }
 
@@ -177,6 +196,23 @@ impl Delivery {
     pub fn with_received(mut self, received: Instant) -> Self {
         self.received = received;
         self
+    }
+}
+
+impl Delivery {
+    /// The id of a message that has none of its own: made of its place, so that it is the same each time. `None` if the engine names none.
+    pub(crate) fn derived_id(&self) -> Option<Uuid> {
+        let position = self.position.as_deref()?;
+        // No other topic and position are written like this.
+        let place = format!("{}:{}{position}", self.topic.len(), self.topic);
+        Some(Uuid::new_v5(&PLACES, place.as_bytes()))
+    }
+}
+
+impl Row {
+    /// Whether it is for this handler.
+    pub(crate) fn is_for(&self, handler: &HandlerId) -> bool {
+        *self.handler == *WHOLE_MESSAGE || *self.handler == *handler.as_str()
     }
 }
 

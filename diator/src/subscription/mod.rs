@@ -60,6 +60,7 @@ mod wanted;
 
 pub use self::capabilities::{Capabilities, Release};
 pub use self::contract::{Opened, Settle, Source, Subscription};
+pub(crate) use self::delivery::Row;
 pub use self::delivery::{Delivery, DeliveryTag, Ownership, Redelivered, Taken};
 pub use self::error::{ConsumeError, ConsumeErrorKind};
 pub(crate) use self::in_memory::InMemoryGroups;

@@ -45,6 +45,10 @@ pub enum Verdict {
     DeadLetter {
         /// Why: one line, for people.
         reason: Box<str>,
+        /// What dead letters with one cause have in common, such as `Handler` or `Unreadable`; empty if it is not known.
+        kind: Box<str>,
+        /// How often it has failed.
+        failures: u32,
     },
 }
 
@@ -65,10 +69,10 @@ impl Verdict {
         Self::Retry { after, failures }
     }
 
-    /// It is a dead letter.
+    /// It is a dead letter, of no kind.
     #[must_use]
     pub fn dead_letter(reason: impl Into<Box<str>>) -> Self {
-        Self::DeadLetter { reason: reason.into() }
+        Self::DeadLetter { reason: reason.into(), kind: Box::default(), failures: 0 }
     }
 }
 

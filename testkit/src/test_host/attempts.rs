@@ -49,7 +49,8 @@ pub(super) struct Attempts {
 
 struct State {
     began: Option<Instant>,
-    recorded: Vec<Recorded>,
+    /// `None` for what was found to be handled before, and so was none.
+    recorded: Vec<Option<Recorded>>,
     counts: HashMap<(Uuid, HandlerId), u32>,
 }
 
@@ -70,7 +71,7 @@ impl Attempts {
     }
 
     pub(super) fn all(&self) -> Vec<Recorded> {
-        self.state().recorded.clone()
+        self.state().recorded.iter().flatten().cloned().collect()
     }
 
     /// What an endpoint tells it by.
@@ -89,7 +90,7 @@ impl Attempts {
         *number += 1;
         let at = state.began.map(|began| began.elapsed()).unwrap_or_default();
         let attempt = Attempt { handler, message, number: *number, at, outcome: AttemptOutcome::Running };
-        state.recorded.push(Recorded { arrival: arrival.clone(), attempt });
+        state.recorded.push(Some(Recorded { arrival: arrival.clone(), attempt }));
         state.recorded.len() - 1
     }
 
@@ -105,16 +106,30 @@ struct Ending {
 }
 
 impl Ending {
-    fn ended(mut self, ended: Result<(), &str>) {
-        self.note(match ended {
-            Ok(()) => AttemptOutcome::Succeeded,
-            Err(error) => AttemptOutcome::Failed(error.to_owned()),
-        });
+    fn ended(mut self, ended: Option<Result<(), &str>>) {
+        match ended {
+            Some(Ok(())) => self.note(AttemptOutcome::Succeeded),
+            Some(Err(error)) => self.note(AttemptOutcome::Failed(error.to_owned())),
+            None => self.forget(),
+        }
     }
 
     fn note(&mut self, outcome: AttemptOutcome) {
-        if let Some(place) = self.place.take() {
-            self.attempts.state().recorded[place].attempt.outcome = outcome;
+        if let Some(place) = self.place.take()
+            && let Some(recorded) = &mut self.attempts.state().recorded[place]
+        {
+            recorded.attempt.outcome = outcome;
+        }
+    }
+
+    /// The handler did not run.
+    fn forget(&mut self) {
+        let Some(place) = self.place.take() else { return };
+        let state = &mut *self.attempts.state();
+        if let Some(Recorded { attempt, .. }) = state.recorded[place].take()
+            && let Some(count) = state.counts.get_mut(&(attempt.message, attempt.handler))
+        {
+            *count -= 1;
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Error, Map, Value};
+use uuid::Uuid;
 
 use super::envelope::{Envelope, require};
 use super::fields::member;
@@ -62,9 +63,9 @@ fn optional<T: Serialize>(out: &mut Vec<u8>, name: &str, value: Option<T>) -> Re
     value.map_or(Ok(()), |value| member(out, name, &value))
 }
 
-pub(super) fn decode(event: Envelope) -> Result<InboundMessage, DecodeError> {
+pub(super) fn decode(event: Envelope, id: &dyn Fn() -> Option<Uuid>) -> Result<InboundMessage, DecodeError> {
     require(MARK, event.read(MARK, "`1.0`", |version| (version == VERSION).then_some(()))?)?;
-    let id = require("id", event.id("id")?)?;
+    let id = require("id", event.id("id")?.or_else(id))?;
     let name = require("type", event.text("type")?)?;
     let message_type = require("messagetype", event.message_type("messagetype")?)?;
     let timestamp = event.time("time")?;

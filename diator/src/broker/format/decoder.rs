@@ -75,13 +75,24 @@ impl Decoder {
         content_type: Option<&str>,
         headers: impl IntoIterator<Item = (&'h str, &'h str)>,
     ) -> Result<InboundMessage, DecodeError> {
+        self.decode_named(body, content_type, headers, &|| None)
+    }
+
+    /// As [`decode`](Self::decode); a message that has no id gets this one.
+    fn decode_named<'h>(
+        &self,
+        body: &[u8],
+        content_type: Option<&str>,
+        headers: impl IntoIterator<Item = (&'h str, &'h str)>,
+        id: &dyn Fn() -> Option<Uuid>,
+    ) -> Result<InboundMessage, DecodeError> {
         if body.len() > self.max_body {
             return Err(DecodeError::TooLarge { bytes: body.len(), limit: self.max_body });
         }
         if let Some(other) = content_type.filter(|content_type| !cloud_events::is_json(content_type)) {
             return Err(DecodeError::invalid("content_type", &other.into(), "a json type"));
         }
-        let mut message = decode(body)?;
+        let mut message = decode_any(body, id)?;
         let mut given = Headers::new();
         for (name, value) in headers {
             if is_header_name(name) {
@@ -110,6 +121,16 @@ impl InboundMessage {
         headers: impl IntoIterator<Item = (&'h str, &'h str)>,
     ) -> Result<Self, DecodeError> {
         Decoder::new().decode(body, content_type, headers)
+    }
+
+    /// As [`decode`](Self::decode); a message that has no id gets this one.
+    pub(crate) fn decode_named<'h>(
+        body: &[u8],
+        content_type: Option<&str>,
+        headers: impl IntoIterator<Item = (&'h str, &'h str)>,
+        id: &dyn Fn() -> Option<Uuid>,
+    ) -> Result<Self, DecodeError> {
+        Decoder::new().decode_named(body, content_type, headers, id)
     }
 
     /// Takes what every message has from its header, where the body has not said it already.
@@ -148,16 +169,21 @@ fn id(header: &'static str, value: &str) -> Result<Uuid, DecodeError> {
     Uuid::try_parse(value).map_err(|_| DecodeError::invalid(header, &value.into(), "a uuid"))
 }
 
-/// Reads a message in whichever format it has; its event stays JSON.
+#[cfg(test)]
 pub(super) fn decode(body: &[u8]) -> Result<InboundMessage, DecodeError> {
+    decode_any(body, &|| None)
+}
+
+/// Reads a message in whichever format it has; its event stays JSON.
+fn decode_any(body: &[u8], id: &dyn Fn() -> Option<Uuid>) -> Result<InboundMessage, DecodeError> {
     let message = match strict::from_slice(body)? {
         Value::Object(fields) => Envelope(fields),
         other => return Err(DecodeError::not_an_object(&other)),
     };
     if message.has(cloud_events::MARK) {
-        cloud_events::decode(message)
+        cloud_events::decode(message, id)
     } else if message.has(python::MARK) {
-        python::decode(message)
+        python::decode(message, id)
     } else {
         Err(DecodeError::UnknownFormat)
     }

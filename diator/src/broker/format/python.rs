@@ -1,6 +1,7 @@
 //! `{ message_type, message_name, message_id, payload }`: what the Python library diator 0.1.2 writes.
 
 use serde_json::{Error, Value};
+use uuid::Uuid;
 
 use super::envelope::{Envelope, require};
 use super::fields::{EVENT_ID, EVENT_TIMESTAMP, member};
@@ -21,10 +22,10 @@ pub(super) fn open(head: &Head<'_>, time: &str, out: &mut Vec<u8>) -> Result<(),
 }
 
 /// The id is the envelope's, also where the payload should name another one.
-pub(super) fn decode(mut message: Envelope) -> Result<InboundMessage, DecodeError> {
+pub(super) fn decode(mut message: Envelope, id: &dyn Fn() -> Option<Uuid>) -> Result<InboundMessage, DecodeError> {
     let message_type = require(MARK, message.message_type(MARK)?)?;
     let name = require("message_name", message.text("message_name")?)?;
-    let id = require("message_id", message.id("message_id")?)?;
+    let id = require("message_id", message.id("message_id")?.or_else(id))?;
     let payload = require("payload", message.take_object("payload")?)?;
     let timestamp = payload.time(EVENT_TIMESTAMP)?;
     let message = InboundMessage::new(message_type, name, id, Value::Object(payload.0));

@@ -194,6 +194,14 @@ impl Engine {
         state.settled.iter().find(|settlement| settlement.tag == tag).map(|settlement| settlement.verdict.clone())
     }
 
+    /// Why the delivery is a dead letter.
+    pub(super) fn dead(&self, tag: DeliveryTag) -> Option<String> {
+        match self.verdict(tag)? {
+            Verdict::DeadLetter { reason, .. } => Some(reason.into()),
+            _ => None,
+        }
+    }
+
     pub(super) fn acked(&self) -> Vec<u64> {
         self.settled().into_iter().filter(|(_, verdict)| *verdict == Verdict::Ack).map(|(tag, _)| tag).collect()
     }

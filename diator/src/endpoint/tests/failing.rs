@@ -72,7 +72,7 @@ async fn a_message_that_fails_for_good_is_a_dead_letter_when_the_other_handlers_
     world.start(world.endpoint().errors(ErrorPolicy::new().immediately(1)));
     let tag = engine.publish("", 1);
     pass(secs(1)).await;
-    assert_eq!(engine.verdict(tag), Some(Verdict::dead_letter("charge: it fails")));
+    assert_eq!(engine.dead(tag).as_deref(), Some("charge: it fails"));
     assert_eq!(world.script.numbers("post"), [1, 1]);
     assert_eq!(world.health().await.dead, 1);
 }
@@ -164,7 +164,7 @@ async fn a_rule_can_try_again_uncounted_or_give_up_at_once() {
     world.start(world.endpoint().errors(ErrorPolicy::new().when::<GatewayDown>(|_| OnError::DeadLetter)));
     let tag = engine.publish("", 1);
     pass(secs(1)).await;
-    assert_eq!(engine.verdict(tag), Some(Verdict::dead_letter("charge: the gateway is down")));
+    assert_eq!(engine.dead(tag).as_deref(), Some("charge: the gateway is down"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +230,7 @@ async fn what_the_driver_cannot_read_is_a_dead_letter() {
     world.start(world.endpoint());
     let tag = engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_unreadable("it is too large"));
     pass(secs(1)).await;
-    assert_eq!(engine.verdict(tag), Some(Verdict::dead_letter("the message cannot be read: it is too large")));
+    assert_eq!(engine.dead(tag).as_deref(), Some("the message cannot be read: it is too large"));
     assert_eq!(world.script.runs(), []);
 }
 
@@ -242,7 +242,7 @@ async fn failures_that_the_engine_knows_of_count() {
     world.start(world.endpoint().errors(patient()));
     let tag = engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_failures(3));
     pass(secs(1)).await;
-    assert_eq!(engine.verdict(tag), Some(Verdict::dead_letter("charge: it fails")));
+    assert_eq!(engine.dead(tag).as_deref(), Some("charge: it fails"));
 }
 
 #[tokio::test(start_paused = true)]

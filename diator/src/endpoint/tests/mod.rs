@@ -5,6 +5,8 @@ mod ending;
 mod engine;
 mod failing;
 mod handling;
+mod kept;
+mod kept_faults;
 mod offsets;
 mod own;
 mod owners;
@@ -14,6 +16,7 @@ mod reopening;
 mod settling;
 mod stale;
 mod start;
+mod stores;
 #[allow(
     unused_imports,
     reason = "what the attributes write for the feature `froodi`: within this crate, lints look into its macros"

@@ -24,7 +24,7 @@ async fn an_error_that_panics_where_it_should_show_itself_is_a_failure_of_its_ha
     engine.publish("", 2);
     pass(secs(1)).await;
     let reason = "charge: an error that does not show itself: it panicked: the error panics";
-    assert_eq!((engine.verdict(tag), engine.acked()), (Some(Verdict::dead_letter(reason)), vec![2]));
+    assert_eq!((engine.dead(tag).as_deref(), engine.acked()), (Some(reason), vec![2]));
     assert_eq!((engine.opened(), world.health().await.failed), (1, 2));
 }
 

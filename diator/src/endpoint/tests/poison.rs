@@ -27,7 +27,8 @@ async fn a_message_that_ended_three_processes_is_a_dead_letter() {
         crash.abort();
         pass(secs(1)).await;
         assert_eq!(world.script.runs().len(), usize::from(crashes < 3), "{crashes}");
-        let dead = matches!(engine.verdict(tag), Some(Verdict::DeadLetter { reason }) if reason.contains("3 times"));
+        let dead =
+            matches!(engine.verdict(tag), Some(Verdict::DeadLetter { reason, .. }) if reason.contains("3 times"));
         assert_eq!(dead, crashes == 3);
         world.script.say("charge", 1, []);
         let _left = &mut world;

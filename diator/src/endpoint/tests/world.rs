@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::engine::Engine;
 use crate::endpoint::{Endpoint, EndpointHealth};
 use crate::host::{Host, HostError, HostMonitor};
+use crate::outbox::InMemoryOutbox;
 use crate::prelude::*;
 use crate::stop::Stopper;
 
@@ -230,6 +231,11 @@ impl World {
         Self::built(engine, Mediator::builder().handlers(handlers))
     }
 
+    /// With an inbox, and so with its delivery store.
+    pub(super) fn stored(engine: Engine, handlers: crate::Handlers, inbox: impl crate::Inbox) -> Self {
+        Self::built(engine, Mediator::builder().handlers(handlers).inbox(inbox))
+    }
+
     pub(super) fn built(engine: Engine, builder: crate::MediatorBuilder) -> Self {
         let script = Script(Arc::new(Mutex::new(Inner {
             began: Instant::now(),
@@ -240,7 +246,7 @@ impl World {
             ended: Vec::new(),
         })));
         let mediator = builder
-            .container(Services::new().singleton(Arc::new(script.clone())))
+            .container(Services::new().singleton(Arc::new(script.clone())).extend(InMemoryOutbox::new().services()))
             .without_broker()
             .build()
             .expect("the world is in order");
@@ -263,6 +269,13 @@ impl World {
         let monitor = host.monitor();
         let host = tokio::spawn(host.run_until(async move { signal.given().await }));
         self.running = Some(Running { stopper, monitor, host });
+    }
+
+    /// The process dies.
+    pub(super) async fn crash(&mut self) {
+        let running = self.running.take().expect("it runs");
+        running.host.abort();
+        let _cut = running.host.await;
     }
 
     /// The end begins, and nobody waits for it.

@@ -79,7 +79,7 @@ impl Group {
                 entry.failures = if capabilities.retry_counts { *failures } else { 0 };
                 self.give_back(entry, Way::Later(*after), Some(now));
             }
-            Verdict::DeadLetter { reason } => self.bury(&entry, reason.clone()),
+            Verdict::DeadLetter { reason, .. } => self.bury(&entry, reason.clone()),
         }
         Ok(Settled::Done)
     }

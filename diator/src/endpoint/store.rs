@@ -1,0 +1,85 @@
+use std::sync::Arc;
+
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::Bound;
+use super::outcome::{Outcome, State};
+use super::policy::OnDead;
+use super::work::Work;
+use crate::deliveries::{DeadReason, DeliveryStore, NewDelivery, NewState, WHOLE_MESSAGE};
+use crate::subscription::{Delivery, Order};
+
+/// The delivery store of an endpoint, which its two openings share: one puts rows into it, and the other one handles them.
+pub(super) struct Store {
+    pub(super) deliveries: Arc<dyn DeliveryStore>,
+    /// This process has put a row.
+    pub(super) put: Notify,
+    /// As many as there may run at once, in both openings together.
+    permits: Semaphore,
+}
+
+impl Store {
+    pub(super) fn new(deliveries: Arc<dyn DeliveryStore>, concurrency: usize) -> Self {
+        Self { deliveries, put: Notify::new(), permits: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)) }
+    }
+
+    /// Waits until one more may run.
+    pub(super) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.permits.acquire().await.ok()
+    }
+}
+
+/// The rows that a delivery becomes: one for each handler that is not done.
+pub(super) fn rows_of_handlers(bound: &Bound, work: &Work, now: Instant) -> Vec<NewDelivery> {
+    let (Some(raw), Some(message)) = (work.delivered(), work.claimed) else { return Vec::new() };
+    let has_order = bound.settings.order == Order::PerKey && raw.key.is_some();
+    let row = |outcome: &Outcome| {
+        let state = match &outcome.state {
+            State::Done => return None,
+            State::Dead { .. } if !bound.settings.dead_letters => return None,
+            State::Dead { why, .. } => NewState::Dead(why.clone()),
+            State::Pending { due, .. } => {
+                NewState::Waiting { after: due.map(|due| due.saturating_duration_since(now)).unwrap_or_default() }
+            }
+        };
+        let mut row = row(bound, raw, outcome.handler.as_str(), message);
+        row.holds_key = has_order && (outcome.is_pending() || bound.parks());
+        row.name = work.name.clone();
+        row.failures = outcome.failures().counted;
+        row.state = state;
+        Some(row)
+    };
+    work.outcomes.iter().filter_map(row).collect()
+}
+
+/// The row of a message of which no handler has begun, and none will: a dead letter as a whole.
+pub(super) fn row_of_all(bound: &Bound, work: &Work, why: DeadReason) -> Option<NewDelivery> {
+    let raw = work.delivered()?;
+    // Without any name it can be told from no other message: it is put once more if it comes again.
+    let message = work.claimed.or_else(|| raw.derived_id()).unwrap_or_else(Uuid::now_v7);
+    let mut row = row(bound, raw, WHOLE_MESSAGE, message);
+    row.holds_key = bound.settings.order == Order::PerKey && raw.key.is_some() && bound.parks();
+    row.name = work.name.clone();
+    row.failures = work.counted();
+    row.state = NewState::Dead(why);
+    Some(row)
+}
+
+fn row(bound: &Bound, raw: &Delivery, handler: &str, message: Uuid) -> NewDelivery {
+    let mut row = NewDelivery::new(bound.settings.name.clone(), handler, message, raw.topic.clone(), raw.body.clone());
+    row.position.clone_from(&raw.position);
+    row.key.clone_from(&raw.key);
+    row.headers.clone_from(&raw.headers);
+    row.content_type.clone_from(&raw.content_type);
+    row
+}
+
+impl Bound {
+    /// Whether a dead letter keeps those behind it of its key waiting.
+    pub(super) fn parks(&self) -> bool {
+        self.settings.errors.what_on_dead() == OnDead::Park
+    }
+}
