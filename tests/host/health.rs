@@ -120,31 +120,35 @@ async fn it_is_ready_as_long_as_what_an_endpoint_keeps_is_not_overdue() {
     let builder = Mediator::builder().handlers(handlers![Rest]).container(world.outbox.services());
     let builder = builder.broker(world.broker.clone()).outbox(world.outbox.clone()).inbox(inbox.clone());
     let endpoint = Endpoint::new("slow", world.broker.clone()).handlers(handlers![Rest]).concurrency(1);
-    let endpoint = endpoint.max_handling(Duration::from_secs(7_200));
+    let endpoint = endpoint.max_handling(Duration::from_secs(7_200)).max_ahead(1);
     let host = Host::new(builder.build().unwrap()).endpoint(endpoint).relay(world.relay());
     let host = host.ready_below(Duration::from_secs(100));
     let (monitor, store) = (host.monitor(), inbox.deliveries().unwrap());
     let running = tokio::spawn(host.run_until(pending::<()>()));
     world.mediator.emit(Worked).await.unwrap();
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(monitor.health().await.endpoints["slow"].waiting, Some(0));
+    assert_eq!(monitor.health().await.endpoints["slow"].kept.as_ref().map(|kept| kept.waiting), Some(0));
 
     let reason = DeadReason::new("Handler", "it cannot rest");
     let waiting = NewState::Waiting { after: Duration::ZERO };
     store.put(&[kept(1, NewState::Dead(reason)), kept(2, waiting.clone())]).await.unwrap();
     sleep(Duration::from_secs(110)).await;
     let health = monitor.health().await;
-    let slow = &health.endpoints["slow"];
-    assert_eq!((slow.waiting, slow.parked, slow.dead_letters), (Some(1), Some(1), Some(1)));
+    let slow = health.endpoints["slow"].kept.clone().unwrap();
+    assert_eq!((slow.waiting, slow.parked, slow.dead), (1, 1, 1));
     assert!(health.ready && slow.overdue_seconds.is_none(), "what is parked waits for an operator: {health:?}");
 
-    let mut free = kept(3, waiting);
-    free.holds_key = false;
-    store.put(&[free]).await.unwrap();
+    let mut free = [kept(3, waiting.clone()), kept(4, waiting)];
+    free.iter_mut().for_each(|free| free.holds_key = false);
+    // The endpoint takes the first one in hand, and the other one waits.
+    store.put(&free).await.unwrap();
     sleep(Duration::from_secs(90)).await;
     assert!(monitor.health().await.ready);
-    sleep(Duration::from_secs(11)).await;
+    sleep(Duration::from_secs(30)).await;
     let health = monitor.health().await;
-    assert!(!health.ready && health.endpoints["slow"].overdue_seconds > Some(100.0), "{health:?}");
+    assert!(
+        !health.ready && health.endpoints["slow"].kept.as_ref().unwrap().overdue_seconds > Some(100.0),
+        "{health:?}"
+    );
     running.abort();
 }

@@ -51,7 +51,7 @@ pub struct EndpointHealth {
     pub refused: u64,
     /// What its delivery store keeps, for all of its processes; `None` if it has none, or the store has not been asked yet.
     pub kept: Option<DeliveryStatus>,
-    /// How long ago the store said so; it is asked every 15 s.
+    /// How long ago the store said so, or the endpoint was made if it never did; it is asked every 15 s.
     pub kept_seconds: Option<f64>,
     /// How often the delivery store did not take what waits or is dead; it is asked again.
     pub failed_puts: u64,
@@ -126,6 +126,7 @@ impl EndpointMonitor {
 
     /// For the opening that handles the rows of the delivery store.
     pub(super) fn of_rows(&self) -> Self {
+        self.seen().kept_at.get_or_insert_with(Instant::now);
         Self { of_rows: true, ..self.clone() }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diator::broker::MessageType;
-use diator::endpoint::{Endpoint, ErrorPolicy, OnError, Order};
+use diator::endpoint::{Endpoint, ErrorPolicy, OnDead, OnError, Order};
 use diator::host::Host;
 use diator::outbox::OutboxStore;
 use diator::prelude::*;
@@ -18,8 +18,8 @@ use crate::shop::{OrderPlaced, PlaceOrder, PlaceOrderHandler};
 
 #[derive(Debug, thiserror::Error)]
 enum ChargeError {
-    #[error("the gateway answers 502 for order {0}")]
-    Gateway(u64),
+    #[error("the gateway answers 502")]
+    Gateway,
     #[error("order {0} has no customer")]
     NoCustomer(u64),
 }
@@ -39,7 +39,7 @@ struct Charge {
 impl EventHandler<OrderPlaced> for Charge {
     async fn handle(&self, order: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> {
         match order.order_id {
-            id if self.faults.is_gateway_wrong => Err(ChargeError::Gateway(id).into()),
+            _ if self.faults.is_gateway_wrong => Err(ChargeError::Gateway.into()),
             id if self.faults.without_customer.contains(&id) => Err(ChargeError::NoCustomer(id).into()),
             _ => Ok(()),
         }
@@ -48,13 +48,16 @@ impl EventHandler<OrderPlaced> for Charge {
 
 /// Takes orders with these numbers, publishes them and charges them, until nothing can be done any more.
 ///
-/// `gateway=wrong` lets every charge fail, `unknown=7` those of order 7; `poison` publishes what no handler can read.
+/// `gateway=wrong` lets every charge fail, `unknown=7` those of order 7; `poison` publishes what no handler
+/// can read; with `park` a dead letter keeps the later messages of its key waiting.
 pub(crate) async fn run(store: &SqlxStore<Sqlite>, arguments: &[String]) -> Result<(), BoxError> {
-    let (mut faults, mut orders, broker) = (Faults::default(), Vec::new(), InMemoryBroker::new());
+    let (mut faults, mut orders, mut on_dead) = (Faults::default(), Vec::new(), OnDead::Continue);
+    let broker = InMemoryBroker::new();
     for argument in arguments {
         match argument.split_once('=') {
             Some(("gateway", answers)) => faults.is_gateway_wrong = answers == "wrong",
             Some((_, order_id)) => _ = faults.without_customer.insert(order_id.parse()?),
+            None if argument == "park" => on_dead = OnDead::Park,
             None if argument == "poison" => _ = broker.publish(&poison()).await?,
             None => orders.push(argument.parse()?),
         }
@@ -65,7 +68,7 @@ pub(crate) async fn run(store: &SqlxStore<Sqlite>, arguments: &[String]) -> Resu
     for order_id in orders {
         mediator.send(PlaceOrder { order_id }).await?;
     }
-    let policy = ErrorPolicy::new().immediately(0).when::<ChargeError>(|_| OnError::DeadLetter);
+    let policy = ErrorPolicy::new().immediately(0).on_dead(on_dead).when::<ChargeError>(|_| OnError::DeadLetter);
     let endpoint = Endpoint::new("billing", broker.clone()).topics(["orders"]).order(Order::PerKey).errors(policy);
     let host = Host::new(mediator).endpoint(endpoint).relay(store.relay());
     host.run_until(all_is_done(store, &broker)).await?;
@@ -73,8 +76,14 @@ pub(crate) async fn run(store: &SqlxStore<Sqlite>, arguments: &[String]) -> Resu
 }
 
 fn poison() -> OutboundMessage {
-    let body = *b"{\"message_name\":\"OrderPlaced\",\"payload\":{\"order_id\":\"six\"}}";
-    let message = OutboundMessage::new(Uuid::from_u128(6), MessageType::Notification, "OrderPlaced", body);
+    let id = Uuid::now_v7();
+    let body = serde_json::json!({
+        "message_type": "notification_event",
+        "message_name": "OrderPlaced",
+        "message_id": id,
+        "payload": { "order_id": "six" },
+    });
+    let message = OutboundMessage::new(id, MessageType::Notification, "OrderPlaced", body.to_string().into_bytes());
     message.with_topic("orders").with_key("6")
 }
 

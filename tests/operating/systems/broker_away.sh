@@ -2,7 +2,6 @@
 shop orders 1 2 3 ago=720
 ops health
 health_page relay away
-ops outbox status
 # The broker is back.
 shop relay
 ops health
