@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use diator::broker::PublishErrorKind;
+use diator::deliveries::DeliveryFilter;
 use diator::endpoint::{Endpoint, ErrorPolicy, OnError, Order};
+use diator::inbox::InMemoryInbox;
 use diator::outbox::InMemoryOutbox;
 use diator::prelude::*;
 use diator::relay::Relay;
@@ -502,4 +504,61 @@ async fn a_host_that_was_stopped_is_not_waited_for() {
     test.stop().await;
     let said = said_by(async move { test.settle().await }).await;
     assert!(said.ends_with("the test host was stopped"), "{said}");
+}
+
+// --- What the endpoints keep in a delivery store. --------------------------------------------------
+
+async fn with_a_store(bank: Arc<Bank>, broker: &InMemoryBroker, inbox: &InMemoryInbox) -> RunningTestHost {
+    let outbox = InMemoryOutbox::new();
+    let mediator = Mediator::builder()
+        .handlers(handlers![Charge, Thank])
+        .container(services(bank).extend(outbox.services()))
+        .broker(broker.clone())
+        .outbox(outbox.clone())
+        .inbox(inbox.clone())
+        .build()
+        .unwrap();
+    let test = TestHost::new(mediator, broker.clone()).endpoint(billing(broker.clone()));
+    test.endpoint(mailing(broker.clone())).relay(Relay::new(outbox)).start().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_waits_for_what_the_store_keeps_and_sees_its_dead_letters() {
+    let (broker, inbox) = (InMemoryBroker::new(), InMemoryInbox::new());
+    let test = with_a_store(Bank::new(1, [Conduct::Busy, Conduct::Busy]), &broker, &inbox).await;
+    test.publish(OrderPlaced { order_id: 1, cents: 100 }).await;
+    test.publish(OrderPlaced { order_id: 2, cents: -1 }).await;
+    test.settle().await;
+    test.handled::<OrderPlaced>().on(|order| order.order_id == 1).times(3);
+    test.handled::<OrderCharged>().succeeded().once();
+    let dead =
+        || test.dead_letters::<OrderPlaced>().of("billing").because("billing.charge: -1 cents cannot be charged");
+    dead().on(|order| order.order_id == 2).once();
+    assert!(broker.dead_letters("billing").is_empty());
+    assert!(said(|| test.assert_no_dead_letters()).contains("expected no dead letter, found 1"));
+    assert_eq!(test.replay(&DeliveryFilter::dead()).await, 1);
+    test.settle().await;
+    test.handled::<OrderPlaced>().on(|order| order.order_id == 2).failed().times(2);
+    dead().once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_again_is_no_attempt() {
+    let (broker, inbox) = (InMemoryBroker::new(), InMemoryInbox::new());
+    let test = with_a_store(Bank::new(1, []), &broker, &inbox).await;
+    test.publish(OrderPlaced { order_id: 1, cents: 100 }).await;
+    test.settle().await;
+    assert_eq!(broker.replay("billing"), 1);
+    test.settle().await;
+    test.handled::<OrderPlaced>().once();
+    test.handled::<OrderCharged>().once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_says_what_a_store_keeps() {
+    let (broker, inbox) = (InMemoryBroker::new(), InMemoryInbox::new());
+    let test = with_a_store(Bank::new(1, [Conduct::Busy, Conduct::Busy]), &broker, &inbox).await;
+    test.publish(OrderPlaced { order_id: 1, cents: 100 }).await;
+    let said = said_by(async move { test.settle_within(Duration::from_secs(60)).await }).await;
+    assert!(said.contains("    1. OrderPlaced, in its delivery store"), "{said}");
 }

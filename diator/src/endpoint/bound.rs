@@ -113,7 +113,7 @@ impl Bound {
         let Settings { name, formerly, order, share, max_ahead, concurrency, .. } = &self.settings;
         let at_least_one = |number: usize| NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN);
         // What goes back is overtaken by those behind it.
-        let goes_back = *order == Order::None && !self.can_hold();
+        let goes_back = *order == Order::None && !self.can_hold() && self.store.is_none();
         Wanted {
             endpoint: name,
             formerly,

@@ -59,10 +59,10 @@ impl Opening {
         self.lanes.push(tag, key);
         let work = Some(Box::new(Work::new(delivery, suspect)));
         self.held.insert(tag, Held { owner, stage: Stage::Waiting, work, suspect });
-        if self.is_revoking(owner) {
-            self.give_up(tag, now);
-        } else if self.draining.is_some() {
+        if self.draining.is_some() {
             self.give_back([tag], now);
+        } else if self.is_revoking(owner) {
+            self.give_up(tag, now);
         }
     }
 

@@ -81,9 +81,10 @@ impl Opening {
     /// Gives those back that wait, in one call; in order per key, not before the first of their key has ended.
     pub(super) fn give_back(&mut self, tags: impl IntoIterator<Item = DeliveryTag>, now: Instant) {
         for tag in tags {
-            let runs = |tag: &DeliveryTag| self.held.get(tag).is_some_and(|held| held.stage.runs());
+            // While one of their key is on its way into the store, others do not see it there.
+            let goes_first = |held: &Held| held.stage.runs() || matches!(held.stage, Stage::Keeping);
             let waits = self.held.get(&tag).is_some_and(Held::is_waiting);
-            if waits && !runs(&self.lanes.head(tag)) {
+            if waits && !self.held.get(&self.lanes.head(tag)).is_some_and(goes_first) {
                 self.give_up(tag, now);
             }
         }
@@ -137,7 +138,11 @@ impl Opening {
         self.call_back();
         let waiting = self.tags(|held| held.is_of(&owners) && held.is_waiting());
         self.revocations.push(Revocation { owners, by });
-        waiting.into_iter().for_each(|tag| self.give_up(tag, now));
+        match self.draining {
+            // They go back when the running one of their key has ended, as all others.
+            Some(_) => self.give_back(waiting, now),
+            None => waiting.into_iter().for_each(|tag| self.give_up(tag, now)),
+        }
         self.end_revocations(now);
     }
 

@@ -55,7 +55,9 @@ impl Opening {
         {
             held.stage = Stage::Waiting;
             self.keeping -= 1;
+            let behind = if self.draining.is_some() { self.lanes.behind(tag) } else { Vec::new() };
             self.settle(tag, Verdict::Ack, now);
+            self.give_back(behind, now);
         }
     }
 }

@@ -239,7 +239,7 @@ impl Endpoint {
     /// How long one call of a handler may take: then its future is dropped, its work rolled back, and it has failed, as
     /// [`SendErrorKind::TimedOut`](crate::SendErrorKind::TimedOut).
     ///
-    /// It does not stop a handler that blocks its thread.
+    /// It does not stop a handler that blocks its thread, nor a commit that has begun, nor what follows the commit: the outcome is waited for.
     ///
     /// # Units
     ///

@@ -58,7 +58,8 @@ struct Asked {
 /// What the two sides of an opening share.
 struct Shared {
     store: Arc<Store>,
-    endpoint: String,
+    /// The endpoint's name, and those that it had before.
+    names: Arc<[String]>,
     monitor: EndpointMonitor,
     parks: bool,
     state: Mutex<State>,
@@ -104,7 +105,7 @@ impl Subscription for Rows {
         let Self { store, monitor, parks, seed } = self;
         let shared = Arc::new(Shared {
             store: store.clone(),
-            endpoint: wanted.endpoint.to_owned(),
+            names: [&[wanted.endpoint.to_owned()], wanted.formerly].concat().into(),
             monitor: monitor.clone(),
             parks: *parks,
             state: Mutex::default(),
@@ -179,17 +180,20 @@ impl Shared {
     }
 
     fn ask(&self, credit: usize) {
-        let (store, endpoint) = (self.store.clone(), self.endpoint.clone());
-        let most = u32::try_from(credit).unwrap_or(u32::MAX);
+        let (store, names) = (self.store.clone(), self.names.clone());
         let asking = async move {
-            let at = Instant::now();
-            let leased = store.deliveries.lease(&endpoint, most, LEASE).await?;
-            if leased.len() >= credit {
-                return Ok(Asked { at, leased, again: Duration::ZERO });
+            let (at, mut leased, mut again) = (Instant::now(), Vec::new(), POLL);
+            for name in &*names {
+                let most = u32::try_from(credit - leased.len()).unwrap_or(u32::MAX);
+                leased.extend(store.deliveries.lease(name, most, LEASE).await?);
+                if leased.len() >= credit {
+                    return Ok(Asked { at, leased, again: Duration::ZERO });
+                }
+                // Without an answer there is the poll.
+                let next = store.deliveries.next_due(name).await.ok().flatten();
+                again = again.min(next.unwrap_or(POLL)).max(CONTENDED);
             }
-            // Without an answer there is the poll.
-            let next = store.deliveries.next_due(&endpoint).await.ok().flatten();
-            Ok(Asked { at, leased, again: next.unwrap_or(POLL).max(CONTENDED) })
+            Ok(Asked { at, leased, again })
         };
         self.state().asking = Some(Box::pin(answer(PATIENCE, asking)));
     }
@@ -274,9 +278,9 @@ impl Settle for Shared {
 
     async fn observe(&self) -> Result<Observation, ConsumeError> {
         let all = self.store.deliveries.status().await.map_err(|error| failed(&error))?;
-        let ours = all.into_iter().find(|status| status.endpoint == self.endpoint);
+        let ours = all.into_iter().find(|status| status.endpoint == *self.monitor.name);
         let mut status = ours.unwrap_or_default();
-        status.endpoint.clone_from(&self.endpoint);
+        status.endpoint = self.monitor.name.to_string();
         self.monitor.note_kept(status);
         Ok(Observation::unknown())
     }

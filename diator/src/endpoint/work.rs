@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::Bound;
@@ -17,7 +17,8 @@ use super::workers::Desk;
 use crate::broker::InboundMessage;
 use crate::deliveries::{Ended, WHOLE_MESSAGE};
 use crate::error::TimedOut;
-use crate::inbox::Turn;
+use crate::inbox::{Entry, Turn};
+use crate::middleware::{CommitGate, run_until};
 use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
 use crate::registry::HandlerId;
@@ -223,7 +224,7 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
             }
             Err(error) => return Ran::Undecodable(error),
         },
-        Message::Unread => return Ran::Handled { ran: 0, failures: Vec::new() },
+        Message::Unread => return Ran::Cut,
     };
     // The store keeps one row for each handler of a message, and leases it to one process.
     if !bound.of_rows && !bound.memory().claim(message, tag) {
@@ -274,7 +275,7 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
             };
         }
     }
-    let Message::Arrived(arrival) = &work.message else { return Ran::Handled { ran: 0, failures: Vec::new() } };
+    let Message::Arrived(arrival) = &work.message else { return Ran::Cut };
     let turn = work.raw.as_deref().filter(|_| bound.settings.order == Order::PerKey).and_then(|raw| {
         let key = raw.key.as_deref()?;
         Some(Turn { topic: &raw.topic, key })
@@ -289,14 +290,17 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
         }
         ran += 1;
         let seen = bound.on_attempt.as_ref().map(|begun| begun(arrival, outcome.handler));
+        let (handler, gate) = (outcome.handler, CommitGate::default());
+        let mut entry = Entry::new(&bound.settings.name, handler.as_str(), message).with_generation(generation);
+        (entry.turn, entry.limit) = (turn, Some(bound.settings.max_handling));
         let call = async {
             match bound.inbox() {
-                Some(_) => arrival.handle_in_turn(&outcome.handler, &bound.settings.name, generation, turn).await,
-                None => arrival.handle(&outcome.handler).await.map(|()| Handling::Handled),
+                Some(_) => arrival.handle_entered(&handler, entry, &gate).await,
+                None => arrival.handle_until(&handler, &gate).await.map(|()| Handling::Handled),
             }
         };
         let since = bound.monitor.clock();
-        let handling = handle(bound, outcome.handler, call, attempt.as_mut()).await;
+        let handling = in_time(bound, handler, call, &gate, attempt.as_mut()).await;
         let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind));
         is_behind = matches!(handling, Ok(Handling::Behind));
         let ended = match handling {
@@ -325,16 +329,17 @@ async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, n
 }
 
 /// Lets a handler take as long as it may.
-async fn handle(
+async fn in_time(
     bound: &Bound,
     handler: HandlerId,
     call: impl Future<Output = Result<Handling, HandlerFailure>>,
+    gate: &CommitGate,
     attempt: Option<&mut Attempt<'_>>,
 ) -> Result<Handling, HandlerFailure> {
     let limit = bound.settings.max_handling;
     let mut call = pin!(Some(call));
     if let Some(call) = call.as_mut().as_pin_mut()
-        && let Ok(ended) = timeout(limit, call).await
+        && let Some(ended) = run_until(Some(gate), call, sleep(limit)).await
     {
         return ended;
     }

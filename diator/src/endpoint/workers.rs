@@ -128,7 +128,11 @@ impl Workers {
 
     /// Forgets those that have ended.
     pub(super) fn reap(&mut self) {
+        let all = self.tasks.len();
         while self.tasks.try_join_next().is_some() {}
+        if self.tasks.len() < all {
+            self.handles.retain(|_, worker| !worker.is_finished());
+        }
     }
 }
 

@@ -170,7 +170,8 @@ impl Delivery {
             let (event, lineage) = (event.pending(), lineage.clone().after(cause.cloned()));
             for entry in self.entries(event) {
                 let meta = self.meta.clone();
-                let handling = self.mediator.handle_apart(entry, event.event(), meta, lineage.clone(), None);
+                let gate = CommitGate::default();
+                let handling = self.mediator.handle_apart(entry, event.event(), meta, lineage.clone(), None, &gate);
                 let handled = handling.await;
                 let mut progress = self.progress();
                 progress.handled += 1;
@@ -264,8 +265,8 @@ impl Mediator {
         meta: Meta,
         lineage: Lineage,
         entering: Option<Entering<'_>>,
+        gate: &CommitGate,
     ) -> Result<Handling, SendError<BoxError>> {
-        let gate = CommitGate::default();
         let handling = async {
             // Not counted as a message: it runs within one, or within a task, and does so while the mediator shuts down.
             let env = MessageEnv { mediator: self, meta };
@@ -283,7 +284,7 @@ impl Mediator {
             }
             // Middleware may skip a handler that fails: then nothing of it is kept, and the answer stands.
             let keep = handled.is_ok() && !unit.is_only_skipped();
-            let ended = Execution { env: &env, unit: &mut unit }.end(keep, Some(&gate)).settled().await;
+            let ended = Execution { env: &env, unit: &mut unit }.end(keep, Some(gate)).settled().await;
             answer(handled, ended).map(|()| Handling::Handled)
         };
         let mut handling = pin!(handling);

@@ -45,6 +45,7 @@ use std::time::Duration;
 use crate::broker::{Format, HeaderCodec, MessageBroker, MessageType};
 use crate::cascade::CascadeLimits;
 use crate::container::{Container, TypeMap};
+use crate::deliveries::DeliveryStore;
 use crate::event::CanWait;
 use crate::in_flight::InFlight;
 use crate::inbox::Inbox;
@@ -271,6 +272,13 @@ impl Mediator {
     #[must_use]
     pub fn with(&self, meta: Meta) -> MediatorWith<'_> {
         MediatorWith(MessageEnv { mediator: self, meta })
+    }
+
+    /// Where its endpoints keep what they cannot handle now, for a test host.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn deliveries(&self) -> Option<Arc<dyn DeliveryStore>> {
+        self.0.inbox.as_ref()?.deliveries()
     }
 
     /// What the mediator consists of: messages, handlers, dependencies, middleware, broker.

@@ -12,8 +12,8 @@ use super::unit_state::Lineage;
 use crate::broker::{DecodeError, InboundMessage, MessageType};
 use crate::cascade::CascadeLimit;
 use crate::in_flight::InFlight;
-use crate::inbox::{Entry, Turn};
-use crate::middleware::mark_span_failed;
+use crate::inbox::Entry;
+use crate::middleware::{CommitGate, mark_span_failed};
 use crate::registry::HandlerId;
 use crate::{BoxError, Meta, SendError, shown};
 
@@ -180,7 +180,7 @@ impl Mediator {
         let arrival = self.arrive(message)?;
         let mut failures = Vec::new();
         for id in arrival.handlers() {
-            failures.extend(arrival.handle_by(id, None).await.err());
+            failures.extend(arrival.handle_by(id, None, &CommitGate::default()).await.err());
         }
         match (arrival.handlers.is_empty(), failures.is_empty()) {
             (true, _) => Ok(Received::Ignored),
@@ -218,7 +218,12 @@ impl Arrival {
     /// The handler failed or panicked; [`SendError::ShuttingDown`] if the mediator takes no more messages, and
     /// [`SendError::Unhandled`] if the event has no such handler.
     pub async fn handle(&self, handler: &HandlerId) -> Result<(), HandlerFailure> {
-        self.handle_counted(handler, None).await.map(drop)
+        self.handle_until(handler, &CommitGate::default()).await
+    }
+
+    /// As [`handle`](Self::handle); the gate says when the commit has begun.
+    pub(crate) async fn handle_until(&self, handler: &HandlerId, gate: &CommitGate) -> Result<(), HandlerFailure> {
+        self.handle_counted(handler, None, gate).await.map(drop)
     }
 
     /// Lets one handler handle the event, unless it has done so before.
@@ -245,35 +250,39 @@ impl Arrival {
         endpoint: &str,
         generation: u32,
     ) -> Result<Handling, HandlerFailure> {
-        self.handle_in_turn(handler, endpoint, generation, None).await
+        let entry = Entry::new(endpoint, handler.as_str(), self.meta.message_id()).with_generation(generation);
+        self.handle_entered(handler, entry, &CommitGate::default()).await
     }
 
-    /// As [`handle_once`](Self::handle_once), but not before messages that the inbox's store keeps of the same turn.
-    pub(crate) async fn handle_in_turn(
+    /// As [`handle_once`](Self::handle_once), with an entry of the caller's.
+    pub(crate) async fn handle_entered(
         &self,
         handler: &HandlerId,
-        endpoint: &str,
-        generation: u32,
-        turn: Option<Turn<'_>>,
+        entry: Entry<'_>,
+        gate: &CommitGate,
     ) -> Result<Handling, HandlerFailure> {
-        let mut entry = Entry::new(endpoint, handler.as_str(), self.meta.message_id()).with_generation(generation);
-        entry.turn = turn;
         let entering = self.mediator.0.inbox.as_deref().map(|inbox| Entering { inbox, entry });
-        self.handle_counted(handler, entering).await
+        self.handle_counted(handler, entering, gate).await
     }
 
     async fn handle_counted(
         &self,
         handler: &HandlerId,
         entering: Option<Entering<'_>>,
+        gate: &CommitGate,
     ) -> Result<Handling, HandlerFailure> {
         let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
         let _running = InFlight::enter(&self.mediator).ok_or_else(|| failure(SendError::ShuttingDown))?;
-        let handled = self.handle_by(handler, entering).await;
+        let handled = self.handle_by(handler, entering, gate).await;
         handled.inspect_err(|failure| mark_span_failed(&self.span, failure.error.kind().as_str()))
     }
 
-    async fn handle_by(&self, handler: &HandlerId, entering: Option<Entering<'_>>) -> Result<Handling, HandlerFailure> {
+    async fn handle_by(
+        &self,
+        handler: &HandlerId,
+        entering: Option<Entering<'_>>,
+        gate: &CommitGate,
+    ) -> Result<Handling, HandlerFailure> {
         let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
         let (Some(event), Some(entry)) = (&self.event, self.entry(handler)) else {
             return Err(failure(SendError::Unhandled { request: handler.as_str() }));
@@ -284,7 +293,7 @@ impl Arrival {
             return Err(failure(SendError::Cascade { message, limit }));
         }
         let (meta, lineage) = (self.meta.clone(), Lineage::arriving());
-        let handling = self.mediator.handle_apart(entry, &**event, meta, lineage, entering);
+        let handling = self.mediator.handle_apart(entry, &**event, meta, lineage, entering, gate);
         handling.instrument(self.span.clone()).await.map_err(failure)
     }
 

@@ -1,4 +1,7 @@
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 /// Whether the commit of a message has begun: from then on it can only be waited for.
 // Shared with those who watch a message that somebody else drives: `Next::run_until`.
@@ -21,4 +24,25 @@ impl CommitGate {
     pub(crate) fn has_begun(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+/// What comes of it, unless `stop` is ready before that and before the commit begins: then it is dropped, and the answer is `None`.
+pub(crate) async fn run_until<T>(
+    gate: Option<&CommitGate>,
+    running: impl Future<Output = T>,
+    stop: impl Future<Output = ()>,
+) -> Option<T> {
+    let (mut running, mut stop) = (pin!(running), pin!(stop));
+    let mut stopped = false;
+    poll_fn(|cx| {
+        if let Poll::Ready(ended) = running.as_mut().poll(cx) {
+            return Poll::Ready(Some(ended));
+        }
+        stopped = stopped || stop.as_mut().poll(cx).is_ready();
+        match stopped && !gate.is_some_and(CommitGate::has_begun) {
+            true => Poll::Ready(None),
+            false => Poll::Pending,
+        }
+    })
+    .await
 }

@@ -18,7 +18,7 @@ use crate::location::Location;
 
 pub use self::call::{Answered, Call, Kept};
 pub use self::function::{MiddlewareFn, middleware_fn};
-pub(crate) use self::gate::CommitGate;
+pub(crate) use self::gate::{CommitGate, run_until};
 pub use self::next::Next;
 pub use self::only::Only;
 pub use self::retry::RetryMiddleware;

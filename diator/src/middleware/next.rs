@@ -1,11 +1,9 @@
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::marker::PhantomData;
 use std::mem;
-use std::pin::pin;
-use std::task::Poll;
 
-use super::{Answered, Call, CommitGate, Kept, Pipeline};
+use super::{Answered, Call, Kept, Pipeline, run_until};
 
 /// What a middleware wraps: the rest of the middleware, then the handler and what follows it.
 ///
@@ -69,20 +67,7 @@ impl<'n> Next<'n> {
     /// ```
     pub async fn run_until(self, call: &mut Call<'_>, stop: impl Future<Output = ()> + Send) -> Option<Answered> {
         let gate = call.gate();
-        let mut running = pin!(self.run(call));
-        let mut stop = pin!(stop);
-        let mut stopped = false;
-        poll_fn(|cx| {
-            if let Poll::Ready(handled) = running.as_mut().poll(cx) {
-                return Poll::Ready(Some(handled));
-            }
-            stopped = stopped || stop.as_mut().poll(cx).is_ready();
-            match stopped && !gate.is_some_and(CommitGate::has_begun) {
-                true => Poll::Ready(None),
-                false => Poll::Pending,
-            }
-        })
-        .await
+        run_until(gate, self.run(call), stop).await
     }
 
     /// Lets a request be handled that was kept, and may be handled more than once.

@@ -316,6 +316,43 @@ async fn no_key_stays_behind_on_postgresql() {
     .await;
 }
 
+#[tokio::test]
+async fn what_is_put_behind_a_row_that_goes_meanwhile_comes_first() {
+    within_patience(async {
+        let postgres = Postgres::start(&["default_transaction_isolation=repeatable read"]);
+        let (here, there) = (on_postgres(&postgres).await.deliveries(), on_postgres(&postgres).await.deliveries());
+        here.put(&[keyed("a")]).await.unwrap();
+        let leased = here.lease(ENDPOINT, 1, LONG).await.unwrap().pop().unwrap();
+        // Whoever inserts then stands still before its commit, for as long as this connection wants.
+        let wait = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END $$;
+            CREATE TRIGGER wait AFTER INSERT ON diator_delivery EXECUTE FUNCTION wait()";
+        postgres.psql(wait);
+        let pool = PgPool::connect(&postgres.url()).await.unwrap();
+        let mut gate = pool.acquire().await.unwrap();
+        raw_sql("SELECT pg_advisory_lock(42)").execute(&mut *gate).await.unwrap();
+        let behind = keyed("a");
+        let put = tokio::spawn({
+            let behind = behind.clone();
+            async move { there.put(&[behind]).await.unwrap() }
+        });
+        let waiting = async |count: &str| {
+            while postgres.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != count {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        waiting("1").await;
+        let settlement = DeliverySettlement { lease: leased.lease, verdict: DeliveryVerdict::Handled };
+        let settle = tokio::spawn(async move { (here.settle(&[settlement]).await.unwrap(), here) });
+        waiting("2").await;
+        raw_sql("SELECT pg_advisory_unlock(42)").execute(&mut *gate).await.unwrap();
+        put.await.unwrap();
+        let (settled, here) = settle.await.unwrap();
+        assert_eq!(settled, [Settled::Done]);
+        assert_eq!(here.lease(ENDPOINT, 1, LONG).await.unwrap()[0].delivery.message, behind.message);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_key_stays_behind_on_sqlite() {
     within_patience(async {

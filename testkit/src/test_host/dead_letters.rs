@@ -2,15 +2,16 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use diator::Event;
-use diator::subscription::InMemoryDeadLetter;
 
 use super::RunningTestHost;
+use super::kept::Letter;
 
 /// Dead letters of one type of event, and how many of them there must be.
 ///
 /// [`RunningTestHost::dead_letters`] begins with those of all endpoints. [`of`](Self::of), [`on`](Self::on) and
 /// [`because`](Self::because) narrow them down, in any order; [`times`](Self::times), [`once`](Self::once) and
-/// [`never`](Self::never) assert. [`InMemoryBroker::dead_letters`](diator::InMemoryBroker::dead_letters) has them whole.
+/// [`never`](Self::never) assert. They are those of the mediator's [delivery store](diator::Inbox::deliveries), one for each handler, and those
+/// of the engine, which [`InMemoryBroker::dead_letters`](diator::InMemoryBroker::dead_letters) has whole.
 ///
 /// # Example
 ///
@@ -24,7 +25,7 @@ use super::RunningTestHost;
 #[must_use = "it asserts nothing before `times`, `once` or `never`"]
 pub struct DeadLetters<'t, E> {
     host: &'t RunningTestHost,
-    letters: Vec<(&'t str, InMemoryDeadLetter)>,
+    letters: Vec<Letter>,
     /// What they have in common, as a failure says it.
     said: String,
     event: PhantomData<fn(&E)>,
@@ -32,11 +33,8 @@ pub struct DeadLetters<'t, E> {
 
 impl<'t, E: Event> DeadLetters<'t, E> {
     pub(super) fn new(host: &'t RunningTestHost) -> Self {
-        let letters = host.endpoints().iter().flat_map(|endpoint| {
-            let letters = host.broker().dead_letters(endpoint).into_iter();
-            let is_one = |name: &str| name == E::NAME || E::ALIASES.contains(&name);
-            letters.filter(move |letter| is_one(&letter.message.name)).map(|letter| (endpoint.as_str(), letter))
-        });
+        let is_one = |name: &str| name == E::NAME || E::ALIASES.contains(&name);
+        let letters = host.letters().into_iter().filter(|letter| letter.name.as_deref().is_some_and(is_one));
         Self { host, letters: letters.collect(), said: format!("of `{}`", E::NAME), event: PhantomData }
     }
 
@@ -49,21 +47,21 @@ impl<'t, E: Event> DeadLetters<'t, E> {
     pub fn of(self, endpoint: &str) -> Self {
         let endpoints = self.host.endpoints();
         assert!(endpoints.iter().any(|name| name == endpoint), "no endpoint is `{endpoint}`; there are {endpoints:?}");
-        self.narrow(&format!("at `{endpoint}`"), |name, _| name == endpoint)
+        self.narrow(&format!("at `{endpoint}`"), |letter| letter.endpoint == endpoint)
     }
 
     /// Those of events that a handler got, and for which this is true.
     pub fn on(self, chosen: impl Fn(&E) -> bool) -> Self {
         let all = self.host.attempts().all();
-        self.narrow("on the chosen events", |_, letter| {
+        self.narrow("on the chosen events", |letter| {
             let of_it = |id| all.iter().find(|recorded| recorded.attempt.message == id);
-            of_it(letter.message.id).and_then(|recorded| recorded.arrival.event()).is_some_and(&chosen)
+            of_it(letter.message).and_then(|recorded| recorded.arrival.event()).is_some_and(&chosen)
         })
     }
 
     /// Those whose reason contains this text: the handlers that failed for good, with their last errors.
     pub fn because(self, text: &str) -> Self {
-        self.narrow(&format!("because of `{text}`"), |_, letter| letter.reason.contains(text))
+        self.narrow(&format!("because of `{text}`"), |letter| letter.reason.contains(text))
     }
 
     /// Asserts that there are so many.
@@ -102,8 +100,8 @@ impl<'t, E: Event> DeadLetters<'t, E> {
         self.times(0);
     }
 
-    fn narrow(mut self, said: &str, is_one: impl Fn(&str, &InMemoryDeadLetter) -> bool) -> Self {
-        self.letters.retain(|(endpoint, letter)| is_one(endpoint, letter));
+    fn narrow(mut self, said: &str, is_one: impl Fn(&Letter) -> bool) -> Self {
+        self.letters.retain(is_one);
         self.said = format!("{} {said}", self.said);
         self
     }

@@ -7,6 +7,7 @@
 //! | the clock, which has to be paused | `clock` |
 //! | who publishes | `sender` |
 //! | what the endpoints tell of each attempt | `attempts` |
+//! | what the endpoints keep in a delivery store | `kept` |
 //! | what a test asserts | `handled`, `dead_letters` |
 //! | what a failed assertion prints | `report` |
 
@@ -14,6 +15,7 @@ mod attempts;
 mod clock;
 mod dead_letters;
 mod handled;
+mod kept;
 mod report;
 mod running;
 mod sender;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::RunningTestHost;
 use super::attempts::Recorded;
+use super::kept::Letter;
 
 /// How many lines of each part are shown; of longer ones it is the first and the last half.
 const MOST: usize = 60;
@@ -84,13 +85,11 @@ impl<'t> Report<'t> {
     }
 
     fn dead_letters(&self) -> Vec<String> {
-        let of = |endpoint: &String| {
-            let letters = self.host.broker().dead_letters(endpoint).into_iter();
-            let line =
-                |name: String, reason: &str| format!("  {name} at `{endpoint}`: {}", reason.replace('\n', "\\n"));
-            letters.map(|letter| line(self.messages.name(letter.message.id), &letter.reason)).collect::<Vec<_>>()
+        let line = |letter: Letter| {
+            let (name, reason) = (self.messages.name(letter.message), letter.reason.replace('\n', "\\n"));
+            format!("  {name} at `{}`: {reason}", letter.endpoint)
         };
-        shortened(self.host.endpoints().iter().flat_map(of).collect())
+        shortened(self.host.letters().into_iter().map(line).collect())
     }
 }
 
@@ -132,11 +131,15 @@ impl fmt::Display for InFlight<'_> {
         let report = Report::of(host);
         for (name, endpoint) in &health.endpoints {
             let unsettled = host.broker().unsettled(name).unwrap_or_default();
-            if unsettled.is_empty() && endpoint.held == 0 {
+            let kept = host.kept().messages(name);
+            if unsettled.is_empty() && kept.is_empty() && endpoint.held == 0 {
                 continue;
             }
             write!(f, "\n  endpoint `{name}` {}", state(endpoint))?;
             let lines = unsettled.iter().map(|message| format!("    {}", report.messages.name(message.id)));
+            shortened(lines.collect()).iter().try_for_each(|line| write!(f, "\n{line}"))?;
+            let lines =
+                kept.iter().map(|&message| format!("    {}, in its delivery store", report.messages.name(message)));
             shortened(lines.collect()).iter().try_for_each(|line| write!(f, "\n{line}"))?;
         }
         let Some(relay) = &health.relay else { return Ok(()) };

@@ -5,9 +5,11 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use diator::deliveries::DeliveryFilter;
 use diator::endpoint::EndpointState;
 use diator::event::EventKind;
 use diator::host::{Health, Host, HostError, HostMonitor};
+use diator::subscription::InMemoryDeadLetter;
 use diator::{Event, InMemoryBroker, Mediator};
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
@@ -15,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::attempts::Attempts;
 use super::clock::rest;
+use super::kept::{Kept, Letter};
 use super::report::{InFlight, Report};
 use super::sender::sender;
 use super::{DeadLetters, Handled};
@@ -81,6 +84,7 @@ pub struct RunningTestHost {
     /// The name of an event and the id of a handler, for all handlers.
     handlers: Vec<(&'static str, &'static str)>,
     attempts: Arc<Attempts>,
+    kept: Kept,
 }
 
 /// Dropping it is a crash.
@@ -128,7 +132,9 @@ impl RunningTestHost {
         let handlers = events.flat_map(|event| event.handlers.into_iter().map(move |handler| (event.name, handler.id)));
         let handlers = handlers.collect();
         let sender = sender(broker.clone());
-        Self { broker, sender, monitor, host: Some(Running { stop: Some(stop), task }), endpoints, handlers, attempts }
+        let kept = Kept::new(mediator.deliveries());
+        let host = Some(Running { stop: Some(stop), task });
+        Self { broker, sender, monitor, host, endpoints, handlers, attempts, kept }
     }
 
     /// Publishes an event, as another service would that has the same contract.
@@ -155,8 +161,9 @@ impl RunningTestHost {
 
     /// Waits until nothing is in flight any more, which can take two hours of the clock at most, and no real time.
     ///
-    /// In flight is what waits for an endpoint, runs, or rests until another attempt is due, and what waits for the relay. An event
-    /// that was emitted for later is not before its time. What a task of the program's own does is not known here.
+    /// In flight is what waits for an endpoint, runs, or rests until another attempt is due, also in a delivery store, and what waits for
+    /// the relay. An event that was emitted for later is not before its time, and what waits behind a dead letter of its key never is. What
+    /// a task of the program's own does is not known here.
     ///
     /// # Panics
     ///
@@ -201,6 +208,25 @@ impl RunningTestHost {
             self.expect_running(test);
             sleep(time).await;
             rest().await;
+            self.kept.look().await;
+        }
+    }
+
+    /// Lets the endpoints handle dead letters of the mediator's [delivery store](diator::Inbox::deliveries) once more, as an operator does,
+    /// and counts them. [`settle`](Self::settle) waits until that is done.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such store, or it fails.
+    #[track_caller]
+    pub fn replay(&self, filter: &DeliveryFilter) -> impl Future<Output = u64> {
+        let test = Location::caller();
+        async move {
+            let Some(store) = self.kept.store() else {
+                panic!("{test}: the mediator has no inbox with a delivery store")
+            };
+            let replayed = store.replay(filter).await;
+            replayed.unwrap_or_else(|error| panic!("{test}: nothing was replayed: {}", chain(&*error)))
         }
     }
 
@@ -223,6 +249,7 @@ impl RunningTestHost {
                 Ok(Ok(())) => {}
                 ended => panic!("{test}: the test host did not end in order: {}\n{self}", end(ended)),
             }
+            self.kept.look().await;
         }
     }
 
@@ -246,7 +273,7 @@ impl RunningTestHost {
     /// If one did, with all dead letters.
     #[track_caller]
     pub fn assert_no_dead_letters(&self) {
-        let dead: usize = self.endpoints.iter().map(|endpoint| self.broker.dead_letters(endpoint).len()).sum();
+        let dead = self.letters().len();
         assert!(dead == 0, "expected no dead letter, found {dead}\n{self}");
     }
 
@@ -258,6 +285,25 @@ impl RunningTestHost {
 
     pub(super) fn broker(&self) -> &InMemoryBroker {
         &self.broker
+    }
+
+    pub(super) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// The dead letters of all endpoints, those of the engine first.
+    pub(super) fn letters(&self) -> Vec<Letter> {
+        let of = |endpoint: &String| {
+            let letter = |letter: InMemoryDeadLetter| Letter {
+                endpoint: endpoint.clone(),
+                message: letter.message.id,
+                name: Some(letter.message.name.to_string()),
+                reason: letter.reason.into(),
+            };
+            let of_engine = self.broker.dead_letters(endpoint).into_iter().map(letter);
+            of_engine.chain(self.kept.dead_letters(endpoint)).collect::<Vec<_>>()
+        };
+        self.endpoints.iter().flat_map(of).collect()
     }
 
     pub(super) fn attempts(&self) -> &Attempts {
@@ -282,13 +328,23 @@ impl RunningTestHost {
                 self.broker.all_settled(endpoint).await;
             }
             rest().await;
-            if self.is_quiet(&self.monitor.health().await) {
+            if self.nothing_is_kept().await && self.is_quiet(&self.monitor.health().await) {
+                self.kept.look().await;
                 return;
             }
             // It is the relay's turn, whose store cannot be waited for; or a handler runs whose message has gone.
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    async fn nothing_is_kept(&self) -> bool {
+        for endpoint in &self.endpoints {
+            if self.kept.waiting(endpoint).await > 0 {
+                return false;
+            }
+        }
+        true
     }
 
     fn is_quiet(&self, health: &Health) -> bool {

@@ -2,7 +2,7 @@ use super::engine::{Engine, able};
 use super::stores::Faulty;
 use super::world::{Charge, Conduct, Post, World, millis, pass, secs};
 use crate::deliveries::{DeliveryFilter, WHOLE_MESSAGE};
-use crate::endpoint::{ErrorPolicy, OnDead, Order, Unknown};
+use crate::endpoint::{Endpoint, ErrorPolicy, OnDead, Order, Unknown};
 use crate::handlers;
 use crate::subscription::{Capabilities, Redelivered, Verdict};
 
@@ -271,6 +271,23 @@ async fn a_row_of_a_handler_that_is_gone_is_a_dead_letter() {
     after.start(after.endpoint().errors(policy()));
     pass(secs(20)).await;
     assert_eq!((inbox.shown().await, after.script.runs().len()), (vec![row("post", 1, Some("NoHandler"))], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_under_a_former_name_are_handled() {
+    let (engine, inbox) = (Engine::new(able()), Faulty::default());
+    let mut before = World::stored(engine.clone(), handlers![Charge], inbox.clone());
+    before.script.say("charge", 1, [Conduct::Fail]);
+    let policy = || ErrorPolicy::new().immediately(0).later([secs(10)]);
+    before.start(before.endpoint().errors(policy()));
+    engine.publish("", 1);
+    pass(secs(1)).await;
+    before.stop().await.expect("it ends");
+    let mut after = World::stored(engine.clone(), handlers![Charge], inbox.clone());
+    let renamed = Endpoint::new("bills", engine.clone()).topics(["orders"]).formerly("billing");
+    after.start(renamed.errors(policy()));
+    pass(secs(12)).await;
+    assert_eq!((after.script.numbers("charge"), inbox.rows().await.len()), (vec![1], 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@ use super::stores::{Faulty, Trouble};
 use super::world::{Charge, Conduct, Post, World, millis, pass, secs};
 use crate::endpoint::{ErrorPolicy, Order};
 use crate::handlers;
-use crate::subscription::Capabilities;
+use crate::subscription::{Capabilities, Verdict};
 
 fn later() -> ErrorPolicy {
     ErrorPolicy::new().immediately(0).later([secs(10)])
@@ -114,6 +114,24 @@ async fn what_a_handler_fails_with_at_the_end_is_put() {
     pass(secs(1)).await;
     world.stop().await.expect("it ends");
     assert_eq!((engine.acked(), inbox.shown().await), (vec![1], vec![("charge".to_owned(), 1, None)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_nothing_goes_back_before_the_row_of_its_key_is_there() {
+    let (engine, inbox) = (Engine::new(able()), Faulty::default());
+    let mut world = World::stored(engine.clone(), handlers![Charge], inbox.clone());
+    world.script.say("charge", 1, [Conduct::Fail]);
+    world.start(world.endpoint().order(Order::PerKey).errors(later()));
+    inbox.troubles(|troubles| troubles.put = Trouble::Fails);
+    let [_, behind, other] = [("a", 1), ("a", 2), ("b", 3)].map(|(key, number)| engine.publish(key, number));
+    pass(secs(1)).await;
+    world.begin_stop();
+    pass(secs(1)).await;
+    assert_eq!((engine.verdict(behind), engine.verdict(other)), (None, Some(Verdict::Ack)));
+    inbox.troubles(|troubles| troubles.put = Trouble::None);
+    pass(secs(5)).await;
+    assert_eq!((engine.acked(), engine.verdict(behind)), (vec![3, 1], Some(Verdict::Release)));
+    world.ended().await.expect("it ends");
 }
 
 #[tokio::test(start_paused = true)]

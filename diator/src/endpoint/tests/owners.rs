@@ -76,6 +76,24 @@ async fn what_fails_while_its_owner_is_revoked_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_revocation_during_the_end_gives_nothing_back_before_what_runs_of_its_key() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.start(world.endpoint().order(Order::PerKey));
+    let [running, behind, last, _] = busy(&world, 5);
+    pass(secs(1)).await;
+    world.begin_stop();
+    pass(secs(1)).await;
+    engine.revoke(ONE, secs(10));
+    pass(secs(1)).await;
+    assert_eq!([running, behind, last].map(|tag| engine.verdict(tag)), [None, None, None]);
+    pass(secs(4)).await;
+    let verdicts = [running, behind, last].map(|tag| engine.verdict(tag));
+    assert_eq!(verdicts, [Some(Verdict::Ack), Some(Verdict::Release), Some(Verdict::Release)]);
+    assert_eq!(engine.log()[..2], ["settle 4", "settle 1"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_same_partition_of_a_later_epoch_is_handled() {
     let engine = Engine::new(able());
     let mut world = World::new(engine.clone());

@@ -38,10 +38,10 @@ impl Sql {
 
 const PRUNE: &str = "
 WITH old AS MATERIALIZED (
-    SELECT message, endpoint FROM {p}attempt
+    SELECT ctid FROM {p}attempt
     WHERE at < statement_timestamp() - $2 * interval '1 microsecond' {lease} ORDER BY at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
-DELETE FROM {p}attempt WHERE (message, endpoint) IN (SELECT * FROM old)";
+DELETE FROM {p}attempt WHERE ctid = ANY (ARRAY(SELECT ctid FROM old))";
 
 pub(super) fn prune() -> String {
     PRUNE.replace("{lease}", "")

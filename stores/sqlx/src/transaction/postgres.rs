@@ -69,7 +69,10 @@ impl Driver for Postgres {
         }
         // It may hold the only connection of the pool.
         drop(open);
-        let Some(id) = id else { return Ok(()) };
+        let Some(id) = id else {
+            // Nothing was written. No BEGIN was sent behind this COMMIT, so that an error of the server's is its answer.
+            return if is_from_the_server(&error) { Err(CommitError::rolled_back(error)) } else { Ok(()) };
+        };
         match timeout(ASKS_FOR, was_aborted(id, pool)).await {
             Ok(true) => Err(CommitError::rolled_back(error)),
             Ok(false) | Err(_) => Err(CommitError::unknown(error)),
@@ -120,15 +123,28 @@ async fn was_aborted(id: i64, pool: &PgPool) -> bool {
 
 /// Whether the server refused the COMMIT, rather than went away.
 fn is_answer(error: &sqlx::Error) -> bool {
+    is_from_the_server(error) && !code_of(error).is_some_and(may_follow_a_commit)
+}
+
+/// Whether the server sent the error and went on, rather than went away; a pooler in front of it says in its name that it is away.
+fn is_from_the_server(error: &sqlx::Error) -> bool {
     let answer = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
-    answer.is_some_and(|answer| {
-        !matches!(answer.severity(), PgSeverity::Fatal | PgSeverity::Panic) && !may_follow_a_commit(answer.code())
-    })
+    let went_on = answer.is_some_and(|answer| !matches!(answer.severity(), PgSeverity::Fatal | PgSeverity::Panic));
+    went_on && !code_of(error).is_some_and(is_of_the_connection)
+}
+
+fn code_of(error: &sqlx::Error) -> Option<&str> {
+    Some(error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?.code())
 }
 
 /// Whether an error can also come from the BEGIN that is sent behind a COMMIT: an interruption, a lack of resources, a fault of the server.
 fn may_follow_a_commit(code: &str) -> bool {
-    ["53", "57", "58", "XX"].iter().any(|class| code.starts_with(class))
+    ["53", "57", "58", "XX"].iter().any(|class| code.starts_with(class)) || is_of_the_connection(code)
+}
+
+/// Whether somebody between here and the server says that nobody knows what the server did.
+fn is_of_the_connection(code: &str) -> bool {
+    code.starts_with("08") || code == "40003"
 }
 
 #[cfg(test)]
@@ -138,7 +154,7 @@ mod tests {
     #[test]
     fn only_what_commit_alone_can_answer_is_a_refusal() {
         let refusals = ["25P02", "23505", "23503", "40001", "40P01", "P0001"];
-        let doubtful = ["57014", "57P01", "53200", "53100", "58030", "XX000"];
+        let doubtful = ["57014", "57P01", "53200", "53100", "58030", "XX000", "08006", "08P01", "40003"];
         assert!(refusals.iter().all(|code| !may_follow_a_commit(code)));
         assert!(doubtful.iter().all(|code| may_follow_a_commit(code)));
     }

@@ -30,6 +30,7 @@ CREATE UNIQUE INDEX {n}delivery_once ON {p}delivery (message, endpoint, handler)
 CREATE INDEX {n}delivery_due ON {p}delivery (endpoint, due, number) WHERE dead_at IS NULL AND is_first;
 CREATE INDEX {n}delivery_queue ON {p}delivery (queue, number) WHERE queue IS NOT NULL;
 CREATE INDEX {n}delivery_dead ON {p}delivery (number) WHERE dead_at IS NOT NULL;
+CREATE INDEX {n}delivery_parked ON {p}delivery (queue) WHERE dead_at IS NOT NULL AND is_first AND queue IS NOT NULL;
 
 -- What an endpoint has begun and not ended. unended: how many times in a row.
 CREATE TABLE {p}attempt (

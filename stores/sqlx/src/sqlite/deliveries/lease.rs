@@ -38,6 +38,11 @@ impl Sql {
             next_due: prefix.fill(&format!("SELECT min(due) - {NOW} {FREE}")),
         }
     }
+
+    #[cfg(test)]
+    pub(super) fn texts(&self) -> [Arc<str>; 4] {
+        [self.look.clone(), self.lease.clone(), self.extend.clone(), self.next_due.clone()]
+    }
 }
 
 pub(super) async fn lease(

@@ -6,6 +6,8 @@ mod put;
 mod row;
 mod settle;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -29,6 +29,11 @@ impl Sql {
             )),
         }
     }
+
+    #[cfg(test)]
+    pub(super) fn texts(&self) -> [Arc<str>; 2] {
+        [self.put.clone(), self.note.clone()]
+    }
 }
 
 pub(super) async fn put(store: &SqlxDeliveries<Sqlite>, deliveries: &[NewDelivery]) -> Result<(), BoxError> {

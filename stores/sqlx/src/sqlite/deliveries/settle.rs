@@ -40,6 +40,18 @@ impl Sql {
             promote: prefix.fill(PROMOTE),
         }
     }
+
+    #[cfg(test)]
+    pub(super) fn texts(&self) -> [Arc<str>; 6] {
+        [
+            self.mine.clone(),
+            self.gone.clone(),
+            self.later.clone(),
+            self.note.clone(),
+            self.dead.clone(),
+            self.promote.clone(),
+        ]
+    }
 }
 
 /// Notes of a key which row is the first by now.

@@ -30,6 +30,7 @@ CREATE UNIQUE INDEX {p}delivery_once ON {p}delivery (message, endpoint, handler)
 CREATE INDEX {p}delivery_due ON {p}delivery (endpoint, due, number) WHERE dead_at IS NULL AND is_first;
 CREATE INDEX {p}delivery_queue ON {p}delivery (endpoint, topic, key, number) WHERE holds_key;
 CREATE INDEX {p}delivery_dead ON {p}delivery (number) WHERE dead_at IS NOT NULL;
+CREATE INDEX {p}delivery_parked ON {p}delivery (endpoint, topic, key) WHERE dead_at IS NOT NULL AND is_first AND holds_key;
 
 -- What an endpoint has begun and not ended. unended: how many times in a row.
 CREATE TABLE {p}attempt (
