@@ -2,8 +2,8 @@
 //! beside a raw client of Redis.
 //!
 //! Run it with `cargo bench -p diator-benches --bench outbox`; it starts servers of its own, and prints the tables of
-//! `docs/benchmarks.md`. With `-- --quick` it takes a minute. With one or more of `commits`, `inbox`, `transaction`, `statements`,
-//! `relay`, `latency` and `idle` it prints these tables alone; `postgres` or `sqlite` limits the first two to that database.
+//! `docs/benchmarks.md`. With `-- --quick` it takes a minute. With one or more of `commits`, `inbox`, `entering`, `transaction`, `statements`,
+//! `relay`, `latency` and `idle` it prints these tables alone; `postgres` or `sqlite` limits the first four to that database.
 //!
 //! Both sides of a ratio take short turns in one run, and so does who comes first.
 
@@ -11,6 +11,7 @@ mod outbox {
     pub(crate) mod booking;
     pub(crate) mod by_hand;
     pub(crate) mod commits;
+    pub(crate) mod entering;
     pub(crate) mod idle;
     pub(crate) mod latency;
     pub(crate) mod machine;
@@ -23,7 +24,7 @@ mod outbox {
 use diator_benches::machine::load;
 use outbox::machine::fsyncs_per_second;
 use outbox::plan::Plan;
-use outbox::{commits, idle, latency, relay, statements};
+use outbox::{commits, entering, idle, latency, relay, statements};
 
 #[tokio::main(worker_threads = 2)]
 async fn main() {
@@ -34,6 +35,9 @@ async fn main() {
     }
     if plan.wants("inbox") {
         commits::with_an_inbox(&plan).await;
+    }
+    if plan.wants("entering") {
+        entering::by_rows(&plan).await;
     }
     if plan.wants("transaction") {
         commits::transaction_alone(&plan).await;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-const TABLES: [&str; 7] = ["commits", "inbox", "transaction", "statements", "relay", "latency", "idle"];
+const TABLES: [&str; 8] = ["commits", "inbox", "entering", "transaction", "statements", "relay", "latency", "idle"];
 const ENGINES: [&str; 2] = ["postgres", "sqlite"];
 
 /// How much is measured.
@@ -17,6 +17,8 @@ pub(crate) struct Plan {
     pub(crate) in_one_partition: usize,
     /// How often a backlog is drained, each side once.
     pub(crate) drains: usize,
+    /// How many rows the inbox has that is compared with an empty one.
+    pub(crate) inbox_rows: usize,
     /// How long events come, and how long none come.
     pub(crate) watch: Duration,
 }
@@ -27,13 +29,13 @@ impl Plan {
         let arguments: Vec<_> = std::env::args().skip(1).collect();
         let says = |option: &str| arguments.iter().any(|argument| argument == option);
         let words = arguments.iter().filter(|argument| !argument.starts_with('-')).cloned().collect();
-        let (turns, milliseconds, drains, seconds, backlog) = match (says("--bench"), says("--quick")) {
-            (false, _) => (1, 50, 1, 1, 1_000),
-            (true, true) => (9, 60, 1, 5, 20_000),
-            (true, false) => (81, 60, 3, 20, 100_000),
+        let (turns, milliseconds, drains, seconds, backlog, inbox_rows) = match (says("--bench"), says("--quick")) {
+            (false, _) => (1, 50, 1, 1, 1_000, 1_000),
+            (true, true) => (9, 60, 1, 5, 20_000, 1_000_000),
+            (true, false) => (81, 60, 3, 20, 100_000, 10_000_000),
         };
         let (turn, watch) = (Duration::from_millis(milliseconds), Duration::from_secs(seconds));
-        Self { words, turns, turn, backlog, in_one_partition: 2 * backlog, drains, watch }
+        Self { words, turns, turn, backlog, in_one_partition: 2 * backlog, drains, inbox_rows, watch }
     }
 
     pub(crate) fn wants(&self, table: &str) -> bool {
