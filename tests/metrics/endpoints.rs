@@ -1,9 +1,16 @@
 //! What an endpoint counts.
 
+use std::time::Duration;
+
+use diator::Inbox;
 use diator::broker::MessageType;
+use diator::deliveries::{DeadReason, NewDelivery, NewState};
 use diator::endpoint::{Endpoint, ErrorPolicy, Unknown};
 use diator::host::Host;
+use diator::inbox::InMemoryInbox;
+use diator::outbox::InMemoryOutbox;
 use diator::prelude::*;
+use diator::relay::Relay;
 use diator::{MessageBroker, OutboundMessage};
 use metrics_util::MetricKind::{Counter, Gauge, Histogram};
 use metrics_util::debugging::DebuggingRecorder;
@@ -108,4 +115,39 @@ fn an_endpoint_is_measured_if_it_is_asked_for() {
         assert!(!key.key().labels().any(|label| label.value().contains("stranger")), "{key:?}");
     }
     assert!(record(|endpoint| endpoint).is_empty());
+}
+
+fn kept(number: u128, state: NewState) -> NewDelivery {
+    let mut new = NewDelivery::new("billing", "billing.charge", Uuid::from_u128(number), "orders", *b"{}");
+    (new.key, new.holds_key, new.state) = (Some("7".into()), true, state);
+    new
+}
+
+#[test]
+fn what_the_store_keeps_is_measured() {
+    let recorder = DebuggingRecorder::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it can be built");
+    metrics::with_local_recorder(&recorder, || {
+        runtime.block_on(async {
+            let (broker, outbox, inbox) = (InMemoryBroker::new(), InMemoryOutbox::new(), InMemoryInbox::new());
+            let builder = Mediator::builder().handlers(handlers![Charge, Mail]).container(outbox.services());
+            let builder = builder.broker(broker.clone()).outbox(outbox.clone()).inbox(inbox.clone());
+            let dead = NewState::Dead(DeadReason::new("Handler", "it cannot be charged"));
+            let rows = [kept(1, dead), kept(2, NewState::Waiting { after: Duration::ZERO })];
+            inbox.deliveries().expect("it has a store").put(&rows).await.expect("they are kept");
+            let host = Host::new(builder.build().expect("it is complete")).relay(Relay::new(outbox));
+            let host = host.endpoint(billing(&broker).metrics());
+            let monitor = host.monitor();
+            let is_asked = async {
+                while monitor.health().await.endpoints["billing"].kept.is_none() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            host.run_until(is_asked).await.expect("it ends well");
+        });
+    });
+    let snapshot = recorder.snapshotter().snapshot().into_vec();
+    let kept = recorded(&snapshot, Gauge, "diator_endpoint_kept");
+    assert_eq!(kept, ["billing dead 1", "billing parked 1", "billing waiting 1"]);
+    assert_eq!(recorded(&snapshot, Gauge, "diator_endpoint_overdue_seconds"), ["billing 0"]);
 }
