@@ -9,7 +9,7 @@
 //! | the life of a delivery: it comes, begins, has run; is settled, given back or lost | `deliveries`, `verdicts` |
 //! | what waits, or is dead, in the store: which rows, how they get there, how they come back | `store`, `keeping` and `keeper`, `rows` |
 //! | how an opening ends: stop, failure, revocation, loss | `ending` |
-//! | the tasks beside the loop: reading and observing; settling and extending; running deliveries | `reader`, `settler`, `workers`; `ask`, `work`, `attempt` |
+//! | the tasks beside the loop: reading and observing; settling and extending; running deliveries | `reader`, `settler`, `workers`; `ask`, `work`, `handling`, `attempt` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
 //! | what becomes of a handler that failed | `failure`, `policy`, `outcome`, `memory` |
 //! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `watermark`, `watchdog` |
@@ -26,6 +26,7 @@ mod deliveries;
 mod ending;
 mod event;
 mod failure;
+mod handling;
 mod health;
 mod held;
 mod jitter;

@@ -305,7 +305,7 @@ impl Settle for Shared {
 fn delivery_of(tag: DeliveryTag, kept: NewDelivery, lost: u32, received: Instant) -> Delivery {
     let NewDelivery { handler, message, generation, holds_key, .. } = kept;
     let mut delivery = Delivery::new(tag, kept.topic, kept.body);
-    delivery.row = Some(Row { handler, generation, message, holds_key });
+    delivery.row = Some(Box::new(Row { handler, generation, message, holds_key }));
     (delivery.position, delivery.headers) = (kept.position, kept.headers);
     (delivery.content_type, delivery.failures) = (kept.content_type, kept.failures);
     (delivery.redelivered, delivery.received) = (Redelivered::Times(lost), received);

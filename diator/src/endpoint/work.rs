@@ -6,25 +6,19 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Bound;
-use super::attempt::Attempt;
 use super::failure::Failure;
-use super::outcome::{Outcome, State};
+use super::handling::run;
+use super::outcome::Outcome;
 use super::workers::Desk;
-use crate::broker::InboundMessage;
-use crate::deliveries::{Ended, WHOLE_MESSAGE};
-use crate::error::TimedOut;
-use crate::inbox::{Entry, Turn};
-use crate::middleware::{CommitGate, run_until};
+use crate::Arrival;
 use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
 use crate::registry::HandlerId;
-use crate::shown;
-use crate::subscription::{Delivery, DeliveryTag, Order, Row};
-use crate::{Arrival, HandlerFailure, Handling, ReceiveError, SendError};
+use crate::subscription::{Delivery, DeliveryTag, Row};
 
 /// Told of each attempt of a handler, when it begins.
 pub type OnAttempt = Arc<dyn Fn(&Arc<Arrival>, HandlerId) -> AttemptEnded + Send + Sync>;
@@ -37,20 +31,20 @@ pub type AttemptEnded = Box<dyn FnOnce(Option<Result<(), &str>>) + Send>;
 pub(super) struct Work {
     pub(super) message: Message,
     /// As it was delivered, once it has arrived, where it may have to be kept.
-    raw: Option<Box<Delivery>>,
+    pub(super) raw: Option<Box<Delivery>>,
     /// The name of its event, where it may have to be kept.
     pub(super) name: Option<Box<str>>,
     /// Which row of the store it is.
-    pub(super) row: Option<Row>,
+    pub(super) row: Option<Box<Row>>,
     pub(super) outcomes: Vec<Outcome>,
     /// The attempt log has to know of it before it runs: it may have ended a process.
     pub(super) suspect: bool,
     /// How often in a row the attempt log did not answer.
     pub(super) unlogged: u32,
     /// How many beginnings of it the attempt log may count that were no crash.
-    begun: u32,
+    pub(super) begun: u32,
     /// How many failures the engine knows of.
-    failures: u32,
+    pub(super) failures: u32,
     /// The message that it stands for, once it was read.
     pub(super) claimed: Option<Uuid>,
     /// When the message was made, if it tells.
@@ -204,171 +198,4 @@ impl Drop for Working<'_> {
     fn drop(&mut self) {
         self.ended(Ran::Cut);
     }
-}
-
-async fn run(bound: &Bound, tag: DeliveryTag, work: &mut Work, begun: Instant, noted: &OnceLock<Uuid>) -> Ran {
-    let _permit = match &bound.store {
-        Some(store) => store.permit().await,
-        None => None,
-    };
-    if let Message::Delivered(delivery) = &work.message {
-        bound.monitor.begins(delivery.received);
-    }
-    let (message, read) = match &work.message {
-        Message::Arrived(arrival) => (arrival.meta().message_id(), None),
-        Message::Delivered(delivery) => match read(delivery, work.row.as_ref()) {
-            Ok(message) if bound.skips(&message) => return Ran::Handled { ran: 0, failures: Vec::new() },
-            Ok(message) => {
-                work.made = made(&message);
-                (message.id, Some(message))
-            }
-            Err(error) => return Ran::Undecodable(error),
-        },
-        Message::Unread => return Ran::Cut,
-    };
-    // The store keeps one row for each handler of a message, and leases it to one process.
-    if !bound.of_rows && !bound.memory().claim(message, tag) {
-        return Ran::Twin(message);
-    }
-    work.claimed = Some(message);
-    if let Some(read) = &read
-        && bound.puts().is_some()
-    {
-        work.name = Some((*read.name).into());
-    }
-    if let Some(age) = bound.is_too_old(work) {
-        return Ran::TooOld(age);
-    }
-    let mut attempt = None;
-    if let Some(log) = bound.log_for(work) {
-        // The event may be what ends the process: it is not read before it is noted.
-        match Attempt::begin(bound, log, message, &mut work.begun, noted).await {
-            Ok(begun) => attempt = Some(begun),
-            Err(ran) => return ran,
-        }
-    }
-    match read.map(|read| bound.mediator.arrive(read)).transpose() {
-        Ok(None) => {}
-        Ok(Some(arrival)) => {
-            let handlers = bound.handlers.of(arrival.event_type());
-            let ours = handlers.iter().filter(|handler| work.row.as_ref().is_none_or(|row| row.is_for(handler)));
-            work.outcomes = ours.map(|&handler| Outcome::new(handler)).collect();
-            if let Some(row) = work.row.as_ref().filter(|_| work.outcomes.is_empty()) {
-                Attempt::end_all(attempt, Ended::Handled).await;
-                return Ran::NoHandler(row.handler.to_string());
-            }
-            // The engine has one number for all handlers; what this process knows of each of them is better.
-            work.outcomes.iter_mut().for_each(|outcome| outcome.count_from(work.failures));
-            if !bound.of_rows {
-                bound.memory().recall(message, &mut work.outcomes, begun);
-            }
-            let delivered = mem::replace(&mut work.message, Message::Arrived(Arc::new(arrival)));
-            if let (Message::Delivered(delivery), Some(_)) = (delivered, bound.puts()) {
-                work.raw = Some(Box::new(delivery));
-            }
-        }
-        Err(error) => {
-            Attempt::end_all(attempt, Ended::Handled).await;
-            return match error {
-                ReceiveError::Unknown { name, .. } => Ran::Unknown(name),
-                other => Ran::Undecodable(shown::text(shown::Chain(&other))),
-            };
-        }
-    }
-    let Message::Arrived(arrival) = &work.message else { return Ran::Cut };
-    let turn = work.raw.as_deref().filter(|_| bound.settings.order == Order::PerKey).and_then(|raw| {
-        let key = raw.key.as_deref()?;
-        Some(Turn { topic: &raw.topic, key })
-    });
-    // A row of the whole message is one that no handler has handled, in whatever generation it is.
-    let generation = work.row.as_ref().filter(|row| *row.handler != *WHOLE_MESSAGE).map_or(0, |row| row.generation);
-    let (mut ran, mut failures, mut is_behind) = (0, Vec::new(), false);
-    for (place, outcome) in work.outcomes.iter_mut().enumerate().filter(|(_, outcome)| outcome.runs(begun)) {
-        if is_behind {
-            outcome.falls_behind();
-            continue;
-        }
-        ran += 1;
-        let seen = bound.on_attempt.as_ref().map(|begun| begun(arrival, outcome.handler));
-        let (handler, gate) = (outcome.handler, CommitGate::default());
-        let mut entry = Entry::new(&bound.settings.name, handler.as_str(), message).with_generation(generation);
-        (entry.turn, entry.limit) = (turn, Some(bound.settings.max_handling));
-        let call = async {
-            match bound.inbox() {
-                Some(_) => arrival.handle_entered(&handler, entry, &gate).await,
-                None => arrival.handle_until(&handler, &gate).await.map(|()| Handling::Handled),
-            }
-        };
-        let since = bound.monitor.clock();
-        let handling = in_time(bound, handler, call, &gate, attempt.as_mut()).await;
-        let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind));
-        is_behind = matches!(handling, Ok(Handling::Behind));
-        let ended = match handling {
-            Ok(Handling::Handled | Handling::Before | Handling::Behind) => Ok(()),
-            Ok(Handling::Busy) => Err(Failure::busy(outcome.handler)),
-            Err(failure) => Err(Failure::of(failure, &bound.settings.errors, bound.inbox())),
-        };
-        if has_run {
-            bound.monitor.ran(outcome.handler, since, ended.as_ref().err().map(|failure| failure.kind));
-        }
-        if let Some(seen) = seen {
-            seen(has_run.then(|| ended.as_ref().copied().map_err(|failure| &*failure.text)));
-        }
-        match ended {
-            Ok(()) if is_behind => outcome.falls_behind(),
-            Ok(()) => outcome.state = State::Done,
-            Err(failure) => failures.push((place, failure)),
-        }
-        if attempt.as_ref().is_some_and(|attempt| attempt.ended) {
-            // The handlers behind one that was cut off begin anew, and are noted anew.
-            break;
-        }
-    }
-    Attempt::end_all(attempt, if failures.is_empty() { Ended::Handled } else { Ended::Failed }).await;
-    Ran::Handled { ran, failures }
-}
-
-/// Lets a handler take as long as it may.
-async fn in_time(
-    bound: &Bound,
-    handler: HandlerId,
-    call: impl Future<Output = Result<Handling, HandlerFailure>>,
-    gate: &CommitGate,
-    attempt: Option<&mut Attempt<'_>>,
-) -> Result<Handling, HandlerFailure> {
-    let limit = bound.settings.max_handling;
-    let mut call = pin!(Some(call));
-    if let Some(call) = call.as_mut().as_pin_mut()
-        && let Some(ended) = run_until(Some(gate), call, sleep(limit)).await
-    {
-        return ended;
-    }
-    if let Some(attempt) = attempt {
-        // Before it is dropped.
-        attempt.end(Ended::CutOff).await;
-    }
-    // What the handler holds may panic as it goes: that is a part of its failure, and the panic hook has told of it.
-    let _told = catch_unwind(AssertUnwindSafe(|| call.set(None)));
-    let source = Box::new(TimedOut { limit });
-    let error = SendError::Rejected { middleware: "max_handling", source };
-    Err(HandlerFailure { id: handler, handler: handler.as_str(), error })
-}
-
-fn read(delivery: &Delivery, row: Option<&Row>) -> Result<InboundMessage, String> {
-    if let Some(why) = &delivery.unreadable {
-        return Err(shown::text(&**why));
-    }
-    let headers = delivery.headers.iter().map(|(name, value)| (&**name, &**value));
-    let id = || row.map(|row| row.message).or_else(|| delivery.derived_id());
-    InboundMessage::decode_named(&delivery.body, delivery.content_type.as_deref(), headers, &id)
-        .map_err(|error| shown::text(shown::Chain(&error)))
-}
-
-/// When a message was made, by the clock of whoever made it: its id tells that, or else its time.
-fn made(message: &InboundMessage) -> Option<SystemTime> {
-    let of_id = message.id.get_timestamp().and_then(|time| {
-        let (seconds, nanos) = time.to_unix();
-        SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
-    });
-    of_id.or(message.timestamp)
 }

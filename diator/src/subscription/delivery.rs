@@ -46,7 +46,7 @@ pub struct Delivery {
     /// engine, and for what the engine sends by itself, when its bytes arrived.
     pub received: Instant,
     /// Which row of a delivery store it is, if it is none of an engine's.
-    pub(crate) row: Option<Row>,
+    pub(crate) row: Option<Box<Row>>,
 }
 
 /// The namespace of what [`Delivery::derived_id`] makes. It must not change: stores know messages by such ids.

@@ -202,7 +202,9 @@ async fn on_sqlite_too() {
     within_patience(async {
         let directory = Directory::new();
         let (store, pool) = on_sqlite(&directory).await;
-        let sql = async |text: String| drop(raw_sql(AssertSqlSafe(text)).execute(&pool).await.unwrap());
+        let sql = async |text: String| {
+            raw_sql(AssertSqlSafe(text)).execute(&pool).await.unwrap();
+        };
         odd(&store).await;
         let damages = [
             "headers = 'x'",

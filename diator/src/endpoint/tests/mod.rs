@@ -6,6 +6,7 @@ mod engine;
 mod failing;
 mod handling;
 mod kept;
+mod kept_chance;
 mod kept_faults;
 mod offsets;
 mod own;

@@ -70,6 +70,7 @@ struct Inner {
     running: usize,
     most_running: usize,
     ended: Vec<(&'static str, u32)>,
+    succeeded: Vec<(&'static str, u32)>,
 }
 
 impl Script {
@@ -111,6 +112,11 @@ impl Script {
         self.inner().ended.clone()
     }
 
+    /// Which runs succeeded, in order.
+    pub(super) fn succeeded(&self) -> Vec<(&'static str, u32)> {
+        self.inner().succeeded.clone()
+    }
+
     async fn handle(&self, handler: &'static str, number: u32) -> Result<(), BoxError> {
         let conduct = {
             let mut inner = self.inner();
@@ -137,7 +143,12 @@ impl Script {
             }
             Conduct::Bomb => Err(Bomb.into()),
         };
-        self.inner().ended.push((handler, number));
+        let mut inner = self.inner();
+        inner.ended.push((handler, number));
+        if ended.is_ok() {
+            inner.succeeded.push((handler, number));
+        }
+        drop(inner);
         ended
     }
 }
@@ -236,6 +247,11 @@ impl World {
         Self::built(engine, Mediator::builder().handlers(handlers).inbox(inbox))
     }
 
+    /// Another process, whose handlers do what the same script says.
+    pub(super) fn beside(&self, handlers: crate::Handlers, inbox: impl crate::Inbox) -> Self {
+        Self::scripted(self.engine.clone(), self.script.clone(), Mediator::builder().handlers(handlers).inbox(inbox))
+    }
+
     pub(super) fn built(engine: Engine, builder: crate::MediatorBuilder) -> Self {
         let script = Script(Arc::new(Mutex::new(Inner {
             began: Instant::now(),
@@ -244,7 +260,12 @@ impl World {
             running: 0,
             most_running: 0,
             ended: Vec::new(),
+            succeeded: Vec::new(),
         })));
+        Self::scripted(engine, script, builder)
+    }
+
+    fn scripted(engine: Engine, script: Script, builder: crate::MediatorBuilder) -> Self {
         let mediator = builder
             .container(Services::new().singleton(Arc::new(script.clone())).extend(InMemoryOutbox::new().services()))
             .without_broker()

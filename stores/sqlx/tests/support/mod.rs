@@ -4,7 +4,7 @@
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod outbox;
-#[cfg(all(feature = "postgres", feature = "sqlite"))]
+#[cfg(feature = "postgres")]
 pub(crate) mod unit;
 
 use std::future::{Future, poll_fn};
