@@ -202,7 +202,7 @@ impl TestHost {
                 "{test}: the mediator publishes to another broker than the endpoints read from, so nothing that it emits reaches them: \
                  build it over a clone of the one that `TestHost::new` gets"
             );
-            RunningTestHost::start(test, host, broker, attempts).await
+            RunningTestHost::start(test, host, &mediator, broker, attempts).await
         }
     }
 }

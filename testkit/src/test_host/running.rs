@@ -98,6 +98,7 @@ impl RunningTestHost {
     pub(super) async fn start(
         test: &Location<'_>,
         host: Host,
+        mediator: &Mediator,
         broker: InMemoryBroker,
         attempts: Arc<Attempts>,
     ) -> Self {
