@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use diator::broker::PublishErrorKind;
+use diator::broker::{PublishErrorKind, RetryPolicy, RetryingBroker};
 use diator::deliveries::DeliveryFilter;
 use diator::endpoint::{Endpoint, ErrorPolicy, OnError, Order};
 use diator::inbox::InMemoryInbox;
@@ -179,7 +179,6 @@ async fn retries_of_minutes_take_no_time() {
     of_two().failed_with("closed").never();
     of_two().succeeded().once();
     test.handled::<OrderCharged>().by("mailing.thank").succeeded().times(2);
-    test.handled::<NobodyReads>().never();
     test.dead_letters::<OrderPlaced>().never();
     test.assert_no_dead_letters();
 
@@ -340,7 +339,7 @@ async fn it_does_not_wait_for_ever_and_says_what_it_waits_for() {
     assert_eq!(
         what,
         "something is still in flight after 150.000 s of the clock\n  \
-         endpoint `billing` (paused) holds 1 messages, of which 0 run; unsettled:\n    \
+         endpoint `billing` (paused) holds 1 message, 0 running; unsettled:\n    \
          1. OrderPlaced"
     );
     assert_eq!(report.matches("failed: the bank is closed").count(), 3, "{report}");
@@ -371,11 +370,11 @@ async fn a_failed_assertion_shows_all_that_was_handled() {
     let report = r#"
 
 handled:
-        time  message          handler         attempt  outcome
->    0.001 s  1. OrderPlaced   billing.charge        1  failed: the bank is busy
-     0.001 s  2. OrderPlaced   billing.charge        1  failed: -1 cents cannot be charged
-    10.001 s  1. OrderPlaced   billing.charge        2  succeeded
-    10.001 s  4. OrderCharged  mailing.thank         1  succeeded
+        time  message          handler         attempt  then          outcome
+>    0.001 s  1. OrderPlaced   billing.charge        1  later in 10s  failed: the bank is busy
+     0.001 s  2. OrderPlaced   billing.charge        1  dead letter   failed: -1 cents cannot be charged
+    10.001 s  1. OrderPlaced   billing.charge        2  acked         succeeded
+    10.001 s  4. OrderCharged  mailing.thank         1  acked         succeeded
 published:
   1. OrderPlaced {"cents":100,"order_id":2}, topic `orders`
   2. OrderPlaced {"cents":-1,"order_id":3}, topic `orders`
@@ -410,9 +409,48 @@ async fn a_name_that_nobody_has_is_refused() {
         r#"no endpoint is `biling`; there are ["billing", "mailing"]"#
     );
     assert_eq!(
+        said(|| test.handled::<NobodyReads>().never()),
+        "no endpoint of the test host handles `NobodyReads`: add the endpoint that does; what was published is the broker's to assert"
+    );
+    assert_eq!(
         said(|| test.handled::<OrderPlaced>().once()),
         "expected 1 attempt to handle `OrderPlaced`, found 0\n\nnothing was handled\nnothing was published\nno dead letters"
     );
+}
+
+/// What the table says that the endpoint decided, attempt by attempt.
+fn decided(test: &RunningTestHost) -> Vec<String> {
+    let table = test.to_string();
+    let lines = table.lines().skip_while(|line| *line != "handled:").skip(1);
+    let lines: Vec<_> = lines.take_while(|line| !line.ends_with(':')).collect();
+    let (heading, lines) = lines.split_first().expect("something was handled");
+    let (then, outcome) = (heading.find("then").unwrap(), heading.find("outcome").unwrap());
+    lines.iter().map(|line| line[then..outcome].trim().to_owned()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_endpoint_decided_is_shown_beside_each_attempt() {
+    let broker = InMemoryBroker::new();
+    let conducts = [Conduct::Closed, Conduct::Panic, Conduct::Busy, Conduct::Hang];
+    let test = started(Bank::new(2, conducts), &broker).await;
+    test.publish(order(2)).await;
+    test.advance(Duration::from_secs(700)).await;
+    assert_eq!(decided(&test), ["paused for 60s", "later in 10s", "later in 600s", ""]);
+
+    // Beside each other: a rule that finds its error, and one that does not.
+    let broker = InMemoryBroker::new();
+    let policy = ErrorPolicy::new().immediately(1).when::<fmt::Error>(|_| OnError::Pause(TEN_MINUTES));
+    let policy = policy.when::<BankError>(|error| match error {
+        BankError::Closed => OnError::Again(Duration::from_secs(5)),
+        _ => OnError::Retry,
+    });
+    let endpoint = Endpoint::new("billing", broker.clone()).topics(["orders"]).errors(policy);
+    let bank = Bank::new(2, [Conduct::Closed, Conduct::Busy]);
+    let host = TestHost::new(program(bank, &broker), broker.clone()).endpoint(endpoint);
+    let test = host.endpoint(mailing(broker.clone())).start().await;
+    test.publish(order(2)).await;
+    test.settle().await;
+    assert_eq!(decided(&test), ["again in 5s, uncounted", "again", "acked", "acked"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -486,6 +524,25 @@ async fn another_broker_is_refused() {
     });
     let said = said.await;
     assert!(said.contains("endpoint `billing` reads from another broker than the test publishes to"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mediator_over_another_broker_is_refused() {
+    for wrapped in [false, true] {
+        let said = said_by(async move {
+            let (broker, other) = (InMemoryBroker::new(), InMemoryBroker::new());
+            let builder = Mediator::builder().handlers(handlers![Thank]);
+            let policy = RetryPolicy::new();
+            let builder = match wrapped {
+                true => builder.broker(Arc::new(RetryingBroker::new(other, policy).unwrap())),
+                false => builder.broker(other),
+            };
+            TestHost::new(builder.build().unwrap(), broker.clone()).endpoint(mailing(broker)).start().await
+        });
+        let said = said.await;
+        assert!(said.starts_with("tests/test_host.rs:"), "{said}");
+        assert!(said.contains("the mediator publishes to another broker than the endpoints read from"), "{said}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

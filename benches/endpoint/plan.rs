@@ -1,11 +1,13 @@
 use std::time::Duration;
 
+use diator_benches::{Arguments, Effort};
+
 const TABLES: [&str; 4] = ["throughput", "memory", "slow-key", "idle"];
 
 /// How much is measured.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    words: Vec<String>,
+    arguments: Arguments,
     /// How often both sides of a ratio take turns.
     pub(crate) turns: usize,
     /// How many messages a turn has.
@@ -16,20 +18,16 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn of_this_process() -> Self {
-        // `cargo test --all-targets` runs it too, and only wants to see it work.
-        let arguments: Vec<_> = std::env::args().skip(1).collect();
-        let says = |option: &str| arguments.iter().any(|argument| argument == option);
-        let words = arguments.iter().filter(|argument| !argument.starts_with('-')).cloned().collect();
-        let (turns, messages, seconds) = match (says("--bench"), says("--quick")) {
-            (false, _) => (1, 1_000, 1),
-            (true, true) => (5, 20_000, 5),
-            (true, false) => (21, 40_000, 20),
+        let arguments = Arguments::of_this_process();
+        let (turns, messages, seconds) = match arguments.effort {
+            Effort::Try => (1, 1_000, 1),
+            Effort::Quick => (5, 20_000, 5),
+            Effort::Full => (21, 40_000, 20),
         };
-        Self { words, turns, messages, watch: Duration::from_secs(seconds) }
+        Self { arguments, turns, messages, watch: Duration::from_secs(seconds) }
     }
 
     pub(crate) fn wants(&self, table: &str) -> bool {
-        let names = |table: &str| self.words.iter().any(|named| named == table);
-        !TABLES.into_iter().any(names) || names(table)
+        self.arguments.want(table, &TABLES)
     }
 }

@@ -1,12 +1,14 @@
 use std::time::Duration;
 
+use diator_benches::{Arguments, Effort};
+
 const TABLES: [&str; 8] = ["commits", "inbox", "entering", "transaction", "statements", "relay", "latency", "idle"];
 const ENGINES: [&str; 2] = ["postgres", "sqlite"];
 
 /// How much is measured.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    words: Vec<String>,
+    arguments: Arguments,
     /// How often both sides of a ratio take turns.
     pub(crate) turns: usize,
     /// How long a turn of commits takes.
@@ -25,33 +27,22 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn of_this_process() -> Self {
-        // `cargo test --all-targets` runs it too, and only wants to see it work.
-        let arguments: Vec<_> = std::env::args().skip(1).collect();
-        let says = |option: &str| arguments.iter().any(|argument| argument == option);
-        let words = arguments.iter().filter(|argument| !argument.starts_with('-')).cloned().collect();
-        let (turns, milliseconds, drains, seconds, backlog, inbox_rows) = match (says("--bench"), says("--quick")) {
-            (false, _) => (1, 50, 1, 1, 1_000, 1_000),
-            (true, true) => (9, 60, 1, 5, 20_000, 1_000_000),
-            (true, false) => (81, 60, 3, 20, 100_000, 10_000_000),
+        let arguments = Arguments::of_this_process();
+        let (turns, milliseconds, drains, seconds, backlog, inbox_rows) = match arguments.effort {
+            Effort::Try => (1, 50, 1, 1, 1_000, 1_000),
+            Effort::Quick => (9, 60, 1, 5, 20_000, 1_000_000),
+            Effort::Full => (81, 60, 3, 20, 100_000, 10_000_000),
         };
         let (turn, watch) = (Duration::from_millis(milliseconds), Duration::from_secs(seconds));
-        Self { words, turns, turn, backlog, in_one_partition: 2 * backlog, drains, inbox_rows, watch }
+        Self { arguments, turns, turn, backlog, in_one_partition: 2 * backlog, drains, inbox_rows, watch }
     }
 
     pub(crate) fn wants(&self, table: &str) -> bool {
-        !self.names_one_of(&TABLES) || self.names(table)
+        self.arguments.want(table, &TABLES)
     }
 
     /// How commits are measured on this database: with fsync and without it, or not at all.
     pub(crate) fn fsyncs(&self, engine: &str) -> &'static [bool] {
-        if !self.names_one_of(&ENGINES) || self.names(engine) { &[true, false] } else { &[] }
-    }
-
-    fn names_one_of(&self, words: &[&str]) -> bool {
-        words.iter().any(|word| self.names(word))
-    }
-
-    fn names(&self, word: &str) -> bool {
-        self.words.iter().any(|named| named == word)
+        if self.arguments.want(engine, &ENGINES) { &[true, false] } else { &[] }
     }
 }

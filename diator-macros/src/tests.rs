@@ -99,10 +99,10 @@ impl ::diator::Event for OrderMoved {
         ::core::option::Option::Some(
             match self {
                 Self::Sent { order: __diator_key, .. } => {
-                    ::std::string::ToString::to_string(&__diator_key.id)
+                    ::diator::__private::key_text(&__diator_key.id)
                 }
                 Self::Lost { order: __diator_key, .. } => {
-                    ::std::string::ToString::to_string(&__diator_key.id)
+                    ::diator::__private::key_text(&__diator_key.id)
                 }
             },
         )

@@ -187,7 +187,7 @@ pub mod __private {
     pub use crate::__in_place as in_place;
     pub use crate::BoxError;
     pub use crate::container::Slot;
-    pub use crate::event::EventDescriptor;
+    pub use crate::event::{EventDescriptor, key_text};
     #[cfg(feature = "in-place")]
     pub use crate::handler::{Dispatch, SlotIndex};
     pub use crate::handler::{HandledBy, SendResult};

@@ -36,7 +36,7 @@ fn expand(event: &Event) -> TokenStream {
     let name = arguments.name.as_ref().map_or_else(|| expand::name(ident), |name| name.value.value());
     let optional = optional_items(&root, arguments);
     let marks = mark::marks(&root, &arguments.marks);
-    let key = arguments.key.as_ref().map(|key| key_items(event, key));
+    let key = arguments.key.as_ref().map(|key| key_items(&root, event, key));
     let is_registered = event.generics.params.is_empty() && arguments.unregistered.is_none();
     let submitted = is_registered.then(|| expand::submit(&root, ident, event.is_deprecated, &quote!(EventDescriptor)));
     let allow = expand::allow_deprecated(event.is_deprecated);
@@ -85,22 +85,23 @@ fn optional_items(root: &Path, arguments: &EventArguments) -> TokenStream {
     quote!(#topic #aliases #must_be_handled #schema)
 }
 
-fn key_items(event: &Event, argument: &Argument<Key>) -> TokenStream {
+fn key_items(root: &Path, event: &Event, argument: &Argument<Key>) -> TokenStream {
     let Key { field, path } = &argument.value;
     // An error about a key that cannot be shown as text underlines it.
     let place = paths::located(field.span());
-    let to_string = |value: TokenStream| quote_spanned!(place=> ::std::string::ToString::to_string(#value));
+    let root = paths::root_at(root, place);
+    let text_of = |value: TokenStream| quote_spanned!(place=> #root::__private::key_text(#value));
     let text = match &event.data {
         Data::Enum(data) => {
             let bound = Ident::new(&expand::fresh("__diator_key", field), place);
             let arms = data.variants.iter().map(|variant| {
                 let variant = &variant.ident;
-                let text = to_string(quote_spanned!(place=> &#bound #(.#path)*));
+                let text = text_of(quote_spanned!(place=> &#bound #(.#path)*));
                 quote!(Self::#variant { #field: #bound, .. } => #text)
             });
             quote!(match self { #(#arms,)* })
         }
-        Data::Struct(_) | Data::Union(_) => to_string(quote_spanned!(place=> &self.#field #(.#path)*)),
+        Data::Struct(_) | Data::Union(_) => text_of(quote_spanned!(place=> &self.#field #(.#path)*)),
     };
     let name = argument.value.to_string();
     quote! {

@@ -178,6 +178,12 @@ pub trait MessageBroker: Send + Sync + 'static {
     fn destination(&self, _event: &EventRoute<'_>) -> Cow<'_, str> {
         Cow::Borrowed("")
     }
+
+    /// Tells brokers in memory apart: a test host compares those of publishers and consumers.
+    #[doc(hidden)]
+    fn identity(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// A shared broker is the broker itself: every method goes to it, overridden ones included.
@@ -205,6 +211,10 @@ impl<B: MessageBroker + ?Sized> MessageBroker for Arc<B> {
 
     fn destination(&self, event: &EventRoute<'_>) -> Cow<'_, str> {
         (**self).destination(event)
+    }
+
+    fn identity(&self) -> Option<usize> {
+        (**self).identity()
     }
 }
 

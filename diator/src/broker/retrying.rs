@@ -199,4 +199,8 @@ impl<B: MessageBroker> MessageBroker for RetryingBroker<B> {
     fn destination(&self, event: &EventRoute<'_>) -> Cow<'_, str> {
         self.broker.destination(event)
     }
+
+    fn identity(&self) -> Option<usize> {
+        self.broker.identity()
+    }
 }

@@ -13,18 +13,18 @@ use super::attempt::answer;
 use super::failure::Failure;
 use super::health::EndpointMonitor;
 use super::memory::Memory;
-use super::policy::Step;
 use super::rows::Rows;
 use super::settings::{OwnMessages, Settings};
+use super::step::Step;
 use super::store::Store;
 use super::watchdog::Watchdog;
-use super::work::{OnAttempt, Work};
+use super::work::{OnAttempt, OnDecision, Work};
 use crate::broker::{EventRoute, InboundMessage, SENDER};
 use crate::deliveries::{AttemptLog, Ended};
 use crate::inbox::Inbox;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;
-use crate::subscription::{Capabilities, Order, Share, Subscription, Wanted};
+use crate::subscription::{Capabilities, DeliveryTag, Order, Share, Subscription, Wanted};
 use crate::{BoxError, Mediator, shown};
 
 /// How long a message is held where its lock cannot be extended, and the engine could deliver it again later.
@@ -44,6 +44,7 @@ pub(crate) struct Bound {
     pub(super) events: Vec<EventRoute<'static>>,
     pub(super) log: Option<Arc<dyn AttemptLog>>,
     pub(super) on_attempt: Option<OnAttempt>,
+    pub(super) on_decision: Option<OnDecision>,
     pub(super) monitor: EndpointMonitor,
     pub(super) kept: Kept,
     /// What it cannot handle now waits there.
@@ -97,6 +98,7 @@ impl Bound {
             events: self.events.clone(),
             log: self.log.clone(),
             on_attempt: self.on_attempt.clone(),
+            on_decision: self.on_decision.clone(),
             monitor: self.monitor.of_rows(),
             kept: Kept::default(),
             store: Some(store),
@@ -212,12 +214,25 @@ impl Bound {
             health.failed += 1;
             health.retried += u64::from(matches!(step, Step::Again { .. } | Step::Later(_)));
         });
+        if let (Some(decided), Some(message)) = (&self.on_decision, message) {
+            decided(message, Some(failure.handler), &step.to_string());
+        }
         let message = message.map(tracing::field::display);
         let Failure { handler, text: error, .. } = failure;
         tracing::warn!(
             target: "diator",
             { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, before, ?step },
             "a handler failed on a message that arrived"
+        );
+    }
+
+    /// A delivery is acknowledged unread, because another one of its message was handled.
+    pub(super) fn tell_duplicate(&self, message: Uuid, tag: DeliveryTag) {
+        self.monitor.count(|health| health.duplicates += 1);
+        tracing::debug!(
+            target: "diator",
+            { endpoint = &*self.settings.name, messaging.message.id = %message, delivery = tag.0 },
+            "a second delivery of a message is acknowledged with the first, whatever it contains"
         );
     }
 

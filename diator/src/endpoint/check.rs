@@ -107,7 +107,7 @@ fn bind_one(
         }
     }
     let topics = topics(&endpoint, events.values());
-    let Endpoint { settings, subscription, attempt_log, on_attempt, monitor, .. } = endpoint;
+    let Endpoint { settings, subscription, attempt_log, on_attempt, on_decision, monitor, .. } = endpoint;
     let inbox = mediator.0.inbox.as_ref().filter(|_| settings.share == Share::Group);
     let deliveries = inbox.and_then(|inbox| inbox.deliveries());
     let log = attempt_log.or_else(|| inbox.and_then(|inbox| inbox.attempt_log()));
@@ -124,6 +124,7 @@ fn bind_one(
         topics,
         log,
         on_attempt,
+        on_decision,
         monitor,
     }
 }
@@ -240,17 +241,31 @@ fn one_endpoint_each(
             .map(|(endpoint, _)| format!("`{}`", endpoint.settings.name))
             .collect();
         let (name, event) = (short_name(handler.handler()), short_name(handler.message()));
+        // Every endpoint that names its topics reads the default one, too.
+        let has_topic = arriving(handler).is_some_and(|event| event.topic.is_some());
         let (text, remedy) = match &owners[..] {
             [_] => continue,
             [] => (
                 format!("no endpoint runs `{name}`, so what arrives of `{event}`{} is not handled", from(handler)),
-                "add its topic to an endpoint's `.topics([…])`, or the handler to its `.handlers(handlers![…])`"
-                    .to_owned(),
+                if has_topic {
+                    "add its topic to an endpoint's `.topics([…])`, or the handler to its `.handlers(handlers![…])`"
+                } else {
+                    "add the handler to an endpoint's `.handlers(handlers![…])`; or let the event name a topic that an endpoint \
+                     reads: `#[event(topic = \"…\")]`"
+                },
             ),
-            several => (
-                format!("the endpoints {} would all run `{name}`", several.join(" and ")),
-                "let each endpoint name its own: `.handlers(handlers![…])`".to_owned(),
-            ),
+            several => {
+                let theirs = if has_topic { "" } else { ", because its event names no topic" };
+                (
+                    format!("the endpoints {} would all run `{name}`{theirs}", several.join(" and ")),
+                    if has_topic {
+                        "let each endpoint name its own: `.handlers(handlers![…])`"
+                    } else {
+                        "let the event name its topic: `#[event(topic = \"…\")]`; or each endpoint its own handlers: \
+                         `.handlers(handlers![…])`"
+                    },
+                )
+            }
         };
         problems.push(Problem::new(ProblemKind::EndpointHandler, handler.location().known(), text, remedy));
     }
@@ -310,6 +325,16 @@ fn capabilities(endpoint: &Endpoint, help: Help, problems: &mut Vec<Problem>) {
         let remedy = "configure a lock of 1 s at least at the engine";
         problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
     }
+    if let (Unknown::Stop, Some(limit)) =
+        (settings.unknown, delivery_limit.filter(|_| costs_to_give_back(&capabilities)))
+    {
+        let text = format!(
+            "it stops at a message of an unknown name until a program comes that knows it, and each time that it opens anew counts \
+             against the engine's limit of {limit} deliveries, its `delivery_limit`"
+        );
+        let remedy = "take the limit away at the engine; or say `.unknown(Unknown::DeadLetter)`, and replay them";
+        problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
+    }
     if settings.unknown == Unknown::DeadLetter && !settings.dead_letters {
         let remedy = "take one of `.unknown(Unknown::DeadLetter)` and `.without_dead_letters()` out";
         let text = "messages of unknown names are dead letters, and there are none";
@@ -328,6 +353,11 @@ fn capabilities(endpoint: &Endpoint, help: Help, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Whether the engine counts a delivery that comes back, given back or not, as one more.
+fn costs_to_give_back(capabilities: &Capabilities) -> bool {
+    capabilities.release != Release::Uncounted
+}
+
 /// What makes an endpoint weaker than one would think, and is nevertheless allowed.
 fn warn_of_what_is_missing(endpoint: &Endpoint, help: Help) {
     let capabilities = endpoint.subscription.capabilities();
@@ -335,7 +365,10 @@ fn warn_of_what_is_missing(endpoint: &Endpoint, help: Help) {
     if !capabilities.redelivery {
         warn("the engine delivers nothing again: what a crash or a lost lock interrupts is lost");
     } else if !help.attempt_log {
-        warn("there is no attempt log: a message that ends the process is delivered again and again");
+        warn(
+            "there is no attempt log, so a message that ends the process is delivered again and again: give the endpoint one with \
+             `.attempt_log(…)`",
+        );
     }
     if !help.has_store()
         && !capabilities.settles_out_of_order
@@ -345,11 +378,14 @@ fn warn_of_what_is_missing(endpoint: &Endpoint, help: Help) {
             "while a message waits for another attempt, the engine learns of nothing that is done after it in its partition",
         );
     }
-    let holds = capabilities.lock.is_none() || capabilities.extends;
-    if !holds && capabilities.release == Release::Counted && capabilities.delivery_limit.is_some() {
-        warn(
-            "the engine counts what is given back, and its `delivery_limit` can be used up by an outage, because a lock cannot be extended",
-        );
+    if let (Some(lock), Some(limit), false) = (capabilities.lock, capabilities.delivery_limit, capabilities.extends)
+        && costs_to_give_back(&capabilities)
+    {
+        // What waits goes back when two thirds of its lock have gone.
+        let lasts = (lock / 3).saturating_mul(2).saturating_mul(limit);
+        let text = "an outage uses the engine's `delivery_limit` up, because a lock cannot be extended and what is given back counts: \
+                    what waits for so long is the engine's dead letter, though nothing was wrong with it; raise the limit, or the lock";
+        tracing::warn!(target: "diator", endpoint = &*endpoint.settings.name, limit, ?lasts, "{text}");
     }
     if capabilities.lock.is_some_and(|lock| !capabilities.extends && lock < endpoint.settings.max_handling) {
         warn("a handler may take longer than a lock that cannot be extended: its message can be handled twice at once");
@@ -360,6 +396,7 @@ fn warn_of_what_is_missing(endpoint: &Endpoint, help: Help) {
 fn warn_of_events<'h>(endpoint: &Endpoint, handled: impl Iterator<Item = &'h &'h HandlerDescriptor>) {
     let settings = &endpoint.settings;
     let mut unused: BTreeSet<_> = endpoint.topics.iter().map(String::as_str).collect();
+    let mut without_topic = BTreeSet::new();
     for handler in handled {
         let Some(event) = arriving(handler) else { continue };
         let (name, place) = (short_name(handler.message()), handler.location());
@@ -367,7 +404,10 @@ fn warn_of_events<'h>(endpoint: &Endpoint, handled: impl Iterator<Item = &'h &'h
             let text = "the endpoint keeps the order per key, and the event names no key: its messages have no order";
             tracing::warn!(target: "diator", endpoint = &*settings.name, event = name, handler = %place, "{text}");
         }
-        let Some(topic) = event.topic else { continue };
+        let Some(topic) = event.topic else {
+            without_topic.insert(name);
+            continue;
+        };
         unused.remove(topic);
         if !endpoint.topics.is_empty() && !endpoint.reads(event.topic) {
             let text = "the endpoint does not read the topic that the event names";
@@ -377,7 +417,13 @@ fn warn_of_events<'h>(endpoint: &Endpoint, handled: impl Iterator<Item = &'h &'h
     }
     for topic in unused {
         let text = "the endpoint reads a topic that none of its handlers' events names";
-        tracing::warn!(target: "diator", endpoint = &*settings.name, topic, "{text}");
+        if without_topic.is_empty() {
+            tracing::warn!(target: "diator", endpoint = &*settings.name, topic, "{text}");
+        } else {
+            let hint =
+                "these events name none, and are read from the default topic: `#[event(topic = \"…\")]` gives them one";
+            tracing::warn!(target: "diator", endpoint = &*settings.name, topic, ?without_topic, "{text}; {hint}");
+        }
     }
 }
 

@@ -11,8 +11,8 @@ use super::failure::Failure;
 use super::held::{Held, Run, Said, Stage};
 use super::lanes::LaneKey;
 use super::opening::Opening;
-use super::outcome::{self, Outcome, State};
-use super::policy::{Failures, Step};
+use super::outcome::{self, Failures, Outcome, State};
+use super::step::Step;
 use super::work::{Ran, Work};
 use super::workers::Handed;
 use crate::deliveries::DeadReason;
@@ -41,6 +41,10 @@ impl Opening {
     fn hold(&mut self, mut delivery: Delivery, now: Instant) {
         let (tag, owner) = (delivery.tag, delivery.owner);
         if self.ended_owners.contains(&owner) {
+            return;
+        }
+        if let Some(owner) = owner.filter(|&owner| self.gone.contains(owner)) {
+            self.refuse_of_gone(owner);
             return;
         }
         if self.held.contains_key(&tag) {
@@ -148,6 +152,7 @@ impl Opening {
         let other = self.bound.memory().claimed_by(message);
         let said = other.and_then(|other| self.held.get(&other)?.stage.said());
         if said == Some(Said::Acked) {
+            self.bound.tell_duplicate(message, tag);
             self.settle(tag, Verdict::Ack, now);
         } else if said == Some(Said::Dead) {
             let why = DeadReason::new("Twin", "another delivery of the message is a dead letter");
@@ -304,6 +309,11 @@ impl Opening {
 
     fn done(&mut self, tag: DeliveryTag, is_ours: bool, now: Instant) {
         self.bound.monitor.count(|health| if is_ours { health.handled += 1 } else { health.ignored += 1 });
+        if let Some(decided) = &self.bound.on_decision
+            && let Some(message) = self.held.get(&tag).and_then(|held| held.work.as_ref()?.claimed)
+        {
+            decided(message, None, "acked");
+        }
         self.settle(tag, Verdict::Ack, now);
     }
 
@@ -327,6 +337,9 @@ impl Opening {
     pub(super) fn dead(&mut self, tag: DeliveryTag, why: DeadReason, now: Instant) {
         let work = self.held.get(&tag).and_then(|held| held.work.as_ref());
         let (message, failures) = (work.and_then(|work| work.claimed), work.map_or(0, |work| work.counted()));
+        if let Some(work) = work {
+            work.mark_failed();
+        }
         self.bound.tell_dead(message, &why.text);
         let DeadReason { kind, text } = why;
         let reason = shown::text(&*text).into_boxed_str();

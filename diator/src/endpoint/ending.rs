@@ -169,7 +169,7 @@ impl Opening {
                 self.cut(tag);
                 self.forget(tag, now);
             }
-            owners.iter().for_each(|&owner| self.watermark.forget(Some(owner)));
+            owners.iter().for_each(|&owner| self.part_with(owner));
             self.flush();
             let _sent = self.to_settle.send(ToSettle::Revoked(owners));
         }
@@ -182,11 +182,25 @@ impl Opening {
         let _sent = self.to_settle.send(ToSettle::Forget(owners.to_vec()));
         let all = self.tags(|held| held.is_of(owners));
         all.into_iter().for_each(|tag| self.forget(tag, now));
-        owners.iter().for_each(|&owner| self.watermark.forget(Some(owner)));
+        owners.iter().for_each(|&owner| self.part_with(owner));
         for revocation in &mut self.revocations {
             revocation.owners.retain(|owner| !owners.contains(owner));
         }
         self.revocations.retain(|revocation| !revocation.owners.is_empty());
+    }
+
+    fn part_with(&mut self, owner: Ownership) {
+        self.watermark.forget(Some(owner));
+        self.gone.add(owner);
+    }
+
+    /// Somebody else handles what comes of an owner that has gone: a driver must not yield it.
+    pub(super) fn refuse_of_gone(&mut self, owner: Ownership) {
+        if self.gone.is_news(owner) {
+            let text = "the driver yields deliveries of an owner that was lost or given up, against its contract: they are not handled";
+            let Ownership { partition, epoch } = owner;
+            tracing::warn!(target: "diator", endpoint = &*self.bound.settings.name, partition, epoch, "{text}");
+        }
     }
 
     /// A delivery can no longer be settled, and so nothing that came after it: the engine may give the partition to others, and it all

@@ -39,6 +39,9 @@ pub struct EndpointHealth {
     pub unknown: u64,
     /// How many were events that no handler of the endpoint handles.
     pub ignored: u64,
+    /// How many came while another message of the same id was in hand, and were acknowledged with that one. Senders that give
+    /// different messages one id lose all but one of them here.
+    pub duplicates: u64,
     /// How often the engine said, or the clock, that a delivery was no longer the process's own.
     pub lock_lost: u64,
     /// How many verdicts the engine did not take, such as a dead letter for which there is no place; their messages are held until the

@@ -23,6 +23,7 @@ impl Opening {
         let (message, rows) = (work.claimed, rows_of_handlers(&self.bound, work, now));
         for outcome in &work.outcomes {
             if let State::Dead { why, .. } = &outcome.state {
+                work.mark_failed();
                 self.bound.tell_dead(message, &format!("{}: {}", outcome.handler, why.text));
             }
         }

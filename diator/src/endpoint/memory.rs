@@ -89,8 +89,8 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::outcome::Failures;
     use crate::endpoint::outcome::State;
-    use crate::endpoint::policy::Failures;
     use crate::registry::HandlerId;
 
     fn outcomes() -> Vec<Outcome> {

@@ -11,9 +11,9 @@
 //! | how an opening ends: stop, failure, revocation, loss | `ending` |
 //! | the tasks beside the loop: reading and observing; settling and extending; running deliveries | `reader`, `settler`, `workers`; `ask`, `work`, `handling`, `attempt` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
-//! | what becomes of a handler that failed | `failure`, `policy`, `outcome`, `memory` |
-//! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `watermark`, `watchdog` |
-//! | whether an endpoint can run at all, and what is shown of it | `check`, `settings`; `wired` |
+//! | what becomes of a handler that failed | `failure`, `policy`, `step`, `outcome`, `memory` |
+//! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `gone`, `watermark`, `watchdog` |
+//! | whether an endpoint can run at all, and what is shown of it | `check`, `settings`, `topics`; `wired` |
 //!
 //! The files of the last four rows know no clock, no task and no engine: the moment is a parameter.
 
@@ -26,6 +26,7 @@ mod deliveries;
 mod ending;
 mod event;
 mod failure;
+mod gone;
 mod handling;
 mod health;
 mod held;
@@ -45,11 +46,13 @@ mod rows;
 mod run;
 mod settings;
 mod settler;
+mod step;
 mod store;
 mod suspects;
 mod tag_map;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod verdicts;
 mod watchdog;
 mod watermark;
@@ -75,8 +78,9 @@ pub use self::policy::{ErrorPolicy, OnDead, OnError};
 pub use self::report::EndpointError;
 use self::settings::Settings;
 pub use self::settings::{OwnMessages, Unknown};
+pub use self::topics::Topics;
 #[doc(hidden)]
-pub use self::work::{AttemptEnded, OnAttempt};
+pub use self::work::{AttemptEnded, OnAttempt, OnDecision};
 pub use crate::deliveries::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
 pub use crate::subscription::Order;
 
@@ -153,6 +157,7 @@ pub struct Endpoint {
     handlers: Option<Handlers>,
     attempt_log: Option<Arc<dyn AttemptLog>>,
     on_attempt: Option<OnAttempt>,
+    on_decision: Option<OnDecision>,
     /// The subscription's type.
     engine: &'static str,
     location: Location,
@@ -173,6 +178,7 @@ impl Endpoint {
             handlers: None,
             attempt_log: None,
             on_attempt: None,
+            on_decision: None,
             location: Location::caller(),
         }
     }
@@ -180,8 +186,8 @@ impl Endpoint {
     /// Where it reads; it runs all handlers of the events of these topics, unless [`handlers`](Self::handlers) names some.
     ///
     /// An event that asks for no topic is among them.
-    pub fn topics(mut self, topics: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.topics = topics.into_iter().map(Into::into).collect();
+    pub fn topics(mut self, topics: impl Topics) -> Self {
+        self.topics = topics.into_vec();
         self
     }
 
@@ -298,6 +304,13 @@ impl Endpoint {
     #[doc(hidden)]
     pub fn on_attempt(mut self, begun: OnAttempt) -> Self {
         self.on_attempt = Some(begun);
+        self
+    }
+
+    /// Lets a test host see what becomes of them.
+    #[doc(hidden)]
+    pub fn on_decision(mut self, decided: OnDecision) -> Self {
+        self.on_decision = Some(decided);
         self
     }
 

@@ -13,6 +13,7 @@ use super::ask::{PATIENCE, ask};
 use super::credit::Credit;
 use super::ending::{Draining, Revocation};
 use super::event::Event;
+use super::gone::Gone;
 use super::health::EndpointState;
 use super::held::Held;
 use super::jitter::Jitter;
@@ -53,6 +54,7 @@ pub(super) struct Opening {
     pub(super) twins: HashMap<Uuid, Vec<DeliveryTag>>,
     /// Owners of which nothing can be settled, and nothing is handled, any more; `None` is an engine without owners.
     pub(super) ended_owners: BTreeSet<Option<Ownership>>,
+    pub(super) gone: Gone,
     /// How many settlements wait for the engine's answer.
     pub(super) settling: usize,
     pub(super) revocations: Vec<Revocation>,
@@ -84,7 +86,7 @@ impl Opening {
         let capabilities = bound.capabilities;
         let settings = &bound.settings;
         let mut tasks = JoinSet::new();
-        tasks.spawn(read_all(source, granted, events.clone()));
+        tasks.spawn(read_all(settings.name.clone(), source, granted, events.clone()));
         tasks.spawn(settle_all(settle.clone(), !capabilities.settles_out_of_order, settlements, events.clone()));
         if let (Some(lock), true) = (capabilities.lock, capabilities.extends) {
             tasks.spawn(extend_all(settle.clone(), extensions, lock / 3, events.clone()));
@@ -107,6 +109,7 @@ impl Opening {
             outgoing: Vec::new(),
             twins: HashMap::new(),
             ended_owners: BTreeSet::new(),
+            gone: Gone::default(),
             settling: 0,
             revocations: Vec::new(),
             draining: None,

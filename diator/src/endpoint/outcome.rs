@@ -1,6 +1,5 @@
 use tokio::time::Instant;
 
-use super::policy::Failures;
 use crate::deliveries::DeadReason;
 use crate::registry::HandlerId;
 
@@ -26,6 +25,13 @@ pub(super) enum State {
         why: DeadReason,
         failures: u32,
     },
+}
+
+/// How often a handler has failed on a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Failures {
+    pub(super) counted: u32,
+    pub(super) uncounted: u32,
 }
 
 impl Outcome {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::failure::{Judgement, cause_of, is_no_fault};
 use super::jitter::Jitter;
+use super::outcome::Failures;
+use super::step::Step;
 use crate::inbox::Inbox;
 use crate::registry::short_name;
 pub use crate::relay::OnDead;
@@ -80,23 +82,6 @@ pub enum OnError {
     Pause(Duration),
     /// No retry can help: the message is a dead letter at once.
     DeadLetter,
-}
-
-/// What becomes of a handler that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Its work is committed.
-    Done,
-    /// It is tried again soon, in hand.
-    Again { after: Duration, counted: bool },
-    /// It is tried again after a while.
-    Later(Duration),
-    /// The endpoint begins nothing for a while.
-    Pause(Duration),
-    /// It has failed for good.
-    Dead,
-    /// This process no longer handles messages.
-    Release,
 }
 
 impl Default for ErrorPolicy {
@@ -210,13 +195,6 @@ impl ErrorPolicy {
 /// What a rule says; one that panics says nothing special, and the endpoint goes on.
 fn apply(rule: &Rule, failure: &HandlerFailure) -> Option<OnError> {
     catch_unwind(AssertUnwindSafe(|| rule(failure))).unwrap_or(Some(OnError::Retry))
-}
-
-/// How often a handler has failed on a message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Failures {
-    pub(super) counted: u32,
-    pub(super) uncounted: u32,
 }
 
 fn doubled(times: u32) -> Duration {

@@ -11,9 +11,18 @@ use crate::panic::{catch_panic, panic_message};
 use crate::race::{First, race};
 use crate::subscription::{ConsumeError, Settle, Source, Taken};
 
+/// How long the reader rests when a driver yields no delivery in a batch; it doubles with each such batch.
+const FIRST_REST: Duration = Duration::from_millis(1);
+const LONGEST_REST: Duration = Duration::from_millis(100);
+
 /// Takes from the source what the endpoint has room for, until it fails.
-pub(super) async fn read_all(source: Box<dyn Source>, grants: watch::Receiver<u64>, events: UnboundedSender<Event>) {
-    let error = match catch_panic(read(source, grants, &events)).await {
+pub(super) async fn read_all(
+    endpoint: Arc<str>,
+    source: Box<dyn Source>,
+    grants: watch::Receiver<u64>,
+    events: UnboundedSender<Event>,
+) {
+    let error = match catch_panic(read(&endpoint, source, grants, &events)).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error,
         Err(panic) => ConsumeError::fatal(panic_message(&*panic)),
@@ -24,11 +33,12 @@ pub(super) async fn read_all(source: Box<dyn Source>, grants: watch::Receiver<u6
 
 /// A call of `next` is always under way; where the credit changes, another one takes its place.
 async fn read(
+    endpoint: &str,
     mut source: Box<dyn Source>,
     mut grants: watch::Receiver<u64>,
     events: &UnboundedSender<Event>,
 ) -> Result<(), ConsumeError> {
-    let mut taken = 0_u64;
+    let (mut taken, mut rest, mut is_told) = (0_u64, FIRST_REST, false);
     loop {
         let granted = *grants.borrow_and_update();
         let credit = usize::try_from(granted.saturating_sub(taken)).unwrap_or(usize::MAX);
@@ -41,9 +51,16 @@ async fn read(
             taken += deliveries.len() as u64;
             if deliveries.is_empty() {
                 // A driver that promises at least one, and yields none, must not take the whole processor.
-                tokio::task::yield_now().await;
+                if !is_told {
+                    let text = "the driver yields batches without a delivery, against its contract: the endpoint rests after each";
+                    tracing::warn!(target: "diator", endpoint, "{text}");
+                    is_told = true;
+                }
+                sleep(rest).await;
+                rest = (rest * 2).min(LONGEST_REST);
                 continue;
             }
+            rest = FIRST_REST;
         }
         if events.send(Event::Taken(came)).is_err() {
             return Ok(());

@@ -30,7 +30,7 @@ impl EndpointError {
 impl fmt::Display for EndpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let problems = if self.problems.len() == 1 { "problem" } else { "problems" };
-        write!(f, "the endpoints cannot start: {} {problems}", self.problems.len())?;
+        write!(f, "the endpoints have {} {problems}", self.problems.len())?;
         for (number, problem) in (1..).zip(&self.problems) {
             write!(f, "\n\n{number}. {problem}")?;
             for line in problem.remedy().lines() {

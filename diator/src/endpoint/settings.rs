@@ -16,6 +16,8 @@ pub enum Unknown {
     /// It is a dead letter.
     DeadLetter,
     /// The endpoint gives it back, fails, and opens anew after a pause, until somebody deploys a program that knows it.
+    ///
+    /// A host does not start it on an engine that counts what is given back and takes a message away after a number of deliveries.
     Stop,
 }
 

@@ -145,8 +145,7 @@ impl Settler {
         let (mut answers, mut answered) = (answers.into_iter(), Answered::default());
         for mut item in std::mem::take(&mut self.batch) {
             let tag = item.settlement.tag;
-            let answer =
-                answers.next().unwrap_or_else(|| Err(ConsumeError::transient("the driver gave too few answers")));
+            let answer = answers.next().unwrap_or_else(|| Err(too_few()));
             if self.blocked.contains(&item.owner) {
                 self.refused.push(tag);
                 continue;
@@ -202,8 +201,9 @@ pub(super) async fn extend_all(
         let from = Instant::now();
         let asked = ask(async { settle.extend(&tags).await }, patience.min(PATIENCE)).await;
         let (mut extended, mut error, mut closed) = (Vec::with_capacity(tags.len()), None, None);
-        for (tag, answer) in tags.into_iter().zip(asked.unwrap_or_else(|error| vec![Err(error)])) {
-            match answer {
+        let mut answers = asked.unwrap_or_else(|error| vec![Err(error)]).into_iter();
+        for tag in tags {
+            match answers.next().unwrap_or_else(|| Err(too_few())) {
                 Ok(answer) => extended.push((tag, answer)),
                 Err(failed) => {
                     error.get_or_insert_with(|| describe(&failed));
@@ -219,6 +219,10 @@ pub(super) async fn extend_all(
             return;
         }
     }
+}
+
+fn too_few() -> ConsumeError {
+    ConsumeError::transient("the driver gave too few answers")
 }
 
 fn describe(error: &ConsumeError) -> String {

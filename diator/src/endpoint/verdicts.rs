@@ -44,8 +44,9 @@ impl Opening {
         if let Some(verdict) = same {
             for twin in self.take_twins(message) {
                 if self.held.get(&twin).is_some_and(Held::is_waiting) {
-                    if let Verdict::DeadLetter { reason, .. } = &verdict {
-                        self.bound.tell_dead(Some(message), reason);
+                    match &verdict {
+                        Verdict::DeadLetter { reason, .. } => self.bound.tell_dead(Some(message), reason),
+                        _ => self.bound.tell_duplicate(message, twin),
                     }
                     self.settle(twin, verdict.clone(), now);
                 }

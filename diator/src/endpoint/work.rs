@@ -26,6 +26,9 @@ pub type OnAttempt = Arc<dyn Fn(&Arc<Arrival>, HandlerId) -> AttemptEnded + Send
 /// Told of how the attempt ended, with the text of the failure, or that there was none; dropped, if it was cut off.
 pub type AttemptEnded = Box<dyn FnOnce(Option<Result<(), &str>>) + Send>;
 
+/// Told of what the endpoint decides: of a handler that failed, or, without one, of all handlers of the message.
+pub type OnDecision = Arc<dyn Fn(Uuid, Option<HandlerId>, &str) + Send + Sync>;
+
 /// What is handled: a worker takes it along, and gives it back.
 #[derive(Debug)]
 pub(super) struct Work {
@@ -113,6 +116,13 @@ impl Work {
         match &self.message {
             Message::Delivered(delivery) => Some(delivery),
             Message::Arrived(_) | Message::Unread => self.raw.as_deref(),
+        }
+    }
+
+    /// Shows in the span of the message that it has failed for good, and not only an attempt of it.
+    pub(super) fn mark_failed(&self) {
+        if let Message::Arrived(arrival) = &self.message {
+            arrival.mark_failed("handlers");
         }
     }
 

@@ -377,6 +377,9 @@ impl<E: Display> Display for SendError<E> {
             Self::RejectedAfterCommit { middleware, .. } => {
                 write!(f, "`{middleware}` refused the message after it had been committed")
             }
+            Self::Rejected { middleware, source } if source.is::<TimedOut>() => {
+                write!(f, "`{middleware}` cut the message off")
+            }
             Self::Rejected { middleware, .. } => write!(f, "`{middleware}` refused the message"),
             Self::WrongAnswer { middleware, expected, given } => {
                 write!(f, "`{middleware}` answered with `{given}`, and the response is `{expected}`")

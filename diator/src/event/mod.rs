@@ -5,6 +5,7 @@ mod descriptor;
 mod domain;
 mod ecst;
 mod emitted;
+mod key;
 mod notification;
 mod published;
 mod schema;
@@ -16,5 +17,7 @@ pub use self::domain::{Domain, DomainEvent};
 pub use self::ecst::{Ecst, EcstEvent};
 pub use self::emitted::Emitted;
 pub(crate) use self::emitted::Pending;
+#[doc(hidden)]
+pub use self::key::key_text;
 pub use self::notification::{Notification, NotificationEvent};
 pub use self::schema::EventSchema;

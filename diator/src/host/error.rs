@@ -45,10 +45,12 @@ pub enum HostError {
     #[error("a front failed")]
     Front(#[source] BoxError),
     /// A part had not ended at the deadline, and the host dropped it.
-    #[error("{what} had not ended when the deadline of {deadline:?} came")]
+    #[error("{what} had not ended after {share:?}, which is its share of the deadline of {deadline:?}")]
     Deadline {
-        /// The part: a front, a message or the relay.
+        /// The part: a front, an endpoint, a message or the relay.
         what: &'static str,
+        /// How long it might take, from the end of `stop` on; [`Host::deadline`](super::Host::deadline) says who has which share.
+        share: Duration,
         /// The deadline of the host.
         deadline: Duration,
     },

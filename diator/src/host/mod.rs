@@ -236,8 +236,9 @@ impl Host {
         match race(prepare, stop.as_mut()).await {
             First::Left(prepared) => prepared?,
             First::Right(_) => {
-                let left = mediator.shutdown(deadline.min(LONGEST)).await;
-                let late = HostError::Deadline { what: "a message", deadline };
+                let share = deadline.min(LONGEST);
+                let left = mediator.shutdown(share).await;
+                let late = HostError::Deadline { what: "a message", share, deadline };
                 return if left.is_clean() { Ok(()) } else { Err(late) };
             }
         }
@@ -255,7 +256,8 @@ impl Host {
         };
         drop(running);
 
-        let shares = Shares::of(deadline.min(LONGEST), Instant::now());
+        let stopped = Instant::now();
+        let shares = Shares::of(deadline.min(LONGEST), stopped);
         // Neither waits for the other: no request waits for what an endpoint handles.
         stop_endpoints.stop(shares.fronts);
         let fronts_ended = timeout_at(shares.fronts, fronts.stop()).await;
@@ -263,16 +265,16 @@ impl Host {
         let left = mediator.shutdown(shares.messages.saturating_duration_since(Instant::now())).await;
         stop_children.stop(shares.children);
         let children_ended = all_ended(children, shares.end).await;
-        let late = |what| HostError::Deadline { what, deadline };
+        let late = |what, by: Instant| HostError::Deadline { what, share: by - stopped, deadline };
         if let Some(Err(error)) = ended_early {
             return Err(HostError::Front(error));
         }
-        fronts_ended.map_err(|_| late("a front"))?.map_err(HostError::Front)?;
-        endpoints_ended.map_err(|_| late("an endpoint"))?;
+        fronts_ended.map_err(|_| late("a front", shares.fronts))?.map_err(HostError::Front)?;
+        endpoints_ended.map_err(|_| late("an endpoint", shares.endpoints))?;
         if !left.is_clean() {
-            return Err(late("a message"));
+            return Err(late("a message", shares.messages));
         }
-        children_ended.map_err(|_| late("the relay"))
+        children_ended.map_err(|_| late("the relay", shares.end))
     }
 }
 

@@ -42,7 +42,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::broker::{Format, HeaderCodec, MessageBroker, MessageType};
+use crate::broker::{Format, HeaderCodec, InMemoryBroker, MessageBroker, MessageType};
 use crate::cascade::CascadeLimits;
 use crate::container::{Container, TypeMap};
 use crate::deliveries::DeliveryStore;
@@ -286,6 +286,14 @@ impl Mediator {
     pub fn wiring(&self) -> Wiring {
         let Inner { parts, container, broker, format, outbox, .. } = &*self.0;
         parts.wiring(&**container, broker.as_deref(), format, outbox.is_some())
+    }
+
+    /// Whether it publishes to another broker in memory than this one; a broker that hides what it wraps is none.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn publishes_elsewhere(&self, broker: &InMemoryBroker) -> bool {
+        let own = self.0.broker.as_ref().and_then(MessageBroker::identity);
+        own.is_some() && own != broker.identity()
     }
 
     /// Takes no more messages, and waits for those that are running and for what follows their commits.

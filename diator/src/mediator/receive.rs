@@ -218,10 +218,11 @@ impl Arrival {
     /// The handler failed or panicked; [`SendError::ShuttingDown`] if the mediator takes no more messages, and
     /// [`SendError::Unhandled`] if the event has no such handler.
     pub async fn handle(&self, handler: &HandlerId) -> Result<(), HandlerFailure> {
-        self.handle_until(handler, &CommitGate::default()).await
+        let handled = self.handle_until(handler, &CommitGate::default()).await;
+        handled.inspect_err(|failure| self.mark_failed(failure.error.kind().as_str()))
     }
 
-    /// As [`handle`](Self::handle); the gate says when the commit has begun.
+    /// As [`handle`](Self::handle), without a mark on the span; the gate says when the commit has begun.
     pub(crate) async fn handle_until(&self, handler: &HandlerId, gate: &CommitGate) -> Result<(), HandlerFailure> {
         self.handle_counted(handler, None, gate).await.map(drop)
     }
@@ -251,10 +252,12 @@ impl Arrival {
         generation: u32,
     ) -> Result<Handling, HandlerFailure> {
         let entry = Entry::new(endpoint, handler.as_str(), self.meta.message_id()).with_generation(generation);
-        self.handle_entered(handler, entry, &CommitGate::default()).await
+        let handled = self.handle_entered(handler, entry, &CommitGate::default()).await;
+        handled.inspect_err(|failure| self.mark_failed(failure.error.kind().as_str()))
     }
 
-    /// As [`handle_once`](Self::handle_once), with an entry of the caller's.
+    /// As [`handle_once`](Self::handle_once), without a mark on the span, and with an entry of the caller's; the gate says when the commit has
+    /// begun.
     pub(crate) async fn handle_entered(
         &self,
         handler: &HandlerId,
@@ -273,8 +276,12 @@ impl Arrival {
     ) -> Result<Handling, HandlerFailure> {
         let failure = |error| HandlerFailure { id: *handler, handler: self.type_of(handler), error };
         let _running = InFlight::enter(&self.mediator).ok_or_else(|| failure(SendError::ShuttingDown))?;
-        let handled = self.handle_by(handler, entering, gate).await;
-        handled.inspect_err(|failure| mark_span_failed(&self.span, failure.error.kind().as_str()))
+        self.handle_by(handler, entering, gate).await
+    }
+
+    /// Shows in the span of the message that it has failed. Whoever may try again says so only when the message is given up.
+    pub(crate) fn mark_failed(&self, error_type: &'static str) {
+        mark_span_failed(&self.span, error_type);
     }
 
     async fn handle_by(

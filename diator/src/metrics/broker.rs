@@ -63,6 +63,10 @@ impl<B: MessageBroker> MessageBroker for MetricsBroker<B> {
     fn destination(&self, event: &EventRoute<'_>) -> Cow<'_, str> {
         self.broker.destination(event)
     }
+
+    fn identity(&self) -> Option<usize> {
+        self.broker.identity()
+    }
 }
 
 fn count(message: &OutboundMessage, answer: &Result<Receipt, PublishError>) {

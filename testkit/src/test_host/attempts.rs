@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use diator::Arrival;
-use diator::endpoint::OnAttempt;
+use diator::endpoint::{OnAttempt, OnDecision};
 use diator::registry::HandlerId;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -51,6 +51,7 @@ struct State {
     began: Option<Instant>,
     /// `None` for what was found to be handled before, and so was none.
     recorded: Vec<Option<Recorded>>,
+    endpoints: usize,
     counts: HashMap<(Uuid, HandlerId), u32>,
 }
 
@@ -58,11 +59,14 @@ struct State {
 pub(super) struct Recorded {
     pub(super) arrival: Arc<Arrival>,
     pub(super) attempt: Attempt,
+    /// What the endpoint decided then; empty as long as it has not.
+    pub(super) then: String,
+    endpoint: usize,
 }
 
 impl Attempts {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::new(State { began: None, recorded: Vec::new(), counts: HashMap::new() }) }
+        Self { state: Mutex::new(State { began: None, recorded: Vec::new(), endpoints: 0, counts: HashMap::new() }) }
     }
 
     /// Times count from now on.
@@ -74,23 +78,43 @@ impl Attempts {
         self.state().recorded.iter().flatten().cloned().collect()
     }
 
-    /// What an endpoint tells it by.
-    pub(super) fn observer(self: &Arc<Self>) -> OnAttempt {
-        let attempts = self.clone();
-        Arc::new(move |arrival, handler| {
-            let ending = Ending { attempts: attempts.clone(), place: Some(attempts.begun(arrival, handler)) };
+    /// What one more endpoint tells it by: of attempts, and of what it decides then.
+    pub(super) fn observers(self: &Arc<Self>) -> (OnAttempt, OnDecision) {
+        self.state().endpoints += 1;
+        let endpoint = self.state().endpoints;
+        let (attempts, decided) = (self.clone(), self.clone());
+        let attempted: OnAttempt = Arc::new(move |arrival, handler| {
+            let ending = Ending { attempts: attempts.clone(), place: Some(attempts.begun(endpoint, arrival, handler)) };
             Box::new(move |ended| ending.ended(ended))
-        })
+        });
+        (attempted, Arc::new(move |message, handler, then| decided.decided(endpoint, message, handler, then)))
     }
 
-    fn begun(&self, arrival: &Arc<Arrival>, handler: HandlerId) -> usize {
+    /// Of one handler that failed, or of all that have succeeded.
+    fn decided(&self, endpoint: usize, message: Uuid, handler: Option<HandlerId>, then: &str) {
+        let mut state = self.state();
+        let of_it = |recorded: &&mut Recorded| {
+            let Attempt { message: of, handler: by, outcome, .. } = &recorded.attempt;
+            let is_meant = handler.map_or(*outcome == AttemptOutcome::Succeeded, |handler| *by == handler);
+            recorded.endpoint == endpoint && *of == message && is_meant && recorded.then.is_empty()
+        };
+        state
+            .recorded
+            .iter_mut()
+            .rev()
+            .flatten()
+            .filter(of_it)
+            .for_each(|recorded| then.clone_into(&mut recorded.then));
+    }
+
+    fn begun(&self, endpoint: usize, arrival: &Arc<Arrival>, handler: HandlerId) -> usize {
         let state = &mut *self.state();
         let message = arrival.meta().message_id();
         let number = state.counts.entry((message, handler)).or_default();
         *number += 1;
         let at = state.began.map(|began| began.elapsed()).unwrap_or_default();
         let attempt = Attempt { handler, message, number: *number, at, outcome: AttemptOutcome::Running };
-        state.recorded.push(Some(Recorded { arrival: arrival.clone(), attempt }));
+        state.recorded.push(Some(Recorded { arrival: arrival.clone(), attempt, then: String::new(), endpoint }));
         state.recorded.len() - 1
     }
 

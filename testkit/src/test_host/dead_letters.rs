@@ -5,6 +5,7 @@ use diator::Event;
 
 use super::RunningTestHost;
 use super::kept::Letter;
+use super::report::Report;
 
 /// Dead letters of one type of event, and how many of them there must be.
 ///
@@ -72,12 +73,9 @@ impl<'t, E: Event> DeadLetters<'t, E> {
     #[track_caller]
     pub fn times(self, expected: usize) {
         let found = self.letters.len();
-        let letters = match expected {
-            0 => "no dead letter".to_owned(),
-            1 => "1 dead letter".to_owned(),
-            more => format!("{more} dead letters"),
-        };
-        assert!(found == expected, "expected {letters} {}, found {found}\n{}", self.said, self.host);
+        if found != expected {
+            Report::of(self.host).refuse(expected, found, "dead letter", &self.said);
+        }
     }
 
     /// Asserts that there is one.

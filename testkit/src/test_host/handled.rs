@@ -47,10 +47,10 @@ impl<'t, E: Event> Handled<'t, E> {
     ///
     /// # Panics
     ///
-    /// If the mediator has no such handler of this event.
+    /// If no endpoint runs such a handler of this event.
     #[track_caller]
     pub fn by(self, handler: &str) -> Self {
-        let handlers = self.host.handlers_of(E::NAME);
+        let handlers = self.host.handlers_of::<E>();
         assert!(
             handlers.contains(&handler),
             "no handler of `{}` has the id `{handler}`; there are {handlers:?}",
@@ -89,14 +89,8 @@ impl<'t, E: Event> Handled<'t, E> {
     #[track_caller]
     pub fn times(self, expected: usize) {
         let found = self.places.len();
-        let attempts = match expected {
-            0 => "no attempt".to_owned(),
-            1 => "1 attempt".to_owned(),
-            more => format!("{more} attempts"),
-        };
         if found != expected {
-            let report = Report::of(self.host).marking(&self.places);
-            panic!("expected {attempts} {}, found {found}\n{report}", self.said);
+            Report::of(self.host).marking(&self.places).refuse(expected, found, "attempt", &self.said);
         }
     }
 

@@ -132,7 +132,8 @@ impl TestHost {
     /// Adds an endpoint of the program, over a clone of the broker or over a
     /// [subscription](InMemoryBroker::subscription) of it that lacks capabilities.
     pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.host = self.host.endpoint(endpoint.on_attempt(self.attempts.observer()));
+        let (attempted, decided) = self.attempts.observers();
+        self.host = self.host.endpoint(endpoint.on_attempt(attempted).on_decision(decided));
         self
     }
 
@@ -189,13 +190,19 @@ impl TestHost {
     /// - If tokio's clock is not paused, or the runtime has several threads: the test says `#[tokio::test(start_paused = true)]`.
     /// - If the host does not start, with its report.
     /// - If an endpoint reads from another broker, or cannot open within a minute of the clock.
+    /// - If the mediator publishes to another broker in memory: what its handlers emit would reach no endpoint.
     #[track_caller]
     pub fn start(self) -> impl Future<Output = RunningTestHost> {
         let test = Location::caller();
         async move {
             clock::check(test);
             let Self { mediator, broker, host, attempts } = self;
-            RunningTestHost::start(test, host, &mediator, broker, attempts).await
+            assert!(
+                !mediator.publishes_elsewhere(&broker),
+                "{test}: the mediator publishes to another broker than the endpoints read from, so nothing that it emits reaches them: \
+                 build it over a clone of the one that `TestHost::new` gets"
+            );
+            RunningTestHost::start(test, host, broker, attempts).await
         }
     }
 }

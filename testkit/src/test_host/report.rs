@@ -44,6 +44,17 @@ impl<'t> Report<'t> {
         self
     }
 
+    /// Fails the test, because another number was found than was expected.
+    #[track_caller]
+    pub(super) fn refuse(&self, expected: usize, found: usize, what: &str, said: &str) -> ! {
+        let expected = match expected {
+            0 => format!("no {what}"),
+            1 => format!("1 {what}"),
+            more => format!("{more} {what}s"),
+        };
+        panic!("expected {expected} {said}, found {found}\n{self}");
+    }
+
     fn attempts(&self) -> Vec<String> {
         let messages: Vec<_> =
             self.attempts.iter().map(|recorded| self.messages.name(recorded.attempt.message)).collect();
@@ -51,14 +62,19 @@ impl<'t> Report<'t> {
         let width = |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
         let message_width = width(&mut messages.iter().map(String::as_str)).max("message".len());
         let handler_width = width(&mut handlers.iter().copied()).max("handler".len());
-        let heading =
-            format!("  {:>10}  {:message_width$}  {:handler_width$}  attempt  outcome", "time", "message", "handler");
+        let then_width = width(&mut self.attempts.iter().map(|recorded| recorded.then.as_str())).max("then".len());
+        let heading = format!(
+            "  {:>10}  {:message_width$}  {:handler_width$}  attempt  {:then_width$}  outcome",
+            "time", "message", "handler", "then"
+        );
         let line = |(place, recorded): (usize, &Recorded)| {
             let attempt = &recorded.attempt;
             let mark = if self.marked.contains(&place) { '>' } else { ' ' };
             let (time, message, handler) = (seconds(attempt.at), &messages[place], handlers[place]);
-            let (number, outcome) = (attempt.number, &attempt.outcome);
-            format!("{mark} {time:>10}  {message:message_width$}  {handler:handler_width$}  {number:>7}  {outcome}")
+            let (number, outcome, then) = (attempt.number, &attempt.outcome, &recorded.then);
+            format!(
+                "{mark} {time:>10}  {message:message_width$}  {handler:handler_width$}  {number:>7}  {then:then_width$}  {outcome}"
+            )
         };
         let lines = shortened(self.attempts.iter().enumerate().map(line).collect());
         if lines.is_empty() { lines } else { [vec![heading], lines].concat() }
@@ -155,7 +171,8 @@ fn state(endpoint: &EndpointHealth) -> String {
     let EndpointHealth { state, held, running, last_error, .. } = endpoint;
     let state = format!("{state:?}").to_lowercase();
     let error = last_error.iter().map(|error| format!("; its last error: {error}")).collect::<String>();
-    format!("({state}) holds {held} messages, of which {running} run{error}; unsettled:")
+    let messages = if *held == 1 { "message" } else { "messages" };
+    format!("({state}) holds {held} {messages}, {running} running{error}; unsettled:")
 }
 
 /// The event's own fields, as the sender wrote them.

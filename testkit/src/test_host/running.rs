@@ -1,3 +1,4 @@
+use std::any::type_name;
 use std::error::Error;
 use std::fmt;
 use std::iter;
@@ -81,7 +82,7 @@ pub struct RunningTestHost {
     monitor: HostMonitor,
     host: Option<Running>,
     endpoints: Vec<String>,
-    /// The name of an event and the id of a handler, for all handlers.
+    /// The type of an event and the id of a handler, for all that the endpoints run.
     handlers: Vec<(&'static str, &'static str)>,
     attempts: Arc<Attempts>,
     kept: Kept,
@@ -97,11 +98,12 @@ impl RunningTestHost {
     pub(super) async fn start(
         test: &Location<'_>,
         host: Host,
-        mediator: &Mediator,
         broker: InMemoryBroker,
         attempts: Arc<Attempts>,
     ) -> Self {
         let monitor = host.monitor();
+        let run = host.wiring().endpoints.into_iter().flat_map(|endpoint| endpoint.handlers);
+        let handlers = run.map(|run| (run.event, run.id)).collect();
         let (stop, stopped) = oneshot::channel();
         attempts.begin();
         let mut task = tokio::spawn(host.run_until(stopped));
@@ -128,9 +130,6 @@ impl RunningTestHost {
                  clone of the one that `TestHost::new` gets"
             );
         }
-        let events = mediator.wiring().events.into_iter();
-        let handlers = events.flat_map(|event| event.handlers.into_iter().map(move |handler| (event.name, handler.id)));
-        let handlers = handlers.collect();
         let sender = sender(broker.clone());
         let kept = Kept::new(mediator.deliveries());
         let host = Some(Running { stop: Some(stop), task });
@@ -254,7 +253,17 @@ impl RunningTestHost {
     }
 
     /// The attempts of handlers on events of one type: narrow them down, and say how many there must be.
+    ///
+    /// # Panics
+    ///
+    /// If no endpoint handles the event: an assertion that it was never handled would say nothing.
+    #[track_caller]
     pub fn handled<E: Event>(&self) -> Handled<'_, E> {
+        assert!(
+            !self.handlers_of::<E>().is_empty(),
+            "no endpoint of the test host handles `{}`: add the endpoint that does; what was published is the broker's to assert",
+            E::NAME
+        );
         Handled::new(self)
     }
 
@@ -314,8 +323,9 @@ impl RunningTestHost {
         &self.endpoints
     }
 
-    /// The ids of the handlers of an event.
-    pub(super) fn handlers_of(&self, event: &str) -> Vec<&'static str> {
+    /// The ids of the handlers of an event that the endpoints run.
+    pub(super) fn handlers_of<E: Event>(&self) -> Vec<&'static str> {
+        let event = type_name::<E>();
         self.handlers.iter().filter(|(name, _)| *name == event).map(|&(_, id)| id).collect()
     }
 

@@ -195,6 +195,10 @@ impl MessageBroker for InMemoryBroker {
     fn guarantees(&self) -> Guarantees {
         Guarantees::none().ordered().confirmed().retained()
     }
+
+    fn identity(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.shared).addr())
+    }
 }
 
 impl fmt::Debug for InMemoryBroker {

@@ -1,7 +1,7 @@
 use super::engine::{Engine, Trouble, able};
 use super::world::{Conduct, World, millis, pass, secs};
 use crate::endpoint::{ErrorPolicy, Order};
-use crate::host::HostError;
+use crate::host::{Host, HostError};
 use crate::subscription::{Capabilities, DeliveryTag, Release, Verdict};
 
 #[tokio::test(start_paused = true)]
@@ -113,7 +113,8 @@ async fn an_engine_that_does_not_answer_at_the_end_holds_nothing_up_for_ever() {
     pass(secs(1)).await;
     let begun = tokio::time::Instant::now();
     let ended = world.stop().await;
-    assert!(matches!(ended, Err(HostError::Deadline { what: "an endpoint", .. })), "{ended:?}");
+    let Err(error @ HostError::Deadline { what: "an endpoint", .. }) = ended else { panic!("{ended:?}") };
+    assert_eq!(error.to_string(), "an endpoint had not ended after 9s, which is its share of the deadline of 16s");
     assert!(begun.elapsed() <= secs(16), "{:?}", begun.elapsed());
 }
 
@@ -168,4 +169,21 @@ async fn in_order_the_rest_of_a_key_goes_back_in_one_call_when_its_first_has_end
         let first = if ends { Verdict::Ack } else { Verdict::Release };
         assert_eq!((engine.batches(), engine.verdict(DeliveryTag(1))), (vec![vec![1, 2, 3, 4]], Some(first)));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_blocks_its_thread_has_the_share_of_its_endpoint() {
+    let engine = Engine::new(able());
+    let world = World::new(engine.clone());
+    world.script.say("charge", 1, [Conduct::Block(secs(1))]);
+    engine.publish("", 1);
+    let host = Host::new(world.mediator.clone()).deadline(millis(320)).endpoint(world.endpoint());
+    let begun = async {
+        while world.script.runs().is_empty() {
+            pass(millis(1)).await;
+        }
+    };
+    let error = host.run_until(begun).await.expect_err("it cannot be cut off");
+    let text = "an endpoint had not ended after 180ms, which is its share of the deadline of 320ms";
+    assert_eq!(error.to_string(), text);
 }

@@ -54,6 +54,9 @@ struct State {
     deaf: bool,
     trouble: Trouble,
     extensions_closed: bool,
+    answers_nothing: bool,
+    empty_batches: usize,
+    yields_empty: bool,
     lost: Vec<DeliveryTag>,
     largest_credit: usize,
     due: Option<u64>,
@@ -180,6 +183,22 @@ impl Engine {
         self.state().extensions_closed = true;
     }
 
+    /// It answers for none of the deliveries whose locks are to be extended.
+    pub(super) fn answer_no_extensions(&self) {
+        self.state().answers_nothing = true;
+    }
+
+    /// Its source yields batches without a delivery whenever it has none.
+    pub(super) fn yield_empty(&self, yields_empty: bool) {
+        self.state().yields_empty = yields_empty;
+        self.0.news.notify_waiters();
+    }
+
+    /// How many batches without a delivery it has yielded.
+    pub(super) fn empty_batches(&self) -> usize {
+        self.state().empty_batches
+    }
+
     /// From now on, somebody else has the delivery.
     pub(super) fn take_lock(&self, tag: DeliveryTag) {
         self.state().lost.push(tag);
@@ -262,7 +281,10 @@ impl Engine {
         let most = if state.deaf { 0 } else { credit.min(state.coming.len()) };
         let now = Instant::now();
         let deliveries: Vec<_> = state.coming.drain(..most).map(|delivery| delivery.with_received(now)).collect();
-        (!deliveries.is_empty()).then_some(Ok(Taken::Deliveries(deliveries)))
+        let is_empty = deliveries.is_empty();
+        let yields_empty = is_empty && state.yields_empty;
+        state.empty_batches += usize::from(yields_empty);
+        (!is_empty || yields_empty).then_some(Ok(Taken::Deliveries(deliveries)))
     }
 
     async fn wait(&self, credit: usize) -> Result<Taken, ConsumeError> {
@@ -322,6 +344,9 @@ impl Settle for Engine {
         let mut state = self.state();
         if state.extensions_closed {
             return held.iter().map(|_| Err(ConsumeError::closed("the connection ended"))).collect();
+        }
+        if state.answers_nothing {
+            return Vec::new();
         }
         let mut answers = Vec::new();
         for tag in held {

@@ -1,4 +1,5 @@
 use super::engine::{Engine, able};
+use super::log::Log;
 use super::world::{Charge, Conduct, GatewayDown, Post, World, millis, pass, secs};
 use crate::endpoint::{EndpointState, ErrorPolicy, OnError, Order, Unknown};
 use crate::handlers;
@@ -324,4 +325,32 @@ async fn a_trial_whose_owner_is_revoked_lets_another_one_try() {
         (world.health().await.state, world.script.ended()),
         (EndpointState::Open, vec![("charge", 1), ("charge", 2)])
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_span_of_a_message_says_how_it_ended_and_not_how_an_attempt_did() {
+    for (fails, says) in [(2, 0), (3, 1)] {
+        let (log, _listening) = Log::listen();
+        let engine = Engine::new(able());
+        let mut world = World::new(engine.clone());
+        world.script.say("charge", 1, vec![Conduct::Fail; fails]);
+        world.start(world.endpoint().errors(ErrorPolicy::new().immediately(2)));
+        engine.publish("", 1);
+        pass(secs(1)).await;
+        assert_eq!(log.with("a handler failed on a message that arrived").len(), fails);
+        assert_eq!(log.with("span, error.type=\"handlers\"").len(), says, "{:?}", log.with("span"));
+        assert_eq!(log.with("span, otel.status_code=\"ERROR\"").len(), says, "{:?}", log.with("span"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_takes_too_long_has_not_refused_its_message() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    world.script.say("charge", 1, [Conduct::Hang]);
+    world.start(world.endpoint().max_handling(secs(5)).errors(ErrorPolicy::new().immediately(0)));
+    let tag = engine.publish("", 1);
+    pass(secs(6)).await;
+    let reason = "charge: `max_handling` cut the message off: the message took longer than 5s";
+    assert_eq!(engine.dead(tag).as_deref(), Some(reason));
 }

@@ -1,6 +1,8 @@
 //! Endpoints on an engine that does what a test says, in virtual time.
 
 mod ahead;
+mod contract;
+mod duplicates;
 mod ending;
 mod engine;
 mod failing;
@@ -8,6 +10,7 @@ mod handling;
 mod kept;
 mod kept_chance;
 mod kept_faults;
+mod log;
 mod offsets;
 mod own;
 mod owners;
@@ -18,6 +21,7 @@ mod settling;
 mod stale;
 mod start;
 mod stores;
+mod warnings;
 #[allow(
     unused_imports,
     reason = "what the attributes write for the feature `froodi`: within this crate, lints look into its macros"

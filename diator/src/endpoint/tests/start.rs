@@ -13,11 +13,12 @@ async fn report(world: &World, endpoints: impl IntoIterator<Item = Endpoint>) ->
     let host = endpoints.into_iter().fold(Host::new(world.mediator.clone()), Host::endpoint);
     let error = match host.run_until(async {}).await {
         Ok(()) => return Vec::new(),
-        Err(HostError::Start { child: "endpoints", source }) => source,
-        Err(other) => panic!("{other:?}"),
+        Err(error) => error,
     };
+    assert_eq!(format!("{error:?}").matches("cannot start").count(), 1, "it is said once: {error:?}");
+    let HostError::Start { child: "endpoints", source: error } = error else { panic!("{error:?}") };
     let report = error.downcast_ref::<EndpointError>().expect("it is the report");
-    assert!(report.to_string().starts_with("the endpoints cannot start: "), "{report}");
+    assert!(report.to_string().starts_with("the endpoints have "), "{report}");
     report.problems().iter().map(|problem| (problem.kind(), problem.text().to_owned())).collect()
 }
 

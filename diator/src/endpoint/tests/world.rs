@@ -25,6 +25,8 @@ pub(super) struct OrderPlaced {
 pub(super) enum Conduct {
     Succeed,
     Take(Duration),
+    /// It keeps its thread.
+    Block(Duration),
     Fail,
     Panic,
     Down,
@@ -131,6 +133,10 @@ impl Script {
             Conduct::Succeed => Ok(()),
             Conduct::Take(time) => {
                 sleep(time).await;
+                Ok(())
+            }
+            Conduct::Block(time) => {
+                std::thread::sleep(time);
                 Ok(())
             }
             Conduct::Fail => Err("it fails".into()),

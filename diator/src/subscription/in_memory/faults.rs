@@ -1,12 +1,15 @@
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::InMemoryDeadLetter;
 use super::groups::InMemoryGroups;
 use crate::InMemoryBroker;
 use crate::broker::OutboundMessage;
 use crate::race::either;
+
+/// How long a test waits for an endpoint to open.
+const OPENING: Duration = Duration::from_secs(60);
 
 /// What the consuming half was told to get wrong.
 #[derive(Default)]
@@ -65,9 +68,12 @@ impl InMemoryBroker {
 
     /// Waits until an endpoint has settled everything that was published to its topics so far.
     ///
-    /// It waits for ever if no endpoint of this name opens, and if a process of a broadcast has gone that had not settled all.
+    /// A dead letter is settled. Of a [broadcast](crate::endpoint::Endpoint::broadcast) all processes must have settled it but those that have
+    /// gone with their subscription. Dropping the future is harmless.
     ///
-    /// A dead letter is settled. Dropping the future is harmless.
+    /// # Panics
+    ///
+    /// If no endpoint of this name was open, and none opens within a minute; the text has the names of those that were.
     ///
     /// # Example
     ///
@@ -101,12 +107,19 @@ impl InMemoryBroker {
     /// # }
     /// ```
     pub async fn all_settled(&self, endpoint: &str) {
+        let opens_by = Instant::now() + OPENING;
         loop {
             let (settled, stirred) = (self.changed().notified(), self.deliverable().notified());
-            if self.engine(|groups, _| groups.has_settled_all(endpoint, Instant::now())) {
-                return;
+            let news = either(settled, stirred);
+            match self.engine(|groups, _| groups.has_settled_all(endpoint, Instant::now())) {
+                Some(true) => return,
+                Some(false) => _ = news.await,
+                None if timeout_at(opens_by, news).await.is_ok() => {}
+                None => {
+                    let names = self.engine(|groups, _| groups.names());
+                    panic!("no endpoint `{endpoint}` has opened within {OPENING:?}; there are {names:?}");
+                }
             }
-            either(settled, stirred).await;
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Group {
     resting: BTreeMap<(Instant, u64), Entry>,
     /// Before this, no time is over.
     earliest: Option<Instant>,
+    /// Nobody can open it any more.
+    pub(super) left: bool,
 }
 
 /// A moment after another one; a time that is too long for the clock is a hundred years.
@@ -58,6 +60,7 @@ impl Group {
             topics: BTreeSet::new(),
             resting: BTreeMap::new(),
             earliest: None,
+            left: false,
         }
     }
 

@@ -84,6 +84,13 @@ impl InMemoryGroups {
         self.subscriptions
     }
 
+    /// Nobody has this subscription any more.
+    pub(super) fn unsubscribe(&mut self, subscription: u64) {
+        for group in self.endpoints.values_mut().filter_map(|groups| groups.get_mut(&Position::Of(subscription))) {
+            group.abandon();
+        }
+    }
+
     /// Whether those who wait should look again.
     pub(super) fn stirred(&mut self) -> bool {
         let mut stirred = false;
@@ -187,15 +194,24 @@ impl InMemoryGroups {
         let mut is_known = false;
         for group in self.of(endpoint, now) {
             is_known = true;
+            if group.is_abandoned() {
+                continue;
+            }
             unsettled.extend(group.unsettled().map(|kept| (kept.sequence, kept.clone())));
         }
         is_known.then(|| unsettled.into_values().collect())
     }
 
-    /// Whether an endpoint was ever open, and has settled everything.
-    pub(super) fn has_settled_all(&mut self, endpoint: &str, now: Instant) -> bool {
+    /// Whether an endpoint has settled everything; `None` if it was never open.
+    pub(super) fn has_settled_all(&mut self, endpoint: &str, now: Instant) -> Option<bool> {
         let mut groups = self.of(endpoint, now).peekable();
-        groups.peek().is_some() && groups.all(|group| group.unsettled().next().is_none())
+        groups.peek()?;
+        Some(groups.all(|group| group.is_abandoned() || group.unsettled().next().is_none()))
+    }
+
+    /// The names of all endpoints that were ever open.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        self.endpoints.keys().chain(self.renamed.keys()).cloned().collect()
     }
 
     /// Lets what was settled come once more; the answer is how many messages that are.

@@ -185,6 +185,17 @@ impl Group {
             }
         }
     }
+
+    /// Nobody can open it any more.
+    pub(super) fn abandon(&mut self) {
+        self.left = true;
+        self.stirred = true;
+    }
+
+    /// Whether nobody will ever handle what waits.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.left && self.members.values().all(|member| member.connection == Connection::Over)
+    }
 }
 
 fn unable(message: String) -> ConsumeError {

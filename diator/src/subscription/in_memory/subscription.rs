@@ -53,6 +53,21 @@ use crate::subscription::{Capabilities, ConsumeError, Opened, Release, Subscript
 pub struct InMemorySubscription {
     broker: InMemoryBroker,
     setup: Setup,
+    /// `None` is the broker's own, which everybody can open again.
+    _subscribed: Option<Arc<Subscribed>>,
+}
+
+/// Tells the engine when nobody has a subscription any more.
+#[derive(Debug)]
+struct Subscribed {
+    broker: InMemoryBroker,
+    subscription: u64,
+}
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        self.broker.engine(|groups, _| groups.unsubscribe(self.subscription));
+    }
 }
 
 impl InMemorySubscription {
@@ -103,17 +118,18 @@ impl InMemoryBroker {
     /// The consuming half, with all capabilities until told otherwise.
     #[must_use]
     pub fn subscription(&self) -> InMemorySubscription {
-        self.subscription_of(self.engine(|groups, _| groups.subscribe()))
+        let subscription = self.engine(|groups, _| groups.subscribe());
+        self.subscription_of(subscription, Some(Arc::new(Subscribed { broker: self.clone(), subscription })))
     }
 
-    fn subscription_of(&self, subscription: u64) -> InMemorySubscription {
+    fn subscription_of(&self, subscription: u64, subscribed: Option<Arc<Subscribed>>) -> InMemorySubscription {
         let setup = Setup {
             capabilities: InMemorySubscription::CAPABILITIES,
             partitions: 8,
             handover: Duration::from_secs(10),
             subscription,
         };
-        InMemorySubscription { broker: self.clone(), setup }
+        InMemorySubscription { broker: self.clone(), setup, _subscribed: subscribed }
     }
 }
 
@@ -147,6 +163,6 @@ impl Subscription for InMemoryBroker {
     }
 
     async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
-        self.subscription_of(0).open(wanted).await
+        self.subscription_of(0, None).open(wanted).await
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::InMemorySubscription;
@@ -355,5 +355,57 @@ async fn what_is_not_settled_is_listed_until_it_is() {
     }
     timeout(Duration::from_millis(1), waiting).await.expect("it hears of it").expect("it does not panic");
     assert_eq!(names(&broker), Some(Vec::new()));
-    timeout(LOCK, broker.all_settled("shipping")).await.expect_err("it was never open");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_nobody_has_is_not_waited_for_for_ever() {
+    let broker = InMemoryBroker::new();
+    for name in ["billing", "mailing"] {
+        let wanted = Wanted::new(name, &[]);
+        broker.subscription().open(&wanted).await.expect("it opens");
+    }
+    let (waiting, begun) = (broker.clone(), Instant::now());
+    let ended = tokio::spawn(async move { waiting.all_settled("biling").await }).await.expect_err("it panics");
+    let text = ended.into_panic().downcast::<String>().expect("it says why");
+    assert_eq!(*text, r#"no endpoint `biling` has opened within 60s; there are {"billing", "mailing"}"#);
+    assert_eq!(begun.elapsed().as_secs(), 60);
+
+    // One that opens late is waited for.
+    let waiting = broker.clone();
+    let waiting = tokio::spawn(async move { waiting.all_settled("shipping").await });
+    sleep(Duration::from_secs(59)).await;
+    let topics = ["orders".to_owned()];
+    publish(&broker, "one", Some("orders")).await;
+    let mut opened = broker.open(&Wanted::new("shipping", &topics)).await.expect("it opens");
+    sleep(Duration::from_secs(10)).await;
+    assert!(!waiting.is_finished());
+    let held = take(&mut *opened.source).await;
+    settle(&*opened.settle, &held[0], Verdict::Ack).await.expect("it settles");
+    timeout(Duration::from_millis(1), waiting).await.expect("it hears of it").expect("it does not panic");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_of_a_broadcast_that_has_gone_is_not_waited_for() {
+    let topics = ["orders".to_owned()];
+    let wanted = Wanted::new("cache", &topics).with_share(Share::Broadcast);
+    let broker = InMemoryBroker::new();
+    let (stays, goes) = (broker.subscription(), broker.subscription());
+    let mut stayed = stays.open(&wanted).await.expect("it opens");
+    let mut gone = goes.open(&wanted).await.expect("it opens");
+    publish(&broker, "one", Some("orders")).await;
+    let held = take(&mut *stayed.source).await;
+    let _held = take(&mut *gone.source).await;
+    settle(&*stayed.settle, &held[0], Verdict::Ack).await.expect("it settles");
+    let waiting = broker.clone();
+    let mut waiting = tokio::spawn(async move { waiting.all_settled("cache").await });
+    // It may open again as long as it has its subscription.
+    drop(gone);
+    timeout(2 * LOCK, &mut waiting).await.expect_err("it is waited for");
+    assert_eq!(broker.unsettled("cache").expect("it was open").len(), 1);
+    let gone = goes.open(&wanted).await.expect("it opens");
+    drop(goes);
+    timeout(2 * LOCK, &mut waiting).await.expect_err("it is open");
+    drop(gone);
+    timeout(Duration::from_millis(1), waiting).await.expect("it hears of it").expect("it does not panic");
+    assert_eq!(broker.unsettled("cache").expect("it was open"), []);
 }

@@ -1,0 +1,25 @@
+use std::fmt::Display;
+
+/// What `#[event(key = …)]` can name: each type that is [`Display`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the key of an event",
+    label = "it cannot be shown as a text",
+    note = "a key is what `Display` shows of a field that each event of the type has: name such a field, or implement `Display` for a \
+            type of your own"
+)]
+pub trait Key {
+    fn text(&self) -> String;
+}
+
+// So that the error speaks of the key, and not of `Display` alone.
+#[diagnostic::do_not_recommend]
+impl<T: Display + ?Sized> Key for T {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// The text of an event's key.
+pub fn key_text<K: Key + ?Sized>(key: &K) -> String {
+    key.text()
+}
