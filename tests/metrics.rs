@@ -1,5 +1,8 @@
 //! What is counted of messages, through the `metrics` facade.
 
+#[path = "metrics/endpoints.rs"]
+mod endpoints;
+
 use std::future::Future;
 
 use diator::broker::PublishErrorKind;

@@ -1,6 +1,7 @@
 //! Drivers with a fault each, which the suite must find.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use diator::async_trait;
 use diator::subscription::{
@@ -37,6 +38,8 @@ enum Fault {
     SettlesAfterTheEnd,
     /// It does not hear what the endpoint gives up.
     KeepsWhatIsGivenUp,
+    /// It gives up more than it is told.
+    GivesAllUp,
     /// It does not notice the end.
     SleepsAfterTheEnd,
 }
@@ -54,14 +57,16 @@ impl Subscription for Broken {
 
     async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
         let Opened { source, settle } = self.inner.open(wanted).await?;
-        let source = BrokenSource { inner: source, settle: settle.clone(), fault: self.fault };
-        Ok(Opened::new(source, Arc::new(BrokenSettle { inner: settle, fault: self.fault })))
+        let owners = Arc::<Mutex<_>>::default();
+        let source = BrokenSource { inner: source, settle: settle.clone(), owners: owners.clone(), fault: self.fault };
+        Ok(Opened::new(source, Arc::new(BrokenSettle { inner: settle, owners, fault: self.fault })))
     }
 }
 
 struct BrokenSource {
     inner: Box<dyn Source>,
     settle: Arc<dyn Settle>,
+    owners: Arc<Mutex<BTreeSet<Ownership>>>,
     fault: Fault,
 }
 
@@ -79,6 +84,9 @@ impl Source for BrokenSource {
         };
         match (&mut taken, self.fault) {
             (Taken::Deliveries(deliveries), Fault::YoungestFirst) => deliveries.reverse(),
+            (Taken::Deliveries(deliveries), Fault::GivesAllUp) => {
+                self.owners.lock().expect("nobody panicked").extend(deliveries.iter().filter_map(|one| one.owner));
+            }
             (Taken::Revoking { owners, .. }, Fault::HandsOverEarly) => self.settle.revoked(owners),
             (_, Fault::LosesOnDrop) => tokio::task::yield_now().await,
             _ => {}
@@ -89,6 +97,7 @@ impl Source for BrokenSource {
 
 struct BrokenSettle {
     inner: Arc<dyn Settle>,
+    owners: Arc<Mutex<BTreeSet<Ownership>>>,
     fault: Fault,
 }
 
@@ -118,8 +127,13 @@ impl Settle for BrokenSettle {
     }
 
     fn revoked(&self, owners: &[Ownership]) {
-        if self.fault != Fault::KeepsWhatIsGivenUp {
-            self.inner.revoked(owners);
+        match self.fault {
+            Fault::KeepsWhatIsGivenUp => {}
+            Fault::GivesAllUp => {
+                let all: Vec<_> = self.owners.lock().expect("nobody panicked").iter().copied().collect();
+                self.inner.revoked(&all);
+            }
+            _ => self.inner.revoked(owners),
         }
     }
 
@@ -152,23 +166,27 @@ is_found! {
     a_driver_that_loses_on_drop: LosesOnDrop, by delivery::a_dropped_next_loses_nothing, which says "were lost by a drop";
     a_driver_that_ignores_credit: IgnoresCredit, by delivery::credit_is_a_bound, which says "for a credit of";
     a_driver_that_settles_after_the_lock: SettlesAfterTheLock, by locks::a_late_settlement_changes_nothing,
-        which says "LockLost";
+        which says "left: [Done]";
     a_driver_that_hands_over_early: HandsOverEarly, by owners::nothing_is_handed_over_before_it_is_given_up,
-        which says "came";
-    a_driver_that_forgets_extensions: ForgetsExtensions, by locks::an_extension_keeps_the_lock, which says "came";
+        which says "messages [";
+    a_driver_that_forgets_extensions: ForgetsExtensions, by locks::an_extension_keeps_the_lock,
+        which says "messages [0] came";
     a_driver_that_acks_releases: AcksReleases, by settling::what_was_released_comes_again_at_once,
-        which says "deliveries came in time";
+        which says "0 of 1 deliveries came in time";
     a_driver_that_delivers_without_credit: DeliversWithoutCredit, by delivery::nothing_comes_without_credit,
         which says "for a credit of 0";
-    a_driver_that_forgets_failures: ForgetsFailures, by settling::failures_travel_with_a_retry, which says "left: 0";
+    a_driver_that_forgets_failures: ForgetsFailures, by settling::failures_travel_with_a_retry,
+        which says "left: 0\n right: 1";
     a_driver_that_yields_the_youngest_first: YoungestFirst, by openings::what_was_given_out_before_comes_first,
         which says "left: [9";
     a_driver_that_claims_all_as_due: ClaimsAllAsDue, by owners::nothing_is_due_without_a_partition,
         which says "is due, but it has no partition";
     a_driver_that_settles_after_the_end: SettlesAfterTheEnd, by openings::what_a_closed_opening_says_changes_nothing,
-        which says "Done";
+        which says "what an opening that is over settles is lost, but the answers are [Done]";
     a_driver_that_keeps_what_is_given_up: KeepsWhatIsGivenUp, by owners::what_is_given_up_unasked_comes_again,
-        which says "Done";
+        which says "what was given up is lost, but the answers are [Done";
+    a_driver_that_gives_all_up: GivesAllUp, by owners::what_is_given_up_unasked_comes_again,
+        which says "what was given up comes again, and nothing else";
     a_driver_that_sleeps_after_the_end: SleepsAfterTheEnd, by openings::a_cut_loses_nothing,
         which says "the source must go on or fail";
 }

@@ -1,14 +1,13 @@
 use clap::{Arg, Command};
 
-use super::operate::arguments::{dead, outbox, schema};
+use super::operate::arguments::{dead, health, outbox, schedule, schema};
 
-const ABOUT: &str =
-    "Shows what messages this program knows, who handles them, and what happens then; operates its outbox";
+const ABOUT: &str = "Shows what messages this program knows, who handles them, and what happens then; operates its outbox and its endpoints";
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  it did what was asked
-  1  `check` found problems, the tables do not fit the program, or somebody answered a question with no
+  1  `check` found problems, `health` is not ready, the tables do not fit the program, or somebody answered a question with no
   2  the command line is wrong, a name or id is unknown, the program gives no store, or a file cannot be read or does not fit
   3  the output cannot be written
   4  the program cannot open or use the store, or the store fails";
@@ -41,6 +40,8 @@ pub(super) fn command() -> Command {
         .subcommand(rendering("html", "Writes one page for a browser").arg(title("Catalog")).arg(sources()))
         .subcommand(outbox())
         .subcommand(dead())
+        .subcommand(schedule())
+        .subcommand(health())
         .subcommand(schema())
 }
 

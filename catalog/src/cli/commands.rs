@@ -37,7 +37,7 @@ pub(super) fn run(
     };
     let Some((command, arguments)) = arguments.subcommand() else { return ExitCode::from(2) };
     ended(match command {
-        "outbox" | "dead" | "schema" => operate::run(command, arguments, store),
+        "outbox" | "dead" | "schedule" | "health" | "schema" => operate::run(command, arguments, store),
         "check" => check(program, edges(kept, arguments)),
         command => render(command, arguments, &program, edges(kept, arguments)),
     })

@@ -1,4 +1,4 @@
-//! The command line of a program: it shows the catalog, and operates the outbox.
+//! The command line of a program: it shows the catalog, and operates the outbox and what endpoints keep.
 //!
 //! A program passes its builder to [`run`], in its own `main` or in a binary beside it. It passes its store with [`Cli::store`].
 //!
@@ -7,9 +7,12 @@
 //! | `describe`, `check`, `mermaid`, `asyncapi`, `json`, `html` | shows or checks what is wired | no |
 //! | `outbox status` | counts the messages, and shows the age of the oldest | yes |
 //! | `outbox replay --since TIME [--topic T]` | makes sent messages pending again, so that a relay publishes them; asks first | yes |
-//! | `dead list`, `dead show ID` | shows the messages that the broker refused for good | yes |
-//! | `dead replay` with ids, filters or `--all` | gives dead letters back to the relay | yes |
+//! | `dead list`, `dead show ID` | shows what could not be published (`12`) and what a handler could not handle (`d34`) | yes |
+//! | `dead list --groups` | counts dead letters with one cause, and names each group for `--group` | yes |
+//! | `dead replay` with ids, filters or `--all` | gives dead letters back to the relay, or to the handler of the endpoint | yes |
 //! | `dead discard` with ids, filters or `--all` | deletes dead letters; asks first | yes |
+//! | `schedule list` | shows the deliveries that wait for a handler, and what each waits behind | yes |
+//! | `health` | says by the age of the oldest message whether messages get on, and counts what waits | yes |
 //! | `schema print`, `schema check`, `schema apply` | prints, checks or makes the tables of the store | yes |
 //!
 //! The commands of the first row need no broker and no database, and only `check` builds the mediator. The program should not connect
@@ -24,6 +27,8 @@
 //!   escapes these characters, and shortens nothing.
 //! - The output hides the passwords of addresses and connection strings in errors of the store and in the reasons of dead letters. **It
 //!   does not hide secrets in headers and bodies.**
+//! - A filter for endpoints or handlers selects nothing that could not be published.
+//! - `--groups`, `--group`, and `--name` for deliveries, read the oldest 10,000 dead letters of each kind.
 //! - `dead discard` deletes the dead letters that its question has counted, and none that comes later, up to 1,000 dead letters. With
 //!   `--yes`, or if there are more, it deletes **all that match**.
 //!
@@ -32,7 +37,7 @@
 //! | code | when |
 //! |---|---|
 //! | 0 | it did what was asked |
-//! | 1 | `check` found problems, the tables do not fit the program, or somebody answered a question with no |
+//! | 1 | `check` found problems, `health` is not ready, the tables do not fit the program, or somebody answered a question with no |
 //! | 2 | the command line is wrong, a name or id is unknown, the program gives no store, or a file cannot be read or does not fit |
 //! | 3 | the output cannot be written |
 //! | 4 | the program cannot open or use the store, or the store fails |
@@ -141,7 +146,9 @@ impl Cli {
         self
     }
 
-    /// Sets how to open the store; only `outbox`, `dead` and `schema` open it.
+    /// Sets how to open the store; only `outbox`, `dead`, `schedule`, `health` and `schema` open it.
+    ///
+    /// Deliveries of endpoints are those of its [`deliveries`](OutboxStore::deliveries).
     ///
     /// # Guarantees
     ///

@@ -143,6 +143,9 @@ fn asked(store: &str, arguments: &str, answer: &str, code: i32) -> String {
 #[cfg(target_os = "linux")]
 #[test]
 fn somebody_at_a_terminal_is_asked() {
+    let handled = asked("kept", "dead discard d1 d2 2", "y\n", 0);
+    assert!(handled.contains("delete 3 dead letters for good? [y/N] "), "{handled}");
+    assert!(handled.ends_with("3 dead letters were discarded\n"), "{handled}");
     let discarded = asked("", "dead discard --topic orders", "y\n", 0);
     assert!(discarded.contains("delete 1 dead letter for good? [y/N] "), "{discarded}");
     assert!(discarded.ends_with("1 dead letter was discarded\n"), "{discarded}");
@@ -211,11 +214,29 @@ fn one_is_shown_with_headers_and_body() {
     assert_eq!(unknown, "error: there is no dead letter 99: `dead list` lists them\n");
 }
 
+#[track_caller]
+fn assert_harmless(printed: &str) {
+    let obeyed = |c: char| (c.is_control() && c != '\n') || ('\u{200b}'..='\u{202e}').contains(&c) && c != '…';
+    assert_eq!(printed.chars().find(|c| obeyed(*c)), None, "{printed:?}");
+    assert!(!printed.contains("\nerased"), "{printed}");
+    assert!(!printed.contains("hunter2"), "{printed}");
+}
+
 #[test]
 fn a_terminal_gets_no_orders() {
     assert_kept("list-hostile.txt", &printed("hostile", &["dead", "list"]));
     assert_kept("show-hostile.txt", &printed("hostile", &["dead", "show", "1"]));
     assert_kept("show-binary.txt", &printed("hostile", &["dead", "show", "2"]));
+    for arguments in [
+        &["dead", "list"][..],
+        &["dead", "list", "--groups"],
+        &["dead", "list", "--groups", "--json"],
+        &["dead", "show", "d10", "--full"],
+        &["schedule", "list"],
+        &["health", "--ready-below", "2d"],
+    ] {
+        assert_harmless(&printed("kept", arguments));
+    }
     for arguments in [
         &["dead", "list"][..],
         &["dead", "list", "--json"],
@@ -225,11 +246,7 @@ fn a_terminal_gets_no_orders() {
         &["dead", "show", "2", "--full"],
         &["outbox", "replay", "--since", "2h", "--yes", "--topic", "a\u{1b}[31m\u{202e}"],
     ] {
-        let printed = printed("hostile", arguments);
-        let obeyed = |c: char| (c.is_control() && c != '\n') || ('\u{200b}'..='\u{202e}').contains(&c) && c != '…';
-        assert_eq!(printed.chars().find(|c| obeyed(*c)), None, "{printed:?}");
-        assert!(!printed.contains("\nerased"), "{printed}");
-        assert!(!printed.contains("hunter2"), "{printed}");
+        assert_harmless(&printed("hostile", arguments));
     }
     let shown = json_of("hostile", &["dead", "show", "1"]);
     let name = "\u{1b}[31mred\u{7}\u{9b}2J\r\nerased\u{202e}\u{200b}";
@@ -278,6 +295,132 @@ fn whoever_means_all_has_to_say_so() {
         refused("", &["dead", command, "--all", "--topic", "orders"], 2);
         refused("", &["dead", command, "1", "--topic", "orders"], 2);
     }
+}
+
+#[test]
+fn dead_letters_of_handlers_are_listed_beside_those_of_relays() {
+    assert_kept("list-kept.txt", &printed("kept", &["dead", "list"]));
+    assert_kept(
+        "list-kept.json",
+        &printed("kept", &["dead", "list", "--endpoint", "billing", "--limit", "1", "--json"]),
+    );
+    for (filter, letters, deliveries) in [
+        (&["--endpoint", "billing"][..], 0, 4),
+        (&["--handler", "billing.charge", "--reason", "502"], 0, 2),
+        (&["--topic", "orders"], 0, 4),
+        (&["--name", "OrderPlaced"], 0, 4),
+        (&["--name", "Binary"], 1, 0),
+        (&["--limit", "1"], 1, 1),
+        (&["--endpoint", "mails"], 0, 0),
+    ] {
+        let list = json_of("kept", &[&["dead", "list"], filter].concat());
+        let count = |field: &str| list[field].as_array().map(Vec::len);
+        assert_eq!((count("dead_letters"), count("deliveries")), (Some(letters), Some(deliveries)), "{filter:?}");
+    }
+}
+
+#[test]
+fn groups_are_named_and_selected_by_their_names() {
+    assert_kept("groups.txt", &printed("kept", &["dead", "list", "--groups"]));
+    let groups = json_of("kept", &["dead", "list", "--groups"])["groups"].take();
+    for group in groups.as_array().expect("it is a list") {
+        let (name, count) = (group["group"].as_str().expect("it is a text"), &group["count"]);
+        let list = json_of("kept", &["dead", "list", "--group", name]);
+        let listed = ["dead_letters", "deliveries"].map(|field| list[field].as_array().map_or(0, Vec::len));
+        assert_eq!(&json!(listed.iter().sum::<usize>()), count, "{name}");
+        assert_eq!(&json_of("kept", &["dead", "replay", "--group", name])["replayed"], count);
+        assert_eq!(&json_of("kept", &["dead", "discard", "--group", name, "--yes"])["discarded"], count);
+        assert_eq!(json_of("kept", &["dead", "replay", "--group", name, "--limit", "1"]), json!({ "replayed": 1 }));
+    }
+    for name in ["d-00000000", "p-00000000", "billing"] {
+        let expected = format!("error: there is no group `{name}`: `dead list --groups` lists the groups\n");
+        assert_eq!(refused("kept", &["dead", "replay", "--group", name], 2), expected);
+    }
+    let group = json_of("", &["dead", "list", "--groups"])["groups"][0].take();
+    assert_eq!((&group["topic"], &group["reason"]), (&json!("orders"), &json!("the topic takes no order 7 (403)")));
+    let list = operated("many", &["dead", "list", "--groups", "--limit", "1000"]);
+    assert_eq!(text(&list.stderr), "there are more dead letters, which are not counted: raise `--limit`\n");
+}
+
+#[test]
+fn a_delivery_is_shown_with_headers_and_body() {
+    assert_kept("show-kept.txt", &printed("kept", &["dead", "show", "d4"]));
+    assert_kept("show-kept-whole.txt", &printed("kept", &["dead", "show", "d10"]));
+    assert_kept("show-kept-waiting.txt", &printed("kept", &["dead", "show", "d6"]));
+    let shown = json_of("kept", &["dead", "show", "d3"]);
+    assert_eq!((&shown["kind"], &shown["failures"]), (&json!("TimedOut"), &json!(4)));
+    assert_eq!(shown["reason"], "no answer of redis://:***@cache within 300s");
+    for (store, id) in [("kept", "d99"), ("", "d4")] {
+        let expected = format!("error: there is no dead letter {id}: `dead list` lists them\n");
+        assert_eq!(refused(store, &["dead", "show", id], 2), expected);
+    }
+    assert!(refused("kept", &["dead", "show", "34d"], 2).contains("a `d` and a number, such as d34"));
+}
+
+#[test]
+fn what_waits_is_listed_with_what_it_waits_behind() {
+    assert_kept("schedule.txt", &printed("kept", &["schedule", "list"]));
+    let behind = |more: &[&str]| {
+        let list = json_of("kept", &[&["schedule", "list"], more].concat())["deliveries"].take();
+        let row = |row: &Value| format!("{} {} {} {}", row["id"], row["behind"], row["parked"], row["in_hand"]);
+        list.as_array().expect("it is a list").iter().map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        behind(&["--endpoint", "billing"]),
+        [r#""d5" "d4" true false"#, r#""d6" null false false"#, r#""d7" "d6" false false"#, r#""d8" null false false"#,]
+    );
+    assert_eq!(behind(&["--handler", "stock.take"]), [r#""d9" null false true"#]);
+    assert_eq!(behind(&["--limit", "1"]).len(), 1);
+    assert_eq!(operated("kept", &["schedule", "list", "--limit", "1"]).stderr, b"there are more: raise `--limit`\n");
+    let nothing = "0 events wait in the outbox until their delay is over\nno delivery waits for a handler\n";
+    assert_eq!(printed("", &["schedule", "list"]), nothing);
+}
+
+#[test]
+fn health_is_an_exit_code() {
+    assert_kept("health.txt", &printed("", &["health"]));
+    let late = operated("kept", &["health"]);
+    assert_eq!((late.status.code(), text(&late.stderr)), (Some(1), ""));
+    assert_kept("health-kept.txt", text(&late.stdout));
+    assert_eq!(operated("kept", &["health", "--ready-below", "2d"]).status.code(), Some(0));
+    assert_eq!(operated("kept", &["health", "--ready-below", "PT0S"]).status.code(), Some(1));
+    let health = json_of("kept", &["health", "--ready-below", "30h"]);
+    assert_eq!((&health["ready"], &health["ready_below_seconds"]), (&json!(true), &json!(108_000.0)));
+    let endpoint = &health["endpoints"][0];
+    let counts = ["endpoint", "waiting", "parked", "dead"].map(|field| &endpoint[field]);
+    assert_eq!(counts, [&json!("billing"), &json!(4), &json!(1), &json!(4)]);
+    assert!(refused("kept", &["health", "--ready-below", "soon"], 2).contains("such as 90s or 5m"));
+}
+
+#[test]
+fn dead_letters_of_handlers_are_replayed_and_discarded() {
+    let again = "  what its handler still cannot handle becomes a dead letter again, with the same ID\n";
+    assert_eq!(
+        printed("kept", &["dead", "replay", "d1", "d2"]),
+        format!("2 dead letters were given back to the endpoints\n{again}")
+    );
+    let both = printed("kept", &["dead", "replay", "--all"]);
+    assert!(both.starts_with("1 dead letter was given back to the relay\n"), "{both}");
+    assert!(both.ends_with(&format!("\n5 dead letters were given back to the endpoints\n{again}")), "{both}");
+    let nothing = printed("kept", &["dead", "replay", "--endpoint", "mails"]);
+    assert_eq!(nothing, "0 dead letters were given back to the endpoints\n");
+    assert_eq!(json_of("kept", &["dead", "discard", "2", "d1", "--yes"]), json!({ "discarded": 2 }));
+    assert_eq!(json_of("kept", &["dead", "discard", "--name", "OrderPlaced", "--yes"]), json!({ "discarded": 4 }));
+    assert_eq!(
+        json_of("kept", &["dead", "discard", "--handler", "billing.charge", "--limit", "3", "--yes"]),
+        json!({ "discarded": 3 })
+    );
+    for id in ["d5", "d99"] {
+        let output = operated("kept", &["dead", "discard", id, "--yes"]);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), "0 dead letters were discarded\n"), "{id}");
+        assert_eq!(text(&output.stderr), "error: 1 of the 1 dead letters did not exist\n");
+    }
+    refused("kept", &["dead", "replay", "d1", "--limit", "1"], 2);
+    refused("kept", &["dead", "replay", "--limit", "1"], 2);
+    refused("kept", &["dead", "replay", "--group", "d-00000000", "--all"], 2);
+    let none = "error: the store of this program keeps no deliveries of endpoints\n";
+    assert_eq!(refused("", &["dead", "replay", "d1"], 2), none);
+    assert_eq!(refused("", &["dead", "list", "--endpoint", "billing"], 2), none);
 }
 
 #[test]
@@ -330,6 +473,8 @@ fn a_store_that_fails_is_told_without_its_password() {
         &["dead", "show", "1"],
         &["dead", "replay", "1"],
         &["dead", "discard", "--all", "--yes"],
+        &["schedule", "list"],
+        &["health"],
         &["schema", "check"],
         &["schema", "apply"],
     ] {
@@ -361,14 +506,16 @@ fn without_a_store_the_program_says_how_to_give_one() {
 #[test]
 fn help_names_each_command() {
     let help = |arguments: &[&str]| printed("none", &[arguments, &["--help"]].concat());
-    let groups: [&[&str]; 4] = [&[], &["outbox"], &["dead"], &["schema"]];
-    let commands: [&[&str]; 9] = [
+    let groups: [&[&str]; 5] = [&[], &["outbox"], &["dead"], &["schedule"], &["schema"]];
+    let commands: [&[&str]; 11] = [
         &["outbox", "status"],
         &["outbox", "replay"],
         &["dead", "list"],
         &["dead", "show"],
         &["dead", "replay"],
         &["dead", "discard"],
+        &["schedule", "list"],
+        &["health"],
         &["schema", "print"],
         &["schema", "check"],
         &["schema", "apply"],

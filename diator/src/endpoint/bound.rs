@@ -217,6 +217,11 @@ impl Bound {
         if let (Some(decided), Some(message)) = (&self.on_decision, message) {
             decided(message, Some(failure.handler), &step.to_string());
         }
+        match step {
+            Step::Again { .. } | Step::Later(_) => self.monitor.retries(failure.handler, failure.kind),
+            Step::Dead => self.monitor.dead_letter(failure.handler.as_str(), &format!("{:?}", failure.kind)),
+            _ => {}
+        }
         let message = message.map(tracing::field::display);
         let Failure { handler, text: error, .. } = failure;
         tracing::warn!(

@@ -15,7 +15,7 @@ use super::outcome::{self, Failures, Outcome, State};
 use super::step::Step;
 use super::work::{Ran, Work};
 use super::workers::Handed;
-use crate::deliveries::DeadReason;
+use crate::deliveries::{DeadReason, WHOLE_MESSAGE};
 use crate::shown;
 use crate::subscription::{Delivery, DeliveryTag, Taken, Verdict};
 
@@ -339,6 +339,9 @@ impl Opening {
         let (message, failures) = (work.and_then(|work| work.claimed), work.map_or(0, |work| work.counted()));
         if let Some(work) = work {
             work.mark_failed();
+        }
+        if work.is_none_or(|work| work.outcomes.iter().all(Outcome::is_pending)) {
+            self.bound.monitor.dead_letter(WHOLE_MESSAGE, &why.kind);
         }
         self.bound.tell_dead(message, &why.text);
         let DeadReason { kind, text } = why;

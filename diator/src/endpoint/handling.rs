@@ -34,6 +34,9 @@ pub(super) async fn run(
         Some(store) => store.permit().await,
         None => None,
     };
+    if let Message::Delivered(delivery) = &work.message {
+        bound.monitor.begins(delivery.received);
+    }
     let (message, read) = match &work.message {
         Message::Arrived(arrival) => (arrival.meta().message_id(), None),
         Message::Delivered(delivery) => match read(delivery, work.row.as_deref()) {
@@ -119,6 +122,7 @@ pub(super) async fn run(
                 None => arrival.handle_until(&handler, &gate).await.map(|()| Handling::Handled),
             }
         };
+        let since = bound.monitor.clock();
         let handling = in_time(bound, handler, call, &gate, attempt.as_mut()).await;
         let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind));
         is_behind = matches!(handling, Ok(Handling::Behind));
@@ -127,6 +131,9 @@ pub(super) async fn run(
             Ok(Handling::Busy) => Err(Failure::busy(outcome.handler)),
             Err(failure) => Err(Failure::of(failure, &bound.settings.errors, bound.inbox())),
         };
+        if has_run {
+            bound.monitor.ran(outcome.handler, since, ended.as_ref().err().map(|failure| failure.kind));
+        }
         if let Some(seen) = seen {
             seen(has_run.then(|| ended.as_ref().copied().map_err(|failure| &*failure.text)));
         }

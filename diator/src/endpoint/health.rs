@@ -2,8 +2,13 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use tokio::time::Instant;
 
+use crate::SendErrorKind;
 use crate::deliveries::DeliveryStatus;
+#[cfg(feature = "metrics")]
+use crate::metrics::EndpointMetrics;
+use crate::registry::HandlerId;
 use crate::shown;
 use crate::subscription::Observation;
 
@@ -49,6 +54,8 @@ pub struct EndpointHealth {
     pub refused: u64,
     /// What its delivery store keeps, for all of its processes; `None` if it has none, or the store has not been asked yet.
     pub kept: Option<DeliveryStatus>,
+    /// How long ago the store said so, or the endpoint was made if it never did; it is asked every 15 s.
+    pub kept_seconds: Option<f64>,
     /// How often the delivery store did not take what waits or is dead; it is asked again.
     pub failed_puts: u64,
     /// What failed at last: opening, reading, settling.
@@ -84,6 +91,8 @@ pub(crate) struct EndpointMonitor {
     seen: Arc<Mutex<Seen>>,
     /// It is told of the rows of the delivery store, and not of the engine.
     of_rows: bool,
+    #[cfg(feature = "metrics")]
+    metrics: Option<Arc<EndpointMetrics>>,
 }
 
 #[derive(Debug, Default)]
@@ -91,6 +100,8 @@ struct Seen {
     health: EndpointHealth,
     engine: Numbers,
     rows: Numbers,
+    /// When the store told last what it keeps.
+    kept_at: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -102,17 +113,30 @@ struct Numbers {
 
 impl EndpointMonitor {
     pub(super) fn new(name: Arc<str>) -> Self {
-        Self { name, seen: Arc::default(), of_rows: false }
+        Self {
+            name,
+            seen: Arc::default(),
+            of_rows: false,
+            #[cfg(feature = "metrics")]
+            metrics: None,
+        }
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(super) fn measure(&mut self) {
+        self.metrics = Some(Arc::new(EndpointMetrics::new(self.name.clone())));
     }
 
     /// For the opening that handles the rows of the delivery store.
     pub(super) fn of_rows(&self) -> Self {
+        self.seen().kept_at.get_or_insert_with(Instant::now);
         Self { of_rows: true, ..self.clone() }
     }
 
     pub(crate) fn health(&self) -> EndpointHealth {
-        let Seen { health, engine, rows } = &*self.seen();
+        let Seen { health, engine, rows, kept_at } = &*self.seen();
         let mut health = health.clone();
+        health.kept_seconds = kept_at.map(|at| at.elapsed().as_secs_f64());
         health.held = engine.held + rows.held;
         health.running = engine.running + rows.running;
         health.resting = engine.resting + rows.resting;
@@ -123,6 +147,10 @@ impl EndpointMonitor {
     pub(super) fn set_state(&self, state: EndpointState) {
         if !self.of_rows {
             self.seen().health.state = state;
+            #[cfg(feature = "metrics")]
+            if let Some(metrics) = &self.metrics {
+                metrics.state(state);
+            }
         }
     }
 
@@ -131,14 +159,30 @@ impl EndpointMonitor {
         let mut seen = self.seen();
         let of_it = if self.of_rows { &mut seen.rows } else { &mut seen.engine };
         *of_it = Numbers { held, running, resting };
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            let Seen { engine, rows, .. } = &*seen;
+            let sum = |number: fn(&Numbers) -> usize| number(engine) + number(rows);
+            metrics.in_hand(sum(|all| all.held), sum(|all| all.running), sum(|all| all.resting));
+        }
     }
 
     pub(super) fn count(&self, count: impl FnOnce(&mut EndpointHealth)) {
-        count(&mut self.seen().health);
+        let mut seen = self.seen();
+        count(&mut seen.health);
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.count(&seen.health);
+        }
     }
 
     pub(super) fn note_kept(&self, status: DeliveryStatus) {
-        self.seen().health.kept = Some(status);
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.kept(&status);
+        }
+        let mut seen = self.seen();
+        (seen.health.kept, seen.kept_at) = (Some(status), Some(Instant::now()));
     }
 
     pub(super) fn observed(&self, observation: &Observation) {
@@ -148,6 +192,10 @@ impl EndpointMonitor {
         let health = &mut self.seen().health;
         health.lag = observation.lag;
         health.oldest_seconds = observation.oldest.map(|oldest| oldest.as_secs_f64());
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.observed(health);
+        }
     }
 
     pub(super) fn note_error(&self, error: &(dyn Error + 'static)) {
@@ -158,6 +206,54 @@ impl EndpointMonitor {
     pub(super) fn note_failed_call(&self, call: &'static str, error: String) {
         tracing::warn!(target: "diator", endpoint = &*self.name, call, error, "a call to the engine failed");
         self.seen().health.last_error = Some(error);
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.failed_call(call);
+        }
+    }
+
+    /// The time, if something is measured.
+    pub(super) fn clock(&self) -> Option<Instant> {
+        #[cfg(feature = "metrics")]
+        return self.metrics.as_ref().map(|_| Instant::now());
+        #[cfg(not(feature = "metrics"))]
+        None
+    }
+
+    /// What was received then begins to be handled.
+    #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing is measured"))]
+    pub(super) fn begins(&self, received: Instant) {
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.queued(received.elapsed());
+        }
+    }
+
+    /// A handler has run since then; how it failed, if it did.
+    #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing is measured"))]
+    pub(super) fn ran(&self, handler: HandlerId, since: Option<Instant>, failed: Option<SendErrorKind>) {
+        #[cfg(feature = "metrics")]
+        if let (Some(metrics), Some(since)) = (&self.metrics, since) {
+            metrics.ran(handler, since.elapsed(), failed);
+        }
+    }
+
+    /// A handler has failed, and is tried again.
+    #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing is measured"))]
+    pub(super) fn retries(&self, handler: HandlerId, kind: SendErrorKind) {
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.retries(handler, kind);
+        }
+    }
+
+    /// A message is a dead letter for this handler, or as a whole.
+    #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing is measured"))]
+    pub(super) fn dead_letter(&self, handler: &'static str, kind: &str) {
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.metrics {
+            metrics.dead_letter(handler, kind);
+        }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

@@ -278,6 +278,16 @@ impl Endpoint {
         self
     }
 
+    /// Counts and measures what it does, and describes that to the recorder that is installed now.
+    ///
+    /// What it counts stands in the documentation of [`metrics`](crate::metrics).
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    pub fn metrics(mut self) -> Self {
+        self.monitor.measure();
+        self
+    }
+
     /// Keeps no dead letters: each is logged at `ERROR`, counted, acknowledged, **and gone**.
     pub fn without_dead_letters(mut self) -> Self {
         self.settings.dead_letters = false;

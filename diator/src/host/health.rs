@@ -8,6 +8,9 @@ use serde::Serialize;
 use crate::endpoint::{EndpointHealth, EndpointMonitor};
 use crate::relay::{RelayHealth, RelayMonitor};
 
+/// An endpoint asks its store every 15 s what it keeps: this long without an answer is no fault.
+const UNTOLD: Duration = Duration::from_secs(60);
+
 /// Reports the health of a host that runs elsewhere in the process.
 ///
 /// Clones report on the same host.
@@ -38,8 +41,9 @@ struct Seen {
 /// # Guarantees
 ///
 /// The host is ready if all of this is true: it runs; no child is restarting; the database answers; the oldest message that a relay
-/// could publish, and the oldest that waits for an endpoint, are younger than [`ready_below`](super::Host::ready_below). The number of
-/// messages does not count: a large backlog that gets smaller is no fault.
+/// could publish, the oldest that waits for an endpoint at the engine, and the time for which a kept delivery could have been handled are
+/// below [`ready_below`](super::Host::ready_below), and so is the time since the store told that, or it is below a minute. The number
+/// of messages does not count: a large backlog that gets smaller is no fault. Nor do dead letters, and what is parked behind them: they wait for an operator.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Health {
@@ -106,8 +110,12 @@ impl HostMonitor {
         let children = seen.children.clone();
         let of = |endpoint: &EndpointMonitor| (endpoint.name.to_string(), endpoint.health());
         let endpoints: BTreeMap<_, _> = seen.endpoints.iter().map(of).collect();
-        let is_young =
-            |endpoint: &EndpointHealth| endpoint.oldest_seconds.is_none_or(|age| age < seen.ready_below.as_secs_f64());
+        let is_young = |endpoint: &EndpointHealth| {
+            let overdue = endpoint.kept.as_ref().and_then(|kept| kept.overdue_seconds);
+            let is_below = |age: Option<f64>, limit: Duration| age.is_none_or(|age| age < limit.as_secs_f64());
+            [endpoint.oldest_seconds, overdue].into_iter().all(|age| is_below(age, seen.ready_below))
+                && is_below(endpoint.kept_seconds, seen.ready_below.max(UNTOLD))
+        };
         let gets_on = gets_on && endpoints.values().all(is_young);
         let all_work = children.values().all(|child| child.state == ChildState::Running);
         Health { ready: seen.running && gets_on && all_work, running: seen.running, children, endpoints, relay }

@@ -1,7 +1,8 @@
 //! Counters and durations of messages, through the facade of the crate `metrics`.
 //!
 //! [`MetricsMiddleware`] sees each message that is handled, [`count_emitted`] each event that is emitted, [`MetricsBroker`]
-//! each message that is published. Install the recorder first: they describe their metrics to it when they are made.
+//! each message that is published, and an endpoint what it does, if [`Endpoint::metrics`](crate::endpoint::Endpoint::metrics) asks for it.
+//! Install the recorder first: they describe their metrics to it when they are made.
 //!
 //! ```
 //! # use diator::prelude::*;
@@ -27,6 +28,26 @@
 //! | `diator_published_messages_total` | counter | `message`, `outcome` | messages that were given to the broker |
 //! | `diator_publish_duration_seconds` | histogram | none | how long a call to the broker took |
 //!
+//! Of an endpoint:
+//!
+//! | metric | kind | labels | what it tells |
+//! |---|---|---|---|
+//! | `diator_endpoint_lag` | gauge | `endpoint` | messages that wait at the engine, if it tells |
+//! | `diator_endpoint_oldest_seconds` | gauge | `endpoint` | how long the oldest of them has been waiting, if it tells |
+//! | `diator_endpoint_in_hand` | gauge | `endpoint`, `stage` | messages of this process that are not settled: `held` is all of them |
+//! | `diator_endpoint_paused` | gauge | `endpoint` | 1 while the endpoint pauses, 0 otherwise |
+//! | `diator_endpoint_messages_total` | counter | `endpoint`, `outcome` | messages that it is done with |
+//! | `diator_endpoint_attempts_total` | counter | `endpoint`, `handler`, `outcome` | attempts of handlers |
+//! | `diator_endpoint_retries_total` | counter | `endpoint`, `handler`, `outcome` | attempts after which another one follows |
+//! | `diator_endpoint_dead_letters_total` | counter | `endpoint`, `handler`, `kind` | dead letters of a handler; without one, of all of the message |
+//! | `diator_endpoint_queue_duration_seconds` | histogram | `endpoint` | how long a message was in hand before its handlers began |
+//! | `diator_endpoint_handling_duration_seconds` | histogram | `endpoint`, `handler` | how long an attempt took |
+//! | `diator_endpoint_kept` | gauge | `endpoint`, `state` | deliveries in the store, of all processes |
+//! | `diator_endpoint_overdue_seconds` | gauge | `endpoint` | for how long the one that is due longest could have been handled |
+//! | `diator_endpoint_locks_lost_total` | counter | `endpoint` | deliveries that were no longer this process's own |
+//! | `diator_endpoint_refused_verdicts_total` | counter | `endpoint` | verdicts that the engine did not take |
+//! | `diator_endpoint_failed_calls_total` | counter | `endpoint`, `call` | calls to the engine, the store or the attempt log that failed |
+//!
 //! The names follow Prometheus: base units, and `_total` for what only grows.
 //!
 //! # Labels
@@ -43,16 +64,25 @@
 //! - `what`: `unsent` or `ambiguous` for a message that was not published, or of which nobody knows; `handler` for an
 //!   `after_commit` handler that failed. A sender that gets an `Undelivered` itself, because there is no hook, can count it
 //!   in the same way.
+//! - `endpoint`: the name of the endpoint.
+//! - `stage` of a message in hand: `held`, and of these `running`, or `resting` until another attempt.
+//! - `outcome` of an endpoint's message: `handled`, `dead`, `ignored` without a handler here, or `unknown` to the program.
+//! - `state` of a kept delivery: `waiting`, `parked` of these behind a dead letter of their key, or `dead`. Every process asks every 15 s.
+//! - `handler` of an attempt: the handler's id. `outcome` of one: `ok`, or the variant of its error.
+//! - `kind` of a dead letter: as `ops dead list --groups` shows it, such as `Handler`, `TimedOut` or `Unreadable`.
+//! - `call`: what was asked, such as `settle`, `extend`, `put` or `attempt log`.
 //! - `outcome` of a published message: `ok`, `transient`, `ambiguous` or `fatal`. All but `ok` were not delivered, or nobody
 //!   knows, whether or not an [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook took them.
 
 mod broker;
 mod emitted;
+mod endpoint;
 mod middleware;
 mod undelivered;
 
 pub use self::broker::MetricsBroker;
 pub use self::emitted::count_emitted;
+pub(crate) use self::endpoint::EndpointMetrics;
 pub use self::middleware::MetricsMiddleware;
 pub use self::undelivered::count_undelivered;
 
@@ -62,5 +92,21 @@ const EMITTED: &str = "diator_emitted_events_total";
 const UNDELIVERED: &str = "diator_undelivered_total";
 const PUBLISHED: &str = "diator_published_messages_total";
 const PUBLISH_DURATION: &str = "diator_publish_duration_seconds";
+
+const LAG: &str = "diator_endpoint_lag";
+const OLDEST: &str = "diator_endpoint_oldest_seconds";
+const STAGES: &str = "diator_endpoint_in_hand";
+const PAUSED: &str = "diator_endpoint_paused";
+const SETTLED: &str = "diator_endpoint_messages_total";
+const ATTEMPTS: &str = "diator_endpoint_attempts_total";
+const RETRIES: &str = "diator_endpoint_retries_total";
+const DEAD_LETTERS: &str = "diator_endpoint_dead_letters_total";
+const QUEUED: &str = "diator_endpoint_queue_duration_seconds";
+const HANDLING: &str = "diator_endpoint_handling_duration_seconds";
+const LOCK_LOST: &str = "diator_endpoint_locks_lost_total";
+const REFUSED: &str = "diator_endpoint_refused_verdicts_total";
+const KEPT: &str = "diator_endpoint_kept";
+const OVERDUE: &str = "diator_endpoint_overdue_seconds";
+const FAILED_CALLS: &str = "diator_endpoint_failed_calls_total";
 
 const OK: &str = "ok";

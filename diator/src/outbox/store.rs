@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -5,6 +6,7 @@ use uuid::Uuid;
 
 use crate::BoxError;
 use crate::broker::{MessageType, OutboundMessage};
+use crate::deliveries::DeliveryStore;
 
 /// Holds the messages of an outbox for a [`Relay`](crate::relay::Relay).
 ///
@@ -73,6 +75,13 @@ pub trait OutboxStore: Send + Sync + 'static {
     /// A [`Host`](crate::host::Host) compares it with the [place](super::Outbox::place) of the mediator's outbox. `None` means that the
     /// host cannot compare them.
     fn place(&self) -> Option<String> {
+        None
+    }
+
+    /// Where the endpoints of the same database keep deliveries, for the command line.
+    ///
+    /// It must be the [`deliveries`](crate::Inbox::deliveries) of the inbox beside this outbox. `None` means that there are none.
+    fn deliveries(&self) -> Option<Arc<dyn DeliveryStore>> {
         None
     }
 

@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use diator::Arrival;
 use diator::broker::{MessageType, OutboundMessage};
 use diator::container::UnitOfWork;
 use diator::deliveries::{DeliveryFilter, DeliveryState, DeliveryStore};
-use diator::endpoint::{Endpoint, ErrorPolicy};
+use diator::endpoint::{AttemptEnded, Endpoint, ErrorPolicy};
 use diator::host::{Host, HostError};
 use diator::prelude::*;
+use diator::registry::HandlerId;
 use diator_sqlx::{Engine, EntersRows, SqlxStore, StageValue, StagesRows, Transaction, sqlite_options};
 use diator_testkit::{Postgres, within_patience};
 use serde::{Deserialize, Serialize};
@@ -67,6 +69,8 @@ struct Script {
     /// A statement that fails, and how often it does.
     fails: Mutex<(String, u32)>,
     runs: AtomicU32,
+    /// How handlers failed, in words.
+    failures: Mutex<Vec<String>>,
 }
 
 impl Script {
@@ -153,6 +157,18 @@ where
         diator::Inbox::deliveries(&(self.connect)().inbox()).unwrap()
     }
 
+    /// Writes down how attempts end that fail.
+    fn noting_failures(&self) -> impl Fn(&Arc<Arrival>, HandlerId) -> AttemptEnded + use<DB> {
+        let script = self.script.clone();
+        move |_, _| {
+            let script = script.clone();
+            Box::new(move |ended| {
+                let failure = ended.and_then(Result::err).map(ToOwned::to_owned);
+                script.failures.lock().unwrap().extend(failure);
+            })
+        }
+    }
+
     /// Starts a process of the service.
     fn start(&self, concurrency: usize) -> Running {
         let store = (self.connect)();
@@ -168,7 +184,8 @@ where
         let endpoint = Endpoint::new("billing", self.broker.clone())
             .topics(["orders"])
             .concurrency(concurrency)
-            .errors(ErrorPolicy::new().immediately(0));
+            .errors(ErrorPolicy::new().immediately(0))
+            .on_attempt(Arc::new(self.noting_failures()));
         let host = Host::new(mediator).endpoint(endpoint).deadline(Duration::from_secs(5));
         Running(tokio::spawn(host.run_until(std::future::pending::<()>())))
     }
@@ -356,12 +373,17 @@ async fn missing_tables_and_a_full_pool_cost_no_message() {
         for number in 0..5 {
             world.publish(number, 1).await;
         }
+        // It holds the only connection for longer than others wait for one.
+        world.script.hangs.lock().unwrap().insert(0, 1);
         let running = world.start(3);
         sleep(Duration::from_millis(300)).await;
         assert_eq!(world.script.runs.load(Ordering::SeqCst), 0, "no handler runs without the inbox");
         server.psql("ALTER TABLE hidden RENAME TO diator_inbox");
         world.broker.all_settled("billing").await;
         running.kill().await;
+        let failures = std::mem::take(&mut *world.script.failures.lock().unwrap());
+        let met = |what: &str| failures.iter().any(|failure| failure.contains(what));
+        assert!(met("\"diator_inbox\" does not exist") && met("pool timed out"), "{failures:#?}");
         assert_eq!(counted(&server, "SELECT count(*) FROM effect"), [10]);
         assert_eq!(world.kept().list(&DeliveryFilter::default()).await.unwrap(), []);
     })

@@ -221,7 +221,10 @@ impl Process {
     /// Asserts that these deliveries, of an opening that is over, can be neither settled nor extended.
     pub(super) async fn has_lost<D: Driver>(&mut self, deliveries: &[Delivery]) {
         let settled = self.try_settle(deliveries, &Verdict::Ack).await;
-        assert!(settled.iter().all(|answer| *answer == Settled::LockLost), "{settled:?}");
+        assert!(
+            settled.iter().all(|answer| *answer == Settled::LockLost),
+            "what an opening that is over settles is lost, but the answers are {settled:?}"
+        );
         if D::CAPABILITIES.extends {
             for delivery in deliveries {
                 assert_eq!(self.extend(delivery).await, Settled::LockLost);

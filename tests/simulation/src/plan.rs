@@ -47,7 +47,6 @@ pub(crate) struct Settings {
     pub(crate) later: Vec<Duration>,
     pub(crate) max_handling: Duration,
     pub(crate) unknown: Unknown,
-    pub(crate) dead_letters: bool,
     pub(crate) attempt_log: bool,
     /// One or two.
     pub(crate) handlers: usize,
@@ -150,7 +149,6 @@ impl Settings {
             later: (0..random.below(3)).map(|_| random.millis(100, 20_000)).collect(),
             max_handling: random.millis(500, 60_000),
             unknown: random.pick(&[Unknown::Ignore, Unknown::DeadLetter]),
-            dead_letters: true,
             attempt_log: random.chance(500),
             handlers: random.pick(&[1, 2]),
             pause: random.millis(100, 8_000),

@@ -10,6 +10,7 @@ use diator::subscription::{
 };
 
 use crate::driver::Driver;
+use crate::plan::Kind;
 
 /// What looks faulty in an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,28 @@ pub enum Control {
     NoExtension,
     /// It takes all that there is.
     UnboundedCredit,
+    /// It makes a dead letter of what it has handled.
+    DeadLetters,
+    /// It handles what came together from the last one on.
+    WrongOrder,
+    /// It gives partitions up before their handlers have ended.
+    GivesUpEarly,
+    /// It goes on reading when its process has ended.
+    ReadsOn,
+}
+
+impl Control {
+    /// The engines that may notice.
+    pub(crate) fn kinds(self) -> &'static [Kind] {
+        match self {
+            Self::LargestOffset => &[Kind::Offsets],
+            Self::NoExtension => &[Kind::Queue, Kind::Leases],
+            Self::WrongOrder | Self::GivesUpEarly => &[Kind::Offsets, Kind::Leases],
+            Self::AckFirst | Self::UnboundedCredit | Self::DeadLetters | Self::ReadsOn => {
+                &[Kind::Queue, Kind::Offsets, Kind::Leases]
+            }
+        }
+    }
 }
 
 pub(crate) struct Shim {
@@ -46,13 +69,15 @@ impl Subscription for Shim {
     async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
         let Opened { source, settle } = self.driver.open(wanted).await?;
         let settle = Arc::new(ShimSettle { settle, control: self.control, acked: Mutex::default() });
+        let source = Some(source);
         let source = ShimSource { source, settle: settle.clone(), control: self.control, waiting: Vec::new() };
         Ok(Opened::new(source, settle))
     }
 }
 
 struct ShimSource {
-    source: Box<dyn Source>,
+    /// It is there until the end.
+    source: Option<Box<dyn Source>>,
     settle: Arc<ShimSettle>,
     control: Control,
     /// What is acknowledged before it is handed out.
@@ -62,19 +87,36 @@ struct ShimSource {
 #[async_trait]
 impl Source for ShimSource {
     async fn next(&mut self, credit: usize) -> Result<Taken, ConsumeError> {
-        match self.control {
-            Control::UnboundedCredit => return self.source.next(usize::MAX).await,
-            Control::AckFirst => {}
-            Control::LargestOffset | Control::NoExtension => return self.source.next(credit).await,
+        let Some(source) = &mut self.source else { return std::future::pending().await };
+        if self.control != Control::AckFirst {
+            let credit = if self.control == Control::UnboundedCredit { usize::MAX } else { credit };
+            let mut taken = source.next(credit).await?;
+            match (&mut taken, self.control) {
+                (Taken::Deliveries(deliveries), Control::WrongOrder) => deliveries.reverse(),
+                (Taken::Revoking { owners, .. }, Control::GivesUpEarly) => self.settle.revoked(owners),
+                _ => {}
+            }
+            return Ok(taken);
         }
         if self.waiting.is_empty() {
-            match self.source.next(credit).await? {
+            match source.next(credit).await? {
                 Taken::Deliveries(deliveries) => self.waiting = deliveries,
                 news => return Ok(news),
             }
         }
         self.settle.ack(&self.waiting).await;
         Ok(Taken::Deliveries(std::mem::take(&mut self.waiting)))
+    }
+}
+
+impl Drop for ShimSource {
+    fn drop(&mut self) {
+        if self.control == Control::ReadsOn
+            && let Some(mut source) = self.source.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(async move { while source.next(1).await.is_ok() {} });
+        }
     }
 }
 
@@ -98,6 +140,13 @@ impl Settle for ShimSettle {
     async fn settle(&self, batch: &[Settlement]) -> Vec<Result<Settled, ConsumeError>> {
         if self.control == Control::AckFirst {
             return batch.iter().map(|_| Ok(Settled::Done)).collect();
+        }
+        if self.control == Control::DeadLetters {
+            let mut batch = batch.to_vec();
+            for settlement in batch.iter_mut().filter(|settlement| settlement.verdict == Verdict::Ack) {
+                settlement.verdict = Verdict::dead_letter("nobody knows why");
+            }
+            return self.settle.settle(&batch).await;
         }
         self.settle.settle(batch).await
     }

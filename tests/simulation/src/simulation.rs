@@ -25,6 +25,9 @@ use crate::world::World;
 /// After this time without a fault, everything must be settled.
 const PATIENCE: Duration = Duration::from_secs(2 * 3_600);
 
+/// So long after the last process has ended, a call that it left behind has come to its end.
+const AFTERMATH: Duration = Duration::from_secs(60);
+
 /// Plays a plan to its end.
 pub(crate) fn play(plan: Plan, control: Option<Control>) -> Trace {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -61,6 +64,8 @@ async fn live(plan: Plan, control: Option<Control>) -> World {
     world.state().is_over = true;
     end.notify_waiters();
     let _ended = timeout(PATIENCE, async { while lives.join_next().await.is_some() {} }).await;
+    // What a process has left behind is to be heard of.
+    sleep(AFTERMATH).await;
     world
 }
 
@@ -149,9 +154,6 @@ fn host(process: &Process, control: Option<Control>) -> Host {
         .seed(plan.seed);
     if settings.attempt_log {
         endpoint = endpoint.attempt_log(AttemptLog(process.clone()));
-    }
-    if !settings.dead_letters {
-        endpoint = endpoint.without_dead_letters();
     }
     Host::new(mediator).deadline(settings.deadline).endpoint(endpoint)
 }

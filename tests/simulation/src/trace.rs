@@ -45,7 +45,11 @@ pub(crate) enum Event {
         opening: usize,
         credit: usize,
     },
-    /// The endpoint has the delivery, as long as it knows of until then.
+    /// The endpoint reads no more of the opening; what it gives back without a word waits for the end of its lock.
+    Left {
+        opening: usize,
+    },
+    /// The endpoint has the delivery, as long as it knows of until then. The engine knows of so many failures of its handlers.
     Given {
         opening: usize,
         tag: u64,
@@ -53,6 +57,7 @@ pub(crate) enum Event {
         message: usize,
         owner: Option<(u32, u64)>,
         until: Option<Duration>,
+        failures: u32,
     },
     /// The engine took the verdict. `implied` is one that came with the verdict on a later delivery.
     Acked {
@@ -77,6 +82,7 @@ pub(crate) enum Event {
         entry: usize,
         message: usize,
         after: Duration,
+        failures: u32,
     },
     /// The endpoint asked for what the engine cannot do.
     Misused {
@@ -99,10 +105,11 @@ pub(crate) enum Event {
         opening: usize,
         tag: u64,
     },
-    /// The engine takes the delivery away because its time is over.
+    /// The engine takes the delivery away because its time is over, since then.
     LockOver {
         opening: usize,
         tag: u64,
+        since: Duration,
     },
     /// The engine takes the delivery away for no reason, or says that it is gone.
     LockLost {

@@ -1,5 +1,6 @@
 use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 
+use super::id::Id;
 use super::since;
 
 pub(in crate::cli) fn outbox() -> Command {
@@ -18,21 +19,21 @@ pub(in crate::cli) fn outbox() -> Command {
 }
 
 pub(in crate::cli) fn dead() -> Command {
-    let list = filters(leaf("list", "Lists the dead letters, oldest first")).arg(
-        Arg::new("limit")
-            .long("limit")
-            .value_name("COUNT")
-            .value_parser(value_parser!(u32).range(1..))
-            .default_value("100")
-            .help("Lists at most this many dead letters"),
-    );
-    let show = leaf("show", "Shows one dead letter, with its headers and its body")
+    let list = filters(leaf("list", "Lists the dead letters, oldest first"))
+        .arg(
+            Arg::new("groups")
+                .long("groups")
+                .action(ArgAction::SetTrue)
+                .help("Counts those with one cause, by place and error, and names each group for `--group`"),
+        )
+        .arg(limit("Lists at most this many of each kind [default: 100, or 10000 with --groups]"));
+    let show = leaf("show", "Shows one dead letter, or one delivery that waits, with its headers and its body")
         .arg(
             Arg::new("id")
                 .value_name("ID")
                 .required(true)
-                .value_parser(value_parser!(i64))
-                .help("The number in the column ID of `dead list`"),
+                .value_parser(id())
+                .help("The text in the column ID of `dead list` or `schedule list`"),
         )
         .arg(
             Arg::new("full")
@@ -40,13 +41,38 @@ pub(in crate::cli) fn dead() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Shows long texts in full; --json always does"),
         );
-    let replay = chosen(leaf("replay", "Gives dead letters back to the relay, each in its old place"));
+    let replay = chosen(leaf("replay", "Gives dead letters back to the relay or the endpoint, each in its old place"));
     let discard = chosen(leaf("discard", "Deletes dead letters for good")).arg(yes());
-    group("dead", "Lists, shows, replays and deletes the messages that the broker refused for good")
-        .subcommand(list)
-        .subcommand(show)
-        .subcommand(replay)
-        .subcommand(discard)
+    group(
+        "dead",
+        "Lists, shows, replays and deletes what could not be published, and what could not be handled (IDs with a d)",
+    )
+    .subcommand(list)
+    .subcommand(show)
+    .subcommand(replay)
+    .subcommand(discard)
+}
+
+pub(in crate::cli) fn schedule() -> Command {
+    let list =
+        leaf("list", "Lists the deliveries that wait for a handler, oldest first, and counts the delayed events")
+            .arg(endpoint())
+            .arg(handler())
+            .arg(topic())
+            .arg(limit("Lists at most this many deliveries [default: 100]"));
+    group("schedule", "Shows what waits for its time or for its turn").subcommand(list)
+}
+
+pub(in crate::cli) fn health() -> Command {
+    let about = "Says whether messages get on, by the age of the oldest, and counts what waits and what is dead";
+    leaf("health", about).arg(
+        Arg::new("ready-below")
+            .long("ready-below")
+            .value_name("DURATION")
+            .default_value("5m")
+            .value_parser(since::duration)
+            .help("Is not ready, and exits with 1, if a message could have been published or handled for this time or longer"),
+    )
 }
 
 pub(in crate::cli) fn schema() -> Command {
@@ -67,12 +93,13 @@ fn leaf(name: &'static str, about: &'static str) -> Command {
 
 /// Which of them: some by their ids, those that a filter takes, or explicitly all.
 fn chosen(command: Command) -> Command {
-    let ids = Arg::new("ids").value_name("ID").num_args(1..).value_parser(value_parser!(i64));
+    let ids = Arg::new("ids").value_name("ID").num_args(1..).value_parser(id());
     let all = Arg::new("all").long("all").action(ArgAction::SetTrue).help("Selects all dead letters");
-    let filters = ["topic", "name", "reason"];
+    let filters = ["topic", "name", "reason", "endpoint", "handler", "group"];
     self::filters(command)
-        .arg(ids.conflicts_with_all(filters).help("Selects dead letters by their numbers in `dead list`"))
+        .arg(ids.conflicts_with_all(filters).help("Selects dead letters by the column ID of `dead list`"))
         .arg(all.conflicts_with_all(filters).conflicts_with("ids"))
+        .arg(limit("Selects at most this many of each kind, from the oldest").conflicts_with("ids"))
         .group(ArgGroup::new("which").args(["ids", "all"]).args(filters).multiple(true).required(true))
 }
 
@@ -85,7 +112,30 @@ fn filters(command: Command) -> Command {
         .long("reason")
         .value_name("TEXT")
         .help("Selects the dead letters whose reason contains this text");
-    command.arg(topic()).arg(name).arg(reason)
+    let group = Arg::new("group")
+        .long("group")
+        .value_name("GROUP")
+        .help("Selects one group, by its name in `dead list --groups`");
+    command.arg(topic()).arg(name).arg(reason).arg(endpoint()).arg(handler()).arg(group)
+}
+
+fn endpoint() -> Arg {
+    let help = "Selects what this endpoint could not handle, or has yet to handle";
+    Arg::new("endpoint").long("endpoint").value_name("ENDPOINT").help(help)
+}
+
+fn handler() -> Arg {
+    let help = "Selects what the handler with this id could not handle, or has yet to handle";
+    Arg::new("handler").long("handler").value_name("HANDLER").help(help)
+}
+
+fn limit(help: &'static str) -> Arg {
+    let count = value_parser!(u32).range(1..);
+    Arg::new("limit").long("limit").value_name("COUNT").value_parser(count).help(help)
+}
+
+fn id() -> impl Fn(&str) -> Result<Id, &'static str> + Clone + Send + Sync + 'static {
+    str::parse
 }
 
 fn topic() -> Arg {

@@ -1,136 +1,185 @@
 use std::io::{self, Write};
 
 use clap::ArgMatches;
-use diator::outbox::{DeadLetter, DeadLetterFilter, DeadLetters};
+use diator::deliveries::DeliveryFilter;
+use diator::outbox::DeadLetterFilter;
 use serde_json::json;
 
 use super::failure::Failure;
-use super::letter::{description, record, row};
+use super::group::{self, Group};
+use super::id::Id;
+use super::selection::{Found, READ, Selection};
 use super::store::Store;
-use super::{print, question, words};
+use super::{delivery, letter, print, question, words};
 use crate::cli::answer::{Answer, wrong};
 
-const HEADING: [&str; 7] = ["ID", "SINCE", "EVENT", "TOPIC", "KEY", "TRIES", "REASON"];
+/// How many dead letters are listed, unless the arguments say so.
+const LISTED: u32 = 100;
 
 /// How many dead letters are counted before somebody is asked: all that are read are in memory.
 const COUNTED: u32 = 1_000;
 
 const COMES_BACK: &str = "  what the broker still refuses becomes a dead letter with a new ID, after about 10s with the default of 3 attempts";
+const FAILS_AGAIN: &str = "  what its handler still cannot handle becomes a dead letter again, with the same ID";
 
 pub(super) async fn list(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {
-    let limit = arguments.get_one::<u32>("limit").copied().unwrap_or_default();
-    let mut filter = filter(arguments);
+    let selection = Selection::of(store, arguments).await?;
+    let are_grouped = arguments.get_flag("groups");
+    let limit = limit(arguments).unwrap_or(if are_grouped { READ } else { LISTED });
     // One more, to know whether there are more.
-    filter.limit = Some(limit.saturating_add(1));
-    let mut letters = store.list(&filter).await?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = letters.len() > limit;
-    letters.truncate(limit);
-    if arguments.get_flag("json") {
-        let letters: Vec<_> = letters.iter().map(record).collect();
-        print::json(&json!({ "dead_letters": letters, "more": more }))?;
-    } else if letters.is_empty() {
-        writeln!(io::stdout(), "no dead letter matches")?;
+    let mut found = selection.read(store, limit.saturating_add(1)).await?;
+    let more = selection.is_partial || found.is_at_least(limit.saturating_add(1)) && limit < u32::MAX;
+    found.truncate(limit);
+    if are_grouped {
+        tell_groups(&found, more, arguments)?;
     } else {
-        let rows: Vec<_> = letters.iter().map(row).collect();
-        print::text(&print::table(HEADING, &rows))?;
-        if more {
-            writeln!(io::stderr(), "there are more dead letters: raise `--limit`")?;
-        }
+        tell(&found, more, arguments)?;
     }
     Ok(Answer::Done)
 }
 
-pub(super) async fn show(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {
-    let id = arguments.get_one::<i64>("id").copied().unwrap_or_default();
-    let mut filter = DeadLetterFilter::default();
-    filter.ids = vec![id];
-    let letters = store.list(&filter).await?;
-    let Some(letter) = letters.first() else {
-        return Ok(wrong(&format!("there is no dead letter {id}: `dead list` lists them"))?);
-    };
-    match arguments.get_flag("json") {
-        true => print::json(&record(letter))?,
-        false => print::text(&description(letter, arguments.get_flag("full")))?,
+fn tell(found: &Found, more: bool, arguments: &ArgMatches) -> io::Result<()> {
+    if arguments.get_flag("json") {
+        let letters: Vec<_> = found.letters.iter().map(letter::record).collect();
+        let deliveries: Vec<_> = found.deliveries.iter().map(delivery::record).collect();
+        return print::json(&json!({ "dead_letters": letters, "deliveries": deliveries, "more": more }));
     }
+    let letters: Vec<_> = found.letters.iter().map(letter::row).collect();
+    let deliveries: Vec<_> = found.deliveries.iter().map(delivery::dead_row).collect();
+    let tables = [print::table(letter::HEADING, &letters), print::table(delivery::DEAD_HEADING, &deliveries)];
+    tell_tables(&tables.into_iter().flatten().collect::<Vec<_>>())?;
+    match more {
+        true => writeln!(io::stderr(), "there are more dead letters: raise `--limit`"),
+        false => Ok(()),
+    }
+}
+
+fn tell_groups(found: &Found, more: bool, arguments: &ArgMatches) -> io::Result<()> {
+    let groups = Group::of(&found.letters, &found.deliveries);
+    if arguments.get_flag("json") {
+        let groups: Vec<_> = groups.iter().map(Group::record).collect();
+        return print::json(&json!({ "groups": groups, "more": more }));
+    }
+    tell_tables(&group::tables(&groups))?;
+    match more {
+        true => writeln!(io::stderr(), "there are more dead letters, which are not counted: raise `--limit`"),
+        false => Ok(()),
+    }
+}
+
+fn tell_tables(tables: &[String]) -> io::Result<()> {
+    match tables.is_empty() {
+        true => writeln!(io::stdout(), "no dead letter matches"),
+        false => print::text(&tables.join("\n")),
+    }
+}
+
+pub(super) async fn show(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {
+    let id = *arguments.get_one::<Id>("id").expect("clap requires it");
+    let (is_json, full) = (arguments.get_flag("json"), arguments.get_flag("full"));
+    match id {
+        Id::Publishing(id) => {
+            let mut filter = DeadLetterFilter::default();
+            filter.ids = vec![id];
+            match (store.list(&filter).await?.first(), is_json) {
+                (None, _) => {}
+                (Some(letter), true) => return done(print::json(&letter::record(letter))),
+                (Some(letter), false) => return done(print::text(&letter::description(letter, full))),
+            }
+        }
+        Id::Handling(id) => {
+            // One that waits has its id in `schedule list`.
+            let mut filter = DeliveryFilter::default();
+            filter.ids = vec![id];
+            let found = match store.deliveries() {
+                Some(deliveries) => deliveries.list(&filter).await?,
+                None => Vec::new(),
+            };
+            match (found.first(), is_json) {
+                (None, _) => {}
+                (Some(kept), true) => return done(print::json(&delivery::record(kept))),
+                (Some(kept), false) => return done(print::text(&delivery::description(kept, full))),
+            }
+        }
+    }
+    Ok(wrong(&format!("there is no dead letter {id}: `dead list` lists them"))?)
+}
+
+fn done(printed: io::Result<()>) -> Result<Answer, Failure> {
+    printed?;
     Ok(Answer::Done)
 }
 
 pub(super) async fn replay(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {
-    let filter = filter(arguments);
-    let replayed = DeadLetters::replay(store, &filter).await?;
-    let answer = tell(replayed, "replayed", "given back to the relay", &filter, arguments)?;
-    if replayed > 0 && !arguments.get_flag("json") {
-        writeln!(io::stdout(), "{COMES_BACK}")?;
+    let selection = limited(store, arguments).await?;
+    let replayed = selection.replay(store).await?;
+    if arguments.get_flag("json") {
+        print::json(&json!({ "replayed": replayed.all() }))?;
+    } else {
+        let given_back = |count: Option<u64>, to: &str, then: &str| {
+            // Where none was selected, one line says so.
+            let is_told = count.is_some_and(|count| count > 0 || replayed.all() == 0 && to == "the relay")
+                || count == Some(0) && replayed.publishing.is_none();
+            let Some(count) = count.filter(|_| is_told) else { return Ok(()) };
+            writeln!(io::stdout(), "{} given back to {to}", were(count))?;
+            if count > 0 { writeln!(io::stdout(), "{then}") } else { Ok(()) }
+        };
+        given_back(replayed.publishing, "the relay", COMES_BACK)?;
+        given_back(replayed.handling, "the endpoints", FAILS_AGAIN)?;
     }
-    Ok(answer)
+    ended(&selection, replayed.all())
 }
 
 pub(super) async fn discard(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {
-    let filter = filter(arguments);
-    let filter = match arguments.get_flag("yes") {
-        true => filter,
-        false => match agreed(store, filter).await? {
-            Some(filter) => filter,
-            None => return Ok(Answer::Problems),
-        },
-    };
-    let discarded = store.discard(&filter).await?;
-    tell(discarded, "discarded", "discarded", &filter, arguments)
+    let mut selection = limited(store, arguments).await?;
+    selection.with_unreadable(store).await?;
+    if !arguments.get_flag("yes") && !is_agreed(store, &mut selection).await? {
+        return Ok(Answer::Problems);
+    }
+    let discarded = selection.discard(store).await?.all();
+    match arguments.get_flag("json") {
+        true => print::json(&json!({ "discarded": discarded }))?,
+        false => writeln!(io::stdout(), "{} discarded", were(discarded))?,
+    }
+    ended(&selection, discarded)
 }
 
-/// What somebody agrees to discard: those that were counted, and not one that comes meanwhile.
-async fn agreed(store: &dyn Store, mut filter: DeadLetterFilter) -> Result<Option<DeadLetterFilter>, Failure> {
-    let mut counted = filter.clone();
-    counted.limit = Some(COUNTED + 1);
-    let letters = store.list(&counted).await?;
-    let many = letters.len() > COUNTED as usize;
+/// Asks; what is selected then are those that were counted, and not one that comes meanwhile.
+async fn is_agreed(store: &dyn Store, selection: &mut Selection) -> Result<bool, Failure> {
+    let found = selection.read(store, COUNTED + 1).await?;
+    let ids = found.ids();
+    let many = ids.len() > COUNTED as usize;
     let what = match many {
         true => format!("all that match, more than {COUNTED} dead letters,"),
-        false => words::count(letters.len() as u64, "dead letter"),
+        false => words::count(ids.len() as u64, "dead letter"),
     };
-    if !letters.is_empty() && !question::is_agreed(&format!("delete {what} for good?"), false)? {
-        return Ok(None);
-    }
     if !many {
-        // Where none was counted, the limit alone says so.
-        filter.limit = Some(letters.len() as u32);
-        if filter.ids.is_empty() {
-            filter.ids = letters.iter().map(|DeadLetter { id, .. }| *id).collect();
-        }
+        selection.keep(&ids);
     }
-    Ok(Some(filter))
+    Ok(ids.is_empty() || question::is_agreed(&format!("delete {what} for good?"), false)?)
 }
 
-fn tell(
-    done: u64,
-    field: &str,
-    outcome: &str,
-    filter: &DeadLetterFilter,
-    arguments: &ArgMatches,
-) -> Result<Answer, Failure> {
-    match arguments.get_flag("json") {
-        true => print::json(&json!({ field: done }))?,
-        false => {
-            let were = if done == 1 { "was" } else { "were" };
-            writeln!(io::stdout(), "{} {were} {outcome}", words::count(done, "dead letter"))?;
-        }
+fn were(count: u64) -> String {
+    format!("{} {}", words::count(count, "dead letter"), if count == 1 { "was" } else { "were" })
+}
+
+fn ended(selection: &Selection, done: u64) -> Result<Answer, Failure> {
+    if selection.is_partial {
+        writeln!(io::stderr(), "only the oldest {READ} dead letters were looked at: repeat the command")?;
     }
-    let missing = (filter.ids.len() as u64).saturating_sub(done);
+    let missing = (selection.named as u64).saturating_sub(done);
     match missing {
         0 => Ok(Answer::Done),
-        _ => Ok(wrong(&format!("{missing} of the {} dead letters did not exist", filter.ids.len()))?),
+        _ => Ok(wrong(&format!("{missing} of the {} dead letters did not exist", selection.named))?),
     }
 }
 
-fn filter(arguments: &ArgMatches) -> DeadLetterFilter {
-    let text = |name: &str| arguments.get_one::<String>(name).cloned();
-    let mut filter = DeadLetterFilter::default();
-    (filter.topic, filter.name, filter.reason) = (text("topic"), text("name"), text("reason"));
-    if let Ok(Some(ids)) = arguments.try_get_many::<i64>("ids") {
-        filter.ids = ids.copied().collect();
-        filter.ids.sort_unstable();
-        filter.ids.dedup();
-    }
-    filter
+async fn limited(store: &dyn Store, arguments: &ArgMatches) -> Result<Selection, Failure> {
+    let mut selection = Selection::of(store, arguments).await?;
+    limit(arguments).into_iter().for_each(|limit| selection.limit(limit));
+    Ok(selection)
+}
+
+fn limit(arguments: &ArgMatches) -> Option<u32> {
+    arguments.get_one::<u32>("limit").copied()
 }

@@ -6,7 +6,7 @@ use diator::BoxError;
 
 use super::redact::redact;
 use crate::clean::clean;
-use crate::cli::answer::Answer;
+use crate::cli::answer::{Answer, wrong};
 
 /// Why a command has no answer.
 pub(super) enum Failure {
@@ -14,6 +14,8 @@ pub(super) enum Failure {
     /// The store says what helps.
     Unusable(BoxError),
     Store(BoxError),
+    /// The command line names something that there is not.
+    Wrong(String),
     Output(io::Error),
 }
 
@@ -36,6 +38,7 @@ impl Failure {
             Self::Opening(error) => ("the store cannot be opened", error),
             Self::Unusable(error) => ("the program cannot use the store", error),
             Self::Store(error) => ("the store has failed", error),
+            Self::Wrong(text) => return wrong(&text),
             Self::Output(error) => return Err(error),
         };
         let mut text = format!("error: {what}\n");

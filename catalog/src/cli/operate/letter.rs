@@ -4,16 +4,13 @@ use diator::OutboundMessage;
 use diator::outbox::DeadLetter;
 use serde::Serialize;
 
+use super::body::{self, hex};
 use super::redact::redact;
-use super::words::{short, time};
+use super::words::{cell, reason, short, time};
 use crate::clean::clean;
 
-/// How many characters of a text from outside are shown in a table, of a reason there, and in a description.
-const CELL: usize = 40;
-const REASON: usize = 80;
+/// How many characters of a text from outside are shown in a description.
 const VALUE: usize = 1_000;
-/// How many characters of a body are shown.
-const BODY: usize = 2_000;
 
 /// A dead letter as JSON.
 #[derive(Serialize)]
@@ -77,26 +74,20 @@ fn message_record(message: &OutboundMessage) -> MessageRecord {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
+pub(super) const HEADING: [&str; 7] = ["ID", "SINCE", "EVENT", "TOPIC", "KEY", "TRIES", "REASON"];
 
 /// A line of the table.
-pub(super) fn row(letter: &DeadLetter) -> [String; 7] {
+pub(super) fn row(letter: &DeadLetter) -> Vec<String> {
     let message = letter.message.as_ref().ok();
-    let cell = |text: &str| short(&clean(text), CELL);
     let or_none = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), cell);
-    [
+    vec![
         letter.id.to_string(),
         time(letter.at),
         message.map_or_else(|| "cannot be read".to_owned(), |message| cell(&message.name)),
         or_none(message.and_then(|message| message.topic.as_deref())),
         or_none(message.and_then(|message| message.key.as_deref())) + if letter.parks_key { " (parked)" } else { "" },
         letter.attempts.to_string(),
-        short(&clean(&redact(&letter.reason)), REASON),
+        reason(&letter.reason),
     ]
 }
 
@@ -135,18 +126,5 @@ pub(super) fn description(letter: &DeadLetter, full: bool) -> String {
     for (name, value) in message.headers.iter() {
         _ = writeln!(text, "  {}  {}", cut(name, VALUE), cut(value, VALUE));
     }
-    let most = if full { usize::MAX } else { BODY };
-    _ = writeln!(text, "body, {} bytes", message.body.len());
-    text + &body(&message.body, most)
-}
-
-/// A text line by line, so that it stays one; other bytes escaped.
-fn body(bytes: &[u8], most: usize) -> String {
-    let body = match std::str::from_utf8(bytes) {
-        Ok(text) => text.lines().map(clean).collect::<Vec<_>>().join("\n"),
-        Err(_) => bytes.escape_ascii().to_string(),
-    };
-    let shown = short(&body, most);
-    let lines: String = shown.lines().map(|line| format!("  {line}\n")).collect();
-    if shown.len() == body.len() { lines } else { lines + "  shortened: `--full` shows all of it\n" }
+    text + &body::shown(&message.body, full)
 }

@@ -1,23 +1,32 @@
-//! What an operator does to the outbox of a program.
+//! What an operator does to the outbox of a program, and to the deliveries that its endpoints keep.
 //!
 //! | part | file |
 //! |---|---|
 //! | the commands, as clap reads them | `arguments` |
-//! | each group of commands | `outbox`, `dead`, `schema` |
+//! | each group of commands | `outbox`, `dead`, `schedule`, `health`, `schema` |
+//! | which dead letters, by ids, filters or groups | `selection`, `id`, `cause`, `group` |
 //! | the store, and the runtime in which it is opened | `store` |
 //! | what cannot be done, without its secrets | `failure`, `redact` |
-//! | what is printed | `print`, `letter`, `words` |
+//! | what is printed | `print`, `letter`, `delivery`, `body`, `words` |
 //! | a question before what cannot be undone | `question` |
 
 pub(super) mod arguments;
+mod body;
+mod cause;
 mod dead;
+mod delivery;
 mod failure;
+mod group;
+mod health;
+mod id;
 mod letter;
 mod outbox;
 mod print;
 mod question;
 mod redact;
+mod schedule;
 mod schema;
+mod selection;
 mod since;
 mod store;
 mod words;
@@ -36,7 +45,7 @@ const NO_STORE: &str = "this program gives its command line no store: \
 
 /// Does what one of the commands says that need a store.
 pub(super) fn run(group: &str, arguments: &ArgMatches, opening: Option<Opening>) -> io::Result<Answer> {
-    let Some((command, arguments)) = arguments.subcommand() else { return Ok(Answer::Wrong) };
+    let (command, arguments) = arguments.subcommand().unwrap_or(("", arguments));
     let Some(opening) = opening else { return wrong(NO_STORE) };
     if asks(group, command) && !arguments.get_flag("yes") && !question::can_be_asked() {
         return wrong(&format!("`{group} {command}` must ask first, and there is no terminal: add `--yes`"));
@@ -62,6 +71,8 @@ async fn operate(group: &str, command: &str, arguments: &ArgMatches, opening: Op
     match (group, command) {
         ("outbox", "status") => outbox::status(store, arguments).await,
         ("outbox", _) => outbox::replay(store, arguments).await,
+        ("schedule", _) => schedule::list(store, arguments).await,
+        ("health", _) => health::tell(store, arguments).await,
         (_, "list") => dead::list(store, arguments).await,
         (_, "show") => dead::show(store, arguments).await,
         (_, "replay") => dead::replay(store, arguments).await,

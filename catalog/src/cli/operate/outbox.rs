@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use clap::ArgMatches;
-use diator::outbox::OutboxStore;
+use diator::outbox::{OutboxStatus, OutboxStore};
 use serde_json::json;
 
 use super::failure::Failure;
@@ -19,6 +19,12 @@ pub(super) async fn status(store: &dyn Store, arguments: &ArgMatches) -> Result<
         print::json(&status)?;
         return Ok(Answer::Done);
     }
+    print::text(&described(&status))?;
+    Ok(Answer::Done)
+}
+
+/// How many messages are in which state, and how old the oldest is.
+pub(super) fn described(status: &OutboxStatus) -> String {
     let counts = [
         ("pending", status.pending, "waiting for a relay"),
         ("parked", status.parked, "pending messages behind a dead letter of their key"),
@@ -30,8 +36,7 @@ pub(super) async fn status(store: &dyn Store, arguments: &ArgMatches) -> Result<
     let lines = counts.map(|(name, count, meaning)| format!("  {name:9}  {count:width$}  {meaning}\n"));
     let oldest = status.oldest_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let oldest = oldest.map_or_else(|| "-".to_owned(), words::age);
-    print::text(&format!("outbox\n{}  oldest     {oldest}\n", lines.concat()))?;
-    Ok(Answer::Done)
+    format!("outbox\n{}  oldest     {oldest}\n", lines.concat())
 }
 
 pub(super) async fn replay(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {

@@ -28,15 +28,15 @@ fn harmless(json: &str) -> String {
     })
 }
 
-/// Lines of columns below a heading, each as wide as it has to be; the last one is not padded.
-pub(super) fn table(heading: [&str; 7], rows: &[[String; 7]]) -> String {
+/// Lines of columns below a heading, each as wide as it has to be; the last one is not padded. `None` if there is no line.
+pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[Vec<String>]) -> Option<String> {
     let mut widths = heading.map(str::len);
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);
         }
     }
-    let line = |indent: usize, cells: [&str; 7]| {
+    let line = |indent: usize, cells: &[&str]| {
         let mut line = String::new();
         for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
             // The heading stands at the margin, and above its column.
@@ -45,8 +45,8 @@ pub(super) fn table(heading: [&str; 7], rows: &[[String; 7]]) -> String {
         }
         format!("{:indent$}{}\n", "", line.trim_end())
     };
-    let rows = rows.iter().map(|row| line(2, row.each_ref().map(String::as_str)));
-    [line(0, heading)].into_iter().chain(rows).collect()
+    let lines = rows.iter().map(|row| line(2, &row.iter().map(String::as_str).collect::<Vec<_>>()));
+    (!rows.is_empty()).then(|| [line(0, &heading)].into_iter().chain(lines).collect())
 }
 
 #[cfg(test)]

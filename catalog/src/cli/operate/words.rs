@@ -2,6 +2,9 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
+use super::redact::redact;
+use crate::clean::clean;
+
 /// How long it was, in its two greatest units.
 pub(super) fn age(age: Duration) -> String {
     let seconds = age.as_secs();
@@ -31,6 +34,16 @@ pub(super) fn short(text: &str, most: usize) -> String {
         None => text.to_owned(),
         Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
     }
+}
+
+/// A text from outside in a table.
+pub(super) fn cell(text: &str) -> String {
+    short(&clean(text), 40)
+}
+
+/// The text of an error in a table, without its secrets.
+pub(super) fn reason(text: &str) -> String {
+    short(&clean(&redact(text)), 80)
 }
 
 #[cfg(test)]

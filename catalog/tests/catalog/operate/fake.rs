@@ -2,10 +2,11 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use diator::broker::{Headers, MessageType};
+use diator::deliveries::DeliveryStore;
 use diator::outbox::{
     Claim, DeadLetter, DeadLetterFilter, DeadLetters, Leased, LeasedPartition, OutboxRow, OutboxStatus, OutboxStore,
     RelayId, SchemaState, Settlement, StoreSchema,
@@ -17,6 +18,7 @@ pub(crate) struct Fake {
     letters: Vec<DeadLetter>,
     tables: Mutex<SchemaState>,
     fails: bool,
+    deliveries: Option<Arc<dyn DeliveryStore>>,
 }
 
 /// An error with a source, and a password in both.
@@ -54,10 +56,16 @@ impl Fake {
         let letters = match kind {
             "hostile" => vec![hostile(), binary(), long()],
             "unreadable" => vec![unreadable(), binary()],
+            "kept" => vec![binary()],
             "many" => (1..=1_001).map(|id| DeadLetter::new(id, binary().message, "it is no text", at())).collect(),
             _ => Vec::new(),
         };
-        Ok(Self { letters, tables: Mutex::new(SchemaState::judge(found, 2)), fails: kind == "failing" })
+        let tables = Mutex::new(SchemaState::judge(found, 2));
+        Ok(Self { letters, tables, fails: kind == "failing", deliveries: None })
+    }
+
+    pub(crate) fn with(self, deliveries: Arc<dyn DeliveryStore>) -> Self {
+        Self { deliveries: Some(deliveries), ..self }
     }
 
     fn tables(&self) -> SchemaState {
@@ -73,7 +81,7 @@ fn at() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_471_200)
 }
 
-const ORDERS: &str = "\u{1b}[31mred\u{7}\u{9b}2J\r\nerased\u{202e}\u{200b}";
+pub(crate) const ORDERS: &str = "\u{1b}[31mred\u{7}\u{9b}2J\r\nerased\u{202e}\u{200b}";
 
 /// Whoever wrote it would like to give a terminal orders.
 fn hostile() -> DeadLetter {
@@ -122,6 +130,10 @@ impl OutboxStore for Fake {
             tables if tables.is_usable() => Ok(()),
             tables => Err(format!("{tables}: run `schema apply`").into()),
         }
+    }
+
+    fn deliveries(&self) -> Option<Arc<dyn DeliveryStore>> {
+        self.deliveries.clone()
     }
 
     async fn lease(&self, _: RelayId, _: u16, _: Duration) -> Result<Leased, BoxError> {

@@ -2,6 +2,7 @@
 
 mod fake;
 mod filled;
+mod kept;
 
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
         "none" => cli.run(),
         "refused" => cli.store(|| async { Err::<Fake, _>(Chain::refused().into()) }).run(),
         "panics" => cli.store(|| async { panic!("it could not be made") as Result<Fake, _> }).run(),
+        "kept" => cli.store(|| async { Ok(Fake::of("kept")?.with(kept::kept().await?)) }).run(),
         _ => cli.store(|| async move { Fake::of(&kind) }).run(),
     }
 }

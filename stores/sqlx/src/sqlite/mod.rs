@@ -138,6 +138,11 @@ impl<Tag: Send + Sync + 'static> OutboxStore for SqlxStore<Sqlite, Tag> {
         Some(self.shared().place())
     }
 
+    fn deliveries(&self) -> Option<Arc<dyn DeliveryStore>> {
+        // The store's own method, not this one.
+        Some(Arc::new(Self::deliveries(self)))
+    }
+
     async fn check(&self) -> Result<(), BoxError> {
         schema::check(self.shared()).await
     }

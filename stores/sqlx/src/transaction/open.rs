@@ -167,6 +167,12 @@ impl<DB: Driver> Open<DB> {
         self.phase = Phase::Open;
     }
 
+    /// As if COMMIT had been sent.
+    #[cfg(all(test, feature = "postgres"))]
+    pub(super) fn sent_commit(&mut self) {
+        self.phase = Phase::Ending;
+    }
+
     pub(super) fn depth(&self) -> usize {
         DB::TransactionManager::get_transaction_depth(self.lent())
     }

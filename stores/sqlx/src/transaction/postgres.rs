@@ -149,7 +149,47 @@ fn is_of_the_connection(code: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use diator::container::CommitOutcome;
+    use diator_testkit::Postgres as Server;
+    use sqlx::postgres::PgPoolOptions;
+
     use super::*;
+
+    /// What the server says with this code, as an answer to something else.
+    async fn error_of(pool: &PgPool, code: &str) -> sqlx::Error {
+        let raise = format!("DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$");
+        sqlx::raw_sql(AssertSqlSafe(raise)).execute(pool).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn an_error_that_may_follow_a_commit_is_asked_for_and_closes_the_connection() {
+        let server = Server::start(&[]);
+        let pool = PgPoolOptions::new().max_connections(1).connect(&server.url()).await.unwrap();
+        let ids = "SELECT pg_current_xact_id()::text::int8";
+        let committed: i64 = sqlx::query_scalar(ids).fetch_one(&pool).await.unwrap();
+        let mut transaction = pool.begin().await.unwrap();
+        let aborted: i64 = sqlx::query_scalar(ids).fetch_one(&mut *transaction).await.unwrap();
+        transaction.rollback().await.unwrap();
+        let outcome = async |id, error: sqlx::Error| {
+            let mut open = Open::begin(&pool, Mode::Write, false).await.unwrap();
+            let backend = "SELECT pg_backend_pid()";
+            let before: i32 = sqlx::query_scalar(backend).fetch_one(open.connection()).await.unwrap();
+            open.sent_commit();
+            let outcome = <Postgres as Driver>::outcome(open, &pool, id, error).await;
+            let after: i32 = sqlx::query_scalar(backend).fetch_one(&pool).await.unwrap();
+            (outcome.map_err(|error| error.outcome()), before == after)
+        };
+        let (rolled_back, unknown) = (Err(CommitOutcome::RolledBack), Err(CommitOutcome::Unknown));
+        for code in ["57014", "53200", "58030", "XX000", "08006", "40003"] {
+            assert_eq!(outcome(Some(aborted), error_of(&pool, code).await).await, (rolled_back, false), "{code}");
+            assert_eq!(outcome(Some(committed), error_of(&pool, code).await).await, (unknown, false), "{code}");
+        }
+        // Without an id nothing was written.
+        assert_eq!(outcome(None, error_of(&pool, "57014").await).await.0, rolled_back);
+        assert_eq!(outcome(None, error_of(&pool, "08006").await).await.0, Ok(()));
+        // What COMMIT alone can answer is believed, and the connection is well.
+        assert_eq!(outcome(Some(committed), error_of(&pool, "23505").await).await, (rolled_back, true));
+    }
 
     #[test]
     fn only_what_commit_alone_can_answer_is_a_refusal() {

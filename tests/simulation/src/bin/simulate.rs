@@ -18,15 +18,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 static SEED: AtomicU64 = AtomicU64::new(0);
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
+    let (mut arguments, mut again) = (std::env::args().skip(1), String::new());
     let (mut first, mut runs, mut trace, mut control) = (0, 1_000, false, None);
     while let Some(argument) = arguments.next() {
         match (&*argument, &mut first, &mut runs) {
             ("--trace", ..) => trace = true,
-            ("--control", ..) => match arguments.next().as_deref().and_then(control_named) {
-                found @ Some(_) => control = found,
-                None => return usage(),
-            },
+            ("--control", ..) => {
+                let name = arguments.next().unwrap_or_default();
+                control = control_named(&name);
+                if control.is_none() {
+                    return usage();
+                }
+                again = format!(" --control {name}");
+            }
             ("--seed", first, runs) => match number(arguments.next()) {
                 Some(number) => (*first, *runs) = (number, 1),
                 None => return usage(),
@@ -44,24 +48,30 @@ fn main() -> ExitCode {
     }
     std::thread::spawn(watch);
     let (begun, mut failed) = (Instant::now(), 0);
+    let (mut judged, mut excused) = (0, 0);
     let mut met = BTreeMap::<_, u64>::new();
     for seed in first..first + runs {
         SEED.store(seed, Ordering::Relaxed);
-        let run = control.map_or_else(|| run(seed), |control| run_control(seed, control).0);
+        let run = control.map_or_else(|| run(seed), |control| run_control(seed, control));
         if trace {
             print!("{}", run.trace);
         }
         for what in run.trace.met() {
             *met.entry(what).or_default() += 1;
         }
+        judged += run.locks.judged;
+        excused += run.locks.excused;
         if !run.broken.is_empty() {
             failed += 1;
-            print!("{run}  again: cargo run -p diator-simulation -- --seed {seed} --trace\n\n");
+            print!("{run}  again: cargo run -p diator-simulation -- --seed {seed}{again} --trace\n\n");
         }
     }
     for (what, runs) in met {
         println!("{runs:>8} runs: {what}");
     }
+    println!(
+        "{judged} extended locks must not have run out; {excused} locks of what was in hand ran out with an excuse"
+    );
     println!("{runs} runs from seed {first} in {:.1} s: {failed} broke a promise", begun.elapsed().as_secs_f64());
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -76,6 +86,10 @@ fn control_named(name: &str) -> Option<Control> {
         "largest-offset" => Some(Control::LargestOffset),
         "no-extension" => Some(Control::NoExtension),
         "unbounded-credit" => Some(Control::UnboundedCredit),
+        "dead-letters" => Some(Control::DeadLetters),
+        "wrong-order" => Some(Control::WrongOrder),
+        "gives-up-early" => Some(Control::GivesUpEarly),
+        "reads-on" => Some(Control::ReadsOn),
         _ => None,
     }
 }
@@ -83,7 +97,7 @@ fn control_named(name: &str) -> Option<Control> {
 fn usage() -> ExitCode {
     eprintln!(
         "usage: simulate [--runs N] [--from SEED] [--seed SEED] [--trace] \
-         [--control ack-first|largest-offset|no-extension|unbounded-credit]"
+         [--control ack-first|largest-offset|no-extension|unbounded-credit|dead-letters|wrong-order|gives-up-early|reads-on]"
     );
     ExitCode::FAILURE
 }

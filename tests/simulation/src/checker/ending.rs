@@ -10,6 +10,34 @@ const MOST: usize = 4_000;
 /// Calls that hung before all was quiet may hang on for so long.
 const HANGING: Duration = Duration::from_secs(60);
 
+/// Whose act it is, if a process acts at all; engines act by themselves, and what is dropped late does no harm.
+fn actor(event: Event, facts: &Facts<'_>) -> Option<usize> {
+    match event {
+        Event::Opened { process, .. }
+        | Event::OpenFailed { process }
+        | Event::Began { process, .. }
+        | Event::Ended { process, .. }
+        | Event::Dropped { process, .. }
+        | Event::Noted { process, .. }
+        | Event::NotLearned { process, .. }
+        | Event::NotedEnd { process, .. }
+        | Event::NotNotedEnd { process, .. } => Some(process),
+        Event::Asked { opening, .. }
+        | Event::Given { opening, .. }
+        | Event::Acked { opening, .. }
+        | Event::Dead { opening, .. }
+        | Event::Released { opening, .. }
+        | Event::Delayed { opening, .. }
+        | Event::Misused { opening }
+        | Event::Answered { opening, .. }
+        | Event::Extended { opening, .. }
+        | Event::Revoking { opening, .. }
+        | Event::GivenUp { opening, .. }
+        | Event::Lost { opening, .. } => facts.process_of.get(&opening).copied(),
+        _ => None,
+    }
+}
+
 /// All messages are settled in the end, processes end by their deadline, and nobody spins.
 #[derive(Default)]
 pub(super) struct Ending {
@@ -20,11 +48,18 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// A process that is asked to end takes nothing more, and one that has ended does nothing.
-    fn is_idle(&self, process: usize, at: Duration, facts: &Facts<'_>) -> Result<(), String> {
-        if self.ended.contains(&process) {
-            return Err(format!("process {process} has ended, and something of it runs on"));
+    /// A process that has ended does nothing: no call of its driver, no handler, no note in its log.
+    fn is_still(&self, event: Event, facts: &Facts<'_>) -> Result<(), String> {
+        match actor(event, facts) {
+            Some(process) if self.ended.contains(&process) => {
+                Err(format!("process {process} has ended, and something of it runs on: {event:?}"))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// A process that is asked to end takes nothing more.
+    fn is_idle(process: usize, at: Duration, facts: &Facts<'_>) -> Result<(), String> {
         match facts.stopping.get(&process) {
             Some(since) if at > *since => Err(format!("process {process} has to end, and begins something")),
             _ => Ok(()),
@@ -41,6 +76,7 @@ impl Rule for Ending {
         if self.events == MOST {
             return Err(format!("there are {MOST} events within a second"));
         }
+        self.is_still(event, facts)?;
         match event {
             Event::GaveIn => {
                 let open = facts.entries.iter().filter(|(_, entry)| !entry.settled);
@@ -48,12 +84,16 @@ impl Rule for Ending {
                 Err(format!("these entries and their messages are never settled: {open:?}"))
             }
             Event::Given { opening, .. } => {
-                facts.process_of.get(&opening).map_or(Ok(()), |process| self.is_idle(*process, at, facts))
+                facts.process_of.get(&opening).map_or(Ok(()), |process| Self::is_idle(*process, at, facts))
             }
             Event::Began { process, message, handler } => {
                 self.running.insert((process, message, handler));
                 // A message that has begun may wait for the attempt log; and a second handler follows the first.
-                if handler == 0 && !facts.plan.settings.attempt_log { self.is_idle(process, at, facts) } else { Ok(()) }
+                if handler == 0 && !facts.plan.settings.attempt_log {
+                    Self::is_idle(process, at, facts)
+                } else {
+                    Ok(())
+                }
             }
             Event::Ended { process, message, handler, .. } | Event::Dropped { process, message, handler } => {
                 self.running.remove(&(process, message, handler));
@@ -64,11 +104,14 @@ impl Rule for Ending {
                 self.ended.insert(process);
                 Ok(())
             }
-            Event::Stopped { end: End::Clean, process } if self.running.iter().any(|run| run.0 == process) => {
-                Err(format!("process {process} has ended, and a handler runs on"))
-            }
-            Event::Stopped { end: End::Failed, process } => Err(format!("process {process} failed")),
             Event::Stopped { end, process } => {
+                self.ended.insert(process);
+                if end == End::Failed {
+                    return Err(format!("process {process} failed"));
+                }
+                if self.running.iter().any(|run| run.0 == process) {
+                    return Err(format!("process {process} has ended, and a handler runs on"));
+                }
                 let since = facts.stopping.get(&process).copied().unwrap_or(at);
                 let was_quiet = facts.quiet.is_some_and(|quiet| since >= quiet + HANGING);
                 if at > since + facts.plan.settings.deadline + Duration::from_millis(100) {

@@ -42,9 +42,9 @@ pub(super) struct Entry {
 pub(super) struct Achieved {
     pub(super) done: bool,
     pub(super) hopeless: bool,
-    /// Failures that count for sure, and those that may: cut off in time, or because the endpoint had to end.
-    pub(super) failed: usize,
-    pub(super) perhaps_failed: usize,
+    /// How many failures the process may count at most: those that the engine knew of, and its own; also what was cut off, in time or
+    /// because the endpoint had to end.
+    pub(super) counted: usize,
     /// The same since the process last settled the message.
     pub(super) done_since: bool,
     pub(super) failed_since: usize,
@@ -84,14 +84,7 @@ impl<'p> Facts<'p> {
     /// Whether a handler may have failed for good on a message.
     pub(super) fn has_failed_for_good(&self, process: usize, message: usize, handler: usize) -> bool {
         let achieved = self.achieved(process, message, handler);
-        let attempts = self.plan.settings.attempts();
-        let carried = || {
-            let of_it = self.achieved.iter().filter(|((_, other, _), _)| *other == message);
-            of_it.map(|(_, achieved)| achieved.failed + achieved.perhaps_failed).sum::<usize>() >= attempts
-        };
-        achieved.hopeless
-            || achieved.failed + achieved.perhaps_failed >= attempts
-            || (self.plan.traits.capabilities.retry_counts && carried())
+        achieved.hopeless || achieved.counted >= self.plan.settings.attempts()
     }
 
     /// Whether all handlers have come to their end with a message, in this process.
@@ -138,6 +131,14 @@ impl<'p> Facts<'p> {
         crashes + unlearned + u32::try_from(others).unwrap_or(u32::MAX)
     }
 
+    /// The engine has one number for all handlers of a message.
+    fn count_from(&mut self, process: usize, message: usize, failures: u32) {
+        for handler in 0..self.plan.settings.handlers {
+            let achieved = self.achieved.entry((process, message, handler)).or_default();
+            achieved.counted = achieved.counted.max(failures as usize);
+        }
+    }
+
     fn forget_beginnings(&mut self, process: usize, message: usize) {
         if let Some(times) = self.unlearned.remove(&(process, message)) {
             *self.crashes.entry(message).or_default() += times;
@@ -150,11 +151,11 @@ impl<'p> Facts<'p> {
             Some(How::Done) => (achieved.done, achieved.done_since) = (true, true),
             Some(How::Hopeless) => achieved.hopeless = true,
             Some(How::Failed | How::Panicked) => {
-                achieved.failed += 1;
+                achieved.counted += 1;
                 achieved.failed_since += 1;
             }
             Some(How::Busy | How::Outage) => {}
-            None => achieved.perhaps_failed += 1,
+            None => achieved.counted += 1,
         }
         if how.is_none() {
             // Of a run that is cut off, earlier failures do not count.
@@ -190,9 +191,10 @@ impl<'p> Facts<'p> {
             }
             Event::Over { opening } => self.held.retain(|_, held| held.opening != opening),
             Event::Crashed { process } | Event::Stopped { process, .. } => self.gone(process),
-            Event::Given { opening, tag, message, owner, until, .. } => {
+            Event::Given { opening, tag, message, owner, until, failures, .. } => {
                 if let Some(&process) = self.process_of.get(&opening) {
                     self.forget_beginnings(process, message);
+                    self.count_from(process, message, failures);
                 }
                 self.owner_of.extend(owner.map(|owner| (tag, owner)));
                 if owner.is_none_or(|owner| !self.ended_owners.contains(&(opening, owner))) {

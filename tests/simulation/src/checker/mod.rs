@@ -31,10 +31,32 @@ trait Rule {
     fn end(&mut self, _: &Facts<'_>) -> Result<(), String> {
         Ok(())
     }
+
+    /// How often the rule could have been broken, and how often it looked away.
+    fn sight(&self) -> Option<Sight> {
+        None
+    }
 }
 
-/// What in a trace breaks a promise: the moment, and the promise.
-pub(crate) fn check(plan: &Plan, trace: &Trace) -> Vec<String> {
+/// How much a rule sees that has exceptions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// So often a breach would have been one.
+    pub judged: u64,
+    /// So often it was excused.
+    pub excused: u64,
+}
+
+/// What the checker says of a run.
+pub(crate) struct Judgement {
+    /// What breaks a promise: the moment, and the promise.
+    pub(crate) broken: Vec<String>,
+    /// What it has seen of locks.
+    pub(crate) locks: Sight,
+}
+
+/// Judges a trace.
+pub(crate) fn check(plan: &Plan, trace: &Trace) -> Judgement {
     let mut facts = Facts::new(plan);
     let mut rules: [Box<dyn Rule>; 8] = [
         Box::new(verdicts::Verdicts),
@@ -56,5 +78,9 @@ pub(crate) fn check(plan: &Plan, trace: &Trace) -> Vec<String> {
         facts.learn(at, event);
     }
     broken.extend(rules.iter_mut().filter_map(|rule| rule.end(&facts).err()));
-    broken
+    let locks = rules.iter().find_map(|rule| rule.sight()).unwrap_or_default();
+    Judgement { broken, locks }
 }
+
+#[cfg(test)]
+mod tests;

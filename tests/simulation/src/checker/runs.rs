@@ -50,6 +50,7 @@ impl Beside {
 
     fn ended(&mut self, process: usize, message: usize, handler: usize) -> bool {
         self.running.remove(&(process, message, handler));
+        self.lost.remove(&(process, message));
         self.given_up.remove(&(process, message, handler))
     }
 

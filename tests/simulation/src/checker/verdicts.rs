@@ -3,7 +3,7 @@ use std::time::Duration;
 use diator::endpoint::Unknown;
 
 use super::Rule;
-use super::facts::Facts;
+use super::facts::{Achieved, Facts};
 use crate::plan::MessageKind;
 use crate::trace::{Event, Why};
 
@@ -16,6 +16,9 @@ impl Rule for Verdicts {
             Event::Acked { opening, message, implied, .. } => acked(opening, message, implied, facts),
             Event::Dead { opening, message, why, .. } => dead(opening, message, why, facts),
             Event::Misused { opening } => Err(format!("opening {opening} asked for what the engine cannot do")),
+            Event::Delayed { opening, message, failures, .. } if !counts(opening, message, failures, facts) => {
+                Err(format!("message {message} is asked for with {failures} failures, and it had others"))
+            }
             Event::Delayed { message, after, .. } if !facts.plan.settings.later.contains(&after) => {
                 Err(format!("message {message} is asked for after {after:?}, which `Wanted::delays` does not name"))
             }
@@ -24,15 +27,29 @@ impl Rule for Verdicts {
     }
 }
 
+/// Whether the process may have counted so many failures; the handler that has most of them decides.
+fn counts(opening: usize, message: usize, failures: u32, facts: &Facts<'_>) -> bool {
+    let Some(&process) = facts.process_of.get(&opening) else { return false };
+    let plan = facts.plan;
+    let of_each = (0..plan.settings.handlers).map(|handler| facts.achieved(process, message, handler));
+    let most = of_each.clone().map(|achieved| achieved.counted).max().unwrap_or_default();
+    // A run that is cut off while the log is to note its end has no failures.
+    let is_cut = plan.settings.attempt_log && plan.faults.log_fails > 0;
+    let attempts = plan.settings.attempts();
+    let is_pending =
+        |achieved: &Achieved| !achieved.done && !achieved.hopeless && achieved.counted < attempts && !is_cut;
+    let least = of_each.filter(is_pending).map(|achieved| achieved.failed_since).max().unwrap_or_default();
+    (least..=most).contains(&(failures as usize))
+}
+
 fn acked(opening: usize, message: usize, implied: bool, facts: &Facts<'_>) -> Result<(), String> {
     let Some(&process) = facts.process_of.get(&opening) else { return Err("nobody acknowledged".into()) };
     let settings = &facts.plan.settings;
     let is_done = match facts.plan.messages[message].kind {
-        MessageKind::Unknown => settings.unknown == Unknown::Ignore || !settings.dead_letters,
-        MessageKind::Unreadable => !settings.dead_letters,
+        MessageKind::Unknown => settings.unknown == Unknown::Ignore,
+        MessageKind::Unreadable => false,
         MessageKind::Known | MessageKind::Poison => {
             (0..settings.handlers).all(|handler| facts.achieved(process, message, handler).done)
-                || (!settings.dead_letters && facts.is_complete(process, message))
         }
     };
     let how = if implied { ", with a later one," } else { "" };

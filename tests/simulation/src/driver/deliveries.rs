@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::future::pending;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,6 +29,9 @@ impl Source for Deliveries {
     async fn next(&mut self, credit: usize) -> Result<Taken, ConsumeError> {
         let driver = self.driver.clone();
         let world = driver.0.world();
+        if driver.0.is_dead() {
+            pending::<()>().await;
+        }
         world.note(Event::Asked { opening: self.opening, credit });
         driver.0.step().await;
         if driver.chance(|faults| faults.panics) {
@@ -58,6 +62,14 @@ impl Source for Deliveries {
                 None => changed.await,
             }
             driver.0.step().await;
+        }
+    }
+}
+
+impl Drop for Deliveries {
+    fn drop(&mut self) {
+        if !self.driver.0.is_dead() {
+            self.driver.0.world().note(Event::Left { opening: self.opening });
         }
     }
 }
@@ -156,7 +168,15 @@ impl Deliveries {
         }
         let until = plan.traits.capabilities.lock.map(|lock| world.since_begun(from + lock));
         let owner = given.owner.map(|owner| (owner.partition, owner.epoch));
-        world.note(Event::Given { opening: self.opening, tag: tag.0, entry, message, owner, until });
+        world.note(Event::Given {
+            opening: self.opening,
+            tag: tag.0,
+            entry,
+            message,
+            owner,
+            until,
+            failures: given.failures,
+        });
         let planned = &plan.messages[message];
         let redelivered = match (plan.traits.capabilities.counts, given.times) {
             (true, times) => Redelivered::Times(times),

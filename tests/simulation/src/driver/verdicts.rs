@@ -123,13 +123,11 @@ impl Settle for Verdicts {
 
     async fn extend(&self, held: &[DeliveryTag]) -> Vec<Result<Settled, ConsumeError>> {
         let (driver, opening, called) = (&self.driver, self.opening, Instant::now());
+        let mut unanswered = Unanswered { driver, opening, held };
         driver.takes_time().await;
         let world = driver.0.world();
         let fails = driver.chance(|faults| faults.extend_fails);
         let hangs = driver.chance(|faults| faults.extend_hangs);
-        if fails || hangs {
-            held.iter().for_each(|tag| world.note(Event::NotExtended { opening, tag: tag.0 }));
-        }
         if hangs {
             sleep(driver.millis(500, 40_000)).await;
         }
@@ -148,6 +146,7 @@ impl Settle for Verdicts {
         for (tag, _) in held.iter().zip(&answers).filter(|(_, answer)| **answer == Settled::LockLost) {
             world.note(Event::LockLost { opening, tag: tag.0 });
         }
+        unanswered.held = &[];
         answers.into_iter().map(Ok).collect()
     }
 
@@ -174,6 +173,21 @@ impl Settle for Verdicts {
         self.is_closed.store(true, Ordering::Relaxed);
         self.driver.0.world().end(self.opening, Farewell::Closed);
         self.driver.0.step().await;
+    }
+}
+
+/// A call that extends, and has not done so: it fails, panics, or nobody waits for it any more.
+struct Unanswered<'a> {
+    driver: &'a Driver,
+    opening: usize,
+    held: &'a [DeliveryTag],
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        for tag in self.held.iter().filter(|_| !self.driver.0.is_dead()) {
+            self.driver.0.world().note(Event::NotExtended { opening: self.opening, tag: tag.0 });
+        }
     }
 }
 

@@ -45,7 +45,7 @@ impl Log {
                     && until <= at.now
                 {
                     entry.given = None;
-                    at.note(Event::LockOver { opening: owner.opening, tag: tag.0 });
+                    at.lock_over(owner.opening, tag, until);
                 }
             }
             if owner.revoked_by.is_some_and(|by| by <= at.now) {
@@ -180,7 +180,7 @@ impl Engine for Log {
                     entry.failures = *failures;
                 }
                 (entry.given, entry.from) = (None, at.now + *after);
-                at.note(Event::Delayed { opening, entry: number, message, after: *after });
+                at.note(Event::Delayed { opening, entry: number, message, after: *after, failures: *failures });
                 return Settled::Done;
             }
             Verdict::Ack => {}

@@ -26,6 +26,11 @@ impl At<'_> {
     pub(crate) fn note(&mut self, event: Event) {
         self.trace.note(self.now - self.begun, event);
     }
+
+    fn lock_over(&mut self, opening: usize, tag: DeliveryTag, since: Instant) {
+        let since = since - self.begun;
+        self.note(Event::LockOver { opening, tag: tag.0, since });
+    }
 }
 
 /// A message that an engine gives to an opening.

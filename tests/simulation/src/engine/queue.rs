@@ -49,7 +49,7 @@ impl Queue {
                 && until <= at.now
             {
                 entry.state = State::Waiting { from: at.now };
-                at.note(Event::LockOver { opening, tag: tag.0 });
+                at.lock_over(opening, tag, until);
             }
         }
     }
@@ -138,7 +138,7 @@ impl Engine for Queue {
                     entry.failures = *failures;
                 }
                 entry.state = State::Waiting { from: at.now + *after };
-                at.note(Event::Delayed { opening, entry: place, message, after: *after });
+                at.note(Event::Delayed { opening, entry: place, message, after: *after, failures: *failures });
             }
             _ => at.note(Event::Misused { opening }),
         }

@@ -1,0 +1,69 @@
+//! What the endpoints of a program keep, for a test of its command line.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diator::deliveries::{DeadReason, DeliveryStore, NewDelivery, NewState, WHOLE_MESSAGE};
+use diator::inbox::InMemoryInbox;
+use diator::{BoxError, Inbox};
+use uuid::Uuid;
+
+use super::fake::ORDERS;
+
+/// Three dead letters of a handler, one that parks its key, one of a whole message; and what waits.
+pub(crate) async fn kept() -> Result<Arc<dyn DeliveryStore>, BoxError> {
+    let store = InMemoryInbox::new().deliveries().ok_or("it has one")?;
+    let hostile = |mut new: NewDelivery| {
+        new.name = Some(ORDERS.into());
+        new.topic = ORDERS.into();
+        new.position = Some(ORDERS.into());
+        new.headers = vec![("tenant".into(), ORDERS.into())];
+        new
+    };
+    let rows = [
+        dead(order(1), "Handler", "the gateway answers 502 for order 1"),
+        dead(order(2), "Handler", "the gateway answers 502 for order 2"),
+        dead(order(3), "TimedOut", "no answer of redis://:hunter2@cache within 300s"),
+        holding(dead(order(4), "Handler", "order 4 has no customer")),
+        holding(order(4)),
+        holding(after(order(5), 600)),
+        holding(order(5)),
+        of(order(6), "billing", "billing.mail"),
+        of(order(7), "stock", "stock.take"),
+        hostile(dead(of(order(8), "stock", WHOLE_MESSAGE), "Unreadable", &format!("no JSON: {ORDERS}"))),
+    ];
+    for (number, mut row) in rows.into_iter().enumerate() {
+        row.message = Uuid::from_u128(number as u128);
+        store.put(&[row]).await?;
+    }
+    store.lease("stock", 1, Duration::from_secs(30)).await?;
+    Ok(store)
+}
+
+fn order(order_id: u64) -> NewDelivery {
+    let body = format!("{{\"order_id\":{order_id}}}").into_bytes();
+    let mut new = NewDelivery::new("billing", "billing.charge", Uuid::nil(), "orders", body);
+    (new.name, new.key) = (Some("OrderPlaced".into()), Some(order_id.to_string().into()));
+    (new.position, new.content_type) = (Some("orders/0/17".into()), Some("application/json".into()));
+    new
+}
+
+fn of(mut new: NewDelivery, endpoint: &str, handler: &str) -> NewDelivery {
+    (new.endpoint, new.handler) = (endpoint.into(), handler.into());
+    new
+}
+
+fn dead(mut new: NewDelivery, kind: &str, text: &str) -> NewDelivery {
+    (new.failures, new.state) = (4, NewState::Dead(DeadReason::new(kind, text)));
+    new
+}
+
+fn after(mut new: NewDelivery, seconds: u64) -> NewDelivery {
+    (new.failures, new.state) = (2, NewState::Waiting { after: Duration::from_secs(seconds) });
+    new
+}
+
+fn holding(mut new: NewDelivery) -> NewDelivery {
+    new.holds_key = true;
+    new
+}
