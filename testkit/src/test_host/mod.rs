@@ -33,6 +33,7 @@ use self::attempts::Attempts;
 pub use self::attempts::{Attempt, AttemptOutcome};
 pub use self::dead_letters::DeadLetters;
 pub use self::handled::Handled;
+use self::kept::Kept;
 pub use self::running::RunningTestHost;
 
 /// Runs the endpoints of a program in a test, on a broker in memory and a clock that the test moves.
@@ -202,7 +203,8 @@ impl TestHost {
                 "{test}: the mediator publishes to another broker than the endpoints read from, so nothing that it emits reaches them: \
                  build it over a clone of the one that `TestHost::new` gets"
             );
-            RunningTestHost::start(test, host, broker, attempts).await
+            let kept = Kept::new(mediator.deliveries());
+            RunningTestHost::start(test, host, broker, attempts, kept).await
         }
     }
 }

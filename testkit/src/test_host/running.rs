@@ -100,6 +100,7 @@ impl RunningTestHost {
         host: Host,
         broker: InMemoryBroker,
         attempts: Arc<Attempts>,
+        kept: Kept,
     ) -> Self {
         let monitor = host.monitor();
         let run = host.wiring().endpoints.into_iter().flat_map(|endpoint| endpoint.handlers);
@@ -131,7 +132,6 @@ impl RunningTestHost {
             );
         }
         let sender = sender(broker.clone());
-        let kept = Kept::new(mediator.deliveries());
         let host = Some(Running { stop: Some(stop), task });
         Self { broker, sender, monitor, host, endpoints, handlers, attempts, kept }
     }
