@@ -338,6 +338,7 @@ async fn what_is_the_databases_fault_is_tried_again_and_not_counted() {
         let running = world.start(1);
         world.broker.all_settled("billing").await;
         running.kill().await;
+        world.broker.restart();
         assert_eq!(world.broker.dead_letters("billing"), [], "the engine has none: the store keeps it");
         let (store, of_two) = (world.kept(), "SELECT count(*) FROM effect WHERE number = 2");
         let dead = store.list(&DeliveryFilter::dead()).await.unwrap();
