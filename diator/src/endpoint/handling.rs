@@ -173,7 +173,11 @@ async fn in_time(
     // What the handler holds may panic as it goes: that is a part of its failure, and the panic hook has told of it.
     let _told = catch_unwind(AssertUnwindSafe(|| call.set(None)));
     let source = Box::new(TimedOut { limit });
-    let error = SendError::Rejected { middleware: "max_handling", source };
+    let error = match gate.has_handled() {
+        true => SendError::Rejected { middleware: "max_handling", source },
+        // Its database lets nobody in, and may do so for longer than a handler may take.
+        false => SendError::Enter(source),
+    };
     Err(HandlerFailure { id: handler, handler: handler.as_str(), error })
 }
 

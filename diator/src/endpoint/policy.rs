@@ -30,7 +30,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 ///
 /// # Guarantees
 ///
-/// - A panic, and a handler that is cut off at [`max_handling`](super::Endpoint::max_handling), are failures.
+/// - A panic, and a handler that is cut off at [`max_handling`](super::Endpoint::max_handling), are failures. If its inbox had not answered
+///   by then, the handler has not begun, and nothing is counted.
 /// - A handler whose work is committed, and where only what follows the commit failed, is done: it is not tried again.
 /// - A commit of which nobody knows the outcome is tried again, uncounted: after 20 ms, twice as long each time, up to 30 s. So is a
 ///   message for which the container could open no scope. With an inbox, so is a message that another transaction is handling, one

@@ -278,6 +278,7 @@ impl Mediator {
             {
                 return Ok(handling);
             }
+            gate.handle();
             let handled = entry.handle(event, &mut execution).await.map_err(|error| *error);
             if unit.is_untouched() {
                 return handled.map(|()| Handling::Handled);

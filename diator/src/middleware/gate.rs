@@ -6,23 +6,37 @@ use std::task::Poll;
 /// Whether the commit of a message has begun: from then on it can only be waited for.
 // Shared with those who watch a message that somebody else drives: `Next::run_until`.
 #[derive(Debug, Default)]
-pub(crate) struct CommitGate(AtomicBool);
+pub(crate) struct CommitGate {
+    commits: AtomicBool,
+    handles: AtomicBool,
+}
 
 impl CommitGate {
     #[inline]
     pub(crate) fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.commits.store(true, Ordering::Relaxed);
     }
 
     /// After a commit that failed: another attempt may follow.
     #[inline]
     pub(crate) fn reset(&self) {
-        self.0.store(false, Ordering::Relaxed);
+        self.commits.store(false, Ordering::Relaxed);
     }
 
     #[inline]
     pub(crate) fn has_begun(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// A handler is about to run: there is a unit of work, and the inbox has answered.
+    #[inline]
+    pub(crate) fn handle(&self) {
+        self.handles.store(true, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn has_handled(&self) -> bool {
+        self.handles.load(Ordering::Relaxed)
     }
 }
 

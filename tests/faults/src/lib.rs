@@ -1,24 +1,30 @@
-//! Fault drills of the outbox: real servers, a service that is killed, and a judge that shares no code with it.
+//! Fault drills of the outbox and of the inbox: real servers, services that are killed, and judges that share no code with them.
 //!
 //! | part | file |
 //! |---|---|
-//! | the service that is killed | `bin/shop` |
-//! | servers and processes of one drill, and its judge | `scene`, `servers`, `shop` |
-//! | what happens in each drill | `drills` |
-//! | one row of the table | `row` |
-//! | the long form, which prints the table | `bin/drill` |
+//! | the services that are killed: one places orders and relays their events, one handles payments | `bin/shop`, `bin/billing` |
+//! | where a service ends by itself | `fail_point` |
+//! | servers and processes of one drill of the outbox, and its judge | `scene`, `servers`, `process` |
+//! | what happens in each of them, and one row of their table | `drills`, `row` |
+//! | the same for the inbox | `inbox` |
+//! | the engine of the inbox's drills | `engine` |
+//! | the long form, which prints the tables | `bin/drill` |
 //!
-//! This side links the testkit and no other crate of diator: what it knows of an outbox it reads with `psql`, `sqlite3` and
-//! `redis-cli`.
+//! This side links the testkit, and of diator the broker in memory, which is the engine that `billing` consumes from. What it knows of an
+//! outbox or an inbox it reads with `psql`, `sqlite3` and `redis-cli`.
 
 pub mod drills;
+pub mod engine;
+mod fail_point;
+pub mod inbox;
+mod process;
 mod row;
 mod scene;
 mod servers;
-mod shop;
 
 pub use self::drills::{DRILLS, Drill, Form};
+pub use self::fail_point::{FailPoint, die};
+pub use self::process::Process;
 pub use self::row::Row;
 pub use self::scene::Scene;
 pub use self::servers::{Database, Kind, Redis};
-pub use self::shop::Shop;

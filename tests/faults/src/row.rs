@@ -25,28 +25,15 @@ impl Row {
                             |---|---|---|---|---|---|---|---|";
 
     pub(crate) fn read(name: &str, database: &Database, verdict: &Value, drained: Option<Duration>) -> Self {
-        let verdicts = verdict["verdicts"].as_array().expect("the judge lists its verdicts");
-        // A tuple of name, holds, text, counts, examples; named where Python names it.
-        let of = |name: &str| verdicts.iter().find(|verdict| verdict["name"] == name).expect("it judges all");
-        let count = |name: &str, what: &str| of(name)["counts"][what].as_u64().unwrap_or_default();
-        let violated = verdicts.iter().filter(|verdict| verdict["holds"] != true);
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Self {
             name: name.to_owned(),
-            database: match database {
-                Database::Postgres(_) => "PostgreSQL",
-                Database::Sqlite(_) => "SQLite",
-            },
-            acknowledged: count("answers", "acknowledged"),
-            delivered: count("I1", "delivered"),
-            duplicates: count("I3", "duplicates"),
-            allowed: count("I3", "allowed"),
+            database: database.name(),
+            acknowledged: count(verdict, "answers", "acknowledged"),
+            delivered: count(verdict, "I1", "delivered"),
+            duplicates: count(verdict, "I3", "duplicates"),
+            allowed: count(verdict, "I3", "allowed"),
             drained,
-            violated: violated
-                .map(|verdict| {
-                    (text(&verdict["name"]), format!("{}, as of {}", text(&verdict["text"]), verdict["examples"]))
-                })
-                .collect(),
+            violated: violated(verdict),
         }
     }
 
@@ -83,4 +70,21 @@ impl fmt::Display for Row {
             "| {name} | {database} | {acknowledged} | {delivered} | {duplicates} | {allowed} | {drained} | {verdict} |"
         )
     }
+}
+
+/// What the judge counted of an invariant.
+pub(crate) fn count(verdict: &Value, invariant: &str, what: &str) -> u64 {
+    let verdicts = verdict["verdicts"].as_array().expect("the judge lists its verdicts");
+    // A tuple of name, holds, text, counts, examples; named where Python names it.
+    let of = verdicts.iter().find(|verdict| verdict["name"] == invariant).expect("it judges all");
+    of["counts"][what].as_u64().unwrap_or_default()
+}
+
+/// The invariants that do not hold, with the judge's words.
+pub(crate) fn violated(verdict: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let verdicts = verdict["verdicts"].as_array().expect("the judge lists its verdicts");
+    let violated = verdicts.iter().filter(|verdict| verdict["holds"] != true);
+    let words = |verdict: &Value| format!("{}, as of {}", text(&verdict["text"]), verdict["examples"]);
+    violated.map(|verdict| (text(&verdict["name"]), words(verdict))).collect()
 }

@@ -9,9 +9,9 @@ use diator_testkit::Postgres;
 use serde_json::{Value, json};
 
 use crate::drills::Disk;
+use crate::process::Process;
 use crate::row::Row;
 use crate::servers::{Database, Folder, Kind, Redis};
-use crate::shop::Shop;
 
 /// One drill: its servers, its processes, and what the judge is told of it.
 #[derive(Debug)]
@@ -84,13 +84,13 @@ impl Scene {
 
     /// Starts a process of the shop; settings are separated by blanks.
     #[must_use]
-    pub fn shop(&self, role: &str, settings: &str) -> Shop {
+    pub fn shop(&self, role: &str, settings: &str) -> Process {
         self.shop_in(role, settings, &[])
     }
 
     /// Starts one with variables of its environment.
     #[must_use]
-    pub fn shop_in(&self, role: &str, settings: &str, environment: &[(&str, &str)]) -> Shop {
+    pub fn shop_in(&self, role: &str, settings: &str, environment: &[(&str, &str)]) -> Process {
         let number = self.processes.get();
         self.processes.set(number + 1);
         let mut arguments = vec![
@@ -103,7 +103,7 @@ impl Scene {
         ];
         // The last one counts.
         arguments.extend(settings.split_whitespace().map(str::to_owned));
-        Shop::start(role, &arguments, environment, self.folder.path().join(format!("{role}-{number}.log")))
+        Process::start("shop", role, &arguments, environment, self.folder.path().join(format!("{role}-{number}.log")))
     }
 
     /// The drill's folder.
@@ -217,10 +217,7 @@ impl Scene {
             "drained_at": self.drained.and_then(seconds),
         });
         fs::write(self.folder.path().join("drill.json"), drill.to_string()).expect("the folder can be written");
-        let judge = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/reconcile");
-        let judged = Command::new(judge).arg("--json").arg(self.folder.path()).output().expect("python3 is there");
-        let verdict: Value = serde_json::from_slice(&judged.stdout)
-            .unwrap_or_else(|_| panic!("{name}: {}", String::from_utf8_lossy(&judged.stderr)));
+        let verdict = judged("reconcile", self.folder.path(), name);
         let drained = self.drained.zip(self.healed).and_then(|(drained, healed)| drained.duration_since(healed).ok());
         Row::read(name, &self.database, &verdict, drained)
     }
@@ -233,4 +230,12 @@ pub(crate) fn until(what: &str, patience: Duration, mut is_so: impl FnMut() -> b
         assert!(Instant::now() < end, "after {patience:?} it is not so that {what}");
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// What a judge says of a folder: one of the scripts.
+pub(crate) fn judged(script: &str, folder: &Path, name: &str) -> Value {
+    let judge = format!("{}/../../scripts/{script}", env!("CARGO_MANIFEST_DIR"));
+    let judged = Command::new(judge).arg("--json").arg(folder).output().expect("python3 is there");
+    serde_json::from_slice(&judged.stdout)
+        .unwrap_or_else(|_| panic!("{name}: {}", String::from_utf8_lossy(&judged.stderr)))
 }

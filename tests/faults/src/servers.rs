@@ -44,6 +44,15 @@ impl Database {
         }
     }
 
+    /// Its name in a table.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => "PostgreSQL",
+            Self::Sqlite(_) => "SQLite",
+        }
+    }
+
     /// Runs statements with `psql` or `sqlite3`; the rows as lines.
     ///
     /// # Panics

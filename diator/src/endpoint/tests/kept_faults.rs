@@ -37,6 +37,20 @@ async fn a_process_that_dies_between_row_and_ack_leaves_one_row() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handler_that_waits_for_its_inbox_longer_than_it_may_take_has_not_failed() {
+    let (engine, inbox) = (Engine::new(able()), Faulty::default());
+    let mut world = World::stored(engine.clone(), handlers![Charge], inbox.clone());
+    world.start(world.endpoint().errors(ErrorPolicy::new().immediately(0)).max_handling(secs(2)));
+    inbox.troubles(|troubles| troubles.enter = Trouble::Hangs);
+    let tag = engine.publish("a", 1);
+    pass(secs(60)).await;
+    assert_eq!((engine.verdict(tag), inbox.rows().await.len(), world.script.numbers("charge").len()), (None, 0, 0));
+    inbox.troubles(|troubles| troubles.enter = Trouble::None);
+    pass(secs(33)).await;
+    assert_eq!((engine.verdict(tag), world.script.numbers("charge")), (Some(Verdict::Ack), vec![1]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_the_store_takes_nothing_deliveries_stay_in_hand() {
     for trouble in [Trouble::Fails, Trouble::Hangs, Trouble::Panics] {
         let (engine, inbox) = (Engine::new(able()), Faulty::default());

@@ -34,6 +34,7 @@ pub(super) struct Faulty {
 
 #[derive(Clone, Copy, Default)]
 pub(super) struct Troubles {
+    pub(super) enter: Trouble,
     pub(super) put: Trouble,
     pub(super) lease: Trouble,
     pub(super) settle: Trouble,
@@ -88,6 +89,7 @@ impl Inbox for Faulty {
     }
 
     async fn enter(&self, scope: &dyn Scope, meta: &Meta, entry: &Entry<'_>) -> Result<Seen, BoxError> {
+        meet(&self.troubles, |troubles| troubles.enter).await?;
         self.inner.enter(scope, meta, entry).await
     }
 
@@ -108,13 +110,17 @@ struct FaultyStore {
 
 impl FaultyStore {
     async fn meet(&self, which: impl FnOnce(&mut Troubles) -> Trouble) -> Result<(), BoxError> {
-        let trouble = which(&mut self.troubles.lock().unwrap_or_else(PoisonError::into_inner));
-        match trouble {
-            Trouble::None => Ok(()),
-            Trouble::Fails => Err("the database is away".into()),
-            Trouble::Hangs => pending().await,
-            Trouble::Panics => panic!("the store panics"),
-        }
+        meet(&self.troubles, which).await
+    }
+}
+
+async fn meet(troubles: &Mutex<Troubles>, which: impl FnOnce(&mut Troubles) -> Trouble) -> Result<(), BoxError> {
+    let trouble = which(&mut troubles.lock().unwrap_or_else(PoisonError::into_inner));
+    match trouble {
+        Trouble::None => Ok(()),
+        Trouble::Fails => Err("the database is away".into()),
+        Trouble::Hangs => pending().await,
+        Trouble::Panics => panic!("the store panics"),
     }
 }
 

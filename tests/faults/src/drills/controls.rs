@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::scene::until;
-use crate::{Kind, Row, Scene, Shop};
+use crate::{Kind, Process, Row, Scene};
 
 /// It publishes before the commit, which a crash then prevents.
 #[must_use]
@@ -73,6 +73,6 @@ pub fn ignores_fence() -> Row {
     }
     load.stop();
     until("it is drained", Duration::from_secs(60), || scene.pending() == 0);
-    relays.iter_mut().for_each(Shop::stop);
+    relays.iter_mut().for_each(Process::stop);
     scene.judge("ignores the fence")
 }

@@ -100,7 +100,7 @@ pub(super) fn two_processes(kind: Kind, form: Form) -> Scene {
     let mut services = [(); 2].map(|()| scene.shop("service", ""));
     sleep(Duration::from_secs(form.pick(3, 60)));
     scene.until_acknowledged(100);
-    services.iter_mut().for_each(crate::Shop::stop);
+    services.iter_mut().for_each(crate::Process::stop);
     scene.mended();
     scene.drain(Duration::from_secs(30));
     scene
@@ -221,6 +221,6 @@ impl Drop for LongTransaction {
 }
 
 /// Whether a library lets a process live in another time.
-pub(super) fn faketime() -> String {
+pub(crate) fn faketime() -> String {
     output(Command::new("sh").args(["-c", "ls /usr/lib/*/faketime/libfaketimeMT.so.1"]))
 }

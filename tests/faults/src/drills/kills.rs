@@ -65,7 +65,7 @@ pub(super) fn at_random(kind: Kind, form: Form) -> Scene {
 }
 
 /// Below the limit.
-pub(super) fn random(limit: u64) -> u64 {
+pub(crate) fn random(limit: u64) -> u64 {
     #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
     let bits = Uuid::new_v4().as_u128() as u64;
     bits % limit

@@ -3,13 +3,13 @@
 pub mod controls;
 
 mod brokers;
-mod databases;
-mod kills;
+pub(crate) mod databases;
+pub(crate) mod kills;
 mod relays;
 
 use std::time::Duration;
 
-use crate::{Kind, Row, Scene, Shop};
+use crate::{Kind, Process, Row, Scene};
 
 pub(crate) use self::databases::Disk;
 
@@ -23,7 +23,7 @@ pub enum Form {
 }
 
 impl Form {
-    fn pick<T>(self, short: T, long: T) -> T {
+    pub(crate) fn pick<T>(self, short: T, long: T) -> T {
         match self {
             Self::Short => short,
             Self::Long => long,
@@ -55,7 +55,7 @@ impl Drill {
 }
 
 /// The service ends in good order; what it could not send is left to a relay.
-fn finish(mut scene: Scene, mut service: Shop) -> Scene {
+fn finish(mut scene: Scene, mut service: Process) -> Scene {
     service.stop();
     if scene.pending() == 0 {
         scene.until_drained(Duration::from_secs(1));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::databases::{LongTransaction, faketime};
 use super::kills::random;
 use super::{Form, finish};
-use crate::{Kind, Scene, Shop};
+use crate::{Kind, Process, Scene};
 
 /// A relay is stopped longer than its leases last, and wakes while another one has taken over.
 ///
@@ -100,7 +100,7 @@ fn several(kind: Kind, form: Form, count: usize) -> Scene {
     load.stop();
     scene.mended();
     scene.until_drained(Duration::from_secs(30));
-    relays.iter_mut().for_each(Shop::stop);
+    relays.iter_mut().for_each(Process::stop);
     scene
 }
 

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use diator::async_trait;
 use diator::broker::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
-
+use diator_faults::die;
 use tokio::time::sleep;
 
-use crate::fail_point::{FailPoint, die};
+use crate::fail_point::FailPoint;
 
 /// A broker whose process ends in the middle of a batch, or when the broker has all of it.
 pub(crate) struct FailingBroker<B> {

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
@@ -13,6 +12,7 @@ use diator::outbox::{
     Claim, Leased, LeasedPartition, Outbox, OutboxRow, OutboxStatus, OutboxStore, RelayId, Settlement, StagedMessage,
 };
 use diator::{BoxError, Meta, async_trait};
+use diator_faults::die;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
@@ -32,62 +32,23 @@ pub(crate) enum Point {
     HalfSettled,
 }
 
-/// The process ends when it comes by for the n-th time.
-#[derive(Clone, Debug)]
-pub(crate) struct FailPoint {
-    pub(crate) point: Point,
-    stops: bool,
-    left: Arc<AtomicU32>,
-}
+pub(crate) type FailPoint = diator_faults::FailPoint<Point>;
 
-impl FromStr for FailPoint {
+impl FromStr for Point {
     type Err = BoxError;
 
-    /// As in `published:3`, or `published:3:stop` where the process does not end.
     fn from_str(text: &str) -> Result<Self, BoxError> {
-        let (text, stops) = text.strip_suffix(":stop").map_or((text, false), |text| (text, true));
-        let (point, times) = text.split_once(':').ok_or("a fail point is `name:times`")?;
-        let point = match point {
-            "staged" => Point::Staged,
-            "committed" => Point::Committed,
-            "claimed" => Point::Claimed,
-            "mid-publish" => Point::MidPublish,
-            "published" => Point::Published,
-            "mid-settle" => Point::MidSettle,
-            "half-settled" => Point::HalfSettled,
+        Ok(match text {
+            "staged" => Self::Staged,
+            "committed" => Self::Committed,
+            "claimed" => Self::Claimed,
+            "mid-publish" => Self::MidPublish,
+            "published" => Self::Published,
+            "mid-settle" => Self::MidSettle,
+            "half-settled" => Self::HalfSettled,
             _ => return Err("there is no such fail point".into()),
-        };
-        Ok(Self { point, stops, left: Arc::new(AtomicU32::new(times.parse()?)) })
+        })
     }
-}
-
-impl FailPoint {
-    /// Whether this time is the one.
-    pub(crate) fn is_reached(&self) -> bool {
-        self.left.fetch_sub(1, Ordering::Relaxed) == 1
-    }
-
-    /// Ends the process, or stops it until somebody lets it go on.
-    pub(crate) fn pass(&self) {
-        if self.is_reached() {
-            if self.stops {
-                stop();
-            } else {
-                die();
-            }
-        }
-    }
-}
-
-/// It comes back when the process is woken.
-fn stop() {
-    let stopped = std::process::Command::new("kill").args(["-STOP", &std::process::id().to_string()]).status();
-    assert!(stopped.is_ok_and(|status| status.success()), "`kill` is there");
-}
-
-/// Nothing is flushed, dropped or told.
-pub(crate) fn die() -> ! {
-    std::process::abort()
 }
 
 /// An outbox whose process ends after it has staged, or after the commit.

@@ -7,26 +7,34 @@ use std::time::{Duration, Instant};
 
 use crate::scene::until;
 
-/// A process of the shop; dropping the value kills it.
+/// A service that drills kill; dropping the value kills it.
 #[derive(Debug)]
-pub struct Shop {
+pub struct Process {
     child: Child,
     ready: PathBuf,
     log: PathBuf,
 }
 
-/// The program, which cargo builds beside this one.
-fn program() -> PathBuf {
+/// The program of this name, which cargo builds beside this one.
+fn program(name: &str) -> PathBuf {
     let own = env::current_exe().expect("it has a path");
     let folders = own.ancestors().skip(1).take(2);
-    let mut programs = folders.map(|folder| folder.join("shop"));
-    programs.find(|program| program.is_file()).expect("cargo builds the program `shop` with the package")
+    let mut programs = folders.map(|folder| folder.join(name));
+    programs
+        .find(|program| program.is_file())
+        .unwrap_or_else(|| panic!("cargo builds the program `{name}` with the package"))
 }
 
-impl Shop {
-    pub(crate) fn start(role: &str, arguments: &[String], environment: &[(&str, &str)], log: PathBuf) -> Self {
+impl Process {
+    pub(crate) fn start(
+        name: &str,
+        role: &str,
+        arguments: &[String],
+        environment: &[(&str, &str)],
+        log: PathBuf,
+    ) -> Self {
         let file = File::create(&log).expect("the folder can be written");
-        let mut command = Command::new(program());
+        let mut command = Command::new(program(name));
         let ready = log.with_extension("ready");
         command.arg(role).arg(format!("ready={}", ready.display())).args(arguments).envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
@@ -114,7 +122,7 @@ impl Shop {
     }
 }
 
-impl Drop for Shop {
+impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
         if thread::panicking() {
