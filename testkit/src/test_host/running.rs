@@ -98,7 +98,6 @@ impl RunningTestHost {
     pub(super) async fn start(
         test: &Location<'_>,
         host: Host,
-        mediator: &Mediator,
         broker: InMemoryBroker,
         attempts: Arc<Attempts>,
         kept: Kept,
