@@ -37,7 +37,11 @@ fn successor<'a>(before: &EndpointEntry, is: &'a [EndpointEntry]) -> Option<&'a 
 fn one(title: &str, was: &EndpointEntry, is: &EndpointEntry, changes: &mut Vec<Change>) {
     let mut tell = |impact, text: String| note(changes, impact, &format!("{title}: {text}"));
     if was.name != is.name {
-        tell(Impact::Nobody, format!("it is now called {}, and takes over what waits for it", quoted(&is.name)));
+        let now = quoted(&is.name);
+        let text = format!(
+            "it is now called {now}, and takes over what waits for it; with an inbox, what is delivered again is handled again"
+        );
+        tell(Impact::Nobody, text);
     }
     for name in missing_in(&was.formerly, &is.formerly) {
         tell(Impact::UnderWay, format!("it no longer takes what waits under its former name {}", quoted(name)));

@@ -162,7 +162,11 @@ fn a_change_of_an_endpoint_says_what_it_does_to_messages_that_wait() {
     assert_eq!(changes(|was| was["endpoints"] = json!([])), one(Impact::Nobody, "the endpoint `payments` is new"));
     assert_eq!(
         changes(|was| was["endpoints"][0]["name"] = json!("tills")),
-        one(Impact::Nobody, "the endpoint `tills`: it is now called \"payments\", and takes over what waits for it")
+        one(
+            Impact::Nobody,
+            "the endpoint `tills`: it is now called \"payments\", and takes over what waits for it; with an inbox, what is delivered again is \
+             handled again"
+        )
     );
     assert_eq!(
         changes(|was| was["endpoints"][0]["topics"] = json!(["money", "loans"])),

@@ -361,7 +361,7 @@ impl MediatorBuilder {
     /// # Guarantees
     ///
     /// - Without it, messages carry nothing more than before.
-    /// - What says of [`header`](Self::header) which brokers carry headers holds here, too.
+    /// - Only brokers that carry headers carry it, as [`header`](Self::header) says.
     ///
     /// # Units
     ///

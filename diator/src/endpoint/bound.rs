@@ -182,7 +182,7 @@ impl Bound {
         if let Some(mut work) = work.filter(|_| !self.of_rows)
             && let Some(message) = work.claimed
         {
-            self.memory().remember(message, mem::take(&mut work.outcomes), now);
+            self.memory().remember(message, mem::take(&mut work.outcomes), work.begun, now);
         }
     }
 

@@ -64,6 +64,7 @@ pub(super) async fn run(
     }
     let mut attempt = None;
     if let Some(log) = bound.log_for(work) {
+        work.begun = work.begun.max(bound.memory().begun(message));
         // The event may be what ends the process: it is not read before it is noted.
         match Attempt::begin(bound, log, message, &mut work.begun, noted).await {
             Ok(begun) => attempt = Some(begun),

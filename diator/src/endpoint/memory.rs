@@ -9,7 +9,7 @@ use super::outcome::Outcome;
 use crate::subscription::DeliveryTag;
 
 const MOST: usize = 4_096;
-/// Longer than what any policy lets a message wait.
+/// Longer than the delays of any policy together.
 const LONGEST: Duration = Duration::from_secs(2 * 3_600);
 
 /// What became of messages that this process gave back before they were done, or whose verdict did not reach the engine: their
@@ -21,9 +21,16 @@ const LONGEST: Duration = Duration::from_secs(2 * 3_600);
 pub(super) struct Memory {
     /// The delivery that stands for each message which is in hand.
     claims: HashMap<Uuid, DeliveryTag>,
-    outcomes: HashMap<Uuid, (Instant, Vec<Outcome>)>,
+    known: HashMap<Uuid, Known>,
     /// From the oldest on; it may hold some that are gone.
     order: VecDeque<(Instant, Uuid)>,
+}
+
+#[derive(Debug)]
+struct Known {
+    since: Instant,
+    outcomes: Vec<Outcome>,
+    begun: u32,
 }
 
 impl Memory {
@@ -53,29 +60,35 @@ impl Memory {
         self.claims.clear();
     }
 
-    pub(super) fn remember(&mut self, message: Uuid, outcomes: Vec<Outcome>, now: Instant) {
+    /// `begun` beginnings of it may stand in the attempt log that were no crash.
+    pub(super) fn remember(&mut self, message: Uuid, outcomes: Vec<Outcome>, begun: u32, now: Instant) {
         let untouched = |outcome: &Outcome| outcome.is_pending() && outcome.failures() == Default::default();
-        if outcomes.iter().all(untouched) {
+        if begun == 0 && outcomes.iter().all(untouched) {
             return;
         }
-        self.outcomes.insert(message, (now, outcomes));
+        self.known.insert(message, Known { since: now, outcomes, begun });
         self.order.push_back((now, message));
         while let Some(&(since, oldest)) = self.order.front()
             && (self.order.len() > MOST || since + LONGEST < now)
         {
             self.order.pop_front();
-            if self.outcomes.get(&oldest).is_some_and(|(other, _)| *other == since) {
-                self.outcomes.remove(&oldest);
+            if self.known.get(&oldest).is_some_and(|known| known.since == since) {
+                self.known.remove(&oldest);
             }
         }
     }
 
+    /// How many beginnings of a message the attempt log may count that were no crash.
+    pub(super) fn begun(&self, message: Uuid) -> u32 {
+        self.known.get(&message).map_or(0, |known| known.begun)
+    }
+
     /// What is known of a message that has come again.
     pub(super) fn recall(&mut self, message: Uuid, outcomes: &mut [Outcome], now: Instant) {
-        if self.outcomes.is_empty() {
+        if self.known.is_empty() {
             return;
         }
-        let Some((since, known)) = self.outcomes.remove(&message) else { return };
+        let Some(Known { since, outcomes: known, .. }) = self.known.remove(&message) else { return };
         if since + LONGEST < now {
             return;
         }
@@ -104,7 +117,7 @@ mod tests {
         let failures = Failures { counted: 2, uncounted: 0 };
         partly[0].state = State::Done;
         partly[1].state = State::Pending { failures, due: Some(now), later: false };
-        memory.remember(message, partly, now);
+        memory.remember(message, partly, 0, now);
 
         let mut again = outcomes();
         memory.recall(message, &mut again, now);
@@ -128,12 +141,12 @@ mod tests {
         let mut partly = outcomes();
         partly[0].state = State::Done;
         for message in 0..5_000 {
-            memory.remember(Uuid::from_u128(message), partly.clone(), now);
+            memory.remember(Uuid::from_u128(message), partly.clone(), 0, now);
         }
-        assert_eq!((memory.outcomes.len(), memory.order.len()), (MOST, MOST));
-        memory.remember(Uuid::from_u128(9), outcomes(), now);
-        assert_eq!(memory.outcomes.len(), MOST);
-        memory.remember(Uuid::from_u128(9_999), partly, now + LONGEST + Duration::from_secs(1));
-        assert_eq!((memory.outcomes.len(), memory.order.len()), (1, 1));
+        assert_eq!((memory.known.len(), memory.order.len()), (MOST, MOST));
+        memory.remember(Uuid::from_u128(9), outcomes(), 0, now);
+        assert_eq!(memory.known.len(), MOST);
+        memory.remember(Uuid::from_u128(9_999), partly, 0, now + LONGEST + Duration::from_secs(1));
+        assert_eq!((memory.known.len(), memory.order.len()), (1, 1));
     }
 }

@@ -88,22 +88,25 @@ pub use crate::subscription::Order;
 ///
 /// # Guarantees
 ///
-/// - **At least once.** A delivery is acknowledged when all its handlers are done, and never before. After a crash, a lost lock or an
+/// - **At least once.** A delivery is acknowledged when all its handlers are done or what is left of it is in the
+///   [delivery store](crate::deliveries::DeliveryStore), and never before; [`without_dead_letters`](Self::without_dead_letters) is the one exception. After a crash, a lost lock or an
 ///   answer that got lost it comes again, if the engine [redelivers](crate::subscription::Capabilities::redelivery).
 /// - **Takes effect once**, where the mediator has an [inbox](crate::MediatorBuilder::inbox): what a handler writes in its own
-///   transaction, its events included, happens once for each message within the inbox's retention. An older message is a dead letter.
+///   transaction, its events included, happens once for each message within the inbox's retention. An older message is a dead letter. An endpoint that
+///   [broadcasts](Self::broadcast) does not use the inbox.
 /// - **Each handler by itself.** It has a unit of work of its own. A retry runs only the handlers that have failed, as long as the message
 ///   comes back to this process.
 /// - **Order.** With [`Order::PerKey`], the messages of one key in one topic are handled one after the other, and one that fails keeps those behind it
 ///   waiting until it is done or a dead letter; other keys go on. The next of a key begins when the handler of the one before has ended,
 ///   also where that was cut off, or its delivery was lost.
 /// - **Once at a time.** While a delivery of a message runs or waits for another attempt, no second one of it is handled in this process;
-///   that one is acknowledged as soon as the first is handled, and is a dead letter if the first is one.
+///   one that was to begin meanwhile is acknowledged as soon as the first is handled, and is a dead letter if the first is one. One that
+///   begins later is handled again, unless there is an inbox.
 /// - **An outage counts for nothing**, where the [`ErrorPolicy`] knows it by its error: [`OnError::Pause`]. An engine that counts what is
 ///   given back, and takes a message away after a number of deliveries, can still use that number up where its lock cannot be
 ///   extended; the host warns of it at the start.
-/// - **Nothing is lost silently.** A message becomes a dead letter if it cannot be read, has failed for good, or ends the process four
-///   times in a row (with an [`attempt_log`](Self::attempt_log)).
+/// - **Nothing is lost silently.** A message becomes a dead letter if it cannot be read, has failed for good, or ends the process three
+///   times in a row after its first delivery (with an attempt log: that of the inbox, or [`attempt_log`](Self::attempt_log)).
 /// - **Locks** are extended from the receipt of a delivery on, whether it waits or runs.
 /// - **Stop.** It takes no more, gives back what has not begun, lets handlers run until the deadline, and settles. It does not
 ///   acknowledge a message whose handler is cut off then.
@@ -267,6 +270,8 @@ impl Endpoint {
     }
 
     /// A name that it had before: it handles the messages that wait under that name too.
+    ///
+    /// The inbox does not know what was handled under the former name: a message that the engine delivers again is handled again.
     pub fn formerly(mut self, name: impl Into<String>) -> Self {
         self.settings.formerly.push(name.into());
         self

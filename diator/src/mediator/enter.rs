@@ -13,6 +13,8 @@ use crate::{BoxError, SendError};
 #[non_exhaustive]
 pub enum Handling {
     /// The handler has handled it now, and that is committed. Without an inbox it is always this.
+    ///
+    /// If middleware answered in the handler's place, nothing was kept, the note of the inbox neither.
     Handled,
     /// The handler has handled it before, and so did not run.
     Before,

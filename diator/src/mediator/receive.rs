@@ -240,7 +240,8 @@ impl Arrival {
     ///
     /// # Units
     ///
-    /// `generation` is 0 for what an engine delivers, and higher for a replay that an operator asks for.
+    /// `generation` is 0 for what an engine delivers, and higher for a replay that an operator asks for. A message older than the inbox's
+    /// retention may be handled again: the caller must put it aside, as an [`Endpoint`](crate::endpoint::Endpoint) does.
     ///
     /// # Errors
     ///

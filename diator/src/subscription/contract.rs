@@ -100,11 +100,12 @@ pub trait Source: Send {
 /// - Its methods may be called from several tasks at once, also while the source waits; but calls of [`settle`](Self::settle) do
 ///   not overlap.
 /// - Where the engine does not [settle out of order](Capabilities::settles_out_of_order), the settlements of an owner come in
-///   the order of its deliveries, without gaps, and one is asked for only when all earlier ones of its owner were answered with
+///   the order of its deliveries, without gaps, and a batch begins only when all earlier batches of the owner were answered with
 ///   `Done`. Within a batch the driver must stop an owner at its first failure, and answer the rest of it with the same error.
 /// - After [`revoked`](Self::revoked), after `by`, after `Lost`, and once the opening is over, the driver answers
 ///   [`Settled::LockLost`] without asking the engine.
-/// - The endpoint never settles a delivery whose handlers are not done with [`Verdict::Ack`](super::Verdict::Ack).
+/// - The endpoint settles a delivery with [`Verdict::Ack`](super::Verdict::Ack) only when its handlers are done or a store has what is
+///   left of it, or where the program wants no dead letters.
 #[async_trait]
 pub trait Settle: Send + Sync {
     /// Settles deliveries; the answers are as many, and in the same order.
@@ -133,8 +134,8 @@ pub trait Settle: Send + Sync {
 
     /// The endpoint has given these owners up: the engine may give their partitions to others.
     ///
-    /// It also gives up an owner unasked, of which a delivery cannot be settled any more and the engine settles in order. What was not
-    /// settled of it must then come again under a higher epoch, here or in another process; a driver that cannot do that ends the opening.
+    /// Where the engine settles in order, the endpoint also gives up an owner unasked, when a delivery of it cannot be settled any more.
+    /// What was not settled of the owner must then come again under a higher epoch, here or in another process; a driver that cannot do that ends the opening.
     fn revoked(&self, owners: &[Ownership]);
 
     /// How much waits for the endpoint, and when the engine was last heard of.

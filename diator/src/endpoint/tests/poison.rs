@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::engine::{Engine, able};
 use super::world::{Conduct, World, pass, secs};
 use crate::BoxError;
+use crate::endpoint::ErrorPolicy;
 use crate::endpoint::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
 use crate::subscription::{Redelivered, Verdict};
 
@@ -220,4 +221,37 @@ async fn what_is_cut_off_when_its_handlers_are_done_is_not_handled_again() {
     let second = engine.publish_as("OrderPlaced", "", 1, again);
     pass(secs(1)).await;
     assert_eq!((engine.verdict(second), world.script.numbers("charge")), (Some(Verdict::Ack), vec![1]));
+}
+
+/// Never notes an end.
+#[derive(Clone, Default)]
+struct Endless(InMemoryAttemptLog);
+
+#[async_trait]
+impl AttemptLog for Endless {
+    async fn begin(&self, endpoint: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError> {
+        self.0.begin(endpoint, messages).await
+    }
+
+    async fn end(&self, _: &str, _: &[(Uuid, Ended)]) -> Result<(), BoxError> {
+        Err("the log is away".into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ends_that_the_log_does_not_note_are_no_crashes_of_this_process_however_often_the_message_comes() {
+    let engine = Engine::new(able());
+    let mut world = World::new(engine.clone());
+    let policy = ErrorPolicy::new().immediately(0).later([secs(600)]);
+    world.start(world.endpoint().errors(policy).attempt_log(Endless::default()));
+    world.script.say("charge", 1, [Conduct::Fail]);
+    for _ in 0..6 {
+        // It has failed, rests in hand, and goes to nobody else when its lock is lost.
+        let tag = engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_redelivered(Redelivered::Yes));
+        pass(secs(1)).await;
+        assert_eq!(engine.verdict(tag), None);
+        engine.take_lock(tag);
+        pass(secs(20)).await;
+    }
+    assert_eq!(world.health().await.dead, 0);
 }

@@ -66,7 +66,7 @@ impl InMemoryBroker {
         Some(kept.iter().map(|kept| kept.message.clone()).collect())
     }
 
-    /// Waits until an endpoint has settled everything that was published to its topics so far.
+    /// Waits until an endpoint has settled everything that was published to its topics, also what is published while it waits.
     ///
     /// A dead letter is settled. Of a [broadcast](crate::endpoint::Endpoint::broadcast) all processes must have settled it but those that have
     /// gone with their subscription. Dropping the future is harmless.
