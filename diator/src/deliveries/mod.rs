@@ -7,12 +7,12 @@
 
 mod attempt_log;
 mod contract;
-mod in_memory;
 mod kept;
+mod on_dead;
 
 pub use self::attempt_log::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
 pub use self::contract::{
     DeliveryLease, DeliverySettlement, DeliveryStatus, DeliveryStore, DeliveryVerdict, LeasedDelivery,
 };
-pub(crate) use self::in_memory::{InMemoryDeliveries, Rows};
 pub use self::kept::{DeadReason, DeliveryFilter, DeliveryState, KeptDelivery, NewDelivery, NewState, WHOLE_MESSAGE};
+pub use self::on_dead::OnDead;

@@ -9,9 +9,9 @@ use super::failure::{Judgement, cause_of, is_no_fault};
 use super::jitter::Jitter;
 use super::outcome::Failures;
 use super::step::Step;
+pub use crate::deliveries::OnDead;
 use crate::inbox::Inbox;
 use crate::registry::short_name;
-pub use crate::relay::OnDead;
 use crate::{HandlerFailure, SendError};
 
 /// The first pause before a handler is tried again at once; it doubles, and up to one half of it is taken off at random.

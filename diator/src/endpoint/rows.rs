@@ -15,8 +15,11 @@ use super::health::EndpointMonitor;
 use super::jitter::Jitter;
 use super::store::Store;
 use crate::BoxError;
-use crate::deliveries::{DeadReason, DeliveryLease, DeliverySettlement, DeliveryVerdict, LeasedDelivery, NewDelivery};
+use crate::deliveries::{
+    DeadReason, DeliveryLease, DeliverySettlement, DeliveryVerdict, LeasedDelivery, NewDelivery, WHOLE_MESSAGE,
+};
 use crate::race::{First, race};
+use crate::registry::HandlerId;
 use crate::subscription::{
     Capabilities, ConsumeError, Delivery, DeliveryTag, Observation, Opened, Ownership, Redelivered, Release, Row,
     Settle, Settled, Settlement, Source, Subscription, Taken, Verdict, Wanted,
@@ -299,6 +302,13 @@ impl Settle for Shared {
             // Whatever comes of it: they come again when their leases are over.
             let _told = timeout(CLOSING, self.store.deliveries.settle(&settlements)).await;
         }
+    }
+}
+
+impl Row {
+    /// Whether it is for this handler.
+    pub(super) fn is_for(&self, handler: &HandlerId) -> bool {
+        *self.handler == *WHOLE_MESSAGE || *self.handler == *handler.as_str()
     }
 }
 

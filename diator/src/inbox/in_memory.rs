@@ -8,9 +8,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::in_memory_deliveries::{InMemoryDeliveries, Rows};
 use super::{Entry, Inbox, Seen};
 use crate::container::{DependencyKey, Scope};
-use crate::deliveries::{AttemptLog, DeliveryStore, InMemoryAttemptLog, InMemoryDeliveries, NewDelivery, Rows};
+use crate::deliveries::{AttemptLog, DeliveryStore, InMemoryAttemptLog, NewDelivery};
 use crate::outbox::{InMemoryTransaction, Joined};
 use crate::{BoxError, Meta};
 
@@ -74,12 +75,12 @@ pub struct InMemoryInbox {
 const RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 #[derive(Default)]
-pub(crate) struct Entries {
+pub(super) struct Entries {
     /// By generation, too.
     by_key: HashMap<Key, BTreeMap<u32, State>>,
     /// Those that are committed, in the order of their commits.
     committed: VecDeque<(Instant, Key, u32)>,
-    pub(crate) rows: Rows,
+    pub(super) rows: Rows,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -110,30 +111,30 @@ impl InMemoryInbox {
         self
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Entries> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets those know that wait for rows, and whoever asks next.
-    pub(crate) fn wake(&self) {
+    pub(super) fn wake(&self) {
         self.put.notify_waiters();
         self.put.notify_one();
     }
 
-    pub(crate) async fn woken(&self) {
+    pub(super) async fn woken(&self) {
         self.put.notified().await;
     }
 }
 
 impl Entries {
     /// Whether the handler has handled the message, or has failed on it for good, in any generation.
-    pub(crate) fn is_handled(&self, delivery: &NewDelivery) -> bool {
+    pub(super) fn is_handled(&self, delivery: &NewDelivery) -> bool {
         let generations = self.by_key.get(&Key::of_delivery(delivery));
         generations.is_some_and(|of| of.values().any(|state| *state == State::Committed))
     }
 
     /// The handler is done with the message, in this generation.
-    pub(crate) fn note_done(&mut self, delivery: &NewDelivery, now: Instant) {
+    pub(super) fn note_done(&mut self, delivery: &NewDelivery, now: Instant) {
         self.commit(Key::of_delivery(delivery), delivery.generation, now);
     }
 

@@ -6,6 +6,7 @@
 
 mod contract;
 mod in_memory;
+mod in_memory_deliveries;
 
 pub use self::contract::{Entry, Inbox, Seen, Turn};
 pub use self::in_memory::InMemoryInbox;

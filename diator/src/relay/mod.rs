@@ -24,6 +24,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::BoxError;
 use crate::InvalidConfig;
 use crate::broker::MessageBroker;
+pub use crate::deliveries::OnDead;
 use crate::outbox::OutboxStore;
 use crate::race::{First, race};
 use crate::shown::Causes;
@@ -117,16 +118,6 @@ struct Settings {
     replay_window: Duration,
     publish_deadline: Duration,
     drain: Duration,
-}
-
-/// What happens to the later messages of a key after a dead letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OnDead {
-    /// They wait until an operator has replayed or discarded the dead letter. The key keeps its order. Other keys go on.
-    Park,
-    /// They go on. A replayed dead letter comes after them.
-    Continue,
 }
 
 /// Why a relay did not start.

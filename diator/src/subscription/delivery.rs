@@ -4,8 +4,6 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::deliveries::WHOLE_MESSAGE;
-use crate::registry::HandlerId;
 use crate::shown;
 
 /// A message that an engine gave to this process.
@@ -206,13 +204,6 @@ impl Delivery {
         // No other topic and position are written like this.
         let place = format!("{}:{}{position}", self.topic.len(), self.topic);
         Some(Uuid::new_v5(&PLACES, place.as_bytes()))
-    }
-}
-
-impl Row {
-    /// Whether it is for this handler.
-    pub(crate) fn is_for(&self, handler: &HandlerId) -> bool {
-        *self.handler == *WHOLE_MESSAGE || *self.handler == *handler.as_str()
     }
 }
 

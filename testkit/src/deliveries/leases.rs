@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use diator::deliveries::{DeliveryLease, DeliverySettlement, DeliveryVerdict};
 use diator::subscription::Settled;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::error::Elapsed;
 use tokio::time::{sleep, timeout};
 
 use super::Driver;
@@ -228,16 +229,16 @@ pub async fn who_waits_is_woken<D: Driver>() {
     for put in 0..2 {
         process.put(&[delivery()]).await;
         timeout(SOON, process.deliveries.woken()).await.expect("a row was put before");
-        let (woken, _) = tokio::join!(timeout(SOON, process.deliveries.woken()), async {
-            sleep(Duration::from_millis(50)).await;
-            process.put(&[dead(delivery())]).await;
-        });
+        let waiting = waiting(&process);
+        sleep(Duration::from_millis(50)).await;
+        process.put(&[dead(delivery())]).await;
+        let woken = waiting.await.expect("it waits");
         assert!(woken.is_ok() || put == 1, "a row was put while somebody waited");
     }
-    let (woken, _) = tokio::join!(timeout(SOON, process.deliveries.woken()), async {
-        sleep(Duration::from_millis(50)).await;
-        process.replay(&diator::deliveries::DeliveryFilter::dead()).await;
-    });
+    let waiting = waiting(&process);
+    sleep(Duration::from_millis(50)).await;
+    process.replay(&diator::deliveries::DeliveryFilter::dead()).await;
+    let woken = waiting.await.expect("it waits");
     assert!(woken.is_ok(), "rows were replayed");
     let quiet = async {
         for _ in 0..20 {
@@ -276,4 +277,10 @@ pub async fn a_dropped_call_loses_nothing<D: Driver>() {
             break;
         }
     }
+}
+
+/// Waits for rows in a task of its own.
+fn waiting(process: &Process) -> JoinHandle<Result<(), Elapsed>> {
+    let deliveries = process.deliveries.clone();
+    tokio::spawn(async move { timeout(SOON, deliveries.woken()).await })
 }

@@ -4,20 +4,20 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{
-    DeliveryFilter, DeliveryLease, DeliverySettlement, DeliveryState, DeliveryStatus, DeliveryStore, DeliveryVerdict,
-    KeptDelivery, LeasedDelivery, NewDelivery, NewState,
-};
+use super::{InMemoryInbox, Turn};
 use crate::BoxError;
-use crate::inbox::{InMemoryInbox, Turn};
+use crate::deliveries::{
+    DeadReason, DeliveryFilter, DeliveryLease, DeliverySettlement, DeliveryState, DeliveryStatus, DeliveryStore,
+    DeliveryVerdict, KeptDelivery, LeasedDelivery, NewDelivery, NewState,
+};
 use crate::subscription::Settled;
 
 /// The delivery store of an [`InMemoryInbox`], by tokio's clock.
-pub(crate) struct InMemoryDeliveries(pub(crate) InMemoryInbox);
+pub(super) struct InMemoryDeliveries(pub(super) InMemoryInbox);
 
 /// What it keeps.
 #[derive(Default)]
-pub(crate) struct Rows {
+pub(super) struct Rows {
     /// By their numbers.
     rows: BTreeMap<i64, Row>,
     last: i64,
@@ -38,7 +38,7 @@ enum State {
         leased: Option<Instant>,
     },
     Dead {
-        reason: super::DeadReason,
+        reason: DeadReason,
         at: Instant,
     },
 }
@@ -73,7 +73,7 @@ impl Row {
 
 impl Rows {
     /// Whether a row of this endpoint holds the key.
-    pub(crate) fn hold(&self, endpoint: &str, turn: Turn<'_>) -> bool {
+    pub(super) fn hold(&self, endpoint: &str, turn: Turn<'_>) -> bool {
         self.rows.values().any(|row| row.turn() == Some((endpoint, turn)))
     }
 
