@@ -20,6 +20,12 @@ impl Opening {
             }
             return;
         }
+        if work.delivered().is_none() {
+            // Never acknowledged, whatever went wrong here: it comes again.
+            self.fail("a message that is to be kept has no body any more".into(), now);
+            self.give_back([tag], now);
+            return;
+        }
         let (message, rows) = (work.claimed, rows_of_handlers(&self.bound, work, now));
         for outcome in &work.outcomes {
             if let State::Dead { why, .. } = &outcome.state {

@@ -195,8 +195,8 @@ impl<'a> Working<'a> {
 
     fn ended(&mut self, ran: Ran) {
         if let Some(mut work) = self.work.take() {
-            if ran.went_well() && !work.outcomes.iter().any(Outcome::is_pending) {
-                // Here, because the loop bounds the throughput.
+            if ran.went_well() && work.outcomes.iter().all(Outcome::is_done) {
+                // Here, because the loop bounds the throughput. What a handler has failed on for good becomes a row.
                 work.forget_message();
             }
             self.desk.tell(self.tag, work, ran, self.begun.elapsed());

@@ -1,8 +1,8 @@
 use super::engine::{Engine, able};
-use super::stores::Faulty;
-use super::world::{Charge, Conduct, Post, World, millis, pass, secs};
+use super::stores::{Faulty, Trouble};
+use super::world::{Charge, Conduct, GatewayDown, Post, World, millis, pass, secs};
 use crate::deliveries::{DeliveryFilter, WHOLE_MESSAGE};
-use crate::endpoint::{Endpoint, ErrorPolicy, OnDead, Order, Unknown};
+use crate::endpoint::{Endpoint, ErrorPolicy, OnDead, OnError, Order, Unknown};
 use crate::handlers;
 use crate::subscription::{Capabilities, Redelivered, Verdict};
 
@@ -52,6 +52,40 @@ async fn what_fails_for_good_is_a_dead_letter_for_its_handler_alone() {
     pass(secs(5)).await;
     assert_eq!((engine.acked(), inbox.shown().await.len()), (vec![1, 2], 1));
     assert_eq!((world.script.numbers("post").len(), world.script.numbers("charge").len()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_is_kept_although_another_handler_succeeds_after_it() {
+    let (engine, inbox) = (Engine::new(able()), Faulty::default());
+    let mut world = World::stored(engine.clone(), handlers![Charge, Post], inbox.clone());
+    world.script.say("charge", 1, [Conduct::Down]);
+    world.script.say("post", 1, [Conduct::Fail]);
+    world.start(world.endpoint().errors(patient().when::<GatewayDown>(|_| OnError::DeadLetter)));
+    engine.publish("", 1);
+    pass(secs(5)).await;
+    assert_eq!((engine.acked(), world.script.numbers("post").len()), (vec![1], 2));
+    assert_eq!(inbox.shown().await, [row("charge", 1, Some("Handler"))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_no_store_took_before_the_engine_was_cut_is_kept_afterwards() {
+    let (engine, inbox) = (Engine::new(able()), Faulty::default());
+    let mut world = World::stored(engine.clone(), handlers![Charge], inbox.clone());
+    world.script.say("charge", 1, [Conduct::Down]);
+    world.start(world.endpoint().errors(patient().when::<GatewayDown>(|_| OnError::DeadLetter)));
+    inbox.troubles(|troubles| troubles.put = Trouble::Fails);
+    engine.publish("", 1);
+    pass(secs(2)).await;
+    engine.fail_source();
+    pass(secs(60)).await;
+    assert_eq!((engine.acked(), inbox.shown().await), (vec![], vec![]));
+    inbox.troubles(|troubles| troubles.put = Trouble::None);
+    engine.publish_as("OrderPlaced", "", 1, |delivery| delivery.with_redelivered(Redelivered::Yes));
+    pass(secs(60)).await;
+    assert_eq!(
+        (inbox.shown().await, world.script.numbers("charge").len()),
+        (vec![row("charge", 1, Some("Handler"))], 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
