@@ -271,7 +271,8 @@ impl Endpoint {
 
     /// A name that it had before: it handles the messages that wait under that name too.
     ///
-    /// The inbox does not know what was handled under the former name: a message that the engine delivers again is handled again.
+    /// The inbox does not know what was handled under the former name: a message that the engine delivers again is handled again. What a
+    /// delivery store keeps under that name is handled too; but later messages of its keys do not wait for it, and it is counted there.
     pub fn formerly(mut self, name: impl Into<String>) -> Self {
         self.settings.formerly.push(name.into());
         self

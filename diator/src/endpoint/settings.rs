@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::policy::ErrorPolicy;
+use crate::deliveries::OnDead;
 use crate::subscription::{Order, Share};
 
 /// What an endpoint does with messages whose name no event of the program has.
@@ -83,7 +84,7 @@ impl Settings {
 
     /// What is wrong with them, and what to do about it; `retention` is that of the inbox whose store keeps what waits.
     pub(super) fn problems(&self, retention: Option<Duration>) -> Vec<(String, String)> {
-        let Self { concurrency, max_ahead, max_handling, errors, .. } = self;
+        let Self { concurrency, max_ahead, max_handling, order, errors, dead_letters, .. } = self;
         let delays = errors.delays().iter().fold(Duration::ZERO, |sum, delay| sum.saturating_add(*delay));
         let rules = [
             (!self.name.is_empty(), "its name is empty".to_owned(), "give it one that its processes have in common"),
@@ -109,8 +110,18 @@ impl Settings {
             ),
             (
                 retention.is_none_or(|retention| delays < retention),
-                format!("a message could wait {delays:?} for its attempts, and the inbox remembers for {retention:?}"),
+                format!(
+                    "a message could wait {delays:?} for its attempts, and the inbox remembers for {:?}",
+                    retention.unwrap_or_default()
+                ),
                 "let the delays of `.later(…)` be shorter together than the retention of the inbox",
+            ),
+            (
+                errors.what_on_dead() != OnDead::Park
+                    || (retention.is_some() && *order == Order::PerKey && *dead_letters),
+                "a dead letter is to park its key, and nothing would keep the later messages of the key waiting"
+                    .to_owned(),
+                "`OnDead::Park` needs an inbox with a delivery store, `.order(Order::PerKey)`, and dead letters",
             ),
             (
                 errors.immediate_retries() <= 100,

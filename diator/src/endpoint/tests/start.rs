@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use super::engine::{Engine, able};
+use super::stores::Faulty;
 use super::world::{Charge, Post, World, secs};
-use crate::endpoint::{Endpoint, EndpointError, ErrorPolicy, Order, Unknown};
+use crate::endpoint::{Endpoint, EndpointError, ErrorPolicy, OnDead, Order, Unknown};
 use crate::handlers;
 use crate::host::{Host, HostError};
 use crate::registry::ProblemKind;
@@ -111,6 +112,20 @@ async fn settings_that_contradict_each_other_are_problems() {
         .without_dead_letters();
     assert_eq!(report(&world, [endpoint]).await.len(), 5);
     assert_eq!(report(&world, [world.endpoint().concurrency(300)]).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_nothing_could_park_is_a_problem() {
+    let parks = || ErrorPolicy::new().on_dead(OnDead::Park);
+    let unkept = world(able());
+    let problems = report(&unkept, [unkept.endpoint().order(Order::PerKey).errors(parks())]).await;
+    assert!(matches!(&problems[..], [(_, text)] if text.contains("a dead letter is to park its key")), "{problems:?}");
+    let kept = World::stored(Engine::new(able()), handlers![Charge], Faulty::default());
+    let in_order = || kept.endpoint().order(Order::PerKey).errors(parks());
+    assert_eq!(report(&kept, [in_order()]).await, []);
+    for endpoint in [kept.endpoint().errors(parks()), in_order().without_dead_letters()] {
+        assert_eq!(report(&kept, [endpoint]).await.len(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]
