@@ -62,10 +62,16 @@ impl Memory {
 
     /// `begun` beginnings of it may stand in the attempt log that were no crash.
     pub(super) fn remember(&mut self, message: Uuid, outcomes: Vec<Outcome>, begun: u32, now: Instant) {
-        let untouched = |outcome: &Outcome| outcome.is_pending() && outcome.failures() == Default::default();
-        if begun == 0 && outcomes.iter().all(untouched) {
+        let is_untouched = |outcome: &Outcome| outcome.is_pending() && outcome.failures() == Default::default();
+        let is_untouched = outcomes.iter().all(is_untouched);
+        if is_untouched && begun == 0 {
             return;
         }
+        let outcomes = match self.known.remove(&message) {
+            // It has come again and not run: what is known of its handlers stays.
+            Some(known) if is_untouched => known.outcomes,
+            _ => outcomes,
+        };
         self.known.insert(message, Known { since: now, outcomes, begun });
         self.order.push_back((now, message));
         while let Some(&(since, oldest)) = self.order.front()
@@ -125,6 +131,21 @@ mod tests {
         let mut once_more = outcomes();
         memory.recall(message, &mut once_more, now);
         assert!(once_more.iter().all(Outcome::is_pending));
+    }
+
+    #[test]
+    fn what_comes_again_and_does_not_run_forgets_nothing() {
+        let (mut memory, now, message) = (Memory::default(), Instant::now(), Uuid::nil());
+        let mut partly = outcomes();
+        partly[0].state = State::Done;
+        memory.remember(message, partly, 1, now);
+        for unread in [Vec::new(), outcomes()] {
+            memory.remember(message, unread, 2, now);
+        }
+        let mut again = outcomes();
+        assert_eq!(memory.begun(message), 2);
+        memory.recall(message, &mut again, now);
+        assert_eq!((again[0].is_done(), again[1].is_pending()), (true, true));
     }
 
     #[test]
