@@ -294,7 +294,7 @@ impl Opening {
     pub(super) fn retry(&mut self, tag: DeliveryTag, after: Duration, now: Instant) {
         let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
         work.outcomes.iter_mut().for_each(|outcome| outcome.let_come(now + after));
-        let verdict = Verdict::retry(after, work.counted());
+        let verdict = Verdict::retry(after, work.carried());
         self.settle(tag, verdict, now);
     }
 

@@ -126,10 +126,16 @@ impl Work {
         }
     }
 
-    /// How many failures a retry carries along.
+    /// How often the handler has failed that failed most.
     pub(super) fn counted(&self) -> u32 {
         let of_each = self.outcomes.iter().map(|outcome| outcome.failures().counted);
         of_each.max().unwrap_or_default().max(self.failures)
+    }
+
+    /// How many failures a retry carries along: those of handlers that are tried again.
+    pub(super) fn carried(&self) -> u32 {
+        let pending = self.outcomes.iter().filter(|outcome| outcome.is_pending());
+        pending.map(|outcome| outcome.failures().counted).max().unwrap_or_default().max(self.failures)
     }
 }
 
