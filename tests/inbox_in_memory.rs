@@ -1,4 +1,4 @@
-//! The inbox in memory, as all inboxes are tested.
+//! The inbox in memory and its delivery store, as all are tested.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,3 +30,9 @@ impl Driver for InMemory {
 }
 
 diator_testkit::inbox_conformance!(InMemory);
+
+mod deliveries {
+    use super::*;
+
+    diator_testkit::deliveries_conformance!(InMemory);
+}

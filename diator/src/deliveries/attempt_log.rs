@@ -41,7 +41,8 @@ pub trait AttemptLog: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The endpoint pauses, as for [`OnError::Pause`](crate::endpoint::OnError::Pause), and asks again: it counts nothing, also if the log has noted
+    /// The endpoint pauses, as for [`OnError::Pause`](crate::endpoint::OnError::Pause), and asks again: it counts nothing, also if the
+    /// log has noted
     /// the beginning nevertheless. Another process to which the message goes cannot know that, and counts it as a crash.
     async fn begin(&self, endpoint: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError>;
 

@@ -13,7 +13,8 @@ use crate::subscription::Settled;
 /// hears that it is done. Endpoints of the same name, in any process, handle the rows when they are due. An operator lists, replays
 /// and discards them.
 ///
-/// A row is one delivery for one handler, in one generation. It is waiting, and may be leased then, or it is dead. It is gone when it is handled.
+/// A row is one delivery for one handler, in one generation. It is waiting, and may be leased then, or it is dead. It is gone when it is
+/// handled.
 ///
 /// # Guarantees
 ///
@@ -21,11 +22,15 @@ use crate::subscription::Settled;
 ///
 /// - **Durable.** What [`put`](Self::put) has answered `Ok` for survives a crash.
 /// - **Once.** There is at most one row for each endpoint, handler and message. [`put`](Self::put) changes nothing where there is one, and
-///   nothing where the inbox of the same store knows, in any generation, that the handler has handled the message or that it is a dead letter.
-/// - **Dead letters are known to the inbox.** When a row becomes dead, the inbox remembers in the same transaction, for the row's generation, that the handler is done with
+///   nothing where the inbox of the same store knows, in any generation, that the handler has handled the message or that it is a dead
+///   letter.
+/// - **Dead letters are known to the inbox.** When a row becomes dead, the inbox remembers in the same transaction, for the row's
+///   generation, that the handler is done with
 ///   the message: the engine may deliver it again.
-/// - **In turn.** Of the rows with one endpoint, topic and key that [hold their key](NewDelivery::holds_key), only the one with the lowest number is
-///   leased; a dead one is never leased, and so parks those behind it. Others are leased when they are due, those first that are due longest.
+/// - **In turn.** Of the rows with one endpoint, topic and key that [hold their key](NewDelivery::holds_key), only the one with the
+///   lowest number is
+///   leased; a dead one is never leased, and so parks those behind it. Others are leased when they are due, those first that are due
+///   longest.
 /// - **The inbox sees them.** [`Inbox::enter`](crate::Inbox::enter) answers [`Seen::Behind`](crate::inbox::Seen::Behind) for an entry with a
 ///   [turn](crate::inbox::Entry::turn) that a committed row of this endpoint, topic and key holds.
 /// - **Leases** end when they are settled, or when their period is over by the clock of the store. Each new lease of a row has a higher
@@ -59,7 +64,8 @@ pub trait DeliveryStore: Send + Sync + 'static {
 
     /// In what time the next row of an endpoint can be leased; `None` if there is none to wait for. The call must be cheap.
     ///
-    /// The end of a lease counts too: a process may have died with it. A row behind another one of its key does not count, and so parked ones do not.
+    /// The end of a lease counts too: a process may have died with it. A row behind another one of its key does not count, and so parked
+    /// ones do not.
     async fn next_due(&self, endpoint: &str) -> Result<Option<Duration>, BoxError>;
 
     /// Waits until a row has been put or replayed through this store object since the last call. It may answer late or without a
@@ -74,7 +80,8 @@ pub trait DeliveryStore: Send + Sync + 'static {
 
     /// Lets endpoints handle dead letters once more, and counts them; rows that are waiting are not counted, and do not change.
     ///
-    /// Each is due at once, without failures, in the next generation, for its handler alone. It keeps its number, and so its turn where it holds its key.
+    /// Each is due at once, without failures, in the next generation, for its handler alone. It keeps its number, and so its turn where
+    /// it holds its key.
     async fn replay(&self, filter: &DeliveryFilter) -> Result<u64, BoxError>;
 
     /// Deletes rows for good, and counts them; those that are leased at this moment stay.

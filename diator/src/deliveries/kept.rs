@@ -113,7 +113,8 @@ impl DeadReason {
 pub struct KeptDelivery {
     /// Its number, for [`DeliveryFilter::ids`]; the numbers of a store grow.
     pub id: i64,
-    /// The delivery, with its present generation and failures. Its [`state`](NewDelivery::state) means nothing here: [`state`](Self::state) does.
+    /// The delivery, with its present generation and failures. Its [`state`](NewDelivery::state) means nothing here:
+    /// [`state`](Self::state) does.
     pub delivery: NewDelivery,
     /// What became of it since.
     pub state: DeliveryState,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::attempt::answer;
+use super::check::inbox_of;
 use super::failure::Failure;
 use super::health::EndpointMonitor;
 use super::memory::Memory;
@@ -24,14 +25,15 @@ use crate::deliveries::{AttemptLog, Ended};
 use crate::inbox::Inbox;
 use crate::registry::HandlerId;
 use crate::stop::StopSignal;
-use crate::subscription::{Capabilities, DeliveryTag, Order, Share, Subscription, Wanted};
+use crate::subscription::{Capabilities, DeliveryTag, Order, Subscription, Wanted};
 use crate::{BoxError, Mediator, shown};
 
 /// How long a message is held where its lock cannot be extended, and the engine could deliver it again later.
 const HELD_AT_MOST: Duration = Duration::from_secs(1);
 /// Names are warned of, each once, as long as there are not more than this: strangers choose them.
 const MOST_NAMES: usize = 1_000;
-const LOG_PATIENCE: Duration = Duration::from_secs(2);
+/// A handler that has to end waits so long for the attempt log.
+const CUT_OFF_PATIENCE: Duration = Duration::from_secs(2);
 
 /// An endpoint with its mediator, checked: it can run.
 pub(crate) struct Bound {
@@ -157,9 +159,9 @@ impl Bound {
         self.log.as_deref().filter(|_| work.suspect)
     }
 
-    /// The inbox that it enters, if there is one; what is for all of its processes is none of the inbox's.
+    /// The inbox that it enters, if there is one.
     pub(super) fn inbox(&self) -> Option<&dyn Inbox> {
-        self.mediator.0.inbox.as_deref().filter(|_| self.settings.share == Share::Group)
+        inbox_of(self.settings.share, &self.mediator)
     }
 
     /// The age of a message, if the inbox may have forgotten whether it was handled.
@@ -189,7 +191,7 @@ impl Bound {
     pub(super) async fn note_cut_off(&self, message: Option<Uuid>) {
         let (Some(log), Some(message)) = (self.log.as_ref(), message) else { return };
         let ended = [(message, Ended::CutOff)];
-        if let Err(error) = answer(LOG_PATIENCE, async { log.end(&self.settings.name, &ended).await }).await {
+        if let Err(error) = answer(CUT_OFF_PATIENCE, async { log.end(&self.settings.name, &ended).await }).await {
             self.monitor.note_failed_call("attempt log", error);
         }
     }
@@ -219,7 +221,7 @@ impl Bound {
         }
         match step {
             Step::Again { .. } | Step::Later(_) => self.monitor.retries(failure.handler, failure.kind),
-            Step::Dead => self.monitor.dead_letter(failure.handler.as_str(), &format!("{:?}", failure.kind)),
+            Step::Dead => self.monitor.dead_letter(failure.handler.as_str(), &format_args!("{:?}", failure.kind)),
             _ => {}
         }
         let message = message.map(tracing::field::display);

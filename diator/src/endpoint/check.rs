@@ -13,6 +13,7 @@ use super::store::Store;
 use crate::Mediator;
 use crate::broker::EventRoute;
 use crate::event::EventDescriptor;
+use crate::inbox::Inbox;
 use crate::registry::{HandlerDescriptor, HandlerId, Problem, ProblemKind, short_name};
 use crate::subscription::{Capabilities, Order, Release, Share};
 
@@ -73,15 +74,20 @@ struct Help {
 
 impl Help {
     fn of(endpoint: &Endpoint, mediator: &Mediator) -> Self {
-        let inbox = mediator.0.inbox.as_ref().filter(|_| endpoint.settings.share == Share::Group);
+        let inbox = inbox_of(endpoint.settings.share, mediator);
         let store = inbox.filter(|inbox| inbox.deliveries().is_some());
         let log = inbox.is_some_and(|inbox| inbox.attempt_log().is_some());
-        Self { retention: store.map(|inbox| inbox.retention()), attempt_log: endpoint.attempt_log.is_some() || log }
+        Self { retention: store.map(Inbox::retention), attempt_log: endpoint.attempt_log.is_some() || log }
     }
 
     fn has_store(self) -> bool {
         self.retention.is_some()
     }
+}
+
+/// The inbox that an endpoint enters, if there is one; what is for all of its processes is none of the inbox's.
+pub(super) fn inbox_of(share: Share, mediator: &Mediator) -> Option<&dyn Inbox> {
+    mediator.0.inbox.as_deref().filter(|_| share == Share::Group)
 }
 
 fn bind_one(
@@ -108,9 +114,9 @@ fn bind_one(
     }
     let topics = topics(&endpoint, events.values());
     let Endpoint { settings, subscription, attempt_log, on_attempt, on_decision, monitor, .. } = endpoint;
-    let inbox = mediator.0.inbox.as_ref().filter(|_| settings.share == Share::Group);
-    let deliveries = inbox.and_then(|inbox| inbox.deliveries());
-    let log = attempt_log.or_else(|| inbox.and_then(|inbox| inbox.attempt_log()));
+    let inbox = inbox_of(settings.share, mediator);
+    let deliveries = inbox.and_then(Inbox::deliveries);
+    let log = attempt_log.or_else(|| inbox.and_then(Inbox::attempt_log));
     Bound {
         capabilities: subscription.capabilities(),
         events: events.into_values().collect(),

@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -249,7 +250,7 @@ impl EndpointMonitor {
 
     /// A message is a dead letter for this handler, or as a whole.
     #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing is measured"))]
-    pub(super) fn dead_letter(&self, handler: &'static str, kind: &str) {
+    pub(super) fn dead_letter(&self, handler: &'static str, kind: &dyn fmt::Display) {
         #[cfg(feature = "metrics")]
         if let Some(metrics) = &self.metrics {
             metrics.dead_letter(handler, kind);

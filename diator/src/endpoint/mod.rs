@@ -89,14 +89,17 @@ pub use crate::subscription::Order;
 /// # Guarantees
 ///
 /// - **At least once.** A delivery is acknowledged when all its handlers are done or what is left of it is in the
-///   [delivery store](crate::deliveries::DeliveryStore), and never before; [`without_dead_letters`](Self::without_dead_letters) is the one exception. After a crash, a lost lock or an
+///   [delivery store](crate::deliveries::DeliveryStore), and never before; [`without_dead_letters`](Self::without_dead_letters) is the
+///   one exception. After a crash, a lost lock or an
 ///   answer that got lost it comes again, if the engine [redelivers](crate::subscription::Capabilities::redelivery).
 /// - **Takes effect once**, where the mediator has an [inbox](crate::MediatorBuilder::inbox): what a handler writes in its own
-///   transaction, its events included, happens once for each message within the inbox's retention. An older message is a dead letter. An endpoint that
+///   transaction, its events included, happens once for each message within the inbox's retention. An older message is a dead letter. An
+///   endpoint that
 ///   [broadcasts](Self::broadcast) does not use the inbox.
 /// - **Each handler by itself.** It has a unit of work of its own. A retry runs only the handlers that have failed, as long as the message
 ///   comes back to this process.
-/// - **Order.** With [`Order::PerKey`], the messages of one key in one topic are handled one after the other, and one that fails keeps those behind it
+/// - **Order.** With [`Order::PerKey`], the messages of one key in one topic are handled one after the other, and one that fails keeps
+///   those behind it
 ///   waiting until it is done or a dead letter; other keys go on. The next of a key begins when the handler of the one before has ended,
 ///   also where that was cut off, or its delivery was lost.
 /// - **Once at a time.** While a delivery of a message runs or waits for another attempt, no second one of it is handled in this process;
@@ -249,7 +252,8 @@ impl Endpoint {
     /// How long one call of a handler may take: then its future is dropped, its work rolled back, and it has failed, as
     /// [`SendErrorKind::TimedOut`](crate::SendErrorKind::TimedOut).
     ///
-    /// It does not stop a handler that blocks its thread, nor a commit that has begun, nor what follows the commit: the outcome is waited for.
+    /// It does not stop a handler that blocks its thread, nor a commit that has begun, nor what follows the commit: the outcome is waited
+    /// for.
     ///
     /// # Units
     ///
@@ -263,7 +267,8 @@ impl Endpoint {
     ///
     /// # Units
     ///
-    /// 256 by default, no less than [`concurrency`](Self::concurrency), at most 1,000,000. It takes fewer where locks would not last for them.
+    /// 256 by default, no less than [`concurrency`](Self::concurrency), at most 1,000,000. It takes fewer where locks would not last for
+    /// them.
     pub fn max_ahead(mut self, messages: usize) -> Self {
         self.settings.max_ahead = messages;
         self

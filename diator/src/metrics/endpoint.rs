@@ -126,8 +126,8 @@ impl EndpointMetrics {
         counter!(RETRIES, "endpoint" => self.endpoint.clone(), "handler" => handler, "outcome" => outcome).increment(1);
     }
 
-    pub(crate) fn dead_letter(&self, handler: &'static str, kind: &str) {
-        let kind = kind.to_owned();
+    pub(crate) fn dead_letter(&self, handler: &'static str, kind: &dyn fmt::Display) {
+        let kind = kind.to_string();
         counter!(DEAD_LETTERS, "endpoint" => self.endpoint.clone(), "handler" => handler, "kind" => kind).increment(1);
     }
 

@@ -325,6 +325,41 @@ async fn rows_under_a_former_name_are_handled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_engine_delivers_and_what_the_store_keeps_pause_apart() {
+    let (engine, inbox) = (Engine::new(able()), Faulty::default());
+    let mut world = World::stored(engine.clone(), handlers![Charge], inbox.clone());
+    world.script.say("charge", 1, [Conduct::Fail]);
+    world.script.say("charge", 2, [Conduct::Down]);
+    let policy = ErrorPolicy::new().immediately(0).later([secs(10)]);
+    world.start(world.endpoint().errors(policy.when::<GatewayDown>(|_| OnError::Pause(secs(30)))));
+    engine.publish("", 1);
+    pass(secs(5)).await;
+    engine.publish("", 2);
+    pass(secs(10)).await;
+    assert_eq!((world.script.numbers("charge"), inbox.shown().await), (vec![1, 2, 1], vec![]));
+    pass(secs(30)).await;
+    assert_eq!(world.script.numbers("charge"), [1, 2, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_under_a_former_name_hold_no_key_of_the_new_one() {
+    let (engine, inbox) = (Engine::new(able()), Faulty::default());
+    let mut before = World::stored(engine.clone(), handlers![Charge], inbox.clone());
+    before.script.say("charge", 1, [Conduct::Fail]);
+    let policy = || ErrorPolicy::new().immediately(0).later([secs(60)]);
+    before.start(before.endpoint().order(Order::PerKey).errors(policy()));
+    engine.publish("a", 1);
+    pass(secs(1)).await;
+    before.stop().await.expect("it ends");
+    let mut after = World::stored(engine.clone(), handlers![Charge], inbox.clone());
+    let renamed = Endpoint::new("bills", engine.clone()).topics(["orders"]).formerly("billing");
+    after.start(renamed.order(Order::PerKey).errors(policy()));
+    engine.publish("a", 2);
+    pass(secs(70)).await;
+    assert_eq!((after.script.numbers("charge"), inbox.rows().await.len()), (vec![2, 1], 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_dead_letters_nothing_is_kept_of_them() {
     let (engine, inbox) = (Engine::new(able()), Faulty::default());
     let mut world = World::stored(engine.clone(), handlers![Charge, Post], inbox.clone());

@@ -36,14 +36,16 @@ pub(super) fn kept(retention: Duration) -> Duration {
 /// - **PostgreSQL.** It takes an advisory lock for the entry until the transaction ends. Another transaction with an equal entry gets
 ///   [`Seen::Busy`] at once, and waits for nothing.
 /// - **PostgreSQL.** The server ends a transaction that is idle for one second longer than its handler may take, which is
-///   [`max_handling`](diator::endpoint::Endpoint::max_handling): a process that stands still, as after SIGSTOP, keeps its message busy no longer. A
+///   [`max_handling`](diator::endpoint::Endpoint::max_handling): a process that stands still, as after SIGSTOP, keeps its message busy no
+///   longer. A
 ///   shorter `idle_in_transaction_session_timeout` of the session stays.
 /// - **SQLite.** It holds the lock for writing until the handler's transaction ends, **so that handlers run one at a time**, whatever the
 ///   concurrency of the endpoint is: say `.concurrency(1)`. Another transaction gets `Busy` when the pool's `busy_timeout` is over.
 /// - An entry is kept for the retention and a margin, which is as long again, and one hour at most: the clocks of a sender and of the
 ///   database may be so far apart. After that the [`Relay`](diator::relay::Relay) of the store deletes it, as one cleaner for all
 ///   processes. A program without a relay calls [`SqlxStore::prune_inbox`](super::SqlxStore::prune_inbox).
-/// - Its [`deliveries`](Inbox::deliveries) and its [`attempt_log`](Inbox::attempt_log) are in the same database: [`SqlxDeliveries`](super::SqlxDeliveries)
+/// - Its [`deliveries`](Inbox::deliveries) and its [`attempt_log`](Inbox::attempt_log) are in the same database:
+///   [`SqlxDeliveries`](super::SqlxDeliveries)
 ///   and [`SqlxAttemptLog`](super::SqlxAttemptLog).
 /// - The retention of an entry is that of the program which wrote it.
 ///

@@ -37,12 +37,14 @@ pub use self::transient::is_transient;
 ///   the first to touch data costs no savepoint.
 /// - **Commit.** `commit` answers `Ok` only if the database has committed. On PostgreSQL it first asks for the transaction's id, unless
 ///   the inbox or the outbox has told it; the commit fails if an earlier statement has failed. If the connection is lost during the
-///   COMMIT, or the answer leaves open whether it was executed, another connection asks whether that id was aborted. If it was, the outcome is rolled back; otherwise it is unknown, because a server that crashed may have given
+///   COMMIT, or the answer leaves open whether it was executed, another connection asks whether that id was aborted. If it was, the
+///   outcome is rolled back; otherwise it is unknown, because a server that crashed may have given
 ///   the id to another transaction.
 /// - **Drop.** A dropped transaction rolls back. A caller may drop every future of it at any point. No connection returns to its pool
 ///   with an open transaction.
 /// - **A dropped `connection()` call on SQLite** can make the outcome unknown. Each call after the first asks SQLite whether the
-///   transaction is still open, unless inbox or outbox made the last statement; so does each savepoint. If the caller drops the future before SQLite has answered, the transaction
+///   transaction is still open, unless inbox or outbox made the last statement; so does each savepoint. If the caller drops the future
+///   before SQLite has answered, the transaction
 ///   lends no connection any more, and `commit` fails with an unknown outcome. The transaction rolls back; only if SQLite had ended it
 ///   before can statements be committed. A call that still waits for another guard, or the first call, may be dropped without this
 ///   effect. PostgreSQL is not asked, so there is no such effect.
