@@ -112,7 +112,6 @@ pub(super) async fn run(
             outcome.falls_behind();
             continue;
         }
-        ran += 1;
         let seen = bound.on_attempt.as_ref().map(|begun| begun(arrival, outcome.handler));
         let (handler, gate) = (outcome.handler, CommitGate::default());
         let mut entry = Entry::new(&bound.settings.name, handler.as_str(), message).with_generation(generation);
@@ -125,6 +124,8 @@ pub(super) async fn run(
         };
         let since = bound.monitor.clock();
         let handling = in_time(bound, handler, call, &gate, attempt.as_mut()).await;
+        // What the inbox keeps from its handler says nothing of what handlers need.
+        ran += usize::from(gate.has_handled());
         let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind));
         is_behind = matches!(handling, Ok(Handling::Behind));
         let ended = match handling {
