@@ -5,7 +5,7 @@ use super::server::{RedisServer, Server};
 use super::wire::{PubSub, Streams, Wire};
 use diator::InvalidConfig;
 
-/// Which Redis server, what a message becomes there, and how long a call may take.
+/// Which Redis server, what a message becomes there, and how long a call may take; for a broker and for a subscription.
 ///
 /// Nothing is checked until [`RedisBroker::new`](super::RedisBroker::new) checks everything at once. What only one of
 /// the modes has, only its configuration can say.
@@ -19,6 +19,7 @@ use diator::InvalidConfig;
 ///   before each call.
 /// - `renew_after`: how long a connection is used before another one takes its place; 60 s by default.
 /// - `max_len`: messages in one stream; 1,000,000 by default, more than zero.
+/// - `lock`: how long a delivery belongs to the process that has it; 30 s by default, from 1 s to 1 h.
 ///
 /// # Example
 ///
@@ -63,7 +64,10 @@ impl RedisConfig<Streams> {
     /// Adds messages to streams, where consumer groups find them.
     pub fn streams(server: impl Into<RedisServer>) -> Self {
         let default = "diator:events".to_owned();
-        Self::with(server.into(), Streams { default, max_len: Some(1_000_000), durable: false })
+        Self::with(
+            server.into(),
+            Streams { default, max_len: Some(1_000_000), durable: false, lock: Duration::from_secs(30) },
+        )
     }
 
     /// The stream of messages whose event has no topic; `diator:events` by default.
@@ -93,6 +97,14 @@ impl RedisConfig<Streams> {
     /// receipt says more than the server does**. A server that does not let itself be asked is believed.
     pub fn durable(mut self) -> Self {
         self.mode.durable = true;
+        self
+    }
+
+    /// How long a delivery belongs to the process that has it, unless it extends that; a subscription alone heeds it.
+    ///
+    /// After a crash another process has its deliveries so much later.
+    pub fn lock(mut self, time: Duration) -> Self {
+        self.mode.lock = time;
         self
     }
 }
@@ -142,6 +154,10 @@ impl<M: Into<Wire> + Clone> RedisConfig<M> {
     pub fn renew_after(mut self, time: Duration) -> Self {
         self.renew_after = time;
         self
+    }
+
+    pub(super) fn mode(&self) -> &M {
+        &self.mode
     }
 
     pub(super) fn check(self) -> Result<Checked, InvalidConfig> {
@@ -248,9 +264,14 @@ mod tests {
 
     #[test]
     fn every_problem_is_listed() {
-        let config = RedisConfig::streams("nowhere").stream("a b").max_len(0).deadline(Duration::ZERO).max_body(0);
+        let config = RedisConfig::streams("nowhere")
+            .stream("a b")
+            .max_len(0)
+            .lock(Duration::ZERO)
+            .deadline(Duration::ZERO)
+            .max_body(0);
         let error = RedisBroker::new(config).expect_err("it is wrong throughout");
-        assert_eq!(error.problems().len(), 5, "{error}");
+        assert_eq!(error.problems().len(), 6, "{error}");
         assert!(error.to_string().starts_with("redis configuration is invalid: the url has no scheme"), "{error}");
         let long = RedisConfig::pub_sub("redis://localhost").deadline(Duration::from_secs(3601)).prefix("");
         assert_eq!(RedisBroker::new(long).expect_err("too long").problems().len(), 2);

@@ -60,6 +60,12 @@ impl SharedConnection {
         &self.server.address
     }
 
+    /// A connection that nobody else uses, and that has no time-outs.
+    pub(super) async fn connection_of_its_own(&self, deadline: Deadline) -> Result<MultiplexedConnection, Failure> {
+        let making = log_in(self.server.client.clone(), self.server.login.clone(), self.durable);
+        timeout_at(deadline.end(), making).await.unwrap_or(Err(Failure::NotSent(deadline.length())))
+    }
+
     /// Waits for a connection that is fit to be used, no longer than the call may take; nothing is sent before that.
     pub(super) async fn ready(&self, lane: Lane, deadline: Deadline) -> Result<Ready<'_>, Failure> {
         let slot = self.slot(lane);

@@ -44,6 +44,7 @@ mod error;
 mod login;
 mod server;
 mod slot;
+mod subscription;
 #[cfg(feature = "tls")]
 mod tls;
 mod wire;
@@ -64,6 +65,7 @@ use self::connection::SharedConnection;
 use self::deadline::Deadline;
 use self::error::{Failure, refused};
 pub use self::server::RedisServer;
+pub use self::subscription::RedisSubscription;
 use self::wire::Wire;
 pub use self::wire::{PubSub, Streams};
 

@@ -1,6 +1,8 @@
 //! What a message becomes: a channel or a stream, and a command. Pure, so that it is tested without a server.
 
 use std::io::Write;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use redis::{Cmd, RedisWrite, Value};
 use uuid::fmt::Hyphenated;
@@ -19,6 +21,7 @@ pub struct Streams {
     pub(super) default: String,
     pub(super) max_len: Option<usize>,
     pub(super) durable: bool,
+    pub(super) lock: Duration,
 }
 
 /// Turns messages into commands, and replies into receipts.
@@ -39,6 +42,9 @@ impl From<Streams> for Wire {
         Self::Streams(mode)
     }
 }
+
+/// How long a lock may last.
+const LOCKS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
 impl Wire {
     pub(super) fn command(&self, message: &OutboundMessage) -> Result<Cmd, PublishError> {
@@ -88,7 +94,13 @@ impl Wire {
         };
         let name = problem_of_name(name).map(|problem| format!("the {what} {problem}"));
         let length = (max_len == Some(0)).then(|| "a stream must keep more than 0 messages".to_owned());
-        name.into_iter().chain(length).collect()
+        let lock = match self {
+            Self::Streams(Streams { lock, .. }) if !LOCKS.contains(lock) => {
+                Some(format!("the lock must last 1s at least and 1h at most, and lasts {lock:?}"))
+            }
+            _ => None,
+        };
+        name.into_iter().chain(length).chain(lock).collect()
     }
 
     /// Whether a server must write each message to its disk.
@@ -152,7 +164,7 @@ fn add(stream: &str, max_len: Option<usize>, message: &OutboundMessage) -> Cmd {
 }
 
 /// Why something cannot be a prefix, a topic or a stream, as the rest of "the topic …".
-fn problem_of_name(name: &str) -> Option<&'static str> {
+pub(super) fn problem_of_name(name: &str) -> Option<&'static str> {
     const LONGEST: usize = 512;
     let blank = |c: char| c.is_whitespace() || c.is_control();
     if name.is_empty() || name.len() > LONGEST {
@@ -180,7 +192,8 @@ mod tests {
     }
 
     fn streams(max_len: Option<usize>, durable: bool) -> Wire {
-        Streams { default: "diator:events".to_owned(), max_len, durable }.into()
+        let (default, lock) = ("diator:events".to_owned(), Duration::from_secs(30));
+        Streams { default, max_len, durable, lock }.into()
     }
 
     fn message() -> OutboundMessage {
