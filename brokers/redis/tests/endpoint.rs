@@ -13,7 +13,7 @@ use diator_redis::{RedisBroker, RedisConfig, RedisSubscription};
 use diator_testkit::within_patience;
 use diator_tests::redis_server::RedisServer;
 use serde::{Deserialize, Serialize};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::sleep;
 
 const LOCK: Duration = Duration::from_secs(2);
@@ -53,22 +53,19 @@ impl Charged {
     }
 }
 
-/// A process of the billing service, on a runtime of its own: one that is shut down takes along whatever runs on it.
-fn billing(server: &RedisServer, charged: &Arc<Charged>) -> Runtime {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let subscription = RedisSubscription::new(RedisConfig::streams(server.url()).lock(LOCK)).unwrap();
+fn mediator(server: &RedisServer, charged: &Arc<Charged>) -> Mediator {
     let services = Services::new().singleton::<Charged>(charged.clone());
-    let builder = Mediator::builder().handlers(handlers![Charge]).container(services);
-    let mediator = builder.broker(RedisBroker::new(RedisConfig::streams(server.url())).unwrap()).build().unwrap();
-    let endpoint = Endpoint::new("billing", subscription).topics(["orders"]).concurrency(4);
-    runtime.spawn(Host::new(mediator).endpoint(endpoint).run_until(pending::<()>()));
-    runtime
+    let broker = RedisBroker::new(RedisConfig::streams(server.url())).unwrap();
+    Mediator::builder().handlers(handlers![Charge]).container(services).broker(broker).build().unwrap()
 }
 
-/// A mediator of the shop, which publishes and handles nothing.
-fn shop(server: &RedisServer) -> Mediator {
-    let broker = RedisBroker::new(RedisConfig::streams(server.url())).unwrap();
-    Mediator::builder().handlers(handlers![]).broker(broker).build().unwrap()
+/// A process of the billing service, on a runtime of its own: one that is shut down takes along whatever runs on it.
+fn billing(server: &RedisServer, charged: &Arc<Charged>) -> Runtime {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let subscription = RedisSubscription::new(RedisConfig::streams(server.url()).lock(LOCK)).unwrap();
+    let endpoint = Endpoint::new("billing", subscription).topics(["orders"]).concurrency(4);
+    runtime.spawn(Host::new(mediator(server, charged)).endpoint(endpoint).run_until(pending::<()>()));
+    runtime
 }
 
 #[tokio::test]
@@ -77,7 +74,7 @@ async fn all_events_are_handled_though_a_consumer_is_killed() {
     let server = RedisServer::start(&[]);
     let charged = Arc::new(Charged::default());
     let (killed, survivor) = (billing(&server, &charged), billing(&server, &charged));
-    let shop = shop(&server);
+    let shop = mediator(&server, &charged);
     for order_id in 0..ORDERS as u64 {
         shop.emit(OrderPlaced { order_id }).await.unwrap();
     }
