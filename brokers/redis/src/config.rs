@@ -2,7 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::server::{RedisServer, Server};
-use super::wire::{PubSub, Streams, Wire};
+use super::wire::{PubSub, Streams, Trim, Wire};
 use diator::InvalidConfig;
 
 /// Which Redis server, what a message becomes there, and how long a call may take; for a broker and for a subscription.
@@ -19,6 +19,7 @@ use diator::InvalidConfig;
 ///   before each call.
 /// - `renew_after`: how long a connection is used before another one takes its place; 60 s by default.
 /// - `max_len`: messages in one stream; 1,000,000 by default, more than zero.
+/// - `partitions`: streams of a topic; without it there is one, named like the topic; 1 to 1,024.
 /// - `lock`: how long a delivery belongs to the process that has it; 30 s by default, from 1 s to 1 h.
 ///
 /// # Example
@@ -63,10 +64,10 @@ impl RedisConfig<PubSub> {
 impl RedisConfig<Streams> {
     /// Adds messages to streams, where consumer groups find them.
     pub fn streams(server: impl Into<RedisServer>) -> Self {
-        let default = "diator:events".to_owned();
+        let (default, lock) = ("diator:events".to_owned(), Duration::from_secs(30));
         Self::with(
             server.into(),
-            Streams { default, max_len: Some(1_000_000), durable: false, lock: Duration::from_secs(30) },
+            Streams { default, trim: Trim::MaxLen(1_000_000), durable: false, lock, partitions: None },
         )
     }
 
@@ -78,13 +79,32 @@ impl RedisConfig<Streams> {
 
     /// Drops the oldest messages of a stream once it has about so many more, whether or not somebody read them.
     pub fn max_len(mut self, messages: usize) -> Self {
-        self.mode.max_len = Some(messages);
+        self.mode.trim = Trim::MaxLen(messages);
         self
     }
 
     /// Drops no message; to trim the streams is the business of others.
     pub fn untrimmed(mut self) -> Self {
-        self.mode.max_len = None;
+        self.mode.trim = Trim::Never;
+        self
+    }
+
+    /// Drops a message when all consumer groups of its stream have acknowledged it: the subscriptions do, every few seconds.
+    ///
+    /// So no group loses what it has not handled. **A group that nobody reads any more keeps all that comes after it**: remove it with
+    /// `XGROUP DESTROY`. Who reads without a group is not waited for, and a group that is made later begins at what is left.
+    pub fn trimmed_by_consumers(mut self) -> Self {
+        self.mode.trim = Trim::Consumers;
+        self
+    }
+
+    /// Orders the messages of a key: each topic has so many streams, `orders.0`, `orders.1` and so on, and a key stays in one of them.
+    ///
+    /// A subscription then leases partitions, so that one process at a time has the messages of a key; it can be read
+    /// with [`Order::PerKey`](diator::endpoint::Order::PerKey). The first to connect writes the number to the server, and broker and
+    /// subscription refuse to work with another one. At most as many processes share a topic as it has partitions.
+    pub fn partitions(mut self, count: u32) -> Self {
+        self.mode.partitions = Some(count);
         self
     }
 

@@ -1,12 +1,15 @@
 //! What a message becomes: a channel or a stream, and a command. Pure, so that it is tested without a server.
 
+use std::borrow::Cow;
 use std::io::Write;
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use redis::{Cmd, RedisWrite, Value};
 use uuid::fmt::Hyphenated;
 
+use super::partitions::{partition_of, stream};
 use diator::broker::{EventRoute, Guarantees, NotAccepted, OutboundMessage, PublishError, Receipt};
 
 /// Messages go out on channels, to those who are subscribed at that moment.
@@ -19,9 +22,37 @@ pub struct PubSub {
 #[derive(Clone, Debug)]
 pub struct Streams {
     pub(super) default: String,
-    pub(super) max_len: Option<usize>,
+    pub(super) trim: Trim,
     pub(super) durable: bool,
     pub(super) lock: Duration,
+    pub(super) partitions: Option<u32>,
+}
+
+/// Who drops messages of a stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Trim {
+    /// Whoever publishes, once there are about so many more.
+    MaxLen(usize),
+    /// Whoever consumes, once all groups have acknowledged them.
+    Consumers,
+    /// Others.
+    Never,
+}
+
+impl Streams {
+    /// How many streams a topic has; `None` if its stream is named like itself.
+    pub(super) fn partitions(&self) -> Option<NonZeroU32> {
+        self.partitions.and_then(NonZeroU32::new)
+    }
+
+    /// The stream of a message.
+    fn stream_of<'a>(&'a self, message: &'a OutboundMessage) -> Cow<'a, str> {
+        let topic = message.topic.as_deref().unwrap_or(&self.default);
+        match self.partitions() {
+            Some(count) => stream(topic, partition_of(message, count)).into(),
+            None => topic.into(),
+        }
+    }
 }
 
 /// Turns messages into commands, and replies into receipts.
@@ -46,6 +77,9 @@ impl From<Streams> for Wire {
 /// How long a lock may last.
 const LOCKS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
+/// How many partitions a topic may have.
+const PARTITIONS: RangeInclusive<u32> = 1..=1024;
+
 impl Wire {
     pub(super) fn command(&self, message: &OutboundMessage) -> Result<Cmd, PublishError> {
         let place = message.topic.as_deref();
@@ -54,7 +88,7 @@ impl Wire {
         }
         Ok(match self {
             Self::PubSub(mode) => publish(place.unwrap_or(&mode.prefix), message),
-            Self::Streams(mode) => add(place.unwrap_or(&mode.default), mode.max_len, message),
+            Self::Streams(mode) => add(&mode.stream_of(message), mode.trim, message),
         })
     }
 
@@ -88,19 +122,40 @@ impl Wire {
     }
 
     pub(super) fn problems(&self) -> Vec<String> {
-        let (what, name, max_len) = match self {
-            Self::PubSub(mode) => ("prefix of the channels", &mode.prefix, None),
-            Self::Streams(mode) => ("name of the stream", &mode.default, mode.max_len),
-        };
-        let name = problem_of_name(name).map(|problem| format!("the {what} {problem}"));
-        let length = (max_len == Some(0)).then(|| "a stream must keep more than 0 messages".to_owned());
-        let lock = match self {
-            Self::Streams(Streams { lock, .. }) if !LOCKS.contains(lock) => {
-                Some(format!("the lock must last 1s at least and 1h at most, and lasts {lock:?}"))
+        let named = |what, name| problem_of_name(name).map(|problem| format!("the {what} {problem}"));
+        match self {
+            Self::PubSub(mode) => named("prefix of the channels", &mode.prefix).into_iter().collect(),
+            Self::Streams(mode) => {
+                let lock = mode.lock;
+                let length =
+                    matches!(mode.trim, Trim::MaxLen(0)).then(|| "a stream must keep more than 0 messages".to_owned());
+                let lock = (!LOCKS.contains(&lock))
+                    .then(|| format!("the lock must last 1s at least and 1h at most, and lasts {lock:?}"));
+                let partitions = mode.partitions.filter(|count| !PARTITIONS.contains(count));
+                let partitions =
+                    partitions.map(|count| format!("a topic must have 1 to 1024 partitions, and has {count}"));
+                named("name of the stream", &mode.default)
+                    .into_iter()
+                    .chain(length)
+                    .chain(lock)
+                    .chain(partitions)
+                    .collect()
             }
-            _ => None,
+        }
+    }
+
+    /// How many streams a topic has, if that is a number that all must agree on.
+    pub(super) fn partitions(&self) -> Option<NonZeroU32> {
+        if let Self::Streams(mode) = self { mode.partitions() } else { None }
+    }
+
+    /// The topic of a message.
+    pub(super) fn topic_of<'a>(&'a self, message: &'a OutboundMessage) -> &'a str {
+        let default = match self {
+            Self::PubSub(mode) => &mode.prefix,
+            Self::Streams(mode) => &mode.default,
         };
-        name.into_iter().chain(length).chain(lock).collect()
+        message.topic.as_deref().unwrap_or(default)
     }
 
     /// Whether a server must write each message to its disk.
@@ -132,12 +187,12 @@ fn publish(prefix: &str, message: &OutboundMessage) -> Cmd {
 }
 
 /// `XADD <stream> MAXLEN ~ <n> * id <id> type <type> name <name> …`
-fn add(stream: &str, max_len: Option<usize>, message: &OutboundMessage) -> Cmd {
+fn add(stream: &str, trim: Trim, message: &OutboundMessage) -> Cmd {
     // Room for all fields; a long key or trace makes it grow.
     let length = [stream.len(), message.name.len(), message.body.len()].into_iter().fold(384, usize::saturating_add);
     let mut command = Cmd::with_capacity(24, length);
     command.arg("XADD").arg(stream);
-    if let Some(max_len) = max_len {
+    if let Trim::MaxLen(max_len) = trim {
         command.arg("MAXLEN").arg("~").arg(max_len);
     }
     command.arg("*");
@@ -193,7 +248,8 @@ mod tests {
 
     fn streams(max_len: Option<usize>, durable: bool) -> Wire {
         let (default, lock) = ("diator:events".to_owned(), Duration::from_secs(30));
-        Streams { default, max_len, durable, lock }.into()
+        let trim = max_len.map_or(Trim::Never, Trim::MaxLen);
+        Streams { default, trim, durable, lock, partitions: None }.into()
     }
 
     fn message() -> OutboundMessage {

@@ -1,56 +1,54 @@
 //! The conformance suite of subscriptions over Redis Streams, on a server that writes each message to its disk.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use diator::subscription::{Capabilities, Release, Subscription};
 use diator::{MessageBroker, OutboundMessage};
-use diator_redis::{RedisBroker, RedisConfig, RedisSubscription};
+use diator_redis::{RedisBroker, RedisConfig, RedisSubscription, Streams};
 use diator_testkit::broker::Server;
 use diator_testkit::subscription::{DeadLetter, Driver, Faults};
 use diator_tests::redis_server::{Fields, RedisServer};
 
 const LOCK: Duration = Duration::from_secs(2);
 
-struct Streams(RedisServer);
+/// What both kinds of streams can do.
+const OF_BOTH: Capabilities =
+    Capabilities::none().competing().redelivers().counts().dead_letters().settles_out_of_order().durable();
 
-#[diator::async_trait]
-impl Driver for Streams {
-    const CAPABILITIES: Capabilities = Capabilities::none()
-        .competing()
-        .redelivers()
-        .counts()
-        .releases(Release::Uncounted)
-        .locks_for(LOCK)
-        .extends()
-        .dead_letters()
-        .settles_out_of_order()
-        .durable();
-    const RETAINS: bool = true;
+/// A server, with a topic that has so many partitions.
+struct Engine {
+    server: RedisServer,
+    partitions: Option<u32>,
+}
 
-    async fn start() -> Self {
-        Self(RedisServer::start(&["appendonly yes", "appendfsync always"]))
+impl Engine {
+    fn start(partitions: Option<u32>) -> Self {
+        Self { server: RedisServer::start(&["appendonly yes", "appendfsync always"]), partitions }
+    }
+
+    fn config(&self) -> RedisConfig<Streams> {
+        let config = RedisConfig::streams(self.server.url()).durable().lock(LOCK).deadline(Duration::from_secs(3));
+        match self.partitions {
+            Some(count) => config.partitions(count),
+            None => config,
+        }
     }
 
     fn connect(&self) -> Arc<dyn Subscription> {
-        let config = RedisConfig::streams(self.0.url()).durable().lock(LOCK).deadline(Duration::from_secs(3));
-        Arc::new(RedisSubscription::new(config).unwrap())
+        Arc::new(RedisSubscription::new(self.config()).unwrap())
     }
 
     async fn publish(&self, message: &OutboundMessage) {
-        RedisBroker::new(RedisConfig::streams(self.0.url())).unwrap().publish(message).await.expect("it accepts");
+        RedisBroker::new(self.config()).unwrap().publish(message).await.expect("it accepts");
     }
 
-    async fn dead_letters(&self, endpoint: &str) -> Vec<DeadLetter> {
-        let letters = self.0.cli().entries("orders.dead").into_iter();
+    fn dead_letters(&self, endpoint: &str) -> Vec<DeadLetter> {
+        let letters = self.server.cli().entries("orders.dead").into_iter();
         let letters = letters.filter(|fields| text(fields, "dead_letter_endpoint") == endpoint);
         letters
             .map(|fields| DeadLetter { body: field(&fields, "body"), reason: text(&fields, "dead_letter_reason") })
             .collect()
-    }
-
-    fn faults(&self) -> &dyn Faults {
-        self
     }
 }
 
@@ -64,42 +62,97 @@ fn text(fields: &Fields, wanted: &str) -> String {
 }
 
 #[diator::async_trait]
-impl Faults for Streams {
+impl Faults for Engine {
     async fn kill(&self) -> bool {
-        self.0.kill();
+        self.server.kill();
         true
     }
 
     async fn restart(&self) -> bool {
-        self.0.kill();
-        self.0.restart();
+        self.server.kill();
+        self.server.restart();
         true
     }
 
     async fn pause(&self) -> bool {
-        self.0.pause();
+        self.server.pause();
         true
     }
 
     async fn resume(&self) -> bool {
-        self.0.resume();
+        self.server.resume();
         true
     }
 
     async fn cut(&self) -> bool {
-        self.0.cli().run(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+        self.server.cli().run(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
         true
     }
 
     /// Another consumer claims everything, and leaves it at once.
     async fn expire(&self, endpoint: &str) -> bool {
-        let cli = self.0.cli();
+        if self.partitions.is_some() {
+            return false;
+        }
+        let cli = self.server.cli();
         let pending = cli.run(&["XPENDING", "orders", endpoint, "-", "+", "1000"]);
         for entry in pending.chunks(4) {
             cli.run(&["XCLAIM", "orders", endpoint, "thief", "0", &entry[0], "IDLE", "60000", "JUSTID"]);
         }
         true
     }
+
+    /// For a while there is another member, which takes nothing.
+    async fn revoke(&self, endpoint: &str) -> bool {
+        let until = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + LOCK / 2;
+        let ghost = format!("ghost {}", until.as_millis());
+        self.server.cli().run(&["HSET", &format!("diator:slots:{endpoint}"), "99", &ghost]);
+        true
+    }
+
+    async fn take_partitions(&self, endpoint: &str) -> bool {
+        self.server.cli().run(&["DEL", &format!("diator:leases:{endpoint}")]);
+        true
+    }
 }
 
-diator_testkit::subscription_conformance!(Streams);
+macro_rules! judged {
+    ($module:ident, $partitions:expr, $capabilities:expr) => {
+        mod $module {
+            use super::*;
+
+            struct Judged(Engine);
+
+            #[diator::async_trait]
+            impl Driver for Judged {
+                const CAPABILITIES: Capabilities = $capabilities;
+                const RETAINS: bool = true;
+
+                async fn start() -> Self {
+                    Self(Engine::start($partitions))
+                }
+
+                fn connect(&self) -> Arc<dyn Subscription> {
+                    self.0.connect()
+                }
+
+                async fn publish(&self, message: &OutboundMessage) {
+                    self.0.publish(message).await;
+                }
+
+                async fn dead_letters(&self, endpoint: &str) -> Vec<DeadLetter> {
+                    self.0.dead_letters(endpoint)
+                }
+
+                fn faults(&self) -> &dyn Faults {
+                    &self.0
+                }
+            }
+
+            diator_testkit::subscription_conformance!(Judged);
+        }
+    };
+}
+
+judged!(shared, None, OF_BOTH.releases(Release::Uncounted).locks_for(LOCK).extends());
+judged!(partitioned, Some(8), OF_BOTH.ordered_by_key().exclusive_keys().fenced_owners());

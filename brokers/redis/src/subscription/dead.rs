@@ -29,9 +29,8 @@ enum Written {
 pub(super) async fn bury(shared: &Shared, held: &Held, why: &Why<'_>) -> Result<Settled, ConsumeError> {
     let (number, id) = held.place;
     let Some(stream) = shared.streams.get(number) else { return Ok(Settled::LockLost) };
-    let letters = format!("{}.dead", stream.key);
     if !held.is_gone {
-        match write(shared, stream, &letters, id, why).await? {
+        match write(shared, stream, id, why).await? {
             Written::Done => return Ok(Settled::Done),
             Written::NotOurs => return Ok(Settled::LockLost),
             Written::NoEntry => {}
@@ -39,8 +38,8 @@ pub(super) async fn bury(shared: &Shared, held: &Held, why: &Why<'_>) -> Result<
     }
     // The stream has dropped the entry: what is left of the message is its body.
     let mut letter = cmd("XADD");
-    letter.arg(&letters).arg("*");
-    describe(&mut letter, shared, id, why);
+    letter.arg(&stream.letters).arg("*");
+    describe(&mut letter, shared, &stream.position(id), why);
     letter.arg("body").arg(&*held.body);
     let deadline = Deadline::new(shared.engine.deadline);
     shared.ask(letter, deadline).await?;
@@ -50,16 +49,10 @@ pub(super) async fn bury(shared: &Shared, held: &Held, why: &Why<'_>) -> Result<
     Ok(Settled::Done)
 }
 
-async fn write(
-    shared: &Shared,
-    stream: &Stream,
-    letters: &str,
-    id: EntryId,
-    why: &Why<'_>,
-) -> Result<Written, ConsumeError> {
-    let mut command = DEAD.on(&[&stream.key, letters]);
+async fn write(shared: &Shared, stream: &Stream, id: EntryId, why: &Why<'_>) -> Result<Written, ConsumeError> {
+    let mut command = DEAD.on(&[&stream.key, &stream.letters]);
     command.arg(&shared.group).arg(&shared.slot.name).arg(id);
-    describe(&mut command, shared, id, why);
+    describe(&mut command, shared, &stream.position(id), why);
     match shared.ask(command, Deadline::new(shared.engine.deadline)).await? {
         Value::Int(1) => Ok(Written::Done),
         Value::Int(2) => Ok(Written::NoEntry),
@@ -67,10 +60,10 @@ async fn write(
     }
 }
 
-fn describe(command: &mut Cmd, shared: &Shared, id: EntryId, why: &Why<'_>) {
+fn describe(command: &mut Cmd, shared: &Shared, position: &str, why: &Why<'_>) {
     command.arg("dead_letter_endpoint").arg(&shared.group);
     command.arg("dead_letter_reason").arg(why.reason);
     command.arg("dead_letter_kind").arg(why.kind);
     command.arg("dead_letter_failures").arg(why.failures);
-    command.arg("dead_letter_position").arg(id);
+    command.arg("dead_letter_position").arg(position);
 }

@@ -40,8 +40,8 @@ impl Entry {
     }
 
     /// The delivery; what its body says already does not travel beside it.
-    pub(super) fn into_delivery(self, tag: u64, topic: Arc<str>) -> Delivery {
-        let mut delivery = Delivery::new(DeliveryTag(tag), topic, []).with_position(self.id.to_string());
+    pub(super) fn into_delivery(self, tag: u64, topic: Arc<str>, position: String) -> Delivery {
+        let mut delivery = Delivery::new(DeliveryTag(tag), topic, []).with_position(position);
         delivery.redelivered = Redelivered::Times(self.before);
         let mut has_body = false;
         let mut fields = self.fields.into_iter();
@@ -120,7 +120,7 @@ mod tests {
     fn delivery(fields: &[(&[u8], &[u8])]) -> Delivery {
         let fields = fields.iter().flat_map(|(name, value)| [bulk(name), bulk(value)]).collect();
         let value = Value::Array(vec![bulk(b"7-1"), Value::Array(fields), Value::Int(3)]);
-        Entry::again(value).expect("it is an entry").into_delivery(1, "orders".into())
+        Entry::again(value).expect("it is an entry").into_delivery(1, "orders".into(), "7-1".to_owned())
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use diator::subscription::ConsumeError;
 
 use super::opening::{Shared, Stream};
-use super::script::{Script, int};
+use super::script::{Script, array, int};
 use super::time::millis;
 use crate::deadline::Deadline;
+use crate::wire::Trim;
 
-const GROUP: Script = Script(include_str!("lua/group.lua"));
-const MISSED: Script = Script(include_str!("lua/missed.lua"));
+const GROUP: Script = Script(concat!(include_str!("lua/ids.lua"), include_str!("lua/group.lua")));
+const MISSED: Script = Script(concat!(include_str!("lua/ids.lua"), include_str!("lua/missed.lua")));
+const TRIM: Script = Script(concat!(include_str!("lua/ids.lua"), include_str!("lua/trim.lua")));
 
 /// Makes the group unless it is there, and answers whether it was made.
 pub(super) async fn make(
@@ -38,11 +40,11 @@ pub(super) async fn make_anew(shared: &Shared) -> Result<(), ConsumeError> {
 
 /// Tells of entries that the stream dropped before the group read them.
 pub(super) async fn tell_missed(shared: &Shared) -> Result<(), ConsumeError> {
-    let deadline = Deadline::new(shared.engine.deadline);
-    for stream in &shared.streams {
-        let mut command = MISSED.on(&[&stream.key]);
-        command.arg(&shared.group);
-        let missed = int(&shared.ask(command, deadline).await?)?;
+    let mut command = MISSED.on(&shared.keys());
+    command.arg(&shared.group);
+    let missed = array(shared.ask(command, Deadline::new(shared.engine.deadline)).await?)?;
+    for (stream, missed) in shared.streams.iter().zip(missed) {
+        let missed = int(&missed)?;
         if missed > 0 {
             let text = "the stream dropped entries that the endpoint had not read: they are lost; let it keep more (`max_len`), or \
                         consume faster";
@@ -51,4 +53,14 @@ pub(super) async fn tell_missed(shared: &Shared) -> Result<(), ConsumeError> {
         }
     }
     Ok(())
+}
+
+/// Drops what all groups have acknowledged, where consumers are to do that.
+pub(super) async fn trim(shared: &Shared) -> Result<(), ConsumeError> {
+    if !matches!(shared.engine.streams.trim, Trim::Consumers) {
+        return Ok(());
+    }
+    let mut command = TRIM.on(&shared.keys());
+    command.arg(&shared.formerly);
+    shared.ask(command, Deadline::new(shared.engine.deadline)).await.map(drop)
 }

@@ -8,6 +8,7 @@ use redis::cmd;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::hold::hold;
+use super::leases;
 use super::opening::Shared;
 use super::time::{after, sixths};
 use crate::deadline::Deadline;
@@ -16,13 +17,10 @@ pub(super) async fn keep(shared: Arc<Shared>) {
     let lock = shared.lock();
     let mut renewed = Instant::now();
     loop {
-        let next = after(Instant::now(), sixths(1, lock));
-        while timeout_at(next, shared.interrupt.notified()).await.is_ok() {
-            interrupt(&shared).await;
-        }
         let begun = Instant::now();
-        if begun.saturating_duration_since(renewed) >= sixths(2, lock) {
-            match shared.slot.renew(&shared.engine, Deadline::new(shared.engine.deadline)).await {
+        // A change among the members is seen with the next beat.
+        if shared.has_partitions() || begun.saturating_duration_since(renewed) >= sixths(2, lock) {
+            match renew(&shared).await {
                 Ok(true) => renewed = begun,
                 Ok(false) => return shared.end(ConsumeError::closed("another process has the name of this consumer")),
                 Err(error) if error.kind() == ConsumeErrorKind::Fatal => return shared.end(error),
@@ -35,7 +33,22 @@ pub(super) async fn keep(shared: Arc<Shared>) {
         }
         let tags = shared.state().in_hand.to_extend(after(begun, sixths(4, lock)));
         hold(&shared, &tags, Duration::ZERO).await;
+        let next = after(begun, sixths(1, lock));
+        while timeout_at(leases::next_overdue(&shared, next), shared.interrupt.notified()).await.is_ok() {
+            interrupt(&shared).await;
+            if shared.has_partitions() {
+                leases::give_up(&shared).await;
+            }
+        }
     }
+}
+
+/// Leases the name for another period, and with it the partitions; `false` if another process has it.
+async fn renew(shared: &Shared) -> Result<bool, ConsumeError> {
+    if shared.has_partitions() {
+        return leases::renew(shared).await;
+    }
+    shared.slot.renew(&shared.engine, Deadline::new(shared.engine.deadline)).await
 }
 
 /// Lets the read end that waits at the server, if it asks for more than there is room for, or must claim, or must stop.

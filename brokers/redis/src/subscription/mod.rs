@@ -24,9 +24,13 @@ mod groups;
 mod hold;
 mod in_hand;
 mod keeper;
+mod leases;
+mod line;
 mod observe;
 mod opening;
 mod outage;
+mod owners;
+mod partition_reader;
 mod reader;
 mod script;
 mod settle;
@@ -121,16 +125,13 @@ impl RedisSubscription {
 #[async_trait]
 impl Subscription for RedisSubscription {
     fn capabilities(&self) -> Capabilities {
-        let capabilities = Capabilities::none()
-            .competing()
-            .redelivers()
-            .counts()
-            .releases(Release::Uncounted)
-            .locks_for(self.engine.streams.lock)
-            .extends()
-            .dead_letters()
-            .settles_out_of_order();
-        if self.engine.streams.durable { capabilities.durable() } else { capabilities }
+        let streams = &self.engine.streams;
+        let all = Capabilities::none().competing().redelivers().counts().dead_letters().settles_out_of_order();
+        let capabilities = match streams.partitions() {
+            Some(_) => all.ordered_by_key().exclusive_keys().fenced_owners(),
+            None => all.releases(Release::Uncounted).locks_for(streams.lock).extends(),
+        };
+        if streams.durable { capabilities.durable() } else { capabilities }
     }
 
     fn validate(&self, wanted: &Wanted<'_>) -> Vec<NotAccepted> {

@@ -10,15 +10,18 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::Engine;
+use super::entry::EntryId;
 use super::groups;
 use super::in_hand::InHand;
 use super::keeper::keep;
+use super::owners::Owners;
 use super::reader::read_all;
 use super::script::unexpected;
 use super::slots::Slot;
 use crate::connection::Lane;
 use crate::deadline::Deadline;
 use crate::error::{Failure, consume_error, refused_consumer};
+use crate::partitions::{self, Partitions};
 
 /// A stream that is read.
 pub(super) struct Stream {
@@ -26,6 +29,28 @@ pub(super) struct Stream {
     pub(super) key: String,
     /// The topic, as the endpoint names it.
     pub(super) topic: Arc<str>,
+    /// Where its dead letters go.
+    pub(super) letters: String,
+    partition: Option<u32>,
+}
+
+impl Stream {
+    /// All streams of a topic.
+    fn of(engine: &Engine, key: &str, topic: &str) -> Vec<Self> {
+        let (topic, letters) = (Arc::<str>::from(topic), format!("{key}.dead"));
+        let stream = |key, partition| Self { key, topic: topic.clone(), letters: letters.clone(), partition };
+        match engine.streams.partitions() {
+            Some(count) => {
+                (0..count.get()).map(|number| stream(partitions::stream(key, number), Some(number))).collect()
+            }
+            None => vec![stream(key.to_owned(), None)],
+        }
+    }
+
+    /// Where an entry stands in the topic.
+    pub(super) fn position(&self, id: EntryId) -> String {
+        self.partition.map_or_else(|| id.to_string(), |partition| format!("{partition}/{id}"))
+    }
 }
 
 /// One opening.
@@ -33,6 +58,8 @@ pub(super) struct Shared {
     pub(super) engine: Arc<Engine>,
     /// The endpoint's name, and the group's.
     pub(super) group: String,
+    /// Names that the endpoint had before.
+    pub(super) formerly: Vec<String>,
     pub(super) slot: Slot,
     pub(super) streams: Vec<Stream>,
     state: Mutex<State>,
@@ -46,9 +73,11 @@ pub(super) struct Shared {
 
 pub(super) struct State {
     pub(super) in_hand: InHand,
+    /// The partitions that are leased, where there are some.
+    pub(super) owners: Owners,
     /// The read that waits at the server: the connection's id there, and for how many entries it has asked.
     pub(super) waiting: Option<(i64, usize)>,
-    /// Entries were given back: the reader must claim before it waits.
+    /// Entries were given back, or partitions came: the reader must look at that before it waits.
     pub(super) is_claim_due: bool,
     /// Nothing more is read.
     pub(super) is_deaf: bool,
@@ -69,17 +98,26 @@ impl Shared {
         deadline: Deadline,
     ) -> Result<Arc<Self>, ConsumeError> {
         let default = wanted.default_topic.then_some((&*engine.streams.default, ""));
-        let named = wanted.topics.iter().map(|topic| (&**topic, &**topic));
-        let streams = named.chain(default).map(|(key, topic)| Stream { key: key.to_owned(), topic: topic.into() });
-        let streams: Vec<_> = streams.collect();
+        let topics: Vec<_> = wanted.topics.iter().map(|topic| (&**topic, &**topic)).chain(default).collect();
+        engine.agree(topics.iter().map(|(key, _)| *key), deadline).await?;
+        let streams: Vec<_> = topics.into_iter().flat_map(|(key, topic)| Stream::of(&engine, key, topic)).collect();
         let group = wanted.endpoint.to_owned();
         let slot = Slot::take(&engine, &group, deadline).await?;
-        let in_hand = InHand::new(engine.streams.lock);
-        let state =
-            State { in_hand, waiting: None, is_claim_due: false, is_deaf: false, over: None, heard: Instant::now() };
+        let lock = engine.streams.partitions().is_none().then_some(engine.streams.lock);
+        let in_hand = InHand::new(lock);
+        let state = State {
+            in_hand,
+            owners: Owners::default(),
+            waiting: None,
+            is_claim_due: false,
+            is_deaf: false,
+            over: None,
+            heard: Instant::now(),
+        };
         let (stirred, wants, interrupt) = (Notify::new(), Notify::new(), Notify::new());
         let state = Mutex::new(state);
-        let shared = Self { engine, group, slot, streams, state, stirred, wanted: wants, interrupt };
+        let formerly = wanted.formerly.to_vec();
+        let shared = Self { engine, group, formerly, slot, streams, state, stirred, wanted: wants, interrupt };
         for stream in &shared.streams {
             groups::make(&shared, stream, wanted.formerly, deadline).await?;
         }
@@ -90,9 +128,19 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long a delivery is locked.
+    /// Whether partitions are leased, and not deliveries locked.
+    pub(super) fn has_partitions(&self) -> bool {
+        self.engine.streams.partitions().is_some()
+    }
+
+    /// How long a delivery is locked, and a name or a partition leased.
     pub(super) fn lock(&self) -> Duration {
         self.engine.streams.lock
+    }
+
+    /// The names of all streams.
+    pub(super) fn keys(&self) -> Vec<&str> {
+        self.streams.iter().map(|stream| &*stream.key).collect()
     }
 
     /// Whether the opening is over. So it is when somebody else may have its name.
@@ -119,6 +167,29 @@ impl Shared {
     /// Since when the server was not heard of.
     pub(super) fn silence(&self) -> Duration {
         self.state().heard.elapsed()
+    }
+
+    /// Waits until the endpoint can take something; `false` if nothing more is to be read.
+    pub(super) async fn has_room(&self) -> bool {
+        loop {
+            let wanted = self.wanted.notified();
+            {
+                let state = self.state();
+                if state.is_deaf {
+                    return false;
+                }
+                if state.in_hand.room() > 0 {
+                    return true;
+                }
+            }
+            wanted.await;
+        }
+    }
+
+    /// How many entries may be read in one go.
+    pub(super) fn room(&self) -> usize {
+        const MOST: usize = 1_000;
+        self.state().in_hand.room().min(MOST)
     }
 
     /// What a failure on the way to the server means.
@@ -150,6 +221,14 @@ impl State {
 }
 
 impl Engine {
+    /// Asks whether the server has the topics in as many partitions.
+    async fn agree(&self, topics: impl Iterator<Item = &str>, deadline: Deadline) -> Result<(), ConsumeError> {
+        let Some(count) = self.streams.partitions() else { return Ok(()) };
+        let wrong = Partitions::new(count).disagreements(&self.link, topics, deadline).await;
+        let wrong = wrong.map_err(|failure| consume_error(&failure, self.link.address()))?;
+        wrong.into_iter().next().map_or(Ok(()), |(_, problem)| Err(ConsumeError::fatal(problem)))
+    }
+
     /// Sends commands over the connection that all openings of this runtime share.
     pub(super) async fn ask(&self, pipeline: &Pipeline, deadline: Deadline) -> Result<Vec<Value>, Failure> {
         self.link.ready(Lane::Shared, deadline).await?.pipeline(deadline, pipeline).await

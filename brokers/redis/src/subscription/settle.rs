@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::dead::{Why, bury};
 use super::hold::{ByStream, again, hold};
+use super::leases;
 use super::observe::observe;
 use super::opening::{Opening, Shared, accepted};
 use crate::deadline::Deadline;
@@ -29,12 +30,18 @@ impl Settle for Opening {
         };
         let mut answers = Answers::new();
         ack(shared, &of(|verdict| *verdict == Verdict::Ack), &mut answers).await;
-        release(shared, &of(|verdict| *verdict == Verdict::Release), &mut answers).await;
+        if !shared.has_partitions() {
+            release(shared, &of(|verdict| *verdict == Verdict::Release), &mut answers).await;
+        }
         for Settlement { tag, verdict, .. } in batch {
             match verdict {
                 Verdict::DeadLetter { reason, kind, failures, .. } if !answers.contains_key(tag) => {
                     let why = Why { reason, kind, failures: *failures };
                     answers.insert(*tag, dead_letter(shared, *tag, &why).await);
+                }
+                Verdict::Release if shared.has_partitions() => {
+                    let error = ConsumeError::fatal("what is read of a partition stays with its owner");
+                    answers.insert(*tag, Err(error));
                 }
                 Verdict::Retry { .. } => {
                     let error = ConsumeError::fatal("redis streams cannot deliver an entry again after a time");
@@ -51,7 +58,13 @@ impl Settle for Opening {
         hold(&self.shared, held, Duration::ZERO).await
     }
 
-    fn revoked(&self, _owners: &[Ownership]) {}
+    fn revoked(&self, owners: &[Ownership]) {
+        let mut state = self.shared.state();
+        state.owners.give_up(owners);
+        state.in_hand.drop_owners(owners);
+        drop(state);
+        self.shared.interrupt.notify_one();
+    }
 
     async fn observe(&self) -> Result<Observation, ConsumeError> {
         observe(&self.shared).await
@@ -61,8 +74,12 @@ impl Settle for Opening {
         let shared = &self.shared;
         self.stop_reading(shared.engine.deadline).await;
         if !shared.is_over() {
-            let held = shared.state().in_hand.all();
-            hold(shared, &held, shared.lock()).await;
+            if shared.has_partitions() {
+                leases::give_all_up(shared).await;
+            } else {
+                let held = shared.state().in_hand.all();
+                hold(shared, &held, shared.lock()).await;
+            }
             shared.slot.leave(&shared.engine, Deadline::new(shared.engine.deadline)).await;
         }
         shared.end(ConsumeError::closed("the opening was closed"));

@@ -13,18 +13,19 @@ use tokio::time::Instant;
 
 use super::Engine;
 use super::opening::accepted;
-use super::script::{Script, int, parts, unexpected};
+use super::script::{Script, int, unexpected};
 use super::time::{after, millis};
 use crate::deadline::Deadline;
 use crate::error::consume_error;
 
-const SLOTS: Script = Script(include_str!("lua/slots.lua"));
+const SLOTS: Script = Script(concat!(include_str!("lua/members.lua"), include_str!("lua/slots.lua")));
 const LEAVE: Script = Script(include_str!("lua/leave.lua"));
 
 /// A number that nobody else has.
 pub(super) struct Slot {
-    key: String,
-    token: String,
+    pub(super) key: String,
+    /// What only this opening knows.
+    pub(super) token: String,
     pub(super) number: i64,
     /// As the name of a consumer.
     pub(super) name: String,
@@ -44,9 +45,14 @@ impl Slot {
     pub(super) async fn renew(&self, engine: &Engine, deadline: Deadline) -> Result<bool, ConsumeError> {
         let is_ours = ask(engine, &self.key, &self.token, self.number, deadline).await? == self.number;
         if is_ours {
-            *self.until.lock().unwrap_or_else(PoisonError::into_inner) = after(deadline.begun(), engine.streams.lock);
+            self.lasts(after(deadline.begun(), engine.streams.lock));
         }
         Ok(is_ours)
+    }
+
+    /// It was leased until then.
+    pub(super) fn lasts(&self, until: Instant) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 
     /// Gives it back.
@@ -72,8 +78,7 @@ async fn ask(engine: &Engine, key: &str, token: &str, slot: i64, deadline: Deadl
     pipeline.add_command(command);
     let failed = |failure| consume_error(&failure, engine.link.address());
     let answer = engine.ask(&pipeline, deadline).await.map_err(failed)?.pop().ok_or_else(unexpected)?;
-    let [number, _members] = parts(accepted(answer)?)?;
-    int(&number)
+    int(&accepted(answer)?)
 }
 
 /// A text that nobody else has: each state of the hash is seeded anew by the system.

@@ -20,6 +20,9 @@ impl Source for RedisSource {
                 if let Some(over) = state.over() {
                     return Err(over);
                 }
+                if let Some(news) = state.owners.news() {
+                    return Ok(news);
+                }
                 state.in_hand.grant(credit);
                 let deliveries = state.in_hand.take(Instant::now());
                 if !deliveries.is_empty() {

@@ -1,10 +1,8 @@
 -- Makes the group of an endpoint, unless it is there: 0 it was there, 1 it begins at the oldest entry, 2 it goes on where a former one is.
 -- KEYS: stream. ARGV: group, consumer, idle time of what a former group has given out, former groups.
 local function last_of(group)
-    local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
-    for _, fields in ipairs(groups.err and {} or groups) do
-        local found = {}
-        for at = 1, #fields, 2 do found[fields[at]] = fields[at + 1] end
+    for _, reply in ipairs(info('GROUPS', KEYS[1])) do
+        local found = fields_of(reply)
         if found['name'] == group then return found['last-delivered-id'] end
     end
 end

@@ -1,9 +1,8 @@
 -- How the group stands: {entries that were not read, or -1; age in ms of the oldest that is not acknowledged, or -1}.
 -- KEYS: stream. ARGV: group.
 local lag, last
-for _, reply in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-    local fields = {}
-    for at = 1, #reply, 2 do fields[reply[at]] = reply[at + 1] end
+for _, reply in ipairs(info('GROUPS', KEYS[1])) do
+    local fields = fields_of(reply)
     if fields['name'] == ARGV[1] then lag, last = fields['lag'], fields['last-delivered-id'] end
 end
 if not last then return {-1, -1} end
