@@ -18,6 +18,7 @@ use diator::InvalidConfig;
 /// - `probe_after`: how long the answer to a probe counts, also while the connection is in use; 1 s by default; zero probes
 ///   before each call.
 /// - `renew_after`: how long a connection is used before another one takes its place; 60 s by default.
+/// - `buffer`: messages of channels that wait; 10,000 by default, more than zero.
 /// - `max_len`: messages in one stream; 1,000,000 by default, more than zero.
 /// - `partitions`: streams of a topic; without it there is one, named like the topic; 1 to 1,024.
 /// - `lock`: how long a delivery belongs to the process that has it; 30 s by default, from 1 s to 1 h.
@@ -51,12 +52,21 @@ impl RedisConfig<PubSub> {
     /// Publishes on one channel for each message, as the Python library does: nobody keeps a message, who is
     /// subscribed gets it.
     pub fn pub_sub(server: impl Into<RedisServer>) -> Self {
-        Self::with(server.into(), PubSub { prefix: "python_diator_channel".to_owned() })
+        Self::with(server.into(), PubSub { prefix: "python_diator_channel".to_owned(), buffer: 10_000 })
     }
 
     /// What channels begin with, where the event has no topic; `python_diator_channel` by default.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.mode.prefix = prefix.into();
+        self
+    }
+
+    /// How many messages of channels may wait in this process; a subscription alone heeds it.
+    ///
+    /// The server keeps none: **a message that finds no room is lost.** It is counted, see
+    /// [`RedisSubscription::overflowed`](super::RedisSubscription::overflowed).
+    pub fn buffer(mut self, messages: usize) -> Self {
+        self.mode.buffer = messages;
         self
     }
 }
@@ -174,10 +184,6 @@ impl<M: Into<Wire> + Clone> RedisConfig<M> {
     pub fn renew_after(mut self, time: Duration) -> Self {
         self.renew_after = time;
         self
-    }
-
-    pub(super) fn mode(&self) -> &M {
-        &self.mode
     }
 
     pub(super) fn check(self) -> Result<Checked, InvalidConfig> {

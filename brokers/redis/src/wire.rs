@@ -16,6 +16,7 @@ use diator::broker::{EventRoute, Guarantees, NotAccepted, OutboundMessage, Publi
 #[derive(Clone, Debug)]
 pub struct PubSub {
     pub(super) prefix: String,
+    pub(super) buffer: usize,
 }
 
 /// Messages are kept in streams, for consumers to read when they come.
@@ -124,7 +125,11 @@ impl Wire {
     pub(super) fn problems(&self) -> Vec<String> {
         let named = |what, name| problem_of_name(name).map(|problem| format!("the {what} {problem}"));
         match self {
-            Self::PubSub(mode) => named("prefix of the channels", &mode.prefix).into_iter().collect(),
+            Self::PubSub(mode) => {
+                let buffer =
+                    (mode.buffer == 0).then(|| "the buffer must have room for more than 0 messages".to_owned());
+                named("prefix of the channels", &mode.prefix).into_iter().chain(buffer).collect()
+            }
             Self::Streams(mode) => {
                 let lock = mode.lock;
                 let length =
@@ -243,7 +248,7 @@ mod tests {
     const ID: Uuid = Uuid::from_u128(0x82a0_b10e_1b3d_4c3c_9bdd_3934_f8f8_24c2);
 
     fn pub_sub(prefix: &str) -> Wire {
-        PubSub { prefix: prefix.to_owned() }.into()
+        PubSub { prefix: prefix.to_owned(), buffer: 1 }.into()
     }
 
     fn streams(max_len: Option<usize>, durable: bool) -> Wire {

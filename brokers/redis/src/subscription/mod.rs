@@ -18,6 +18,7 @@
 //! | locks that begin anew, or end | `hold` |
 //! | scripts, and what they answer | `script`, `lua/` |
 
+mod channels;
 mod dead;
 mod entry;
 mod groups;
@@ -48,12 +49,13 @@ use diator::InvalidConfig;
 use diator::broker::NotAccepted;
 use diator::subscription::{Capabilities, ConsumeError, Opened, Release, Share, Subscription, Wanted};
 
+use self::channels::Channels;
 use self::opening::{Opening, Shared};
 use self::source::RedisSource;
 use super::config::RedisConfig;
 use super::connection::SharedConnection;
 use super::deadline::Deadline;
-use super::wire::{Streams, problem_of_name};
+use super::wire::{Streams, Wire, problem_of_name};
 
 /// Receives from the streams of a Redis server, for an [`Endpoint`](diator::endpoint::Endpoint).
 ///
@@ -98,7 +100,12 @@ use super::wire::{Streams, problem_of_name};
 /// # Ok::<(), diator::InvalidConfig>(())
 /// ```
 pub struct RedisSubscription {
-    engine: Arc<Engine>,
+    mode: Mode,
+}
+
+enum Mode {
+    Streams(Arc<Engine>),
+    PubSub(Arc<Channels>),
 }
 
 /// What all openings of a subscription have in common.
@@ -114,18 +121,30 @@ impl RedisSubscription {
     /// # Errors
     ///
     /// Everything that is wrong, in one report; it repeats no part of the URL.
-    pub fn new(config: RedisConfig<Streams>) -> Result<Self, InvalidConfig> {
-        let streams = config.mode().clone();
+    #[allow(private_bounds, reason = "the modes are `PubSub` and `Streams`")]
+    pub fn new<M: Into<Wire> + Clone>(config: RedisConfig<M>) -> Result<Self, InvalidConfig> {
         let config = config.check()?;
-        let deadline = config.deadline;
-        Ok(Self { engine: Arc::new(Engine { link: SharedConnection::new(config), deadline, streams }) })
+        let (deadline, wire) = (config.deadline, config.wire.clone());
+        let link = SharedConnection::new(config);
+        let mode = match wire {
+            Wire::Streams(streams) => Mode::Streams(Arc::new(Engine { link, deadline, streams })),
+            Wire::PubSub(mode) => Mode::PubSub(Arc::new(Channels::new(link, deadline, mode))),
+        };
+        Ok(Self { mode })
+    }
+
+    /// How many messages of channels were lost so far, because this process had no room for them; 0 for streams.
+    #[must_use]
+    pub fn overflowed(&self) -> u64 {
+        if let Mode::PubSub(channels) = &self.mode { channels.overflowed() } else { 0 }
     }
 }
 
 #[async_trait]
 impl Subscription for RedisSubscription {
     fn capabilities(&self) -> Capabilities {
-        let streams = &self.engine.streams;
+        let Mode::Streams(engine) = &self.mode else { return Capabilities::none().broadcasts().settles_out_of_order() };
+        let streams = &engine.streams;
         let all = Capabilities::none().competing().redelivers().counts().dead_letters().settles_out_of_order();
         let capabilities = match streams.partitions() {
             Some(_) => all.ordered_by_key().exclusive_keys().fenced_owners(),
@@ -145,21 +164,25 @@ impl Subscription for RedisSubscription {
     }
 
     async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
-        if wanted.share == Share::Broadcast {
-            return Err(ConsumeError::fatal("redis streams cannot give each process all messages"));
+        match (&self.mode, wanted.share) {
+            (Mode::Streams(engine), Share::Group) => {
+                let shared = Shared::open(engine.clone(), wanted, Deadline::new(engine.deadline)).await?;
+                let opening = Arc::new(Opening::start(shared));
+                Ok(Opened::new(RedisSource(opening.clone()), opening))
+            }
+            (Mode::PubSub(channels), Share::Broadcast) => channels.open(wanted).await,
+            (Mode::Streams(_), _) => Err(ConsumeError::fatal("redis streams cannot give each process all messages")),
+            (Mode::PubSub(_), _) => Err(ConsumeError::fatal("redis gives the messages of channels to all processes")),
         }
-        let shared = Shared::open(self.engine.clone(), wanted, Deadline::new(self.engine.deadline)).await?;
-        let opening = Arc::new(Opening::start(shared));
-        Ok(Opened::new(RedisSource(opening.clone()), opening))
     }
 }
 
 impl fmt::Debug for RedisSubscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisSubscription")
-            .field("server", &self.engine.link.address())
-            .field("mode", &self.engine.streams)
-            .field("deadline", &self.engine.deadline)
-            .finish_non_exhaustive()
+        let (link, mode): (_, &dyn fmt::Debug) = match &self.mode {
+            Mode::Streams(engine) => (&engine.link, &engine.streams),
+            Mode::PubSub(channels) => (&channels.link, &channels.mode),
+        };
+        f.debug_struct("RedisSubscription").field("server", &link.address()).field("mode", mode).finish_non_exhaustive()
     }
 }
