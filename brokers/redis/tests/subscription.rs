@@ -79,7 +79,8 @@ async fn names_are_unique_and_stay_across_a_restart() {
     publish(config(&server), 0..4).await;
     let (mut first, mut second) = (open(config(&server), "billing").await, open(config(&server), "billing").await);
     let names = || values_of(&server.cli().run(&["XINFO", "CONSUMERS", "orders", "billing"]), "name");
-    (take(&mut first, 1).await, take(&mut second, 1).await);
+    take(&mut first, 1).await;
+    take(&mut second, 1).await;
     assert_eq!(names(), ["0", "1"]);
     close(first).await;
     let mut first = open(config(&server), "billing").await;
