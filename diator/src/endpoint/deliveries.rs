@@ -84,7 +84,8 @@ impl Opening {
             held.stage = Stage::Running(Run { gently });
             self.running += 1;
             self.pause.begun(tag);
-            begin.push(Handed { tag, work, cut });
+            let lease = self.locks.until(tag).filter(|_| self.bound.leases_ahead());
+            begin.push(Handed { tag, work, cut, lease });
         }
         self.workers.hand(begin, self.running);
     }

@@ -115,7 +115,7 @@ impl Opening {
             draining: None,
             last_taken: Instant::now(),
             last_wanted: Instant::now(),
-            workers: Workers::new(settings.concurrency, bound.clone(), events),
+            workers: Workers::new(settings.concurrency, bound.clone(), settle.clone(), events),
             tasks,
             inbox,
             to_settle,

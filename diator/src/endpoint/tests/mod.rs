@@ -11,6 +11,7 @@ mod kept;
 mod kept_chance;
 mod kept_faults;
 mod log;
+mod kept_leases;
 mod offsets;
 mod own;
 mod owners;

@@ -68,7 +68,7 @@ impl Settings {
             busy: Duration::from_secs(5),
             concurrency: 8,
             in_order: true,
-            max_handling: Duration::from_secs(30),
+            max_handling: Duration::from_secs(10),
             immediately: 1,
             later: Vec::new(),
             retention: Duration::from_secs(7 * 24 * 3_600),
