@@ -128,10 +128,8 @@ impl Opening {
                 self.dead(tag, DeadReason::new("Unreadable", format!("the message cannot be read: {why}")), now);
             }
             Ran::TooOld(age) => {
-                let reason = format!(
-                    "TooOld: the message was made {} s ago, and the inbox may have forgotten it",
-                    age.as_secs()
-                );
+                let reason =
+                    format!("the message was made {} s ago, and the inbox may have forgotten it", age.as_secs());
                 self.dead(tag, DeadReason::new("TooOld", reason), now);
             }
             Ran::Poison(unended) => {

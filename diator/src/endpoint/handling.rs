@@ -97,6 +97,8 @@ pub(super) async fn run(
             Attempt::end_all(attempt, Ended::Handled).await;
             return match error {
                 ReceiveError::Unknown { name, .. } => Ran::Unknown(name),
+                // Who reads that it cannot be read need not read it twice.
+                ReceiveError::Undecodable { source, .. } => Ran::Undecodable(shown::text(shown::Chain(&source))),
                 other => Ran::Undecodable(shown::text(shown::Chain(&other))),
             };
         }

@@ -117,18 +117,13 @@ pub(super) fn cells(kept: &KeptDelivery) -> [String; 5] {
 
 pub(super) const DEAD_HEADING: [&str; 8] = ["ID", "SINCE", "ENDPOINT", "HANDLER", "EVENT", "KEY", "TRIES", "REASON"];
 
-fn kind_and_reason(DeadReason { kind, text, .. }: &DeadReason) -> String {
-    match text.strip_prefix(&**kind).is_some_and(|rest| rest.starts_with(':')) {
-        true => reason(text),
-        false => format!("{}: {}", cell(kind), reason(text)),
-    }
-}
-
 /// A line of the table of dead letters.
 pub(super) fn dead_row(kept: &KeptDelivery) -> Vec<String> {
     let [id, endpoint, handler, event, key] = cells(kept);
     let (since, reason) = match &kept.state {
-        DeliveryState::Dead { reason: found, at } => (time(*at), kind_and_reason(found)),
+        DeliveryState::Dead { reason: DeadReason { kind, text, .. }, at } => {
+            (time(*at), format!("{}: {}", cell(kind), reason(text)))
+        }
         _ => ("-".to_owned(), "-".to_owned()),
     };
     let parks = if kept.delivery.holds_key { " (parked)" } else { "" };
