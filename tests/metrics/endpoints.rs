@@ -105,6 +105,7 @@ fn an_endpoint_is_measured_if_it_is_asked_for() {
         (Gauge, "diator_endpoint_lag"),
         (Gauge, "diator_endpoint_oldest_seconds"),
         (Gauge, "diator_endpoint_paused"),
+        (Counter, "diator_endpoint_busy_total"),
         (Counter, "diator_endpoint_locks_lost_total"),
         (Counter, "diator_endpoint_refused_verdicts_total"),
     ] {

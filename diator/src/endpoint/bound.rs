@@ -239,6 +239,17 @@ impl Bound {
         );
     }
 
+    /// A handler has not begun, because another transaction handles the message: it is tried again.
+    pub(super) fn tell_busy(&self, message: Option<Uuid>, handler: HandlerId) {
+        self.monitor.count(|health| health.busy += 1);
+        let message = message.map(tracing::field::display);
+        tracing::info!(
+            target: "diator",
+            { endpoint = &*self.settings.name, messaging.message.id = message, %handler },
+            "another transaction is handling a message that arrived: it is tried again"
+        );
+    }
+
     /// A delivery is acknowledged unread, because another one of its message was handled.
     pub(super) fn tell_duplicate(&self, message: Uuid, tag: DeliveryTag) {
         self.monitor.count(|health| health.duplicates += 1);

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Unknown;
-use super::failure::Failure;
+use super::failure::{Failure, Judgement};
 use super::held::{Held, Run, Said, Stage};
 use super::lanes::LaneKey;
 use super::opening::Opening;
@@ -194,7 +194,10 @@ impl Opening {
             let Failures { mut counted, mut uncounted } = outcome.failures();
             let step =
                 self.bound.settings.errors.step(failure.judgement, Failures { counted, uncounted }, &mut self.jitter);
-            self.bound.tell_failure(message, &failure, counted, step);
+            match failure.judgement {
+                Judgement::Busy => self.bound.tell_busy(message, failure.handler),
+                _ => self.bound.tell_failure(message, &failure, counted, step),
+            }
             let due = match step {
                 Step::Done => {
                     outcome.state = State::Done;

@@ -122,7 +122,6 @@ pub(super) async fn run(
             is_lost = true;
             break;
         }
-        ran += 1;
         let seen = bound.on_attempt.as_ref().map(|begun| begun(arrival, outcome.handler));
         let (handler, gate) = (outcome.handler, CommitGate::default());
         let mut entry = Entry::new(&bound.settings.name, handler.as_str(), message).with_generation(generation);
@@ -135,7 +134,8 @@ pub(super) async fn run(
         };
         let since = bound.monitor.clock();
         let handling = in_time(bound, handler, call, &gate, attempt.as_mut()).await;
-        let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind));
+        let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind | Handling::Busy));
+        ran += usize::from(has_run);
         is_behind = matches!(handling, Ok(Handling::Behind));
         let ended = match handling {
             Ok(Handling::Handled | Handling::Before | Handling::Behind) => Ok(()),

@@ -42,6 +42,8 @@ pub struct EndpointHealth {
     /// How many became dead letters.
     pub dead: u64,
     /// How many had a name that the program does not know.
+    /// How often a handler could not begin, because another transaction was handling its message; it is tried again.
+    pub busy: u64,
     pub unknown: u64,
     /// How many were events that no handler of the endpoint handles.
     pub ignored: u64,

@@ -7,8 +7,8 @@ use ::metrics::{
 };
 
 use super::{
-    ATTEMPTS, DEAD_LETTERS, FAILED_CALLS, HANDLING, KEPT, LAG, LOCK_LOST, OK, OLDEST, OVERDUE, PAUSED, QUEUED, REFUSED,
-    RETRIES, SETTLED, STAGES,
+    ATTEMPTS, BUSY, DEAD_LETTERS, FAILED_CALLS, HANDLING, KEPT, LAG, LOCK_LOST, OK, OLDEST, OVERDUE, PAUSED, QUEUED,
+    REFUSED, RETRIES, SETTLED, STAGES,
 };
 use crate::SendErrorKind;
 use crate::deliveries::DeliveryStatus;
@@ -29,6 +29,7 @@ pub(crate) struct EndpointMetrics {
     unknown: Counter,
     dead: Counter,
     lock_lost: Counter,
+    busy: Counter,
     refused: Counter,
     queued: Histogram,
     waiting: Gauge,
@@ -64,6 +65,7 @@ impl EndpointMetrics {
             dead: outcome("dead"),
             lock_lost: counter(LOCK_LOST),
             refused: counter(REFUSED),
+            busy: counter(BUSY),
             queued: histogram!(QUEUED, "endpoint" => endpoint.clone()),
             waiting: kept("waiting"),
             parked: kept("parked"),
@@ -102,6 +104,7 @@ impl EndpointMetrics {
         self.lock_lost.absolute(health.lock_lost);
         self.refused.absolute(health.refused);
     }
+        self.busy.absolute(health.busy);
 
     pub(crate) fn kept(&self, status: &DeliveryStatus) {
         self.waiting.set(status.waiting as f64);
@@ -161,6 +164,7 @@ fn describe() {
     describe_counter!(LOCK_LOST, Unit::Count, "Deliveries that were no longer the process's own.");
     describe_counter!(REFUSED, Unit::Count, "Verdicts that the engine did not take.");
     describe_counter!(
+    describe_counter!(BUSY, Unit::Count, "Handlers that could not begin, because another transaction had the message.");
         FAILED_CALLS,
         Unit::Count,
         "Calls to the engine, the store or the attempt log that failed, by call."
