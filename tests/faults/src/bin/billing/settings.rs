@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) busy: Duration,
     pub(crate) concurrency: usize,
     pub(crate) in_order: bool,
+    pub(crate) parks: bool,
     pub(crate) max_handling: Duration,
     pub(crate) immediately: u32,
     /// The delays of `later`, separated by commas.
@@ -68,6 +69,7 @@ impl Settings {
             busy: Duration::from_secs(5),
             concurrency: 8,
             in_order: true,
+            parks: false,
             max_handling: Duration::from_secs(10),
             immediately: 1,
             later: Vec::new(),
@@ -98,6 +100,7 @@ impl Settings {
             "busy" => self.busy = time(value)?,
             "concurrency" => self.concurrency = value.parse()?,
             "in_order" => self.in_order = value.parse()?,
+            "parks" => self.parks = value.parse()?,
             "max_handling" => self.max_handling = time(value)?,
             "immediately" => self.immediately = value.parse()?,
             "later" => self.later = value.split(',').map(time).collect::<Result<_, _>>()?,
