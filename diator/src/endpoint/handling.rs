@@ -172,8 +172,10 @@ async fn in_time(
 ) -> Result<Handling, HandlerFailure> {
     let limit = bound.settings.max_handling;
     let mut call = pin!(Some(call));
+    // Its timer is made when the handler has to wait, and most never do.
+    let over = async { sleep(limit).await };
     if let Some(call) = call.as_mut().as_pin_mut()
-        && let Some(ended) = run_until(Some(gate), call, sleep(limit)).await
+        && let Some(ended) = run_until(Some(gate), call, over).await
     {
         return ended;
     }
