@@ -2,7 +2,8 @@
 
 use diator::subscription::ConsumeError;
 
-use super::opening::{Shared, Stream};
+use super::line::Line;
+use super::opening::{Shared, Stream, accepted};
 use super::script::{Script, array, int};
 use super::time::millis;
 use crate::deadline::Deadline;
@@ -39,10 +40,10 @@ pub(super) async fn make_anew(shared: &Shared) -> Result<(), ConsumeError> {
 }
 
 /// Tells of entries that the stream dropped before the group read them.
-pub(super) async fn tell_missed(shared: &Shared) -> Result<(), ConsumeError> {
+pub(super) async fn tell_missed(shared: &Shared, line: &mut Line<'_>) -> Result<(), ConsumeError> {
     let mut command = MISSED.on(&shared.keys());
     command.arg(&shared.group);
-    let missed = array(shared.ask(command, Deadline::new(shared.engine.deadline)).await?)?;
+    let missed = array(accepted(line.send(&command).await?)?)?;
     for (stream, missed) in shared.streams.iter().zip(missed) {
         let missed = int(&missed)?;
         if missed > 0 {
@@ -56,11 +57,11 @@ pub(super) async fn tell_missed(shared: &Shared) -> Result<(), ConsumeError> {
 }
 
 /// Drops what all groups have acknowledged, where consumers are to do that.
-pub(super) async fn trim(shared: &Shared) -> Result<(), ConsumeError> {
+pub(super) async fn trim(shared: &Shared, line: &mut Line<'_>) -> Result<(), ConsumeError> {
     if !matches!(shared.engine.streams.trim, Trim::Consumers) {
         return Ok(());
     }
     let mut command = TRIM.on(&shared.keys());
     command.arg(&shared.formerly);
-    shared.ask(command, Deadline::new(shared.engine.deadline)).await.map(drop)
+    accepted(line.send(&command).await?).map(drop)
 }

@@ -1,22 +1,24 @@
-//! Streams as a subscription: what an endpoint reads from the streams that [`RedisBroker`](crate::RedisBroker) writes.
+//! Redis as a subscription: what an endpoint reads of what [`RedisBroker`](crate::RedisBroker) publishes.
 //!
-//! An opening has two tasks and two connections. The reader has a connection of its own, because a read that waits blocks it. The
-//! keeper renews what this process holds by time. Everything else goes over the connection that the subscription shares.
+//! An opening of streams has two tasks and two connections. The reader has a connection of its own, because a read that waits blocks it.
+//! The keeper renews what this process holds by time. Everything else goes over the connection that the subscription shares.
 //!
 //! | part | file |
 //! |---|---|
 //! | the settings, and how it is opened | `mod` |
-//! | what source, settle and the tasks have in common | `opening` |
+//! | what source, settle and the tasks of streams have in common | `opening`, `source` |
 //! | which deliveries are in hand | `in_hand` |
-//! | numbered names of consumers | `slots` |
-//! | groups, and entries that a group never read | `groups` |
-//! | the task that reads | `reader` |
-//! | entries that were given out before | `take` |
 //! | an entry as a delivery | `entry` |
+//! | groups, entries that a group never read, trimming | `groups` |
+//! | the task that reads, its connection, and what it does while the server is away | `reader`, `line`, `outage` |
+//! | entries that were given out, for the first time or again | `take` |
+//! | verdicts, dead letters, locks that begin anew or end | `settle`, `dead`, `hold` |
 //! | the task that renews | `keeper` |
-//! | verdicts | `settle`, `dead` |
-//! | locks that begin anew, or end | `hold` |
+//! | numbered names of consumers | `slots` |
+//! | partitions: which are owned, how they are leased and read | `owners`, `leases`, `partition_reader` |
+//! | how much waits | `observe` |
 //! | scripts, and what they answer | `script`, `lua/` |
+//! | channels | `channels` |
 
 mod channels;
 mod dead;
@@ -57,25 +59,33 @@ use super::connection::SharedConnection;
 use super::deadline::Deadline;
 use super::wire::{Streams, Wire, problem_of_name};
 
-/// Receives from the streams of a Redis server, for an [`Endpoint`](diator::endpoint::Endpoint).
+/// Receives from a Redis server, for an [`Endpoint`](diator::endpoint::Endpoint).
 ///
-/// The processes of an endpoint are one consumer group. It takes the configuration of the [`RedisBroker`](crate::RedisBroker) that
-/// writes the streams.
+/// It takes the configuration of the [`RedisBroker`](crate::RedisBroker) that publishes.
+///
+/// | | [Streams](RedisConfig::streams) | with [partitions](RedisConfig::partitions) | [Pub/Sub](RedisConfig::pub_sub) |
+/// |---|---|---|---|
+/// | who gets a message | one process of the endpoint | one process of the endpoint | each process that listens |
+/// | order per key | no | yes | no |
+/// | what a crash leaves | comes again when its lock is over | comes again, first, to the next owner | is lost |
+/// | dead letters | the stream `<topic>.dead` | the stream `<topic>.dead` | none |
+/// | the endpoint says | | `.order(Order::PerKey)` | `.broadcast()` |
 ///
 /// # Guarantees
 ///
 /// - **Locks.** A delivery belongs to this process for the time of [`lock`](RedisConfig::lock), and longer if the endpoint extends that.
-///   What a crash leaves comes to another process when its lock is over.
+///   Partitions are leased for that time, with epochs that are the same for all processes.
 /// - **Names.** A consumer is named by a number that the process leases: no two of them have the same one, and a process that starts
 ///   again takes the lowest that is free. So names do not pile up, and what is pending under the number comes first.
-/// - **Groups.** A group that does not exist is made, and begins at the oldest entry that is kept. If it goes away meanwhile, as after
-///   `FLUSHALL`, it is made anew, with a warning: what the stream still has then comes again.
+/// - **Groups.** The processes of an endpoint are one consumer group. A group that does not exist is made, and begins at the oldest entry
+///   that is kept. If it goes away meanwhile, as after `FLUSHALL`, it is made anew, with a warning: what the stream still has then
+///   comes again.
 /// - **Trimming.** A warning says how many entries a stream has dropped before the endpoint read them.
-/// - **Dead letters** are entries of the stream `<stream>.dead`: what was published, and the fields `dead_letter_endpoint`,
-///   `dead_letter_reason`, `dead_letter_kind`, `dead_letter_failures` and `dead_letter_position`. One script writes the letter and
-///   acknowledges the entry, if that is still this process's own.
+/// - **Dead letters** are what was published, and the fields `dead_letter_endpoint`, `dead_letter_reason`, `dead_letter_kind`,
+///   `dead_letter_failures` and `dead_letter_position`. One script writes the letter and acknowledges the entry, if that is still this
+///   process's own.
 /// - **Failover.** A server that is away, or is a replica, is tried again with growing pauses of up to 5 s, for as long as a lock lasts; then
-///   the opening is over. Meanwhile what runs goes on, and its verdicts wait.
+///   the opening is over. Meanwhile what runs goes on, and its verdicts wait. An opening of channels ends with its connection.
 ///
 /// It needs Redis 7.0, and a user who may run scripts (`EVAL`).
 ///

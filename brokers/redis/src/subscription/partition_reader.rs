@@ -41,9 +41,9 @@ impl<'a> PartitionReader<'a> {
         while self.shared.has_room().await {
             outage.ends(&self.shared.group);
             if self.next_care <= Instant::now() {
-                groups::tell_missed(self.shared).await?;
-                groups::trim(self.shared).await?;
-                self.next_care = after(Instant::now(), LONGEST_WAIT.min(sixths(1, self.shared.lock())));
+                groups::tell_missed(self.shared, &mut self.line).await?;
+                groups::trim(self.shared, &mut self.line).await?;
+                self.next_care = after(Instant::now(), LONGEST_WAIT.min(sixths(2, self.shared.lock())));
             }
             let (catching_up, owned) = {
                 let mut state = self.shared.state();

@@ -36,9 +36,9 @@ pub(super) async fn read_all(shared: Arc<Shared>) {
 
 /// Reads over one connection until nothing more is to be read.
 async fn read(shared: &Shared, outage: &mut Outage) -> Result<(), ConsumeError> {
-    let line = Line::connect(shared).await?;
+    let mut line = Line::connect(shared).await?;
     groups::make_anew(shared).await?;
-    groups::tell_missed(shared).await?;
+    groups::tell_missed(shared, &mut line).await?;
     if shared.has_partitions() {
         return PartitionReader::new(shared, line).read(outage).await;
     }
@@ -47,8 +47,8 @@ async fn read(shared: &Shared, outage: &mut Outage) -> Result<(), ConsumeError> 
     while shared.has_room().await {
         outage.ends(&shared.group);
         if reader.is_claim_due() {
-            groups::tell_missed(shared).await?;
-            groups::trim(shared).await?;
+            groups::tell_missed(shared, &mut reader.line).await?;
+            groups::trim(shared, &mut reader.line).await?;
             reader.claim_all().await?;
         } else if reader.is_quiet || !reader.look().await? {
             reader.wait().await?;
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        self.next_claim = after(Instant::now(), LONGEST_WAIT.min(sixths(1, self.shared.lock())));
+        self.next_claim = after(Instant::now(), LONGEST_WAIT.min(sixths(2, self.shared.lock())));
         Ok(())
     }
 
