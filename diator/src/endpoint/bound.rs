@@ -87,13 +87,14 @@ impl Bound {
     /// What handles the rows of its store, beside it.
     pub(super) fn beside(&self) -> Option<Self> {
         let store = self.store.clone()?;
-        let Settings { seed, .. } = self.settings;
-        let rows = Rows { store: store.clone(), monitor: self.monitor.of_rows(), parks: self.parks(), seed };
+        let Settings { seed, max_handling, .. } = self.settings;
+        let (monitor, lease) = (self.monitor.of_rows(), store.lease(max_handling));
+        let rows = Rows { store: store.clone(), monitor, parks: self.parks(), lease, seed };
         Some(Self {
             // The store keeps the order.
             settings: Settings { order: Order::None, ..self.settings.clone() },
             subscription: Arc::new(rows),
-            capabilities: Rows::capabilities(),
+            capabilities: Rows::capabilities(lease),
             mediator: self.mediator.clone(),
             handlers: self.handlers.clone(),
             topics: self.topics.clone(),
@@ -106,6 +107,11 @@ impl Bound {
             store: Some(store),
             of_rows: true,
         })
+    }
+
+    /// Whether the lease of a row must last before its handler begins, because it cannot be extended while it runs.
+    pub(super) fn leases_ahead(&self) -> bool {
+        self.of_rows && self.store.as_ref().is_some_and(|store| !store.deliveries.extends_beside_handlers())
     }
 
     /// Where a delivery of the engine goes that cannot be handled now.
@@ -230,6 +236,17 @@ impl Bound {
             target: "diator",
             { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, before, ?step },
             "a handler failed on a message that arrived"
+        );
+    }
+
+    /// A handler has not begun, because another transaction handles the message: it is tried again.
+    pub(super) fn tell_busy(&self, message: Option<Uuid>, handler: HandlerId) {
+        self.monitor.count(|health| health.busy += 1);
+        let message = message.map(tracing::field::display);
+        tracing::info!(
+            target: "diator",
+            { endpoint = &*self.settings.name, messaging.message.id = message, %handler },
+            "another transaction is handling a message that arrived: it is tried again"
         );
     }
 

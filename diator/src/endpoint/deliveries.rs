@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Unknown;
-use super::failure::Failure;
+use super::failure::{Failure, Judgement};
 use super::held::{Held, Run, Said, Stage};
 use super::lanes::LaneKey;
 use super::opening::Opening;
@@ -84,7 +84,8 @@ impl Opening {
             held.stage = Stage::Running(Run { gently });
             self.running += 1;
             self.pause.begun(tag);
-            begin.push(Handed { tag, work, cut });
+            let lease = self.locks.until(tag).filter(|_| self.bound.leases_ahead());
+            begin.push(Handed { tag, work, cut, lease });
         }
         self.workers.hand(begin, self.running);
     }
@@ -127,10 +128,8 @@ impl Opening {
                 self.dead(tag, DeadReason::new("Unreadable", format!("the message cannot be read: {why}")), now);
             }
             Ran::TooOld(age) => {
-                let reason = format!(
-                    "TooOld: the message was made {} s ago, and the inbox may have forgotten it",
-                    age.as_secs()
-                );
+                let reason =
+                    format!("the message was made {} s ago, and the inbox may have forgotten it", age.as_secs());
                 self.dead(tag, DeadReason::new("TooOld", reason), now);
             }
             Ran::Poison(unended) => {
@@ -195,7 +194,10 @@ impl Opening {
             let Failures { mut counted, mut uncounted } = outcome.failures();
             let step =
                 self.bound.settings.errors.step(failure.judgement, Failures { counted, uncounted }, &mut self.jitter);
-            self.bound.tell_failure(message, &failure, counted, step);
+            match failure.judgement {
+                Judgement::Busy => self.bound.tell_busy(message, failure.handler),
+                _ => self.bound.tell_failure(message, &failure, counted, step),
+            }
             let due = match step {
                 Step::Done => {
                     outcome.state = State::Done;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Bound;
 use super::attempt::Attempt;
 use super::failure::Failure;
+use super::lease::Lease;
 use super::outcome::{Outcome, State};
 use super::work::{Message, Ran, Work};
 use crate::broker::InboundMessage;
@@ -28,6 +29,7 @@ pub(super) async fn run(
     tag: DeliveryTag,
     work: &mut Work,
     begun: Instant,
+    mut lease: Option<&mut Lease<'_>>,
     noted: &OnceLock<Uuid>,
 ) -> Ran {
     let _permit = match &bound.store {
@@ -95,6 +97,8 @@ pub(super) async fn run(
             Attempt::end_all(attempt, Ended::Handled).await;
             return match error {
                 ReceiveError::Unknown { name, .. } => Ran::Unknown(name),
+                // Who reads that it cannot be read need not read it twice.
+                ReceiveError::Undecodable { source, .. } => Ran::Undecodable(shown::text(shown::Chain(&source))),
                 other => Ran::Undecodable(shown::text(shown::Chain(&other))),
             };
         }
@@ -106,13 +110,18 @@ pub(super) async fn run(
     });
     // A row of the whole message is one that no handler has handled, in whatever generation it is.
     let generation = work.row.as_ref().filter(|row| *row.handler != *WHOLE_MESSAGE).map_or(0, |row| row.generation);
-    let (mut ran, mut failures, mut is_behind) = (0, Vec::new(), false);
+    let (mut ran, mut failures, mut is_behind, mut is_lost) = (0, Vec::new(), false, false);
     for (place, outcome) in work.outcomes.iter_mut().enumerate().filter(|(_, outcome)| outcome.runs(begun)) {
         if is_behind {
             outcome.falls_behind();
             continue;
         }
-        ran += 1;
+        if let Some(lease) = &mut lease
+            && !lease.lasts().await
+        {
+            is_lost = true;
+            break;
+        }
         let seen = bound.on_attempt.as_ref().map(|begun| begun(arrival, outcome.handler));
         let (handler, gate) = (outcome.handler, CommitGate::default());
         let mut entry = Entry::new(&bound.settings.name, handler.as_str(), message).with_generation(generation);
@@ -125,7 +134,8 @@ pub(super) async fn run(
         };
         let since = bound.monitor.clock();
         let handling = in_time(bound, handler, call, &gate, attempt.as_mut()).await;
-        let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind));
+        let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind | Handling::Busy));
+        ran += usize::from(has_run);
         is_behind = matches!(handling, Ok(Handling::Behind));
         let ended = match handling {
             Ok(Handling::Handled | Handling::Before | Handling::Behind) => Ok(()),
@@ -149,7 +159,7 @@ pub(super) async fn run(
         }
     }
     Attempt::end_all(attempt, if failures.is_empty() { Ended::Handled } else { Ended::Failed }).await;
-    Ran::Handled { ran, failures }
+    if is_lost && failures.is_empty() { Ran::Cut } else { Ran::Handled { ran, failures } }
 }
 
 /// Lets a handler take as long as it may.
@@ -162,8 +172,10 @@ async fn in_time(
 ) -> Result<Handling, HandlerFailure> {
     let limit = bound.settings.max_handling;
     let mut call = pin!(Some(call));
+    // Its timer is made when the handler has to wait, and most never do.
+    let over = async { sleep(limit).await };
     if let Some(call) = call.as_mut().as_pin_mut()
-        && let Some(ended) = run_until(Some(gate), call, sleep(limit)).await
+        && let Some(ended) = run_until(Some(gate), call, over).await
     {
         return ended;
     }

@@ -33,12 +33,17 @@ pub struct EndpointHealth {
     pub running: usize,
     /// How many of these wait for another attempt.
     pub resting: usize,
+    /// How many of these are handled, or given up, and wait until the engine has taken their verdicts. At 100,000 the endpoint takes
+    /// nothing more: where the engine only knows offsets, one slow message lets them gather.
+    pub settling: usize,
     /// How many were handled.
     pub handled: u64,
     /// How often a handler failed.
     pub failed: u64,
     /// How often a handler was or will be tried again.
     pub retried: u64,
+    /// How often a handler could not begin, because another transaction was handling its message; it is tried again.
+    pub busy: u64,
     /// How many became dead letters.
     pub dead: u64,
     /// How many had a name that the program does not know.
@@ -105,11 +110,13 @@ struct Seen {
     kept_at: Option<Instant>,
 }
 
+/// What one of its openings has in hand.
 #[derive(Debug, Default)]
-struct Numbers {
-    held: usize,
-    running: usize,
-    resting: usize,
+pub(super) struct Numbers {
+    pub(super) held: usize,
+    pub(super) running: usize,
+    pub(super) resting: usize,
+    pub(super) settling: usize,
 }
 
 impl EndpointMonitor {
@@ -141,6 +148,7 @@ impl EndpointMonitor {
         health.held = engine.held + rows.held;
         health.running = engine.running + rows.running;
         health.resting = engine.resting + rows.resting;
+        health.settling = engine.settling + rows.settling;
         health
     }
 
@@ -155,16 +163,21 @@ impl EndpointMonitor {
         }
     }
 
-    pub(super) fn note(&self, state: EndpointState, held: usize, running: usize, resting: usize) {
+    pub(super) fn note(&self, state: EndpointState, numbers: Numbers) {
         self.set_state(state);
         let mut seen = self.seen();
         let of_it = if self.of_rows { &mut seen.rows } else { &mut seen.engine };
-        *of_it = Numbers { held, running, resting };
+        *of_it = numbers;
         #[cfg(feature = "metrics")]
         if let Some(metrics) = &self.metrics {
             let Seen { engine, rows, .. } = &*seen;
             let sum = |number: fn(&Numbers) -> usize| number(engine) + number(rows);
-            metrics.in_hand(sum(|all| all.held), sum(|all| all.running), sum(|all| all.resting));
+            metrics.in_hand(
+                sum(|all| all.held),
+                sum(|all| all.running),
+                sum(|all| all.resting),
+                sum(|all| all.settling),
+            );
         }
     }
 

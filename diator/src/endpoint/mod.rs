@@ -34,6 +34,7 @@ mod jitter;
 mod keeper;
 mod keeping;
 mod lanes;
+mod lease;
 mod locks;
 mod memory;
 mod opening;

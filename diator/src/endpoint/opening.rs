@@ -14,7 +14,7 @@ use super::credit::Credit;
 use super::ending::{Draining, Revocation};
 use super::event::Event;
 use super::gone::Gone;
-use super::health::EndpointState;
+use super::health::{EndpointState, Numbers};
 use super::held::Held;
 use super::jitter::Jitter;
 use super::keeper::{ToPut, put_all};
@@ -48,6 +48,8 @@ pub(super) struct Opening {
     pub(super) running: usize,
     /// How many are held whose handlers are done.
     pub(super) decided: usize,
+    /// These are so many that it takes nothing more, and somebody was told.
+    pub(super) is_full: bool,
     /// What is to be settled in the next call.
     pub(super) outgoing: Vec<(Option<Ownership>, Settlement)>,
     /// Deliveries that wait for another one of their message.
@@ -106,6 +108,7 @@ impl Opening {
             jitter: settings.seed.map_or_else(Jitter::random, Jitter::new),
             running: 0,
             decided: 0,
+            is_full: false,
             outgoing: Vec::new(),
             twins: HashMap::new(),
             ended_owners: BTreeSet::new(),
@@ -115,7 +118,7 @@ impl Opening {
             draining: None,
             last_taken: Instant::now(),
             last_wanted: Instant::now(),
-            workers: Workers::new(settings.concurrency, bound.clone(), events),
+            workers: Workers::new(settings.concurrency, bound.clone(), settle.clone(), events),
             tasks,
             inbox,
             to_settle,
@@ -156,6 +159,6 @@ impl Opening {
         for tag in self.tags(|_| true) {
             self.bound.remember(self.held.remove(&tag).and_then(|held| held.work), now);
         }
-        self.bound.monitor.note(EndpointState::Ending, 0, 0, 0);
+        self.bound.monitor.note(EndpointState::Ending, Numbers::default());
     }
 }

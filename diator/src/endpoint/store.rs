@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
@@ -10,6 +11,8 @@ use super::policy::OnDead;
 use super::work::Work;
 use crate::deliveries::{DeadReason, DeliveryStore, NewDelivery, NewState, WHOLE_MESSAGE};
 use crate::subscription::{Delivery, Order};
+
+const LEASE: Duration = Duration::from_secs(30);
 
 /// The delivery store of an endpoint, which its two openings share: one puts rows into it, and the other one handles them.
 pub(super) struct Store {
@@ -23,6 +26,11 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn new(deliveries: Arc<dyn DeliveryStore>, concurrency: usize) -> Self {
         Self { deliveries, put: Notify::new(), permits: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)) }
+    }
+
+    /// For how long a row is leased.
+    pub(super) fn lease(&self, max_handling: Duration) -> Duration {
+        if self.deliveries.extends_beside_handlers() { LEASE } else { max_handling.saturating_add(LEASE) }
     }
 
     /// Waits until one more may run.

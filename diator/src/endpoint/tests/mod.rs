@@ -1,6 +1,7 @@
 //! Endpoints on an engine that does what a test says, in virtual time.
 
 mod ahead;
+mod busy;
 mod contract;
 mod duplicates;
 mod ending;
@@ -10,6 +11,7 @@ mod handling;
 mod kept;
 mod kept_chance;
 mod kept_faults;
+mod kept_leases;
 mod log;
 mod offsets;
 mod own;
