@@ -12,6 +12,7 @@ mod kept;
 mod kept_chance;
 mod kept_faults;
 mod kept_leases;
+mod kept_together;
 mod log;
 mod offsets;
 mod own;
