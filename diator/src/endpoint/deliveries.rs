@@ -196,7 +196,7 @@ impl Opening {
                 self.bound.settings.errors.step(failure.judgement, Failures { counted, uncounted }, &mut self.jitter);
             match failure.judgement {
                 Judgement::Busy => self.bound.tell_busy(message, failure.handler),
-                _ => self.bound.tell_failure(message, &failure, counted, step),
+                _ => self.bound.tell_failure(message, &failure, counted, step, now),
             }
             let due = match step {
                 Step::Done => {

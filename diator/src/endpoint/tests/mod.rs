@@ -24,6 +24,7 @@ mod settling;
 mod stale;
 mod start;
 mod stores;
+mod told;
 mod warnings;
 #[allow(
     unused_imports,
