@@ -53,6 +53,7 @@ mod suspects;
 mod tag_map;
 #[cfg(test)]
 mod tests;
+mod told;
 mod topics;
 mod verdicts;
 mod watchdog;
