@@ -217,7 +217,7 @@ impl Bound {
         }
     }
 
-    pub(super) fn tell_failure(&self, message: Option<Uuid>, failure: &Failure, before: u32, step: Step) {
+    pub(super) fn tell_failure(&self, message: Option<Uuid>, failure: &Failure, failures: u32, step: Step) {
         self.monitor.count(|health| {
             health.failed += 1;
             health.retried += u64::from(matches!(step, Step::Again { .. } | Step::Later(_)));
@@ -232,9 +232,12 @@ impl Bound {
         }
         let message = message.map(tracing::field::display);
         let Failure { handler, text: error, .. } = failure;
+        if let Step::Again { counted: false, .. } | Step::Pause(_) = step {
+            self.monitor.note_uncounted(*handler, error);
+        }
         tracing::warn!(
             target: "diator",
-            { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, before, ?step },
+            { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, failures, then = %step },
             "a handler failed on a message that arrived"
         );
     }

@@ -23,6 +23,7 @@ mod settling;
 mod stale;
 mod start;
 mod stores;
+mod stuck;
 mod warnings;
 #[allow(
     unused_imports,
