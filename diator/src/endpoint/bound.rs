@@ -219,7 +219,14 @@ impl Bound {
         }
     }
 
-    pub(super) fn tell_failure(&self, message: Option<Uuid>, failure: &Failure, before: u32, step: Step, now: Instant) {
+    pub(super) fn tell_failure(
+        &self,
+        message: Option<Uuid>,
+        failure: &Failure,
+        failures: u32,
+        step: Step,
+        now: Instant,
+    ) {
         self.monitor.count(|health| {
             health.failed += 1;
             health.retried += u64::from(matches!(step, Step::Again { .. } | Step::Later(_)));
@@ -235,6 +242,7 @@ impl Bound {
         let Failure { handler, kind, text: error, .. } = failure;
         let mut left_out = None;
         if let Step::Again { counted: false, .. } | Step::Pause(_) = step {
+            self.monitor.note_uncounted(*handler, error);
             let mut told = self.kept.told.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(since) = told.tell(*handler, *kind, now) else { return };
             left_out = (since > 0).then_some(since);
@@ -242,7 +250,7 @@ impl Bound {
         let message = message.map(tracing::field::display);
         tracing::warn!(
             target: "diator",
-            { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, before, ?step, left_out },
+            { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, failures, then = %step, left_out },
             "a handler failed on a message that arrived"
         );
     }
