@@ -18,6 +18,7 @@ use super::rows::Rows;
 use super::settings::{OwnMessages, Settings};
 use super::step::Step;
 use super::store::Store;
+use super::told::Told;
 use super::watchdog::Watchdog;
 use super::work::{OnAttempt, OnDecision, Work};
 use crate::broker::{EventRoute, InboundMessage, SENDER};
@@ -60,6 +61,7 @@ pub(crate) struct Bound {
 pub(super) struct Kept {
     memory: Mutex<Memory>,
     unknown: Mutex<BTreeSet<String>>,
+    told: Mutex<Told>,
     pub(super) watchdog: Watchdog,
 }
 
@@ -217,7 +219,14 @@ impl Bound {
         }
     }
 
-    pub(super) fn tell_failure(&self, message: Option<Uuid>, failure: &Failure, before: u32, step: Step) {
+    pub(super) fn tell_failure(
+        &self,
+        message: Option<Uuid>,
+        failure: &Failure,
+        failures: u32,
+        step: Step,
+        now: Instant,
+    ) {
         self.monitor.count(|health| {
             health.failed += 1;
             health.retried += u64::from(matches!(step, Step::Again { .. } | Step::Later(_)));
@@ -230,11 +239,18 @@ impl Bound {
             Step::Dead => self.monitor.dead_letter(failure.handler.as_str(), &format_args!("{:?}", failure.kind)),
             _ => {}
         }
+        let Failure { handler, kind, text: error, .. } = failure;
+        let mut left_out = None;
+        if let Step::Again { counted: false, .. } | Step::Pause(_) = step {
+            self.monitor.note_uncounted(*handler, error);
+            let mut told = self.kept.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(since) = told.tell(*handler, *kind, now) else { return };
+            left_out = (since > 0).then_some(since);
+        }
         let message = message.map(tracing::field::display);
-        let Failure { handler, text: error, .. } = failure;
         tracing::warn!(
             target: "diator",
-            { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, before, ?step },
+            { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, failures, then = %step, left_out },
             "a handler failed on a message that arrived"
         );
     }

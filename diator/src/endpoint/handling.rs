@@ -134,8 +134,9 @@ pub(super) async fn run(
         };
         let since = bound.monitor.clock();
         let handling = in_time(bound, handler, call, &gate, attempt.as_mut()).await;
+        // What the inbox keeps from its handler says nothing of what handlers need.
+        ran += usize::from(gate.has_handled());
         let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind | Handling::Busy));
-        ran += usize::from(has_run);
         is_behind = matches!(handling, Ok(Handling::Behind));
         let ended = match handling {
             Ok(Handling::Handled | Handling::Before | Handling::Behind) => Ok(()),

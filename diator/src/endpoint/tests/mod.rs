@@ -12,6 +12,7 @@ mod kept;
 mod kept_chance;
 mod kept_faults;
 mod kept_leases;
+mod kept_together;
 mod log;
 mod offsets;
 mod own;
@@ -23,6 +24,8 @@ mod settling;
 mod stale;
 mod start;
 mod stores;
+mod stuck;
+mod told;
 mod warnings;
 #[allow(
     unused_imports,
