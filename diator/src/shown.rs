@@ -43,13 +43,24 @@ pub(crate) fn json(text: &str) -> String {
     shown
 }
 
+/// An error and its causes; one whose text the one before ends with says nothing more, and is left out.
+fn causes(error: &dyn Error) -> Vec<String> {
+    let mut texts = vec![error.to_string()];
+    for cause in iter::successors(error.source(), |&cause| cause.source()) {
+        let text = cause.to_string();
+        if !texts.last().is_some_and(|last| last.ends_with(&text)) {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
 /// An error with all its causes on one line.
 pub(crate) struct Chain<'a>(pub(crate) &'a dyn Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        iter::successors(self.0.source(), |&cause| cause.source()).try_for_each(|cause| write!(f, ": {cause}"))
+        f.write_str(&causes(self.0).join(": "))
     }
 }
 
@@ -58,9 +69,7 @@ pub(crate) struct Causes<'a>(pub(crate) &'a dyn Error);
 
 impl fmt::Display for Causes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut causes = iter::successors(self.0.source(), |&cause| cause.source());
-        causes.try_for_each(|cause| write!(f, "\n  caused by: {cause}"))
+        f.write_str(&causes(self.0).join("\n  caused by: "))
     }
 }
 
@@ -226,6 +235,20 @@ mod tests {
         let source = error.source().expect("it has a cause");
         assert_eq!((source.to_string(), format!("{source:?}")), ("line\\nbreak".to_owned(), "line\\nbreak".to_owned()));
         assert!(error.get_ref().downcast_ref::<std::io::Error>().is_some());
+    }
+
+    #[test]
+    fn a_cause_that_repeats_what_stands_before_it_is_left_out() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Same(#[source] std::io::Error);
+        #[derive(Debug, thiserror::Error)]
+        #[error("it fails: {0}")]
+        struct Longer(#[source] Same);
+
+        let error = || Longer(Same(std::io::Error::other(Outer(std::io::Error::other("cause")))));
+        assert_eq!(Chain(&error()).to_string(), "it fails: outer\t: cause");
+        assert_eq!(Causes(&error()).to_string(), "it fails: outer\t\n  caused by: cause");
     }
 
     #[derive(Debug, thiserror::Error)]

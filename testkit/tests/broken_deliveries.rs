@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use diator::container::DependencyKey;
@@ -38,6 +39,7 @@ enum Kind {
     ReleasesForLater,
     SettlesAnyLease,
     ExtendsNothing,
+    ExtendsBeforeAllHandlers,
     ReplaysIntoTheSameGeneration,
     ReplaysTwice,
     ReplaysWhatWaits,
@@ -53,6 +55,7 @@ enum Kind {
 #[derive(Clone, Default)]
 struct Broken<B> {
     inner: InMemoryInbox,
+    has_entered: Arc<AtomicBool>,
     breach: PhantomData<B>,
 }
 
@@ -73,6 +76,7 @@ impl<B: Breach> Inbox for Broken<B> {
     }
 
     async fn enter(&self, scope: &dyn Scope, meta: &Meta, entry: &Entry<'_>) -> Result<Seen, BoxError> {
+        self.has_entered.store(true, Ordering::Relaxed);
         let mut entry = *entry;
         if B::BREACH == Kind::HidesKeysFromTheInbox {
             entry.turn = None;
@@ -131,9 +135,17 @@ impl<B: Breach> DeliveryStore for Broken<B> {
         Ok(leased)
     }
 
+    fn extends_beside_handlers(&self) -> bool {
+        self.store().extends_beside_handlers()
+    }
+
     async fn extend(&self, leases: &[DeliveryLease], period: Duration) -> Result<Vec<Settled>, BoxError> {
-        if B::BREACH == Kind::ExtendsNothing {
-            return Ok(vec![Settled::Done; leases.len()]);
+        match B::BREACH {
+            Kind::ExtendsNothing => return Ok(vec![Settled::Done; leases.len()]),
+            Kind::ExtendsBeforeAllHandlers if self.has_entered.load(Ordering::Relaxed) => {
+                return Err("the database is busy".into());
+            }
+            _ => {}
         }
         self.store().extend(leases, period).await
     }
@@ -226,7 +238,7 @@ impl<B: Breach> Driver for Wrong<B> {
 
     async fn start(retention: Duration) -> Self {
         let inner = InMemoryInbox::new().with_retention(retention);
-        Self(Broken { inner, breach: PhantomData }, InMemoryOutbox::new())
+        Self(Broken { inner, ..Broken::default() }, InMemoryOutbox::new())
     }
 
     fn connect(&self) -> Store {
@@ -279,6 +291,7 @@ finds! {
     a_store_that_settles_any_lease: SettlesAnyLease in
         leases::a_lease_that_is_over_is_lost, leases::what_is_settled_is_settled_once;
     a_store_that_extends_nothing: ExtendsNothing in leases::an_extension_keeps_the_lease;
+    a_store_that_extends_before_all_handlers: ExtendsBeforeAllHandlers in leases::a_lease_is_extended_beside_a_handler;
     a_store_without_generations: ReplaysIntoTheSameGeneration in operators::a_replay_is_the_next_generation;
     a_store_that_counts_replays_twice: ReplaysTwice in operators::of_replays_at_the_same_time_one_counts;
     a_store_that_replays_what_waits: ReplaysWhatWaits in operators::a_replay_changes_nothing_that_waits;

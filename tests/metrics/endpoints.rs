@@ -88,7 +88,7 @@ fn an_endpoint_is_measured_if_it_is_asked_for() {
     assert_eq!(messages, ["billing dead 2", "billing handled 2", "billing ignored 0", "billing unknown 1"]);
     assert_eq!(
         recorded(&snapshot, Gauge, "diator_endpoint_in_hand"),
-        ["billing held 0", "billing resting 0", "billing running 0"]
+        ["billing held 0", "billing resting 0", "billing running 0", "billing settling 0"]
     );
     assert_eq!(
         recorded(&snapshot, Counter, "diator_endpoint_attempts_total"),
@@ -105,6 +105,7 @@ fn an_endpoint_is_measured_if_it_is_asked_for() {
         (Gauge, "diator_endpoint_lag"),
         (Gauge, "diator_endpoint_oldest_seconds"),
         (Gauge, "diator_endpoint_paused"),
+        (Counter, "diator_endpoint_busy_total"),
         (Counter, "diator_endpoint_locks_lost_total"),
         (Counter, "diator_endpoint_refused_verdicts_total"),
     ] {

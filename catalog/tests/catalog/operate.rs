@@ -146,6 +146,8 @@ fn somebody_at_a_terminal_is_asked() {
     let handled = asked("kept", "dead discard d1 d2 2", "y\n", 0);
     assert!(handled.contains("delete 3 dead letters for good? [y/N] "), "{handled}");
     assert!(handled.ends_with("3 dead letters were discarded\n"), "{handled}");
+    let waiting = asked("kept", "dead discard --endpoint billing --handler billing.charge --waiting", "y\n", 0);
+    assert!(waiting.contains("delete 7 deliveries for good? [y/N] "), "{waiting}");
     let discarded = asked("", "dead discard --topic orders", "y\n", 0);
     assert!(discarded.contains("delete 1 dead letter for good? [y/N] "), "{discarded}");
     assert!(discarded.ends_with("1 dead letter was discarded\n"), "{discarded}");
@@ -307,6 +309,7 @@ fn dead_letters_of_handlers_are_listed_beside_those_of_relays() {
     for (filter, letters, deliveries) in [
         (&["--endpoint", "billing"][..], 0, 4),
         (&["--handler", "billing.charge", "--reason", "502"], 0, 2),
+        (&["--handler", "all"], 0, 1),
         (&["--topic", "orders"], 0, 4),
         (&["--name", "OrderPlaced"], 0, 4),
         (&["--name", "Binary"], 1, 0),
@@ -410,10 +413,21 @@ fn dead_letters_of_handlers_are_replayed_and_discarded() {
         json_of("kept", &["dead", "discard", "--handler", "billing.charge", "--limit", "3", "--yes"]),
         json!({ "discarded": 3 })
     );
-    for id in ["d5", "d99"] {
-        let output = operated("kept", &["dead", "discard", id, "--yes"]);
-        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), "0 dead letters were discarded\n"), "{id}");
-        assert_eq!(text(&output.stderr), "error: 1 of the 1 dead letters did not exist\n");
+    let waits = "d5 is no dead letter: it waits for its handler, as `schedule list` shows";
+    for (ids, why) in [
+        (&["d99"][..], "1 of the 1 dead letters did not exist"),
+        (&["d5"], waits),
+        (&["d99", "d5"], &format!("1 of the 2 dead letters did not exist; {waits}")),
+        (&["d5", "d6"], "d5, d6 are no dead letters: they wait for their handlers, as `schedule list` shows"),
+    ] {
+        for (command, none) in [
+            (&["dead", "discard", "--yes"][..], "0 dead letters were discarded\n"),
+            (&["dead", "replay"], "0 dead letters were given back to the endpoints\n"),
+        ] {
+            let output = operated("kept", &[command, ids].concat());
+            assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), none), "{command:?} {ids:?}");
+            assert_eq!(text(&output.stderr), format!("error: {why}\n"), "{command:?} {ids:?}");
+        }
     }
     refused("kept", &["dead", "replay", "d1", "--limit", "1"], 2);
     refused("kept", &["dead", "replay", "--limit", "1"], 2);
@@ -421,6 +435,18 @@ fn dead_letters_of_handlers_are_replayed_and_discarded() {
     let none = "error: the store of this program keeps no deliveries of endpoints\n";
     assert_eq!(refused("", &["dead", "replay", "d1"], 2), none);
     assert_eq!(refused("", &["dead", "list", "--endpoint", "billing"], 2), none);
+}
+
+#[test]
+fn what_waits_for_a_handler_that_is_gone_is_discarded_in_one_go() {
+    let of_handler = ["dead", "discard", "--endpoint", "billing", "--handler", "billing.charge", "--yes"];
+    assert_eq!(printed("kept", &of_handler), "4 dead letters were discarded\n");
+    assert_eq!(printed("kept", &[&of_handler[..], &["--waiting"]].concat()), "7 deliveries were discarded\n");
+    let in_hand = ["dead", "discard", "--endpoint", "stock", "--handler", "stock.take", "--waiting", "--yes"];
+    assert_eq!(printed("kept", &in_hand), "0 deliveries were discarded\n");
+    for less in [&["--endpoint", "billing"][..], &["--handler", "billing.charge"], &["--all"], &["d5"]] {
+        refused("kept", &[&["dead", "discard", "--waiting", "--yes"], less].concat(), 2);
+    }
 }
 
 #[test]

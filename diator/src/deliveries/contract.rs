@@ -54,6 +54,13 @@ pub trait DeliveryStore: Send + Sync + 'static {
     /// Leases rows of an endpoint that are due and whose turn it is, `most` at most, for the period.
     async fn lease(&self, endpoint: &str, most: u32, period: Duration) -> Result<Vec<LeasedDelivery>, BoxError>;
 
+    /// Whether [`extend`](Self::extend) works while a handler's transaction is open.
+    ///
+    /// Where one open transaction keeps all others from writing, it does not. Endpoints then lease a row for as long as a handler
+    /// [may take](crate::endpoint::Endpoint::max_handling) and 30 s more, and otherwise for 30 s: as long as others wait for the rows
+    /// of a process that has died.
+    fn extends_beside_handlers(&self) -> bool;
+
     /// Lets leases last for the period from now on; as many answers, in the same order.
     async fn extend(&self, leases: &[DeliveryLease], period: Duration) -> Result<Vec<Settled>, BoxError>;
 

@@ -18,6 +18,7 @@ use super::rows::Rows;
 use super::settings::{OwnMessages, Settings};
 use super::step::Step;
 use super::store::Store;
+use super::told::Told;
 use super::watchdog::Watchdog;
 use super::work::{OnAttempt, OnDecision, Work};
 use crate::broker::{EventRoute, InboundMessage, SENDER};
@@ -60,6 +61,7 @@ pub(crate) struct Bound {
 pub(super) struct Kept {
     memory: Mutex<Memory>,
     unknown: Mutex<BTreeSet<String>>,
+    told: Mutex<Told>,
     pub(super) watchdog: Watchdog,
 }
 
@@ -87,13 +89,14 @@ impl Bound {
     /// What handles the rows of its store, beside it.
     pub(super) fn beside(&self) -> Option<Self> {
         let store = self.store.clone()?;
-        let Settings { seed, .. } = self.settings;
-        let rows = Rows { store: store.clone(), monitor: self.monitor.of_rows(), parks: self.parks(), seed };
+        let Settings { seed, max_handling, .. } = self.settings;
+        let (monitor, lease) = (self.monitor.of_rows(), store.lease(max_handling));
+        let rows = Rows { store: store.clone(), monitor, parks: self.parks(), lease, seed };
         Some(Self {
             // The store keeps the order.
             settings: Settings { order: Order::None, ..self.settings.clone() },
             subscription: Arc::new(rows),
-            capabilities: Rows::capabilities(),
+            capabilities: Rows::capabilities(lease),
             mediator: self.mediator.clone(),
             handlers: self.handlers.clone(),
             topics: self.topics.clone(),
@@ -106,6 +109,11 @@ impl Bound {
             store: Some(store),
             of_rows: true,
         })
+    }
+
+    /// Whether the lease of a row must last before its handler begins, because it cannot be extended while it runs.
+    pub(super) fn leases_ahead(&self) -> bool {
+        self.of_rows && self.store.as_ref().is_some_and(|store| !store.deliveries.extends_beside_handlers())
     }
 
     /// Where a delivery of the engine goes that cannot be handled now.
@@ -212,7 +220,14 @@ impl Bound {
         }
     }
 
-    pub(super) fn tell_failure(&self, message: Option<Uuid>, failure: &Failure, before: u32, step: Step) {
+    pub(super) fn tell_failure(
+        &self,
+        message: Option<Uuid>,
+        failure: &Failure,
+        failures: u32,
+        step: Step,
+        now: Instant,
+    ) {
         self.monitor.count(|health| {
             health.failed += 1;
             health.retried += u64::from(matches!(step, Step::Again { .. } | Step::Later(_)));
@@ -225,12 +240,30 @@ impl Bound {
             Step::Dead => self.monitor.dead_letter(failure.handler.as_str(), &format_args!("{:?}", failure.kind)),
             _ => {}
         }
+        let Failure { handler, kind, text: error, .. } = failure;
+        let mut left_out = None;
+        if let Step::Again { counted: false, .. } | Step::Pause(_) = step {
+            self.monitor.note_uncounted(*handler, error);
+            let mut told = self.kept.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(since) = told.tell(*handler, *kind, now) else { return };
+            left_out = (since > 0).then_some(since);
+        }
         let message = message.map(tracing::field::display);
-        let Failure { handler, text: error, .. } = failure;
         tracing::warn!(
             target: "diator",
-            { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, before, ?step },
+            { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, failures, then = %step, left_out },
             "a handler failed on a message that arrived"
+        );
+    }
+
+    /// A handler has not begun, because another transaction handles the message: it is tried again.
+    pub(super) fn tell_busy(&self, message: Option<Uuid>, handler: HandlerId) {
+        self.monitor.count(|health| health.busy += 1);
+        let message = message.map(tracing::field::display);
+        tracing::info!(
+            target: "diator",
+            { endpoint = &*self.settings.name, messaging.message.id = message, %handler },
+            "another transaction is handling a message that arrived: it is tried again"
         );
     }
 

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Unknown;
-use super::failure::Failure;
+use super::failure::{Failure, Judgement};
 use super::held::{Held, Run, Said, Stage};
 use super::lanes::LaneKey;
 use super::opening::Opening;
-use super::outcome::{self, Failures, Outcome, State};
+use super::outcome::{self, Failures, Outcome, State, Wait};
 use super::step::Step;
 use super::work::{Ran, Work};
 use super::workers::Handed;
@@ -84,7 +84,8 @@ impl Opening {
             held.stage = Stage::Running(Run { gently });
             self.running += 1;
             self.pause.begun(tag);
-            begin.push(Handed { tag, work, cut });
+            let lease = self.locks.until(tag).filter(|_| self.bound.leases_ahead());
+            begin.push(Handed { tag, work, cut, lease });
         }
         self.workers.hand(begin, self.running);
     }
@@ -127,10 +128,8 @@ impl Opening {
                 self.dead(tag, DeadReason::new("Unreadable", format!("the message cannot be read: {why}")), now);
             }
             Ran::TooOld(age) => {
-                let reason = format!(
-                    "TooOld: the message was made {} s ago, and the inbox may have forgotten it",
-                    age.as_secs()
-                );
+                let reason =
+                    format!("the message was made {} s ago, and the inbox may have forgotten it", age.as_secs());
                 self.dead(tag, DeadReason::new("TooOld", reason), now);
             }
             Ran::Poison(unended) => {
@@ -168,6 +167,7 @@ impl Opening {
     /// Without its log, nothing that may end the process begins.
     fn unlogged(&mut self, tag: DeliveryTag, why: String, now: Instant) {
         self.bound.monitor.note_failed_call("attempt log", why);
+        self.stuck.add(tag, now);
         let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
         work.unlogged = work.unlogged.saturating_add(1);
         let time = Duration::from_secs(1 << work.unlogged.min(10)).min(LONGEST_UNLOGGED);
@@ -195,7 +195,10 @@ impl Opening {
             let Failures { mut counted, mut uncounted } = outcome.failures();
             let step =
                 self.bound.settings.errors.step(failure.judgement, Failures { counted, uncounted }, &mut self.jitter);
-            self.bound.tell_failure(message, &failure, counted, step);
+            match failure.judgement {
+                Judgement::Busy => self.bound.tell_busy(message, failure.handler),
+                _ => self.bound.tell_failure(message, &failure, counted, step, now),
+            }
             let due = match step {
                 Step::Done => {
                     outcome.state = State::Done;
@@ -207,6 +210,7 @@ impl Opening {
                     continue;
                 }
                 Step::Again { after, counted: false } => {
+                    self.stuck.add(tag, now);
                     uncounted = uncounted.saturating_add(1);
                     now.checked_add(after)
                 }
@@ -215,6 +219,7 @@ impl Opening {
                     now.checked_add(after)
                 }
                 Step::Pause(time) => {
+                    self.stuck.add(tag, now);
                     pause = pause.max(Some(time));
                     None
                 }
@@ -223,13 +228,15 @@ impl Opening {
                     None
                 }
             };
-            let later = matches!(step, Step::Later(_));
-            outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, later };
+            let wait = match step {
+                Step::Later(_) => Wait::InStore,
+                Step::Again { counted: true, .. } => Wait::InHand,
+                _ => Wait::WithOthers,
+            };
+            outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, wait };
         }
-        let keeps = self.bound.store.is_some();
-        let next =
-            if keeps { outcome::next_in_hand(&work.outcomes, now) } else { outcome::next_due(&work.outcomes, now) };
-        let is_kept = keeps && next.is_none() && !work.outcomes.iter().all(Outcome::is_done);
+        let next = outcome::next_due(&work.outcomes, now);
+        let is_kept = self.bound.store.is_some() && outcome::is_to_be_kept(&work.outcomes, self.bound.of_rows);
         let (is_dead, is_ours) = (outcome::reason(&work.outcomes), !work.outcomes.is_empty());
         match pause {
             // What is no longer in hand says nothing in time.

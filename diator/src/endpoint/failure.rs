@@ -29,9 +29,10 @@ pub(super) enum Judgement {
     ShuttingDown,
     /// Its work is committed, and only what follows failed.
     Committed,
-    /// It is no fault of the message: the database did not let it begin or end, nobody knows whether it has ended, or another
-    /// transaction handles the message.
+    /// It is no fault of the message: the database did not let it begin or end, or nobody knows whether it has ended.
     Uncounted,
+    /// It is no failure: another transaction handles the message.
+    Busy,
     /// The policy says so: one of its rules, or its steps, which is [`OnError::Retry`].
     Ruled(OnError),
 }
@@ -48,7 +49,7 @@ impl Failure {
     /// Another transaction handles the message.
     pub(super) fn busy(handler: HandlerId) -> Self {
         let text = "another transaction is handling the message".to_owned();
-        Self { handler, kind: SendErrorKind::Enter, text, judgement: Judgement::Uncounted }
+        Self { handler, kind: SendErrorKind::Enter, text, judgement: Judgement::Busy }
     }
 }
 

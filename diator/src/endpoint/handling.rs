@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Bound;
 use super::attempt::Attempt;
 use super::failure::Failure;
+use super::lease::Lease;
 use super::outcome::{Outcome, State};
 use super::work::{Message, Ran, Work};
 use crate::broker::InboundMessage;
@@ -28,6 +29,7 @@ pub(super) async fn run(
     tag: DeliveryTag,
     work: &mut Work,
     begun: Instant,
+    mut lease: Option<&mut Lease<'_>>,
     noted: &OnceLock<Uuid>,
 ) -> Ran {
     let _permit = match &bound.store {
@@ -93,6 +95,8 @@ pub(super) async fn run(
             Attempt::end_all(attempt, Ended::Handled).await;
             return match error {
                 ReceiveError::Unknown { name, .. } => Ran::Unknown(name),
+                // Who reads that it cannot be read need not read it twice.
+                ReceiveError::Undecodable { source, .. } => Ran::Undecodable(shown::text(shown::Chain(&source))),
                 other => Ran::Undecodable(shown::text(shown::Chain(&other))),
             };
         }
@@ -104,11 +108,17 @@ pub(super) async fn run(
     });
     // A row of the whole message is one that no handler has handled, in whatever generation it is.
     let generation = work.row.as_ref().filter(|row| *row.handler != *WHOLE_MESSAGE).map_or(0, |row| row.generation);
-    let (mut ran, mut failures, mut is_behind) = (0, Vec::new(), false);
+    let (mut ran, mut failures, mut is_behind, mut is_lost) = (0, Vec::new(), false, false);
     for (place, outcome) in work.outcomes.iter_mut().enumerate().filter(|(_, outcome)| outcome.runs(begun)) {
         if is_behind {
             outcome.falls_behind();
             continue;
+        }
+        if let Some(lease) = &mut lease
+            && !lease.lasts().await
+        {
+            is_lost = true;
+            break;
         }
         let seen = bound.on_attempt.as_ref().map(|begun| begun(arrival, outcome.handler));
         let (handler, gate) = (outcome.handler, CommitGate::default());
@@ -124,7 +134,7 @@ pub(super) async fn run(
         let handling = in_time(bound, handler, call, &gate, attempt.as_mut()).await;
         // What the inbox keeps from its handler says nothing of what handlers need.
         ran += usize::from(gate.has_handled());
-        let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind));
+        let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind | Handling::Busy));
         is_behind = matches!(handling, Ok(Handling::Behind));
         let ended = match handling {
             Ok(Handling::Handled | Handling::Before | Handling::Behind) => Ok(()),
@@ -148,7 +158,7 @@ pub(super) async fn run(
         }
     }
     Attempt::end_all(attempt, if failures.is_empty() { Ended::Handled } else { Ended::Failed }).await;
-    Ran::Handled { ran, failures }
+    if is_lost && failures.is_empty() { Ran::Cut } else { Ran::Handled { ran, failures } }
 }
 
 /// Lets a handler take as long as it may.

@@ -33,12 +33,21 @@ pub struct EndpointHealth {
     pub running: usize,
     /// How many of these wait for another attempt.
     pub resting: usize,
+    /// How many of these are handled, or given up, and wait until the engine has taken their verdicts. At 100,000 the endpoint takes
+    /// nothing more: where the engine only knows offsets, one slow message lets them gather.
+    pub settling: usize,
+    /// For how long the oldest message in hand has been tried again without a count, has paused the endpoint, or has waited for the
+    /// attempt log or the delivery store; `None` if there is none. Nothing but the end of an outage ends that: [`busy`](Self::busy),
+    /// [`failed_puts`](Self::failed_puts) and [`last_error`](Self::last_error) say of what.
+    pub stuck_seconds: Option<f64>,
     /// How many were handled.
     pub handled: u64,
     /// How often a handler failed.
     pub failed: u64,
     /// How often a handler was or will be tried again.
     pub retried: u64,
+    /// How often a handler could not begin, because another transaction was handling its message; it is tried again.
+    pub busy: u64,
     /// How many became dead letters.
     pub dead: u64,
     /// How many had a name that the program does not know.
@@ -59,7 +68,7 @@ pub struct EndpointHealth {
     pub kept_seconds: Option<f64>,
     /// How often the delivery store did not take what waits or is dead; it is asked again.
     pub failed_puts: u64,
-    /// What failed at last: opening, reading, settling.
+    /// What failed at last: opening, reading, settling, a store; or the handler that failed uncounted, or asked for a pause.
     pub last_error: Option<String>,
 }
 
@@ -105,11 +114,15 @@ struct Seen {
     kept_at: Option<Instant>,
 }
 
+/// What one of its openings has in hand.
 #[derive(Debug, Default)]
-struct Numbers {
-    held: usize,
-    running: usize,
-    resting: usize,
+pub(super) struct Numbers {
+    pub(super) held: usize,
+    pub(super) running: usize,
+    pub(super) resting: usize,
+    pub(super) settling: usize,
+    /// Since when the oldest of those is stuck that no count of failures brings to an end.
+    pub(super) stuck: Option<Instant>,
 }
 
 impl EndpointMonitor {
@@ -141,6 +154,9 @@ impl EndpointMonitor {
         health.held = engine.held + rows.held;
         health.running = engine.running + rows.running;
         health.resting = engine.resting + rows.resting;
+        health.settling = engine.settling + rows.settling;
+        let stuck = [engine.stuck, rows.stuck].into_iter().flatten().min();
+        health.stuck_seconds = stuck.map(|since| since.elapsed().as_secs_f64());
         health
     }
 
@@ -155,16 +171,21 @@ impl EndpointMonitor {
         }
     }
 
-    pub(super) fn note(&self, state: EndpointState, held: usize, running: usize, resting: usize) {
+    pub(super) fn note(&self, state: EndpointState, numbers: Numbers) {
         self.set_state(state);
         let mut seen = self.seen();
         let of_it = if self.of_rows { &mut seen.rows } else { &mut seen.engine };
-        *of_it = Numbers { held, running, resting };
+        *of_it = numbers;
         #[cfg(feature = "metrics")]
         if let Some(metrics) = &self.metrics {
             let Seen { engine, rows, .. } = &*seen;
             let sum = |number: fn(&Numbers) -> usize| number(engine) + number(rows);
-            metrics.in_hand(sum(|all| all.held), sum(|all| all.running), sum(|all| all.resting));
+            metrics.in_hand(
+                sum(|all| all.held),
+                sum(|all| all.running),
+                sum(|all| all.resting),
+                sum(|all| all.settling),
+            );
         }
     }
 
@@ -203,9 +224,20 @@ impl EndpointMonitor {
         self.seen().health.last_error = Some(shown::text(shown::Chain(error)));
     }
 
+    /// A handler failed, which is tried again without a count.
+    pub(super) fn note_uncounted(&self, handler: HandlerId, error: &str) {
+        self.seen().health.last_error = Some(format!("{handler}: {error}"));
+    }
+
     /// A call to the engine failed, or to the store.
     pub(super) fn note_failed_call(&self, call: &'static str, error: String) {
-        tracing::warn!(target: "diator", endpoint = &*self.name, call, error, "a call to the engine failed");
+        let callee = match call {
+            "attempt log" => "attempt log",
+            "lease" | "put" => "delivery store",
+            _ if self.of_rows => "delivery store",
+            _ => "engine",
+        };
+        tracing::warn!(target: "diator", endpoint = &*self.name, call, error, "a call to the {callee} failed");
         self.seen().health.last_error = Some(error);
         #[cfg(feature = "metrics")]
         if let Some(metrics) = &self.metrics {

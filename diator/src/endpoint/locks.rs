@@ -117,6 +117,11 @@ impl Locks {
         self.held.get(&tag).is_some_and(|lock| due + period / 3 >= lock.until)
     }
 
+    /// Until when it is this process's own; `None` if it has no lock, or one that lasts for ever.
+    pub(super) fn until(&self, tag: DeliveryTag) -> Option<Instant> {
+        self.held.get(&tag).map(|lock| lock.until)
+    }
+
     /// When there is something to do.
     pub(super) fn next(&self) -> Option<Instant> {
         self.queue.first_key_value().map(|(&due, _)| due)

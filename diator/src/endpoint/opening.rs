@@ -14,7 +14,7 @@ use super::credit::Credit;
 use super::ending::{Draining, Revocation};
 use super::event::Event;
 use super::gone::Gone;
-use super::health::EndpointState;
+use super::health::{EndpointState, Numbers};
 use super::held::Held;
 use super::jitter::Jitter;
 use super::keeper::{ToPut, put_all};
@@ -23,6 +23,7 @@ use super::locks::Locks;
 use super::pause::Pause;
 use super::reader::{observe_all, read_all};
 use super::settler::{ToSettle, extend_all, settle_all};
+use super::stuck::Stuck;
 use super::suspects::Suspects;
 use super::tag_map::TagMap;
 use super::watermark::Watermark;
@@ -42,12 +43,15 @@ pub(super) struct Opening {
     pub(super) watermark: Watermark,
     pub(super) pause: Pause,
     pub(super) suspects: Suspects,
+    pub(super) stuck: Stuck,
     pub(super) credit: Credit,
     pub(super) jitter: Jitter,
     /// How many the workers have, those that were handed over and have not begun among them.
     pub(super) running: usize,
     /// How many are held whose handlers are done.
     pub(super) decided: usize,
+    /// These are so many that it takes nothing more, and somebody was told.
+    pub(super) is_full: bool,
     /// What is to be settled in the next call.
     pub(super) outgoing: Vec<(Option<Ownership>, Settlement)>,
     /// Deliveries that wait for another one of their message.
@@ -102,10 +106,12 @@ impl Opening {
             watermark: Watermark::default(),
             pause: Pause::Open,
             suspects: Suspects::new(settings.max_ahead),
+            stuck: Stuck::default(),
             credit: Credit::new(settings.concurrency, settings.max_ahead, capabilities.lock),
             jitter: settings.seed.map_or_else(Jitter::random, Jitter::new),
             running: 0,
             decided: 0,
+            is_full: false,
             outgoing: Vec::new(),
             twins: HashMap::new(),
             ended_owners: BTreeSet::new(),
@@ -115,7 +121,7 @@ impl Opening {
             draining: None,
             last_taken: Instant::now(),
             last_wanted: Instant::now(),
-            workers: Workers::new(settings.concurrency, bound.clone(), events),
+            workers: Workers::new(settings.concurrency, bound.clone(), settle.clone(), events),
             tasks,
             inbox,
             to_settle,
@@ -156,6 +162,6 @@ impl Opening {
         for tag in self.tags(|_| true) {
             self.bound.remember(self.held.remove(&tag).and_then(|held| held.work), now);
         }
-        self.bound.monitor.note(EndpointState::Ending, 0, 0, 0);
+        self.bound.monitor.note(EndpointState::Ending, Numbers::default());
     }
 }

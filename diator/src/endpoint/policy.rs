@@ -177,7 +177,7 @@ impl ErrorPolicy {
         match judgement {
             Judgement::ShuttingDown => return Step::Release,
             Judgement::Committed => return Step::Done,
-            Judgement::Uncounted => {
+            Judgement::Uncounted | Judgement::Busy => {
                 let after = jitter.take_off(doubled(before.uncounted).min(LONGEST_PAUSE));
                 return Step::Again { after, counted: false };
             }

@@ -26,7 +26,6 @@ use crate::subscription::{
     Settle, Settled, Settlement, Source, Subscription, Taken, Verdict, Wanted,
 };
 
-const LEASE: Duration = Duration::from_secs(30);
 /// How often it asks at least.
 const POLL: Duration = Duration::from_secs(5);
 /// How long it waits at least where a row is due that it did not get: another process is about to.
@@ -45,6 +44,8 @@ pub(super) struct Rows {
     pub(super) monitor: EndpointMonitor,
     /// Whether a dead letter goes on holding its key.
     pub(super) parks: bool,
+    /// For how long it leases a row.
+    pub(super) lease: Duration,
     pub(super) seed: Option<u64>,
 }
 
@@ -66,6 +67,7 @@ struct Shared {
     names: Arc<[String]>,
     monitor: EndpointMonitor,
     parks: bool,
+    lease: Duration,
     state: Mutex<State>,
 }
 
@@ -83,14 +85,14 @@ struct Leased {
 }
 
 impl Rows {
-    pub(super) const fn capabilities() -> Capabilities {
+    pub(super) const fn capabilities(lease: Duration) -> Capabilities {
         Capabilities::none()
             .competing()
             .redelivers()
             .counts()
             .retry_counts()
             .releases(Release::Uncounted)
-            .locks_for(LEASE)
+            .locks_for(lease)
             .extends()
             .delayed_retry(Duration::MAX)
             .dead_letters()
@@ -102,16 +104,17 @@ impl Rows {
 #[async_trait]
 impl Subscription for Rows {
     fn capabilities(&self) -> Capabilities {
-        Self::capabilities()
+        Self::capabilities(self.lease)
     }
 
     async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
-        let Self { store, monitor, parks, seed } = self;
+        let Self { store, monitor, parks, lease, seed } = self;
         let shared = Arc::new(Shared {
             store: store.clone(),
             names: [&[wanted.endpoint.to_owned()], wanted.formerly].concat().into(),
             monitor: monitor.clone(),
             parks: *parks,
+            lease: *lease,
             state: Mutex::default(),
         });
         let jitter = seed.map_or_else(Jitter::random, Jitter::new);
@@ -184,12 +187,12 @@ impl Shared {
     }
 
     fn ask(&self, credit: usize) {
-        let (store, names) = (self.store.clone(), self.names.clone());
+        let (store, names, lease) = (self.store.clone(), self.names.clone(), self.lease);
         let asking = async move {
             let (at, mut leased, mut again) = (Instant::now(), Vec::new(), POLL);
             for name in &*names {
                 let most = u32::try_from(credit - leased.len()).unwrap_or(u32::MAX);
-                leased.extend(store.deliveries.lease(name, most, LEASE).await?);
+                leased.extend(store.deliveries.lease(name, most, lease).await?);
                 if leased.len() >= credit {
                     return Ok(Asked { at, leased, again: Duration::ZERO });
                 }
@@ -272,7 +275,7 @@ impl Settle for Shared {
             held.iter().map(|tag| state.leased.get(tag).map(|leased| leased.lease)).collect()
         };
         let leases: Vec<_> = known.iter().flatten().copied().collect();
-        match self.store.deliveries.extend(&leases, LEASE).await {
+        match self.store.deliveries.extend(&leases, self.lease).await {
             Ok(answers) => in_order(known.iter().map(Option::is_some), answers),
             Err(error) => held.iter().map(|_| Err(failed(&error))).collect(),
         }

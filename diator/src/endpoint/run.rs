@@ -6,7 +6,7 @@ use super::Bound;
 use super::ask::{PATIENCE, ask};
 use super::ending::Draining;
 use super::event::Event;
-use super::health::EndpointState;
+use super::health::{EndpointState, Numbers};
 use super::held::Held;
 use super::opening::Opening;
 use super::pause::Pause;
@@ -202,7 +202,7 @@ impl Opening {
         self.running < self.bound.settings.concurrency + ahead
     }
 
-    fn tell_health(&self) {
+    fn tell_health(&mut self) {
         let state = match (&self.draining, self.pause) {
             (Some(_), _) => EndpointState::Ending,
             (None, Pause::Open) => EndpointState::Open,
@@ -210,6 +210,25 @@ impl Opening {
             (None, Pause::Trial(_)) => EndpointState::Trial,
         };
         let running = self.running.min(self.bound.settings.concurrency);
-        self.bound.monitor.note(state, self.held.len(), running, self.lanes.resting());
+        let (held, resting, settling) = (self.held.len(), self.lanes.resting(), self.decided);
+        let stuck = self.stuck.oldest();
+        self.bound.monitor.note(state, Numbers { held, running, resting, settling, stuck });
+        self.tell_if_full();
+    }
+
+    /// Warns when it takes nothing more, and not again before half of what filled it has gone.
+    fn tell_if_full(&mut self) {
+        let most = self.bound.settings.most_decided;
+        if self.decided < most / 2 {
+            self.is_full = false;
+        } else if self.decided >= most && !self.is_full {
+            self.is_full = true;
+            tracing::warn!(
+                target: "diator",
+                { endpoint = &*self.bound.settings.name, settling = self.decided },
+                "the endpoint takes nothing more before the engine has taken the verdicts of messages that are handled: \
+                 one that is not handled yet may keep them back"
+            );
+        }
     }
 }

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
@@ -10,6 +11,8 @@ use super::policy::OnDead;
 use super::work::Work;
 use crate::deliveries::{DeadReason, DeliveryStore, NewDelivery, NewState, WHOLE_MESSAGE};
 use crate::subscription::{Delivery, Order};
+
+const LEASE: Duration = Duration::from_secs(30);
 
 /// The delivery store of an endpoint, which its two openings share: one puts rows into it, and the other one handles them.
 pub(super) struct Store {
@@ -25,6 +28,11 @@ impl Store {
         Self { deliveries, put: Notify::new(), permits: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)) }
     }
 
+    /// For how long a row is leased.
+    pub(super) fn lease(&self, max_handling: Duration) -> Duration {
+        if self.deliveries.extends_beside_handlers() { LEASE } else { max_handling.saturating_add(LEASE) }
+    }
+
     /// Waits until one more may run.
     pub(super) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
         // It is never closed.
@@ -32,7 +40,9 @@ impl Store {
     }
 }
 
-/// The rows that a delivery becomes: one for each handler that is not done.
+/// The rows that a delivery becomes: one for each handler that is not done, in the order in which they are due.
+///
+/// With order per key they have their turns in this order. Dead letters come last, so that they park no handler of their own message.
 pub(super) fn rows_of_handlers(bound: &Bound, work: &Work, now: Instant) -> Vec<NewDelivery> {
     let (Some(raw), Some(message)) = (work.delivered(), work.claimed) else { return Vec::new() };
     let has_order = bound.settings.order == Order::PerKey && raw.key.is_some();
@@ -52,7 +62,12 @@ pub(super) fn rows_of_handlers(bound: &Bound, work: &Work, now: Instant) -> Vec<
         row.state = state;
         Some(row)
     };
-    work.outcomes.iter().filter_map(row).collect()
+    let mut rows: Vec<_> = work.outcomes.iter().filter_map(row).collect();
+    rows.sort_by_key(|row| match row.state {
+        NewState::Waiting { after } => after,
+        NewState::Dead(_) => Duration::MAX,
+    });
+    rows
 }
 
 /// The row of a message of which no handler has begun, and none will: a dead letter as a whole.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Bound;
 use super::failure::Failure;
 use super::handling::run;
+use super::lease::Lease;
 use super::outcome::Outcome;
 use super::workers::Desk;
 use crate::Arrival;
@@ -167,13 +168,14 @@ impl<'a> Working<'a> {
     }
 
     /// Runs the handlers of one delivery that are to run now, one after the other.
-    pub(super) async fn run(mut self, cut: Option<oneshot::Receiver<()>>) {
-        let Self { bound, tag, work, begun, .. } = &mut self;
+    pub(super) async fn run(mut self, cut: Option<oneshot::Receiver<()>>, lease: Option<Instant>) {
+        let Self { bound, desk, tag, work, begun } = &mut self;
         let Some(work) = work else { return };
+        let mut lease = lease.map(|until| Lease { bound, desk, tag: *tag, until });
         // What the attempt log has to be told if the run does not come to its end.
         let attempt = OnceLock::new();
         let ran = {
-            let run = catch_panic(run(bound, *tag, work, *begun, &attempt));
+            let run = catch_panic(run(bound, *tag, work, *begun, lease.as_mut(), &attempt));
             let cut = async {
                 let is_asked = match cut {
                     Some(cut) => cut.await.is_ok(),

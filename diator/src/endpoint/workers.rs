@@ -10,12 +10,13 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::task::coop::consume_budget;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 use super::Bound;
 use super::event::Event;
 use super::tag_map::TagMap;
 use super::work::{Ran, Work, Working};
-use crate::subscription::DeliveryTag;
+use crate::subscription::{DeliveryTag, Settle, Settled};
 
 /// As many tasks as deliveries may run at once. They stay, and take what is handed over in its order.
 ///
@@ -37,11 +38,14 @@ pub(super) struct Handed {
     pub(super) tag: DeliveryTag,
     pub(super) work: Box<Work>,
     pub(super) cut: Option<oneshot::Receiver<()>>,
+    /// The end of its lease, where that must not come before its handler's.
+    pub(super) lease: Option<Instant>,
 }
 
 /// Where workers take what they run, and say how it went.
 pub(super) struct Desk {
     events: UnboundedSender<Event>,
+    pub(super) engine: Arc<dyn Settle>,
     state: Mutex<State>,
 }
 
@@ -63,8 +67,8 @@ struct State {
 }
 
 impl Workers {
-    pub(super) fn new(most: usize, bound: Arc<Bound>, events: UnboundedSender<Event>) -> Self {
-        let desk = Arc::new(Desk { events, state: Mutex::default() });
+    pub(super) fn new(most: usize, bound: Arc<Bound>, engine: Arc<dyn Settle>, events: UnboundedSender<Event>) -> Self {
+        let desk = Arc::new(Desk { events, engine, state: Mutex::default() });
         Self { most, bound, desk, tasks: JoinSet::new(), handles: BTreeMap::new(), hired: 0 }
     }
 
@@ -152,6 +156,11 @@ impl Desk {
         let _sent = self.events.send(Event::Worked { tag, work, ran, took });
     }
 
+    /// The engine has answered when a worker asked it to extend a lock, from that moment on.
+    pub(super) fn tell_extended(&self, tag: DeliveryTag, answer: Settled, from: Instant) {
+        let _sent = self.events.send(Event::Extended { extended: vec![(tag, answer)], from, error: None });
+    }
+
     // Nothing that runs under the lock leaves the state half changed.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -206,8 +215,8 @@ struct Worker {
 impl Worker {
     async fn work(self, bound: Arc<Bound>) {
         let mut last = None;
-        while let Some(Handed { tag, work, cut }) = self.desk.next(self.number, last).await {
-            Working::new(&bound, &self.desk, tag, work).run(cut).await;
+        while let Some(Handed { tag, work, cut, lease }) = self.desk.next(self.number, last).await {
+            Working::new(&bound, &self.desk, tag, work).run(cut, lease).await;
             last = Some(tag);
         }
     }

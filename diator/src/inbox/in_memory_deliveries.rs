@@ -196,6 +196,10 @@ impl DeliveryStore for InMemoryDeliveries {
         Ok(ours.take(most as usize).filter_map(lease).collect())
     }
 
+    fn extends_beside_handlers(&self) -> bool {
+        true
+    }
+
     async fn extend(&self, leases: &[DeliveryLease], period: Duration) -> Result<Vec<Settled>, BoxError> {
         let now = Instant::now();
         let mut entries = self.0.lock();

@@ -7,8 +7,8 @@ use ::metrics::{
 };
 
 use super::{
-    ATTEMPTS, DEAD_LETTERS, FAILED_CALLS, HANDLING, KEPT, LAG, LOCK_LOST, OK, OLDEST, OVERDUE, PAUSED, QUEUED, REFUSED,
-    RETRIES, SETTLED, STAGES,
+    ATTEMPTS, BUSY, DEAD_LETTERS, FAILED_CALLS, HANDLING, KEPT, LAG, LOCK_LOST, OK, OLDEST, OVERDUE, PAUSED, QUEUED,
+    REFUSED, RETRIES, SETTLED, STAGES,
 };
 use crate::SendErrorKind;
 use crate::deliveries::DeliveryStatus;
@@ -23,11 +23,13 @@ pub(crate) struct EndpointMetrics {
     held: Gauge,
     running: Gauge,
     resting: Gauge,
+    settling: Gauge,
     paused: Gauge,
     handled: Counter,
     ignored: Counter,
     unknown: Counter,
     dead: Counter,
+    busy: Counter,
     lock_lost: Counter,
     refused: Counter,
     queued: Histogram,
@@ -57,11 +59,13 @@ impl EndpointMetrics {
             held: stage("held"),
             running: stage("running"),
             resting: stage("resting"),
+            settling: stage("settling"),
             paused: gauge(PAUSED),
             handled: outcome("handled"),
             ignored: outcome("ignored"),
             unknown: outcome("unknown"),
             dead: outcome("dead"),
+            busy: counter(BUSY),
             lock_lost: counter(LOCK_LOST),
             refused: counter(REFUSED),
             queued: histogram!(QUEUED, "endpoint" => endpoint.clone()),
@@ -78,10 +82,11 @@ impl EndpointMetrics {
         self.paused.set(f64::from(u8::from(is_paused)));
     }
 
-    pub(crate) fn in_hand(&self, held: usize, running: usize, resting: usize) {
+    pub(crate) fn in_hand(&self, held: usize, running: usize, resting: usize, settling: usize) {
         self.held.set(held as f64);
         self.running.set(running as f64);
         self.resting.set(resting as f64);
+        self.settling.set(settling as f64);
     }
 
     pub(crate) fn observed(&self, health: &EndpointHealth) {
@@ -99,6 +104,7 @@ impl EndpointMetrics {
         self.ignored.absolute(health.ignored);
         self.unknown.absolute(health.unknown);
         self.dead.absolute(health.dead);
+        self.busy.absolute(health.busy);
         self.lock_lost.absolute(health.lock_lost);
         self.refused.absolute(health.refused);
     }
@@ -143,7 +149,7 @@ fn describe() {
     describe_gauge!(
         STAGES,
         Unit::Count,
-        "Messages in hand: all, those being handled, those that wait for another attempt."
+        "Messages in hand: all, those being handled, those that wait for another attempt, those that wait for the engine."
     );
     describe_gauge!(PAUSED, Unit::Count, "Whether the endpoint pauses: 1 or 0.");
     describe_gauge!(KEPT, Unit::Count, "Deliveries in the store of the endpoint, of all processes.");
@@ -158,6 +164,7 @@ fn describe() {
     );
     describe_histogram!(QUEUED, Unit::Seconds, "How long a message was in hand before its handlers began.");
     describe_histogram!(HANDLING, Unit::Seconds, "How long an attempt of a handler took.");
+    describe_counter!(BUSY, Unit::Count, "Handlers that could not begin, because another transaction had the message.");
     describe_counter!(LOCK_LOST, Unit::Count, "Deliveries that were no longer the process's own.");
     describe_counter!(REFUSED, Unit::Count, "Verdicts that the engine did not take.");
     describe_counter!(

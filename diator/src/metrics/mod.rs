@@ -44,6 +44,7 @@
 //! | `diator_endpoint_handling_duration_seconds` | histogram | `endpoint`, `handler` | how long an attempt took |
 //! | `diator_endpoint_kept` | gauge | `endpoint`, `state` | deliveries in the store, of all processes |
 //! | `diator_endpoint_overdue_seconds` | gauge | `endpoint` | for how long the one that is due longest could have been handled |
+//! | `diator_endpoint_busy_total` | counter | `endpoint` | handlers that could not begin, because another transaction had the message |
 //! | `diator_endpoint_locks_lost_total` | counter | `endpoint` | deliveries that were no longer this process's own |
 //! | `diator_endpoint_refused_verdicts_total` | counter | `endpoint` | verdicts that the engine did not take |
 //! | `diator_endpoint_failed_calls_total` | counter | `endpoint`, `call` | calls to the engine, the store or the attempt log that failed |
@@ -65,7 +66,8 @@
 //!   `after_commit` handler that failed. A sender that gets an `Undelivered` itself, because there is no hook, can count it
 //!   in the same way.
 //! - `endpoint`: the name of the endpoint.
-//! - `stage` of a message in hand: `held`, and of these `running`, or `resting` until another attempt.
+//! - `stage` of a message in hand: `held`, and of these `running`, `resting` until another attempt, or `settling` until the
+//!   engine has taken the verdict.
 //! - `outcome` of an endpoint's message: `handled`, `dead`, `ignored` without a handler here, or `unknown` to the program.
 //! - `state` of a kept delivery: `waiting`, `parked` of these behind a dead letter of their key, or `dead`. Every process asks every 15 s.
 //! - `handler` of an attempt: the handler's id. `outcome` of one: `ok`, or the variant of its error.
@@ -103,6 +105,7 @@ const RETRIES: &str = "diator_endpoint_retries_total";
 const DEAD_LETTERS: &str = "diator_endpoint_dead_letters_total";
 const QUEUED: &str = "diator_endpoint_queue_duration_seconds";
 const HANDLING: &str = "diator_endpoint_handling_duration_seconds";
+const BUSY: &str = "diator_endpoint_busy_total";
 const LOCK_LOST: &str = "diator_endpoint_locks_lost_total";
 const REFUSED: &str = "diator_endpoint_refused_verdicts_total";
 const KEPT: &str = "diator_endpoint_kept";

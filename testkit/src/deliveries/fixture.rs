@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::{Driver, Store};
+use crate::inbox::Unit;
 
 /// Longer than any case.
 pub(super) const LONG: Duration = Duration::from_secs(3_600);
@@ -114,6 +115,13 @@ impl Process {
 
     pub(super) async fn status(&self) -> Vec<DeliveryStatus> {
         self.deliveries.status().await.expect(THERE)
+    }
+
+    /// The transaction of a handler that has entered, and runs.
+    pub(super) async fn running(&self, entry: &Entry<'_>) -> Unit<'_> {
+        let unit = Unit::begin(&self.store).await;
+        assert_eq!(unit.enter(entry).await.expect(THERE), Seen::First);
+        unit
     }
 
     /// Enters the inbox as a handler does, and commits if it is the first.

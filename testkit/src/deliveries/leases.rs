@@ -10,7 +10,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::{sleep, timeout};
 
 use super::Driver;
-use super::fixture::{LONG, Process, after, dead, delivery, keyed, messages, with};
+use super::fixture::{LONG, Process, after, dead, delivery, entry, keyed, messages, with};
 use crate::drop_after;
 
 /// Enough for what should not be waited for, on a busy machine.
@@ -249,6 +249,21 @@ pub async fn who_waits_is_woken<D: Driver>() {
         panic!("it is ready all the time");
     };
     quiet.await;
+}
+
+/// While a handler's transaction is open, a lease must be extended, unless the store says that it cannot.
+pub async fn a_lease_is_extended_beside_a_handler<D: Driver>() {
+    let driver = D::start(LONG).await;
+    let (process, other) = (Process::of(&driver), Process::of(&driver));
+    process.put(&[delivery()]).await;
+    let leased = process.lease_one().await;
+    let handled = delivery();
+    let running = other.running(&entry(&handled)).await;
+    if process.deliveries.extends_beside_handlers() {
+        let extended = timeout(SOON, process.extend(&[leased.lease], LONG)).await;
+        assert_eq!(extended.expect("no transaction is waited for"), [Settled::Done]);
+    }
+    running.roll_back().await;
 }
 
 /// Whoever drops a call must lose no row: it comes to the next one, or when the lease is over.

@@ -79,6 +79,7 @@ macro_rules! deliveries_conformance {
             a_row_is_leased_when_it_is_due,
             a_lease_that_is_over_is_lost,
             an_extension_keeps_the_lease,
+            a_lease_is_extended_beside_a_handler,
             what_is_settled_is_settled_once,
             what_is_handled_is_gone,
             what_fails_comes_later_with_its_failures,

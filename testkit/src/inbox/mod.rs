@@ -44,6 +44,7 @@ mod driver;
 mod unit;
 
 pub use self::driver::{Driver, Store};
+pub(crate) use self::unit::Unit;
 
 /// Makes a test of every case of [`inbox::conformance`](crate::inbox::conformance), for one [`Driver`].
 ///

@@ -6,20 +6,20 @@ use tokio::time::{Duration, sleep};
 use super::Store;
 
 /// A unit of work that has not ended; dropping it rolls it back.
-pub(super) struct Unit<'s> {
+pub(crate) struct Unit<'s> {
     store: &'s Store,
     pub(super) scope: Box<dyn Scope>,
     meta: Meta,
 }
 
 impl<'s> Unit<'s> {
-    pub(super) async fn begin(store: &'s Store) -> Self {
+    pub(crate) async fn begin(store: &'s Store) -> Self {
         let meta = Meta::new();
         let scope = store.container.open(&meta, MessageKind::NotificationEvent).get().await.expect("the scope opens");
         Self { store, scope, meta }
     }
 
-    pub(super) async fn enter(&self, entry: &Entry<'_>) -> Result<Seen, BoxError> {
+    pub(crate) async fn enter(&self, entry: &Entry<'_>) -> Result<Seen, BoxError> {
         self.store.inbox.enter(&*self.scope, &self.meta, entry).await
     }
 
@@ -27,7 +27,7 @@ impl<'s> Unit<'s> {
         self.scope.close(Outcome::Success).get().await.expect("it commits");
     }
 
-    pub(super) async fn roll_back(self) {
+    pub(crate) async fn roll_back(self) {
         self.scope.close(Outcome::Failure).get().await.expect("it rolls back");
     }
 }

@@ -36,6 +36,7 @@ drills! {
     killed_between_dead_letter_and_ack: "kill -9 between dead letter and ack";
     killed_in_mid_schedule: "kill -9 in mid schedule";
     killed_in_mid_replay: "kill -9 in mid replay";
+    killed_beside_parked_keys: "kill -9 beside parked keys, replayed";
     database_down: "database down under load";
     database_restarted: "database restarted under load";
     cut_in_mid_commit: "connection cut in mid COMMIT";
@@ -72,6 +73,7 @@ controls! {
     has_no_outbox: "events";
     acks_early: "kept";
     keeps_late: "kept";
+    parks_nothing: "ordered";
     replays_without_generation: "replayed";
     forgets_early: "once";
 }

@@ -1,7 +1,7 @@
 use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 
 use super::id::Id;
-use super::since;
+use super::{delivery, since};
 
 pub(in crate::cli) fn outbox() -> Command {
     let replay =
@@ -42,7 +42,19 @@ pub(in crate::cli) fn dead() -> Command {
                 .help("Shows long texts in full; --json always does"),
         );
     let replay = chosen(leaf("replay", "Gives dead letters back to the relay or the endpoint, each in its old place"));
-    let discard = chosen(leaf("discard", "Deletes dead letters for good")).arg(yes());
+    let discard = chosen(leaf("discard", "Deletes dead letters for good"))
+        .arg(
+            Arg::new("waiting")
+                .long("waiting")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["all", "ids"])
+                .requires("endpoint")
+                .requires("handler")
+                .help(
+                    "Deletes what waits for the handler too, as for one that is gone; what a process has in hand stays",
+                ),
+        )
+        .arg(yes());
     group(
         "dead",
         "Lists, shows, replays and deletes what could not be published, and what could not be handled (IDs with a d)",
@@ -125,8 +137,9 @@ fn endpoint() -> Arg {
 }
 
 fn handler() -> Arg {
-    let help = "Selects what the handler with this id could not handle, or has yet to handle";
-    Arg::new("handler").long("handler").value_name("HANDLER").help(help)
+    let help =
+        "Selects what the handler with this id could not handle, or has yet to handle; `all` as in the column HANDLER";
+    Arg::new("handler").long("handler").value_name("HANDLER").value_parser(delivery::read_handler).help(help)
 }
 
 fn limit(help: &'static str) -> Arg {

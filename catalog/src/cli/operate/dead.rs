@@ -112,6 +112,8 @@ fn done(printed: io::Result<()>) -> Result<Answer, Failure> {
 
 pub(super) async fn replay(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {
     let selection = limited(store, arguments).await?;
+    // What is replayed waits afterwards.
+    let waiting = selection.waiting(store).await?;
     let replayed = selection.replay(store).await?;
     if arguments.get_flag("json") {
         print::json(&json!({ "replayed": replayed.all() }))?;
@@ -121,37 +123,39 @@ pub(super) async fn replay(store: &dyn Store, arguments: &ArgMatches) -> Result<
             let is_told = count.is_some_and(|count| count > 0 || replayed.all() == 0 && to == "the relay")
                 || count == Some(0) && replayed.publishing.is_none();
             let Some(count) = count.filter(|_| is_told) else { return Ok(()) };
-            writeln!(io::stdout(), "{} given back to {to}", were(count))?;
+            writeln!(io::stdout(), "{} given back to {to}", were(count, ["dead letter", "dead letters"]))?;
             if count > 0 { writeln!(io::stdout(), "{then}") } else { Ok(()) }
         };
         given_back(replayed.publishing, "the relay", COMES_BACK)?;
         given_back(replayed.handling, "the endpoints", FAILS_AGAIN)?;
     }
-    ended(&selection, replayed.all())
+    ended(&selection, &waiting, replayed.all())
 }
 
 pub(super) async fn discard(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {
     let mut selection = limited(store, arguments).await?;
     selection.with_unreadable(store).await?;
-    if !arguments.get_flag("yes") && !is_agreed(store, &mut selection).await? {
+    let waiting = selection.waiting(store).await?;
+    let what = if arguments.get_flag("waiting") { ["delivery", "deliveries"] } else { ["dead letter", "dead letters"] };
+    if !arguments.get_flag("yes") && !is_agreed(store, &mut selection, what).await? {
         return Ok(Answer::Problems);
     }
     let discarded = selection.discard(store).await?.all();
     match arguments.get_flag("json") {
         true => print::json(&json!({ "discarded": discarded }))?,
-        false => writeln!(io::stdout(), "{} discarded", were(discarded))?,
+        false => writeln!(io::stdout(), "{} discarded", were(discarded, what))?,
     }
-    ended(&selection, discarded)
+    ended(&selection, &waiting, discarded)
 }
 
 /// Asks; what is selected then are those that were counted, and not one that comes meanwhile.
-async fn is_agreed(store: &dyn Store, selection: &mut Selection) -> Result<bool, Failure> {
+async fn is_agreed(store: &dyn Store, selection: &mut Selection, what: [&str; 2]) -> Result<bool, Failure> {
     let found = selection.read(store, COUNTED + 1).await?;
     let ids = found.ids();
     let many = ids.len() > COUNTED as usize;
     let what = match many {
-        true => format!("all that match, more than {COUNTED} dead letters,"),
-        false => words::count(ids.len() as u64, "dead letter"),
+        true => format!("all that match, more than {COUNTED} {},", what[1]),
+        false => words::count_of(ids.len() as u64, what),
     };
     if !many {
         selection.keep(&ids);
@@ -159,18 +163,32 @@ async fn is_agreed(store: &dyn Store, selection: &mut Selection) -> Result<bool,
     Ok(ids.is_empty() || question::is_agreed(&format!("delete {what} for good?"), false)?)
 }
 
-fn were(count: u64) -> String {
-    format!("{} {}", words::count(count, "dead letter"), if count == 1 { "was" } else { "were" })
+fn were(count: u64, what: [&str; 2]) -> String {
+    format!("{} {}", words::count_of(count, what), if count == 1 { "was" } else { "were" })
 }
 
-fn ended(selection: &Selection, done: u64) -> Result<Answer, Failure> {
+fn ended(selection: &Selection, waiting: &[Id], done: u64) -> Result<Answer, Failure> {
     if selection.is_partial {
         writeln!(io::stderr(), "only the oldest {READ} dead letters were looked at: repeat the command")?;
     }
-    let missing = (selection.named as u64).saturating_sub(done);
-    match missing {
-        0 => Ok(Answer::Done),
-        _ => Ok(wrong(&format!("{missing} of the {} dead letters did not exist", selection.named))?),
+    let named = selection.named.len() as u64;
+    let missing = named.saturating_sub(done + waiting.len() as u64);
+    let mut problems = Vec::new();
+    if missing > 0 {
+        problems.push(format!("{missing} of the {named} dead letters did not exist"));
+    }
+    match waiting {
+        [] => {}
+        [id] => problems.push(format!("{id} is no dead letter: it waits for its handler, as `schedule list` shows")),
+        ids => {
+            let ids: Vec<_> = ids.iter().map(Id::to_string).collect();
+            let they_wait = "are no dead letters: they wait for their handlers, as `schedule list` shows";
+            problems.push(format!("{} {they_wait}", ids.join(", ")));
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(Answer::Done),
+        false => Ok(wrong(&problems.join("; "))?),
     }
 }
 

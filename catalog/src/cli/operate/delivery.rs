@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::fmt::Write;
 
 use diator::deliveries::{DeadReason, DeliveryState, KeptDelivery, WHOLE_MESSAGE};
@@ -66,6 +67,19 @@ pub(super) fn handler(handler: &str) -> Option<&str> {
     (handler != WHOLE_MESSAGE).then_some(handler)
 }
 
+/// How tables show, and arguments name, what is for all handlers.
+const ALL: &str = "all";
+
+/// As tables show it.
+pub(super) fn shown_handler(id: &str) -> String {
+    handler(id).map_or_else(|| ALL.to_owned(), cell)
+}
+
+/// Reads what [`shown_handler`] shows.
+pub(super) fn read_handler(shown: &str) -> Result<String, Infallible> {
+    Ok(if shown == ALL { WHOLE_MESSAGE } else { shown }.to_owned())
+}
+
 pub(super) fn record(kept: &KeptDelivery) -> Record {
     let delivery = &kept.delivery;
     let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
@@ -106,7 +120,7 @@ pub(super) fn cells(kept: &KeptDelivery) -> [String; 5] {
     [
         Id::Handling(kept.id).to_string(),
         cell(&delivery.endpoint),
-        handler(&delivery.handler).map_or_else(|| "all".to_owned(), cell),
+        shown_handler(&delivery.handler),
         match &kept.unreadable {
             Some(_) => "cannot be read".to_owned(),
             None => or_none(delivery.name.as_deref()),
@@ -117,18 +131,13 @@ pub(super) fn cells(kept: &KeptDelivery) -> [String; 5] {
 
 pub(super) const DEAD_HEADING: [&str; 8] = ["ID", "SINCE", "ENDPOINT", "HANDLER", "EVENT", "KEY", "TRIES", "REASON"];
 
-fn kind_and_reason(DeadReason { kind, text, .. }: &DeadReason) -> String {
-    match text.strip_prefix(&**kind).is_some_and(|rest| rest.starts_with(':')) {
-        true => reason(text),
-        false => format!("{}: {}", cell(kind), reason(text)),
-    }
-}
-
 /// A line of the table of dead letters.
 pub(super) fn dead_row(kept: &KeptDelivery) -> Vec<String> {
     let [id, endpoint, handler, event, key] = cells(kept);
     let (since, reason) = match &kept.state {
-        DeliveryState::Dead { reason: found, at } => (time(*at), kind_and_reason(found)),
+        DeliveryState::Dead { reason: DeadReason { kind, text, .. }, at } => {
+            (time(*at), format!("{}: {}", cell(kind), reason(text)))
+        }
         _ => ("-".to_owned(), "-".to_owned()),
     };
     let parks = if kept.delivery.holds_key { " (parked)" } else { "" };

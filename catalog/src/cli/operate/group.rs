@@ -68,11 +68,7 @@ impl Group {
         match &self.cause {
             Cause::Publishing { topic, .. } => row.push(topic.as_deref().map_or_else(|| "-".to_owned(), cell)),
             Cause::Handling { endpoint, handler, kind } => {
-                row.extend([
-                    cell(endpoint),
-                    delivery::handler(handler).map_or_else(|| "all".to_owned(), cell),
-                    cell(kind),
-                ]);
+                row.extend([cell(endpoint), delivery::shown_handler(handler), cell(kind)]);
             }
         }
         row.push(reason(&self.reason));

@@ -21,8 +21,8 @@ pub(super) struct Selection {
     publishing: Option<DeadLetterFilter>,
     /// `None` selects none of them.
     handling: Option<DeliveryFilter>,
-    /// How many were named by their ids.
-    pub(super) named: usize,
+    /// Those that were named by their ids.
+    pub(super) named: Vec<Id>,
     /// Whether there may be more than those that were read to select some of them.
     pub(super) is_partial: bool,
 }
@@ -59,11 +59,14 @@ impl Selection {
         let mut handling = DeliveryFilter::dead();
         (handling.topic, handling.reason) = (text("topic"), text("reason"));
         (handling.endpoint, handling.handler) = (text("endpoint"), text("handler"));
+        if let Ok(Some(true)) = arguments.try_get_one::<bool>("waiting") {
+            handling.dead = None;
+        }
         let is_of_endpoint = handling.endpoint.is_some() || handling.handler.is_some();
         let mut selection = Self {
             publishing: (!is_of_endpoint).then_some(publishing),
             handling: Some(handling),
-            named: ids.len(),
+            named: ids.clone(),
             is_partial: false,
         };
         if !ids.is_empty() {
@@ -137,6 +140,7 @@ impl Selection {
         let letters = found.letters.iter().map(Cause::of_letter);
         let causes: BTreeSet<_> = letters.chain(found.deliveries.iter().filter_map(Cause::of_delivery)).collect();
         match causes.len() {
+            0 if self.is_partial => return wrong(&format!("among the oldest {READ} dead letters is no group")),
             0 => return wrong("there is no group"),
             1 => {}
             _ => return wrong("several groups have the name"),
@@ -182,7 +186,7 @@ impl Selection {
     /// A delivery that waits can be discarded if it is named, and nobody can read it.
     pub(super) async fn with_unreadable(&mut self, store: &dyn Store) -> Result<(), Failure> {
         let (Some(handling), Some(deliveries)) = (&mut self.handling, store.deliveries()) else { return Ok(()) };
-        if self.named == 0 {
+        if self.named.is_empty() {
             return Ok(());
         }
         let mut all = handling.clone();
@@ -194,6 +198,18 @@ impl Selection {
             (handling.ids, handling.dead) = (chosen.map(|kept| kept.id).collect(), None);
         }
         Ok(())
+    }
+
+    /// Those of the named that wait for their handlers, and are not selected because they are no dead letters.
+    pub(super) async fn waiting(&self, store: &dyn Store) -> Result<Vec<Id>, Failure> {
+        let mut named = DeliveryFilter::default();
+        named.ids =
+            self.named.iter().filter_map(|id| if let Id::Handling(id) = id { Some(*id) } else { None }).collect();
+        let Some(deliveries) = store.deliveries().filter(|_| !named.ids.is_empty()) else { return Ok(Vec::new()) };
+        let mut found = deliveries.list(&named).await?;
+        let is_selected = |kept: &KeptDelivery| self.handling.as_ref().is_some_and(|filter| filter.takes(kept));
+        found.retain(|kept| matches!(kept.state, DeliveryState::Waiting { .. }) && !is_selected(kept));
+        Ok(found.iter().map(|kept| Id::Handling(kept.id)).collect())
     }
 
     pub(super) async fn discard(&self, store: &dyn Store) -> Result<Done, Failure> {

@@ -25,7 +25,12 @@ pub(super) fn time(time: SystemTime) -> String {
 
 /// So many of something.
 pub(super) fn count(number: u64, one: &str) -> String {
-    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+    count_of(number, [one, &format!("{one}s")])
+}
+
+/// So many of something, with its word for one and for several.
+pub(super) fn count_of(number: u64, [one, several]: [&str; 2]) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
 }
 
 /// At most so many characters; one that ends early ends with `…`.

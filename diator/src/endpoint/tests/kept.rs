@@ -1,7 +1,7 @@
 use super::engine::{Engine, able};
 use super::stores::{Faulty, Trouble};
 use super::world::{Charge, Conduct, GatewayDown, Post, World, millis, pass, secs};
-use crate::deliveries::{DeliveryFilter, WHOLE_MESSAGE};
+use crate::deliveries::{DeliveryFilter, DeliveryState, WHOLE_MESSAGE};
 use crate::endpoint::{Endpoint, ErrorPolicy, OnDead, OnError, Order, Unknown};
 use crate::handlers;
 use crate::subscription::{Capabilities, Redelivered, Verdict};
@@ -247,6 +247,8 @@ async fn a_message_that_is_too_old_can_be_replayed() {
     engine.deliver(old.to_string().as_bytes(), |delivery| delivery);
     pass(secs(1)).await;
     assert_eq!(inbox.shown().await, [row(WHOLE_MESSAGE, 0, Some("TooOld"))]);
+    let DeliveryState::Dead { reason, .. } = &inbox.rows().await[0].state else { panic!("it is dead") };
+    assert!(reason.text.starts_with("the message was made "), "its kind stands beside it: {reason:?}");
     assert_eq!((world.script.runs().len(), inbox.replay().await), (0, 1));
     pass(secs(1)).await;
     assert_eq!((world.script.numbers("charge"), inbox.rows().await.len()), (vec![7], 0));

@@ -1,6 +1,7 @@
 //! Endpoints on an engine that does what a test says, in virtual time.
 
 mod ahead;
+mod busy;
 mod contract;
 mod duplicates;
 mod ending;
@@ -10,6 +11,8 @@ mod handling;
 mod kept;
 mod kept_chance;
 mod kept_faults;
+mod kept_leases;
+mod kept_together;
 mod log;
 mod offsets;
 mod own;
@@ -21,6 +24,8 @@ mod settling;
 mod stale;
 mod start;
 mod stores;
+mod stuck;
+mod told;
 mod warnings;
 #[allow(
     unused_imports,

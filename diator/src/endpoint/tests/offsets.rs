@@ -1,6 +1,7 @@
 //! An engine that only knows how far an endpoint has come.
 
 use super::engine::{Engine, able};
+use super::log::Log;
 use super::world::{Conduct, World, pass, secs};
 use crate::endpoint::{ErrorPolicy, InMemoryAttemptLog};
 use crate::subscription::{Capabilities, DeliveryTag, Ownership, Redelivered, Verdict};
@@ -85,6 +86,7 @@ async fn no_more_are_held_that_are_done_than_may_be() {
     let mut endpoint = world.endpoint().concurrency(4).max_ahead(8);
     assert_eq!(endpoint.settings.most_decided, 100_000);
     endpoint.settings.most_decided = 100;
+    let (log, _listening) = Log::listen();
     world.start(endpoint);
     for number in 0..300 {
         engine.publish_as("OrderPlaced", "", number, |delivery| delivery.with_owner(ONE));
@@ -94,6 +96,9 @@ async fn no_more_are_held_that_are_done_than_may_be() {
     let (held, runs) = (world.health().await.held, world.script.runs().len());
     assert!((100..=108).contains(&held) && runs == held, "{held} {runs}");
     assert_eq!((engine.credit(), engine.settled()), (0, Vec::new()));
+    assert_eq!(world.health().await.settling, held - 1);
+    log.one_with("takes nothing more before the engine has taken the verdicts");
     pass(secs(31)).await;
-    assert_eq!((engine.acked().len(), world.health().await.held), (300, 0));
+    assert_eq!((engine.acked().len(), world.health().await.held, world.health().await.settling), (300, 0, 0));
+    log.one_with("takes nothing more");
 }

@@ -39,6 +39,8 @@ pub(super) struct Troubles {
     pub(super) lease: Trouble,
     pub(super) settle: Trouble,
     pub(super) extend: Trouble,
+    /// It extends no lease while a handler runs.
+    pub(super) writes_alone: bool,
     /// How often the store was asked for rows.
     pub(super) leases: usize,
 }
@@ -138,6 +140,10 @@ impl DeliveryStore for FaultyStore {
         };
         self.meet(count).await?;
         self.inner.lease(endpoint, most, period).await
+    }
+
+    fn extends_beside_handlers(&self) -> bool {
+        !self.troubles.lock().unwrap_or_else(PoisonError::into_inner).writes_alone
     }
 
     async fn extend(&self, leases: &[DeliveryLease], period: Duration) -> Result<Vec<Settled>, BoxError> {

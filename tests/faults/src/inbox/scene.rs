@@ -29,6 +29,8 @@ pub struct Scene {
     pub settings: String,
     /// Whether messages of a key must be handled in order.
     pub in_order: bool,
+    /// Whether a dead letter keeps the later messages of its key waiting.
+    pub parks: bool,
     outage: Option<Duration>,
     healed: Option<SystemTime>,
     drained: Option<SystemTime>,
@@ -73,6 +75,7 @@ impl Scene {
             faults: 0,
             settings: String::new(),
             in_order: true,
+            parks: false,
             outage: None,
             healed: None,
             drained: None,
@@ -100,6 +103,7 @@ impl Scene {
             format!("engine={}", self.engine.address()),
             format!("folder={}", self.folder.path().display()),
             format!("in_order={}", self.in_order),
+            format!("parks={}", self.parks),
         ];
         // The last one counts.
         arguments.extend(self.settings.split_whitespace().chain(settings.split_whitespace()).map(str::to_owned));
@@ -278,6 +282,7 @@ impl Scene {
             "database": self.database.url(),
             "handlers": ["billing.charge", "billing.remind"],
             "ordered": self.in_order,
+            "parks": self.parks,
             "dead": DEAD.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
             "outage_seconds": self.outage.map(|outage| outage.as_secs_f64()),
             "healed_at": self.outage.and(self.healed).map(seconds),

@@ -59,6 +59,10 @@ impl DeliveryStore for SqlxDeliveries<Postgres> {
         lease::lease(&self.shared, endpoint, most, period).await.map_err(|error| self.explain(error))
     }
 
+    fn extends_beside_handlers(&self) -> bool {
+        true
+    }
+
     async fn extend(&self, leases: &[DeliveryLease], period: Duration) -> Result<Vec<Settled>, BoxError> {
         lease::extend(&self.shared, leases, period).await.map_err(|error| self.explain(error))
     }

@@ -56,6 +56,11 @@ impl DeliveryStore for SqlxDeliveries<Sqlite> {
         lease::lease(&self.shared, endpoint, most, period).await.map_err(|error| self.explain(error))
     }
 
+    /// SQLite lets one transaction write at a time.
+    fn extends_beside_handlers(&self) -> bool {
+        false
+    }
+
     async fn extend(&self, leases: &[DeliveryLease], period: Duration) -> Result<Vec<Settled>, BoxError> {
         lease::extend(&self.shared, leases, period).await.map_err(|error| self.explain(error))
     }

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use diator::deliveries::DeliveryFilter;
-use diator::endpoint::{Endpoint, ErrorPolicy, Order};
+use diator::endpoint::{Endpoint, ErrorPolicy, OnDead, Order};
 use diator::host::Host;
 use diator::outbox::{DeadLetters, OutboxStore, StoreSchema};
 use diator::{BoxError, Inbox, Mediator};
@@ -93,7 +93,10 @@ fn endpoint(settings: &Settings) -> Endpoint {
         fail: settings.fail.clone(),
         acks_early: settings.wrong == Some(Wrong::AcksEarly),
     };
-    let policy = ErrorPolicy::new().immediately(settings.immediately).later(settings.later.iter().copied());
+    let policy = ErrorPolicy::new()
+        .immediately(settings.immediately)
+        .later(settings.later.iter().copied())
+        .on_dead(if settings.parks { OnDead::Park } else { OnDead::Continue });
     Endpoint::new("billing", subscription)
         .topics(["payments"])
         .order(if settings.in_order { Order::PerKey } else { Order::None })

@@ -30,6 +30,8 @@ pub(crate) enum Wrong {
     AcksEarly,
     /// It acknowledges a message that has failed for good, and then keeps the dead letter.
     KeepsLate,
+    /// A dead letter does not keep the later messages of its key waiting.
+    ParksNothing,
     /// A replay has the generation of the first delivery.
     SameGeneration,
     /// The inbox forgets sooner than it says.
@@ -46,6 +48,7 @@ impl FromStr for Wrong {
             "no-outbox" => Self::NoOutbox,
             "acks-early" => Self::AcksEarly,
             "keeps-late" => Self::KeepsLate,
+            "parks-nothing" => Self::ParksNothing,
             "same-generation" => Self::SameGeneration,
             "forgets-early" => Self::ForgetsEarly,
             _ => return Err("there is no such wrong".into()),
@@ -102,7 +105,7 @@ impl MessageBroker for Direct {
     }
 }
 
-/// A store that keeps dead letters late, or forgets the generation; without a wrong it is the inner one.
+/// A store that keeps dead letters late, parks no key, or forgets the generation; without a wrong it is the inner one.
 pub(crate) struct WrongStore {
     pub(crate) inner: Arc<dyn DeliveryStore>,
     pub(crate) wrong: Option<Wrong>,
@@ -120,6 +123,11 @@ impl DeliveryStore for WrongStore {
             });
             return Ok(());
         }
+        if self.wrong == Some(Wrong::ParksNothing) {
+            let mut deliveries = deliveries.to_vec();
+            deliveries.iter_mut().for_each(|delivery| delivery.holds_key = false);
+            return self.inner.put(&deliveries).await;
+        }
         self.inner.put(deliveries).await
     }
 
@@ -129,6 +137,10 @@ impl DeliveryStore for WrongStore {
             leased.iter_mut().for_each(|leased| leased.delivery.generation = 0);
         }
         Ok(leased)
+    }
+
+    fn extends_beside_handlers(&self) -> bool {
+        self.inner.extends_beside_handlers()
     }
 
     async fn extend(&self, leases: &[DeliveryLease], period: Duration) -> Result<Vec<Settled>, BoxError> {

@@ -54,6 +54,21 @@ pub fn keeps_late() -> Row {
     scene.judge("dead letter after the ack")
 }
 
+/// A dead letter does not park its key, and is replayed after those that came behind it.
+#[must_use]
+pub fn parks_nothing() -> Row {
+    let mut scene = Scene::open(Kind::Postgres, &[]);
+    scene.parks = true;
+    scene.settings = "immediately=0".to_owned();
+    scene.publish_faulty(120, 120, "poison");
+    scene.faults = 1;
+    scene.drain("wrong=parks-nothing");
+    scene.note_replay();
+    scene.billing("replay", "").ends_well(Duration::from_secs(30));
+    scene.drain("mended=true");
+    scene.judge("dead letter that parks nothing")
+}
+
 /// A replay has the generation of the first delivery, of which the inbox knows that the handler is done with it.
 #[must_use]
 pub fn replays_without_generation() -> Row {

@@ -7,6 +7,7 @@ mod engines;
 mod kills;
 mod messages;
 mod owners;
+mod parked;
 mod replays;
 
 use super::{Row, Scene};
@@ -56,6 +57,7 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "kill -9 between dead letter and ack", stage: kills::dead },
     Drill { name: "kill -9 in mid schedule", stage: kills::mid_schedule },
     Drill { name: "kill -9 in mid replay", stage: replays::killed },
+    Drill { name: "kill -9 beside parked keys, replayed", stage: parked::killed },
     Drill { name: "database down under load", stage: databases::down },
     Drill { name: "database restarted under load", stage: databases::restarted },
     Drill { name: "connection cut in mid COMMIT", stage: databases::cut_in_mid_commit },

@@ -42,6 +42,10 @@ impl DeliveryStore for FailingStore {
         Ok(leased)
     }
 
+    fn extends_beside_handlers(&self) -> bool {
+        self.inner.extends_beside_handlers()
+    }
+
     async fn extend(&self, leases: &[DeliveryLease], period: Duration) -> Result<Vec<Settled>, BoxError> {
         self.inner.extend(leases, period).await
     }
