@@ -266,7 +266,7 @@ impl Bound {
         );
     }
 
-    /// A delivery is acknowledged unread, because another one of its message was handled.
+    /// A delivery is acknowledged, and no handler has run, because another one of its message was handled.
     pub(super) fn tell_duplicate(&self, message: Uuid, tag: DeliveryTag) {
         self.monitor.count(|health| health.duplicates += 1);
         tracing::debug!(

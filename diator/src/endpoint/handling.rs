@@ -159,6 +159,7 @@ pub(super) async fn run(
             break;
         }
     }
+    work.has_run |= ran > 0;
     Attempt::end_all(attempt, if failures.is_empty() { Ended::Handled } else { Ended::Failed }).await;
     if is_lost && failures.is_empty() { Ran::Cut } else { Ran::Handled { ran, failures } }
 }
@@ -201,8 +202,13 @@ fn read(delivery: &Delivery, row: Option<&Row>) -> Result<InboundMessage, String
     }
     let headers = delivery.headers.iter().map(|(name, value)| (&**name, &**value));
     let id = || row.map(|row| row.message).or_else(|| delivery.derived_id());
-    InboundMessage::decode_named(&delivery.body, delivery.content_type.as_deref(), headers, &id)
-        .map_err(|error| shown::text(shown::Chain(&error)))
+    let mut message = InboundMessage::decode_named(&delivery.body, delivery.content_type.as_deref(), headers, &id)
+        .map_err(|error| shown::text(shown::Chain(&error)))?;
+    if message.id.is_nil() {
+        // The inbox would take all of its sender's messages for one.
+        message.id = id().unwrap_or_default();
+    }
+    Ok(message)
 }
 
 /// When a message was made, by the clock of whoever made it: its id tells that, or else its time.
