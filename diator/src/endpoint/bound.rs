@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::attempt::answer;
@@ -33,6 +33,8 @@ use crate::{BoxError, Mediator, shown};
 const HELD_AT_MOST: Duration = Duration::from_secs(1);
 /// Names are warned of, each once, as long as there are not more than this: strangers choose them.
 const MOST_NAMES: usize = 1_000;
+/// How long the start of a host waits for the database of its inbox.
+const CHECK_PATIENCE: Duration = Duration::from_secs(5);
 /// A handler that has to end waits so long for the attempt log.
 const CUT_OFF_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -78,6 +80,16 @@ impl EventsHandled {
 impl Bound {
     pub(crate) async fn run(self: &Arc<Self>, stop: StopSignal) -> Result<(), BoxError> {
         super::run::run(self.clone(), stop).await
+    }
+
+    pub(crate) fn has_inbox(&self) -> bool {
+        self.inbox().is_some()
+    }
+
+    /// Checks the tables of its inbox, which is that of the mediator, if it has one. A database that is away must not delay the start.
+    pub(crate) async fn check_inbox(&self) -> Result<(), BoxError> {
+        let Some(inbox) = self.inbox() else { return Ok(()) };
+        timeout(CHECK_PATIENCE, inbox.check()).await.unwrap_or(Ok(()))
     }
 
     /// The endpoint, as a part of the host.
