@@ -199,12 +199,13 @@ impl Bound {
         self.kept.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What became of a message that may come again; what there is to know of a row, the store knows.
+    /// What became of a message that may come again; of a row, the store knows all but which beginnings were no crash.
     pub(super) fn remember(&self, work: Option<Box<Work>>, now: Instant) {
-        if let Some(mut work) = work.filter(|_| !self.of_rows)
+        if let Some(mut work) = work
             && let Some(message) = work.claimed
         {
-            self.memory().remember(message, mem::take(&mut work.outcomes), work.begun, now);
+            let outcomes = if self.of_rows { Vec::new() } else { mem::take(&mut work.outcomes) };
+            self.memory().remember(message, outcomes, work.begun, now);
         }
     }
 

@@ -85,9 +85,7 @@ pub(super) async fn run(
             }
             // The engine has one number for all handlers; what this process knows of each of them is better.
             work.outcomes.iter_mut().for_each(|outcome| outcome.count_from(work.failures));
-            if !bound.of_rows {
-                bound.memory().recall(message, &mut work.outcomes, begun);
-            }
+            bound.memory().recall(message, &mut work.outcomes, begun);
             let delivered = mem::replace(&mut work.message, Message::Arrived(Arc::new(arrival)));
             if let (Message::Delivered(delivery), Some(_)) = (delivered, bound.puts()) {
                 work.raw = Some(Box::new(delivery));
