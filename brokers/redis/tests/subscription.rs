@@ -93,17 +93,21 @@ async fn names_are_unique_and_stay_across_a_restart() {
 
 #[tokio::test]
 async fn what_an_answer_gave_out_that_was_lost_comes_first() {
-    let server = RedisServer::start(&[]);
-    let mut opened = open(config(&server).lock(Duration::from_secs(600)), "billing").await;
-    publish(config(&server), 0..1).await;
-    let first = take(&mut opened, 1).await;
-    publish(config(&server), 1..2).await;
-    // As if the connection had ended before the answer was read.
-    server.cli().run(&["XREADGROUP", "GROUP", "billing", "0", "STREAMS", "orders", ">"]);
-    server.cli().run(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-    let second = take(&mut opened, 1).await;
-    assert_ne!(second[0].position, first[0].position, "what is in hand does not come again");
-    assert!(second[0].redelivered.perhaps());
+    for (partitions, stream) in [(None, "orders"), (Some(1), "orders.0")] {
+        let server = RedisServer::start(&[]);
+        let config = config(&server).lock(Duration::from_secs(600));
+        let config = partitions.map_or(config.clone(), |count| config.partitions(count));
+        let mut opened = open(config.clone(), "billing").await;
+        publish(config.clone(), 0..1).await;
+        let first = take(&mut opened, 1).await;
+        publish(config.clone(), 1..2).await;
+        // As if the connection had ended before the answer was read.
+        server.cli().run(&["XREADGROUP", "GROUP", "billing", "0", "STREAMS", stream, ">"]);
+        server.cli().run(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+        let second = take(&mut opened, 1).await;
+        assert_ne!(second[0].position, first[0].position, "what is in hand does not come again");
+        assert!(second[0].redelivered.perhaps());
+    }
 }
 
 #[tokio::test]
@@ -236,4 +240,27 @@ async fn another_number_of_partitions_is_refused() {
     assert!(answers[0].is_err() && answers[1].is_ok(), "{answers:?}");
     let mut opened = open(config(&server).partitions(4), "billing").await;
     take(&mut opened, 1).await;
+}
+
+#[tokio::test]
+async fn partitions_are_shared_equally_and_stay_where_they_are() {
+    let server = RedisServer::start(&[]);
+    let config = || config(&server).partitions(8);
+    let mut first = open(config(), "billing").await;
+    let shares = || {
+        let owners = server.cli().run(&["HVALS", "diator:leases:billing"]);
+        let of = |token: &String| owners.iter().filter(|owner| *owner == token).count();
+        owners.iter().map(of).collect::<Vec<_>>()
+    };
+    until(|| shares() == [8; 8]).await;
+    let (_second, mut revoked) = (open(config(), "billing").await, 0);
+    // Long enough for a change that follows the first one.
+    let end = tokio::time::Instant::now() + 2 * LOCK;
+    while let Ok(news) = tokio::time::timeout_at(end, first.source.next(0)).await {
+        if let Taken::Revoking { owners, .. } = news.unwrap() {
+            revoked += owners.len();
+            first.settle.revoked(&owners);
+        }
+    }
+    assert_eq!((revoked, shares()), (4, vec![4; 8]));
 }
