@@ -167,6 +167,7 @@ impl Opening {
     /// Without its log, nothing that may end the process begins.
     fn unlogged(&mut self, tag: DeliveryTag, why: String, now: Instant) {
         self.bound.monitor.note_failed_call("attempt log", why);
+        self.stuck.add(tag, now);
         let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
         work.unlogged = work.unlogged.saturating_add(1);
         let time = Duration::from_secs(1 << work.unlogged.min(10)).min(LONGEST_UNLOGGED);
@@ -209,6 +210,7 @@ impl Opening {
                     continue;
                 }
                 Step::Again { after, counted: false } => {
+                    self.stuck.add(tag, now);
                     uncounted = uncounted.saturating_add(1);
                     now.checked_add(after)
                 }
@@ -217,6 +219,7 @@ impl Opening {
                     now.checked_add(after)
                 }
                 Step::Pause(time) => {
+                    self.stuck.add(tag, now);
                     pause = pause.max(Some(time));
                     None
                 }

@@ -85,9 +85,7 @@ pub(super) async fn run(
             }
             // The engine has one number for all handlers; what this process knows of each of them is better.
             work.outcomes.iter_mut().for_each(|outcome| outcome.count_from(work.failures));
-            if !bound.of_rows {
-                bound.memory().recall(message, &mut work.outcomes, begun);
-            }
+            bound.memory().recall(message, &mut work.outcomes, begun);
             let delivered = mem::replace(&mut work.message, Message::Arrived(Arc::new(arrival)));
             if let (Message::Delivered(delivery), Some(_)) = (delivered, bound.puts()) {
                 work.raw = Some(Box::new(delivery));
@@ -134,8 +132,9 @@ pub(super) async fn run(
         };
         let since = bound.monitor.clock();
         let handling = in_time(bound, handler, call, &gate, attempt.as_mut()).await;
+        // What the inbox keeps from its handler says nothing of what handlers need.
+        ran += usize::from(gate.has_handled());
         let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind | Handling::Busy));
-        ran += usize::from(has_run);
         is_behind = matches!(handling, Ok(Handling::Behind));
         let ended = match handling {
             Ok(Handling::Handled | Handling::Before | Handling::Behind) => Ok(()),

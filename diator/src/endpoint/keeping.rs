@@ -50,6 +50,7 @@ impl Opening {
         } else if let Some(held) = self.held.get_mut(&tag) {
             held.stage = Stage::Keeping;
             self.keeping += 1;
+            self.stuck.add(tag, now);
             // The keeper goes when the opening does.
             let _sent = self.to_put.send((tag, rows));
         }

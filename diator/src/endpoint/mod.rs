@@ -49,6 +49,7 @@ mod settings;
 mod settler;
 mod step;
 mod store;
+mod stuck;
 mod suspects;
 mod tag_map;
 #[cfg(test)]

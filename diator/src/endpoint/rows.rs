@@ -1,8 +1,9 @@
 //! The rows of a delivery store, as a subscription: an endpoint opens it beside that of its engine.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::pending;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -72,7 +73,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    leased: HashMap<DeliveryTag, Leased>,
+    leased: BTreeMap<DeliveryTag, Leased>,
     last: u64,
     /// Under way.
     asking: Option<Asking>,
@@ -298,7 +299,7 @@ impl Settle for Shared {
             None
         };
         let mut leases: Vec<_> = left.unwrap_or_default().iter().map(|leased| leased.lease).collect();
-        leases.extend(self.state().leased.drain().map(|(_, leased)| leased.lease));
+        leases.extend(mem::take(&mut self.state().leased).into_values().map(|leased| leased.lease));
         let release = |lease| DeliverySettlement { lease, verdict: DeliveryVerdict::Released };
         let settlements: Vec<_> = leases.into_iter().map(release).collect();
         if !settlements.is_empty() {

@@ -24,6 +24,7 @@ mod settling;
 mod stale;
 mod start;
 mod stores;
+mod stuck;
 mod told;
 mod warnings;
 #[allow(
