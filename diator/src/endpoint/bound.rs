@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::attempt::answer;
@@ -33,6 +33,8 @@ use crate::{BoxError, Mediator, shown};
 const HELD_AT_MOST: Duration = Duration::from_secs(1);
 /// Names are warned of, each once, as long as there are not more than this: strangers choose them.
 const MOST_NAMES: usize = 1_000;
+/// How long the start of a host waits for the database of its inbox.
+const CHECK_PATIENCE: Duration = Duration::from_secs(5);
 /// A handler that has to end waits so long for the attempt log.
 const CUT_OFF_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -78,6 +80,16 @@ impl EventsHandled {
 impl Bound {
     pub(crate) async fn run(self: &Arc<Self>, stop: StopSignal) -> Result<(), BoxError> {
         super::run::run(self.clone(), stop).await
+    }
+
+    pub(crate) fn has_inbox(&self) -> bool {
+        self.inbox().is_some()
+    }
+
+    /// Checks the tables of its inbox, which is that of the mediator, if it has one. A database that is away must not delay the start.
+    pub(crate) async fn check_inbox(&self) -> Result<(), BoxError> {
+        let Some(inbox) = self.inbox() else { return Ok(()) };
+        timeout(CHECK_PATIENCE, inbox.check()).await.unwrap_or(Ok(()))
     }
 
     /// The endpoint, as a part of the host.
@@ -187,12 +199,13 @@ impl Bound {
         self.kept.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What became of a message that may come again; what there is to know of a row, the store knows.
+    /// What became of a message that may come again; of a row, the store knows all but which beginnings were no crash.
     pub(super) fn remember(&self, work: Option<Box<Work>>, now: Instant) {
-        if let Some(mut work) = work.filter(|_| !self.of_rows)
+        if let Some(mut work) = work
             && let Some(message) = work.claimed
         {
-            self.memory().remember(message, mem::take(&mut work.outcomes), work.begun, now);
+            let outcomes = if self.of_rows { Vec::new() } else { mem::take(&mut work.outcomes) };
+            self.memory().remember(message, outcomes, work.begun, now);
         }
     }
 
@@ -266,7 +279,7 @@ impl Bound {
         );
     }
 
-    /// A delivery is acknowledged unread, because another one of its message was handled.
+    /// A delivery is acknowledged, and no handler has run, because another one of its message was handled.
     pub(super) fn tell_duplicate(&self, message: Uuid, tag: DeliveryTag) {
         self.monitor.count(|health| health.duplicates += 1);
         tracing::debug!(

@@ -85,9 +85,7 @@ pub(super) async fn run(
             }
             // The engine has one number for all handlers; what this process knows of each of them is better.
             work.outcomes.iter_mut().for_each(|outcome| outcome.count_from(work.failures));
-            if !bound.of_rows {
-                bound.memory().recall(message, &mut work.outcomes, begun);
-            }
+            bound.memory().recall(message, &mut work.outcomes, begun);
             let delivered = mem::replace(&mut work.message, Message::Arrived(Arc::new(arrival)));
             if let (Message::Delivered(delivery), Some(_)) = (delivered, bound.puts()) {
                 work.raw = Some(Box::new(delivery));
@@ -159,6 +157,7 @@ pub(super) async fn run(
             break;
         }
     }
+    work.has_run |= ran > 0;
     Attempt::end_all(attempt, if failures.is_empty() { Ended::Handled } else { Ended::Failed }).await;
     if is_lost && failures.is_empty() { Ran::Cut } else { Ran::Handled { ran, failures } }
 }
@@ -201,8 +200,13 @@ fn read(delivery: &Delivery, row: Option<&Row>) -> Result<InboundMessage, String
     }
     let headers = delivery.headers.iter().map(|(name, value)| (&**name, &**value));
     let id = || row.map(|row| row.message).or_else(|| delivery.derived_id());
-    InboundMessage::decode_named(&delivery.body, delivery.content_type.as_deref(), headers, &id)
-        .map_err(|error| shown::text(shown::Chain(&error)))
+    let mut message = InboundMessage::decode_named(&delivery.body, delivery.content_type.as_deref(), headers, &id)
+        .map_err(|error| shown::text(shown::Chain(&error)))?;
+    if message.id.is_nil() {
+        // The inbox would take all of its sender's messages for one.
+        message.id = id().unwrap_or_default();
+    }
+    Ok(message)
 }
 
 /// When a message was made, by the clock of whoever made it: its id tells that, or else its time.

@@ -41,6 +41,8 @@ pub(super) struct Work {
     /// Which row of the store it is.
     pub(super) row: Option<Box<Row>>,
     pub(super) outcomes: Vec<Outcome>,
+    /// A handler has begun with this delivery; otherwise all were done with its message before.
+    pub(super) has_run: bool,
     /// The attempt log has to know of it before it runs: it may have ended a process.
     pub(super) suspect: bool,
     /// How often in a row the attempt log did not answer.
@@ -96,6 +98,7 @@ impl Work {
             name: None,
             row,
             outcomes: Vec::new(),
+            has_run: false,
             suspect,
             unlogged: 0,
             begun: 0,

@@ -207,11 +207,8 @@ impl<'p> Facts<'p> {
     }
 
     pub(super) fn learn(&mut self, at: Duration, event: Event) {
-        let (held, process_of) = (&self.held, &self.process_of);
-        let is_held = |process, message| {
-            held.values().any(|held| held.message == message && process_of.get(&held.opening) == Some(&process))
-        };
-        self.kept.learn(event, is_held);
+        let entries = &self.entries;
+        self.kept.learn(event, |message| entries.values().any(|entry| entry.message == message && !entry.settled));
         match event {
             Event::Published { message, entry } => {
                 self.entries.insert(entry, Entry { message, settled: false });

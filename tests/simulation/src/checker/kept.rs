@@ -52,7 +52,7 @@ pub(super) struct Lease {
     /// and at least: not what was cut off, and not what may have run for the engine's delivery of the message.
     pub(super) least: [u32; 2],
     pub(super) hopeless: [bool; 2],
-    /// The process has had the engine's delivery of the message in hand, too, or an earlier lease of the row.
+    /// The process may have had the engine's delivery of the message in hand, too, or an earlier lease of the row.
     is_mixed: bool,
 }
 
@@ -148,8 +148,8 @@ impl Kept {
         }
     }
 
-    /// `is_held` tells whether the process has the engine's delivery of a message.
-    pub(super) fn learn(&mut self, event: Event, is_held: impl Fn(usize, usize) -> bool) {
+    /// `is_open` tells whether the engine may deliver a message.
+    pub(super) fn learn(&mut self, event: Event, is_open: impl Fn(usize) -> bool) {
         match event {
             Event::Kept { row, entry, message, handler, state, failures, .. } => {
                 self.ever.insert((message, handler));
@@ -175,7 +175,7 @@ impl Kept {
             Event::Leased { process, row, lease: number, .. } => {
                 let Some(row) = self.rows.get_mut(&row) else { return };
                 let runs = |handler| self.running.get(&(row.message, handler)) == Some(&process);
-                let is_mixed = is_held(process, row.message) || (0..2).any(runs) || row.lost_by.contains(&process);
+                let is_mixed = is_open(row.message) || (0..2).any(runs) || row.lost_by.contains(&process);
                 let (most, least) = ([row.failures; 2], [row.failures; 2]);
                 row.lease = Some(Lease { process, number, most, least, hopeless: [false; 2], is_mixed });
             }
