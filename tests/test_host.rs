@@ -339,7 +339,7 @@ async fn it_does_not_wait_for_ever_and_says_what_it_waits_for() {
     assert_eq!(
         what,
         "something is still in flight after 150.000 s of the clock\n  \
-         endpoint `billing` (paused) holds 1 message, 0 running; unsettled:\n    \
+         endpoint `billing` (paused) holds 1 message, 0 running; its last error: billing.charge: the bank is closed; unsettled:\n    \
          1. OrderPlaced"
     );
     assert_eq!(report.matches("failed: the bank is closed").count(), 3, "{report}");
