@@ -67,8 +67,9 @@ pub(super) async fn run(
     let mut attempt = None;
     if let Some(log) = bound.log_for(work) {
         work.begun = work.begun.max(bound.memory().begun(message));
+        let noted_as = work.row.as_ref().map_or(message, |row| row.noted_as());
         // The event may be what ends the process: it is not read before it is noted.
-        match Attempt::begin(bound, log, message, &mut work.begun, noted).await {
+        match Attempt::begin(bound, log, noted_as, &mut work.begun, noted).await {
             Ok(begun) => attempt = Some(begun),
             Err(ran) => return ran,
         }

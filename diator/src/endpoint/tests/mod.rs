@@ -10,6 +10,7 @@ mod failing;
 mod handling;
 mod kept;
 mod kept_chance;
+mod kept_crashes;
 mod kept_faults;
 mod kept_leases;
 mod log;
