@@ -6,7 +6,6 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::Unknown;
 use super::failure::{Failure, Judgement};
 use super::held::{Held, Run, Said, Stage};
 use super::lanes::LaneKey;
@@ -15,12 +14,15 @@ use super::outcome::{self, Failures, Outcome, State};
 use super::step::Step;
 use super::work::{Ran, Work};
 use super::workers::Handed;
+use super::{OnError, Unknown};
 use crate::deliveries::{DeadReason, WHOLE_MESSAGE};
 use crate::shown;
 use crate::subscription::{Delivery, DeliveryTag, Taken, Verdict};
 
 /// How long a message waits at most until the attempt log is asked again.
 const LONGEST_UNLOGGED: Duration = Duration::from_secs(30);
+/// What is to be tried again after a longer time need not take a place in hand, where there is a store.
+const LONGEST_IN_HAND: Duration = Duration::from_secs(5);
 /// What was cut off, and nobody wanted it to be, waits so long.
 const AFTER_CUT: Duration = Duration::from_secs(1);
 
@@ -225,7 +227,11 @@ impl Opening {
                     None
                 }
             };
-            let later = matches!(step, Step::Later(_));
+            let later = match (step, failure.judgement) {
+                (Step::Later(_), _) => true,
+                (Step::Again { after, .. }, Judgement::Ruled(OnError::Again(_))) => after > LONGEST_IN_HAND,
+                _ => false,
+            };
             outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, later };
         }
         let keeps = self.bound.store.is_some();
