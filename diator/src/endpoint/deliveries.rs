@@ -6,23 +6,21 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::Unknown;
 use super::failure::{Failure, Judgement};
 use super::held::{Held, Run, Said, Stage};
 use super::lanes::LaneKey;
 use super::opening::Opening;
-use super::outcome::{self, Failures, Outcome, State};
+use super::outcome::{self, Failures, Outcome, State, Wait};
 use super::step::Step;
 use super::work::{Ran, Work};
 use super::workers::Handed;
-use super::{OnError, Unknown};
 use crate::deliveries::{DeadReason, WHOLE_MESSAGE};
 use crate::shown;
 use crate::subscription::{Delivery, DeliveryTag, Taken, Verdict};
 
 /// How long a message waits at most until the attempt log is asked again.
 const LONGEST_UNLOGGED: Duration = Duration::from_secs(30);
-/// What is to be tried again after a longer time need not take a place in hand, where there is a store.
-const LONGEST_IN_HAND: Duration = Duration::from_secs(5);
 /// What was cut off, and nobody wanted it to be, waits so long.
 const AFTER_CUT: Duration = Duration::from_secs(1);
 
@@ -169,6 +167,7 @@ impl Opening {
     /// Without its log, nothing that may end the process begins.
     fn unlogged(&mut self, tag: DeliveryTag, why: String, now: Instant) {
         self.bound.monitor.note_failed_call("attempt log", why);
+        self.stuck.add(tag, now);
         let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
         work.unlogged = work.unlogged.saturating_add(1);
         let time = Duration::from_secs(1 << work.unlogged.min(10)).min(LONGEST_UNLOGGED);
@@ -198,7 +197,7 @@ impl Opening {
                 self.bound.settings.errors.step(failure.judgement, Failures { counted, uncounted }, &mut self.jitter);
             match failure.judgement {
                 Judgement::Busy => self.bound.tell_busy(message, failure.handler),
-                _ => self.bound.tell_failure(message, &failure, counted, step),
+                _ => self.bound.tell_failure(message, &failure, counted, step, now),
             }
             let due = match step {
                 Step::Done => {
@@ -211,6 +210,7 @@ impl Opening {
                     continue;
                 }
                 Step::Again { after, counted: false } => {
+                    self.stuck.add(tag, now);
                     uncounted = uncounted.saturating_add(1);
                     now.checked_add(after)
                 }
@@ -219,6 +219,7 @@ impl Opening {
                     now.checked_add(after)
                 }
                 Step::Pause(time) => {
+                    self.stuck.add(tag, now);
                     pause = pause.max(Some(time));
                     None
                 }
@@ -227,17 +228,18 @@ impl Opening {
                     None
                 }
             };
-            let later = match (step, failure.judgement) {
-                (Step::Later(_), _) => true,
-                (Step::Again { after, .. }, Judgement::Ruled(OnError::Again(_))) => after > LONGEST_IN_HAND,
-                _ => false,
+            let wait = match step {
+                Step::Later(_) => Wait::InStore,
+                Step::Again { counted: true, .. } => Wait::InHand,
+                Step::Again { after, .. } if self.bound.holds_a_place_for_long(failure.judgement, after) => {
+                    Wait::InStore
+                }
+                _ => Wait::WithOthers,
             };
-            outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, later };
+            outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, wait };
         }
-        let keeps = self.bound.store.is_some();
-        let next =
-            if keeps { outcome::next_in_hand(&work.outcomes, now) } else { outcome::next_due(&work.outcomes, now) };
-        let is_kept = keeps && next.is_none() && !work.outcomes.iter().all(Outcome::is_done);
+        let next = outcome::next_due(&work.outcomes, now);
+        let is_kept = self.bound.store.is_some() && outcome::is_to_be_kept(&work.outcomes, self.bound.of_rows);
         let (is_dead, is_ours) = (outcome::reason(&work.outcomes), !work.outcomes.is_empty());
         match pause {
             // What is no longer in hand says nothing in time.
@@ -316,9 +318,14 @@ impl Opening {
     }
 
     fn done(&mut self, tag: DeliveryTag, is_ours: bool, now: Instant) {
-        self.bound.monitor.count(|health| if is_ours { health.handled += 1 } else { health.ignored += 1 });
+        let work = self.held.get(&tag).and_then(|held| held.work.as_ref());
+        let message = work.and_then(|work| work.claimed);
+        match message.filter(|_| is_ours && work.is_some_and(|work| !work.has_run)) {
+            Some(message) => self.bound.tell_duplicate(message, tag),
+            None => self.bound.monitor.count(|health| if is_ours { health.handled += 1 } else { health.ignored += 1 }),
+        }
         if let Some(decided) = &self.bound.on_decision
-            && let Some(message) = self.held.get(&tag).and_then(|held| held.work.as_ref()?.claimed)
+            && let Some(message) = message
         {
             decided(message, None, "acked");
         }

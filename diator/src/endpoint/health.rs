@@ -36,6 +36,10 @@ pub struct EndpointHealth {
     /// How many of these are handled, or given up, and wait until the engine has taken their verdicts. At 100,000 the endpoint takes
     /// nothing more: where the engine only knows offsets, one slow message lets them gather.
     pub settling: usize,
+    /// For how long the oldest message in hand has been tried again without a count, has paused the endpoint, or has waited for the
+    /// attempt log or the delivery store; `None` if there is none. Nothing but the end of an outage ends that: [`busy`](Self::busy),
+    /// [`failed_puts`](Self::failed_puts) and [`last_error`](Self::last_error) say of what.
+    pub stuck_seconds: Option<f64>,
     /// How many were handled.
     pub handled: u64,
     /// How often a handler failed.
@@ -50,8 +54,8 @@ pub struct EndpointHealth {
     pub unknown: u64,
     /// How many were events that no handler of the endpoint handles.
     pub ignored: u64,
-    /// How many came while another message of the same id was in hand, and were acknowledged with that one. Senders that give
-    /// different messages one id lose all but one of them here.
+    /// How many were acknowledged although no handler ran: another message of the same id was in hand, or the inbox knew that its
+    /// handlers were done. Senders that give different messages one id lose all but one of them here.
     pub duplicates: u64,
     /// How often the engine said, or the clock, that a delivery was no longer the process's own.
     pub lock_lost: u64,
@@ -64,7 +68,7 @@ pub struct EndpointHealth {
     pub kept_seconds: Option<f64>,
     /// How often the delivery store did not take what waits or is dead; it is asked again.
     pub failed_puts: u64,
-    /// What failed at last: opening, reading, settling.
+    /// What failed at last: opening, reading, settling, a store; or the handler that failed uncounted, or asked for a pause.
     pub last_error: Option<String>,
 }
 
@@ -117,6 +121,8 @@ pub(super) struct Numbers {
     pub(super) running: usize,
     pub(super) resting: usize,
     pub(super) settling: usize,
+    /// Since when the oldest of those is stuck that no count of failures brings to an end.
+    pub(super) stuck: Option<Instant>,
 }
 
 impl EndpointMonitor {
@@ -149,6 +155,8 @@ impl EndpointMonitor {
         health.running = engine.running + rows.running;
         health.resting = engine.resting + rows.resting;
         health.settling = engine.settling + rows.settling;
+        let stuck = [engine.stuck, rows.stuck].into_iter().flatten().min();
+        health.stuck_seconds = stuck.map(|since| since.elapsed().as_secs_f64());
         health
     }
 
@@ -216,9 +224,20 @@ impl EndpointMonitor {
         self.seen().health.last_error = Some(shown::text(shown::Chain(error)));
     }
 
+    /// A handler failed, which is tried again without a count.
+    pub(super) fn note_uncounted(&self, handler: HandlerId, error: &str) {
+        self.seen().health.last_error = Some(format!("{handler}: {error}"));
+    }
+
     /// A call to the engine failed, or to the store.
     pub(super) fn note_failed_call(&self, call: &'static str, error: String) {
-        tracing::warn!(target: "diator", endpoint = &*self.name, call, error, "a call to the engine failed");
+        let callee = match call {
+            "attempt log" => "attempt log",
+            "lease" | "put" => "delivery store",
+            _ if self.of_rows => "delivery store",
+            _ => "engine",
+        };
+        tracing::warn!(target: "diator", endpoint = &*self.name, call, error, "a call to the {callee} failed");
         self.seen().health.last_error = Some(error);
         #[cfg(feature = "metrics")]
         if let Some(metrics) = &self.metrics {

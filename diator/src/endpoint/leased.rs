@@ -1,6 +1,7 @@
 //! Rows of a delivery store that are leased: from the question until they are settled.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,7 +43,7 @@ pub(super) struct LeasedRows {
 
 #[derive(Default)]
 struct State {
-    leased: HashMap<DeliveryTag, Leased>,
+    leased: BTreeMap<DeliveryTag, Leased>,
     last: u64,
     /// Under way.
     asking: Option<Asking>,
@@ -224,7 +225,7 @@ impl Settle for LeasedRows {
             Some(Asked::Leased { leased, .. }) => leased.iter().map(|leased| leased.lease).collect(),
             Some(Asked::Nothing { .. }) | None => Vec::new(),
         };
-        leases.extend(self.state().leased.drain().map(|(_, leased)| leased.lease));
+        leases.extend(mem::take(&mut self.state().leased).into_values().map(|leased| leased.lease));
         let release = |lease| DeliverySettlement { lease, verdict: DeliveryVerdict::Released };
         let settlements: Vec<_> = leases.into_iter().map(release).collect();
         if !settlements.is_empty() {

@@ -50,10 +50,12 @@ mod settings;
 mod settler;
 mod step;
 mod store;
+mod stuck;
 mod suspects;
 mod tag_map;
 #[cfg(test)]
 mod tests;
+mod told;
 mod topics;
 mod verdicts;
 mod watchdog;

@@ -23,6 +23,7 @@ use super::locks::Locks;
 use super::pause::Pause;
 use super::reader::{observe_all, read_all};
 use super::settler::{ToSettle, extend_all, settle_all};
+use super::stuck::Stuck;
 use super::suspects::Suspects;
 use super::tag_map::TagMap;
 use super::watermark::Watermark;
@@ -42,6 +43,7 @@ pub(super) struct Opening {
     pub(super) watermark: Watermark,
     pub(super) pause: Pause,
     pub(super) suspects: Suspects,
+    pub(super) stuck: Stuck,
     pub(super) credit: Credit,
     pub(super) jitter: Jitter,
     /// How many the workers have, those that were handed over and have not begun among them.
@@ -104,6 +106,7 @@ impl Opening {
             watermark: Watermark::default(),
             pause: Pause::Open,
             suspects: Suspects::new(settings.max_ahead),
+            stuck: Stuck::default(),
             credit: Credit::new(settings.concurrency, settings.max_ahead, capabilities.lock),
             jitter: settings.seed.map_or_else(Jitter::random, Jitter::new),
             running: 0,

@@ -211,7 +211,8 @@ impl Opening {
         };
         let running = self.running.min(self.bound.settings.concurrency);
         let (held, resting, settling) = (self.held.len(), self.lanes.resting(), self.decided);
-        self.bound.monitor.note(state, Numbers { held, running, resting, settling });
+        let stuck = self.stuck.oldest();
+        self.bound.monitor.note(state, Numbers { held, running, resting, settling, stuck });
         self.tell_if_full();
     }
 

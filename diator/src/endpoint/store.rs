@@ -47,7 +47,9 @@ impl Store {
     }
 }
 
-/// The rows that a delivery becomes: one for each handler that is not done.
+/// The rows that a delivery becomes: one for each handler that is not done, in the order in which they are due.
+///
+/// With order per key they have their turns in this order. Dead letters come last, so that they park no handler of their own message.
 pub(super) fn rows_of_handlers(bound: &Bound, work: &Work, now: Instant) -> Vec<NewDelivery> {
     let (Some(raw), Some(message)) = (work.delivered(), work.claimed) else { return Vec::new() };
     let has_order = bound.settings.order == Order::PerKey && raw.key.is_some();
@@ -67,7 +69,12 @@ pub(super) fn rows_of_handlers(bound: &Bound, work: &Work, now: Instant) -> Vec<
         row.state = state;
         Some(row)
     };
-    work.outcomes.iter().filter_map(row).collect()
+    let mut rows: Vec<_> = work.outcomes.iter().filter_map(row).collect();
+    rows.sort_by_key(|row| match row.state {
+        NewState::Waiting { after } => after,
+        NewState::Dead(_) => Duration::MAX,
+    });
+    rows
 }
 
 /// The row of a message of which no handler has begun, and none will: a dead letter as a whole.

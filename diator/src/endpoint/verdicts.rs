@@ -16,6 +16,7 @@ impl Opening {
             return;
         }
         self.lanes.remove(tag);
+        self.stuck.remove(tag);
         self.decided += 1;
         let said = Said::by(&verdict);
         held.stage = Stage::Decided { said };
@@ -229,6 +230,7 @@ impl Opening {
         self.locks.remove(tag);
         self.lanes.remove(tag);
         self.suspects.remove(tag);
+        self.stuck.remove(tag);
         self.pause.ended(tag, false);
         let Some(held) = self.held.remove(&tag) else { return };
         self.decided -= usize::from(held.stage.is_decided());

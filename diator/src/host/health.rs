@@ -41,7 +41,8 @@ struct Seen {
 /// # Guarantees
 ///
 /// The host is ready if all of this is true: it runs; no child is restarting; the database answers; the oldest message that a relay
-/// could publish, the oldest that waits for an endpoint at the engine, and the time for which a kept delivery could have been handled are
+/// could publish, the oldest that waits for an endpoint at the engine, the time for which a kept delivery could have been handled, and the
+/// time for which a message in hand [is stuck](EndpointHealth::stuck_seconds) are
 /// below [`ready_below`](super::Host::ready_below), and so is the time since the store told that, or it is below a minute. The number
 /// of messages does not count: a large backlog that gets smaller is no fault. Nor do dead letters, and what is parked behind them: they wait for an operator.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -113,7 +114,9 @@ impl HostMonitor {
         let is_young = |endpoint: &EndpointHealth| {
             let overdue = endpoint.kept.as_ref().and_then(|kept| kept.overdue_seconds);
             let is_below = |age: Option<f64>, limit: Duration| age.is_none_or(|age| age < limit.as_secs_f64());
-            [endpoint.oldest_seconds, overdue].into_iter().all(|age| is_below(age, seen.ready_below))
+            [endpoint.oldest_seconds, overdue, endpoint.stuck_seconds]
+                .into_iter()
+                .all(|age| is_below(age, seen.ready_below))
                 && is_below(endpoint.kept_seconds, seen.ready_below.max(UNTOLD))
         };
         let gets_on = gets_on && endpoints.values().all(is_young);

@@ -4,6 +4,7 @@ use diator::endpoint::{AttemptLog, Attempts, Ended};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use crate::handlers::message_number;
 use crate::process::Process;
 use crate::trace::Event;
 
@@ -55,7 +56,7 @@ impl AttemptLog for Log {
         }
         let mut known = Vec::new();
         for &id in messages {
-            let message = number(id);
+            let message = message_number(id);
             let unended = {
                 let state = &mut *self.0.world().state();
                 let unended = state.unended.entry(message).or_default();
@@ -81,7 +82,7 @@ impl AttemptLog for Log {
     async fn end(&self, _: &str, messages: &[(Uuid, Ended)]) -> Result<(), BoxError> {
         let luck = self.luck().await;
         for &(id, _) in messages {
-            let (message, process) = (number(id), self.0.number());
+            let (message, process) = (message_number(id), self.0.number());
             if matches!(luck, Luck::Fails) {
                 self.0.world().note(Event::NotNotedEnd { process, message });
                 continue;
@@ -99,8 +100,4 @@ impl AttemptLog for Log {
         self.0.step().await;
         Ok(())
     }
-}
-
-fn number(id: Uuid) -> usize {
-    usize::try_from(id.as_u128()).unwrap_or_default().saturating_sub(1)
 }

@@ -4,9 +4,9 @@ use uuid::Uuid;
 
 use super::engine::{Engine, able};
 use super::stores::Faulty;
-use super::world::{Charge, Conduct, GatewayDown, Post, World, millis, pass, secs};
+use super::world::{Charge, Conduct, GatewayDown, World, millis, pass, secs};
 use crate::deliveries::NewDelivery;
-use crate::endpoint::{ErrorPolicy, OnError, Order};
+use crate::endpoint::{Endpoint, ErrorPolicy, OnError, Order};
 use crate::handlers;
 
 fn later() -> ErrorPolicy {
@@ -38,7 +38,7 @@ async fn rows_of_a_slow_store_are_handled_when_they_are_leased() {
         let inbox = Faulty::default();
         let mut world = world(&inbox);
         world.script.say("charge", 1, [Conduct::Fail]);
-        let endpoint = names.into_iter().fold(world.endpoint(), |endpoint, name| endpoint.formerly(name));
+        let endpoint = names.into_iter().fold(world.endpoint(), Endpoint::formerly);
         world.start(endpoint.errors(later()));
         inbox.troubles(|troubles| troubles.slow = slow);
         world.engine.publish("", 1);
@@ -71,7 +71,7 @@ async fn a_row_that_the_store_does_not_settle_keeps_no_other_one_and_ends_no_ope
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_that_are_tried_again_in_an_hour_take_no_place() {
+async fn rows_that_are_tried_again_in_an_hour_take_no_place() {
     let inbox = Faulty::default();
     let mut world = world(&inbox);
     for number in 1..=40 {
@@ -87,19 +87,6 @@ async fn messages_that_are_tried_again_in_an_hour_take_no_place() {
     assert_eq!(world.script.succeeded(), [("charge", 41)]);
     pass(secs(3_600)).await;
     assert_eq!((world.script.succeeded().len(), inbox.rows().await.len()), (41, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_handler_that_waits_for_an_hour_keeps_no_other_one_of_its_message_from_its_time() {
-    let inbox = Faulty::default();
-    let mut world = World::stored(Engine::new(able()), handlers![Charge, Post], inbox.clone());
-    world.script.say("charge", 1, [Conduct::Fail]);
-    world.script.say("post", 1, [Conduct::Down]);
-    let policy = later().when::<GatewayDown>(|_| OnError::Again(secs(3_600)));
-    world.start(world.endpoint().errors(policy));
-    world.engine.publish("", 1);
-    pass(secs(15)).await;
-    assert_eq!(world.script.succeeded(), [("charge", 1)]);
 }
 
 #[tokio::test(start_paused = true)]

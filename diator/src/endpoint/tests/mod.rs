@@ -13,6 +13,7 @@ mod kept_chance;
 mod kept_crashes;
 mod kept_faults;
 mod kept_leases;
+mod kept_together;
 mod kept_turns;
 mod log;
 mod offsets;
@@ -25,6 +26,8 @@ mod settling;
 mod stale;
 mod start;
 mod stores;
+mod stuck;
+mod told;
 mod warnings;
 #[allow(
     unused_imports,

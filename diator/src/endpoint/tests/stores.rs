@@ -35,6 +35,7 @@ pub(super) struct Faulty {
 
 #[derive(Clone, Copy, Default)]
 pub(super) struct Troubles {
+    pub(super) check: Trouble,
     pub(super) enter: Trouble,
     pub(super) put: Trouble,
     pub(super) lease: Trouble,
@@ -93,6 +94,10 @@ impl Inbox for Faulty {
 
     fn retention(&self) -> Duration {
         self.inner.retention()
+    }
+
+    async fn check(&self) -> Result<(), BoxError> {
+        meet(&self.troubles, |troubles| troubles.check).await
     }
 
     async fn enter(&self, scope: &dyn Scope, meta: &Meta, entry: &Entry<'_>) -> Result<Seen, BoxError> {

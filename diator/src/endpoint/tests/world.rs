@@ -321,6 +321,10 @@ impl World {
         self.ended().await
     }
 
+    pub(super) async fn is_ready(&self) -> bool {
+        self.running.as_ref().expect("it runs").monitor.health().await.ready
+    }
+
     pub(super) async fn health(&self) -> EndpointHealth {
         let running = self.running.as_ref().expect("it runs");
         running.monitor.health().await.endpoints["billing"].clone()

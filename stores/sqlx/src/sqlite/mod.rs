@@ -29,7 +29,7 @@ use sqlx::error::DatabaseError;
 use sqlx::sqlite::SqliteConnectOptions;
 
 pub use self::options::sqlite_options;
-use crate::store::{Messages, Prefix, Sealed, Shared, SqlxAttemptLog, SqlxDeliveries, SqlxStore, Statement};
+use crate::store::{Messages, Prefix, Sealed, Shared, SqlxAttemptLog, SqlxDeliveries, SqlxStore, Statement, touch};
 use crate::transaction::Driver;
 
 impl Sealed for Sqlite {
@@ -51,12 +51,12 @@ impl Sealed for Sqlite {
         stage::statements(shared, messages)
     }
 
-    fn enter<'a>(shared: &Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
+    fn enter<'a>(shared: &'a Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
         enter::statement(shared, entry, kept)
     }
 
-    fn behind<'a>(shared: &Shared<Self>, entry: &Entry<'a>) -> Option<Statement<'a>> {
-        enter::behind(shared, entry)
+    fn why_not<'a>(shared: &'a Shared<Self>, entry: &Entry<'a>) -> Option<Statement<'a>> {
+        enter::reason(shared, entry)
     }
 
     fn deliveries(shared: Arc<Shared<Self>>, kept: Duration) -> Arc<dyn DeliveryStore> {
@@ -69,6 +69,10 @@ impl Sealed for Sqlite {
 
     fn is_busy(error: &(dyn DatabaseError + 'static)) -> bool {
         <Self as Driver>::is_transient(error)
+    }
+
+    fn check(shared: &Shared<Self>) -> BoxFuture<'_, Result<(), BoxError>> {
+        Box::pin(schema::check(shared))
     }
 
     fn prune_inbox(shared: &Arc<Shared<Self>>, limit: u32) -> BoxFuture<'_, Result<u64, BoxError>> {
@@ -99,6 +103,7 @@ pub struct Sql {
     prune_attempts: Arc<str>,
     dead_letters: dead_letters::Sql,
     version: Arc<str>,
+    touch: Arc<str>,
 }
 
 impl Sql {
@@ -120,6 +125,7 @@ impl Sql {
             prune_attempts: prefix.fill(&attempts::prune()),
             dead_letters: dead_letters::Sql::new(prefix),
             version: prefix.fill(schema::VERSION),
+            touch: touch(prefix),
         }
     }
 }

@@ -1,6 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use diator::endpoint::Order;
+
+use super::kept::{Kept, Row};
 use crate::plan::{MessageKind, Plan};
 use crate::trace::{Answer, Event, How};
 
@@ -15,6 +18,8 @@ pub(super) struct Facts<'p> {
     pub(super) stopping: BTreeMap<usize, Duration>,
     pub(super) entries: BTreeMap<usize, Entry>,
     achieved: BTreeMap<(usize, usize, usize), Achieved>,
+    /// How often a process was given a message since it has last settled it.
+    given: BTreeMap<(usize, usize), usize>,
     /// Deliveries that an endpoint has, as far as it knows.
     pub(super) held: BTreeMap<u64, Held>,
     /// The owner of each delivery that was ever given.
@@ -28,6 +33,7 @@ pub(super) struct Facts<'p> {
     /// How often a process that lives on began a message, and did not learn of it, or could not note its end.
     unlearned: BTreeMap<(usize, usize), u32>,
     noted: BTreeSet<(usize, usize)>,
+    pub(super) kept: Kept,
     pub(super) quiet: Option<Duration>,
 }
 
@@ -66,6 +72,7 @@ impl<'p> Facts<'p> {
             stopping: BTreeMap::new(),
             entries: BTreeMap::new(),
             achieved: BTreeMap::new(),
+            given: BTreeMap::new(),
             held: BTreeMap::new(),
             owner_of: BTreeMap::new(),
             ended_owners: BTreeSet::new(),
@@ -73,6 +80,7 @@ impl<'p> Facts<'p> {
             crashes: BTreeMap::new(),
             unlearned: BTreeMap::new(),
             noted: BTreeSet::new(),
+            kept: Kept::default(),
             quiet: None,
         }
     }
@@ -87,8 +95,16 @@ impl<'p> Facts<'p> {
         achieved.hopeless || achieved.counted >= self.plan.settings.attempts()
     }
 
-    /// Whether all handlers have come to their end with a message, in this process.
+    /// Whether a process may still be keeping a message whose lock it has lost, and handle it once more meanwhile.
+    pub(super) fn has_twice(&self, process: usize, message: usize) -> bool {
+        self.given.get(&(process, message)).is_some_and(|&times| times > 1)
+    }
+
+    /// Whether all handlers have come to their end with a message: in this process, or for all of them, where there is a store.
     pub(super) fn is_complete(&self, process: usize, message: usize) -> bool {
+        if self.plan.store.is_some() {
+            return self.kept.has_taken(message, None, self.plan);
+        }
         let is_over = |handler| {
             self.achieved(process, message, handler).done || self.has_failed_for_good(process, message, handler)
         };
@@ -100,12 +116,24 @@ impl<'p> Facts<'p> {
         }
     }
 
+    /// Whether a row waits for an operator: it is a dead letter, or behind one of its key.
+    pub(super) fn is_parked(&self, row: i64) -> bool {
+        let Some(of) = self.kept.rows.get(&row) else { return false };
+        let key = self.plan.messages[of.message].key;
+        let parks = key.is_some() && self.plan.settings.order == Order::PerKey;
+        let mut before = self.kept.rows.range(..row).map(|(_, other)| other);
+        let is_before =
+            |other: &Row| other.is_dead && other.holds_key(self.plan) && self.plan.messages[other.message].key == key;
+        of.is_dead || (parks && before.any(is_before))
+    }
+
     fn forget_owner(&mut self, opening: usize, owner: Option<(u32, u64)>) {
         self.held.retain(|_, held| held.opening != opening || held.owner != owner);
         self.ended_owners.extend(owner.map(|owner| (opening, owner)));
     }
 
     fn forget_achieved(&mut self, process: usize, message: usize) {
+        self.given.remove(&(process, message));
         for handler in 0..2 {
             if let Some(achieved) = self.achieved.get_mut(&(process, message, handler)) {
                 (achieved.done_since, achieved.failed_since) = (false, 0);
@@ -179,6 +207,8 @@ impl<'p> Facts<'p> {
     }
 
     pub(super) fn learn(&mut self, at: Duration, event: Event) {
+        let entries = &self.entries;
+        self.kept.learn(event, |message| entries.values().any(|entry| entry.message == message && !entry.settled));
         match event {
             Event::Published { message, entry } => {
                 self.entries.insert(entry, Entry { message, settled: false });
@@ -193,6 +223,7 @@ impl<'p> Facts<'p> {
             Event::Crashed { process } | Event::Stopped { process, .. } => self.gone(process),
             Event::Given { opening, tag, message, owner, until, failures, .. } => {
                 if let Some(&process) = self.process_of.get(&opening) {
+                    *self.given.entry((process, message)).or_default() += 1;
                     self.forget_beginnings(process, message);
                     self.count_from(process, message, failures);
                 }
