@@ -111,6 +111,19 @@ async fn what_an_answer_gave_out_that_was_lost_comes_first() {
 }
 
 #[tokio::test]
+async fn a_closed_opening_leaves_nothing_locked() {
+    let server = RedisServer::start(&[]);
+    let lock = Duration::from_secs(600);
+    let mut opened = open(config(&server).lock(lock), "billing").await;
+    publish(config(&server), 0..2).await;
+    take(&mut opened, 2).await;
+    close(opened).await;
+    let pending = server.cli().run(&["XPENDING", "orders", "billing", "-", "+", "10"]);
+    let idle: Vec<u128> = pending.chunks(4).map(|entry| entry[2].parse().unwrap()).collect();
+    assert!(idle.len() == 2 && idle.iter().all(|idle| *idle >= lock.as_millis()), "{pending:?}");
+}
+
+#[tokio::test]
 async fn a_group_that_went_away_is_made_anew_and_told() {
     for command in [&["FLUSHALL"][..], &["XGROUP", "DESTROY", "orders", "billing"], &["DEL", "orders"]] {
         let server = RedisServer::start(&[]);
@@ -243,24 +256,15 @@ async fn another_number_of_partitions_is_refused() {
 }
 
 #[tokio::test]
-async fn partitions_are_shared_equally_and_stay_where_they_are() {
+async fn a_process_takes_its_share_of_the_partitions_and_no_more() {
     let server = RedisServer::start(&[]);
-    let config = || config(&server).partitions(8);
-    let mut first = open(config(), "billing").await;
-    let shares = || {
-        let owners = server.cli().run(&["HVALS", "diator:leases:billing"]);
-        let of = |token: &String| owners.iter().filter(|owner| *owner == token).count();
-        owners.iter().map(of).collect::<Vec<_>>()
-    };
-    until(|| shares() == [8; 8]).await;
-    let (_second, mut revoked) = (open(config(), "billing").await, 0);
-    // Long enough for a change that follows the first one.
-    let end = tokio::time::Instant::now() + 2 * LOCK;
-    while let Ok(news) = tokio::time::timeout_at(end, first.source.next(0)).await {
-        if let Taken::Revoking { owners, .. } = news.unwrap() {
-            revoked += owners.len();
-            first.settle.revoked(&owners);
-        }
-    }
-    assert_eq!((revoked, shares()), (4, vec![4; 8]));
+    // A member that takes nothing, and whose lease ends in the year 2286.
+    server.cli().run(&["HSET", "diator:slots:billing", "7", "ghost 9999999999999"]);
+    let mut opened = open(config(&server).partitions(8), "billing").await;
+    let leased = || server.cli().run(&["HLEN", "diator:leases:billing"])[0].parse::<usize>().unwrap();
+    until(|| leased() > 0).await;
+    let news = timeout(LOCK, opened.source.next(0)).await;
+    assert!(leased() == 4 && news.is_err(), "{} are leased, {news:?}", leased());
+    server.cli().run(&["HDEL", "diator:slots:billing", "7"]);
+    until(|| leased() == 8).await;
 }

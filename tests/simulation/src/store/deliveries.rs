@@ -39,6 +39,10 @@ impl DeliveryStore for Deliveries {
         call(&self.process, move |database, at| database.lease(process, most as usize, period, at)).await
     }
 
+    fn extends_beside_handlers(&self) -> bool {
+        true
+    }
+
     async fn extend(&self, leases: &[DeliveryLease], period: Duration) -> Result<Vec<Settled>, BoxError> {
         let leases = leases.to_vec();
         call(&self.process, move |database, at| database.extend(&leases, period, at)).await
