@@ -231,6 +231,9 @@ impl Opening {
             let wait = match step {
                 Step::Later(_) => Wait::InStore,
                 Step::Again { counted: true, .. } => Wait::InHand,
+                Step::Again { after, .. } if self.bound.holds_a_place_for_long(failure.judgement, after) => {
+                    Wait::InStore
+                }
                 _ => Wait::WithOthers,
             };
             outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, wait };

@@ -115,6 +115,12 @@ impl Work {
         let _told = catch_unwind(AssertUnwindSafe(|| drop(message)));
     }
 
+    /// The id by which the attempt log and the memory of the endpoint know it, once it was read.
+    pub(super) fn known_as(&self) -> Option<Uuid> {
+        let message = self.claimed?;
+        Some(self.row.as_ref().map_or(message, |row| row.known_as()))
+    }
+
     /// What was delivered, if it is still there.
     pub(super) fn delivered(&self) -> Option<&Delivery> {
         match &self.message {
