@@ -2,13 +2,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::facts::Facts;
+use super::kept::Row;
 use super::{Rule, Sight};
 use crate::trace::Event;
 
 /// How long a call that failed excuses: two periods of a lease.
 const EXCUSED: Duration = Duration::from_secs(60);
 
-/// No lease of a row runs out that the store would have extended.
+/// No lease of a row runs out that the store would have extended; where it extends none beside handlers, none of a row that runs.
 #[derive(Default)]
 pub(super) struct Leases {
     /// When a call of a process has failed at last.
@@ -31,8 +32,11 @@ impl Rule for Leases {
                 self.sight.judged += u64::from(lease.is_some_and(|lease| !self.may_run_out(lease.process, at, facts)));
             }
             Event::LeaseOver { row, since, .. } => {
-                let Some(lease) = facts.kept.rows.get(&row).and_then(|row| row.lease) else { return Ok(()) };
-                if !self.may_run_out(lease.process, since, facts) {
+                let Some(kept) = facts.kept.rows.get(&row) else { return Ok(()) };
+                let Some(lease) = kept.lease else { return Ok(()) };
+                let waits = !can_extend(facts)
+                    && !kept.handlers(facts.plan).any(|handler| runs(lease.process, kept, handler, facts));
+                if !waits && !self.may_run_out(lease.process, since, facts) {
                     return Err(format!("the lease of row {row} ran out, and the store would have extended it"));
                 }
                 self.sight.excused += 1;
@@ -45,6 +49,15 @@ impl Rule for Leases {
     fn leases(&self) -> Option<Sight> {
         Some(self.sight)
     }
+}
+
+/// Whether nothing but a failure keeps a process from extending.
+fn can_extend(facts: &Facts<'_>) -> bool {
+    facts.plan.store.as_ref().is_none_or(|store| store.extends_beside_handlers)
+}
+
+fn runs(process: usize, row: &Row, handler: usize, facts: &Facts<'_>) -> bool {
+    facts.kept.running.get(&(row.message, handler)) == Some(&process)
 }
 
 impl Leases {

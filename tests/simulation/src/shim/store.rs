@@ -67,6 +67,10 @@ impl DeliveryStore for StoreShim {
         self.store.extend(leases, period).await
     }
 
+    fn extends_beside_handlers(&self) -> bool {
+        self.store.extends_beside_handlers()
+    }
+
     async fn settle(&self, settlements: &[DeliverySettlement]) -> Result<Vec<Settled>, BoxError> {
         let mut settlements = settlements.to_vec();
         match self.control {

@@ -49,6 +49,11 @@ impl Database {
         }
     }
 
+    /// Whether the transaction of a handler is open.
+    pub(super) fn is_writing(&self) -> bool {
+        self.entries.is_any_open()
+    }
+
     /// Whether the transaction was still there.
     pub(super) fn commit(&mut self, transaction: u64) -> Option<Entry> {
         self.transactions.remove(&transaction)?;

@@ -10,7 +10,8 @@ use diator::subscription::Settled;
 use tokio::sync::Notify;
 
 use super::Database;
-use super::call::call;
+use super::call::{Away, call};
+use crate::engine::At;
 use crate::process::Process;
 
 /// The delivery store of the world, as a process reaches it.
@@ -44,8 +45,16 @@ impl DeliveryStore for Deliveries {
     }
 
     async fn extend(&self, leases: &[DeliveryLease], period: Duration) -> Result<Vec<Settled>, BoxError> {
-        let leases = leases.to_vec();
-        call(&self.process, move |database, at| database.extend(&leases, period, at)).await
+        let (leases, beside) = (leases.to_vec(), self.extends_beside_handlers());
+        let extend = move |database: &mut Database, at: &mut At<'_>| {
+            let may = beside || !database.is_writing();
+            may.then(|| database.extend(&leases, period, at)).ok_or(Away)
+        };
+        Ok(call(&self.process, extend).await??)
+    }
+
+    fn extends_beside_handlers(&self) -> bool {
+        self.process.world().plan().store.as_ref().is_none_or(|plan| plan.extends_beside_handlers)
     }
 
     async fn settle(&self, settlements: &[DeliverySettlement]) -> Result<Vec<Settled>, BoxError> {

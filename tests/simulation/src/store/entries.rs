@@ -34,6 +34,10 @@ impl Entries {
         self.0.iter().any(|(entry, noted)| is_it(entry) && *noted == Noted::Done)
     }
 
+    pub(super) fn is_any_open(&self) -> bool {
+        self.0.values().any(|noted| matches!(noted, Noted::Open { .. }))
+    }
+
     pub(super) fn note(&mut self, entry: Entry, noted: Noted) {
         self.0.insert(entry, noted);
     }

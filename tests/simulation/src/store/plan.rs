@@ -8,6 +8,8 @@ pub(crate) struct StorePlan {
     pub(crate) faults: StoreFaults,
     /// What an operator does, in the order of time.
     pub(crate) acts: Vec<(Duration, Act)>,
+    /// Leases can be extended while the transaction of a handler is open.
+    pub(crate) extends_beside_handlers: bool,
 }
 
 /// What an operator does.
@@ -48,7 +50,7 @@ impl StorePlan {
             .map(|_| (quiet.mul_f64(random.between(100, 1_300) as f64 / 1_000.0), Act::new(random)))
             .collect();
         acts.sort_unstable_by_key(|(at, _)| *at);
-        Self { faults, acts }
+        Self { faults, acts, extends_beside_handlers: random.chance(700) }
     }
 }
 

@@ -16,7 +16,7 @@ const FAILED: RowState = RowState::Dead { why: Why::Failed };
 
 fn stored() -> Plan {
     let mut plan = plan();
-    plan.store = Some(StorePlan::default());
+    plan.store = Some(StorePlan { extends_beside_handlers: true, ..StorePlan::default() });
     plan
 }
 
@@ -242,6 +242,12 @@ fn a_lease_that_runs_out() {
     one_row(1).leased(10, 1).after(lease).then(Event::LeaseTaken { row: 10 }).keeps_all(&stored());
     one_row(1).store_fails().leased(10, 1).after(lease).over(10, 1).keeps_all(&stored());
     one_row(1).store_fails().after(seconds(31)).leased(10, 1).after(lease).over(10, 1).breaks(&stored(), promise);
+    // Where leases are not extended beside handlers, one that runs has a lease for as long as it may take.
+    let mut alone = stored();
+    alone.store = Some(StorePlan::default());
+    one_row(1).leased(10, 1).after(lease).over(10, 1).keeps_all(&alone);
+    let runs = one_row(1).leased(10, 1).enters(0, 0, 0).begins(0, 0);
+    runs.after(lease).over(10, 1).breaks(&alone, promise);
     let crashed = one_row(1).leased(10, 1).then(Event::Crashed { process: 1 });
     crashed.after(lease).over(10, 1).keeps_all(&stored());
 }
