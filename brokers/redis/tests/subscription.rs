@@ -93,17 +93,34 @@ async fn names_are_unique_and_stay_across_a_restart() {
 
 #[tokio::test]
 async fn what_an_answer_gave_out_that_was_lost_comes_first() {
+    for (partitions, stream) in [(None, "orders"), (Some(1), "orders.0")] {
+        let server = RedisServer::start(&[]);
+        let config = config(&server).lock(Duration::from_secs(600));
+        let config = partitions.map_or(config.clone(), |count| config.partitions(count));
+        let mut opened = open(config.clone(), "billing").await;
+        publish(config.clone(), 0..1).await;
+        let first = take(&mut opened, 1).await;
+        publish(config.clone(), 1..2).await;
+        // As if the connection had ended before the answer was read.
+        server.cli().run(&["XREADGROUP", "GROUP", "billing", "0", "STREAMS", stream, ">"]);
+        server.cli().run(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+        let second = take(&mut opened, 1).await;
+        assert_ne!(second[0].position, first[0].position, "what is in hand does not come again");
+        assert!(second[0].redelivered.perhaps());
+    }
+}
+
+#[tokio::test]
+async fn a_closed_opening_leaves_nothing_locked() {
     let server = RedisServer::start(&[]);
-    let mut opened = open(config(&server).lock(Duration::from_secs(600)), "billing").await;
-    publish(config(&server), 0..1).await;
-    let first = take(&mut opened, 1).await;
-    publish(config(&server), 1..2).await;
-    // As if the connection had ended before the answer was read.
-    server.cli().run(&["XREADGROUP", "GROUP", "billing", "0", "STREAMS", "orders", ">"]);
-    server.cli().run(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-    let second = take(&mut opened, 1).await;
-    assert_ne!(second[0].position, first[0].position, "what is in hand does not come again");
-    assert!(second[0].redelivered.perhaps());
+    let lock = Duration::from_secs(600);
+    let mut opened = open(config(&server).lock(lock), "billing").await;
+    publish(config(&server), 0..2).await;
+    take(&mut opened, 2).await;
+    close(opened).await;
+    let pending = server.cli().run(&["XPENDING", "orders", "billing", "-", "+", "10"]);
+    let idle: Vec<u128> = pending.chunks(4).map(|entry| entry[2].parse().unwrap()).collect();
+    assert!(idle.len() == 2 && idle.iter().all(|idle| *idle >= lock.as_millis()), "{pending:?}");
 }
 
 #[tokio::test]
@@ -236,4 +253,18 @@ async fn another_number_of_partitions_is_refused() {
     assert!(answers[0].is_err() && answers[1].is_ok(), "{answers:?}");
     let mut opened = open(config(&server).partitions(4), "billing").await;
     take(&mut opened, 1).await;
+}
+
+#[tokio::test]
+async fn a_process_takes_its_share_of_the_partitions_and_no_more() {
+    let server = RedisServer::start(&[]);
+    // A member that takes nothing, and whose lease ends in the year 2286.
+    server.cli().run(&["HSET", "diator:slots:billing", "7", "ghost 9999999999999"]);
+    let mut opened = open(config(&server).partitions(8), "billing").await;
+    let leased = || server.cli().run(&["HLEN", "diator:leases:billing"])[0].parse::<usize>().unwrap();
+    until(|| leased() > 0).await;
+    let news = timeout(LOCK, opened.source.next(0)).await;
+    assert!(leased() == 4 && news.is_err(), "{} are leased, {news:?}", leased());
+    server.cli().run(&["HDEL", "diator:slots:billing", "7"]);
+    until(|| leased() == 8).await;
 }

@@ -6,12 +6,12 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::attempt::answer;
 use super::check::inbox_of;
-use super::failure::Failure;
+use super::failure::{Failure, Judgement};
 use super::health::EndpointMonitor;
 use super::memory::Memory;
 use super::rows::Rows;
@@ -31,8 +31,12 @@ use crate::{BoxError, Mediator, shown};
 
 /// How long a message is held where its lock cannot be extended, and the engine could deliver it again later.
 const HELD_AT_MOST: Duration = Duration::from_secs(1);
+/// A row that a rule lets wait for longer goes back to the store, so that it takes no place from others.
+const ROW_HELD_AT_MOST: Duration = Duration::from_secs(5);
 /// Names are warned of, each once, as long as there are not more than this: strangers choose them.
 const MOST_NAMES: usize = 1_000;
+/// How long the start of a host waits for the database of its inbox.
+const CHECK_PATIENCE: Duration = Duration::from_secs(5);
 /// A handler that has to end waits so long for the attempt log.
 const CUT_OFF_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -78,6 +82,16 @@ impl EventsHandled {
 impl Bound {
     pub(crate) async fn run(self: &Arc<Self>, stop: StopSignal) -> Result<(), BoxError> {
         super::run::run(self.clone(), stop).await
+    }
+
+    pub(crate) fn has_inbox(&self) -> bool {
+        self.inbox().is_some()
+    }
+
+    /// Checks the tables of its inbox, which is that of the mediator, if it has one. A database that is away must not delay the start.
+    pub(crate) async fn check_inbox(&self) -> Result<(), BoxError> {
+        let Some(inbox) = self.inbox() else { return Ok(()) };
+        timeout(CHECK_PATIENCE, inbox.check()).await.unwrap_or(Ok(()))
     }
 
     /// The endpoint, as a part of the host.
@@ -162,6 +176,11 @@ impl Bound {
         named.filter(|&named| wait <= named && named <= longest).min()
     }
 
+    /// Whether a rule lets a row wait for so long that it goes back to the store. Pauses that double would begin anew there.
+    pub(super) fn holds_a_place_for_long(&self, judgement: Judgement, wait: Duration) -> bool {
+        self.of_rows && matches!(judgement, Judgement::Ruled(_)) && wait > ROW_HELD_AT_MOST
+    }
+
     /// The log that has to know before the work runs.
     pub(super) fn log_for(&self, work: &Work) -> Option<&dyn AttemptLog> {
         self.log.as_deref().filter(|_| work.suspect)
@@ -190,7 +209,7 @@ impl Bound {
     /// What became of a message that may come again; of a row, the store knows all but which beginnings were no crash.
     pub(super) fn remember(&self, work: Option<Box<Work>>, now: Instant) {
         if let Some(mut work) = work
-            && let Some(message) = work.claimed
+            && let Some(message) = work.known_as()
         {
             let outcomes = if self.of_rows { Vec::new() } else { mem::take(&mut work.outcomes) };
             self.memory().remember(message, outcomes, work.begun, now);
@@ -267,7 +286,7 @@ impl Bound {
         );
     }
 
-    /// A delivery is acknowledged unread, because another one of its message was handled.
+    /// A delivery is acknowledged, and no handler has run, because another one of its message was handled.
     pub(super) fn tell_duplicate(&self, message: Uuid, tag: DeliveryTag) {
         self.monitor.count(|health| health.duplicates += 1);
         tracing::debug!(

@@ -28,11 +28,12 @@ type Handled = (TypeId, HandlerId);
 
 /// Binds endpoints to the mediator whose handlers they run.
 pub(crate) fn bind(endpoints: Vec<Endpoint>, mediator: &Mediator) -> Result<Vec<Arc<Bound>>, EndpointError> {
+    let known: Vec<_> = mediator.0.parts.handlers.iter().filter(|handler| arriving(handler).is_some()).collect();
     if endpoints.is_empty() {
+        warn_of_no_endpoint(&known);
         return Ok(Vec::new());
     }
     let mut problems = Vec::new();
-    let known: Vec<_> = mediator.0.parts.handlers.iter().filter(|handler| arriving(handler).is_some()).collect();
     names(&endpoints, &mut problems);
     let assigned: Vec<_> = endpoints.iter().map(|endpoint| assign(endpoint, &known, &mut problems)).collect();
     one_endpoint_each(&endpoints, &known, &assigned, &mut problems);
@@ -364,6 +365,18 @@ fn costs_to_give_back(capabilities: &Capabilities) -> bool {
     capabilities.release != Release::Uncounted
 }
 
+/// A process may leave what arrives to others, as one that only relays; or the endpoint was forgotten.
+fn warn_of_no_endpoint(known: &[&HandlerDescriptor]) {
+    let Some(handler) = known.first() else { return };
+    let (handler, place) = (short_name(handler.handler()), handler.location());
+    tracing::warn!(
+        target: "diator",
+        { handlers = known.len(), first = handler, %place },
+        "the host has no endpoint, so nothing that arrives reaches these handlers in this process: say `.endpoint(…)`, unless \
+         others handle it"
+    );
+}
+
 /// What makes an endpoint weaker than one would think, and is nevertheless allowed.
 fn warn_of_what_is_missing(endpoint: &Endpoint, help: Help) {
     let capabilities = endpoint.subscription.capabilities();
@@ -371,10 +384,16 @@ fn warn_of_what_is_missing(endpoint: &Endpoint, help: Help) {
     if !capabilities.redelivery {
         warn("the engine delivers nothing again: what a crash or a lost lock interrupts is lost");
     } else if !help.attempt_log {
-        warn(
-            "there is no attempt log, so a message that ends the process is delivered again and again: give the endpoint one with \
-             `.attempt_log(…)`",
-        );
+        warn(match endpoint.settings.share {
+            Share::Group => {
+                "there is no attempt log, so a message that ends the process is delivered again and again: give the builder an \
+                     inbox, which has one (`.inbox(store.inbox())`), or the endpoint an `.attempt_log(…)`"
+            }
+            Share::Broadcast => {
+                "there is no attempt log, so a message that ends the process is delivered again and again: give the endpoint one \
+                     with `.attempt_log(…)`"
+            }
+        });
     }
     if !help.has_store()
         && !capabilities.settles_out_of_order

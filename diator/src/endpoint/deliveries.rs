@@ -231,6 +231,9 @@ impl Opening {
             let wait = match step {
                 Step::Later(_) => Wait::InStore,
                 Step::Again { counted: true, .. } => Wait::InHand,
+                Step::Again { after, .. } if self.bound.holds_a_place_for_long(failure.judgement, after) => {
+                    Wait::InStore
+                }
                 _ => Wait::WithOthers,
             };
             outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, wait };
@@ -315,9 +318,14 @@ impl Opening {
     }
 
     fn done(&mut self, tag: DeliveryTag, is_ours: bool, now: Instant) {
-        self.bound.monitor.count(|health| if is_ours { health.handled += 1 } else { health.ignored += 1 });
+        let work = self.held.get(&tag).and_then(|held| held.work.as_ref());
+        let message = work.and_then(|work| work.claimed);
+        match message.filter(|_| is_ours && work.is_some_and(|work| !work.has_run)) {
+            Some(message) => self.bound.tell_duplicate(message, tag),
+            None => self.bound.monitor.count(|health| if is_ours { health.handled += 1 } else { health.ignored += 1 }),
+        }
         if let Some(decided) = &self.bound.on_decision
-            && let Some(message) = self.held.get(&tag).and_then(|held| held.work.as_ref()?.claimed)
+            && let Some(message) = message
         {
             decided(message, None, "acked");
         }

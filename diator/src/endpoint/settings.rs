@@ -84,8 +84,9 @@ impl Settings {
 
     /// What is wrong with them, and what to do about it; `retention` is that of the inbox whose store keeps what waits.
     pub(super) fn problems(&self, retention: Option<Duration>) -> Vec<(String, String)> {
-        let Self { concurrency, max_ahead, max_handling, order, errors, dead_letters, .. } = self;
+        let Self { concurrency, max_ahead, max_handling, errors, .. } = self;
         let delays = errors.delays().iter().fold(Duration::ZERO, |sum, delay| sum.saturating_add(*delay));
+        let parks = self.lacks_for_parking(retention.is_some());
         let rules = [
             (!self.name.is_empty(), "its name is empty".to_owned(), "give it one that its processes have in common"),
             (
@@ -106,7 +107,16 @@ impl Settings {
             (
                 retention.is_some() || delays <= LONGEST_DELAYS,
                 format!("a message could wait {delays:?} for its attempts"),
-                "let the delays of `.later(…)` be no more than 1 h together, or take an inbox with a delivery store",
+                match self.share {
+                    Share::Group => {
+                        "let the delays of `.later(…)` be no more than 1 h together; or give the builder an inbox, whose store \
+                         keeps them: `.inbox(store.inbox())`"
+                    }
+                    Share::Broadcast => {
+                        "let the delays of `.later(…)` be no more than 1 h together; an endpoint with `.broadcast()` uses no inbox, whose \
+                         store could keep them"
+                    }
+                },
             ),
             (
                 retention.is_none_or(|retention| delays < retention),
@@ -117,11 +127,10 @@ impl Settings {
                 "let the delays of `.later(…)` be shorter together than the retention of the inbox",
             ),
             (
-                errors.what_on_dead() != OnDead::Park
-                    || (retention.is_some() && *order == Order::PerKey && *dead_letters),
+                errors.what_on_dead() != OnDead::Park || parks.is_empty(),
                 "a dead letter is to park its key, and nothing would keep the later messages of the key waiting"
                     .to_owned(),
-                "`OnDead::Park` needs an inbox with a delivery store, `.order(Order::PerKey)`, and dead letters",
+                &parks,
             ),
             (
                 errors.immediate_retries() <= 100,
@@ -130,5 +139,20 @@ impl Settings {
             ),
         ];
         rules.into_iter().filter(|(holds, ..)| !holds).map(|(_, text, remedy)| (text, remedy.to_owned())).collect()
+    }
+
+    /// The remedy for each thing that `OnDead::Park` needs and that is not there.
+    fn lacks_for_parking(&self, has_store: bool) -> String {
+        let inbox = match self.share {
+            Share::Group => "give the builder an inbox: `.inbox(store.inbox())`",
+            Share::Broadcast => "take `.broadcast()` out, because such an endpoint uses no inbox",
+        };
+        let needs = [
+            (has_store, inbox),
+            (self.order == Order::PerKey, "say `.order(Order::PerKey)`"),
+            (self.dead_letters, "take `.without_dead_letters()` out"),
+        ];
+        let missing: Vec<_> = needs.into_iter().filter(|(holds, _)| !holds).map(|(_, remedy)| remedy).collect();
+        missing.join("; ")
     }
 }

@@ -17,15 +17,22 @@ const LEASE: Duration = Duration::from_secs(30);
 /// The delivery store of an endpoint, which its two openings share: one puts rows into it, and the other one handles them.
 pub(super) struct Store {
     pub(super) deliveries: Arc<dyn DeliveryStore>,
-    /// This process has put a row.
+    /// This process has put a row, or put one off.
     pub(super) put: Notify,
+    /// This process has settled a row that held its key: the next one of the key can be leased.
+    pub(super) freed: Notify,
     /// As many as there may run at once, in both openings together.
     permits: Semaphore,
 }
 
 impl Store {
     pub(super) fn new(deliveries: Arc<dyn DeliveryStore>, concurrency: usize) -> Self {
-        Self { deliveries, put: Notify::new(), permits: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)) }
+        Self {
+            deliveries,
+            put: Notify::new(),
+            freed: Notify::new(),
+            permits: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)),
+        }
     }
 
     /// For how long a row is leased.

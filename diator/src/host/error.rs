@@ -33,10 +33,10 @@ pub enum HostError {
         /// The [place](crate::outbox::OutboxStore::place) of the relay's store.
         relay: String,
     },
-    /// The relay cannot work, and the host has started nothing. A retry helps only after the cause is mended.
+    /// The relay, the endpoints or their inbox cannot work, and the host has started nothing. A retry helps only after the cause is mended.
     #[error("`{child}` cannot start")]
     Start {
-        /// The part that cannot work: `relay`.
+        /// The part that cannot work: `relay`, `endpoints` or `inbox`.
         child: &'static str,
         /// The reason, such as missing tables.
         source: BoxError,

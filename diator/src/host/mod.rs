@@ -53,8 +53,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 ///   has no outbox, or if the relay reads other tables than those that the outbox writes. A mediator whose builder says
 ///   [`relayed_elsewhere`](crate::MediatorBuilder::relayed_elsewhere) may have an outbox without a relay, or with a relay of another store.
 /// - **Start.** The endpoints report everything that is wrong with them at once ([`EndpointError`](crate::endpoint::EndpointError)). The
-///   relay first checks the tables of its store; the host starts nothing if they do not fit. If the database does not
-///   answer within 5 s, the host starts anyway, and the relay checks later. If `stop` ends before that, the host starts nothing.
+///   relay first checks the tables of its store, and the endpoints those of the inbox; the host starts nothing if they do not fit. If the
+///   database does not answer within 5 s, the host starts anyway, and the relay checks later. If `stop` ends before that, the host starts nothing.
 /// - **Run.** If the relay or an endpoint fails or panics, the host starts it again after 100 ms. The wait doubles with each failure, up
 ///   to 30 s, until it has run for 30 s. If a front ends, the host stops.
 /// - **Stop.** First the fronts and the endpoints take nothing new and finish what they have. Then the mediator finishes its messages. Then the
@@ -220,6 +220,8 @@ impl Host {
         check_wiring(&mediator, relay.as_ref())?;
         let endpoints = bind(endpoints, &mediator)
             .map_err(|error| HostError::Start { child: "endpoints", source: error.into() })?;
+        // They all enter the one inbox of the mediator, except those that broadcast.
+        let with_inbox = endpoints.iter().find(|endpoint| endpoint.has_inbox()).cloned();
         let endpoints = endpoints.into_iter().map(EndpointChild::new).map(|child| Arc::new(child) as Arc<dyn Child>);
         let relay = relay.map(|relay| match (relay.has_broker(), &mediator.0.broker) {
             (false, Some(broker)) => relay.with_shared_broker(broker.clone()),
@@ -228,6 +230,9 @@ impl Host {
         let children: Vec<Arc<dyn Child>> = relay.into_iter().map(|relay| Arc::new(relay) as Arc<dyn Child>).collect();
         let mut stop = pin!(stop);
         let prepare = async {
+            if let Some(endpoint) = with_inbox {
+                endpoint.check_inbox().await.map_err(|source| HostError::Start { child: "inbox", source })?;
+            }
             for child in &children {
                 child.prepare().await.map_err(|source| HostError::Start { child: "relay", source })?;
             }

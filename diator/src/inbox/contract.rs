@@ -94,6 +94,17 @@ pub trait Inbox: Send + Sync + 'static {
         None
     }
 
+    /// Checks whether this program can work with the tables; a host with endpoints calls it before it starts.
+    ///
+    /// It must answer `Ok` if it cannot reach the database.
+    ///
+    /// # Errors
+    ///
+    /// The program cannot work with the tables, and waiting does not help. The text must name the command that helps.
+    async fn check(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+
     /// How long it remembers at least that a message was handled.
     ///
     /// An endpoint makes a dead letter of an older message, because nobody knows any more whether it was handled. An

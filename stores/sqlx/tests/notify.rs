@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use diator::container::{CommitError, Outcome};
@@ -13,10 +12,9 @@ use diator_sqlx::SqlxStore;
 use diator_testkit::{Postgres, Proxy, within_patience};
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
+use support::log::Log;
 use support::outbox::{commit_one, message};
 use tokio::time::{sleep, timeout};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Metadata, Subscriber, span};
 
 /// Longer than anything but a wake that is lost.
 const LOST: Duration = Duration::from_secs(20);
@@ -96,8 +94,7 @@ async fn who_listens_comes_back_after_a_restart_of_the_server() {
     within_patience(async {
         let postgres = Postgres::start(&[]);
         let (ours, theirs) = two_stores(&postgres).await;
-        let log = Log::default();
-        let _guard = tracing::subscriber::set_default(log.clone());
+        let (log, _listening) = Log::listen();
         listens(&theirs).await;
         postgres.kill();
         // It tries again and again.
@@ -109,48 +106,12 @@ async fn who_listens_comes_back_after_a_restart_of_the_server() {
         commit_one(&ours, message(None, 1)).await;
         timeout(LOST, theirs.woken()).await.expect("it listens again");
         assert_eq!(listeners(&postgres), "1");
-        let told = log.0.lock().unwrap().clone();
+        let told = log.lines();
         let [lost, again] = &told[..] else { panic!("{told:?}") };
         assert!(lost.starts_with("WARN the relay gets no notifications of other processes"), "{lost}");
         assert!(again.starts_with("INFO the relay gets the notifications of other processes again"), "{again}");
     })
     .await;
-}
-
-/// What the store says, from INFO on.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::INFO && metadata.target().starts_with("diator_sqlx")
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        struct Message<'l>(&'l mut String);
-        impl Visit for Message<'_> {
-            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-                if field.name() == "message" {
-                    self.0.push_str(&format!("{value:?}"));
-                }
-            }
-        }
-        let mut line = format!("{} ", event.metadata().level());
-        event.record(&mut Message(&mut line));
-        self.0.lock().unwrap().push(line);
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
 }
 
 #[tokio::test]

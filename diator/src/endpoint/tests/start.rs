@@ -1,13 +1,14 @@
 use std::time::Duration;
 
 use super::engine::{Engine, able};
-use super::stores::Faulty;
+use super::stores::{Faulty, Trouble};
 use super::world::{Charge, Post, World, secs};
 use crate::endpoint::{Endpoint, EndpointError, ErrorPolicy, OnDead, Order, Unknown};
 use crate::handlers;
 use crate::host::{Host, HostError};
 use crate::registry::ProblemKind;
 use crate::subscription::Capabilities;
+use tokio::time::sleep;
 
 /// What the start reports of these endpoints.
 async fn report(world: &World, endpoints: impl IntoIterator<Item = Endpoint>) -> Vec<(ProblemKind, String)> {
@@ -126,6 +127,59 @@ async fn a_key_that_nothing_could_park_is_a_problem() {
     for endpoint in [kept.endpoint().errors(parks()), in_order().without_dead_letters()] {
         assert_eq!(report(&kept, [endpoint]).await.len(), 1);
     }
+}
+
+/// The remedies of the only problem of an endpoint.
+fn remedies(world: &World, endpoint: Endpoint) -> Vec<String> {
+    let report = Endpoint::check([endpoint], &world.mediator).expect_err("something is wrong");
+    let [problem] = report.problems() else { panic!("{report}") };
+    problem.remedy().split("; ").map(str::to_owned).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_for_parking_is_named_and_nothing_else() {
+    let parks = || ErrorPolicy::new().on_dead(OnDead::Park);
+    let kept = World::stored(Engine::new(able()), handlers![Charge], Faulty::default());
+    let in_order = |world: &World| world.endpoint().order(Order::PerKey).errors(parks());
+    let without = world(able());
+    let remedies = |world: &World, endpoint| remedies(world, endpoint).join("; ");
+    assert_eq!(remedies(&without, in_order(&without)), "give the builder an inbox: `.inbox(store.inbox())`");
+    assert_eq!(remedies(&kept, kept.endpoint().errors(parks())), "say `.order(Order::PerKey)`");
+    assert_eq!(remedies(&kept, in_order(&kept).without_dead_letters()), "take `.without_dead_letters()` out");
+    let broadcast = remedies(&kept, in_order(&kept).broadcast());
+    assert_eq!(broadcast, "take `.broadcast()` out, because such an endpoint uses no inbox");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broadcasting_endpoint_is_not_sent_to_an_inbox_that_it_would_not_use() {
+    let kept = World::stored(Engine::new(able()), handlers![Charge], Faulty::default());
+    let policy = || ErrorPolicy::new().later([secs(7_200)]);
+    assert_eq!(report(&kept, [kept.endpoint().errors(policy())]).await, []);
+    let text = remedies(&kept, kept.endpoint().errors(policy()).broadcast()).join("; ");
+    assert!(text.contains("an endpoint with `.broadcast()` uses no inbox"), "{text}");
+    let without = world(able());
+    let text = remedies(&without, without.endpoint().errors(policy())).join("; ");
+    assert!(text.contains("`.inbox(store.inbox())`"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inbox_whose_tables_cannot_be_used_starts_nothing() {
+    let inbox = Faulty::default();
+    inbox.troubles(|troubles| troubles.check = Trouble::Fails);
+    let world = World::stored(Engine::new(able()), handlers![Charge], inbox.clone());
+    let host = || Host::new(world.mediator.clone());
+    let error = host().endpoint(world.endpoint()).run_until(sleep(secs(60))).await.expect_err("it does not start");
+    assert!(matches!(&error, HostError::Start { child: "inbox", .. }), "{error:?}");
+    // An endpoint that broadcasts uses no inbox, and a database that does not answer delays nothing for long.
+    host().endpoint(world.endpoint().broadcast()).run_until(sleep(secs(1))).await.expect("it starts");
+    inbox.troubles(|troubles| troubles.check = Trouble::Hangs);
+    let host = host().endpoint(world.endpoint());
+    let monitor = host.monitor();
+    let until = async {
+        sleep(secs(6)).await;
+        assert!(monitor.health().await.running);
+    };
+    host.run_until(until).await.expect("it starts");
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,6 +34,23 @@ fn without_an_attempt_log_the_warning_names_the_remedy() {
 }
 
 #[test]
+fn an_inbox_is_named_as_the_remedy_where_the_endpoint_would_use_it() {
+    let world = world(able());
+    for (endpoint, is_named) in [(world.endpoint(), true), (world.endpoint().broadcast(), false)] {
+        let line = warnings(&world, endpoint).one_with("attempt log");
+        assert_eq!(line.contains("`.inbox(store.inbox())`"), is_named, "{line}");
+    }
+}
+
+#[test]
+fn a_host_without_an_endpoint_that_has_handlers_of_what_arrives_is_a_warning() {
+    let (log, _listening) = Log::listen();
+    Endpoint::check([], &world(able()).mediator).expect("nothing is wrong");
+    let line = log.one_with("the host has no endpoint");
+    assert!(line.starts_with("WARN") && line.contains("first=\"Charge\"") && line.contains("`.endpoint(…)`"), "{line}");
+}
+
+#[test]
 fn an_engine_that_delivers_nothing_again_loses_what_is_interrupted() {
     let world = world(Capabilities { redelivery: false, ..able() });
     let log = warnings(&world, world.endpoint());

@@ -25,7 +25,9 @@ use sqlx::Postgres;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::store::{Messages, Prefix, Sealed, Shared, SqlxAttemptLog, SqlxDeliveries, SqlxStore, Statement, Wake};
+use crate::store::{
+    Messages, Prefix, Sealed, Shared, SqlxAttemptLog, SqlxDeliveries, SqlxStore, Statement, Wake, touch,
+};
 
 impl Sealed for Postgres {
     const HAS_SCHEMAS: bool = true;
@@ -68,6 +70,10 @@ impl Sealed for Postgres {
         error.code().as_deref() == Some("55P03")
     }
 
+    fn check(shared: &Shared<Self>) -> BoxFuture<'_, Result<(), BoxError>> {
+        Box::pin(schema::check(shared))
+    }
+
     fn prune_inbox(shared: &Arc<Shared<Self>>, limit: u32) -> BoxFuture<'_, Result<u64, BoxError>> {
         Box::pin(enter::prune_rows(shared, limit))
     }
@@ -99,6 +105,7 @@ pub struct Sql {
     prune_attempts_as_cleaner: Arc<str>,
     dead_letters: dead_letters::Sql,
     version: Arc<str>,
+    touch: Arc<str>,
     channel: Arc<str>,
 }
 
@@ -124,6 +131,7 @@ impl Sql {
             prune_attempts_as_cleaner: prefix.fill(&attempts::prune_as_cleaner()),
             dead_letters: dead_letters::Sql::new(prefix),
             version: prefix.fill(schema::VERSION),
+            touch: touch(prefix),
             channel: prefix.fill("{p}outbox"),
         }
     }

@@ -1,9 +1,10 @@
 use diator::container::{CommitError, UnitOfWork};
 use diator::outbox::{SchemaState, StoreSchema};
 use diator::{BoxError, async_trait};
+use sqlx::error::DatabaseError;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row, raw_sql};
 
-use crate::store::{MIGRATIONS_LOCK, Migration, Shared, SqlxStore, needed, script, sql};
+use crate::store::{MIGRATIONS_LOCK, Migration, Shared, SqlxStore, Untouchable, needed, script, sql, unusable};
 use crate::transaction::{Mode, Transaction};
 
 /// Applied in their order, each at most once; what was released in here never changes. [`Migration`] says what a step may do, so that
@@ -23,7 +24,11 @@ impl<Tag: Send + Sync + 'static> StoreSchema for SqlxStore<Postgres, Tag> {
     }
 
     async fn state(&self) -> Result<SchemaState, BoxError> {
-        Ok(state(self.shared()).await?)
+        let state = state(self.shared()).await?;
+        if state.is_usable() {
+            touch(self.shared()).await?;
+        }
+        Ok(state)
     }
 
     async fn apply(&self) -> Result<(), BoxError> {
@@ -73,12 +78,23 @@ async fn found(shared: &Shared<Postgres>, connection: &mut PgConnection) -> sqlx
 
 pub(super) async fn check(shared: &Shared<Postgres>) -> Result<(), BoxError> {
     match state(shared).await {
-        Ok(state) if state.is_usable() => Ok(()),
-        Ok(state) => Err(crate::store::unusable(state, &shared.prefix)),
-        // The user may not read the tables, and waiting does not help.
-        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code.starts_with("42")) => {
-            Err(error.into())
-        }
+        Ok(state) if state.is_usable() => match touch(shared).await {
+            Err(error) if is_lasting(&error.source) => Err(error.into()),
+            Ok(()) | Err(_) => Ok(()),
+        },
+        Ok(state) => Err(unusable(state, &shared.prefix)),
+        Err(error) if is_lasting(&error) => Err(error.into()),
         Err(_) => Ok(()),
     }
+}
+
+async fn touch(shared: &Shared<Postgres>) -> Result<(), Untouchable> {
+    let touched = sqlx::query(sql(&shared.sql.touch)).execute(&shared.pool).await;
+    touched.map(drop).map_err(|source| Untouchable { prefix: shared.prefix.clone(), source })
+}
+
+/// Whether the user may not read a table, or there is none, so that waiting does not help.
+fn is_lasting(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code.starts_with("42"))
 }

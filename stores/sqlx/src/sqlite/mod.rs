@@ -29,7 +29,7 @@ use sqlx::error::DatabaseError;
 use sqlx::sqlite::SqliteConnectOptions;
 
 pub use self::options::sqlite_options;
-use crate::store::{Messages, Prefix, Sealed, Shared, SqlxAttemptLog, SqlxDeliveries, SqlxStore, Statement};
+use crate::store::{Messages, Prefix, Sealed, Shared, SqlxAttemptLog, SqlxDeliveries, SqlxStore, Statement, touch};
 use crate::transaction::Driver;
 
 impl Sealed for Sqlite {
@@ -71,6 +71,10 @@ impl Sealed for Sqlite {
         <Self as Driver>::is_transient(error)
     }
 
+    fn check(shared: &Shared<Self>) -> BoxFuture<'_, Result<(), BoxError>> {
+        Box::pin(schema::check(shared))
+    }
+
     fn prune_inbox(shared: &Arc<Shared<Self>>, limit: u32) -> BoxFuture<'_, Result<u64, BoxError>> {
         Box::pin(enter::prune_rows(shared, limit))
     }
@@ -99,6 +103,7 @@ pub struct Sql {
     prune_attempts: Arc<str>,
     dead_letters: dead_letters::Sql,
     version: Arc<str>,
+    touch: Arc<str>,
 }
 
 impl Sql {
@@ -120,6 +125,7 @@ impl Sql {
             prune_attempts: prefix.fill(&attempts::prune()),
             dead_letters: dead_letters::Sql::new(prefix),
             version: prefix.fill(schema::VERSION),
+            touch: touch(prefix),
         }
     }
 }

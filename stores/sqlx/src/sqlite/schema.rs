@@ -3,7 +3,7 @@ use diator::{BoxError, async_trait};
 use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection, raw_sql};
 
 use super::turn::{commit, turn};
-use crate::store::{Migration, Shared, SqlxStore, needed, script, sql, unusable};
+use crate::store::{Migration, Seldom, Shared, SqlxStore, Untouchable, needed, script, sql, unusable};
 
 /// Applied in their order, each at most once; what was released in here never changes. [`Migration`] says what a step may do, so that
 /// programs of the version before go on.
@@ -22,7 +22,11 @@ impl<Tag: Send + Sync + 'static> StoreSchema for SqlxStore<Sqlite, Tag> {
     }
 
     async fn state(&self) -> Result<SchemaState, BoxError> {
-        Ok(state(self.shared()).await?)
+        let state = state(self.shared()).await?;
+        if state.is_usable() {
+            touch(self.shared()).await?;
+        }
+        Ok(state)
     }
 
     async fn apply(&self) -> Result<(), BoxError> {
@@ -38,8 +42,28 @@ impl<Tag: Send + Sync + 'static> StoreSchema for SqlxStore<Sqlite, Tag> {
             let script = AssertSqlSafe(migration.script(&shared.prefix));
             raw_sql(script).execute(&mut *connection).await?;
         }
-        commit(&turn, connection).await
+        commit(&turn, connection).await?;
+        one_for_all(shared).await
     }
+}
+
+/// Refuses a database in memory of which each connection of the pool has its own.
+async fn one_for_all(shared: &Shared<Sqlite>) -> Result<(), BoxError> {
+    let pool = &shared.pool;
+    let mut connection = pool.acquire().await?;
+    let file = sqlx::query("PRAGMA database_list").fetch_one(&mut *connection).await?;
+    let file: Option<String> = file.try_get("file")?;
+    if file.is_some_and(|file| !file.is_empty()) || pool.options().get_max_connections() == 1 {
+        return Ok(());
+    }
+    // While the one is held, the pool gives another one.
+    let mut other = pool.acquire().await?;
+    if found(shared, &mut connection).await?.is_some() && found(shared, &mut other).await?.is_some() {
+        return Ok(());
+    }
+    Err("each connection of the pool has its own database in memory, and only one of them has the tables: take \
+         `.max_connections(1)`, or `SqlitePool::connect(\"sqlite::memory:\")`, whose connections share one"
+        .into())
 }
 
 async fn state(shared: &Shared<Sqlite>) -> sqlx::Result<SchemaState> {
@@ -59,8 +83,37 @@ async fn found(shared: &Shared<Sqlite>, connection: &mut SqliteConnection) -> sq
 
 pub(super) async fn check(shared: &Shared<Sqlite>) -> Result<(), BoxError> {
     match state(shared).await {
-        Ok(state) if !state.is_usable() => Err(unusable(state, &shared.prefix)),
+        Ok(state) if state.is_usable() => match touch(shared).await {
+            Err(error) if error.source.to_string().contains("no such table") => Err(error.into()),
+            Ok(()) => {
+                warn_of_journal(shared).await;
+                Ok(())
+            }
+            Err(_) => Ok(()),
+        },
+        Ok(state) => Err(unusable(state, &shared.prefix)),
         // A file that is busy or missing may become usable.
-        Ok(_) | Err(_) => Ok(()),
+        Err(_) => Ok(()),
     }
+}
+
+/// With another journal than that of [`sqlite_options`](crate::sqlite_options), everything is slower, and nothing is wrong.
+async fn warn_of_journal(shared: &Shared<Sqlite>) {
+    static TOLD: Seldom = Seldom::new();
+    let asked = sqlx::query_scalar::<_, String>("PRAGMA journal_mode").fetch_one(&shared.pool).await;
+    if let Ok(journal) = asked
+        && !["wal", "memory"].contains(&&*journal)
+        && TOLD.is_time()
+    {
+        tracing::warn!(
+            journal,
+            "the journal of the SQLite file is not `wal`: whoever reads keeps those waiting that write, handlers among them; \
+             `sqlite_options()` sets it"
+        );
+    }
+}
+
+async fn touch(shared: &Shared<Sqlite>) -> Result<(), Untouchable> {
+    let touched = sqlx::query(sql(&shared.sql.touch)).execute(&shared.pool).await;
+    touched.map(drop).map_err(|source| Untouchable { prefix: shared.prefix.clone(), source })
 }

@@ -58,6 +58,11 @@ pub trait Sealed: Database {
     /// Whether another transaction holds what a statement needs.
     fn is_busy(error: &(dyn DatabaseError + 'static)) -> bool;
 
+    /// Whether the program can work with the tables; `Ok` where the database cannot be reached.
+    fn check(shared: &Shared<Self>) -> BoxFuture<'_, Result<(), BoxError>>
+    where
+        Self: Engine;
+
     /// Deletes old entries of the inbox.
     fn prune_inbox(shared: &Arc<Shared<Self>>, limit: u32) -> BoxFuture<'_, Result<u64, BoxError>>
     where

@@ -120,6 +120,10 @@ impl<DB: Engine, U: EntersRows> Inbox for SqlxInbox<DB, U> {
         Some(self.shared.place())
     }
 
+    async fn check(&self) -> Result<(), BoxError> {
+        DB::check(&self.shared).await
+    }
+
     fn retention(&self) -> Duration {
         self.retention
     }

@@ -91,14 +91,14 @@ pub(crate) fn readable(rows: impl IntoIterator<Item = (Place, Result<OutboxRow, 
 }
 
 /// Keeps a log line that would be written in every turn to one in half a minute.
-pub(super) struct Seldom(Mutex<Option<Instant>>);
+pub(crate) struct Seldom(Mutex<Option<Instant>>);
 
 impl Seldom {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(Mutex::new(None))
     }
 
-    pub(super) fn is_time(&self) -> bool {
+    pub(crate) fn is_time(&self) -> bool {
         const PAUSE: Duration = Duration::from_secs(30);
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_time = last.is_none_or(|last| last.elapsed() >= PAUSE);

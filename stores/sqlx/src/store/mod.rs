@@ -36,14 +36,14 @@ pub(crate) use self::engine::{Messages, Sealed};
 pub use self::enters_rows::EntersRows;
 pub(crate) use self::inbox::BEHIND;
 pub use self::inbox::SqlxInbox;
-pub(crate) use self::message::{MESSAGE, StoredMessage, headers_text, micros, readable};
+pub(crate) use self::message::{MESSAGE, Seldom, StoredMessage, headers_text, micros, readable};
 use self::no_tables::NoTables;
 pub use self::outbox::SqlxOutbox;
 pub(crate) use self::prefix::Prefix;
 use self::schema::APPLY;
 #[cfg(feature = "postgres")]
 pub(crate) use self::schema::MIGRATIONS_LOCK;
-pub(crate) use self::schema::{Migration, needed, script, unusable};
+pub(crate) use self::schema::{Migration, Untouchable, needed, script, touch, unusable};
 pub use self::stages_rows::{StageValue, StagesRows};
 pub(crate) use self::stages_rows::{Statement, placeholders};
 #[cfg(feature = "postgres")]

@@ -1,3 +1,7 @@
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
 use diator::BoxError;
 use diator::outbox::SchemaState;
 
@@ -41,6 +45,40 @@ pub(crate) fn script(migrations: &[Migration], prefix: &Prefix) -> String {
     migrations.iter().map(|migration| migration.script(prefix)).collect()
 }
 
+/// All tables but that of the version.
+const TABLES: [&str; 7] = ["outbox", "outbox_lease", "schedule", "dead_letter", "inbox", "delivery", "attempt"];
+
+/// Reads nothing of each table: it fails where one is missing, or may not be read.
+pub(crate) fn touch(prefix: &Prefix) -> Arc<str> {
+    let tables = TABLES.map(|table| format!("SELECT 1 FROM {{p}}{table} WHERE 1 = 0"));
+    prefix.fill(&tables.join(" UNION ALL "))
+}
+
+/// The version is right, and a table is missing or may not be read.
+#[derive(Debug)]
+pub(crate) struct Untouchable {
+    pub(crate) prefix: Prefix,
+    /// It names the table.
+    pub(crate) source: sqlx::Error,
+}
+
+impl fmt::Display for Untouchable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = self.prefix.as_str();
+        write!(
+            f,
+            "one of the tables `{prefix}…` is missing, or this user may not read it, although `{prefix}schema` says that they are there: \
+             grant it, or make it again with its statements from `schema print`; `schema apply` does neither"
+        )
+    }
+}
+
+impl Error for Untouchable {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
 /// The remedy where tables are missing or old.
 pub(super) const APPLY: &str = "run `schema apply` of the program's command line, or call `SqlxStore::apply_schema`";
 
@@ -50,5 +88,5 @@ pub(crate) fn unusable(state: SchemaState, prefix: &Prefix) -> BoxError {
         SchemaState::TooNew { .. } => "run a newer version of the program",
         _ => APPLY,
     };
-    format!("the outbox {}outbox cannot be used: {state}; {help}", prefix.as_str()).into()
+    format!("the tables `{}…` cannot be used: {state}; {help}", prefix.as_str()).into()
 }

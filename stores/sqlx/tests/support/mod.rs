@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test takes a part of it")]
 
+pub(crate) mod log;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod outbox;
 #[cfg(feature = "postgres")]
