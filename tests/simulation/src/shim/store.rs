@@ -56,10 +56,6 @@ impl DeliveryStore for StoreShim {
         Ok(leased)
     }
 
-    fn extends_beside_handlers(&self) -> bool {
-        self.store.extends_beside_handlers()
-    }
-
     async fn extend(&self, leases: &[DeliveryLease], period: Duration) -> Result<Vec<Settled>, BoxError> {
         if matches!(self.control, Control::SettlesFirst | Control::NoLeaseExtension) {
             return Ok(vec![Settled::Done; leases.len()]);

@@ -40,10 +40,6 @@ impl DeliveryStore for Deliveries {
         call(&self.process, move |database, at| database.lease(process, most as usize, period, at)).await
     }
 
-    fn extends_beside_handlers(&self) -> bool {
-        true
-    }
-
     async fn extend(&self, leases: &[DeliveryLease], period: Duration) -> Result<Vec<Settled>, BoxError> {
         let (leases, beside) = (leases.to_vec(), self.extends_beside_handlers());
         let extend = move |database: &mut Database, at: &mut At<'_>| {
