@@ -189,6 +189,7 @@ impl Opening {
         let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
         let message = work.claimed;
         work.unlogged = 0;
+        let keeps = self.bound.store.is_some();
         let (mut pause, mut released) = (None, false);
         for (place, failure) in failures {
             let outcome = &mut work.outcomes[place];
@@ -229,9 +230,9 @@ impl Opening {
                 }
             };
             let later = matches!(step, Step::Later(_));
-            outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, later };
+            let why = keeps.then(|| Box::new(DeadReason::new(format!("{:?}", failure.kind), failure.text)));
+            outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, later, why };
         }
-        let keeps = self.bound.store.is_some();
         let next =
             if keeps { outcome::next_in_hand(&work.outcomes, now) } else { outcome::next_due(&work.outcomes, now) };
         let is_kept = keeps && next.is_none() && !work.outcomes.iter().all(Outcome::is_done);
@@ -299,7 +300,9 @@ impl Opening {
     pub(super) fn retry(&mut self, tag: DeliveryTag, after: Duration, now: Instant) {
         let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
         work.outcomes.iter_mut().for_each(|outcome| outcome.let_come(now + after));
-        let verdict = Verdict::retry(after, work.carried());
+        let failure = work.outcomes.iter().find_map(Outcome::last_failure).filter(|_| self.bound.of_rows);
+        let DeadReason { kind, text: reason } = failure.unwrap_or_default();
+        let verdict = Verdict::Retry { after, failures: work.carried(), reason, kind };
         self.settle(tag, verdict, now);
     }
 

@@ -18,6 +18,8 @@ pub(super) enum State {
         due: Option<Instant>,
         /// It need not wait in hand, where there is a store.
         later: bool,
+        /// How it failed at last, where there is a store that tells an operator.
+        why: Option<Box<DeadReason>>,
     },
     Done,
     /// It has failed for good, so often, and for that reason at last.
@@ -36,7 +38,7 @@ pub(super) struct Failures {
 
 impl Outcome {
     pub(super) fn new(handler: HandlerId) -> Self {
-        Self { handler, state: State::Pending { failures: Failures::default(), due: None, later: false } }
+        Self { handler, state: State::Pending { failures: Failures::default(), due: None, later: false, why: None } }
     }
 
     /// Whether it is to run now.
@@ -48,6 +50,14 @@ impl Outcome {
     pub(super) fn falls_behind(&mut self) {
         if let State::Pending { due, later, .. } = &mut self.state {
             (*due, *later) = (None, true);
+        }
+    }
+
+    /// How it failed at last, if it is to be tried again.
+    pub(super) fn last_failure(&self) -> Option<DeadReason> {
+        match &self.state {
+            State::Pending { why, .. } => why.as_deref().cloned(),
+            State::Done | State::Dead { .. } => None,
         }
     }
 
@@ -123,8 +133,10 @@ mod tests {
         let mut outcomes: Vec<_> = ["a", "b", "c"].map(|id| Outcome::new(HandlerId(id))).into();
         assert_eq!((next_due(&outcomes, now), reason(&outcomes)), (Some(now), None));
         outcomes[0].state = State::Done;
-        outcomes[1].state = State::Pending { failures: Failures::default(), due: Some(after(9)), later: true };
-        outcomes[2].state = State::Pending { failures: Failures::default(), due: Some(after(5)), later: true };
+        outcomes[1].state =
+            State::Pending { failures: Failures::default(), due: Some(after(9)), later: true, why: None };
+        outcomes[2].state =
+            State::Pending { failures: Failures::default(), due: Some(after(5)), later: true, why: None };
         assert_eq!((next_due(&outcomes, now), next_in_hand(&outcomes, now)), (Some(after(5)), None));
         assert!(outcomes[2].runs(after(5)) && !outcomes[1].runs(after(5)) && !outcomes[0].runs(after(5)));
         outcomes[1].state = State::Dead { why: DeadReason::new("Handler", "no"), failures: 1 };
