@@ -36,6 +36,8 @@ enum Kind {
     LetsDeadLettersGo,
     CountsNoLosses,
     ForgetsFailures,
+    ForgetsLastFailure,
+    HastensNothing,
     ReleasesForLater,
     SettlesAnyLease,
     ExtendsNothing,
@@ -155,8 +157,12 @@ impl<B: Breach> DeliveryStore for Broken<B> {
         for settlement in &mut settlements {
             match &mut settlement.verdict {
                 DeliveryVerdict::Later { failures, .. } if B::BREACH == Kind::ForgetsFailures => *failures = 0,
+                DeliveryVerdict::Later { last_failure, .. } if B::BREACH == Kind::ForgetsLastFailure => {
+                    *last_failure = None;
+                }
                 verdict @ DeliveryVerdict::Released if B::BREACH == Kind::ReleasesForLater => {
-                    *verdict = DeliveryVerdict::Later { after: Duration::from_secs(60), failures: 0 };
+                    *verdict =
+                        DeliveryVerdict::Later { after: Duration::from_secs(60), failures: 0, last_failure: None };
                 }
                 DeliveryVerdict::Dead { holds_key, .. } if B::BREACH == Kind::LetsDeadLettersGo => *holds_key = false,
                 _ => {}
@@ -215,6 +221,13 @@ impl<B: Breach> DeliveryStore for Broken<B> {
                 Ok(dead.len() as u64)
             }
             _ => self.store().replay(filter).await,
+        }
+    }
+
+    async fn hasten(&self, filter: &DeliveryFilter) -> Result<u64, BoxError> {
+        match B::BREACH {
+            Kind::HastensNothing => Ok(self.store().list(&DeliveryFilter::waiting()).await?.len() as u64),
+            _ => self.store().hasten(filter).await,
         }
     }
 
@@ -287,6 +300,8 @@ finds! {
         turns::a_dead_letter_that_holds_its_key_parks, turns::a_replayed_one_comes_before_those_behind_it;
     a_store_that_counts_no_losses: CountsNoLosses in leases::a_lease_that_is_over_is_lost;
     a_store_that_forgets_failures: ForgetsFailures in leases::what_fails_comes_later_with_its_failures;
+    a_store_that_forgets_the_last_failure: ForgetsLastFailure in operators::the_last_failure_of_what_waits_is_told;
+    a_store_that_hastens_nothing: HastensNothing in operators::what_is_hastened_comes_at_once;
     a_store_that_keeps_what_is_released: ReleasesForLater in leases::what_is_released_comes_at_once;
     a_store_that_settles_any_lease: SettlesAnyLease in
         leases::a_lease_that_is_over_is_lost, leases::what_is_settled_is_settled_once;

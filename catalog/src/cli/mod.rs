@@ -11,7 +11,8 @@
 //! | `dead list --groups` | counts dead letters with one cause, and names each group for `--group` | yes |
 //! | `dead replay` with ids, filters or `--all` | gives dead letters back to the relay, or to the handler of the endpoint | yes |
 //! | `dead discard` with ids, filters or `--all` | deletes dead letters; asks first | yes |
-//! | `schedule list` | shows the deliveries that wait for a handler, and what each waits behind | yes |
+//! | `schedule list` | shows the deliveries that wait for a handler, how it failed at last, and what each waits behind | yes |
+//! | `schedule retry`, `schedule discard` | lets handlers try what waits now; deletes what waits | yes |
 //! | `health` | says by the age of the oldest message whether messages get on, and counts what waits | yes |
 //! | `schema print`, `schema check`, `schema apply` | prints, checks or makes the tables of the store | yes |
 //!

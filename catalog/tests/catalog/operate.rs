@@ -413,12 +413,15 @@ fn dead_letters_of_handlers_are_replayed_and_discarded() {
         json_of("kept", &["dead", "discard", "--handler", "billing.charge", "--limit", "3", "--yes"]),
         json!({ "discarded": 3 })
     );
-    let waits = "d5 is no dead letter: it waits for its handler, as `schedule list` shows";
+    let waits = "d5 is no dead letter: it waits for its handler, and `schedule retry` or `schedule discard` is for it";
     for (ids, why) in [
         (&["d99"][..], "1 of the 1 dead letters did not exist"),
         (&["d5"], waits),
         (&["d99", "d5"], &format!("1 of the 2 dead letters did not exist; {waits}")),
-        (&["d5", "d6"], "d5, d6 are no dead letters: they wait for their handlers, as `schedule list` shows"),
+        (
+            &["d5", "d6"],
+            "d5, d6 are no dead letters: they wait for their handlers, and `schedule retry` or `schedule discard` is for them",
+        ),
     ] {
         for (command, none) in [
             (&["dead", "discard", "--yes"][..], "0 dead letters were discarded\n"),
@@ -447,6 +450,33 @@ fn what_waits_for_a_handler_that_is_gone_is_discarded_in_one_go() {
     for less in [&["--endpoint", "billing"][..], &["--handler", "billing.charge"], &["--all"], &["d5"]] {
         refused("kept", &[&["dead", "discard", "--waiting", "--yes"], less].concat(), 2);
     }
+}
+
+#[test]
+fn what_waits_is_tried_now_or_discarded() {
+    assert_eq!(printed("kept", &["schedule", "retry", "d8"]), "1 delivery is due now\n");
+    let behind =
+        "  d5 has its turn after d4, which is not gone yet\n  d7 has its turn after d6, which is not gone yet\n";
+    let tried = printed("kept", &["schedule", "retry", "d7", "d6", "d5"]);
+    assert_eq!(tried, format!("3 deliveries are due now\n{behind}"));
+    assert_eq!(json_of("kept", &["schedule", "retry", "d6"]), json!({ "hastened": 1 }));
+    assert_eq!(printed("kept", &["schedule", "discard", "d6", "d7", "--yes"]), "2 deliveries were discarded\n");
+    assert_eq!(json_of("kept", &["schedule", "discard", "d5", "--yes"]), json!({ "discarded": 1 }));
+    for (command, none) in [
+        (&["schedule", "retry"][..], "1 delivery is due now\n"),
+        (&["schedule", "discard", "--yes"], "1 delivery was discarded\n"),
+    ] {
+        let output = operated("kept", &[command, &["d8", "d1", "d9", "d99", "7"]].concat());
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), none), "{command:?}");
+        assert_eq!(
+            text(&output.stderr),
+            "error: no delivery 7 waits: `schedule list` lists them; d1 is a dead letter: `dead replay`, `dead discard`; \
+             d9 is in hand of a process; no delivery d99 waits: `schedule list` lists them\n"
+        );
+    }
+    assert!(refused("kept", &["schedule", "discard", "d6"], 2).contains("must ask first"));
+    let none = "error: the store of this program keeps no deliveries of endpoints\n";
+    assert_eq!(refused("", &["schedule", "retry", "d1"], 2), none);
 }
 
 #[test]
@@ -533,7 +563,7 @@ fn without_a_store_the_program_says_how_to_give_one() {
 fn help_names_each_command() {
     let help = |arguments: &[&str]| printed("none", &[arguments, &["--help"]].concat());
     let groups: [&[&str]; 5] = [&[], &["outbox"], &["dead"], &["schedule"], &["schema"]];
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 13] = [
         &["outbox", "status"],
         &["outbox", "replay"],
         &["dead", "list"],
@@ -541,6 +571,8 @@ fn help_names_each_command() {
         &["dead", "replay"],
         &["dead", "discard"],
         &["schedule", "list"],
+        &["schedule", "retry"],
+        &["schedule", "discard"],
         &["health"],
         &["schema", "print"],
         &["schema", "check"],

@@ -75,7 +75,7 @@ pub trait DeliveryStore: Send + Sync + 'static {
     /// ones do not.
     async fn next_due(&self, endpoint: &str) -> Result<Option<Duration>, BoxError>;
 
-    /// Waits until a row has been put or replayed through this store object since the last call. It may answer late or without a
+    /// Waits until a row has been put, replayed or hastened through this store object since the last call. It may answer late or without a
     /// reason, because the endpoint also polls. It must not be ready all the time.
     async fn woken(&self);
 
@@ -90,6 +90,12 @@ pub trait DeliveryStore: Send + Sync + 'static {
     /// Each is due at once, without failures, in the next generation, for its handler alone. It keeps its number, and so its turn where
     /// it holds its key.
     async fn replay(&self, filter: &DeliveryFilter) -> Result<u64, BoxError>;
+
+    /// Lets endpoints handle at once what waits for its time, and counts it; dead letters, and rows that are leased at this moment, are
+    /// not counted, and do not change.
+    ///
+    /// Each keeps its failures and its turn: one behind others of its key goes on waiting for them.
+    async fn hasten(&self, filter: &DeliveryFilter) -> Result<u64, BoxError>;
 
     /// Deletes rows for good, and counts them; those that are leased at this moment stay.
     ///
@@ -147,6 +153,8 @@ pub enum DeliveryVerdict {
         after: Duration,
         /// How often its handler has failed by now.
         failures: u32,
+        /// How it failed, for an operator; `None` changes nothing.
+        last_failure: Option<DeadReason>,
     },
     /// It is due at once: this process does not handle it.
     Released,

@@ -45,6 +45,8 @@ pub struct NewDelivery {
     pub holds_key: bool,
     /// What it waits for.
     pub state: NewState,
+    /// How its handler failed at last, if it waits to be tried again: an operator sees it, and a lease need not tell it.
+    pub last_failure: Option<DeadReason>,
 }
 
 /// What a [`NewDelivery`] waits for.
@@ -60,7 +62,7 @@ pub enum NewState {
     Dead(DeadReason),
 }
 
-/// Why a delivery is a dead letter.
+/// Why a delivery is a dead letter, or how its handler failed at last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DeadReason {
@@ -95,6 +97,7 @@ impl NewDelivery {
             failures: 0,
             holds_key: false,
             state: NewState::Waiting { after: Duration::ZERO },
+            last_failure: None,
         }
     }
 }
@@ -171,9 +174,9 @@ pub struct DeliveryFilter {
     pub topic: Option<String>,
     /// Whether it is a dead letter; `None` matches both.
     pub dead: Option<bool>,
-    /// The [kind](DeadReason::kind) of a dead letter's failure.
+    /// The [kind](DeadReason::kind) of a dead letter's failure, or of the [last](NewDelivery::last_failure) one of what waits.
     pub kind: Option<String>,
-    /// The text of a dead letter's error contains this text.
+    /// The text of the same failure contains this text.
     pub reason: Option<String>,
     /// How many to select at most.
     pub limit: Option<u32>,
@@ -196,9 +199,9 @@ impl DeliveryFilter {
     #[must_use]
     pub fn takes(&self, kept: &KeptDelivery) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
-        let reason = match &kept.state {
-            DeliveryState::Waiting { .. } => None,
-            DeliveryState::Dead { reason, .. } => Some(reason),
+        let (is_dead, reason) = match &kept.state {
+            DeliveryState::Waiting { .. } => (false, kept.delivery.last_failure.as_ref()),
+            DeliveryState::Dead { reason, .. } => (true, Some(reason)),
         };
         let of_reason = |wanted: &Option<String>, found: fn(&str, &DeadReason) -> bool| {
             wanted.as_deref().is_none_or(|wanted| reason.is_some_and(|reason| found(wanted, reason)))
@@ -207,7 +210,7 @@ impl DeliveryFilter {
             && is(&self.endpoint, &kept.delivery.endpoint)
             && is(&self.handler, &kept.delivery.handler)
             && is(&self.topic, &kept.delivery.topic)
-            && self.dead.is_none_or(|dead| dead == reason.is_some())
+            && self.dead.is_none_or(|dead| dead == is_dead)
             && of_reason(&self.kind, |wanted, reason| *wanted == *reason.kind)
             && of_reason(&self.reason, |wanted, reason| reason.text.contains(wanted))
     }

@@ -189,6 +189,7 @@ impl Opening {
         let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
         let message = work.claimed;
         work.unlogged = 0;
+        let keeps = self.bound.store.is_some();
         let (mut pause, mut released) = (None, false);
         for (place, failure) in failures {
             let outcome = &mut work.outcomes[place];
@@ -236,10 +237,11 @@ impl Opening {
                 }
                 _ => Wait::WithOthers,
             };
-            outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, wait };
+            let why = keeps.then(|| Box::new(DeadReason::new(format!("{:?}", failure.kind), failure.text)));
+            outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, wait, why };
         }
         let next = outcome::next_due(&work.outcomes, now);
-        let is_kept = self.bound.store.is_some() && outcome::is_to_be_kept(&work.outcomes, self.bound.of_rows);
+        let is_kept = keeps && outcome::is_to_be_kept(&work.outcomes, self.bound.of_rows);
         let (is_dead, is_ours) = (outcome::reason(&work.outcomes), !work.outcomes.is_empty());
         match pause {
             // What is no longer in hand says nothing in time.
@@ -304,7 +306,9 @@ impl Opening {
     pub(super) fn retry(&mut self, tag: DeliveryTag, after: Duration, now: Instant) {
         let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
         work.outcomes.iter_mut().for_each(|outcome| outcome.let_come(now + after));
-        let verdict = Verdict::retry(after, work.carried());
+        let failure = work.outcomes.iter().find_map(Outcome::last_failure).filter(|_| self.bound.of_rows);
+        let DeadReason { kind, text: reason } = failure.unwrap_or_default();
+        let verdict = Verdict::Retry { after, failures: work.carried(), reason, kind };
         self.settle(tag, verdict, now);
     }
 

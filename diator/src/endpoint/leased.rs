@@ -134,7 +134,11 @@ impl LeasedRows {
         let verdict = match verdict {
             Verdict::Ack => DeliveryVerdict::Handled,
             Verdict::Release => DeliveryVerdict::Released,
-            Verdict::Retry { after, failures } => DeliveryVerdict::Later { after: *after, failures: *failures },
+            Verdict::Retry { after, failures, reason, kind } => DeliveryVerdict::Later {
+                after: *after,
+                failures: *failures,
+                last_failure: (!kind.is_empty()).then(|| DeadReason::new(kind.clone(), reason.clone())),
+            },
             Verdict::DeadLetter { reason, kind, failures } => DeliveryVerdict::Dead {
                 reason: DeadReason::new(kind.clone(), reason.clone()),
                 failures: *failures,

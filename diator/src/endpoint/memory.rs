@@ -121,7 +121,7 @@ mod tests {
         let mut partly = outcomes();
         let failures = Failures { counted: 2, uncounted: 0 };
         partly[0].state = State::Done;
-        partly[1].state = State::Pending { failures, due: Some(now), wait: Wait::InHand };
+        partly[1].state = State::Pending { failures, due: Some(now), wait: Wait::InHand, why: None };
         memory.remember(message, partly, 0, now);
 
         let mut again = outcomes();

@@ -17,6 +17,8 @@ pub(super) enum State {
         failures: Failures,
         due: Option<Instant>,
         wait: Wait,
+        /// How it failed at last, where there is a store that tells an operator.
+        why: Option<Box<DeadReason>>,
     },
     Done,
     /// It has failed for good, so often, and for that reason at last.
@@ -45,7 +47,10 @@ pub(super) struct Failures {
 
 impl Outcome {
     pub(super) fn new(handler: HandlerId) -> Self {
-        Self { handler, state: State::Pending { failures: Failures::default(), due: None, wait: Wait::InHand } }
+        Self {
+            handler,
+            state: State::Pending { failures: Failures::default(), due: None, wait: Wait::InHand, why: None },
+        }
     }
 
     /// Whether it is to run now.
@@ -57,6 +62,14 @@ impl Outcome {
     pub(super) fn falls_behind(&mut self) {
         if let State::Pending { due, wait, .. } = &mut self.state {
             (*due, *wait) = (None, Wait::InStore);
+        }
+    }
+
+    /// How it failed at last, if it is to be tried again.
+    pub(super) fn last_failure(&self) -> Option<DeadReason> {
+        match &self.state {
+            State::Pending { why, .. } => why.as_deref().cloned(),
+            State::Done | State::Dead { .. } => None,
         }
     }
 
@@ -163,6 +176,6 @@ mod tests {
     }
 
     fn pending(due: Option<Instant>, wait: Wait) -> State {
-        State::Pending { failures: Failures::default(), due, wait }
+        State::Pending { failures: Failures::default(), due, wait, why: None }
     }
 }

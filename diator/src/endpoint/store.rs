@@ -66,6 +66,7 @@ pub(super) fn rows_of_handlers(bound: &Bound, work: &Work, now: Instant) -> Vec<
         row.holds_key = has_order && (outcome.is_pending() || bound.parks());
         row.name = work.name.clone();
         row.failures = outcome.failures().counted;
+        row.last_failure = outcome.last_failure();
         row.state = state;
         Some(row)
     };

@@ -220,13 +220,15 @@ impl DeliveryStore for InMemoryDeliveries {
             let Some(row) = entries.rows.leased(settlement.lease, now) else { return Settled::LockLost };
             match &settlement.verdict {
                 DeliveryVerdict::Handled => _ = entries.rows.rows.remove(&settlement.lease.id),
-                DeliveryVerdict::Later { after, failures } => {
+                DeliveryVerdict::Later { after, failures, last_failure } => {
                     row.delivery.failures = *failures;
+                    row.delivery.last_failure = last_failure.clone().or(row.delivery.last_failure.take());
                     row.wait(now + *after);
                 }
                 DeliveryVerdict::Released => row.wait(now),
                 DeliveryVerdict::Dead { reason, failures, holds_key } => {
                     row.delivery.failures = *failures;
+                    row.delivery.last_failure = None;
                     row.delivery.holds_key = *holds_key && row.delivery.key.is_some();
                     row.state = State::Dead { reason: reason.clone(), at: now };
                     let dead = row.delivery.clone();
@@ -272,6 +274,20 @@ impl DeliveryStore for InMemoryDeliveries {
         drop(entries);
         self.0.wake();
         Ok(dead.len() as u64)
+    }
+
+    async fn hasten(&self, filter: &DeliveryFilter) -> Result<u64, BoxError> {
+        let now = Instant::now();
+        let mut entries = self.0.lock();
+        let waiting = entries.rows.select(filter, |row| !row.is_dead() && !row.is_leased(now), now);
+        for KeptDelivery { id, .. } in &waiting {
+            if let Some(State::Waiting { due, .. }) = entries.rows.rows.get_mut(id).map(|row| &mut row.state) {
+                *due = now.min(*due);
+            }
+        }
+        drop(entries);
+        self.0.wake();
+        Ok(waiting.len() as u64)
     }
 
     async fn discard(&self, filter: &DeliveryFilter) -> Result<u64, BoxError> {

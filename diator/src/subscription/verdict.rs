@@ -36,6 +36,11 @@ pub enum Verdict {
         /// How often it has failed: where the engine has a place for that, [`Delivery::failures`](super::Delivery::failures) of
         /// the next delivery.
         failures: u32,
+        /// How it failed at last, as for a dead letter; both are empty where the endpoint keeps nothing of its own. An engine need not
+        /// mind them.
+        reason: Box<str>,
+        /// See `reason`.
+        kind: Box<str>,
     },
     /// It goes to the dead letters of the endpoint, where the engine or the driver keeps them. A letter that is too large is cut,
     /// not refused.
@@ -65,8 +70,8 @@ pub enum Settled {
 impl Verdict {
     /// It comes again after a time, with so many failures.
     #[must_use]
-    pub const fn retry(after: Duration, failures: u32) -> Self {
-        Self::Retry { after, failures }
+    pub fn retry(after: Duration, failures: u32) -> Self {
+        Self::Retry { after, failures, reason: Box::default(), kind: Box::default() }
     }
 
     /// It is a dead letter, of no kind.

@@ -40,7 +40,9 @@ async fn a_table_that_is_missing_is_named_on_sqlite() {
         let directory = Directory::new();
         let pool = SqlitePool::connect_lazy_with(sqlite_options().filename(directory.0.join("a.sqlite")));
         let store = SqlxStore::new(pool.clone());
-        let sql = async |text: &'static str| drop(raw_sql(text).execute(&pool).await.unwrap());
+        let sql = async |text: &'static str| {
+            raw_sql(text).execute(&pool).await.unwrap();
+        };
         without_a_table(&store, sql, "no such table: diator_inbox").await;
     })
     .await;
@@ -52,7 +54,9 @@ async fn a_table_that_is_missing_or_not_permitted_is_named_on_postgres() {
         let postgres = Postgres::start(&[]);
         let pool = PgPool::connect_lazy(&postgres.url()).unwrap();
         let store = SqlxStore::new(pool.clone());
-        let sql = async |text: &'static str| drop(raw_sql(text).execute(&pool).await.unwrap());
+        let sql = async |text: &'static str| {
+            raw_sql(text).execute(&pool).await.unwrap();
+        };
         without_a_table(&store, sql, "relation \"diator_inbox\" does not exist").await;
         sql("DROP TABLE diator_schema, diator_outbox, diator_outbox_lease, diator_schedule, diator_dead_letter, diator_delivery, diator_attempt").await;
         store.apply().await.unwrap();

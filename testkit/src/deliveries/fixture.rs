@@ -105,6 +105,10 @@ impl Process {
         self.deliveries.replay(filter).await.expect(THERE)
     }
 
+    pub(super) async fn hasten(&self, filter: &DeliveryFilter) -> u64 {
+        self.deliveries.hasten(filter).await.expect(THERE)
+    }
+
     pub(super) async fn discard(&self, filter: &DeliveryFilter) -> u64 {
         self.deliveries.discard(filter).await.expect(THERE)
     }

@@ -98,7 +98,7 @@ pub async fn a_lease_that_is_over_is_lost<D: Driver>() {
     sleep(PERIOD).await;
     let last = timeout(SOON, process.lease_in_time()).await.expect("it is free");
     for &lease in &earlier {
-        let later = DeliveryVerdict::Later { after: Duration::ZERO, failures: 9 };
+        let later = DeliveryVerdict::Later { after: Duration::ZERO, failures: 9, last_failure: None };
         for verdict in [DeliveryVerdict::Handled, later, DeliveryVerdict::Released] {
             assert_eq!(process.settle(lease, verdict).await, Settled::LockLost);
         }
@@ -164,7 +164,7 @@ pub async fn what_fails_comes_later_with_its_failures<D: Driver>() {
     let leased = process.lease_one().await;
     assert_eq!(leased.delivery.failures, 1);
     let began = Instant::now();
-    let later = DeliveryVerdict::Later { after: AFTER, failures: 3 };
+    let later = DeliveryVerdict::Later { after: AFTER, failures: 3, last_failure: None };
     assert_eq!(process.settle(leased.lease, later).await, Settled::Done);
     let again = timeout(SOON, process.lease_in_time()).await.expect("it is due");
     assert!(began.elapsed() >= AFTER - Duration::from_millis(5), "it came after {:?}", began.elapsed());
@@ -277,12 +277,17 @@ pub async fn a_dropped_call_loses_nothing<D: Driver>() {
         let leased = drop_after(polls, process.lease_for(1, PERIOD)).await;
         ended += usize::from(leased.is_some());
         let again = timeout(SOON, other.lease_in_time()).await.expect("it comes again");
-        let settled =
-            drop_after(polls, other.settle(again.lease, DeliveryVerdict::Later { after: Duration::ZERO, failures: 1 }));
+        let settled = drop_after(
+            polls,
+            other
+                .settle(again.lease, DeliveryVerdict::Later { after: Duration::ZERO, failures: 1, last_failure: None }),
+        );
         if settled.await.is_none() {
             sleep(Duration::from_millis(2)).await;
             // It was settled, or it is to be: both are true, and only one at a time.
-            other.settle(again.lease, DeliveryVerdict::Later { after: Duration::ZERO, failures: 1 }).await;
+            other
+                .settle(again.lease, DeliveryVerdict::Later { after: Duration::ZERO, failures: 1, last_failure: None })
+                .await;
         }
         let last = timeout(SOON, process.lease_in_time()).await.expect("it is due");
         assert_eq!(last.delivery.failures, 1, "after {polls} polls");

@@ -105,6 +105,8 @@ macro_rules! deliveries_conformance {
             a_replay_is_the_next_generation,
             a_replay_changes_nothing_that_waits,
             of_replays_at_the_same_time_one_counts,
+            the_last_failure_of_what_waits_is_told,
+            what_is_hastened_comes_at_once,
             what_is_discarded_is_gone_and_what_is_leased_stays,
             rows_are_counted_by_their_state,
         }

@@ -6,6 +6,7 @@ use diator::deliveries::{
     DeadReason, DeliveryFilter, DeliveryState, DeliveryStatus, DeliveryVerdict, NewDelivery, NewState,
 };
 use diator::inbox::Seen;
+use diator::subscription::Settled;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -136,6 +137,49 @@ pub async fn of_replays_at_the_same_time_one_counts<D: Driver>() {
     assert!(leased.iter().all(|leased| leased.delivery.generation == 1));
 }
 
+/// How the handler of a row that waits failed at last must be told, until it is a dead letter or is replayed.
+pub async fn the_last_failure_of_what_waits_is_told<D: Driver>() {
+    let driver = D::start(LONG).await;
+    let process = Process::of(&driver);
+    let [first, second] = ["the gateway answers 502", "100% of _: größe"].map(|text| DeadReason::new("Handler", text));
+    process.put(&[with(delivery(), |of| of.last_failure = Some(first.clone())), after(delivery(), LONG)]).await;
+    let told = async || process.all().await[0].delivery.last_failure.clone();
+    assert_eq!((told().await.as_ref(), &process.all().await[1].delivery.last_failure), (Some(&first), &None));
+    let later = |last_failure| DeliveryVerdict::Later { after: Duration::ZERO, failures: 1, last_failure };
+    let verdicts = [(later(None), &first), (DeliveryVerdict::Released, &first), (later(Some(second.clone())), &second)];
+    for (verdict, expected) in verdicts {
+        let leased = process.lease_one().await;
+        process.settle(leased.lease, verdict).await;
+        assert_eq!(told().await.as_ref(), Some(expected));
+    }
+    let with_text = filter(|of| of.reason = Some("% of _".to_owned()));
+    assert_eq!(process.list(&with_text).await.len(), 1);
+    assert!(process.list(&filter(|of| (of.dead, of.reason) = (Some(true), with_text.reason.clone()))).await.is_empty());
+    let leased = process.lease_one().await;
+    process.dead(&leased, false).await;
+    assert_eq!(told().await, None, "it is the reason of the dead letter");
+    process.replay(&DeliveryFilter::dead()).await;
+    assert_eq!(told().await, None);
+}
+
+/// What is hastened must come at once, with its failures and in its turn; no dead letter and no row that is leased must change.
+pub async fn what_is_hastened_comes_at_once<D: Driver>() {
+    let driver = D::start(LONG).await;
+    let (process, other) = (Process::of(&driver), Process::of(&driver));
+    let waits = with(after(delivery(), LONG), |of| of.failures = 2);
+    process.put(&[waits.clone(), after(keyed("a"), LONG), keyed("a"), dead(delivery()), delivery()]).await;
+    let leased = process.lease_one().await;
+    let ids: Vec<_> = process.all().await.iter().map(|kept| kept.id).collect();
+    assert_eq!(process.hasten(&filter(|of| of.ids = vec![ids[0], ids[2]])).await, 2);
+    let [hastened] = &other.lease(10).await[..] else { panic!("the one behind has its turn still") };
+    assert_eq!((hastened.lease.id, hastened.delivery.failures, hastened.lost), (ids[0], 2, 0));
+    assert_eq!(process.hasten(&DeliveryFilter::default()).await, 2, "neither the dead one nor those in hand");
+    let [head] = &other.lease(10).await[..] else { panic!("one of the key") };
+    assert_eq!(head.lease.id, ids[1]);
+    assert_eq!(process.settle(leased.lease, DeliveryVerdict::Handled).await, Settled::Done);
+    assert_eq!(process.list(&DeliveryFilter::dead()).await.len(), 1);
+}
+
 /// What is discarded must go for good; what a process has in hand must stay.
 pub async fn what_is_discarded_is_gone_and_what_is_leased_stays<D: Driver>() {
     let driver = D::start(LONG).await;
@@ -175,7 +219,7 @@ pub async fn rows_are_counted_by_their_state<D: Driver>() {
     let overdue = process.status().await[0].overdue_seconds.expect("two are due");
     assert!((0.25..60.0).contains(&overdue), "{overdue}");
     for leased in process.lease(10).await {
-        process.settle(leased.lease, DeliveryVerdict::Later { after: LONG, failures: 0 }).await;
+        process.settle(leased.lease, DeliveryVerdict::Later { after: LONG, failures: 0, last_failure: None }).await;
     }
     assert_eq!(numbers(&process.status().await[0]), (ENDPOINT.to_owned(), 5, 2, 2));
     assert_eq!(process.status().await[0].overdue_seconds, None);

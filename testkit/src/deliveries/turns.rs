@@ -49,7 +49,7 @@ pub async fn a_row_that_waits_keeps_those_behind_it<D: Driver>() {
     for leased in &leased[1..] {
         process.handled(leased).await;
     }
-    let later = DeliveryVerdict::Later { after: LONG, failures: 1 };
+    let later = DeliveryVerdict::Later { after: LONG, failures: 1, last_failure: None };
     assert_eq!(process.settle(leased[0].lease, later).await, Settled::Done);
     assert!(process.lease(10).await.is_empty());
     process.put(&[after(keyed("b"), LONG), keyed("b")]).await;

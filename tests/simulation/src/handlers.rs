@@ -24,6 +24,10 @@ pub(crate) fn message_number(id: Uuid) -> usize {
     usize::try_from(id.as_u128()).unwrap_or_default().saturating_sub(1)
 }
 
+pub(crate) fn message_id(number: usize) -> Uuid {
+    Uuid::from_u128(number as u128 + 1)
+}
+
 /// The event that all handlers handle.
 #[derive(Debug, Serialize, Deserialize, NotificationEvent)]
 #[event(topic = "orders")]

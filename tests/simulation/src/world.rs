@@ -10,7 +10,7 @@ use crate::faults::Faults;
 use crate::plan::{Conduct, Plan};
 use crate::random::Random;
 use crate::store::{Database, StoreFaults};
-use crate::trace::{Event, Trace};
+use crate::trace::{Event, Noted, Trace};
 
 /// Everything that processes have in common: the engine, the store, the attempt log, what handlers are to do, chance, and the trace.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub(crate) struct State {
     pub(crate) trace: Trace,
     pub(crate) engine: Box<dyn Engine>,
     /// How many attempts of each message were begun and never ended.
-    pub(crate) unended: BTreeMap<usize, u32>,
+    pub(crate) unended: BTreeMap<Noted, u32>,
     pub(crate) database: Database,
     pub(crate) faults: Faults,
     pub(crate) store_faults: StoreFaults,

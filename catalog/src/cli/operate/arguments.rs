@@ -72,7 +72,18 @@ pub(in crate::cli) fn schedule() -> Command {
             .arg(handler())
             .arg(topic())
             .arg(limit("Lists at most this many deliveries [default: 100]"));
-    group("schedule", "Shows what waits for its time or for its turn").subcommand(list)
+    let ids = || {
+        let help = "The text in the column ID of `schedule list`";
+        Arg::new("ids").value_name("ID").num_args(1..).required(true).value_parser(id()).help(help)
+    };
+    let retry =
+        leaf("retry", "Lets handlers try deliveries now that wait for their time; what stands before them stays there")
+            .arg(ids());
+    let discard = leaf("discard", "Deletes deliveries that wait for good").arg(ids()).arg(yes());
+    group("schedule", "Shows what waits for its time or for its turn, and ends the wait")
+        .subcommand(list)
+        .subcommand(retry)
+        .subcommand(discard)
 }
 
 pub(in crate::cli) fn health() -> Command {

@@ -179,10 +179,12 @@ fn ended(selection: &Selection, waiting: &[Id], done: u64) -> Result<Answer, Fai
     }
     match waiting {
         [] => {}
-        [id] => problems.push(format!("{id} is no dead letter: it waits for its handler, as `schedule list` shows")),
+        [id] => problems.push(format!(
+            "{id} is no dead letter: it waits for its handler, and `schedule retry` or `schedule discard` is for it"
+        )),
         ids => {
             let ids: Vec<_> = ids.iter().map(Id::to_string).collect();
-            let they_wait = "are no dead letters: they wait for their handlers, as `schedule list` shows";
+            let they_wait = "are no dead letters: they wait for their handlers, and `schedule retry` or `schedule discard` is for them";
             problems.push(format!("{} {they_wait}", ids.join(", ")));
         }
     }

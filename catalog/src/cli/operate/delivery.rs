@@ -37,6 +37,7 @@ enum StateRecord {
     Waiting {
         due: String,
         in_hand: bool,
+        last_failure: Option<FailureRecord>,
     },
     Dead {
         at: String,
@@ -45,6 +46,13 @@ enum StateRecord {
     },
     /// A newer version of the store has it.
     Unknown {},
+}
+
+/// How a handler failed.
+#[derive(Serialize)]
+struct FailureRecord {
+    kind: String,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -92,7 +100,14 @@ pub(super) fn record(kept: &KeptDelivery) -> Record {
         failures: delivery.failures,
         holds_key: delivery.holds_key,
         state: match &kept.state {
-            DeliveryState::Waiting { due, leased } => StateRecord::Waiting { due: time(*due), in_hand: *leased },
+            DeliveryState::Waiting { due, leased } => StateRecord::Waiting {
+                due: time(*due),
+                in_hand: *leased,
+                last_failure: delivery
+                    .last_failure
+                    .as_ref()
+                    .map(|failure| FailureRecord { kind: failure.kind.to_string(), reason: redact(&failure.text) }),
+            },
             DeliveryState::Dead { reason, at } => {
                 StateRecord::Dead { at: time(*at), kind: reason.kind.to_string(), reason: redact(&reason.text) }
             }
@@ -131,13 +146,16 @@ pub(super) fn cells(kept: &KeptDelivery) -> [String; 5] {
 
 pub(super) const DEAD_HEADING: [&str; 8] = ["ID", "SINCE", "ENDPOINT", "HANDLER", "EVENT", "KEY", "TRIES", "REASON"];
 
+/// A failure in a table.
+pub(super) fn shown_failure(failure: &DeadReason) -> String {
+    format!("{}: {}", cell(&failure.kind), reason(&failure.text))
+}
+
 /// A line of the table of dead letters.
 pub(super) fn dead_row(kept: &KeptDelivery) -> Vec<String> {
     let [id, endpoint, handler, event, key] = cells(kept);
     let (since, reason) = match &kept.state {
-        DeliveryState::Dead { reason: DeadReason { kind, text, .. }, at } => {
-            (time(*at), format!("{}: {}", cell(kind), reason(text)))
-        }
+        DeliveryState::Dead { reason, at } => (time(*at), shown_failure(reason)),
         _ => ("-".to_owned(), "-".to_owned()),
     };
     let parks = if kept.delivery.holds_key { " (parked)" } else { "" };
@@ -155,7 +173,10 @@ pub(super) fn description(kept: &KeptDelivery, full: bool) -> String {
         }
         DeliveryState::Waiting { due, leased } => {
             let due = time(*due) + if *leased { ", a process has it in hand" } else { "" };
-            ("delivery that waits", vec![("due", due)])
+            let failure = delivery.last_failure.iter();
+            let failure =
+                failure.map(|failure| ("last failure", format!("{}: {}", failure.kind, redact(&failure.text))));
+            ("delivery that waits", [("due", due)].into_iter().chain(failure).collect())
         }
         _ => ("delivery", Vec::new()),
     };

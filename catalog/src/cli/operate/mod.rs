@@ -3,7 +3,7 @@
 //! | part | file |
 //! |---|---|
 //! | the commands, as clap reads them | `arguments` |
-//! | each group of commands | `outbox`, `dead`, `schedule`, `health`, `schema` |
+//! | each group of commands | `outbox`, `dead`, `schedule` and `waiting`, `health`, `schema` |
 //! | which dead letters, by ids, filters or groups | `selection`, `id`, `cause`, `group` |
 //! | the store, and the runtime in which it is opened | `store` |
 //! | what cannot be done, without its secrets | `failure`, `redact` |
@@ -29,6 +29,7 @@ mod schema;
 mod selection;
 mod since;
 mod store;
+mod waiting;
 mod words;
 
 use std::io;
@@ -56,7 +57,7 @@ pub(super) fn run(group: &str, arguments: &ArgMatches, opening: Option<Opening>)
 
 /// Whether the command asks before it does something that cannot be undone.
 fn asks(group: &str, command: &str) -> bool {
-    matches!((group, command), ("outbox", "replay") | ("dead", "discard"))
+    matches!((group, command), ("outbox", "replay") | ("dead" | "schedule", "discard"))
 }
 
 async fn operate(group: &str, command: &str, arguments: &ArgMatches, opening: Opening) -> Result<Answer, Failure> {
@@ -71,6 +72,8 @@ async fn operate(group: &str, command: &str, arguments: &ArgMatches, opening: Op
     match (group, command) {
         ("outbox", "status") => outbox::status(store, arguments).await,
         ("outbox", _) => outbox::replay(store, arguments).await,
+        ("schedule", "retry") => waiting::retry(store, arguments).await,
+        ("schedule", "discard") => waiting::discard(store, arguments).await,
         ("schedule", _) => schedule::list(store, arguments).await,
         ("health", _) => health::tell(store, arguments).await,
         (_, "list") => dead::list(store, arguments).await,

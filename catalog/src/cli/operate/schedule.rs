@@ -13,11 +13,11 @@ use super::store::Store;
 use super::{delivery, print, words};
 use crate::cli::answer::Answer;
 
-const HEADING: [&str; 8] = ["ID", "DUE", "ENDPOINT", "HANDLER", "EVENT", "KEY", "TRIES", "STATE"];
+const HEADING: [&str; 9] = ["ID", "DUE", "ENDPOINT", "HANDLER", "EVENT", "KEY", "TRIES", "STATE", "LAST FAILURE"];
 
 /// What deliveries wait behind, as far as it was looked for.
 #[derive(Default)]
-struct Holders {
+pub(super) struct Holders {
     first: BTreeMap<Turn, Holder>,
     /// The last delivery of each endpoint that was read, where there may be more.
     read_to: BTreeMap<String, i64>,
@@ -84,7 +84,7 @@ fn turn(kept: &KeptDelivery) -> Option<Turn> {
 }
 
 /// The first delivery of each turn that one of these has, among the oldest of its endpoint.
-async fn holders(store: &dyn DeliveryStore, waiting: &[KeptDelivery]) -> Result<Holders, Failure> {
+pub(super) async fn holders(store: &dyn DeliveryStore, waiting: &[KeptDelivery]) -> Result<Holders, Failure> {
     let mut endpoints: Vec<_> = waiting.iter().filter(|kept| turn(kept).is_some()).collect();
     endpoints.sort_by(|a, b| a.delivery.endpoint.cmp(&b.delivery.endpoint));
     endpoints.dedup_by(|a, b| a.delivery.endpoint == b.delivery.endpoint);
@@ -108,6 +108,11 @@ impl Holders {
             let is_dead = matches!(kept.state, DeliveryState::Dead { .. });
             self.first.entry(turn).or_insert(Holder { id: kept.id, is_dead });
         }
+    }
+
+    /// The first of its key, if others stand before it.
+    pub(super) fn first(&self, kept: &KeptDelivery) -> Option<Id> {
+        self.of(kept).map(|holder| Id::Handling(holder.id))
     }
 
     fn of(&self, kept: &KeptDelivery) -> Option<&Holder> {
@@ -134,7 +139,9 @@ fn row(kept: &KeptDelivery, holders: &Holders) -> Vec<String> {
         None if due <= SystemTime::now() => "is due".to_owned(),
         None => "waits".to_owned(),
     };
-    vec![id, words::time(due), endpoint, handler, event, key, kept.delivery.failures.to_string(), state]
+    let failure = kept.delivery.last_failure.as_ref();
+    let failure = failure.map_or_else(|| "-".to_owned(), delivery::shown_failure);
+    vec![id, words::time(due), endpoint, handler, event, key, kept.delivery.failures.to_string(), state, failure]
 }
 
 #[cfg(test)]
@@ -168,7 +175,7 @@ mod tests {
                 kept(6, "c", false),
                 kept(7, "", false),
             ];
-            waiting.map(|kept| row(&kept, &holders).pop().unwrap_or_default())
+            waiting.map(|kept| row(&kept, &holders)[7].clone())
         };
         let known = ["is due", "parked by d1, a dead letter", "behind d2"];
         assert_eq!(states(4), [&known[..], &["is due", "is due"]].concat()[..]);

@@ -13,7 +13,7 @@ use crate::clean::clean;
 /// How many dead letters of each kind are read at most where a store cannot select them by itself: all of them are in memory.
 pub(super) const READ: u32 = 10_000;
 
-const NO_DELIVERIES: &str = "the store of this program keeps no deliveries of endpoints";
+pub(super) const NO_DELIVERIES: &str = "the store of this program keeps no deliveries of endpoints";
 
 /// The dead letters that a command line selects.
 pub(super) struct Selection {

@@ -60,6 +60,7 @@ fn dead(mut new: NewDelivery, kind: &str, text: &str) -> NewDelivery {
 
 fn after(mut new: NewDelivery, seconds: u64) -> NewDelivery {
     (new.failures, new.state) = (2, NewState::Waiting { after: Duration::from_secs(seconds) });
+    new.last_failure = Some(DeadReason::new("Handler", format!("redis://:hunter2@cache is away: {ORDERS}")));
     new
 }
 

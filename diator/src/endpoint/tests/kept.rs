@@ -1,7 +1,7 @@
 use super::engine::{Engine, able};
 use super::stores::{Faulty, Trouble};
 use super::world::{Charge, Conduct, GatewayDown, Post, World, millis, pass, secs};
-use crate::deliveries::{DeliveryFilter, DeliveryState, WHOLE_MESSAGE};
+use crate::deliveries::{DeadReason, DeliveryFilter, DeliveryState, WHOLE_MESSAGE};
 use crate::endpoint::{Endpoint, ErrorPolicy, OnDead, OnError, Order, Unknown};
 use crate::handlers;
 use crate::subscription::{Capabilities, Redelivered, Verdict};
@@ -20,13 +20,16 @@ fn row(handler: &str, failures: u32, kind: Option<&str>) -> (String, u32, Option
 async fn what_is_to_be_handled_later_waits_in_the_store_and_the_engine_hears_that_it_is_done() {
     let (engine, inbox) = (Engine::new(able()), Faulty::default());
     let mut world = World::stored(engine.clone(), handlers![Charge, Post], inbox.clone());
-    world.script.say("charge", 1, [Conduct::Fail, Conduct::Fail, Conduct::Fail]);
+    world.script.say("charge", 1, [Conduct::Fail, Conduct::Fail, Conduct::Panic]);
     world.start(world.endpoint().errors(patient()));
     engine.publish("", 1);
     pass(secs(1)).await;
     assert_eq!((engine.acked(), inbox.shown().await), (vec![1], vec![row("charge", 2, None)]));
+    let last_failure = async || inbox.rows().await[0].delivery.last_failure.clone();
+    assert_eq!(last_failure().await, Some(DeadReason::new("Handler", "it fails")));
     pass(secs(10)).await;
     assert_eq!((world.script.numbers("charge").len(), inbox.shown().await), (3, vec![row("charge", 3, None)]));
+    assert_eq!(last_failure().await, Some(DeadReason::new("Handler", "it panicked: it panics")));
     pass(secs(60)).await;
     let times = world.script.times("charge", 1);
     assert!(times[2] - times[1] >= secs(10) && times[2] - times[1] < millis(10_100), "{times:?}");

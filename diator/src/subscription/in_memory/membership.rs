@@ -75,7 +75,7 @@ impl Group {
         match &settlement.verdict {
             Verdict::Ack => self.settled(&entry),
             Verdict::Release => self.give_back(entry, Way::Released, None),
-            Verdict::Retry { after, failures } => {
+            Verdict::Retry { after, failures, .. } => {
                 entry.failures = if capabilities.retry_counts { *failures } else { 0 };
                 self.give_back(entry, Way::Later(*after), Some(now));
             }

@@ -337,7 +337,7 @@ async fn what_is_not_settled_is_listed_until_it_is() {
     let Opened { mut source, settle: engine } = open(&broker, &["orders"]).await;
     let mut held = take(&mut *source).await;
     held.sort_by_key(|delivery| delivery.position.clone());
-    let later = Verdict::Retry { after: 3 * LOCK, failures: 1 };
+    let later = Verdict::retry(3 * LOCK, 1);
     let verdicts = [Verdict::Ack, later, Verdict::Ack, Verdict::dead_letter("no")];
     for place in [0, 1, 3] {
         settle(&*engine, &held[place], verdicts[place].clone()).await.expect("it settles");

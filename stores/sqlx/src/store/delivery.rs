@@ -64,12 +64,13 @@ impl StoredDelivery {
         (delivery, self.problem.map(Into::into))
     }
 
-    /// As an operator sees it.
-    pub(crate) fn kept(self, state: DeliveryState) -> KeptDelivery {
+    /// As an operator sees it, with its last failure.
+    pub(crate) fn kept(self, state: DeliveryState, failure: Option<DeadReason>) -> KeptDelivery {
         let number = self.number;
         let (mut delivery, unreadable) = self.decode();
-        if let DeliveryState::Dead { reason, .. } = &state {
-            delivery.state = NewState::Dead(reason.clone());
+        match &state {
+            DeliveryState::Dead { reason, .. } => delivery.state = NewState::Dead(reason.clone()),
+            _ => delivery.last_failure = failure,
         }
         let mut kept = KeptDelivery::new(number, delivery, state);
         kept.unreadable = unreadable;
@@ -103,29 +104,34 @@ pub(crate) fn state(
     due: Duration,
     leased: bool,
     dead_at: Option<Duration>,
-    kind: Option<String>,
-    reason: Option<String>,
+    failure: Option<&DeadReason>,
 ) -> DeliveryState {
     let at = |time| UNIX_EPOCH.checked_add(time).unwrap_or(UNIX_EPOCH);
     match dead_at {
         None => DeliveryState::Waiting { due: at(due), leased },
-        Some(time) => {
-            let reason = DeadReason::new(kind.unwrap_or_default(), reason.unwrap_or_default());
-            DeliveryState::Dead { reason, at: at(time) }
-        }
+        Some(time) => DeliveryState::Dead { reason: failure.cloned().unwrap_or_default(), at: at(time) },
     }
+}
+
+/// How its handler failed at last, by the columns of the row.
+pub(crate) fn failure(kind: Option<String>, reason: Option<String>) -> Option<DeadReason> {
+    (kind.is_some() || reason.is_some()).then(|| DeadReason::new(kind.unwrap_or_default(), reason.unwrap_or_default()))
 }
 
 pub(crate) fn headers_of(delivery: &NewDelivery) -> String {
     serde_json::to_string(&delivery.headers).expect("texts can be written")
 }
 
-/// Why it is a dead letter, if it is.
+/// Why it is a dead letter, or how its handler failed at last.
 pub(crate) fn reason_of(delivery: &NewDelivery) -> Option<&DeadReason> {
     match &delivery.state {
         NewState::Dead(reason) => Some(reason),
-        _ => None,
+        _ => delivery.last_failure.as_ref(),
     }
+}
+
+pub(crate) fn is_dead(delivery: &NewDelivery) -> bool {
+    matches!(delivery.state, NewState::Dead(_))
 }
 
 /// In what time it is due; nothing for a dead letter.

@@ -30,7 +30,9 @@ use sqlx::{AssertSqlSafe, Pool};
 pub use self::attempts::SqlxAttemptLog;
 pub(crate) use self::attempts::{before, counted};
 pub use self::deliveries::SqlxDeliveries;
-pub(crate) use self::delivery::{DELIVERY, StoredDelivery, after_of, headers_of, holds_key, reason_of, state};
+pub(crate) use self::delivery::{
+    DELIVERY, StoredDelivery, after_of, failure, headers_of, holds_key, is_dead, reason_of, state,
+};
 pub use self::engine::Engine;
 pub(crate) use self::engine::{Messages, Sealed};
 pub use self::enters_rows::EntersRows;

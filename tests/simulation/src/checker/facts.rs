@@ -5,7 +5,7 @@ use diator::endpoint::Order;
 
 use super::kept::{Kept, Row};
 use crate::plan::{MessageKind, Plan};
-use crate::trace::{Answer, Event, How};
+use crate::trace::{Answer, Event, How, Noted};
 
 /// So many attempts that never ended make a dead letter.
 const CRASHES: u32 = 3;
@@ -27,12 +27,12 @@ pub(super) struct Facts<'p> {
     /// Owners of which an opening takes nothing more.
     ended_owners: BTreeSet<(usize, (u32, u64))>,
     /// Processes that have read of a message in the attempt log that it was begun too often without an end; and how often that was so.
-    pub(super) warned: BTreeMap<(usize, usize), u32>,
+    warned: BTreeMap<(usize, Noted), u32>,
     /// How often a message was begun, and its process or the log failed before its end.
-    crashes: BTreeMap<usize, u32>,
+    crashes: BTreeMap<Noted, u32>,
     /// How often a process that lives on began a message, and did not learn of it, or could not note its end.
-    unlearned: BTreeMap<(usize, usize), u32>,
-    noted: BTreeSet<(usize, usize)>,
+    unlearned: BTreeMap<(usize, Noted), u32>,
+    noted: BTreeSet<(usize, Noted)>,
     pub(super) kept: Kept,
     pub(super) quiet: Option<Duration>,
 }
@@ -111,7 +111,8 @@ impl<'p> Facts<'p> {
         match self.plan.messages[message].kind {
             MessageKind::Unknown | MessageKind::Unreadable => true,
             MessageKind::Known | MessageKind::Poison => {
-                (0..self.plan.settings.handlers).all(is_over) || self.warned.contains_key(&(process, message))
+                (0..self.plan.settings.handlers).all(is_over)
+                    || self.warned.contains_key(&(process, Noted::Message(message)))
             }
         }
     }
@@ -151,12 +152,17 @@ impl<'p> Facts<'p> {
     }
 
     /// How many attempts a process may regard as crashes: also those of processes that are in the midst of one.
-    fn unended_for(&self, process: usize, message: usize) -> u32 {
-        let others = self.noted.iter().filter(|(other, it)| *it == message && *other != process).count();
-        let is_others = |((other, it), _): &(&(usize, usize), &u32)| *it == message && *other != process;
+    fn unended_for(&self, process: usize, noted: Noted) -> u32 {
+        let others = self.noted.iter().filter(|(other, it)| *it == noted && *other != process).count();
+        let is_others = |((other, it), _): &(&(usize, Noted), &u32)| *it == noted && *other != process;
         let unlearned: u32 = self.unlearned.iter().filter(is_others).map(|(_, times)| times).sum();
-        let crashes = self.crashes.get(&message).copied().unwrap_or_default();
+        let crashes = self.crashes.get(&noted).copied().unwrap_or_default();
         crashes + unlearned + u32::try_from(others).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the process has read of so many crashes that it is poison.
+    pub(super) fn is_poison(&self, process: usize, noted: Noted) -> bool {
+        self.warned.get(&(process, noted)).is_some_and(|&crashes| crashes >= CRASHES)
     }
 
     /// The engine has one number for all handlers of a message.
@@ -167,9 +173,9 @@ impl<'p> Facts<'p> {
         }
     }
 
-    fn forget_beginnings(&mut self, process: usize, message: usize) {
-        if let Some(times) = self.unlearned.remove(&(process, message)) {
-            *self.crashes.entry(message).or_default() += times;
+    fn forget_beginnings(&mut self, process: usize, noted: Noted) {
+        if let Some(times) = self.unlearned.remove(&(process, noted)) {
+            *self.crashes.entry(noted).or_default() += times;
         }
     }
 
@@ -195,12 +201,12 @@ impl<'p> Facts<'p> {
     /// A process is gone, and with it what it had begun.
     fn gone(&mut self, process: usize) {
         let begun: Vec<_> = self.noted.iter().filter(|(other, _)| *other == process).copied().collect();
-        for (process, message) in begun {
-            self.noted.remove(&(process, message));
-            *self.crashes.entry(message).or_default() += 1;
+        for (process, noted) in begun {
+            self.noted.remove(&(process, noted));
+            *self.crashes.entry(noted).or_default() += 1;
         }
         let unlearned: Vec<_> = self.unlearned.keys().filter(|(other, _)| *other == process).copied().collect();
-        unlearned.into_iter().for_each(|(process, message)| self.forget_beginnings(process, message));
+        unlearned.into_iter().for_each(|(process, noted)| self.forget_beginnings(process, noted));
         self.stopping.remove(&process);
         let process_of = &self.process_of;
         self.held.retain(|_, held| process_of.get(&held.opening) != Some(&process));
@@ -224,7 +230,7 @@ impl<'p> Facts<'p> {
             Event::Given { opening, tag, message, owner, until, failures, .. } => {
                 if let Some(&process) = self.process_of.get(&opening) {
                     *self.given.entry((process, message)).or_default() += 1;
-                    self.forget_beginnings(process, message);
+                    self.forget_beginnings(process, Noted::Message(message));
                     self.count_from(process, message, failures);
                 }
                 self.owner_of.extend(owner.map(|owner| (tag, owner)));
@@ -262,25 +268,25 @@ impl<'p> Facts<'p> {
             }
             Event::Ended { process, message, handler, how } => self.ended(process, message, handler, Some(how)),
             Event::Dropped { process, message, handler } => self.ended(process, message, handler, None),
-            Event::Noted { process, message, unended } => {
+            Event::Noted { process, noted, unended } => {
                 if unended >= CRASHES {
-                    let unended = self.unended_for(process, message);
-                    self.warned.insert((process, message), unended);
+                    let unended = self.unended_for(process, noted);
+                    self.warned.insert((process, noted), unended);
                 }
-                self.noted.insert((process, message));
+                self.noted.insert((process, noted));
             }
-            Event::NotLearned { process, message } => {
-                self.noted.remove(&(process, message));
-                *self.unlearned.entry((process, message)).or_default() += 1;
+            Event::NotLearned { process, noted } => {
+                self.noted.remove(&(process, noted));
+                *self.unlearned.entry((process, noted)).or_default() += 1;
             }
-            Event::NotedEnd { process, message } => {
-                self.noted.remove(&(process, message));
-                self.crashes.remove(&message);
-                self.unlearned.retain(|(_, other), _| *other != message);
+            Event::NotedEnd { process, noted } => {
+                self.noted.remove(&(process, noted));
+                self.crashes.remove(&noted);
+                self.unlearned.retain(|(_, other), _| *other != noted);
             }
-            Event::NotNotedEnd { process, message } => {
-                let was_noted = self.noted.remove(&(process, message));
-                *self.unlearned.entry((process, message)).or_default() += u32::from(was_noted);
+            Event::NotNotedEnd { process, noted } => {
+                let was_noted = self.noted.remove(&(process, noted));
+                *self.unlearned.entry((process, noted)).or_default() += u32::from(was_noted);
             }
             Event::Quiet => self.quiet = Some(at),
             _ => {}

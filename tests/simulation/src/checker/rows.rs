@@ -4,7 +4,7 @@ use super::Rule;
 use super::facts::Facts;
 use super::kept::{Lease, Row};
 use crate::plan::MessageKind;
-use crate::trace::{Event, RowState, RowVerdict, Why};
+use crate::trace::{Event, Noted, RowState, RowVerdict, Why};
 
 /// What the engine gets rid of is done or kept, and what is kept ends only when it is done, or by policy.
 pub(super) struct Rows;
@@ -60,7 +60,9 @@ fn is_kept(
         {
             Ok(())
         }
-        (RowState::Dead { why }, None) if is_dead_as_a_whole(process, message, why, facts) => Ok(()),
+        (RowState::Dead { why }, None) if is_dead_as_a_whole(process, message, Noted::Message(message), why, facts) => {
+            Ok(())
+        }
         (RowState::Dead { why }, _) => {
             Err(format!("message {message} is kept as a dead letter, and it is not so: {why:?}"))
         }
@@ -85,12 +87,12 @@ fn may_be_cut(facts: &Facts<'_>) -> bool {
 }
 
 /// Whether no handler can begin with a message.
-fn is_dead_as_a_whole(process: usize, message: usize, why: Why, facts: &Facts<'_>) -> bool {
+fn is_dead_as_a_whole(process: usize, message: usize, noted: Noted, why: Why, facts: &Facts<'_>) -> bool {
     let kind = facts.plan.messages[message].kind;
     match why {
         Why::Unreadable => kind == MessageKind::Unreadable,
         Why::Unknown => kind == MessageKind::Unknown,
-        Why::Poison => facts.warned.get(&(process, message)).is_some_and(|&crashes| crashes >= 3),
+        Why::Poison => facts.is_poison(process, noted),
         Why::Failed | Why::Other => false,
     }
 }
@@ -119,7 +121,10 @@ fn is_settled(id: i64, row: &Row, lease: &Lease, verdict: RowVerdict, facts: &Fa
             let is_over = |handler| is_known(handler) || has_failed(handler);
             row.handlers(facts.plan).any(has_failed) && handlers.all(is_over)
         }
-        RowVerdict::Dead { why } => is_dead_as_a_whole(lease.process, message, why, facts),
+        RowVerdict::Dead { why } => {
+            let noted = Noted::Row { message, handler: row.handler };
+            is_dead_as_a_whole(lease.process, message, noted, why, facts)
+        }
     };
     if is_right {
         return Ok(());

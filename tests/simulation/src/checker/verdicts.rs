@@ -5,7 +5,7 @@ use diator::endpoint::Unknown;
 use super::Rule;
 use super::facts::{Achieved, Facts};
 use crate::plan::MessageKind;
-use crate::trace::{Event, Why};
+use crate::trace::{Event, Noted, Why};
 
 /// Nothing is acknowledged whose handlers are not done, and nothing becomes a dead letter that could still be handled.
 pub(super) struct Verdicts;
@@ -80,7 +80,7 @@ fn dead(opening: usize, message: usize, why: Why, facts: &Facts<'_>) -> Result<(
             handlers.clone().any(has_failed) && handlers.clone().all(is_over)
         }
         Why::Other => facts.is_complete(process, message),
-        Why::Poison => facts.warned.get(&(process, message)).is_some_and(|&crashes| crashes >= 3),
+        Why::Poison => facts.is_poison(process, Noted::Message(message)),
     };
     if is_right { Ok(()) } else { Err(format!("message {message} is a dead letter, and it is not so: {why:?}")) }
 }

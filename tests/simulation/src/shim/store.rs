@@ -107,6 +107,10 @@ impl DeliveryStore for StoreShim {
         })
     }
 
+    async fn hasten(&self, filter: &DeliveryFilter) -> Result<u64, BoxError> {
+        self.store.hasten(filter).await
+    }
+
     async fn discard(&self, filter: &DeliveryFilter) -> Result<u64, BoxError> {
         self.store.discard(filter).await
     }

@@ -190,7 +190,7 @@ impl Database {
                 self.rows.remove(&lease.id);
                 RowVerdict::Handled
             }
-            DeliveryVerdict::Later { after, failures } => {
+            DeliveryVerdict::Later { after, failures, .. } => {
                 row.state = State::Waiting { due: at.now + *after };
                 row.delivery.failures = *failures;
                 RowVerdict::Later { after: *after, failures: *failures }

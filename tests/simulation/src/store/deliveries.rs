@@ -82,6 +82,13 @@ impl DeliveryStore for Deliveries {
         Ok(replayed)
     }
 
+    async fn hasten(&self, filter: &DeliveryFilter) -> Result<u64, BoxError> {
+        let filter = filter.clone();
+        let hastened = call(&self.process, move |database, at| database.hasten(&filter, at)).await?;
+        self.put.notify_one();
+        Ok(hastened)
+    }
+
     async fn discard(&self, filter: &DeliveryFilter) -> Result<u64, BoxError> {
         let filter = filter.clone();
         call(&self.process, move |database, at| database.discard(&filter, at)).await

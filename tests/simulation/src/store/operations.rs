@@ -47,6 +47,20 @@ impl Database {
         dead.len() as u64
     }
 
+    pub(super) fn hasten(&mut self, filter: &DeliveryFilter, at: &mut At<'_>) -> u64 {
+        self.pass(at);
+        let shown = self.list(filter);
+        let mut hastened = 0;
+        for kept in &shown {
+            let Some(row) = self.rows.get_mut(&kept.id) else { continue };
+            if let State::Waiting { due } = &mut row.state {
+                *due = at.now.min(*due);
+                hastened += 1;
+            }
+        }
+        hastened
+    }
+
     pub(super) fn discard(&mut self, filter: &DeliveryFilter, at: &mut At<'_>) -> u64 {
         self.pass(at);
         let shown = self.list(filter);

@@ -145,26 +145,26 @@ pub(crate) enum Event {
         message: usize,
         handler: usize,
     },
-    /// The attempt log has noted that the message begins.
+    /// The attempt log has noted that it begins.
     Noted {
         process: usize,
-        message: usize,
+        noted: Noted,
         unended: u32,
     },
     /// The attempt log has noted it, and the process does not learn of that.
     NotLearned {
         process: usize,
-        message: usize,
+        noted: Noted,
     },
-    /// The attempt log has noted that the message has ended.
+    /// The attempt log has noted that it has ended.
     NotedEnd {
         process: usize,
-        message: usize,
+        noted: Noted,
     },
-    /// The attempt log has not noted that the message has ended.
+    /// The attempt log has not noted that it has ended.
     NotNotedEnd {
         process: usize,
-        message: usize,
+        noted: Noted,
     },
     /// The store has a new row; for the whole message where there is no handler.
     Kept {
@@ -296,4 +296,15 @@ pub(crate) enum End {
     Late,
     /// It could not start, or failed.
     Failed,
+}
+
+/// What the attempt log knows by an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Noted {
+    Message(usize),
+    /// A row of the message; of the whole message where there is no handler.
+    Row {
+        message: usize,
+        handler: Option<usize>,
+    },
 }

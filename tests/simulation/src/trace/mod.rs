@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) use self::event::{Answer, End, Event, How, RowState, RowVerdict, Why};
+pub(crate) use self::event::{Answer, End, Event, How, Noted, RowState, RowVerdict, Why};
 
 /// What happened in a run, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

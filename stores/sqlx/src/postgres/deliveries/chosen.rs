@@ -10,7 +10,7 @@ use sqlx::{Postgres, Row};
 use super::put::{LOCK, without_zero};
 use super::row::{delivery, micros_of, stored};
 use super::turn::{begin, commit, promote, turn};
-use crate::store::{DELIVERY, Prefix, Shared, sql, state};
+use crate::store::{DELIVERY, Prefix, Shared, failure, sql, state};
 
 const CHOSEN: &str = "
 (cardinality($1::bigint[]) = 0 OR number = ANY ($1)) AND ($2::text IS NULL OR endpoint = $2) AND ($3::text IS NULL OR handler = $3)
@@ -26,6 +26,7 @@ const BATCH: i64 = 1_000;
 pub(super) struct Sql {
     list: Arc<str>,
     replay: Arc<str>,
+    hasten: Arc<str>,
     choose: Arc<str>,
     discard: Arc<str>,
 }
@@ -49,6 +50,14 @@ UPDATE {{p}}delivery d SET dead_at = NULL, kind = NULL, reason = NULL, failures 
     generation = least(d.generation + 1, 4294967295)
 FROM chosen WHERE d.number = chosen.number"
         );
+        // A lease that has ended by itself is due: its row stays as it is.
+        let hasten = format!(
+            "
+WITH chosen AS MATERIALIZED (
+    SELECT number FROM {{p}}delivery WHERE dead_at IS NULL AND {IS_FREE} AND {CHOSEN} ORDER BY number LIMIT $8 FOR UPDATE
+)
+UPDATE {{p}}delivery d SET due = least(d.due, clock_timestamp()) FROM chosen WHERE d.number = chosen.number"
+        );
         let choose = format!(
             "
 WITH chosen AS MATERIALIZED (
@@ -58,8 +67,9 @@ SELECT held, queue, NULL::bigint FROM ({}) AS locked UNION ALL SELECT true, NULL
             LOCK.replace("{queues}", "chosen").replace("{entries}", "chosen")
         );
         let discard = format!("DELETE FROM {{p}}delivery WHERE {IS_FREE} AND {CHOSEN}");
-        let [list, replay, choose, discard] = [list, replay, choose, discard].map(|text| prefix.fill(&text));
-        Self { list, replay, choose, discard }
+        let [list, replay, hasten, choose, discard] =
+            [list, replay, hasten, choose, discard].map(|text| prefix.fill(&text));
+        Self { list, replay, hasten, choose, discard }
     }
 }
 
@@ -71,6 +81,11 @@ pub(super) async fn list(shared: &Shared<Postgres>, filter: &DeliveryFilter) -> 
 
 pub(super) async fn replay(shared: &Shared<Postgres>, filter: &DeliveryFilter) -> Result<u64, BoxError> {
     let query = chosen(&shared.sql.deliveries.chosen.replay, &filter.ids, filter);
+    Ok(query.bind(filter.limit.map(i64::from)).execute(&shared.pool).await?.rows_affected())
+}
+
+pub(super) async fn hasten(shared: &Shared<Postgres>, filter: &DeliveryFilter) -> Result<u64, BoxError> {
+    let query = chosen(&shared.sql.deliveries.chosen.hasten, &filter.ids, filter);
     Ok(query.bind(filter.limit.map(i64::from)).execute(&shared.pool).await?.rows_affected())
 }
 
@@ -109,6 +124,7 @@ fn chosen<'q>(text: &Arc<str>, ids: &'q [i64], filter: &'q DeliveryFilter) -> Qu
 fn decode(row: &PgRow) -> Result<KeptDelivery, BoxError> {
     let time = |micros: i64| Duration::from_micros(micros.try_into().unwrap_or_default());
     let dead_at = row.try_get::<Option<i64>, _>(4)?.map(time);
-    let state = state(time(row.try_get(2)?), row.try_get(3)?, dead_at, row.try_get(5)?, row.try_get(6)?);
-    Ok(delivery(row, row.try_get(0)?, row.try_get(1)?, 7).kept(state))
+    let failure = failure(row.try_get(5)?, row.try_get(6)?);
+    let state = state(time(row.try_get(2)?), row.try_get(3)?, dead_at, failure.as_ref());
+    Ok(delivery(row, row.try_get(0)?, row.try_get(1)?, 7).kept(state, failure))
 }

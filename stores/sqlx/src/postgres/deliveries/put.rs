@@ -10,7 +10,9 @@ use sqlx::{PgConnection, Postgres, Row};
 use super::row::stored;
 use super::turn::{begin, commit, promote, queue, turn};
 use crate::postgres::enter::entry_lock;
-use crate::store::{DELIVERY, Prefix, SqlxDeliveries, after_of, headers_of, holds_key, micros, reason_of, sql};
+use crate::store::{
+    DELIVERY, Prefix, SqlxDeliveries, after_of, headers_of, holds_key, is_dead, micros, reason_of, sql,
+};
 
 #[derive(Clone, Debug)]
 pub(super) struct Sql {
@@ -28,11 +30,11 @@ WITH new AS MATERIALIZED (
     SELECT n.*, CASE WHEN holds_key THEN {queue} END AS queue
     FROM unnest(
         $1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
-        $11::text[], $12::bytea[], $13::boolean[], $14::bigint[], $15::text[], $16::text[]
-    ) WITH ORDINALITY AS n ({DELIVERY}, holds_key, after, kind, reason, place)
+        $11::text[], $12::bytea[], $13::boolean[], $14::bigint[], $15::text[], $16::text[], $17::boolean[]
+    ) WITH ORDINALITY AS n ({DELIVERY}, holds_key, after, kind, reason, is_dead, place)
 ), put AS (
     INSERT INTO {{p}}delivery (due, dead_at, kind, reason, queue, is_first, {DELIVERY})
-    SELECT clock_timestamp() + after * interval '1 microsecond', CASE WHEN kind IS NOT NULL THEN clock_timestamp() END, kind, reason,
+    SELECT clock_timestamp() + after * interval '1 microsecond', CASE WHEN is_dead THEN clock_timestamp() END, kind, reason,
         queue, queue IS NULL, {DELIVERY}
     FROM new n WHERE NOT EXISTS (
         SELECT FROM {{p}}inbox i WHERE i.message = n.message AND i.endpoint = n.endpoint AND i.handler = n.handler
@@ -41,7 +43,7 @@ WITH new AS MATERIALIZED (
     RETURNING message, endpoint, handler, generation, dead_at
 )
 INSERT INTO {{p}}inbox (message, endpoint, handler, generation, until)
-SELECT message, endpoint, handler, generation, clock_timestamp() + $17 * interval '1 microsecond' FROM put WHERE dead_at IS NOT NULL"
+SELECT message, endpoint, handler, generation, clock_timestamp() + $18 * interval '1 microsecond' FROM put WHERE dead_at IS NOT NULL"
         );
         // All transactions take the locks of queues in the same order, and wait for no other ones, so that they cannot deadlock.
         let lock = format!(
@@ -71,7 +73,7 @@ SELECT pg_try_advisory_xact_lock(entry), NULL FROM (SELECT DISTINCT entry FROM {
 
 pub(super) async fn put(store: &SqlxDeliveries<Postgres>, deliveries: &[NewDelivery]) -> Result<(), BoxError> {
     let shared = &store.shared;
-    let needs_locks = |new: &NewDelivery| holds_key(new) || reason_of(new).is_some();
+    let needs_locks = |new: &NewDelivery| holds_key(new) || is_dead(new);
     let text = &shared.sql.deliveries.put;
     if !deliveries.iter().any(needs_locks) {
         put_query(&text.put, store, deliveries).execute(&shared.pool).await?;
@@ -114,7 +116,7 @@ fn lock_query<'q>(text: &Arc<str>, new: &'q [NewDelivery]) -> Query<'q, Postgres
     let query = sqlx::query(sql(text)).bind(all(new, |new| &*new.endpoint)).bind(all(new, |new| &*new.handler));
     let query = query.bind(all(new, |new| new.message)).bind(all(new, |new| i64::from(new.generation)));
     let query = query.bind(all(new, |new| stored(&new.topic))).bind(all(new, |new| perhaps(new.key.as_deref())));
-    query.bind(all(new, holds_key)).bind(all(new, |new| reason_of(new).is_some()))
+    query.bind(all(new, holds_key)).bind(all(new, is_dead))
 }
 
 fn put_query<'q>(
@@ -131,7 +133,7 @@ fn put_query<'q>(
     let query = query.bind(all(new, holds_key)).bind(all(new, |new| micros(after_of(new))));
     let query = query.bind(all(new, |new| reason_of(new).map(|reason| without_zero(&reason.kind))));
     let query = query.bind(all(new, |new| reason_of(new).map(|reason| without_zero(&reason.text))));
-    query.bind(micros(store.kept))
+    query.bind(all(new, is_dead)).bind(micros(store.kept))
 }
 
 /// PostgreSQL refuses this character in a text.

@@ -27,14 +27,15 @@ impl Sql {
         let plain = format!(
             "
 WITH mine AS MATERIALIZED (
-    SELECT d.number, d.queue, s.is_handled, s.after, s.failures FROM {{p}}delivery d
-    JOIN unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::bigint[], $5::bigint[]) AS s (number, lease, is_handled, after, failures)
+    SELECT d.number, d.queue, s.is_handled, s.after, s.failures, s.kind, s.reason FROM {{p}}delivery d
+    JOIN unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
+        AS s (number, lease, is_handled, after, failures, kind, reason)
     ON {MINE}
 ), gone AS (
     DELETE FROM {{p}}delivery d USING mine WHERE d.number = mine.number AND mine.is_handled AND mine.queue IS NULL
 ), waits AS (
     UPDATE {{p}}delivery d SET leased = false, due = clock_timestamp() + mine.after * interval '1 microsecond',
-        failures = coalesce(mine.failures, d.failures)
+        failures = coalesce(mine.failures, d.failures), kind = coalesce(mine.kind, d.kind), reason = coalesce(mine.reason, d.reason)
     FROM mine WHERE d.number = mine.number AND NOT mine.is_handled
 )
 SELECT number, is_handled AND queue IS NOT NULL FROM mine"
@@ -110,19 +111,25 @@ async fn settle_plain(
     done: &mut HashSet<i64>,
 ) -> Result<HashSet<i64>, BoxError> {
     let (mut handled, mut after, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut kinds, mut reasons) = (Vec::new(), Vec::new());
     for settlement in settlements {
-        let (is_handled, time, count) = match &settlement.verdict {
-            DeliveryVerdict::Later { after, failures } => (false, micros(*after), Some(i64::from(*failures))),
-            DeliveryVerdict::Released => (false, 0, None),
-            _ => (true, 0, None),
+        let (is_handled, time, count, failure) = match &settlement.verdict {
+            DeliveryVerdict::Later { after, failures, last_failure } => {
+                (false, micros(*after), Some(i64::from(*failures)), last_failure.as_ref())
+            }
+            DeliveryVerdict::Released => (false, 0, None, None),
+            _ => (true, 0, None, None),
         };
+        kinds.push(failure.map(|failure| without_zero(&failure.kind)));
+        reasons.push(failure.map(|failure| without_zero(&failure.text)));
         handled.push(is_handled);
         after.push(time);
         failures.push(count);
     }
     let (numbers, leases) = leases(settlements);
     let query = sqlx::query(sql(&shared.sql.deliveries.settle.plain)).bind(numbers).bind(leases);
-    let rows = query.bind(handled).bind(after).bind(failures).fetch_all(&shared.pool).await?;
+    let query = query.bind(handled).bind(after).bind(failures).bind(kinds).bind(reasons);
+    let rows = query.fetch_all(&shared.pool).await?;
     let mut holds = HashSet::new();
     for row in rows {
         let number = row.try_get(0)?;

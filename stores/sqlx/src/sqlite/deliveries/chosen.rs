@@ -9,7 +9,7 @@ use sqlx::{Row, Sqlite};
 use super::row::{delivery, shown, time};
 use crate::sqlite::NOW;
 use crate::sqlite::turn::{commit, turn};
-use crate::store::{DELIVERY, Prefix, Shared, sql, state};
+use crate::store::{DELIVERY, Prefix, Shared, failure, sql, state};
 
 const CHOSEN: &str = "
 (json_array_length(?1) = 0 OR number IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR endpoint = ?2)
@@ -21,6 +21,7 @@ ORDER BY number LIMIT ?8";
 pub(super) struct Sql {
     list: Arc<str>,
     replay: Arc<str>,
+    hasten: Arc<str>,
     promote: Arc<str>,
     discard: Arc<str>,
 }
@@ -36,6 +37,11 @@ impl Sql {
                 generation = min(generation + 1, 4294967295)
             WHERE number IN (SELECT number FROM {{p}}delivery WHERE dead_at IS NOT NULL AND {CHOSEN})"
         );
+        // A lease that has ended by itself is due: its row stays as it is.
+        let hasten = format!(
+            "UPDATE {{p}}delivery SET due = min(due, {NOW})
+            WHERE number IN (SELECT number FROM {{p}}delivery WHERE dead_at IS NULL AND {is_free})"
+        );
         // Before they go: the first rows that are left of the keys that they hold.
         let promote = format!(
             "WITH chosen AS MATERIALIZED (SELECT number, endpoint, topic, key, holds_key FROM {{p}}delivery WHERE {is_free})
@@ -48,8 +54,9 @@ impl Sql {
         );
         let discard =
             format!("DELETE FROM {{p}}delivery WHERE number IN (SELECT number FROM {{p}}delivery WHERE {is_free})");
-        let [list, replay, promote, discard] = [list, replay, promote, discard].map(|text| prefix.fill(&text));
-        Self { list, replay, promote, discard }
+        let [list, replay, hasten, promote, discard] =
+            [list, replay, hasten, promote, discard].map(|text| prefix.fill(&text));
+        Self { list, replay, hasten, promote, discard }
     }
 }
 
@@ -61,6 +68,11 @@ pub(super) async fn list(shared: &Shared<Sqlite>, filter: &DeliveryFilter) -> Re
 pub(super) async fn replay(shared: &Shared<Sqlite>, filter: &DeliveryFilter) -> Result<u64, BoxError> {
     let replay = chosen(&shared.sql.deliveries.chosen.replay, filter)?;
     Ok(replay.execute(&shared.pool).await?.rows_affected())
+}
+
+pub(super) async fn hasten(shared: &Shared<Sqlite>, filter: &DeliveryFilter) -> Result<u64, BoxError> {
+    let hasten = chosen(&shared.sql.deliveries.chosen.hasten, filter)?;
+    Ok(hasten.execute(&shared.pool).await?.rows_affected())
 }
 
 pub(super) async fn discard(shared: &Shared<Sqlite>, filter: &DeliveryFilter) -> Result<u64, BoxError> {
@@ -83,6 +95,7 @@ fn chosen<'q>(text: &Arc<str>, filter: &'q DeliveryFilter) -> Result<Query<'q, S
 
 fn decode(row: &SqliteRow) -> Result<KeptDelivery, BoxError> {
     let dead_at = row.try_get::<Option<i64>, _>(4).unwrap_or(Some(0)).map(time);
-    let state = state(time(shown(row, 2)), shown(row, 3), dead_at, shown(row, 5), shown(row, 6));
-    Ok(delivery(row, row.try_get(0)?, shown(row, 1), 7).kept(state))
+    let failure = failure(shown(row, 5), shown(row, 6));
+    let state = state(time(shown(row, 2)), shown(row, 3), dead_at, failure.as_ref());
+    Ok(delivery(row, row.try_get(0)?, shown(row, 1), 7).kept(state, failure))
 }

@@ -91,6 +91,12 @@ impl DeliveryStore for SqlxDeliveries<Sqlite> {
         Ok(replayed)
     }
 
+    async fn hasten(&self, filter: &DeliveryFilter) -> Result<u64, BoxError> {
+        let hastened = chosen::hasten(&self.shared, filter).await.map_err(|error| self.explain(error))?;
+        self.shared.wake.delivered();
+        Ok(hastened)
+    }
+
     async fn discard(&self, filter: &DeliveryFilter) -> Result<u64, BoxError> {
         let discarded = chosen::discard(&self.shared, filter).await.map_err(|error| self.explain(error));
         // What a discarded one has held back can go on.

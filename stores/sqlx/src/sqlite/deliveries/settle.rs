@@ -27,7 +27,8 @@ impl Sql {
             )),
             gone: prefix.fill("DELETE FROM {p}delivery WHERE number = ?1"),
             later: prefix.fill(&format!(
-                "UPDATE {{p}}delivery SET leased = 0, due = {NOW} + ?2, failures = coalesce(?3, failures) WHERE number = ?1"
+                "UPDATE {{p}}delivery SET leased = 0, due = {NOW} + ?2, failures = coalesce(?3, failures), kind = coalesce(?4, kind),
+                    reason = coalesce(?5, reason) WHERE number = ?1"
             )),
             note: prefix.fill(&format!(
                 "INSERT INTO {{p}}inbox (message, endpoint, handler, generation, until)
@@ -80,12 +81,15 @@ pub(super) async fn settle(
         settled.push(Settled::Done);
         let of_row = |text| sqlx::query(sql(text)).bind(lease.id);
         match verdict {
-            DeliveryVerdict::Later { after, failures } => {
-                of_row(&texts.later).bind(millis(*after)).bind(*failures).execute(&mut *connection).await?;
+            DeliveryVerdict::Later { after, failures, last_failure: failure } => {
+                let later = of_row(&texts.later).bind(millis(*after)).bind(*failures);
+                let later = later.bind(failure.as_ref().map(|failure| &*failure.kind));
+                later.bind(failure.as_ref().map(|failure| &*failure.text)).execute(&mut *connection).await?;
                 continue;
             }
             DeliveryVerdict::Released => {
-                of_row(&texts.later).bind(0).bind(None::<u32>).execute(&mut *connection).await?;
+                let later = of_row(&texts.later).bind(0).bind(None::<u32>).bind(None::<&str>).bind(None::<&str>);
+                later.execute(&mut *connection).await?;
                 continue;
             }
             DeliveryVerdict::Dead { reason, failures, holds_key } => {

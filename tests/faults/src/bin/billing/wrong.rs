@@ -171,6 +171,10 @@ impl DeliveryStore for WrongStore {
         self.inner.replay(filter).await
     }
 
+    async fn hasten(&self, filter: &DeliveryFilter) -> Result<u64, BoxError> {
+        self.inner.hasten(filter).await
+    }
+
     async fn discard(&self, filter: &DeliveryFilter) -> Result<u64, BoxError> {
         self.inner.discard(filter).await
     }

@@ -82,6 +82,10 @@ impl DeliveryStore for FailingStore {
         self.inner.replay(filter).await
     }
 
+    async fn hasten(&self, filter: &DeliveryFilter) -> Result<u64, BoxError> {
+        self.inner.hasten(filter).await
+    }
+
     async fn discard(&self, filter: &DeliveryFilter) -> Result<u64, BoxError> {
         self.inner.discard(filter).await
     }
