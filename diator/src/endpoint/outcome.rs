@@ -109,9 +109,8 @@ impl Outcome {
 /// When the first of those that are to run may do so; `None` if none is, or all wait behind others of their key.
 pub(super) fn next_due(outcomes: &[Outcome], now: Instant) -> Option<Instant> {
     let due = |outcome: &Outcome| match outcome.state {
-        State::Pending { wait: Wait::Behind, .. } => None,
+        State::Pending { wait: Wait::Behind, .. } | State::Done | State::Dead { .. } => None,
         State::Pending { due, .. } => Some(due.unwrap_or(now)),
-        State::Done | State::Dead { .. } => None,
     };
     outcomes.iter().filter_map(due).min()
 }
