@@ -339,10 +339,23 @@ async fn it_does_not_wait_for_ever_and_says_what_it_waits_for() {
     assert_eq!(
         what,
         "something is still in flight after 150.000 s of the clock\n  \
-         endpoint `billing` (paused) holds 1 message, 0 running; unsettled:\n    \
+         endpoint `billing` (paused) holds 1 message, 0 running; its last error: billing.charge: the bank is closed; unsettled:\n    \
          1. OrderPlaced"
     );
     assert_eq!(report.matches("failed: the bank is closed").count(), 3, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_never_gives_up_is_named() {
+    let (broker, bank) = (InMemoryBroker::new(), Bank::new(1, [Conduct::Busy; 20_000]));
+    let policy = ErrorPolicy::new().when::<BankError>(|_| OnError::Again(Duration::from_millis(10)));
+    let endpoint = billing(broker.clone()).errors(policy);
+    let host = TestHost::new(program(bank, &broker), broker.clone()).endpoint(endpoint).endpoint(mailing(broker));
+    let test = host.start().await;
+    test.publish(order(1)).await;
+    let said = said_by(async move { test.settle().await }).await;
+    let expected = ": `billing.charge` was tried 10000 times on one message, and no rule of its policy ends that";
+    assert!(said.contains("test_host.rs:") && said.ends_with(expected), "{said}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -566,6 +579,15 @@ async fn a_host_that_was_stopped_is_not_waited_for() {
 // --- What the endpoints keep in a delivery store. --------------------------------------------------
 
 async fn with_a_store(bank: Arc<Bank>, broker: &InMemoryBroker, inbox: &InMemoryInbox) -> RunningTestHost {
+    with_a_store_and(billing(broker.clone()), bank, broker, inbox).await
+}
+
+async fn with_a_store_and(
+    endpoint: Endpoint,
+    bank: Arc<Bank>,
+    broker: &InMemoryBroker,
+    inbox: &InMemoryInbox,
+) -> RunningTestHost {
     let outbox = InMemoryOutbox::new();
     let mediator = Mediator::builder()
         .handlers(handlers![Charge, Thank])
@@ -575,7 +597,7 @@ async fn with_a_store(bank: Arc<Bank>, broker: &InMemoryBroker, inbox: &InMemory
         .inbox(inbox.clone())
         .build()
         .unwrap();
-    let test = TestHost::new(mediator, broker.clone()).endpoint(billing(broker.clone()));
+    let test = TestHost::new(mediator, broker.clone()).endpoint(endpoint);
     test.endpoint(mailing(broker.clone())).relay(Relay::new(outbox)).start().await
 }
 
@@ -618,4 +640,19 @@ async fn it_says_what_a_store_keeps() {
     test.publish(OrderPlaced { order_id: 1, cents: 100 }).await;
     let said = said_by(async move { test.settle_within(Duration::from_secs(60)).await }).await;
     assert!(said.contains("    1. OrderPlaced, in its delivery store"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_under_a_former_name_is_in_flight_and_may_be_a_dead_letter() {
+    let (broker, inbox, bank) = (InMemoryBroker::new(), InMemoryInbox::new(), Bank::new(1, [Conduct::Busy; 3]));
+    let test = with_a_store(bank.clone(), &broker, &inbox).await;
+    test.publish(order(1)).await;
+    test.advance(Duration::from_secs(1)).await;
+    drop(test);
+    let invoicing = Endpoint::new("invoicing", broker.clone()).topics(["orders"]).formerly("billing");
+    let invoicing = invoicing.errors(ErrorPolicy::new().immediately(0));
+    let test = with_a_store_and(invoicing, bank, &broker, &inbox).await;
+    test.settle().await;
+    test.handled::<OrderPlaced>().failed().once();
+    test.dead_letters::<OrderPlaced>().of("invoicing").because("the bank is busy").once();
 }

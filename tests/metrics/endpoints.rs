@@ -55,7 +55,7 @@ fn billing(broker: &InMemoryBroker) -> Endpoint {
     endpoint.errors(ErrorPolicy::new().immediately(1)).unknown(Unknown::Ignore)
 }
 
-/// Two orders that are charged, one that is not; a stranger's message, and one that cannot be read.
+/// Two orders that are charged, the second of them twice, and one that is not; a stranger's message, and one that cannot be read.
 fn record(measured: impl FnOnce(Endpoint) -> Endpoint) -> Snapshot {
     let recorder = DebuggingRecorder::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it can be built");
@@ -67,6 +67,8 @@ fn record(measured: impl FnOnce(Endpoint) -> Endpoint) -> Snapshot {
             for cents in [1_200, -1, 350] {
                 mediator.emit(OrderPlaced { cents }).await.expect("it is published");
             }
+            let last = broker.published().pop().expect("it is there");
+            broker.publish(&last).await.expect("it is published again");
             mediator.emit(Unexpected).await.expect("it is published");
             broker.publish(&unreadable()).await.expect("it is published");
             let host = Host::new(mediator).endpoint(measured(billing(&broker)));
@@ -85,7 +87,10 @@ fn unreadable() -> OutboundMessage {
 fn an_endpoint_is_measured_if_it_is_asked_for() {
     let snapshot = record(Endpoint::metrics);
     let messages = recorded(&snapshot, Counter, "diator_endpoint_messages_total");
-    assert_eq!(messages, ["billing dead 2", "billing handled 2", "billing ignored 0", "billing unknown 1"]);
+    assert_eq!(
+        messages,
+        ["billing dead 2", "billing duplicate 1", "billing handled 2", "billing ignored 0", "billing unknown 1"]
+    );
     assert_eq!(
         recorded(&snapshot, Gauge, "diator_endpoint_in_hand"),
         ["billing held 0", "billing resting 0", "billing running 0", "billing settling 0"]
@@ -98,7 +103,7 @@ fn an_endpoint_is_measured_if_it_is_asked_for() {
     assert_eq!(retries, ["billing billing.charge handler 1"]);
     let dead = recorded(&snapshot, Counter, "diator_endpoint_dead_letters_total");
     assert_eq!(dead, ["billing  Unreadable 1", "billing billing.charge Handler 1"]);
-    assert_eq!(recorded(&snapshot, Histogram, "diator_endpoint_queue_duration_seconds"), ["billing 5"]);
+    assert_eq!(recorded(&snapshot, Histogram, "diator_endpoint_queue_duration_seconds"), ["billing 6"]);
     let handling = recorded(&snapshot, Histogram, "diator_endpoint_handling_duration_seconds");
     assert_eq!(handling, ["billing billing.charge 4", "billing billing.mail 3"]);
     for (kind, name) in [

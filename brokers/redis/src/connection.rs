@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Pipeline, RedisResult, Value};
+use redis::{Client, Cmd, Pipeline, ProtocolVersion, RedisResult, Value};
 use tokio::runtime::{Handle, Id};
 use tokio::task::yield_now;
 use tokio::time::error::Elapsed;
@@ -58,6 +58,19 @@ impl SharedConnection {
     /// The server's address, for error texts.
     pub(super) fn address(&self) -> &str {
         &self.server.address
+    }
+
+    /// A client that logs in by itself, for connections that are subscribed to channels.
+    pub(super) fn client(&self) -> Result<Client, Failure> {
+        let login = self.server.login.clone().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
+        let server = self.server.client.get_connection_info().clone();
+        Client::open(server.set_redis_settings(login)).map_err(Failure::Unreachable)
+    }
+
+    /// A connection that nobody else uses, and that has no time-outs.
+    pub(super) async fn connection_of_its_own(&self, deadline: Deadline) -> Result<MultiplexedConnection, Failure> {
+        let making = log_in(self.server.client.clone(), self.server.login.clone(), self.durable);
+        timeout_at(deadline.end(), making).await.unwrap_or(Err(Failure::NotSent(deadline.length())))
     }
 
     /// Waits for a connection that is fit to be used, no longer than the call may take; nothing is sent before that.

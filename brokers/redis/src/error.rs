@@ -8,6 +8,7 @@ use std::time::Duration;
 use redis::{ErrorKind, RedisError, ServerError, Value};
 
 use diator::broker::{PublishError, PublishErrorKind};
+use diator::subscription::{ConsumeError, ConsumeErrorKind};
 
 /// Why there is no reply; one reason serves for all messages of a pipeline.
 #[derive(Clone, Debug)]
@@ -118,6 +119,41 @@ fn is_of_server(error: &ServerError) -> bool {
         "NOPERM" => details.contains("to run the"),
         "ERR" => details.starts_with("unknown command"),
         _ => false,
+    }
+}
+
+/// What a failure means for somebody who consumes: whether something was sent does not matter, because it can be asked again.
+pub(super) fn consume_error(failure: &Failure, server: &str) -> ConsumeError {
+    let source = match failure {
+        Failure::NotSent(time) => {
+            return ConsumeError::transient(format!("redis at {server} could not be asked within {time:?}"));
+        }
+        Failure::Unreachable(error) => match ServerError::try_from(error.clone()) {
+            Ok(refusal) => return refused_consumer(refusal),
+            Err(_) => Some(error),
+        },
+        Failure::Lost(error) => Some(error),
+        Failure::NotDurable | Failure::Replica | Failure::NoReply(_) => None,
+    };
+    let error = failure.at(server, None);
+    let error = ConsumeError::new(kind_of(error.kind()), error.to_string());
+    match source {
+        Some(source) => error.with_source(source.clone()),
+        None => error,
+    }
+}
+
+/// The server's own no to a command of a subscription.
+pub(super) fn refused_consumer(error: ServerError) -> ConsumeError {
+    let (kind, code) = (kind_of(refused(error.clone()).kind()), error.code().to_owned());
+    ConsumeError::new(kind, format!("redis refused a command of the subscription ({code})")).with_source(error)
+}
+
+fn kind_of(kind: PublishErrorKind) -> ConsumeErrorKind {
+    match kind {
+        PublishErrorKind::Fatal => ConsumeErrorKind::Fatal,
+        PublishErrorKind::Transient { retry_after } => ConsumeErrorKind::Transient { retry_after },
+        _ => ConsumeErrorKind::Transient { retry_after: None },
     }
 }
 

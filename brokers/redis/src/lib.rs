@@ -42,13 +42,16 @@ mod connection;
 mod deadline;
 mod error;
 mod login;
+mod partitions;
 mod server;
 mod slot;
+mod subscription;
 #[cfg(feature = "tls")]
 mod tls;
 mod wire;
 
 use std::fmt;
+use std::slice;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -63,7 +66,9 @@ pub use self::config::RedisConfig;
 use self::connection::SharedConnection;
 use self::deadline::Deadline;
 use self::error::{Failure, refused};
+use self::partitions::Partitions;
 pub use self::server::RedisServer;
+pub use self::subscription::RedisSubscription;
 use self::wire::Wire;
 pub use self::wire::{PubSub, Streams};
 
@@ -137,6 +142,7 @@ pub use self::wire::{PubSub, Streams};
 pub struct RedisBroker {
     link: SharedConnection,
     wire: Wire,
+    partitions: Option<Partitions>,
     deadline: Duration,
     max_body: usize,
 }
@@ -151,7 +157,8 @@ impl RedisBroker {
     pub fn new<M: Into<Wire> + Clone>(config: RedisConfig<M>) -> Result<Self, InvalidConfig> {
         let config = config.check()?;
         let (deadline, max_body, wire) = (config.deadline, config.max_body, config.wire.clone());
-        Ok(Self { link: SharedConnection::new(config), wire, deadline, max_body })
+        let partitions = wire.partitions().map(Partitions::new);
+        Ok(Self { link: SharedConnection::new(config), wire, partitions, deadline, max_body })
     }
 
     /// Connects, unless it is connected, and asks the server whether it is there.
@@ -163,14 +170,18 @@ impl RedisBroker {
     ///
     /// As of [`publish`](MessageBroker::publish).
     pub async fn ping(&self) -> Result<(), PublishError> {
-        match self.reply(&cmd("PING"), 0).await.map_err(|failure| self.error(&failure, 0))? {
+        match self
+            .reply(&cmd("PING"), 0, Deadline::new(self.deadline))
+            .await
+            .map_err(|failure| self.error(&failure, 0))?
+        {
             // Who may not even say `PING` is connected all the same.
             Value::ServerError(error) if error.code() != "NOPERM" => Err(refused(error)),
             _ => Ok(()),
         }
     }
 
-    fn command(&self, message: &OutboundMessage) -> Result<Cmd, PublishError> {
+    fn command(&self, message: &OutboundMessage, wrong: &[(&str, String)]) -> Result<Cmd, PublishError> {
         let (length, limit) = (message.body.len(), self.max_body);
         if length > limit {
             let name = message.name.escape_debug();
@@ -178,11 +189,30 @@ impl RedisBroker {
                 "redis cannot take `{name}`: its body has {length} bytes, and {limit} is the limit"
             )));
         }
+        let topic = self.wire.topic_of(message);
+        if let Some((_, problem)) = wrong.iter().find(|(wrong, _)| *wrong == topic) {
+            return Err(PublishError::fatal(problem.clone()));
+        }
         self.wire.command(message)
     }
 
-    async fn reply(&self, command: &Cmd, size: usize) -> Result<Value, Failure> {
-        let deadline = Deadline::new(self.deadline);
+    /// What is wrong with the partitions of topics.
+    async fn disagreements<'m>(
+        &'m self,
+        messages: &'m [OutboundMessage],
+        deadline: Deadline,
+    ) -> Result<Vec<(&'m str, String)>, Failure> {
+        let Some(partitions) = &self.partitions else { return Ok(Vec::new()) };
+        let topics = messages.iter().map(|message| self.wire.topic_of(message));
+        partitions.disagreements(&self.link, topics, deadline).await.map_err(|failure| match failure {
+            // Of the question: no message was sent.
+            Failure::NoReply(time) => Failure::NotSent(time),
+            Failure::Lost(error) => Failure::Unreachable(error),
+            failure => failure,
+        })
+    }
+
+    async fn reply(&self, command: &Cmd, size: usize, deadline: Deadline) -> Result<Value, Failure> {
         self.link.ready(lane(size), deadline).await?.command(deadline, command).await
     }
 
@@ -212,16 +242,25 @@ impl RedisBroker {
 #[async_trait]
 impl MessageBroker for RedisBroker {
     async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {
-        let command = self.command(message)?;
+        let deadline = Deadline::new(self.deadline);
+        let command = {
+            let wrong = self.disagreements(slice::from_ref(message), deadline).await;
+            self.command(message, &wrong.map_err(|failure| self.error(&failure, 0))?)?
+        };
         let size = size(message);
-        self.receipt(self.reply(&command, size).await.map_err(|failure| self.error(&failure, size))?)
+        self.receipt(self.reply(&command, size, deadline).await.map_err(|failure| self.error(&failure, size))?)
     }
 
     async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
         let deadline = Deadline::new(self.deadline);
+        let wrong = match self.disagreements(messages, deadline).await {
+            Ok(wrong) => wrong,
+            Err(failure) => return messages.iter().map(|_| Err(self.error(&failure, 0))).collect(),
+        };
         let mut answers = Vec::with_capacity(messages.len());
         while answers.len() < messages.len() {
-            let batch = Batch::of(messages.get(answers.len()..).unwrap_or_default(), |message| self.command(message));
+            let batch =
+                Batch::of(messages.get(answers.len()..).unwrap_or_default(), |message| self.command(message, &wrong));
             let (replies, size) = (self.replies(&batch, deadline).await, batch.bytes_of_one());
             answers.extend(batch.answers(replies, |reply| self.receipt(reply), |failure| self.error(failure, size)));
         }

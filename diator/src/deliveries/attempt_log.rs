@@ -10,7 +10,8 @@ use crate::BoxError;
 /// Remembers beyond the end of a process which messages were begun, so that one that ends the process is found.
 ///
 /// An endpoint notes down only what is, or may be, delivered again: a first delivery costs nothing. Such messages run one at a time
-/// in each endpoint, so that the end of the process tells which of them it was.
+/// in each endpoint, so that the end of the process tells which of them it was. A row of a [`DeliveryStore`](super::DeliveryStore) is noted by an
+/// id of its own, made of its message and its handler: in each method, "message" stands for such a row too.
 ///
 /// # Guarantees
 ///

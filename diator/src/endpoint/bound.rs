@@ -11,13 +11,14 @@ use uuid::Uuid;
 
 use super::attempt::answer;
 use super::check::inbox_of;
-use super::failure::Failure;
+use super::failure::{Failure, Judgement};
 use super::health::EndpointMonitor;
 use super::memory::Memory;
 use super::rows::Rows;
 use super::settings::{OwnMessages, Settings};
 use super::step::Step;
 use super::store::Store;
+use super::told::Told;
 use super::watchdog::Watchdog;
 use super::work::{OnAttempt, OnDecision, Work};
 use crate::broker::{EventRoute, InboundMessage, SENDER};
@@ -30,6 +31,8 @@ use crate::{BoxError, Mediator, shown};
 
 /// How long a message is held where its lock cannot be extended, and the engine could deliver it again later.
 const HELD_AT_MOST: Duration = Duration::from_secs(1);
+/// A row that a rule lets wait for longer goes back to the store, so that it takes no place from others.
+const ROW_HELD_AT_MOST: Duration = Duration::from_secs(5);
 /// Names are warned of, each once, as long as there are not more than this: strangers choose them.
 const MOST_NAMES: usize = 1_000;
 /// How long the start of a host waits for the database of its inbox.
@@ -62,6 +65,7 @@ pub(crate) struct Bound {
 pub(super) struct Kept {
     memory: Mutex<Memory>,
     unknown: Mutex<BTreeSet<String>>,
+    told: Mutex<Told>,
     pub(super) watchdog: Watchdog,
 }
 
@@ -172,6 +176,11 @@ impl Bound {
         named.filter(|&named| wait <= named && named <= longest).min()
     }
 
+    /// Whether a rule lets a row wait for so long that it goes back to the store. Pauses that double would begin anew there.
+    pub(super) fn holds_a_place_for_long(&self, judgement: Judgement, wait: Duration) -> bool {
+        self.of_rows && matches!(judgement, Judgement::Ruled(_)) && wait > ROW_HELD_AT_MOST
+    }
+
     /// The log that has to know before the work runs.
     pub(super) fn log_for(&self, work: &Work) -> Option<&dyn AttemptLog> {
         self.log.as_deref().filter(|_| work.suspect)
@@ -197,12 +206,13 @@ impl Bound {
         self.kept.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What became of a message that may come again; what there is to know of a row, the store knows.
+    /// What became of a message that may come again; of a row, the store knows all but which beginnings were no crash.
     pub(super) fn remember(&self, work: Option<Box<Work>>, now: Instant) {
-        if let Some(mut work) = work.filter(|_| !self.of_rows)
-            && let Some(message) = work.claimed
+        if let Some(mut work) = work
+            && let Some(message) = work.known_as()
         {
-            self.memory().remember(message, mem::take(&mut work.outcomes), work.begun, now);
+            let outcomes = if self.of_rows { Vec::new() } else { mem::take(&mut work.outcomes) };
+            self.memory().remember(message, outcomes, work.begun, now);
         }
     }
 
@@ -229,7 +239,14 @@ impl Bound {
         }
     }
 
-    pub(super) fn tell_failure(&self, message: Option<Uuid>, failure: &Failure, failures: u32, step: Step) {
+    pub(super) fn tell_failure(
+        &self,
+        message: Option<Uuid>,
+        failure: &Failure,
+        failures: u32,
+        step: Step,
+        now: Instant,
+    ) {
         self.monitor.count(|health| {
             health.failed += 1;
             health.retried += u64::from(matches!(step, Step::Again { .. } | Step::Later(_)));
@@ -242,14 +259,18 @@ impl Bound {
             Step::Dead => self.monitor.dead_letter(failure.handler.as_str(), &format_args!("{:?}", failure.kind)),
             _ => {}
         }
-        let message = message.map(tracing::field::display);
-        let Failure { handler, text: error, .. } = failure;
+        let Failure { handler, kind, text: error, .. } = failure;
+        let mut left_out = None;
         if let Step::Again { counted: false, .. } | Step::Pause(_) = step {
             self.monitor.note_uncounted(*handler, error);
+            let mut told = self.kept.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(since) = told.tell(*handler, *kind, now) else { return };
+            left_out = (since > 0).then_some(since);
         }
+        let message = message.map(tracing::field::display);
         tracing::warn!(
             target: "diator",
-            { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, failures, then = %step },
+            { endpoint = &*self.settings.name, messaging.message.id = message, %handler, error, failures, then = %step, left_out },
             "a handler failed on a message that arrived"
         );
     }
@@ -265,7 +286,7 @@ impl Bound {
         );
     }
 
-    /// A delivery is acknowledged unread, because another one of its message was handled.
+    /// A delivery is acknowledged, and no handler has run, because another one of its message was handled.
     pub(super) fn tell_duplicate(&self, message: Uuid, tag: DeliveryTag) {
         self.monitor.count(|health| health.duplicates += 1);
         tracing::debug!(

@@ -11,7 +11,7 @@ use super::failure::{Failure, Judgement};
 use super::held::{Held, Run, Said, Stage};
 use super::lanes::LaneKey;
 use super::opening::Opening;
-use super::outcome::{self, Failures, Outcome, State};
+use super::outcome::{self, Failures, Outcome, State, Wait};
 use super::step::Step;
 use super::work::{Ran, Work};
 use super::workers::Handed;
@@ -189,7 +189,6 @@ impl Opening {
         let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
         let message = work.claimed;
         work.unlogged = 0;
-        let keeps = self.bound.store.is_some();
         let (mut pause, mut released) = (None, false);
         for (place, failure) in failures {
             let outcome = &mut work.outcomes[place];
@@ -198,7 +197,7 @@ impl Opening {
                 self.bound.settings.errors.step(failure.judgement, Failures { counted, uncounted }, &mut self.jitter);
             match failure.judgement {
                 Judgement::Busy => self.bound.tell_busy(message, failure.handler),
-                _ => self.bound.tell_failure(message, &failure, counted, step),
+                _ => self.bound.tell_failure(message, &failure, counted, step, now),
             }
             let due = match step {
                 Step::Done => {
@@ -229,13 +228,20 @@ impl Opening {
                     None
                 }
             };
-            let later = matches!(step, Step::Later(_));
+            let wait = match step {
+                Step::Later(_) => Wait::InStore,
+                Step::Again { counted: true, .. } => Wait::InHand,
+                Step::Again { after, .. } if self.bound.holds_a_place_for_long(failure.judgement, after) => {
+                    Wait::InStore
+                }
+                _ => Wait::WithOthers,
+            };
+            let keeps = self.bound.store.is_some();
             let why = keeps.then(|| Box::new(DeadReason::new(format!("{:?}", failure.kind), failure.text)));
-            outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, later, why };
+            outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, wait, why };
         }
-        let next =
-            if keeps { outcome::next_in_hand(&work.outcomes, now) } else { outcome::next_due(&work.outcomes, now) };
-        let is_kept = keeps && next.is_none() && !work.outcomes.iter().all(Outcome::is_done);
+        let next = outcome::next_due(&work.outcomes, now);
+        let is_kept = self.bound.store.is_some() && outcome::is_to_be_kept(&work.outcomes, self.bound.of_rows);
         let (is_dead, is_ours) = (outcome::reason(&work.outcomes), !work.outcomes.is_empty());
         match pause {
             // What is no longer in hand says nothing in time.
@@ -316,9 +322,14 @@ impl Opening {
     }
 
     fn done(&mut self, tag: DeliveryTag, is_ours: bool, now: Instant) {
-        self.bound.monitor.count(|health| if is_ours { health.handled += 1 } else { health.ignored += 1 });
+        let work = self.held.get(&tag).and_then(|held| held.work.as_ref());
+        let message = work.and_then(|work| work.claimed);
+        match message.filter(|_| is_ours && work.is_some_and(|work| !work.has_run)) {
+            Some(message) => self.bound.tell_duplicate(message, tag),
+            None => self.bound.monitor.count(|health| if is_ours { health.handled += 1 } else { health.ignored += 1 }),
+        }
         if let Some(decided) = &self.bound.on_decision
-            && let Some(message) = self.held.get(&tag).and_then(|held| held.work.as_ref()?.claimed)
+            && let Some(message) = message
         {
             decided(message, None, "acked");
         }

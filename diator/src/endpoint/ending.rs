@@ -10,7 +10,7 @@ use super::settler::ToSettle;
 use crate::BoxError;
 use crate::subscription::{ConsumeError, ConsumeErrorKind, DeliveryTag, Observation, Ownership};
 
-/// How long handlers may run on when the source has failed.
+/// How long handlers may run on when the source has failed, where locks can be extended.
 const RUN_ON: Duration = Duration::from_secs(30);
 /// How long the engine may take to answer for what is settled at the end.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -66,8 +66,17 @@ impl Opening {
     pub(super) fn fail(&mut self, error: BoxError, now: Instant) {
         self.bound.monitor.note_error(&*error);
         if self.draining.is_none() {
-            let run_on = self.bound.capabilities.lock.map_or(RUN_ON, |lock| lock.min(RUN_ON));
-            self.drain(Draining::new(now + run_on, Some(error)), now);
+            self.drain(Draining::new(now + self.run_on(), Some(error)), now);
+        }
+    }
+
+    /// A handler that takes longer than a lock that cannot be extended would be cut off each time that its message comes: it may run on
+    /// as long as any handler. What it achieves is remembered.
+    fn run_on(&self) -> Duration {
+        match self.bound.capabilities.lock {
+            Some(_) if !self.bound.can_hold() => self.bound.settings.max_handling,
+            Some(lock) => lock.min(RUN_ON),
+            None => RUN_ON,
         }
     }
 
@@ -121,7 +130,7 @@ impl Opening {
     /// Whether all is done that can be.
     pub(super) fn ended(&mut self, now: Instant) -> Option<Result<(), BoxError>> {
         let draining = self.draining.as_mut()?;
-        let runs = self.held.values().any(|held| matches!(held.stage, Stage::Running(_)));
+        let runs = self.held.values().any(|held| matches!(held.stage, Stage::Running(_) | Stage::Forgotten(_)));
         if !runs && !draining.cut {
             draining.cut = true;
             // An engine that has failed does not answer; one that is asked to stop may take what time there is.

@@ -56,6 +56,7 @@ pub(super) async fn run(
         return Ran::Twin(message);
     }
     work.claimed = Some(message);
+    let known_as = work.known_as().unwrap_or(message);
     if let Some(read) = &read
         && bound.puts().is_some()
     {
@@ -66,9 +67,9 @@ pub(super) async fn run(
     }
     let mut attempt = None;
     if let Some(log) = bound.log_for(work) {
-        work.begun = work.begun.max(bound.memory().begun(message));
+        work.begun = work.begun.max(bound.memory().begun(known_as));
         // The event may be what ends the process: it is not read before it is noted.
-        match Attempt::begin(bound, log, message, &mut work.begun, noted).await {
+        match Attempt::begin(bound, log, known_as, &mut work.begun, noted).await {
             Ok(begun) => attempt = Some(begun),
             Err(ran) => return ran,
         }
@@ -85,9 +86,7 @@ pub(super) async fn run(
             }
             // The engine has one number for all handlers; what this process knows of each of them is better.
             work.outcomes.iter_mut().for_each(|outcome| outcome.count_from(work.failures));
-            if !bound.of_rows {
-                bound.memory().recall(message, &mut work.outcomes, begun);
-            }
+            bound.memory().recall(known_as, &mut work.outcomes, begun);
             let delivered = mem::replace(&mut work.message, Message::Arrived(Arc::new(arrival)));
             if let (Message::Delivered(delivery), Some(_)) = (delivered, bound.puts()) {
                 work.raw = Some(Box::new(delivery));
@@ -134,8 +133,9 @@ pub(super) async fn run(
         };
         let since = bound.monitor.clock();
         let handling = in_time(bound, handler, call, &gate, attempt.as_mut()).await;
+        // What the inbox keeps from its handler says nothing of what handlers need.
+        ran += usize::from(gate.has_handled());
         let has_run = !matches!(handling, Ok(Handling::Before | Handling::Behind | Handling::Busy));
-        ran += usize::from(has_run);
         is_behind = matches!(handling, Ok(Handling::Behind));
         let ended = match handling {
             Ok(Handling::Handled | Handling::Before | Handling::Behind) => Ok(()),
@@ -158,6 +158,7 @@ pub(super) async fn run(
             break;
         }
     }
+    work.has_run |= ran > 0;
     Attempt::end_all(attempt, if failures.is_empty() { Ended::Handled } else { Ended::Failed }).await;
     if is_lost && failures.is_empty() { Ran::Cut } else { Ran::Handled { ran, failures } }
 }
@@ -200,8 +201,13 @@ fn read(delivery: &Delivery, row: Option<&Row>) -> Result<InboundMessage, String
     }
     let headers = delivery.headers.iter().map(|(name, value)| (&**name, &**value));
     let id = || row.map(|row| row.message).or_else(|| delivery.derived_id());
-    InboundMessage::decode_named(&delivery.body, delivery.content_type.as_deref(), headers, &id)
-        .map_err(|error| shown::text(shown::Chain(&error)))
+    let mut message = InboundMessage::decode_named(&delivery.body, delivery.content_type.as_deref(), headers, &id)
+        .map_err(|error| shown::text(shown::Chain(&error)))?;
+    if message.id.is_nil() {
+        // The inbox would take all of its sender's messages for one.
+        message.id = id().unwrap_or_default();
+    }
+    Ok(message)
 }
 
 /// When a message was made, by the clock of whoever made it: its id tells that, or else its time.

@@ -54,8 +54,8 @@ pub struct EndpointHealth {
     pub unknown: u64,
     /// How many were events that no handler of the endpoint handles.
     pub ignored: u64,
-    /// How many came while another message of the same id was in hand, and were acknowledged with that one. Senders that give
-    /// different messages one id lose all but one of them here.
+    /// How many were acknowledged although no handler ran: another message of the same id was in hand, or the inbox knew that its
+    /// handlers were done. Senders that give different messages one id lose all but one of them here.
     pub duplicates: u64,
     /// How often the engine said, or the clock, that a delivery was no longer the process's own.
     pub lock_lost: u64,

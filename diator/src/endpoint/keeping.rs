@@ -10,7 +10,7 @@ use crate::deliveries::{DeadReason, NewDelivery};
 use crate::subscription::{DeliveryTag, Verdict};
 
 impl Opening {
-    /// None of its handlers has to wait in hand, and some are not done: each of these becomes a row, or the row waits on.
+    /// Each of its handlers that is not done becomes a row, or the row waits on.
     pub(super) fn keep(&mut self, tag: DeliveryTag, now: Instant) {
         let Some(work) = self.held.get(&tag).and_then(|held| held.work.as_ref()) else { return };
         if self.bound.of_rows {

@@ -108,8 +108,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::outcome::Failures;
-    use crate::endpoint::outcome::State;
+    use crate::endpoint::outcome::{Failures, State, Wait};
     use crate::registry::HandlerId;
 
     fn outcomes() -> Vec<Outcome> {
@@ -122,7 +121,7 @@ mod tests {
         let mut partly = outcomes();
         let failures = Failures { counted: 2, uncounted: 0 };
         partly[0].state = State::Done;
-        partly[1].state = State::Pending { failures, due: Some(now), later: false, why: None };
+        partly[1].state = State::Pending { failures, due: Some(now), wait: Wait::InHand, why: None };
         memory.remember(message, partly, 0, now);
 
         let mut again = outcomes();

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | one opening, and its loop: events in, deliveries begun, time passed | `opening`, `run` |
 //! | the life of a delivery: it comes, begins, has run; is settled, given back or lost | `deliveries`, `verdicts` |
-//! | what waits, or is dead, in the store: which rows, how they get there, how they come back | `store`, `keeping` and `keeper`, `rows` |
+//! | what waits, or is dead, in the store: which rows, how they get there, how they come back | `store`, `keeping` and `keeper`, `rows` and `leased` |
 //! | how an opening ends: stop, failure, revocation, loss | `ending` |
 //! | the tasks beside the loop: reading and observing; settling and extending; running deliveries | `reader`, `settler`, `workers`; `ask`, `work`, `handling`, `attempt` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
@@ -35,6 +35,7 @@ mod keeper;
 mod keeping;
 mod lanes;
 mod lease;
+mod leased;
 mod locks;
 mod memory;
 mod opening;
@@ -54,6 +55,7 @@ mod suspects;
 mod tag_map;
 #[cfg(test)]
 mod tests;
+mod told;
 mod topics;
 mod verdicts;
 mod watchdog;

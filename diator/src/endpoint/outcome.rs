@@ -16,8 +16,7 @@ pub(super) enum State {
     Pending {
         failures: Failures,
         due: Option<Instant>,
-        /// It need not wait in hand, where there is a store.
-        later: bool,
+        wait: Wait,
         /// How it failed at last, where there is a store that tells an operator.
         why: Option<Box<DeadReason>>,
     },
@@ -29,6 +28,16 @@ pub(super) enum State {
     },
 }
 
+/// Where a handler waits for its next attempt, where there is a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// It runs soon, and not often: the others of its message can wait for it.
+    InHand,
+    /// Nobody knows how long it takes: it waits where the others of its message do.
+    WithOthers,
+    InStore,
+}
+
 /// How often a handler has failed on a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Failures {
@@ -38,7 +47,10 @@ pub(super) struct Failures {
 
 impl Outcome {
     pub(super) fn new(handler: HandlerId) -> Self {
-        Self { handler, state: State::Pending { failures: Failures::default(), due: None, later: false, why: None } }
+        Self {
+            handler,
+            state: State::Pending { failures: Failures::default(), due: None, wait: Wait::InHand, why: None },
+        }
     }
 
     /// Whether it is to run now.
@@ -48,8 +60,8 @@ impl Outcome {
 
     /// It waits behind others of its key.
     pub(super) fn falls_behind(&mut self) {
-        if let State::Pending { due, later, .. } = &mut self.state {
-            (*due, *later) = (None, true);
+        if let State::Pending { due, wait, .. } = &mut self.state {
+            (*due, *wait) = (None, Wait::InStore);
         }
     }
 
@@ -101,13 +113,15 @@ pub(super) fn next_due(outcomes: &[Outcome], now: Instant) -> Option<Instant> {
     outcomes.iter().filter_map(due).min()
 }
 
-/// As [`next_due`], of those alone that have to wait in hand.
-pub(super) fn next_in_hand(outcomes: &[Outcome], now: Instant) -> Option<Instant> {
-    let due = |outcome: &Outcome| match outcome.state {
-        State::Pending { due, later: false, .. } => Some(due.unwrap_or(now)),
-        _ => None,
+/// Whether what is not done goes to the store, because some of it does, and none has to wait in hand.
+///
+/// A row stays one, and so remembers no handler that has failed for good: what it is a row of waits for all of them.
+pub(super) fn is_to_be_kept(outcomes: &[Outcome], of_row: bool) -> bool {
+    let waits = |here: Wait| {
+        outcomes.iter().any(|outcome| matches!(outcome.state, State::Pending { wait, .. } if wait == here))
     };
-    outcomes.iter().filter_map(due).min()
+    let is_dead = outcomes.iter().any(|outcome| matches!(outcome.state, State::Dead { .. }));
+    (is_dead || waits(Wait::InStore)) && !waits(Wait::InHand) && !(of_row && waits(Wait::WithOthers))
 }
 
 /// Why the message is a dead letter, if some of its handlers have failed for good; its kind is that of the first.
@@ -133,15 +147,35 @@ mod tests {
         let mut outcomes: Vec<_> = ["a", "b", "c"].map(|id| Outcome::new(HandlerId(id))).into();
         assert_eq!((next_due(&outcomes, now), reason(&outcomes)), (Some(now), None));
         outcomes[0].state = State::Done;
-        outcomes[1].state =
-            State::Pending { failures: Failures::default(), due: Some(after(9)), later: true, why: None };
-        outcomes[2].state =
-            State::Pending { failures: Failures::default(), due: Some(after(5)), later: true, why: None };
-        assert_eq!((next_due(&outcomes, now), next_in_hand(&outcomes, now)), (Some(after(5)), None));
+        outcomes[1].state = pending(Some(after(9)), Wait::InStore);
+        outcomes[2].state = pending(Some(after(5)), Wait::InStore);
+        assert_eq!(next_due(&outcomes, now), Some(after(5)));
         assert!(outcomes[2].runs(after(5)) && !outcomes[1].runs(after(5)) && !outcomes[0].runs(after(5)));
         outcomes[1].state = State::Dead { why: DeadReason::new("Handler", "no"), failures: 1 };
         outcomes[2].state = State::Done;
         assert_eq!(next_due(&outcomes, now), None);
         assert_eq!(reason(&outcomes), Some(DeadReason::new("Handler", "b: no")));
+    }
+
+    #[test]
+    fn a_message_is_kept_for_one_handler_unless_another_runs_soon() {
+        let kept = |states: [State; 2]| {
+            let outcomes = states.map(|state| Outcome { handler: HandlerId("a"), state });
+            [false, true].map(|of_row| is_to_be_kept(&outcomes, of_row))
+        };
+        let waits = |wait| pending(None, wait);
+        let dead = || State::Dead { why: DeadReason::default(), failures: 1 };
+        assert_eq!(kept([State::Done, State::Done]), [false, false]);
+        assert_eq!(kept([State::Done, waits(Wait::WithOthers)]), [false, false]);
+        for to_keep in [waits(Wait::InStore), dead()] {
+            assert_eq!(kept([to_keep.clone(), State::Done]), [true, true]);
+            assert_eq!(kept([to_keep.clone(), dead()]), [true, true]);
+            assert_eq!(kept([to_keep.clone(), waits(Wait::InHand)]), [false, false]);
+            assert_eq!(kept([to_keep, waits(Wait::WithOthers)]), [true, false]);
+        }
+    }
+
+    fn pending(due: Option<Instant>, wait: Wait) -> State {
+        State::Pending { failures: Failures::default(), due, wait, why: None }
     }
 }

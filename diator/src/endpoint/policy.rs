@@ -76,11 +76,11 @@ pub enum OnError {
     /// The steps of the policy apply, as if there were no rule.
     Retry,
     /// The handler is tried again after this time (10 ms at least, a day at most), and nothing is counted: a deadlock, a row that
-    /// somebody else holds.
+    /// somebody else holds. What a [delivery store](crate::Inbox::deliveries) has kept goes back there if it is to wait for more than 5 s.
     Again(Duration),
     /// The whole endpoint begins nothing for this time (10 ms at least, a day at most), and nothing is counted: something that all
-    /// messages need is away. Then one message is tried; if it does not ask for a pause again, all go on. What the engine delivers and
-    /// what a delivery store keeps pause apart, each when a message of its own asks for it.
+    /// messages need is away. Then one message is tried; if its handler runs and does not ask for a pause again, all go on. What the engine
+    /// delivers and what a delivery store keeps pause apart, each when a message of its own asks for it.
     Pause(Duration),
     /// No retry can help: the message is a dead letter at once.
     DeadLetter,

@@ -17,15 +17,22 @@ const LEASE: Duration = Duration::from_secs(30);
 /// The delivery store of an endpoint, which its two openings share: one puts rows into it, and the other one handles them.
 pub(super) struct Store {
     pub(super) deliveries: Arc<dyn DeliveryStore>,
-    /// This process has put a row.
+    /// This process has put a row, or put one off.
     pub(super) put: Notify,
+    /// This process has settled a row that held its key: the next one of the key can be leased.
+    pub(super) freed: Notify,
     /// As many as there may run at once, in both openings together.
     permits: Semaphore,
 }
 
 impl Store {
     pub(super) fn new(deliveries: Arc<dyn DeliveryStore>, concurrency: usize) -> Self {
-        Self { deliveries, put: Notify::new(), permits: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)) }
+        Self {
+            deliveries,
+            put: Notify::new(),
+            freed: Notify::new(),
+            permits: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)),
+        }
     }
 
     /// For how long a row is leased.
@@ -40,7 +47,9 @@ impl Store {
     }
 }
 
-/// The rows that a delivery becomes: one for each handler that is not done.
+/// The rows that a delivery becomes: one for each handler that is not done, in the order in which they are due.
+///
+/// With order per key they have their turns in this order. Dead letters come last, so that they park no handler of their own message.
 pub(super) fn rows_of_handlers(bound: &Bound, work: &Work, now: Instant) -> Vec<NewDelivery> {
     let (Some(raw), Some(message)) = (work.delivered(), work.claimed) else { return Vec::new() };
     let has_order = bound.settings.order == Order::PerKey && raw.key.is_some();
@@ -61,7 +70,12 @@ pub(super) fn rows_of_handlers(bound: &Bound, work: &Work, now: Instant) -> Vec<
         row.state = state;
         Some(row)
     };
-    work.outcomes.iter().filter_map(row).collect()
+    let mut rows: Vec<_> = work.outcomes.iter().filter_map(row).collect();
+    rows.sort_by_key(|row| match row.state {
+        NewState::Waiting { after } => after,
+        NewState::Dead(_) => Duration::MAX,
+    });
+    rows
 }
 
 /// The row of a message of which no handler has begun, and none will: a dead letter as a whole.

@@ -41,6 +41,8 @@ pub(super) struct Work {
     /// Which row of the store it is.
     pub(super) row: Option<Box<Row>>,
     pub(super) outcomes: Vec<Outcome>,
+    /// A handler has begun with this delivery; otherwise all were done with its message before.
+    pub(super) has_run: bool,
     /// The attempt log has to know of it before it runs: it may have ended a process.
     pub(super) suspect: bool,
     /// How often in a row the attempt log did not answer.
@@ -96,6 +98,7 @@ impl Work {
             name: None,
             row,
             outcomes: Vec::new(),
+            has_run: false,
             suspect,
             unlogged: 0,
             begun: 0,
@@ -110,6 +113,12 @@ impl Work {
         self.raw = None;
         let message = mem::replace(&mut self.message, Message::Unread);
         let _told = catch_unwind(AssertUnwindSafe(|| drop(message)));
+    }
+
+    /// The id by which the attempt log and the memory of the endpoint know it, once it was read.
+    pub(super) fn known_as(&self) -> Option<Uuid> {
+        let message = self.claimed?;
+        Some(self.row.as_ref().map_or(message, |row| row.known_as()))
     }
 
     /// What was delivered, if it is still there.

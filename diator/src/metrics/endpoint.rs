@@ -27,6 +27,7 @@ pub(crate) struct EndpointMetrics {
     paused: Gauge,
     handled: Counter,
     ignored: Counter,
+    duplicates: Counter,
     unknown: Counter,
     dead: Counter,
     busy: Counter,
@@ -63,6 +64,7 @@ impl EndpointMetrics {
             paused: gauge(PAUSED),
             handled: outcome("handled"),
             ignored: outcome("ignored"),
+            duplicates: outcome("duplicate"),
             unknown: outcome("unknown"),
             dead: outcome("dead"),
             busy: counter(BUSY),
@@ -102,6 +104,7 @@ impl EndpointMetrics {
     pub(crate) fn count(&self, health: &EndpointHealth) {
         self.handled.absolute(health.handled);
         self.ignored.absolute(health.ignored);
+        self.duplicates.absolute(health.duplicates);
         self.unknown.absolute(health.unknown);
         self.dead.absolute(health.dead);
         self.busy.absolute(health.busy);

@@ -68,7 +68,8 @@
 //! - `endpoint`: the name of the endpoint.
 //! - `stage` of a message in hand: `held`, and of these `running`, `resting` until another attempt, or `settling` until the
 //!   engine has taken the verdict.
-//! - `outcome` of an endpoint's message: `handled`, `dead`, `ignored` without a handler here, or `unknown` to the program.
+//! - `outcome` of an endpoint's message: `handled`, `dead`, `duplicate` of one that was handled, `ignored` without a handler
+//!   here, or `unknown` to the program.
 //! - `state` of a kept delivery: `waiting`, `parked` of these behind a dead letter of their key, or `dead`. Every process asks every 15 s.
 //! - `handler` of an attempt: the handler's id. `outcome` of one: `ok`, or the variant of its error.
 //! - `kind` of a dead letter: as `ops dead list --groups` shows it, such as `Handler`, `TimedOut` or `Unreadable`.

@@ -83,7 +83,8 @@ pub trait Source: Send {
     /// within a second, whatever the credit is.
     ///
     /// Where a lock runs, the driver must ask the engine for no more than it has credit for, and must itself extend what it has
-    /// read and not yielded. Where no lock runs it may read up to [`Wanted::max_ahead`] ahead.
+    /// read and not yielded. Where no lock runs it may read up to [`Wanted::max_ahead`] ahead. Where the engine pushes and keeps nothing, a
+    /// setting of the driver's own bounds what waits, and the driver counts and tells what finds no room.
     ///
     /// # Errors
     ///

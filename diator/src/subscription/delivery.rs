@@ -207,6 +207,13 @@ impl Delivery {
     }
 }
 
+impl Row {
+    /// The id by which an attempt log knows it: several rows of one message may run at once, and each ends by itself.
+    pub(crate) fn known_as(&self) -> Uuid {
+        Uuid::new_v5(&self.message, self.handler.as_bytes())
+    }
+}
+
 impl Redelivered {
     /// Whether it may have been delivered before.
     #[must_use]

@@ -369,6 +369,33 @@ async fn no_key_stays_behind_on_sqlite() {
 }
 
 #[tokio::test]
+async fn an_entry_that_somebody_else_holds_is_busy_also_behind_its_key() {
+    within_patience(async {
+        let postgres = Postgres::start(&[]);
+        let (here, there) = (on_postgres(&postgres).await, on_postgres(&postgres).await);
+        let message = delivery();
+        let entry = entry(&message).with_turn(Turn { topic: "orders", key: "a" });
+        let first = Unit::begin(&here).await;
+        assert_eq!(first.enter(&here.inbox(), &entry).await.unwrap(), Seen::First);
+        there.deliveries().put(&[keyed("a")]).await.unwrap();
+        let seen = async || {
+            let unit = Unit::begin(&there).await;
+            let seen = unit.enter(&there.inbox(), &entry).await.unwrap();
+            unit.roll_back().await;
+            seen
+        };
+        assert_eq!(seen().await, Seen::Busy);
+        first.commit().await.unwrap();
+        assert_eq!(seen().await, Seen::Before);
+        let other = entry.with_generation(1);
+        let unit = Unit::begin(&there).await;
+        assert_eq!(unit.enter(&there.inbox(), &other).await.unwrap(), Seen::Behind);
+        unit.roll_back().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_process_that_stands_still_keeps_its_message_no_longer_than_its_limit() {
     within_patience(async {
         let postgres = Postgres::start(&[]);

@@ -364,18 +364,20 @@ async fn what_is_the_databases_fault_is_tried_again_and_not_counted() {
 async fn missing_tables_and_a_full_pool_cost_no_message() {
     within_patience(async {
         let (server, mut world) = on_postgres().await;
-        server.psql("ALTER TABLE diator_inbox RENAME TO hidden");
         let url = server.url();
         world.connect = Box::new(move || {
             let options = sqlx::postgres::PgPoolOptions::new().max_connections(1);
             SqlxStore::new(options.acquire_timeout(Duration::from_millis(100)).connect_lazy(&url).unwrap())
         });
-        for number in 0..5 {
-            world.publish(number, 1).await;
-        }
         // It holds the only connection for longer than others wait for one.
         world.script.hangs.lock().unwrap().insert(0, 1);
         let running = world.start(3);
+        // A host that does not find the tables does not start.
+        world.broker.all_settled("billing").await;
+        server.psql("ALTER TABLE diator_inbox RENAME TO hidden");
+        for number in 0..5 {
+            world.publish(number, 1).await;
+        }
         sleep(Duration::from_millis(300)).await;
         assert_eq!(world.script.runs.load(Ordering::SeqCst), 0, "no handler runs without the inbox");
         server.psql("ALTER TABLE hidden RENAME TO diator_inbox");

@@ -32,13 +32,16 @@ pub async fn a_message_arrives_as_it_was_published<D: Driver>() {
     let before = Instant::now();
     driver.publish(&sent).await;
     let delivery = process.take_one().await;
-    assert_eq!((&*delivery.body, &*delivery.topic, delivery.key.as_deref()), (&*sent.body, TOPIC, sent.key.as_deref()));
+    assert_eq!((&*delivery.body, &*delivery.topic), (&*sent.body, TOPIC));
     let headers = delivery.headers.iter().map(|(name, value)| (&**name, &**value));
     let read = InboundMessage::decode(&delivery.body, delivery.content_type.as_deref(), headers);
     let read = read.expect("the message can be read");
     assert_eq!((read.id, &*read.name, read.message_type), (sent.id, &*sent.name, sent.message_type));
-    assert_eq!((read.correlation_id, read.causation_id), (sent.correlation_id, sent.causation_id));
-    assert_eq!((read.traceparent, read.headers), (sent.traceparent, sent.headers));
+    if D::CARRIES_HEADERS {
+        assert_eq!(delivery.key.as_deref(), sent.key.as_deref());
+        assert_eq!((read.correlation_id, read.causation_id), (sent.correlation_id, sent.causation_id));
+        assert_eq!((read.traceparent, read.headers), (sent.traceparent, sent.headers));
+    }
     assert!(delivery.received <= Instant::now(), "its lock begins in the future");
     let lock = D::CAPABILITIES.lock.unwrap_or_default();
     assert!(delivery.received + lock + D::PATIENCE > before, "its lock began long ago");

@@ -18,6 +18,9 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// Whether an endpoint that comes for the first time gets what was published before.
     const RETAINS: bool = false;
 
+    /// Whether what travels beside the body arrives: the key, the headers. Elsewhere the body is all that there is.
+    const CARRIES_HEADERS: bool = true;
+
     /// Whether the engine's clock is tokio's: the cases then run in a moment, on a clock that is paused.
     const VIRTUAL_TIME: bool = false;
 

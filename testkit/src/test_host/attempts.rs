@@ -6,8 +6,12 @@ use std::time::Duration;
 use diator::Arrival;
 use diator::endpoint::{OnAttempt, OnDecision};
 use diator::registry::HandlerId;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
+
+/// So many attempts of one handler on one message have no end: a rule of its policy never gives up.
+const ENDLESS: u32 = 10_000;
 
 /// One attempt of one handler on one message.
 ///
@@ -45,14 +49,19 @@ pub enum AttemptOutcome {
 /// What the endpoints of a test host have told.
 pub(super) struct Attempts {
     state: Mutex<State>,
+    /// One handler has been tried too often.
+    endless: Notify,
 }
 
 struct State {
     began: Option<Instant>,
     /// `None` for what was found to be handled before, and so was none.
     recorded: Vec<Option<Recorded>>,
+    /// The places of those of which the endpoint has decided nothing so far.
+    undecided: Vec<usize>,
     endpoints: usize,
     counts: HashMap<(Uuid, HandlerId), u32>,
+    endless: Option<HandlerId>,
 }
 
 #[derive(Clone)]
@@ -66,7 +75,9 @@ pub(super) struct Recorded {
 
 impl Attempts {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::new(State { began: None, recorded: Vec::new(), endpoints: 0, counts: HashMap::new() }) }
+        let (recorded, undecided, counts) = (Vec::new(), Vec::new(), HashMap::new());
+        let state = State { began: None, recorded, undecided, endpoints: 0, counts, endless: None };
+        Self { state: Mutex::new(state), endless: Notify::new() }
     }
 
     /// Times count from now on.
@@ -76,6 +87,19 @@ impl Attempts {
 
     pub(super) fn all(&self) -> Vec<Recorded> {
         self.state().recorded.iter().flatten().cloned().collect()
+    }
+
+    /// Waits until a handler has been tried so often on one message that it would be for ever.
+    pub(super) async fn are_endless(&self) -> String {
+        loop {
+            let endless = self.endless.notified();
+            if let Some(handler) = self.state().endless {
+                return format!(
+                    "`{handler}` was tried {ENDLESS} times on one message, and no rule of its policy ends that"
+                );
+            }
+            endless.await;
+        }
     }
 
     /// What one more endpoint tells it by: of attempts, and of what it decides then.
@@ -92,19 +116,19 @@ impl Attempts {
 
     /// Of one handler that failed, or of all that have succeeded.
     fn decided(&self, endpoint: usize, message: Uuid, handler: Option<HandlerId>, then: &str) {
-        let mut state = self.state();
-        let of_it = |recorded: &&mut Recorded| {
+        let State { recorded, undecided, .. } = &mut *self.state();
+        let is_meant = |recorded: &Recorded| {
             let Attempt { message: of, handler: by, outcome, .. } = &recorded.attempt;
             let is_meant = handler.map_or(*outcome == AttemptOutcome::Succeeded, |handler| *by == handler);
-            recorded.endpoint == endpoint && *of == message && is_meant && recorded.then.is_empty()
+            recorded.endpoint == endpoint && *of == message && is_meant
         };
-        state
-            .recorded
-            .iter_mut()
-            .rev()
-            .flatten()
-            .filter(of_it)
-            .for_each(|recorded| then.clone_into(&mut recorded.then));
+        undecided.retain(|&place| match &mut recorded[place] {
+            Some(recorded) if is_meant(recorded) => {
+                then.clone_into(&mut recorded.then);
+                false
+            }
+            recorded => recorded.is_some(),
+        });
     }
 
     fn begun(&self, endpoint: usize, arrival: &Arc<Arrival>, handler: HandlerId) -> usize {
@@ -112,10 +136,16 @@ impl Attempts {
         let message = arrival.meta().message_id();
         let number = state.counts.entry((message, handler)).or_default();
         *number += 1;
+        if *number == ENDLESS {
+            state.endless = Some(handler);
+            self.endless.notify_one();
+        }
         let at = state.began.map(|began| began.elapsed()).unwrap_or_default();
         let attempt = Attempt { handler, message, number: *number, at, outcome: AttemptOutcome::Running };
         state.recorded.push(Some(Recorded { arrival: arrival.clone(), attempt, then: String::new(), endpoint }));
-        state.recorded.len() - 1
+        let place = state.recorded.len() - 1;
+        state.undecided.push(place);
+        place
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

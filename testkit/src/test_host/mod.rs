@@ -203,7 +203,7 @@ impl TestHost {
                 "{test}: the mediator publishes to another broker than the endpoints read from, so nothing that it emits reaches them: \
                  build it over a clone of the one that `TestHost::new` gets"
             );
-            let kept = Kept::new(mediator.deliveries());
+            let kept = Kept::new(mediator.deliveries(), &host.wiring().endpoints);
             RunningTestHost::start(test, host, broker, attempts, kept).await
         }
     }

@@ -1,9 +1,12 @@
 use std::any::type_name;
 use std::error::Error;
 use std::fmt;
+use std::future::poll_fn;
 use std::iter;
 use std::panic::Location;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use diator::deliveries::DeliveryFilter;
@@ -166,7 +169,8 @@ impl RunningTestHost {
     ///
     /// # Panics
     ///
-    /// If something is still in flight then, with what it is: [`settle_within`](Self::settle_within).
+    /// If something is still in flight then, with what it is: [`settle_within`](Self::settle_within). If a handler was tried 10,000 times
+    /// on one message: a rule that says [`Again`](diator::endpoint::OnError::Again) never gives up.
     #[track_caller]
     pub fn settle(&self) -> impl Future<Output = ()> {
         self.settle_within(PATIENCE)
@@ -179,13 +183,19 @@ impl RunningTestHost {
     ///
     /// # Panics
     ///
-    /// If something is still in flight then, with what it is and all that was handled.
+    /// If something is still in flight then, with what it is and all that was handled. If a handler was tried 10,000 times on one
+    /// message.
     #[track_caller]
     pub fn settle_within(&self, limit: Duration) -> impl Future<Output = ()> {
         let test = Location::caller();
         async move {
             self.expect_running(test);
-            if timeout(limit, self.quiet()).await.is_err() {
+            let (mut quiet, mut endless) = (pin!(timeout(limit, self.quiet())), pin!(self.attempts.are_endless()));
+            let settled = poll_fn(|cx| match endless.as_mut().poll(cx) {
+                Poll::Ready(why) => panic!("{test}: {why}"),
+                Poll::Pending => quiet.as_mut().poll(cx),
+            });
+            if settled.await.is_err() {
                 let health = self.monitor.health().await;
                 panic!("{test}: {}\n{self}", InFlight { host: self, health: &health, limit });
             }

@@ -1,11 +1,13 @@
 use async_trait::async_trait;
 use diator::BoxError;
+use diator::deliveries::WHOLE_MESSAGE;
 use diator::endpoint::{AttemptLog, Attempts, Ended};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use crate::handlers::{HANDLERS, handler_number, message_id};
 use crate::process::Process;
-use crate::trace::Event;
+use crate::trace::{Event, Noted};
 
 /// The attempt log of the world, as a process reaches it.
 pub(crate) struct Log(pub(crate) Process);
@@ -22,6 +24,19 @@ enum Luck {
 }
 
 impl Log {
+    /// What has this id: a row's is made of its message and its handler.
+    fn noted(&self, id: Uuid) -> Noted {
+        let mut messages = 0..self.0.world().plan().messages.len();
+        let handlers = || [WHOLE_MESSAGE].into_iter().chain(HANDLERS);
+        let noted = messages.find_map(|message| {
+            let of_message = message_id(message);
+            let of_row = |handler: &&str| Uuid::new_v5(&of_message, handler.as_bytes()) == id;
+            let row = |handler| Noted::Row { message, handler: handler_number(handler) };
+            (of_message == id).then_some(Noted::Message(message)).or_else(|| handlers().find(of_row).map(row))
+        });
+        noted.unwrap_or(Noted::Message(usize::MAX))
+    }
+
     async fn luck(&self) -> Luck {
         self.0.step().await;
         let (luck, time) = {
@@ -55,16 +70,16 @@ impl AttemptLog for Log {
         }
         let mut known = Vec::new();
         for &id in messages {
-            let message = number(id);
+            let noted = self.noted(id);
             let unended = {
                 let state = &mut *self.0.world().state();
-                let unended = state.unended.entry(message).or_default();
+                let unended = state.unended.entry(noted).or_default();
                 *unended += 1;
                 *unended - 1
             };
-            self.0.world().note(Event::Noted { process: self.0.number(), message, unended });
+            self.0.world().note(Event::Noted { process: self.0.number(), noted, unended });
             if !matches!(luck, Luck::Good) {
-                self.0.world().note(Event::NotLearned { process: self.0.number(), message });
+                self.0.world().note(Event::NotLearned { process: self.0.number(), noted });
             }
             known.push(Attempts::unended(unended));
         }
@@ -81,13 +96,13 @@ impl AttemptLog for Log {
     async fn end(&self, _: &str, messages: &[(Uuid, Ended)]) -> Result<(), BoxError> {
         let luck = self.luck().await;
         for &(id, _) in messages {
-            let (message, process) = (number(id), self.0.number());
+            let (noted, process) = (self.noted(id), self.0.number());
             if matches!(luck, Luck::Fails) {
-                self.0.world().note(Event::NotNotedEnd { process, message });
+                self.0.world().note(Event::NotNotedEnd { process, noted });
                 continue;
             }
-            self.0.world().state().unended.remove(&message);
-            self.0.world().note(Event::NotedEnd { process, message });
+            self.0.world().state().unended.remove(&noted);
+            self.0.world().note(Event::NotedEnd { process, noted });
         }
         match luck {
             Luck::Fails => return Err("the log is away".into()),
@@ -99,8 +114,4 @@ impl AttemptLog for Log {
         self.0.step().await;
         Ok(())
     }
-}
-
-fn number(id: Uuid) -> usize {
-    usize::try_from(id.as_u128()).unwrap_or_default().saturating_sub(1)
 }

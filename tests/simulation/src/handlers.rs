@@ -4,11 +4,29 @@ use std::sync::Arc;
 use diator::prelude::*;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use crate::failures::{Busy, Down, Hopeless};
 use crate::plan::{Conduct, MessageKind};
 use crate::process::Process;
 use crate::trace::{Event, How};
+
+/// The ids of the handlers, by their numbers.
+pub(crate) const HANDLERS: [&str; 2] = ["first", "second"];
+
+/// The number of a handler; `None` for no handler of these.
+pub(crate) fn handler_number(id: &str) -> Option<usize> {
+    HANDLERS.iter().position(|&known| known == id)
+}
+
+/// The number of the message that has this id.
+pub(crate) fn message_number(id: Uuid) -> usize {
+    usize::try_from(id.as_u128()).unwrap_or_default().saturating_sub(1)
+}
+
+pub(crate) fn message_id(number: usize) -> Uuid {
+    Uuid::from_u128(number as u128 + 1)
+}
 
 /// The event that all handlers handle.
 #[derive(Debug, Serialize, Deserialize, NotificationEvent)]

@@ -10,6 +10,7 @@
 //! | the run: processes live, die and end | `simulation`, `process` |
 //! | what processes have in common | `world` |
 //! | the engines, and their driver, whose calls misbehave | `engine`, `driver` |
+//! | the delivery store and the inbox, whose calls misbehave too | `store` |
 //! | what handlers do, and how they fail; the attempt log | `handlers`, `failures`, `attempt_log` |
 //! | what happened | `trace` |
 //! | whether it was right | `checker` |
@@ -27,6 +28,7 @@ mod process;
 mod random;
 mod shim;
 mod simulation;
+mod store;
 mod trace;
 mod world;
 
@@ -34,7 +36,7 @@ use std::fmt;
 
 use self::checker::Judgement;
 pub use self::checker::Sight;
-use self::plan::{Kind, Plan};
+use self::plan::{Kind, Plan, Stored};
 pub use self::shim::Control;
 pub use self::trace::Trace;
 
@@ -49,38 +51,40 @@ pub struct Run {
     pub broken: Vec<String>,
     /// How many locks were extended whose end would have been a breach; and how many ran out with an excuse.
     pub locks: Sight,
+    /// The same of the leases of rows.
+    pub leases: Sight,
     plan: Plan,
 }
 
 /// Plays one run.
 #[must_use]
 pub fn run(seed: u64) -> Run {
-    judge(Plan::new(seed, &[Kind::Queue, Kind::Offsets, Kind::Leases]), None)
+    judge(Plan::new(seed, &[Kind::Queue, Kind::Offsets, Kind::Leases], Stored::Perhaps), None)
 }
 
 /// Plays one run with an endpoint that looks faulty, on an engine that may notice.
 #[must_use]
 pub fn run_control(seed: u64, control: Control) -> Run {
-    judge(Plan::new(seed, control.kinds()), Some(control))
+    judge(Plan::new(seed, control.kinds(), control.stored()), Some(control))
 }
 
 /// Plays the run that [`run_control`] plays, with a sound endpoint.
 #[must_use]
 pub fn run_without(seed: u64, control: Control) -> Run {
-    judge(Plan::new(seed, control.kinds()), None)
+    judge(Plan::new(seed, control.kinds(), control.stored()), None)
 }
 
 fn judge(plan: Plan, control: Option<Control>) -> Run {
     let trace = simulation::play(plan.clone(), control);
-    let Judgement { broken, locks } = checker::check(&plan, &trace);
-    Run { seed: plan.seed, trace, broken, locks, plan }
+    let Judgement { broken, locks, leases } = checker::check(&plan, &trace);
+    Run { seed: plan.seed, trace, broken, locks, leases, plan }
 }
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { kind, settings, traits, faults, processes, outages, quiet, .. } = &self.plan;
+        let Plan { kind, settings, traits, faults, processes, outages, store, quiet, .. } = &self.plan;
         writeln!(f, "seed {}: {kind:?}, {processes} processes, quiet after {quiet:?}, outages {outages:?}", self.seed)?;
-        writeln!(f, "{settings:?}\n{:?}\n{faults:?}", traits.capabilities)?;
+        writeln!(f, "{settings:?}\n{:?}\n{faults:?}\n{store:?}", traits.capabilities)?;
         for broken in &self.broken {
             writeln!(f, "  {broken}")?;
         }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diator::endpoint::{ErrorPolicy, OnError, Order, Unknown};
+use diator::endpoint::{ErrorPolicy, OnDead, OnError, Order, Unknown};
 use diator::subscription::{Capabilities, Release};
 use serde_json::json;
 use uuid::Uuid;
@@ -10,6 +10,7 @@ use crate::engine::Traits;
 use crate::failures::{Busy, Down, Hopeless};
 use crate::faults::Faults;
 use crate::random::Random;
+use crate::store::StorePlan;
 
 /// What a run is made of; all of it follows from the seed.
 #[derive(Clone, Debug)]
@@ -24,8 +25,18 @@ pub(crate) struct Plan {
     pub(crate) processes: usize,
     /// From when until when what all messages need is away.
     pub(crate) outages: Vec<(Duration, Duration)>,
+    /// The delivery store and the inbox, if there are some.
+    pub(crate) store: Option<StorePlan>,
     /// When everything stops misbehaving.
     pub(crate) quiet: Duration,
+}
+
+/// Whether endpoints have a delivery store and an inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    Never,
+    Perhaps,
+    Always,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +56,7 @@ pub(crate) struct Settings {
     pub(crate) max_ahead: usize,
     pub(crate) immediately: u32,
     pub(crate) later: Vec<Duration>,
+    pub(crate) on_dead: OnDead,
     pub(crate) max_handling: Duration,
     pub(crate) unknown: Unknown,
     pub(crate) attempt_log: bool,
@@ -87,12 +99,17 @@ pub(crate) enum Conduct {
 }
 
 impl Plan {
-    pub(crate) fn new(seed: u64, kinds: &[Kind]) -> Self {
+    pub(crate) fn new(seed: u64, kinds: &[Kind], stored: Stored) -> Self {
         let random = &mut Random::new(seed);
+        let has_store = match stored {
+            Stored::Never => false,
+            Stored::Perhaps => random.chance(400),
+            Stored::Always => true,
+        };
         let kind = random.pick(kinds);
         let settings = Settings::new(kind, random);
         let capabilities = capabilities(kind, &settings, random);
-        let settings = settings.possible_with(capabilities);
+        let settings = if has_store { settings.with_store(random) } else { settings.possible_with(capabilities) };
         let quiet = random.millis(5_000, 120_000);
         let published = quiet.mul_f64(0.8);
         let poison = settings.attempt_log && capabilities.redelivery && random.chance(150);
@@ -122,6 +139,7 @@ impl Plan {
             faults: Faults::new(random),
             processes: random.pick(&[1, 1, 2, 3]),
             outages: if random.chance(300) { vec![outage(random)] } else { Vec::new() },
+            store: has_store.then(|| StorePlan::new(quiet, random)),
             quiet,
         }
     }
@@ -147,6 +165,7 @@ impl Settings {
             max_ahead: concurrency + random.pick(&[0, 1, 4, 100]),
             immediately: random.pick(&[0, 1, 2]),
             later: (0..random.below(3)).map(|_| random.millis(100, 20_000)).collect(),
+            on_dead: OnDead::Continue,
             max_handling: random.millis(500, 60_000),
             unknown: random.pick(&[Unknown::Ignore, Unknown::DeadLetter]),
             attempt_log: random.chance(500),
@@ -168,6 +187,15 @@ impl Settings {
         self
     }
 
+    /// The store can do what the engine cannot.
+    fn with_store(mut self, random: &mut Random) -> Self {
+        if self.order == Order::PerKey {
+            self.on_dead = random.pick(&[OnDead::Park, OnDead::Continue]);
+        }
+        self.later.extend((0..random.below(2)).map(|_| random.millis(1_000, 300_000)));
+        self
+    }
+
     pub(crate) fn attempts(&self) -> usize {
         self.policy().attempts() as usize
     }
@@ -177,6 +205,7 @@ impl Settings {
         ErrorPolicy::new()
             .immediately(self.immediately)
             .later(self.later.iter().copied())
+            .on_dead(self.on_dead)
             .when::<Down>(move |_| OnError::Pause(pause))
             .when::<Busy>(move |_| OnError::Again(busy))
             .when::<Hopeless>(|_| OnError::DeadLetter)

@@ -46,6 +46,8 @@ impl Process {
     pub(crate) fn crash(&self) {
         if !self.0.is_dead.swap(true, Ordering::Relaxed) {
             self.0.world.note(crate::trace::Event::Crashed { process: self.0.number });
+            let number = self.0.number;
+            self.0.world.when_seen(move |database| database.lose(number));
             self.0.died.notify_one();
         }
     }

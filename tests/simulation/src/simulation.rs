@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diator::Mediator;
+use diator::deliveries::DeliveryStore;
 use diator::endpoint::Endpoint;
 use diator::host::{Host, HostError};
 use diator::prelude::*;
@@ -18,7 +19,8 @@ use crate::engine::{Engine, Log, Queue};
 use crate::handlers::{First, Second};
 use crate::plan::{Kind, Plan};
 use crate::process::Process;
-use crate::shim::{Control, Shim};
+use crate::shim::{Control, Shim, StoreShim};
+use crate::store::{Database, Deliveries, Inbox, Transaction, operate};
 use crate::trace::{End, Event, Trace};
 use crate::world::World;
 
@@ -27,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(2 * 3_600);
 
 /// So long after the last process has ended, a call that it left behind has come to its end.
 const AFTERMATH: Duration = Duration::from_secs(60);
+
+/// It has no process of its own, and no process has its number.
+const OPERATOR: usize = 0;
 
 /// Plays a plan to its end.
 pub(crate) fn play(plan: Plan, control: Option<Control>) -> Trace {
@@ -52,6 +57,8 @@ async fn live(plan: Plan, control: Option<Control>) -> World {
     let mut others = JoinSet::new();
     others.spawn(publish(world.clone()));
     others.spawn(misbehave(world.clone()));
+    let operator = Process::new(OPERATOR, world.clone(), None);
+    others.spawn(operate(world.clone(), deliveries(&operator, control)));
     sleep_until(world.begun() + peace).await;
     world.quieten();
     let settled = timeout(PATIENCE, async {
@@ -132,12 +139,17 @@ fn host(process: &Process, control: Option<Control>) -> Host {
     let plan = process.world().plan();
     let settings = &plan.settings;
     let handlers = if settings.handlers == 1 { handlers![First] } else { handlers![First, Second] };
-    let mediator = Mediator::builder()
-        .handlers(handlers)
-        .container(Services::new().singleton(Arc::new(process.clone())))
-        .without_broker()
-        .build()
-        .expect("the program is in order");
+    let services = Services::new().singleton(Arc::new(process.clone()));
+    let mediator = Mediator::builder().handlers(handlers).without_broker();
+    let mediator = match plan.store {
+        None => mediator.container(services),
+        Some(_) => {
+            let of_transaction = process.clone();
+            let services = services.unit_of_work_sync(move |_| Ok(Transaction::new(of_transaction.clone())));
+            mediator.container(services).inbox(Inbox::new(process.clone(), deliveries(process, control)))
+        }
+    };
+    let mediator = mediator.build().expect("the program is in order");
     let driver = Driver(process.clone());
     let endpoint = match control {
         Some(control) => Endpoint::new("billing", Shim::new(driver, control)),
@@ -158,6 +170,15 @@ fn host(process: &Process, control: Option<Control>) -> Host {
     Host::new(mediator).deadline(settings.deadline).endpoint(endpoint)
 }
 
+/// The store, as a process or the operator reaches it.
+fn deliveries(process: &Process, control: Option<Control>) -> Arc<dyn DeliveryStore> {
+    let deliveries = Deliveries::new(process.clone());
+    match control {
+        Some(control) => Arc::new(StoreShim::new(deliveries, process.clone(), control)),
+        None => Arc::new(deliveries),
+    }
+}
+
 async fn publish(world: World) {
     let mut all: Vec<_> = Vec::new();
     for (message, planned) in world.plan().messages.iter().enumerate() {
@@ -173,12 +194,16 @@ async fn publish(world: World) {
 
 async fn misbehave(world: World) {
     loop {
-        let (time, does) = {
+        let (time, does, lease_ends) = {
             let state = &mut *world.state();
-            (state.random.millis(200, 2_000), state.random.chance(state.faults.taken_away))
+            let (time, does) = (state.random.millis(200, 2_000), state.random.chance(state.faults.taken_away));
+            (time, does, state.random.chance(state.store_faults.lease_ends))
         };
         if does {
             world.with_engine(|engine, at| engine.misbehave(at));
+        }
+        if lease_ends {
+            world.with_store(Database::misbehave);
         }
         sleep_until(Instant::now() + time).await;
         if world.state().is_quiet {

@@ -3,15 +3,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::engine::{At, Engine, Farewell};
 use crate::faults::Faults;
 use crate::plan::{Conduct, Plan};
 use crate::random::Random;
-use crate::trace::{Event, Trace};
+use crate::store::{Database, StoreFaults};
+use crate::trace::{Event, Noted, Trace};
 
-/// Everything that processes have in common: the engine, the attempt log, what handlers are to do, chance, and the trace.
+/// Everything that processes have in common: the engine, the store, the attempt log, what handlers are to do, chance, and the trace.
 #[derive(Clone)]
 pub(crate) struct World(Arc<Inner>);
 
@@ -28,10 +29,14 @@ pub(crate) struct State {
     pub(crate) trace: Trace,
     pub(crate) engine: Box<dyn Engine>,
     /// How many attempts of each message were begun and never ended.
-    pub(crate) unended: BTreeMap<usize, u32>,
+    pub(crate) unended: BTreeMap<Noted, u32>,
+    pub(crate) database: Database,
     pub(crate) faults: Faults,
+    pub(crate) store_faults: StoreFaults,
     pub(crate) is_quiet: bool,
     pub(crate) all_published: bool,
+    /// The operator has done all that he was to do.
+    pub(crate) has_operated: bool,
     pub(crate) is_over: bool,
     /// A verdict was refused, so that its opening keeps the message for good.
     pub(crate) has_refused: bool,
@@ -49,9 +54,12 @@ impl World {
             trace: Trace::default(),
             engine,
             unended: BTreeMap::new(),
+            database: Database::default(),
             faults: plan.faults.clone(),
+            store_faults: plan.store.as_ref().map(|store| store.faults.clone()).unwrap_or_default(),
             is_quiet: false,
             all_published: false,
+            has_operated: false,
             is_over: false,
             has_refused: false,
             cut: BTreeMap::new(),
@@ -101,6 +109,33 @@ impl World {
         act(&mut *state.engine, &mut at)
     }
 
+    /// Does something with the database.
+    pub(crate) fn with_store<T>(&self, act: impl FnOnce(&mut Database, &mut At<'_>) -> T) -> T {
+        let state = &mut *self.state();
+        let mut at =
+            At { now: Instant::now(), begun: self.0.begun, random: &mut state.random, trace: &mut state.trace };
+        act(&mut state.database, &mut at)
+    }
+
+    /// Does something when the database has seen that a connection is gone, which may take a while.
+    pub(crate) fn when_seen(&self, act: impl FnOnce(&mut Database) + Send + 'static) {
+        let lingers = {
+            let state = &mut *self.state();
+            state.random.chance(state.store_faults.lingers).then(|| state.random.millis(1, 5_000))
+        };
+        let world = self.clone();
+        let act = move || world.with_store(|database, _| act(database));
+        match (lingers, tokio::runtime::Handle::try_current()) {
+            (Some(time), Ok(runtime)) => {
+                runtime.spawn(async move {
+                    sleep(time).await;
+                    act();
+                });
+            }
+            _ => act(),
+        }
+    }
+
     pub(crate) fn wake(&self) {
         self.0.changed.notify_waiters();
     }
@@ -118,13 +153,14 @@ impl World {
     /// Whether nothing is left to do.
     pub(crate) fn is_settled(&self) -> bool {
         let state = self.state();
-        state.all_published && state.is_quiet && state.engine.unsettled() == 0
+        let is_idle = state.all_published && state.has_operated && state.is_quiet;
+        is_idle && state.engine.unsettled() == 0 && state.database.is_drained()
     }
 
     pub(crate) fn quieten(&self) {
         {
             let state = &mut *self.state();
-            state.faults = Faults::default();
+            (state.faults, state.store_faults) = (Faults::default(), StoreFaults::default());
             state.is_quiet = true;
             if state.has_refused {
                 state.cut.values_mut().for_each(|cut| *cut = true);

@@ -20,7 +20,7 @@ fn no_run_breaks_a_promise() {
 
 #[test]
 fn two_runs_of_a_seed_have_equal_traces() {
-    for seed in 0..50 {
+    for seed in 0..200 {
         assert_eq!(run(seed).trace.to_string(), run(seed).trace.to_string(), "seed {seed}");
     }
 }
@@ -81,4 +81,34 @@ fn a_partition_that_is_given_up_early_is_found() {
 #[test]
 fn what_outlives_its_process_is_found() {
     is_found(Control::ReadsOn, "has ended, and something of it runs on");
+}
+
+#[test]
+fn an_acknowledgement_before_the_store_has_the_row_is_found() {
+    is_found(Control::PutsLater, "a handler is neither done with it nor has a row");
+}
+
+#[test]
+fn a_row_without_its_key_is_found() {
+    is_found(Control::PutsWithoutKey, "waits, which is earlier of its key");
+}
+
+#[test]
+fn a_row_that_is_settled_before_its_handler_has_ended_is_found() {
+    is_found(Control::SettlesFirst, "is gone, and its handler is not done");
+}
+
+#[test]
+fn a_lease_that_is_not_fenced_is_found() {
+    is_found(Control::NotFenced, "and does not have it");
+}
+
+#[test]
+fn leases_that_run_out_are_found() {
+    is_found(Control::NoLeaseExtension, "ran out, and the store would have extended it");
+}
+
+#[test]
+fn a_replay_without_a_new_generation_is_found() {
+    is_found(Control::SameGeneration, "is gone, and its handler is not done");
 }

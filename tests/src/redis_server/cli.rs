@@ -13,6 +13,9 @@ pub struct RedisCli {
 
 type Values = Vec<Vec<u8>>;
 
+/// The names and values of an entry's fields.
+pub type Fields = Vec<(String, Vec<u8>)>;
+
 impl RedisCli {
     pub(super) fn new(port: u16) -> Self {
         Self { port }
@@ -59,6 +62,17 @@ impl RedisCli {
         let (heard, messages) = mpsc::unbounded_channel();
         std::thread::spawn(move || lines.map(|line| values(&line)).try_for_each(|values| heard.send(values)));
         ChannelListener { process, messages }
+    }
+
+    /// What a stream has at this moment: the fields of its entries, oldest first.
+    ///
+    /// # Panics
+    ///
+    /// If the server refuses it.
+    #[must_use]
+    pub fn entries(self, stream: &str) -> Vec<Fields> {
+        let read = self.try_run(&["XREAD", "STREAMS", stream, "0"]).unwrap_or_else(|error| panic!("{error}"));
+        entries(read).into_iter().map(|entry| entry.fields).collect()
     }
 
     /// Reads a stream from its beginning.
@@ -113,12 +127,12 @@ pub struct StreamListener {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     position: String,
-    fields: Vec<(String, Vec<u8>)>,
+    fields: Fields,
 }
 
 impl StreamListener {
     /// Waits for the next entry; its position and its fields.
-    pub async fn entry(&mut self) -> Option<(String, Vec<(String, Vec<u8>)>)> {
+    pub async fn entry(&mut self) -> Option<(String, Fields)> {
         while self.heard.is_empty() {
             let (cli, stream, last) = (self.cli, self.stream.clone(), self.last.clone());
             let read = move || cli.try_run(&["XREAD", "BLOCK", "1000", "STREAMS", &stream, &last]);

@@ -6,5 +6,5 @@
 mod cli;
 mod process;
 
-pub use self::cli::{ChannelListener, RedisCli, StreamListener};
+pub use self::cli::{ChannelListener, Fields, RedisCli, StreamListener};
 pub use self::process::RedisServer;

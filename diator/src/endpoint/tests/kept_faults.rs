@@ -1,7 +1,7 @@
 use super::engine::{self, Engine, able};
 use super::stores::{Faulty, Trouble};
-use super::world::{Charge, Conduct, Post, World, millis, pass, secs};
-use crate::endpoint::{ErrorPolicy, Order};
+use super::world::{Charge, Conduct, GatewayDown, Post, World, millis, pass, secs};
+use crate::endpoint::{EndpointState, ErrorPolicy, OnError, Order};
 use crate::handlers;
 use crate::subscription::{Capabilities, Verdict};
 
@@ -241,4 +241,22 @@ async fn an_idle_store_is_seldom_asked() {
     assert_eq!(inbox.replay().await, 1);
     pass(millis(100)).await;
     assert_eq!(world.script.numbers("charge").len(), 2, "a replay is heard of at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_that_the_inbox_does_not_let_in_ends_no_pause() {
+    let (engine, inbox) = (Engine::new(able()), Faulty::default());
+    let mut world = World::stored(engine.clone(), handlers![Charge], inbox.clone());
+    world.script.say("charge", 1, [Conduct::Down]);
+    let policy = ErrorPolicy::new().when::<GatewayDown>(|_| OnError::Pause(secs(5)));
+    world.start(world.endpoint().errors(policy));
+    engine.publish("", 1);
+    pass(secs(1)).await;
+    engine.publish("", 2);
+    inbox.troubles(|troubles| troubles.enter = Trouble::Fails);
+    pass(secs(10)).await;
+    assert_eq!((world.script.numbers("charge"), world.health().await.state), (vec![1], EndpointState::Trial));
+    inbox.troubles(|troubles| troubles.enter = Trouble::None);
+    pass(secs(40)).await;
+    assert_eq!((engine.acked().len(), world.health().await.state), (2, EndpointState::Open));
 }

@@ -10,8 +10,11 @@ mod failing;
 mod handling;
 mod kept;
 mod kept_chance;
+mod kept_crashes;
 mod kept_faults;
 mod kept_leases;
+mod kept_together;
+mod kept_turns;
 mod log;
 mod offsets;
 mod own;
@@ -24,6 +27,7 @@ mod stale;
 mod start;
 mod stores;
 mod stuck;
+mod told;
 mod warnings;
 #[allow(
     unused_imports,

@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::engine::{Engine, able};
-use super::world::{Conduct, World, pass, secs};
-use crate::BoxError;
-use crate::endpoint::ErrorPolicy;
-use crate::endpoint::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
+use super::stores::{Faulty, Trouble};
+use super::world::{Charge, Conduct, World, pass, secs};
+use crate::endpoint::{AttemptLog, Attempts, Ended, ErrorPolicy, InMemoryAttemptLog};
 use crate::subscription::{Redelivered, Verdict};
+use crate::{BoxError, handlers};
 
 const FIRST: Uuid = Uuid::from_u128(2);
 
@@ -254,4 +254,21 @@ async fn ends_that_the_log_does_not_note_are_no_crashes_of_this_process_however_
         pass(secs(20)).await;
     }
     assert_eq!(world.health().await.dead, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_are_they_however_often_a_row_is_leased() {
+    let (engine, inbox) = (Engine::new(able()), Faulty::default());
+    let mut world = World::stored(engine.clone(), handlers![Charge], inbox.clone());
+    let policy = ErrorPolicy::new().immediately(0).later([secs(1); 8]);
+    let fails = || Conduct::Fail;
+    world.script.say("charge", 1, [fails(), Conduct::Hang, fails(), fails(), fails(), fails(), fails()]);
+    world.start(world.endpoint().errors(policy).max_handling(secs(35)).attempt_log(Endless::default()));
+    engine.publish("", 1);
+    // From its first lost lease on, the row may have ended a process.
+    inbox.troubles(|troubles| troubles.extend = Trouble::Fails);
+    pass(secs(40)).await;
+    inbox.troubles(|troubles| troubles.extend = Trouble::None);
+    pass(secs(60)).await;
+    assert_eq!((inbox.shown().await, world.script.numbers("charge").len()), (vec![], 8));
 }

@@ -126,3 +126,37 @@ async fn where_only_offsets_are_known_what_cannot_go_back_ends_its_owner() {
     pass(secs(2)).await;
     assert_eq!((engine.settled(), engine.revoked(), world.health().await.held), (Vec::new(), vec![owner], 0));
 }
+
+/// In order per key a lock that is lost ends the opening: its messages come again, and must not find their handler cut off each time.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_takes_longer_than_its_lock_comes_to_its_end() {
+    for takes in [45, 200] {
+        let engine = Engine::new(fixed());
+        let mut world = World::new(engine.clone());
+        world.script.say("charge", 1, [Conduct::Take(secs(takes))]);
+        world.start(world.endpoint().order(Order::PerKey));
+        let first = engine.publish("a", 1);
+        pass(secs(takes - 1)).await;
+        assert_eq!((world.health().await.lock_lost, engine.opened()), (1, 1), "{takes}");
+        pass(secs(2)).await;
+        assert_eq!((engine.verdict(first), engine.opened()), (None, 2), "{takes}");
+        let again = engine.publish("a", 1);
+        pass(secs(1)).await;
+        assert_eq!((world.script.numbers("charge"), engine.verdict(again)), (vec![1], Some(Verdict::Ack)), "{takes}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_never_ends_holds_the_next_opening_up_as_long_as_a_handler_may_take() {
+    let engine = Engine::new(fixed());
+    let mut world = World::new(engine.clone());
+    world.script.say("charge", 1, [Conduct::Hang]);
+    world.start(world.endpoint().order(Order::PerKey).max_handling(secs(100)));
+    engine.publish("a", 1);
+    pass(secs(99)).await;
+    assert_eq!(engine.opened(), 1);
+    pass(secs(2)).await;
+    // It is a failure that counts.
+    let health = world.health().await;
+    assert_eq!((engine.opened(), health.failed), (2, 1));
+}

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::sleep;
 
 use crate::container::{DependencyKey, Scope};
 use crate::deliveries::{
@@ -42,6 +43,10 @@ pub(super) struct Troubles {
     pub(super) extend: Trouble,
     /// It extends no lease while a handler runs.
     pub(super) writes_alone: bool,
+    /// How long it takes to lease rows, and to say when the next one is due.
+    pub(super) slow: Duration,
+    /// A call that settles this row fails.
+    pub(super) refuses: Option<i64>,
     /// How often the store was asked for rows.
     pub(super) leases: usize,
 }
@@ -119,6 +124,13 @@ impl FaultyStore {
     async fn meet(&self, which: impl FnOnce(&mut Troubles) -> Trouble) -> Result<(), BoxError> {
         meet(&self.troubles, which).await
     }
+
+    async fn take_time(&self) {
+        let time = self.troubles.lock().unwrap_or_else(PoisonError::into_inner).slow;
+        if !time.is_zero() {
+            sleep(time).await;
+        }
+    }
 }
 
 async fn meet(troubles: &Mutex<Troubles>, which: impl FnOnce(&mut Troubles) -> Trouble) -> Result<(), BoxError> {
@@ -144,7 +156,9 @@ impl DeliveryStore for FaultyStore {
             troubles.lease
         };
         self.meet(count).await?;
-        self.inner.lease(endpoint, most, period).await
+        let leased = self.inner.lease(endpoint, most, period).await;
+        self.take_time().await;
+        leased
     }
 
     fn extends_beside_handlers(&self) -> bool {
@@ -158,10 +172,15 @@ impl DeliveryStore for FaultyStore {
 
     async fn settle(&self, settlements: &[DeliverySettlement]) -> Result<Vec<Settled>, BoxError> {
         self.meet(|troubles| troubles.settle).await?;
+        let refuses = self.troubles.lock().unwrap_or_else(PoisonError::into_inner).refuses;
+        if settlements.iter().any(|settlement| Some(settlement.lease.id) == refuses) {
+            return Err("the database refuses a row".into());
+        }
         self.inner.settle(settlements).await
     }
 
     async fn next_due(&self, endpoint: &str) -> Result<Option<Duration>, BoxError> {
+        self.take_time().await;
         self.inner.next_due(endpoint).await
     }
 

@@ -11,62 +11,82 @@ use super::stage::bind;
 use crate::store::{ATTEMPTS_KEPT, BEHIND, EntersRows, Prefix, Shared, StageValue, Statement, micros, sql};
 use crate::transaction::Transaction;
 
-/// The texts for an entry without a turn, and for one with a turn; each without a limit, and with one.
+/// The texts for an entry without a turn, and for one with a turn.
 #[derive(Clone, Debug)]
-pub(super) struct Sql([[Arc<str>; 2]; 2]);
+pub(super) struct Sql([Texts; 2]);
+
+#[derive(Clone, Debug)]
+struct Texts {
+    /// Without a limit, and with one.
+    enter: [Arc<str>; 2],
+    why_not: Arc<str>,
+}
 
 impl Sql {
     pub(super) fn new(prefix: &Prefix) -> Self {
-        Self([false, true].map(|turn| [false, true].map(|limit| prefix.fill(&enter(turn, limit)))))
+        Self([false, true].map(|turn| Texts {
+            enter: [false, true].map(|limit| prefix.fill(&enter(turn, limit))),
+            why_not: prefix.fill(&why_not(turn)),
+        }))
+    }
+
+    fn of(&self, entry: &Entry<'_>) -> &Texts {
+        &self.0[usize::from(entry.turn.is_some())]
     }
 }
 
-/// The number is that of the transaction if it is the first to enter; 0 if another one has committed, and -1 if another one is open.
+/// The number of the transaction is returned if it is the first to enter, and no row otherwise: `why_not` says why.
 ///
-/// The lock of the entry is taken before the row is written: `entered` reads it from `lock`, which is evaluated once. So no insert waits
-/// for another transaction's. Whoever gets the lock after a commit finds that row, because a unique index is read as it is now.
+/// The lock of the entry is taken before the row is written, because its answer decides whether there is one. So no insert waits for
+/// another transaction's. Whoever gets the lock after a commit finds that row, because a unique index is read as it is now. (A `WITH`
+/// that returned also why nothing was written took the server longer, for each message that is new.)
 ///
 /// A limit ends the transaction when it is idle for longer than its handler may take: its process stands still. The setting is for
-/// this transaction alone, and never longer than the session's own. A turn is looked up by the index of what holds keys.
+/// this transaction alone, and never longer than the session's own.
 fn enter(turn: bool, limit: bool) -> String {
-    let lock = entry_lock("$1::uuid", "$4::bigint", "$2::text", "$3::text");
-    let held = format!("pg_try_advisory_xact_lock({lock}) AS held");
-    let limited = match limit {
-        true => {
-            ", set_config('idle_in_transaction_session_timeout', CASE
-        WHEN current_setting('idle_in_transaction_session_timeout')::interval BETWEEN interval '1 microsecond' AND $6::bigint * interval '1 millisecond'
-        THEN current_setting('idle_in_transaction_session_timeout') ELSE $6::bigint::text END, true) AS limited"
-        }
-        false => "",
-    };
-    let (kept, and_not, behind) = match turn {
-        true => {
-            let [topic, key] = if limit { ["$7::text", "$8::text"] } else { ["$6::text", "$7::text"] };
-            let queue = queue("$2::text", topic, key);
-            let known =
-                "SELECT FROM {p}inbox WHERE message = $1 AND endpoint = $2 AND handler = $3 AND generation = $4";
-            (
-                format!(
-                    ", kept AS MATERIALIZED (SELECT EXISTS (SELECT FROM {{p}}delivery WHERE queue = {queue}) AS hold)"
-                ),
-                " AND NOT (SELECT hold FROM kept)",
-                format!("WHEN (SELECT hold FROM kept) AND NOT EXISTS ({known}) THEN {BEHIND} "),
-            )
-        }
-        false => (String::new(), "", String::new()),
+    let lock = lock();
+    let not_held = if turn { format!("AND NOT {}", held("$6::text", "$7::text")) } else { String::new() };
+    let limited = match (limit, if turn { "$8::bigint" } else { "$6::bigint" }) {
+        (true, limit) => format!(
+            "AND set_config('idle_in_transaction_session_timeout', CASE
+        WHEN current_setting('idle_in_transaction_session_timeout')::interval BETWEEN interval '1 microsecond' AND {limit} * interval '1 millisecond'
+        THEN current_setting('idle_in_transaction_session_timeout') ELSE {limit}::text END, true) IS NOT NULL"
+        ),
+        (false, _) => String::new(),
     };
     format!(
         "
-WITH lock AS MATERIALIZED (
-    SELECT {held}{limited}
-){kept}, entered AS (
-    INSERT INTO {{p}}inbox (message, endpoint, handler, generation, until)
-    SELECT $1, $2, $3, $4, clock_timestamp() + $5::bigint * interval '1 microsecond' FROM lock WHERE held{and_not}
-    ON CONFLICT DO NOTHING
-    RETURNING pg_current_xact_id()::text::int8 AS id
-)
-SELECT CASE WHEN NOT held THEN -1 {behind}ELSE coalesce((SELECT id FROM entered), 0) END FROM lock"
+INSERT INTO {{p}}inbox (message, endpoint, handler, generation, until)
+SELECT $1, $2, $3, $4, clock_timestamp() + $5::bigint * interval '1 microsecond'
+WHERE pg_try_advisory_xact_lock({lock}) {not_held} {limited}
+ON CONFLICT DO NOTHING
+RETURNING pg_current_xact_id()::text::int8"
     )
+}
+
+/// 0 if another transaction has entered and committed, [`BEHIND`], and -1 if another one is open.
+///
+/// Another one may have ended since the statement before, or have committed unseen by this transaction: that is -1 too, and tried again.
+fn why_not(turn: bool) -> String {
+    let lock = lock();
+    let behind = if turn { format!("WHEN {} THEN {BEHIND}", held("$5::text", "$6::text")) } else { String::new() };
+    format!(
+        "
+SELECT CASE
+    WHEN NOT pg_try_advisory_xact_lock({lock}) THEN -1
+    WHEN EXISTS (SELECT FROM {{p}}inbox WHERE message = $1 AND endpoint = $2 AND handler = $3 AND generation = $4) THEN 0
+    {behind} ELSE -1
+END::bigint"
+    )
+}
+
+fn lock() -> String {
+    entry_lock("$1::uuid", "$4::bigint", "$2::text", "$3::text")
+}
+
+/// Whether a delivery holds the key, by the index of those that do.
+fn held(topic: &str, key: &str) -> String {
+    format!("EXISTS (SELECT FROM {{p}}delivery WHERE queue = {})", queue("$2::text", topic, key))
 }
 
 /// The number of the lock that whoever handles an entry holds, by expressions for its parts.
@@ -93,21 +113,33 @@ pub(super) fn prune_as_cleaner() -> String {
     PRUNE.replace("{lease}", &format!("AND {}", super::prune::is_cleaner("$2")))
 }
 
-pub(super) fn statement<'a>(shared: &Shared<Postgres>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
+pub(super) fn statement<'a>(shared: &'a Shared<Postgres>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
+    let mut values = known_by(entry);
+    values.push(StageValue::BigInt(micros(kept)));
+    values.extend(turn_of(entry));
+    values.extend(entry.limit.map(|limit| StageValue::BigInt(idle_millis(limit))));
+    let text = &shared.sql.enter.of(entry).enter[usize::from(entry.limit.is_some())];
+    Statement { sql: Cow::Borrowed(text), values }
+}
+
+pub(super) fn reason<'a>(shared: &'a Shared<Postgres>, entry: &Entry<'a>) -> Statement<'a> {
+    let values = known_by(entry).into_iter().chain(turn_of(entry)).collect();
+    Statement { sql: Cow::Borrowed(&shared.sql.enter.of(entry).why_not), values }
+}
+
+fn known_by<'a>(entry: &Entry<'a>) -> Vec<StageValue<'a>> {
     let text = |text| StageValue::Text(Some(Cow::Borrowed(text)));
-    let mut values = vec![
+    vec![
         StageValue::Uuid(Some(entry.message)),
         text(entry.endpoint),
         text(entry.handler),
         StageValue::BigInt(entry.generation.into()),
-        StageValue::BigInt(micros(kept)),
-    ];
-    values.extend(entry.limit.map(|limit| StageValue::BigInt(idle_millis(limit))));
-    if let Some(turn) = entry.turn {
-        values.extend([turn.topic, turn.key].map(|text| StageValue::Text(Some(stored(text)))));
-    }
-    let text = &shared.sql.enter.0[usize::from(entry.turn.is_some())][usize::from(entry.limit.is_some())];
-    Statement { sql: Cow::Owned(text.to_string()), values }
+    ]
+}
+
+fn turn_of<'a>(entry: &Entry<'a>) -> impl Iterator<Item = StageValue<'a>> + use<'a> {
+    let texts = entry.turn.map(|turn| [turn.topic, turn.key]);
+    texts.into_iter().flatten().map(|text| StageValue::Text(Some(stored(text))))
 }
 
 /// One second more than the handler may take, so that the endpoint comes first; the setting is an `integer`, and 0 means no limit.

@@ -49,12 +49,12 @@ impl Sealed for Postgres {
         stage::statements(shared, messages)
     }
 
-    fn enter<'a>(shared: &Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
+    fn enter<'a>(shared: &'a Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
         enter::statement(shared, entry, kept)
     }
 
-    fn behind<'a>(_: &Shared<Self>, _: &Entry<'a>) -> Option<Statement<'a>> {
-        None
+    fn why_not<'a>(shared: &'a Shared<Self>, entry: &Entry<'a>) -> Option<Statement<'a>> {
+        Some(enter::reason(shared, entry))
     }
 
     fn deliveries(shared: Arc<Shared<Self>>, kept: Duration) -> Arc<dyn DeliveryStore> {

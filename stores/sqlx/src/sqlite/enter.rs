@@ -46,19 +46,19 @@ pub(super) fn prune() -> String {
     )
 }
 
-pub(super) fn statement<'a>(shared: &Shared<Sqlite>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
+pub(super) fn statement<'a>(shared: &'a Shared<Sqlite>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
     let mut values = known_by(entry);
     values.push(StageValue::BigInt(millis(kept)));
     values.extend(turn_of(entry));
     let texts = &shared.sql.enter;
     let text = if entry.turn.is_some() { &texts.enter_in_turn } else { &texts.enter };
-    Statement { sql: Cow::Owned(text.to_string()), values }
+    Statement { sql: Cow::Borrowed(text), values }
 }
 
-pub(super) fn behind<'a>(shared: &Shared<Sqlite>, entry: &Entry<'a>) -> Option<Statement<'a>> {
+pub(super) fn reason<'a>(shared: &'a Shared<Sqlite>, entry: &Entry<'a>) -> Option<Statement<'a>> {
     entry.turn?;
     let values = known_by(entry).into_iter().chain(turn_of(entry)).collect();
-    Some(Statement { sql: Cow::Owned(shared.sql.enter.behind.to_string()), values })
+    Some(Statement { sql: Cow::Borrowed(&shared.sql.enter.behind), values })
 }
 
 fn known_by<'a>(entry: &Entry<'a>) -> Vec<StageValue<'a>> {

@@ -51,12 +51,12 @@ impl Sealed for Sqlite {
         stage::statements(shared, messages)
     }
 
-    fn enter<'a>(shared: &Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
+    fn enter<'a>(shared: &'a Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a> {
         enter::statement(shared, entry, kept)
     }
 
-    fn behind<'a>(shared: &Shared<Self>, entry: &Entry<'a>) -> Option<Statement<'a>> {
-        enter::behind(shared, entry)
+    fn why_not<'a>(shared: &'a Shared<Self>, entry: &Entry<'a>) -> Option<Statement<'a>> {
+        enter::reason(shared, entry)
     }
 
     fn deliveries(shared: Arc<Shared<Self>>, kept: Duration) -> Arc<dyn DeliveryStore> {

@@ -35,14 +35,14 @@ pub trait Sealed: Database {
     where
         Self: Engine;
 
-    /// The statement that notes an entry: the number that it returns is positive if it is the first one, -1 if another
-    /// transaction that notes it is open, and [`BEHIND`](super::BEHIND). It is 0, or there is none, if the entry is there.
-    fn enter<'a>(shared: &Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a>
+    /// The statement that notes an entry: the number that it returns is positive if it is the first one. There is no row otherwise.
+    fn enter<'a>(shared: &'a Shared<Self>, entry: &Entry<'a>, kept: Duration) -> Statement<'a>
     where
         Self: Engine;
 
-    /// The statement that asks whether an entry is behind others, where the one before could not tell: its number is as above.
-    fn behind<'a>(shared: &Shared<Self>, entry: &Entry<'a>) -> Option<Statement<'a>>
+    /// The statement that asks why the entry was not noted, if there is more than one reason: its number is 0, as without a row, if the
+    /// entry is there, -1 if another transaction that notes it is open, and [`BEHIND`](super::BEHIND).
+    fn why_not<'a>(shared: &'a Shared<Self>, entry: &Entry<'a>) -> Option<Statement<'a>>
     where
         Self: Engine;
 

@@ -10,8 +10,8 @@ use super::{StageValue, StagesRows};
 ///
 /// # Guarantees
 ///
-/// - The inbox executes one statement in each unit of work, before any other one. On SQLite it executes a second one if the first has
-///   returned no row, for an entry with a [turn](diator::inbox::Entry::turn).
+/// - The inbox executes one statement in each unit of work, before any other one. It executes a second one if the first has returned no
+///   row; on SQLite only for an entry with a [turn](diator::inbox::Entry::turn).
 /// - Parameters are those of [`StagesRows`]. The statement returns one column, a `bigint`, and at most one row.
 ///
 /// # Example

@@ -32,7 +32,8 @@ pub(super) fn kept(retention: Duration) -> Duration {
 /// # Guarantees
 ///
 /// - It costs one statement for each handler of a message, in the transaction that the handler has anyway. A handler that writes nothing
-///   pays for a transaction too, because the statement begins one.
+///   pays for a transaction too, because the statement begins one. A handler that does not run, as for a message that comes again, may
+///   cost a second statement.
 /// - **PostgreSQL.** It takes an advisory lock for the entry until the transaction ends. Another transaction with an equal entry gets
 ///   [`Seen::Busy`] at once, and waits for nothing.
 /// - **PostgreSQL.** The server ends a transaction that is idle for one second longer than its handler may take, which is
@@ -132,7 +133,7 @@ impl<DB: Engine, U: EntersRows> Inbox for SqlxInbox<DB, U> {
         self.comparison.compare(&unit, &self.shared, "inbox")?;
         let Statement { sql, values } = DB::enter(&self.shared, entry, self.kept());
         let mut number = unit.fetch(&sql, &values).await;
-        if let (Ok(None), Some(Statement { sql, values })) = (&number, DB::behind(&self.shared, entry)) {
+        if let (Ok(None), Some(Statement { sql, values })) = (&number, DB::why_not(&self.shared, entry)) {
             number = unit.fetch(&sql, &values).await;
         }
         match number {

@@ -50,9 +50,10 @@ impl Driver for Postgres {
         if proven != Proven::Earlier {
             return <Self as sqlx::Database>::TransactionManager::commit(connection).await;
         }
-        // COMMIT answers a transaction in which a statement has failed with a ROLLBACK, which is no error; SELECT fails then, and
-        // nothing after it is executed. Together they are one round trip. sqlx has to count a transaction down, which is the new one.
-        sqlx::raw_sql("SELECT; COMMIT; BEGIN").execute(&mut *connection).await?;
+        // COMMIT answers a transaction in which a statement has failed with a ROLLBACK, which is no error. SET fails then, and nothing
+        // after it is executed; otherwise it checks what COMMIT would check, and costs less than a SELECT. Together they are one round
+        // trip. sqlx has to count a transaction down, which is the new one.
+        sqlx::raw_sql("SET CONSTRAINTS ALL IMMEDIATE; COMMIT AND CHAIN").execute(&mut *connection).await?;
         <Self as sqlx::Database>::TransactionManager::start_rollback(connection);
         Ok(())
     }
@@ -70,7 +71,7 @@ impl Driver for Postgres {
         // It may hold the only connection of the pool.
         drop(open);
         let Some(id) = id else {
-            // Nothing was written. No BEGIN was sent behind this COMMIT, so that an error of the server's is its answer.
+            // Nothing was written. No transaction was begun behind this COMMIT, so that an error of the server's is its answer.
             return if is_from_the_server(&error) { Err(CommitError::rolled_back(error)) } else { Ok(()) };
         };
         match timeout(ASKS_FOR, was_aborted(id, pool)).await {
@@ -137,7 +138,7 @@ fn code_of(error: &sqlx::Error) -> Option<&str> {
     Some(error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?.code())
 }
 
-/// Whether an error can also come from the BEGIN that is sent behind a COMMIT: an interruption, a lack of resources, a fault of the server.
+/// Whether an error can also come from the transaction that begins behind a COMMIT: an interruption, a lack of resources, a fault of the server.
 fn may_follow_a_commit(code: &str) -> bool {
     ["53", "57", "58", "XX"].iter().any(|class| code.starts_with(class)) || is_of_the_connection(code)
 }

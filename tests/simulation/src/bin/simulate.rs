@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     }
     std::thread::spawn(watch);
     let (begun, mut failed) = (Instant::now(), 0);
-    let (mut judged, mut excused) = (0, 0);
+    let mut seen = [0; 4];
     let mut met = BTreeMap::<_, u64>::new();
     for seed in first..first + runs {
         SEED.store(seed, Ordering::Relaxed);
@@ -59,8 +59,8 @@ fn main() -> ExitCode {
         for what in run.trace.met() {
             *met.entry(what).or_default() += 1;
         }
-        judged += run.locks.judged;
-        excused += run.locks.excused;
+        let now = [run.locks.judged, run.locks.excused, run.leases.judged, run.leases.excused];
+        seen.iter_mut().zip(now).for_each(|(seen, now)| *seen += now);
         if !run.broken.is_empty() {
             failed += 1;
             print!("{run}  again: cargo run -p diator-simulation -- --seed {seed}{again} --trace\n\n");
@@ -69,9 +69,11 @@ fn main() -> ExitCode {
     for (what, runs) in met {
         println!("{runs:>8} runs: {what}");
     }
+    let [locks, excused, leases, excused_leases] = seen;
     println!(
-        "{judged} extended locks must not have run out; {excused} locks of what was in hand ran out with an excuse"
+        "{locks} extended locks must not have run out; {excused} locks of what was in hand ran out with an excuse"
     );
+    println!("{leases} extended leases must not have run out; {excused_leases} leases ran out with an excuse");
     println!("{runs} runs from seed {first} in {:.1} s: {failed} broke a promise", begun.elapsed().as_secs_f64());
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -90,6 +92,12 @@ fn control_named(name: &str) -> Option<Control> {
         "wrong-order" => Some(Control::WrongOrder),
         "gives-up-early" => Some(Control::GivesUpEarly),
         "reads-on" => Some(Control::ReadsOn),
+        "puts-later" => Some(Control::PutsLater),
+        "puts-without-key" => Some(Control::PutsWithoutKey),
+        "settles-first" => Some(Control::SettlesFirst),
+        "not-fenced" => Some(Control::NotFenced),
+        "no-lease-extension" => Some(Control::NoLeaseExtension),
+        "same-generation" => Some(Control::SameGeneration),
         _ => None,
     }
 }
@@ -97,7 +105,8 @@ fn control_named(name: &str) -> Option<Control> {
 fn usage() -> ExitCode {
     eprintln!(
         "usage: simulate [--runs N] [--from SEED] [--seed SEED] [--trace] \
-         [--control ack-first|largest-offset|no-extension|unbounded-credit|dead-letters|wrong-order|gives-up-early|reads-on]"
+         [--control ack-first|largest-offset|no-extension|unbounded-credit|dead-letters|wrong-order|gives-up-early|reads-on|\
+         puts-later|puts-without-key|settles-first|not-fenced|no-lease-extension|same-generation]"
     );
     ExitCode::FAILURE
 }

@@ -78,10 +78,17 @@ impl Rule for Ending {
         }
         self.is_still(event, facts)?;
         match event {
+            Event::Settled => match facts.kept.rows.iter().find(|(id, _)| !facts.is_parked(**id)) {
+                Some((row, _)) => Err(format!("all is settled, and row {row} waits")),
+                None => Ok(()),
+            },
             Event::GaveIn => {
                 let open = facts.entries.iter().filter(|(_, entry)| !entry.settled);
                 let open: Vec<_> = open.map(|(number, entry)| (number, entry.message)).collect();
-                Err(format!("these entries and their messages are never settled: {open:?}"))
+                let waiting: Vec<_> = facts.kept.rows.keys().filter(|row| !facts.is_parked(**row)).collect();
+                Err(format!(
+                    "these entries and their messages are never settled: {open:?}; and these rows wait: {waiting:?}"
+                ))
             }
             Event::Given { opening, .. } => {
                 facts.process_of.get(&opening).map_or(Ok(()), |process| Self::is_idle(*process, at, facts))
@@ -89,7 +96,8 @@ impl Rule for Ending {
             Event::Began { process, message, handler } => {
                 self.running.insert((process, message, handler));
                 // A message that has begun may wait for the attempt log; and a second handler follows the first.
-                if handler == 0 && !facts.plan.settings.attempt_log {
+                // With a store it may wait for the inbox.
+                if handler == 0 && !facts.plan.settings.attempt_log && facts.plan.store.is_none() {
                     Self::is_idle(process, at, facts)
                 } else {
                     Ok(())

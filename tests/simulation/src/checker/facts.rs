@@ -1,8 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use diator::endpoint::Order;
+
+use super::kept::{Kept, Row};
 use crate::plan::{MessageKind, Plan};
-use crate::trace::{Answer, Event, How};
+use crate::trace::{Answer, Event, How, Noted};
 
 /// So many attempts that never ended make a dead letter.
 const CRASHES: u32 = 3;
@@ -15,6 +18,8 @@ pub(super) struct Facts<'p> {
     pub(super) stopping: BTreeMap<usize, Duration>,
     pub(super) entries: BTreeMap<usize, Entry>,
     achieved: BTreeMap<(usize, usize, usize), Achieved>,
+    /// How often a process was given a message since it has last settled it.
+    given: BTreeMap<(usize, usize), usize>,
     /// Deliveries that an endpoint has, as far as it knows.
     pub(super) held: BTreeMap<u64, Held>,
     /// The owner of each delivery that was ever given.
@@ -22,12 +27,13 @@ pub(super) struct Facts<'p> {
     /// Owners of which an opening takes nothing more.
     ended_owners: BTreeSet<(usize, (u32, u64))>,
     /// Processes that have read of a message in the attempt log that it was begun too often without an end; and how often that was so.
-    pub(super) warned: BTreeMap<(usize, usize), u32>,
+    warned: BTreeMap<(usize, Noted), u32>,
     /// How often a message was begun, and its process or the log failed before its end.
-    crashes: BTreeMap<usize, u32>,
+    crashes: BTreeMap<Noted, u32>,
     /// How often a process that lives on began a message, and did not learn of it, or could not note its end.
-    unlearned: BTreeMap<(usize, usize), u32>,
-    noted: BTreeSet<(usize, usize)>,
+    unlearned: BTreeMap<(usize, Noted), u32>,
+    noted: BTreeSet<(usize, Noted)>,
+    pub(super) kept: Kept,
     pub(super) quiet: Option<Duration>,
 }
 
@@ -66,6 +72,7 @@ impl<'p> Facts<'p> {
             stopping: BTreeMap::new(),
             entries: BTreeMap::new(),
             achieved: BTreeMap::new(),
+            given: BTreeMap::new(),
             held: BTreeMap::new(),
             owner_of: BTreeMap::new(),
             ended_owners: BTreeSet::new(),
@@ -73,6 +80,7 @@ impl<'p> Facts<'p> {
             crashes: BTreeMap::new(),
             unlearned: BTreeMap::new(),
             noted: BTreeSet::new(),
+            kept: Kept::default(),
             quiet: None,
         }
     }
@@ -87,17 +95,37 @@ impl<'p> Facts<'p> {
         achieved.hopeless || achieved.counted >= self.plan.settings.attempts()
     }
 
-    /// Whether all handlers have come to their end with a message, in this process.
+    /// Whether a process may still be keeping a message whose lock it has lost, and handle it once more meanwhile.
+    pub(super) fn has_twice(&self, process: usize, message: usize) -> bool {
+        self.given.get(&(process, message)).is_some_and(|&times| times > 1)
+    }
+
+    /// Whether all handlers have come to their end with a message: in this process, or for all of them, where there is a store.
     pub(super) fn is_complete(&self, process: usize, message: usize) -> bool {
+        if self.plan.store.is_some() {
+            return self.kept.has_taken(message, None, self.plan);
+        }
         let is_over = |handler| {
             self.achieved(process, message, handler).done || self.has_failed_for_good(process, message, handler)
         };
         match self.plan.messages[message].kind {
             MessageKind::Unknown | MessageKind::Unreadable => true,
             MessageKind::Known | MessageKind::Poison => {
-                (0..self.plan.settings.handlers).all(is_over) || self.warned.contains_key(&(process, message))
+                (0..self.plan.settings.handlers).all(is_over)
+                    || self.warned.contains_key(&(process, Noted::Message(message)))
             }
         }
+    }
+
+    /// Whether a row waits for an operator: it is a dead letter, or behind one of its key.
+    pub(super) fn is_parked(&self, row: i64) -> bool {
+        let Some(of) = self.kept.rows.get(&row) else { return false };
+        let key = self.plan.messages[of.message].key;
+        let parks = key.is_some() && self.plan.settings.order == Order::PerKey;
+        let mut before = self.kept.rows.range(..row).map(|(_, other)| other);
+        let is_before =
+            |other: &Row| other.is_dead && other.holds_key(self.plan) && self.plan.messages[other.message].key == key;
+        of.is_dead || (parks && before.any(is_before))
     }
 
     fn forget_owner(&mut self, opening: usize, owner: Option<(u32, u64)>) {
@@ -106,6 +134,7 @@ impl<'p> Facts<'p> {
     }
 
     fn forget_achieved(&mut self, process: usize, message: usize) {
+        self.given.remove(&(process, message));
         for handler in 0..2 {
             if let Some(achieved) = self.achieved.get_mut(&(process, message, handler)) {
                 (achieved.done_since, achieved.failed_since) = (false, 0);
@@ -123,12 +152,17 @@ impl<'p> Facts<'p> {
     }
 
     /// How many attempts a process may regard as crashes: also those of processes that are in the midst of one.
-    fn unended_for(&self, process: usize, message: usize) -> u32 {
-        let others = self.noted.iter().filter(|(other, it)| *it == message && *other != process).count();
-        let is_others = |((other, it), _): &(&(usize, usize), &u32)| *it == message && *other != process;
+    fn unended_for(&self, process: usize, noted: Noted) -> u32 {
+        let others = self.noted.iter().filter(|(other, it)| *it == noted && *other != process).count();
+        let is_others = |((other, it), _): &(&(usize, Noted), &u32)| *it == noted && *other != process;
         let unlearned: u32 = self.unlearned.iter().filter(is_others).map(|(_, times)| times).sum();
-        let crashes = self.crashes.get(&message).copied().unwrap_or_default();
+        let crashes = self.crashes.get(&noted).copied().unwrap_or_default();
         crashes + unlearned + u32::try_from(others).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the process has read of so many crashes that it is poison.
+    pub(super) fn is_poison(&self, process: usize, noted: Noted) -> bool {
+        self.warned.get(&(process, noted)).is_some_and(|&crashes| crashes >= CRASHES)
     }
 
     /// The engine has one number for all handlers of a message.
@@ -139,9 +173,9 @@ impl<'p> Facts<'p> {
         }
     }
 
-    fn forget_beginnings(&mut self, process: usize, message: usize) {
-        if let Some(times) = self.unlearned.remove(&(process, message)) {
-            *self.crashes.entry(message).or_default() += times;
+    fn forget_beginnings(&mut self, process: usize, noted: Noted) {
+        if let Some(times) = self.unlearned.remove(&(process, noted)) {
+            *self.crashes.entry(noted).or_default() += times;
         }
     }
 
@@ -167,18 +201,20 @@ impl<'p> Facts<'p> {
     /// A process is gone, and with it what it had begun.
     fn gone(&mut self, process: usize) {
         let begun: Vec<_> = self.noted.iter().filter(|(other, _)| *other == process).copied().collect();
-        for (process, message) in begun {
-            self.noted.remove(&(process, message));
-            *self.crashes.entry(message).or_default() += 1;
+        for (process, noted) in begun {
+            self.noted.remove(&(process, noted));
+            *self.crashes.entry(noted).or_default() += 1;
         }
         let unlearned: Vec<_> = self.unlearned.keys().filter(|(other, _)| *other == process).copied().collect();
-        unlearned.into_iter().for_each(|(process, message)| self.forget_beginnings(process, message));
+        unlearned.into_iter().for_each(|(process, noted)| self.forget_beginnings(process, noted));
         self.stopping.remove(&process);
         let process_of = &self.process_of;
         self.held.retain(|_, held| process_of.get(&held.opening) != Some(&process));
     }
 
     pub(super) fn learn(&mut self, at: Duration, event: Event) {
+        let entries = &self.entries;
+        self.kept.learn(event, |message| entries.values().any(|entry| entry.message == message && !entry.settled));
         match event {
             Event::Published { message, entry } => {
                 self.entries.insert(entry, Entry { message, settled: false });
@@ -193,7 +229,8 @@ impl<'p> Facts<'p> {
             Event::Crashed { process } | Event::Stopped { process, .. } => self.gone(process),
             Event::Given { opening, tag, message, owner, until, failures, .. } => {
                 if let Some(&process) = self.process_of.get(&opening) {
-                    self.forget_beginnings(process, message);
+                    *self.given.entry((process, message)).or_default() += 1;
+                    self.forget_beginnings(process, Noted::Message(message));
                     self.count_from(process, message, failures);
                 }
                 self.owner_of.extend(owner.map(|owner| (tag, owner)));
@@ -231,25 +268,25 @@ impl<'p> Facts<'p> {
             }
             Event::Ended { process, message, handler, how } => self.ended(process, message, handler, Some(how)),
             Event::Dropped { process, message, handler } => self.ended(process, message, handler, None),
-            Event::Noted { process, message, unended } => {
+            Event::Noted { process, noted, unended } => {
                 if unended >= CRASHES {
-                    let unended = self.unended_for(process, message);
-                    self.warned.insert((process, message), unended);
+                    let unended = self.unended_for(process, noted);
+                    self.warned.insert((process, noted), unended);
                 }
-                self.noted.insert((process, message));
+                self.noted.insert((process, noted));
             }
-            Event::NotLearned { process, message } => {
-                self.noted.remove(&(process, message));
-                *self.unlearned.entry((process, message)).or_default() += 1;
+            Event::NotLearned { process, noted } => {
+                self.noted.remove(&(process, noted));
+                *self.unlearned.entry((process, noted)).or_default() += 1;
             }
-            Event::NotedEnd { process, message } => {
-                self.noted.remove(&(process, message));
-                self.crashes.remove(&message);
-                self.unlearned.retain(|(_, other), _| *other != message);
+            Event::NotedEnd { process, noted } => {
+                self.noted.remove(&(process, noted));
+                self.crashes.remove(&noted);
+                self.unlearned.retain(|(_, other), _| *other != noted);
             }
-            Event::NotNotedEnd { process, message } => {
-                let was_noted = self.noted.remove(&(process, message));
-                *self.unlearned.entry((process, message)).or_default() += u32::from(was_noted);
+            Event::NotNotedEnd { process, noted } => {
+                let was_noted = self.noted.remove(&(process, noted));
+                *self.unlearned.entry((process, noted)).or_default() += u32::from(was_noted);
             }
             Event::Quiet => self.quiet = Some(at),
             _ => {}

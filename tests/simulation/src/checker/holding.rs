@@ -59,7 +59,7 @@ impl Rule for Locks {
             Event::Left { opening } => {
                 self.left.insert(opening);
             }
-            Event::NotExtended { opening, .. } => {
+            Event::Unanswered { opening, .. } => {
                 self.failed.insert(opening, at);
             }
             Event::Answered { opening, answer, .. } if answer != Answer::Done => {
@@ -83,7 +83,7 @@ impl Rule for Locks {
         Ok(())
     }
 
-    fn sight(&self) -> Option<Sight> {
+    fn locks(&self) -> Option<Sight> {
         Some(self.sight)
     }
 }

@@ -2,18 +2,27 @@
 //!
 //! | rule | file |
 //! |---|---|
-//! | what is known at a moment of the trace | `facts` |
+//! | what is known at a moment of the trace; of the store | `facts`; `kept` |
 //! | each verdict is true: an acknowledgement, a dead letter, a retry | `verdicts` |
 //! | what runs: not twice, not beside another one of its key, in order | `runs` |
 //! | what is held: no more than may be, and not beyond its lock | `holding` |
+//! | with a store: what is kept, and how it ends | `rows` |
+//! | with an inbox: what enters, and takes effect once | `effects` |
+//! | in order per key: what is kept comes first | `turns` |
+//! | what is leased: not beyond its lease | `leases` |
 //! | what an outage costs | `outages` |
 //! | everything comes to its end: messages, processes, and calls | `ending` |
 
+mod effects;
 mod ending;
 mod facts;
 mod holding;
+mod kept;
+mod leases;
 mod outages;
+mod rows;
 mod runs;
+mod turns;
 mod verdicts;
 
 use std::time::Duration;
@@ -32,8 +41,13 @@ trait Rule {
         Ok(())
     }
 
-    /// How often the rule could have been broken, and how often it looked away.
-    fn sight(&self) -> Option<Sight> {
+    /// Of locks: how often the rule could have been broken, and how often it looked away.
+    fn locks(&self) -> Option<Sight> {
+        None
+    }
+
+    /// The same of leases.
+    fn leases(&self) -> Option<Sight> {
         None
     }
 }
@@ -53,12 +67,14 @@ pub(crate) struct Judgement {
     pub(crate) broken: Vec<String>,
     /// What it has seen of locks.
     pub(crate) locks: Sight,
+    /// What it has seen of leases.
+    pub(crate) leases: Sight,
 }
 
 /// Judges a trace.
 pub(crate) fn check(plan: &Plan, trace: &Trace) -> Judgement {
     let mut facts = Facts::new(plan);
-    let mut rules: [Box<dyn Rule>; 8] = [
+    let mut rules: [Box<dyn Rule>; 12] = [
         Box::new(verdicts::Verdicts),
         Box::new(runs::Again),
         Box::new(runs::Beside::default()),
@@ -67,6 +83,10 @@ pub(crate) fn check(plan: &Plan, trace: &Trace) -> Judgement {
         Box::new(holding::Locks::default()),
         Box::new(outages::Outages::default()),
         Box::new(ending::Ending::default()),
+        Box::new(rows::Rows),
+        Box::new(effects::Effects::default()),
+        Box::new(turns::Turns),
+        Box::new(leases::Leases::default()),
     ];
     let mut broken = Vec::new();
     for &(at, event) in trace.events() {
@@ -78,8 +98,9 @@ pub(crate) fn check(plan: &Plan, trace: &Trace) -> Judgement {
         facts.learn(at, event);
     }
     broken.extend(rules.iter_mut().filter_map(|rule| rule.end(&facts).err()));
-    let locks = rules.iter().find_map(|rule| rule.sight()).unwrap_or_default();
-    Judgement { broken, locks }
+    let locks = rules.iter().find_map(|rule| rule.locks()).unwrap_or_default();
+    let leases = rules.iter().find_map(|rule| rule.leases()).unwrap_or_default();
+    Judgement { broken, locks, leases }
 }
 
 #[cfg(test)]

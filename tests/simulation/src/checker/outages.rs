@@ -30,6 +30,8 @@ impl Rule for Outages {
                 let trials = usize::try_from(trials).unwrap_or(usize::MAX);
                 // An opening knows of no pause when it begins.
                 let most = settings.handlers * (seen.openings * (settings.concurrency + 1) + trials);
+                // What the store keeps pauses apart.
+                let most = if facts.plan.store.is_some() { most * 2 } else { most };
                 if seen.met > most {
                     return Err(format!("the outage was met {} times, with message {message} now", seen.met));
                 }

@@ -14,6 +14,10 @@ pub(super) struct Again;
 impl Rule for Again {
     fn see(&mut self, _: Duration, event: Event, facts: &Facts<'_>) -> Result<(), String> {
         let Event::Began { process, message, handler } = event else { return Ok(()) };
+        if facts.plan.store.is_some() {
+            // The inbox knows what is done, and the store counts for each row.
+            return Ok(());
+        }
         let achieved = facts.achieved(process, message, handler);
         if achieved.done_since {
             return Err(format!(
@@ -33,6 +37,8 @@ impl Rule for Again {
 #[derive(Default)]
 pub(super) struct Beside {
     running: BTreeSet<(usize, usize, usize)>,
+    /// What runs of a row of the store, which has no partition.
+    of_rows: BTreeSet<(usize, usize, usize)>,
     /// What ran in which process when its partition was lost: somebody else may run it already.
     lost: BTreeSet<(usize, usize)>,
     /// Runs of partitions that were given up in order.
@@ -45,22 +51,33 @@ impl Beside {
     /// What runs of a partition.
     fn of(&self, process: usize, partition: u32, plan: &Plan) -> Vec<(usize, usize, usize)> {
         let is_of = |message: usize| plan.traits.places[message] % plan.traits.partitions == partition as usize;
-        self.running.iter().filter(|(other, message, _)| *other == process && is_of(*message)).copied().collect()
+        let of_engine = self.running.difference(&self.of_rows);
+        of_engine.filter(|(other, message, _)| *other == process && is_of(*message)).copied().collect()
     }
 
-    fn ended(&mut self, process: usize, message: usize, handler: usize) -> bool {
+    /// The run of a delivery goes on with its next handler.
+    fn ended(&mut self, process: usize, message: usize, handler: usize, handlers: usize) -> bool {
         self.running.remove(&(process, message, handler));
-        self.lost.remove(&(process, message));
+        self.of_rows.remove(&(process, message, handler));
+        if handler + 1 == handlers {
+            self.lost.remove(&(process, message));
+        }
         self.given_up.remove(&(process, message, handler))
     }
 
-    fn begins(&self, process: usize, message: usize, plan: &Plan) -> Result<(), String> {
+    fn begins(&self, process: usize, message: usize, facts: &Facts<'_>) -> Result<(), String> {
+        let plan = facts.plan;
         let key = plan.messages[message].key.filter(|_| plan.settings.order == Order::PerKey);
         for &(_, other, handler) in self.running.iter().filter(|(other, ..)| *other == process) {
             if other == message {
+                if plan.store.is_some() {
+                    // Its handlers have a row each.
+                    continue;
+                }
                 return Err(format!("message {message} runs twice at once in process {process} (handler {handler})"));
             }
-            if key.is_some() && plan.messages[other].key == key {
+            let is_out_of_order = |message| facts.kept.is_out_of_order(message, plan);
+            if key.is_some() && plan.messages[other].key == key && ![message, other].into_iter().any(is_out_of_order) {
                 return Err(format!("message {message} runs beside {other}, of the same key, in process {process}"));
             }
         }
@@ -72,20 +89,26 @@ impl Rule for Beside {
     fn see(&mut self, at: Duration, event: Event, facts: &Facts<'_>) -> Result<(), String> {
         match event {
             Event::Began { process, message, handler } => {
-                let ended = self.begins(process, message, facts.plan);
+                let ended = self.begins(process, message, facts);
                 self.running.insert((process, message, handler));
+                if handler == 0 {
+                    self.lost.remove(&(process, message));
+                }
+                if facts.kept.has(process, message, handler) {
+                    self.of_rows.insert((process, message, handler));
+                }
                 return ended;
             }
             Event::Dropped { process, message, handler } => {
-                self.ended(process, message, handler);
+                self.ended(process, message, handler, facts.plan.settings.handlers);
             }
             Event::Ended { process, message, handler, .. } => {
-                let ran_on = self.ended(process, message, handler);
+                let ran_on = self.ended(process, message, handler, facts.plan.settings.handlers);
                 let what = || format!("message {message} ran on in process {process} after its partition was given up");
                 return if ran_on { Err(what()) } else { Ok(()) };
             }
             Event::Crashed { process } | Event::Stopped { process, .. } => {
-                for runs in [&mut self.running, &mut self.given_up] {
+                for runs in [&mut self.running, &mut self.of_rows, &mut self.given_up] {
                     runs.retain(|(other, ..)| *other != process);
                 }
             }

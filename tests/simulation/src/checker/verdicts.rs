@@ -5,17 +5,21 @@ use diator::endpoint::Unknown;
 use super::Rule;
 use super::facts::{Achieved, Facts};
 use crate::plan::MessageKind;
-use crate::trace::{Event, Why};
+use crate::trace::{Event, Noted, Why};
 
 /// Nothing is acknowledged whose handlers are not done, and nothing becomes a dead letter that could still be handled.
 pub(super) struct Verdicts;
 
 impl Rule for Verdicts {
     fn see(&mut self, _: Duration, event: Event, facts: &Facts<'_>) -> Result<(), String> {
+        if facts.plan.store.is_some() {
+            // `Rows` judges what becomes of a delivery then.
+            return is_possible(event);
+        }
+        is_possible(event)?;
         match event {
             Event::Acked { opening, message, implied, .. } => acked(opening, message, implied, facts),
             Event::Dead { opening, message, why, .. } => dead(opening, message, why, facts),
-            Event::Misused { opening } => Err(format!("opening {opening} asked for what the engine cannot do")),
             Event::Delayed { opening, message, failures, .. } if !counts(opening, message, failures, facts) => {
                 Err(format!("message {message} is asked for with {failures} failures, and it had others"))
             }
@@ -24,6 +28,13 @@ impl Rule for Verdicts {
             }
             _ => Ok(()),
         }
+    }
+}
+
+fn is_possible(event: Event) -> Result<(), String> {
+    match event {
+        Event::Misused { opening } => Err(format!("opening {opening} asked for what the engine cannot do")),
+        _ => Ok(()),
     }
 }
 
@@ -69,7 +80,7 @@ fn dead(opening: usize, message: usize, why: Why, facts: &Facts<'_>) -> Result<(
             handlers.clone().any(has_failed) && handlers.clone().all(is_over)
         }
         Why::Other => facts.is_complete(process, message),
-        Why::Poison => facts.warned.get(&(process, message)).is_some_and(|&crashes| crashes >= 3),
+        Why::Poison => facts.is_poison(process, Noted::Message(message)),
     };
     if is_right { Ok(()) } else { Err(format!("message {message} is a dead letter, and it is not so: {why:?}")) }
 }

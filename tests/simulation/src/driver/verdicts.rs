@@ -84,6 +84,8 @@ impl Verdicts {
 impl Settle for Verdicts {
     async fn settle(&self, batch: &[Settlement]) -> Vec<Result<Settled, ConsumeError>> {
         let driver = &self.driver;
+        let tags = batch.iter().map(|settlement| settlement.tag).collect();
+        let mut unanswered = Unanswered { driver, opening: self.opening, tags };
         driver.takes_time().await;
         if driver.chance(|faults| faults.settle_hangs) {
             sleep(driver.millis(1_000, 40_000)).await;
@@ -117,13 +119,14 @@ impl Settle for Verdicts {
                 }
             }
         }
+        unanswered.tags.clear();
         self.note_answers(batch, &answers);
         answers
     }
 
     async fn extend(&self, held: &[DeliveryTag]) -> Vec<Result<Settled, ConsumeError>> {
         let (driver, opening, called) = (&self.driver, self.opening, Instant::now());
-        let mut unanswered = Unanswered { driver, opening, held };
+        let mut unanswered = Unanswered { driver, opening, tags: held.to_vec() };
         driver.takes_time().await;
         let world = driver.0.world();
         let fails = driver.chance(|faults| faults.extend_fails);
@@ -146,7 +149,7 @@ impl Settle for Verdicts {
         for (tag, _) in held.iter().zip(&answers).filter(|(_, answer)| **answer == Settled::LockLost) {
             world.note(Event::LockLost { opening, tag: tag.0 });
         }
-        unanswered.held = &[];
+        unanswered.tags.clear();
         answers.into_iter().map(Ok).collect()
     }
 
@@ -176,17 +179,17 @@ impl Settle for Verdicts {
     }
 }
 
-/// A call that extends, and has not done so: it fails, panics, or nobody waits for it any more.
+/// A call that has not answered: it fails, panics, or nobody waits for it any more.
 struct Unanswered<'a> {
     driver: &'a Driver,
     opening: usize,
-    held: &'a [DeliveryTag],
+    tags: Vec<DeliveryTag>,
 }
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
-        for tag in self.held.iter().filter(|_| !self.driver.0.is_dead()) {
-            self.driver.0.world().note(Event::NotExtended { opening: self.opening, tag: tag.0 });
+        for tag in self.tags.iter().filter(|_| !self.driver.0.is_dead()) {
+            self.driver.0.world().note(Event::Unanswered { opening: self.opening, tag: tag.0 });
         }
     }
 }

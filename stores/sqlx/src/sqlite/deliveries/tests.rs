@@ -21,7 +21,8 @@ async fn no_statement_reads_the_table() {
     texts.push(sql.prune_inbox.clone());
     let entry = Entry::new("billing", "billing.charge", Uuid::nil()).with_turn(Turn { topic: "orders", key: "a" });
     let enter = Sqlite::enter(store.shared(), &entry, Duration::ZERO);
-    texts.extend([Some(enter), Sqlite::behind(store.shared(), &entry)].into_iter().flatten().map(|one| one.sql.into()));
+    texts
+        .extend([Some(enter), Sqlite::why_not(store.shared(), &entry)].into_iter().flatten().map(|one| one.sql.into()));
     for statistics in ["SELECT 1", "ANALYZE"] {
         raw_sql(statistics).execute(&pool).await.unwrap();
         for text in &texts {

@@ -1,5 +1,3 @@
-//! Faults of an endpoint, without a hook in it: the shim stands between an endpoint that is sound and the engine.
-
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,45 +7,10 @@ use diator::subscription::{
     Source, Subscription, Taken, Verdict, Wanted,
 };
 
+use super::Control;
 use crate::driver::Driver;
-use crate::plan::Kind;
 
-/// What looks faulty in an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Control {
-    /// It acknowledges before it handles.
-    AckFirst,
-    /// It commits the largest offset that is done, whatever is under way before it.
-    LargestOffset,
-    /// It lets locks run out.
-    NoExtension,
-    /// It takes all that there is.
-    UnboundedCredit,
-    /// It makes a dead letter of what it has handled.
-    DeadLetters,
-    /// It handles what came together from the last one on.
-    WrongOrder,
-    /// It gives partitions up before their handlers have ended.
-    GivesUpEarly,
-    /// It goes on reading when its process has ended.
-    ReadsOn,
-}
-
-impl Control {
-    /// The engines that may notice.
-    pub(crate) fn kinds(self) -> &'static [Kind] {
-        match self {
-            Self::LargestOffset => &[Kind::Offsets],
-            Self::NoExtension => &[Kind::Queue, Kind::Leases],
-            Self::WrongOrder | Self::GivesUpEarly => &[Kind::Offsets, Kind::Leases],
-            Self::AckFirst | Self::UnboundedCredit | Self::DeadLetters | Self::ReadsOn => {
-                &[Kind::Queue, Kind::Offsets, Kind::Leases]
-            }
-        }
-    }
-}
-
+/// Stands between an endpoint and the driver of its engine.
 pub(crate) struct Shim {
     driver: Driver,
     control: Control,

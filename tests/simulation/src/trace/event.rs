@@ -1,10 +1,6 @@
-use std::collections::BTreeSet;
-use std::fmt;
 use std::time::Duration;
 
-/// What happened in a run, in its order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trace(Vec<(Duration, Event)>);
+use diator::inbox::Seen;
 
 /// A fact that the checker judges by. Numbers of processes, openings and tags are never used twice in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,8 +96,8 @@ pub(crate) enum Event {
         tag: u64,
         until: Duration,
     },
-    /// A call that extends has failed, for the endpoint.
-    NotExtended {
+    /// A call that extends has failed, for the endpoint; or one that settles has no answer.
+    Unanswered {
         opening: usize,
         tag: u64,
     },
@@ -149,26 +145,90 @@ pub(crate) enum Event {
         message: usize,
         handler: usize,
     },
-    /// The attempt log has noted that the message begins.
+    /// The attempt log has noted that it begins.
     Noted {
         process: usize,
-        message: usize,
+        noted: Noted,
         unended: u32,
     },
     /// The attempt log has noted it, and the process does not learn of that.
     NotLearned {
         process: usize,
-        message: usize,
+        noted: Noted,
     },
-    /// The attempt log has noted that the message has ended.
+    /// The attempt log has noted that it has ended.
     NotedEnd {
         process: usize,
-        message: usize,
+        noted: Noted,
     },
-    /// The attempt log has not noted that the message has ended.
+    /// The attempt log has not noted that it has ended.
     NotNotedEnd {
         process: usize,
+        noted: Noted,
+    },
+    /// The store has a new row; for the whole message where there is no handler.
+    Kept {
+        process: usize,
+        row: i64,
+        entry: usize,
         message: usize,
+        handler: Option<usize>,
+        state: RowState,
+        failures: u32,
+    },
+    /// A process has a row in hand, until then if it does not extend the lease.
+    Leased {
+        process: usize,
+        row: i64,
+        lease: i64,
+        until: Duration,
+    },
+    /// A process has a row in hand for longer.
+    LeaseExtended {
+        row: i64,
+    },
+    /// A lease has ended before its time.
+    LeaseTaken {
+        row: i64,
+    },
+    /// A lease has ended without a settlement, since then.
+    LeaseOver {
+        row: i64,
+        lease: i64,
+        since: Duration,
+    },
+    /// The store took what became of a row.
+    RowSettled {
+        process: usize,
+        row: i64,
+        lease: i64,
+        verdict: RowVerdict,
+    },
+    /// An operator lets a dead letter be handled once more.
+    Replayed {
+        row: i64,
+    },
+    Discarded {
+        row: i64,
+    },
+    /// What the inbox said to a process before a handler; it may not have heard of it.
+    Entered {
+        process: usize,
+        message: usize,
+        handler: usize,
+        generation: u32,
+        seen: Seen,
+    },
+    /// The transaction of a handler is committed: the handler has taken effect.
+    Committed {
+        process: usize,
+        message: usize,
+        handler: usize,
+        generation: u32,
+    },
+    /// A call of the store has failed, or comes so late that nobody may wait for it.
+    StoreFailed {
+        process: usize,
     },
     /// From now on nothing misbehaves.
     Quiet,
@@ -176,6 +236,22 @@ pub(crate) enum Event {
     Settled,
     /// Nothing more is waited for.
     GaveIn,
+}
+
+/// What a new row waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowState {
+    Waiting { after: Duration },
+    Dead { why: Why },
+}
+
+/// What became of a leased row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowVerdict {
+    Handled,
+    Later { after: Duration, failures: u32 },
+    Released,
+    Dead { why: Why },
 }
 
 /// What became of a handler's run.
@@ -222,57 +298,13 @@ pub(crate) enum End {
     Failed,
 }
 
-impl Trace {
-    pub(crate) fn note(&mut self, at: Duration, event: Event) {
-        self.0.push((at, event));
-    }
-
-    pub(crate) fn events(&self) -> &[(Duration, Event)] {
-        &self.0
-    }
-}
-
-impl Trace {
-    /// What the run has met, in words.
-    #[must_use]
-    pub fn met(&self) -> BTreeSet<&'static str> {
-        self.0.iter().filter_map(|(_, event)| event.as_words()).collect()
-    }
-}
-
-impl Event {
-    fn as_words(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Crashed { .. } => "a process crashed",
-            Self::Stopped { end: End::Late, .. } => "a process ended at its deadline",
-            Self::OpenFailed { .. } => "an opening failed",
-            Self::Dead { why: Why::Failed, .. } => "a dead letter: failed for good",
-            Self::Dead { why: Why::Poison, .. } => "a dead letter: ends processes",
-            Self::Dead { why: Why::Unreadable, .. } => "a dead letter: unreadable",
-            Self::Released { .. } => "a delivery went back",
-            Self::Delayed { .. } => "a delivery went back for a time",
-            Self::Answered { answer: Answer::LockLost, .. } => "a verdict came too late",
-            Self::Answered { answer: Answer::Failed, .. } => "a verdict failed, or its answer got lost",
-            Self::Answered { answer: Answer::Refused, .. } => "a verdict was refused",
-            Self::LockOver { .. } => "a lock ran out",
-            Self::LockLost { .. } => "a lock was taken away",
-            Self::Revoking { .. } => "a partition was wanted back",
-            Self::Lost { .. } => "a partition was lost",
-            Self::Ended { how: How::Panicked, .. } => "a handler panicked",
-            Self::Ended { how: How::Outage, .. } => "an outage paused the endpoint",
-            Self::Dropped { .. } => "a handler was cut off",
-            Self::NotLearned { .. } | Self::NotNotedEnd { .. } => "the attempt log failed",
-            _ => return None,
-        })
-    }
-}
-
-/// A line for each event.
-impl fmt::Display for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, event) in &self.0 {
-            writeln!(f, "{:>9.3} {event:?}", at.as_secs_f64())?;
-        }
-        Ok(())
-    }
+/// What the attempt log knows by an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Noted {
+    Message(usize),
+    /// A row of the message; of the whole message where there is no handler.
+    Row {
+        message: usize,
+        handler: Option<usize>,
+    },
 }

@@ -2,10 +2,10 @@ use std::fmt;
 use std::time::Duration;
 
 use super::server::{RedisServer, Server};
-use super::wire::{PubSub, Streams, Wire};
+use super::wire::{PubSub, Streams, Trim, Wire};
 use diator::InvalidConfig;
 
-/// Which Redis server, what a message becomes there, and how long a call may take.
+/// Which Redis server, what a message becomes there, and how long a call may take; for a broker and for a subscription.
 ///
 /// Nothing is checked until [`RedisBroker::new`](super::RedisBroker::new) checks everything at once. What only one of
 /// the modes has, only its configuration can say.
@@ -18,7 +18,10 @@ use diator::InvalidConfig;
 /// - `probe_after`: how long the answer to a probe counts, also while the connection is in use; 1 s by default; zero probes
 ///   before each call.
 /// - `renew_after`: how long a connection is used before another one takes its place; 60 s by default.
+/// - `buffer`: messages of channels that wait; 10,000 by default, more than zero.
 /// - `max_len`: messages in one stream; 1,000,000 by default, more than zero.
+/// - `partitions`: streams of a topic; without it there is one, named like the topic; 1 to 1,024.
+/// - `lock`: how long a delivery belongs to the process that has it; 30 s by default, from 1 s to 1 h.
 ///
 /// # Example
 ///
@@ -49,7 +52,7 @@ impl RedisConfig<PubSub> {
     /// Publishes on one channel for each message, as the Python library does: nobody keeps a message, who is
     /// subscribed gets it.
     pub fn pub_sub(server: impl Into<RedisServer>) -> Self {
-        Self::with(server.into(), PubSub { prefix: "python_diator_channel".to_owned() })
+        Self::with(server.into(), PubSub { prefix: "python_diator_channel".to_owned(), buffer: 10_000 })
     }
 
     /// What channels begin with, where the event has no topic; `python_diator_channel` by default.
@@ -57,13 +60,25 @@ impl RedisConfig<PubSub> {
         self.mode.prefix = prefix.into();
         self
     }
+
+    /// How many messages of channels may wait in this process; a subscription alone heeds it.
+    ///
+    /// The server keeps none: **a message that finds no room is lost.** It is counted, see
+    /// [`RedisSubscription::overflowed`](super::RedisSubscription::overflowed).
+    pub fn buffer(mut self, messages: usize) -> Self {
+        self.mode.buffer = messages;
+        self
+    }
 }
 
 impl RedisConfig<Streams> {
     /// Adds messages to streams, where consumer groups find them.
     pub fn streams(server: impl Into<RedisServer>) -> Self {
-        let default = "diator:events".to_owned();
-        Self::with(server.into(), Streams { default, max_len: Some(1_000_000), durable: false })
+        let (default, lock) = ("diator:events".to_owned(), Duration::from_secs(30));
+        Self::with(
+            server.into(),
+            Streams { default, trim: Trim::MaxLen(1_000_000), durable: false, lock, partitions: None },
+        )
     }
 
     /// The stream of messages whose event has no topic; `diator:events` by default.
@@ -74,13 +89,32 @@ impl RedisConfig<Streams> {
 
     /// Drops the oldest messages of a stream once it has about so many more, whether or not somebody read them.
     pub fn max_len(mut self, messages: usize) -> Self {
-        self.mode.max_len = Some(messages);
+        self.mode.trim = Trim::MaxLen(messages);
         self
     }
 
     /// Drops no message; to trim the streams is the business of others.
     pub fn untrimmed(mut self) -> Self {
-        self.mode.max_len = None;
+        self.mode.trim = Trim::Never;
+        self
+    }
+
+    /// Drops a message when all consumer groups of its stream have acknowledged it: the subscriptions do, every few seconds.
+    ///
+    /// So no group loses what it has not handled. **A group that nobody reads any more keeps all that comes after it**: remove it with
+    /// `XGROUP DESTROY`. Who reads without a group is not waited for, and a group that is made later begins at what is left.
+    pub fn trimmed_by_consumers(mut self) -> Self {
+        self.mode.trim = Trim::Consumers;
+        self
+    }
+
+    /// Orders the messages of a key: each topic has so many streams, `orders.0`, `orders.1` and so on, and a key stays in one of them.
+    ///
+    /// A subscription then leases partitions, so that one process at a time has the messages of a key; it can be read
+    /// with [`Order::PerKey`](diator::endpoint::Order::PerKey). The first to connect writes the number to the server, and broker and
+    /// subscription refuse to work with another one. At most as many processes share a topic as it has partitions.
+    pub fn partitions(mut self, count: u32) -> Self {
+        self.mode.partitions = Some(count);
         self
     }
 
@@ -93,6 +127,14 @@ impl RedisConfig<Streams> {
     /// receipt says more than the server does**. A server that does not let itself be asked is believed.
     pub fn durable(mut self) -> Self {
         self.mode.durable = true;
+        self
+    }
+
+    /// How long a delivery belongs to the process that has it, unless it extends that; a subscription alone heeds it.
+    ///
+    /// After a crash another process has its deliveries so much later.
+    pub fn lock(mut self, time: Duration) -> Self {
+        self.mode.lock = time;
         self
     }
 }
@@ -193,90 +235,4 @@ impl<M: fmt::Debug> fmt::Debug for RedisConfig<M> {
 }
 
 #[cfg(test)]
-mod tests {
-    #[cfg(feature = "tls")]
-    use redis::Client;
-
-    use super::*;
-    use crate::RedisBroker;
-
-    fn problems(url: &str) -> Vec<String> {
-        RedisBroker::new(RedisConfig::pub_sub(url)).err().map_or_else(Vec::new, |error| error.problems().to_vec())
-    }
-
-    #[test]
-    fn bad_urls_are_told_apart() {
-        let cases = [
-            ("", "the url has no scheme"),
-            ("localhost:6379", "the url has no scheme"),
-            ("http://localhost", "the scheme of the url is not supported"),
-            ("amqp://localhost", "the scheme of the url is not supported"),
-            ("redis://", "the url cannot be used: Missing hostname"),
-            ("redis://user:pass:word@host:x", "the url cannot be read"),
-            ("redis://localhost/one", "the url cannot be used: Invalid database number"),
-            ("redis://localhost/-1", "the number of the database must not be negative"),
-            ("redis://localhost:0", "the port must not be 0"),
-            ("redis://0.0.0.0", "the url cannot be used: Cannot connect to a wildcard address"),
-            ("redis://localhost?db=1", "the url ends in something that means nothing"),
-            ("redis://localhost#insecure", "the url ends in something that means nothing"),
-            ("redis://localhost?protocol=9", "the url cannot be used: Invalid protocol version"),
-            ("unix://run/redis.sock", "the url cannot be used"),
-        ];
-        for (url, problem) in cases {
-            let found = problems(url);
-            assert!(found.len() == 1 && found[0].starts_with(problem), "{url}: {found:?}");
-        }
-        assert_eq!(problems("redis://localhost"), [""; 0]);
-    }
-
-    #[cfg(not(feature = "tls"))]
-    #[test]
-    fn tls_needs_its_feature() {
-        assert!(problems("rediss://localhost")[0].contains("TLS"), "{:?}", problems("rediss://localhost"));
-    }
-
-    #[cfg(feature = "tls")]
-    #[test]
-    fn tls_is_checked_and_has_a_crypto_provider() {
-        assert_eq!(problems("rediss://localhost"), [""; 0]);
-        assert!(rustls::crypto::CryptoProvider::get_default().is_some());
-        assert_eq!(problems("rediss://localhost#insecure").len(), 1);
-        let insecure = Client::open("rediss://localhost#insecure").expect("the client takes it");
-        let error = RedisBroker::new(RedisConfig::pub_sub(insecure)).expect_err("we do not");
-        assert_eq!(error.problems(), ["tls without checking the server is not supported"]);
-    }
-
-    #[test]
-    fn every_problem_is_listed() {
-        let config = RedisConfig::streams("nowhere").stream("a b").max_len(0).deadline(Duration::ZERO).max_body(0);
-        let error = RedisBroker::new(config).expect_err("it is wrong throughout");
-        assert_eq!(error.problems().len(), 5, "{error}");
-        assert!(error.to_string().starts_with("redis configuration is invalid: the url has no scheme"), "{error}");
-        let long = RedisConfig::pub_sub("redis://localhost").deadline(Duration::from_secs(3601)).prefix("");
-        assert_eq!(RedisBroker::new(long).expect_err("too long").problems().len(), 2);
-    }
-
-    #[test]
-    fn no_text_repeats_a_password() {
-        for url in [
-            "sup3rsecret",
-            "sup3rsecret://host",
-            "http://user:sup3rsecret@host",
-            "redis://user:sup3rsecret",
-            "redis://user:sup3rsecret@",
-            "redis://:sup3rsecret@host:port",
-            "redis://:sup3rsecret@host/sup3rsecret",
-            "redis://host?pass=sup3rsecret",
-            "redis://host?protocol=sup3rsecret",
-            "unix://sup3rsecret",
-        ] {
-            let config = RedisConfig::pub_sub(url);
-            assert!(!format!("{config:?}").contains("sup3rsecret"), "{config:?}");
-            let error = RedisBroker::new(config).expect_err(url);
-            assert!(!format!("{error} {error:?}").contains("sup3rsecret"), "{error}");
-        }
-        let broker = RedisBroker::new(RedisConfig::pub_sub("redis://user:sup3rsecret@host")).expect("it is right");
-        let shown = format!("{broker:?}");
-        assert!(shown.contains("host:6379") && !shown.contains("sup3rsecret"), "{shown}");
-    }
-}
+mod tests;

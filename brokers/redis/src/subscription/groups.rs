@@ -1,0 +1,67 @@
+//! The group of an endpoint in each of its streams, and what it never read.
+
+use diator::subscription::ConsumeError;
+
+use super::line::Line;
+use super::opening::{Shared, Stream, accepted};
+use super::script::{Script, array, int};
+use super::time::millis;
+use crate::deadline::Deadline;
+use crate::wire::Trim;
+
+const GROUP: Script = Script(concat!(include_str!("lua/ids.lua"), include_str!("lua/group.lua")));
+const MISSED: Script = Script(concat!(include_str!("lua/ids.lua"), include_str!("lua/missed.lua")));
+const TRIM: Script = Script(concat!(include_str!("lua/ids.lua"), include_str!("lua/trim.lua")));
+
+/// Makes the group unless it is there, and answers whether it was made.
+pub(super) async fn make(
+    shared: &Shared,
+    stream: &Stream,
+    formerly: &[String],
+    deadline: Deadline,
+) -> Result<bool, ConsumeError> {
+    let mut command = GROUP.on(&[&stream.key]);
+    command.arg(&shared.group).arg(&shared.slot.name).arg(millis(shared.lock())).arg(formerly);
+    Ok(int(&shared.ask(command, deadline).await?)? != 0)
+}
+
+/// Makes groups that went away while they were read.
+pub(super) async fn make_anew(shared: &Shared) -> Result<(), ConsumeError> {
+    let deadline = Deadline::new(shared.engine.deadline);
+    for stream in &shared.streams {
+        if make(shared, stream, &[], deadline).await? {
+            let text = "the consumer group was gone, as after `FLUSHALL` or `XGROUP DESTROY`: it was made anew, and begins at the \
+                        oldest entry; what was handled and is still there comes again";
+            let (group, stream) = (&*shared.group, &*stream.key);
+            tracing::warn!(target: "diator", endpoint = group, stream, "{text}");
+        }
+    }
+    Ok(())
+}
+
+/// Tells of entries that the stream dropped before the group read them.
+pub(super) async fn tell_missed(shared: &Shared, line: &mut Line<'_>) -> Result<(), ConsumeError> {
+    let mut command = MISSED.on(&shared.keys());
+    command.arg(&shared.group);
+    let missed = array(accepted(line.send(&command).await?)?)?;
+    for (stream, missed) in shared.streams.iter().zip(missed) {
+        let missed = int(&missed)?;
+        if missed > 0 {
+            let text = "the stream dropped entries that the endpoint had not read: they are lost; let it keep more (`max_len`), or \
+                        consume faster";
+            let (group, stream) = (&*shared.group, &*stream.key);
+            tracing::warn!(target: "diator", endpoint = group, stream, missed, "{text}");
+        }
+    }
+    Ok(())
+}
+
+/// Drops what all groups have acknowledged, where consumers are to do that.
+pub(super) async fn trim(shared: &Shared, line: &mut Line<'_>) -> Result<(), ConsumeError> {
+    if !matches!(shared.engine.streams.trim, Trim::Consumers) {
+        return Ok(());
+    }
+    let mut command = TRIM.on(&shared.keys());
+    command.arg(&shared.formerly);
+    accepted(line.send(&command).await?).map(drop)
+}

@@ -1,0 +1,18 @@
+-- What `XINFO` answers, by name.
+local function fields_of(reply)
+    local fields = {}
+    for at = 1, #reply, 2 do fields[reply[at]] = reply[at + 1] end
+    return fields
+end
+-- What `XINFO` answers of a key; nothing if there is no such key.
+local function info(what, key)
+    local reply = redis.pcall('XINFO', what, key)
+    return reply.err and {} or reply
+end
+-- Whether one id is lower than another.
+local function before(one, other)
+    local ms, number = one:match('^(%d+)-(%d+)$')
+    local other_ms, other_number = other:match('^(%d+)-(%d+)$')
+    if ms ~= other_ms then return #ms < #other_ms or #ms == #other_ms and ms < other_ms end
+    return tonumber(number) < tonumber(other_number)
+end

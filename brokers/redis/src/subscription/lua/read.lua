@@ -1,0 +1,19 @@
+-- Reads from the partitions that are ours, as `XREADGROUP` answers: {{stream, entries} …}. Where there is nothing: the last id of each.
+-- KEYS: hash of leases, streams. ARGV: group, consumer, token, how many.
+local room, read = tonumber(ARGV[4]), {}
+for at = 2, #KEYS do
+    if room <= 0 then break end
+    if redis.call('HGET', KEYS[1], KEYS[at]) == ARGV[3] then
+        local count = math.max(1, math.floor(room / (#KEYS - at + 1)))
+        local found = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', count, 'STREAMS', KEYS[at], '>')
+        if found then
+            read[#read + 1] = found[1]
+            room = room - #found[1][2]
+        end
+    end
+end
+local last = {}
+if #read == 0 then
+    for at = 2, #KEYS do last[#last + 1] = fields_of(redis.call('XINFO', 'STREAM', KEYS[at]))['last-generated-id'] end
+end
+return {read, last}
