@@ -8,7 +8,7 @@
 //! | `outbox status` | counts the messages, and shows the age of the oldest | yes |
 //! | `outbox replay --since TIME [--topic T]` | makes sent messages pending again, so that a relay publishes them; asks first | yes |
 //! | `dead list`, `dead show ID` | shows what could not be published (`12`) and what a handler could not handle (`d34`) | yes |
-//! | `dead list --groups` | counts dead letters with one cause, and names each group for `--group` | yes |
+//! | `dead list --groups` | counts dead letters by place and kind of error, and names each group for `--group` | yes |
 //! | `dead replay` with ids, filters or `--all` | gives dead letters back to the relay, or to the handler of the endpoint | yes |
 //! | `dead discard` with ids, filters or `--all` | deletes dead letters; asks first | yes |
 //! | `schedule list` | shows the deliveries that wait for a handler, how it failed at last, and what each waits behind | yes |

@@ -70,6 +70,7 @@ async fn an_event_without_tables_names_the_command_on_sqlite() {
         let delayed = || vec![StagedMessage::new(message(None, "one")).after(Duration::from_secs(1))];
         let told = async |messages| {
             let error = commit(&store, messages).await.unwrap_err();
+            assert!(format!("{error:?}").contains("`schema apply`"), "it is what `main` shows");
             format!("{error}: {error:?}")
         };
         for text in [told(staged()).await, told(delayed()).await] {

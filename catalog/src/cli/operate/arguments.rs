@@ -24,7 +24,7 @@ pub(in crate::cli) fn dead() -> Command {
             Arg::new("groups")
                 .long("groups")
                 .action(ArgAction::SetTrue)
-                .help("Counts those with one cause, by place and error, and names each group for `--group`"),
+                .help("Counts those of one endpoint, handler and kind of error, or one topic and broker's error, and names each group for `--group`"),
         )
         .arg(limit("Lists at most this many of each kind [default: 100, or 10000 with --groups]"));
     let show = leaf("show", "Shows one dead letter, or one delivery that waits, with its headers and its body")

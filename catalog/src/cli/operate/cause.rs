@@ -65,7 +65,7 @@ fn hash(parts: &[&str]) -> u32 {
 }
 
 /// The text with a `#` for each number and each UUID, so that errors with one cause are equal.
-fn without_digits(text: &str) -> String {
+pub(super) fn without_digits(text: &str) -> String {
     let mut found = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {

@@ -11,7 +11,6 @@ const WRITTEN: [&str; 5] = ["outbox", "schedule", "inbox", "delivery", "attempt"
 
 /// A table of the outbox or the inbox, or a column of it, is missing: nothing else has looked for them where no relay of the store
 /// runs.
-#[derive(Debug)]
 pub(super) struct NoTables {
     prefix: Prefix,
     /// The table that is named.
@@ -53,6 +52,13 @@ impl fmt::Display for NoTables {
             f,
             "the {what} {prefix}{what} cannot be used: its tables are missing, or older than this program; {APPLY}"
         )
+    }
+}
+
+/// What `main` shows if it returns the error.
+impl fmt::Debug for NoTables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}: {}", self.source)
     }
 }
 

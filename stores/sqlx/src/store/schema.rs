@@ -55,7 +55,6 @@ pub(crate) fn touch(prefix: &Prefix) -> Arc<str> {
 }
 
 /// The version is right, and a table is missing or may not be read.
-#[derive(Debug)]
 pub(crate) struct Untouchable {
     pub(crate) prefix: Prefix,
     /// It names the table.
@@ -70,6 +69,13 @@ impl fmt::Display for Untouchable {
             "one of the tables `{prefix}…` is missing, or this user may not read it, although `{prefix}schema` says that they are there: \
              grant it, or make it again with its statements from `schema print`; `schema apply` does neither"
         )
+    }
+}
+
+/// What `main` shows if it returns the error.
+impl fmt::Debug for Untouchable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}: {}", self.source)
     }
 }
 

@@ -51,8 +51,8 @@ impl Database {
         self.pass(at);
         let shown = self.list(filter);
         let mut hastened = 0;
-        for kept in &shown {
-            let Some(row) = self.rows.get_mut(&kept.id) else { continue };
+        for kept in shown {
+            let Some(row) = self.rows.get_mut(&kept.id).filter(|row| !row.is_leased()) else { continue };
             if let State::Waiting { due } = &mut row.state {
                 *due = at.now.min(*due);
                 hastened += 1;
