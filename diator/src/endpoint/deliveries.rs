@@ -189,6 +189,7 @@ impl Opening {
         let Some(work) = self.held.get_mut(&tag).and_then(|held| held.work.as_mut()) else { return };
         let message = work.claimed;
         work.unlogged = 0;
+        let keeps = self.bound.store.is_some();
         let (mut pause, mut released) = (None, false);
         for (place, failure) in failures {
             let outcome = &mut work.outcomes[place];
@@ -236,12 +237,11 @@ impl Opening {
                 }
                 _ => Wait::WithOthers,
             };
-            let keeps = self.bound.store.is_some();
             let why = keeps.then(|| Box::new(DeadReason::new(format!("{:?}", failure.kind), failure.text)));
             outcome.state = State::Pending { failures: Failures { counted, uncounted }, due, wait, why };
         }
         let next = outcome::next_due(&work.outcomes, now);
-        let is_kept = self.bound.store.is_some() && outcome::is_to_be_kept(&work.outcomes, self.bound.of_rows);
+        let is_kept = keeps && outcome::is_to_be_kept(&work.outcomes, self.bound.of_rows);
         let (is_dead, is_ours) = (outcome::reason(&work.outcomes), !work.outcomes.is_empty());
         match pause {
             // What is no longer in hand says nothing in time.

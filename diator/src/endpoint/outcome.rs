@@ -36,6 +36,8 @@ pub(super) enum Wait {
     /// Nobody knows how long it takes: it waits where the others of its message do.
     WithOthers,
     InStore,
+    /// Others of its key wait in the store, and it behind them: nothing here makes it run sooner.
+    Behind,
 }
 
 /// How often a handler has failed on a message.
@@ -61,7 +63,7 @@ impl Outcome {
     /// It waits behind others of its key.
     pub(super) fn falls_behind(&mut self) {
         if let State::Pending { due, wait, .. } = &mut self.state {
-            (*due, *wait) = (None, Wait::InStore);
+            (*due, *wait) = (None, Wait::Behind);
         }
     }
 
@@ -104,9 +106,10 @@ impl Outcome {
     }
 }
 
-/// When the first of those that are to run may do so; `None` if none is.
+/// When the first of those that are to run may do so; `None` if none is, or all wait behind others of their key.
 pub(super) fn next_due(outcomes: &[Outcome], now: Instant) -> Option<Instant> {
     let due = |outcome: &Outcome| match outcome.state {
+        State::Pending { wait: Wait::Behind, .. } => None,
         State::Pending { due, .. } => Some(due.unwrap_or(now)),
         State::Done | State::Dead { .. } => None,
     };
@@ -121,7 +124,9 @@ pub(super) fn is_to_be_kept(outcomes: &[Outcome], of_row: bool) -> bool {
         outcomes.iter().any(|outcome| matches!(outcome.state, State::Pending { wait, .. } if wait == here))
     };
     let is_dead = outcomes.iter().any(|outcome| matches!(outcome.state, State::Dead { .. }));
-    (is_dead || waits(Wait::InStore)) && !waits(Wait::InHand) && !(of_row && waits(Wait::WithOthers))
+    (is_dead || waits(Wait::InStore) || waits(Wait::Behind))
+        && !waits(Wait::InHand)
+        && !(of_row && waits(Wait::WithOthers))
 }
 
 /// Why the message is a dead letter, if some of its handlers have failed for good; its kind is that of the first.
@@ -155,6 +160,18 @@ mod tests {
         outcomes[2].state = State::Done;
         assert_eq!(next_due(&outcomes, now), None);
         assert_eq!(reason(&outcomes), Some(DeadReason::new("Handler", "b: no")));
+    }
+
+    #[test]
+    fn a_handler_behind_others_of_its_key_waits_for_those_in_hand_and_does_not_run_at_once() {
+        let now = Instant::now();
+        let soon = now + Duration::from_millis(20);
+        let mut outcomes: Vec<_> = ["a", "b"].map(|id| Outcome::new(HandlerId(id))).into();
+        outcomes[0].state = pending(Some(soon), Wait::InHand);
+        outcomes[1].falls_behind();
+        assert_eq!((next_due(&outcomes, now), is_to_be_kept(&outcomes, false)), (Some(soon), false));
+        outcomes[0].falls_behind();
+        assert_eq!((next_due(&outcomes, now), is_to_be_kept(&outcomes, false)), (None, true));
     }
 
     #[test]
