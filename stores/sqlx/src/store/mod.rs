@@ -38,7 +38,9 @@ pub(crate) use self::engine::{Messages, Sealed};
 pub use self::enters_rows::EntersRows;
 pub(crate) use self::inbox::BEHIND;
 pub use self::inbox::SqlxInbox;
-pub(crate) use self::message::{MESSAGE, Seldom, StoredMessage, headers_text, micros, readable};
+#[cfg(feature = "sqlite")]
+pub(crate) use self::message::Seldom;
+pub(crate) use self::message::{MESSAGE, StoredMessage, headers_text, micros, readable};
 use self::no_tables::NoTables;
 pub use self::outbox::SqlxOutbox;
 pub(crate) use self::prefix::Prefix;
