@@ -30,16 +30,22 @@ async fn a_handler_may_take_its_time_although_its_lease_is_not_extended_meanwhil
     assert_eq!(world.script.numbers("charge"), [1, 1]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_lease_of_a_row_that_has_waited_for_its_turn_begins_anew() {
-    let inbox = Faulty::default();
-    let (mut world, endpoint) = world_and_endpoint(&inbox);
+/// The first message has become a row, the second keeps the only worker for 90 s, and no lease can be extended from now on.
+async fn row_behind_a_long_handler(inbox: &Faulty) -> World {
+    let (mut world, endpoint) = world_and_endpoint(inbox);
     world.script.say("charge", 2, [Conduct::Take(secs(90))]);
     world.start(endpoint);
     world.engine.publish("", 1);
     pass(secs(5)).await;
     world.engine.publish("", 2);
     inbox.troubles(|troubles| troubles.extend = Trouble::Fails);
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_of_a_row_that_has_waited_for_its_turn_begins_anew() {
+    let inbox = Faulty::default();
+    let world = row_behind_a_long_handler(&inbox).await;
     pass(secs(89)).await;
     assert_eq!(world.script.numbers("charge"), [1, 2]);
     inbox.troubles(|troubles| troubles.extend = Trouble::None);
@@ -54,13 +60,7 @@ async fn the_lease_of_a_row_that_has_waited_for_its_turn_begins_anew() {
 #[tokio::test(start_paused = true)]
 async fn no_handler_begins_on_a_lease_that_would_end_before_it() {
     let inbox = Faulty::default();
-    let (mut world, endpoint) = world_and_endpoint(&inbox);
-    world.script.say("charge", 2, [Conduct::Take(secs(90))]);
-    world.start(endpoint);
-    world.engine.publish("", 1);
-    pass(secs(5)).await;
-    world.engine.publish("", 2);
-    inbox.troubles(|troubles| troubles.extend = Trouble::Fails);
+    let world = row_behind_a_long_handler(&inbox).await;
     pass(secs(120)).await;
     assert_eq!(world.script.numbers("charge"), [1, 2]);
     // Its lease is over then, and another one begins.
