@@ -72,6 +72,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | none | the core, the built-in container, the in-memory broker |
+//! | `axum` | each [`SendError`] as an answer of axum, and [`Meta`] as an extractor |
 //! | `dill` | handlers resolved from a `dill::Catalog` |
 //! | `froodi` | handlers resolved from a `froodi` container; unstable, as that crate is |
 //! | `more-di` | handlers resolved from a `di::ServiceCollection` |
@@ -97,6 +98,8 @@
 // Lets the code that the macros generate name this crate from inside it too.
 extern crate self as diator;
 
+#[cfg(feature = "axum")]
+mod axum;
 pub mod broker;
 mod builder;
 mod cascade;
