@@ -50,6 +50,26 @@ impl ::diator::Command for PlaceOrder {}
 }
 
 #[test]
+fn a_command_that_says_which_errors_it_expects() {
+    let expanded = request::derive(
+        RequestKind::Command,
+        quote! {
+            #[request(error = OrderError, expected = |error| matches!(error, OrderError::SoldOut))]
+            struct PlaceOrder;
+        },
+    );
+    let expected = "    fn is_expected(error: &OrderError) -> ::core::primitive::bool {
+        let expected: fn(&OrderError) -> ::core::primitive::bool = |error| matches!(
+            error, OrderError::SoldOut
+        );
+        expected(error)
+    }
+";
+    let text = pretty(expanded);
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
 fn a_generic_query() {
     let expanded = request::derive(
         RequestKind::Query,
@@ -448,7 +468,7 @@ fn all_mistakes_are_reported_and_what_was_right_is_expanded() {
             "expected a type without quotes, as in `response = Type`",
             "unknown argument `eror`: did you mean `error = Type`?",
             "`idempotent` takes no value: write `idempotent` alone",
-            "`#[request(…)]` takes `response = Type`, `error = Type`, `idempotent`, `mark = CONSTANT`, `unregistered` and `crate = path`",
+            "`#[request(…)]` takes `response = Type`, `error = Type`, `expected = |error| …`, `idempotent`, `mark = CONSTANT`, `unregistered` and `crate = path`",
         ]
     );
     assert!(pretty(expanded).contains("type Error = OrderError;"));

@@ -1,7 +1,9 @@
 use std::any::{Any, TypeId, type_name};
+use std::error::Error;
 use std::fmt::{self, Debug, Display};
 
 use crate::location::Location;
+use crate::{BoxError, SendError};
 
 /// A message that exactly one handler answers: a [`Command`] or a [`Query`].
 ///
@@ -49,6 +51,16 @@ pub trait Request: Sized + Send + 'static {
     const IDEMPOTENT: bool = false;
     /// What it tells middleware: `#[request(mark = …)]`.
     const MARKS: &'static [Mark] = &[];
+
+    /// Whether an error of the handler is an answer, such as "sold out", and no failure: `#[request(expected = |error| …)]`.
+    ///
+    /// [`TracingMiddleware`](crate::middleware::TracingMiddleware) and
+    /// [`MetricsMiddleware`](crate::metrics::MetricsMiddleware) do not tell of a failure then; the unit of work is rolled back all the same.
+    /// Unless the request says otherwise, all errors of a type of its own are answers, and a [`BoxError`](crate::BoxError) is a failure.
+    #[must_use]
+    fn is_expected(error: &Self::Error) -> bool {
+        !(error as &dyn Any).is::<BoxError>()
+    }
 
     /// A copy for another attempt, if the request is idempotent.
     ///
@@ -202,6 +214,13 @@ impl RequestKind {
     }
 }
 
+/// Whether what a sender gets is an error of the handler that its request expects.
+pub(crate) type Expects = fn(&(dyn Error + 'static)) -> bool;
+
+fn expects<R: Request>(error: &(dyn Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(SendError::<R::Error>::Handler(error)) if R::is_expected(error))
+}
+
 /// A request that the registry knows, whether or not anyone handles it.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestDescriptor {
@@ -213,6 +232,7 @@ pub struct RequestDescriptor {
     pub(crate) marks: &'static [Mark],
     pub(crate) response: fn() -> &'static str,
     pub(crate) error: fn() -> &'static str,
+    pub(crate) expects: Expects,
     pub(crate) location: Location,
 }
 
@@ -229,6 +249,7 @@ impl RequestDescriptor {
             marks: R::MARKS,
             response: type_name::<R::Response>,
             error: type_name::<R::Error>,
+            expects: expects::<R>,
             location,
         }
     }

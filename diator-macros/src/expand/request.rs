@@ -40,6 +40,15 @@ fn implement(root: &Path, request: &Request) -> TokenStream {
     let name = expand::name(ident);
     let response = arguments.response.as_ref().map_or_else(|| quote!(()), |given| given.value.to_token_stream());
     let error = arguments.error.as_ref().map_or_else(|| quote!(#root::BoxError), |given| given.value.to_token_stream());
+    let expected = arguments.expected.as_ref().map(|given| {
+        let expected = &given.value;
+        quote! {
+            fn is_expected(error: &#error) -> ::core::primitive::bool {
+                let expected: fn(&#error) -> ::core::primitive::bool = #expected;
+                expected(error)
+            }
+        }
+    });
     let idempotent = arguments.idempotent.as_ref().map(|given| {
         let copy = quote_spanned!(paths::located(given.name.span())=> ::core::clone::Clone::clone(self));
         quote! {
@@ -65,6 +74,7 @@ fn implement(root: &Path, request: &Request) -> TokenStream {
             type Error = #error;
             type Kind = #kind;
             const NAME: &'static ::core::primitive::str = #name;
+            #expected
             #idempotent
             #marks
         }
