@@ -13,6 +13,8 @@
 //! | the commit is seen through | `commit` | `Commit` |
 //! | what follows it: publishing, `after_commit` handlers | `after_commit` | `Undelivered` |
 //!
+//! `check_scopes` builds what a message would have, without a message.
+//!
 //! What the stages share: `execution` is what a handler works with, `unit_state` is its unit of work, and they answer with a `MaybeReady`;
 //! `within` marks what runs, and [`InFlight`] counts it. `in_place` is a shorter way from `route` to `before_commit`, for the feature of that
 //! name, and the one file that is written for the compiler more than for its reader.
@@ -21,6 +23,7 @@ mod after_commit;
 mod arriving;
 mod before_commit;
 mod build_handler;
+mod check_scopes;
 mod commit;
 mod emit;
 mod emitted;

@@ -83,7 +83,7 @@ impl Services {
     /// Registers a value that is there already, under its own type.
     ///
     /// What is an `Arc` already goes into [`singleton`](Self::singleton): as a value, an `Arc<dyn Clock>` would be
-    /// found by none but a field of type `Arc<Arc<dyn Clock>>`.
+    /// found by none but a field of type `Arc<Arc<dyn Clock>>`; `build()` says so.
     #[must_use]
     #[track_caller]
     pub fn value<T, NoUnitOfWork>(self, value: T) -> Self
@@ -367,6 +367,10 @@ impl Container for Services {
 
     fn enlisted(&self, key: &DependencyKey) -> Enlisted {
         self.registry.enlisted(key)
+    }
+
+    fn hint(&self, key: &DependencyKey) -> Option<String> {
+        self.registry.hint(key)
     }
 
     fn units_of_work(&self) -> Vec<DependencyKey> {
