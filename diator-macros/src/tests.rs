@@ -26,7 +26,7 @@ impl ::diator::Request for PlaceOrder {
     const NAME: &'static ::core::primitive::str = "PlaceOrder";
     const IDEMPOTENT: ::core::primitive::bool = true;
     fn retry_copy(&self) -> ::core::option::Option<Self> {
-        ::core::option::Option::Some(::core::clone::Clone::clone(self))
+        ::core::option::Option::Some(::diator::__private::copied(self))
     }
     const MARKS: &'static [::diator::Mark] = &[
         ::diator::Mark {

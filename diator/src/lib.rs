@@ -199,7 +199,7 @@ pub mod __private {
     pub use crate::inject::{PerhapsSized, sized_or};
     pub use crate::location::Location;
     pub use crate::registry::{HandlerDescriptor, HandlerSet, Inject, LinkedCrate, Registered, With, own_name};
-    pub use crate::request::RequestDescriptor;
+    pub use crate::request::{RequestDescriptor, copied};
 }
 
 /// The README's programs, compiled and run.

@@ -27,9 +27,9 @@ use crate::{BoxError, SendError};
 /// assert_eq!(CountMeetings::NAME, "CountMeetings");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a request",
+    message = "`{Self}` is not a request: an event is emitted with `emit`, and handled with `#[event_handler({Self})]`",
     label = "neither a command nor a query",
-    note = "put `#[derive(Command)]` or `#[derive(Query)]` on `{Self}`; an event is emitted, not sent"
+    note = "if `{Self}` is to be a request, put `#[derive(Command)]` or `#[derive(Query)]` on it"
 )]
 pub trait Request: Sized + Send + 'static {
     /// What the handler answers.
@@ -122,9 +122,9 @@ impl Debug for Mark {
 /// Command and query are told apart as in B. Meyer, "Object-Oriented Software Construction"; a command may answer here
 /// nevertheless, for example with the id of what it made.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is a query, and a query may neither emit events nor send commands",
+    message = "`{Self}` is a query, and a query may neither emit events nor send commands: make it a command with `#[derive(Command)]`",
     label = "a query only reads",
-    note = "make `{Self}` a command with `#[derive(Command)]`, or move what changes something into a command's handler"
+    note = "or move what changes something into a command's handler"
 )]
 // Not for all that change something at once: of a query that emits, the compiler would underline the context, not `emit`.
 pub trait Command: Request<Kind = Changes> {}
@@ -212,6 +212,28 @@ impl RequestKind {
             Self::Query => "query",
         }
     }
+}
+
+/// What an idempotent request must be able to do.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is idempotent, so it needs `#[derive(Clone)]`",
+    label = "another attempt needs a copy of it"
+)]
+pub trait Copied: Sized {
+    fn copied(&self) -> Self;
+}
+
+// So that the error speaks of the request, and not of `Clone` alone.
+#[diagnostic::do_not_recommend]
+impl<R: Clone> Copied for R {
+    fn copied(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// A copy of an idempotent request, for another attempt.
+pub fn copied<R: Copied>(request: &R) -> R {
+    request.copied()
 }
 
 /// Whether what a sender gets is an error of the handler that its request expects.

@@ -1,4 +1,4 @@
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{DeriveInput, Path};
 
@@ -50,7 +50,7 @@ fn implement(root: &Path, request: &Request) -> TokenStream {
         }
     });
     let idempotent = arguments.idempotent.as_ref().map(|given| {
-        let copy = quote_spanned!(paths::located(given.name.span())=> ::core::clone::Clone::clone(self));
+        let copy = copy(root, given.name.span());
         quote! {
             const IDEMPOTENT: ::core::primitive::bool = true;
             fn retry_copy(&self) -> ::core::option::Option<Self> {
@@ -80,6 +80,13 @@ fn implement(root: &Path, request: &Request) -> TokenStream {
         }
         #command
     }
+}
+
+/// A copy of the request; where it is no `Clone`, the error underlines the argument.
+fn copy(root: &Path, argument: Span) -> TokenStream {
+    let place = paths::located(argument);
+    let root = paths::root_at(root, place);
+    quote_spanned!(place=> #root::__private::copied(self))
 }
 
 impl RequestKind {

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::{EngineRef, Replied, SendResult, sent};
-use crate::event::{CanWait, EventKind};
+use crate::event::CanWait;
 use crate::message::{Cause, MessageDescriptor, MessageInfo, TypeName};
 use crate::{BoxFuture, Command, Event, HandledBy, Meta, Request, SendError, SentFrom};
 
@@ -45,7 +45,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
         R: Command,
     {
         self.engine.observe(&cause::<R>, MessageDescriptor::event::<E>);
-        self.engine.emit(E::Kind::emitted(event));
+        self.engine.emit(event.__diator_emitted());
     }
 
     /// Emits a notification or ECST event that is published when the delay is over, if the handler succeeds.
@@ -70,11 +70,10 @@ impl<'a, R: Request> RequestContext<'a, R> {
     pub fn emit_after<E>(&mut self, delay: Duration, event: E)
     where
         R: Command,
-        E: Event,
-        E::Kind: CanWait<E>,
+        E: Event + CanWait<<E as Event>::Kind>,
     {
         self.engine.observe(&cause::<R>, MessageDescriptor::event::<E>);
-        self.engine.emit(E::Kind::emitted(event).after(delay));
+        self.engine.emit(event.__diator_emitted().after(delay));
     }
 
     /// Sends another request, within this unit of work.
@@ -150,17 +149,16 @@ impl<'a> EventContext<'a> {
     /// Emits another event; a domain event is handled after those that wait already.
     pub fn emit<E: Event>(&mut self, event: E) {
         self.engine.observe(&|| self.info.cause(), MessageDescriptor::event::<E>);
-        self.engine.emit(E::Kind::emitted(event));
+        self.engine.emit(event.__diator_emitted());
     }
 
     /// Emits a notification or ECST event for later, like [`RequestContext::emit_after`].
     pub fn emit_after<E>(&mut self, delay: Duration, event: E)
     where
-        E: Event,
-        E::Kind: CanWait<E>,
+        E: Event + CanWait<<E as Event>::Kind>,
     {
         self.engine.observe(&|| self.info.cause(), MessageDescriptor::event::<E>);
-        self.engine.emit(E::Kind::emitted(event).after(delay));
+        self.engine.emit(event.__diator_emitted().after(delay));
     }
 
     /// Sends a request, within this unit of work.

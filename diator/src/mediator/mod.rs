@@ -236,8 +236,7 @@ impl Mediator {
     /// As for [`emit`](Self::emit), and [`SendError::NoOutbox`].
     pub fn emit_after<E>(&self, delay: Duration, event: E) -> impl Future<Output = Result<(), EmitError>> + Send
     where
-        E: Event,
-        E::Kind: CanWait<E>,
+        E: Event + CanWait<<E as Event>::Kind>,
     {
         self.with(Meta::new()).emit_after(delay, event)
     }
@@ -449,8 +448,7 @@ impl<'a> MediatorWith<'a> {
         event: E,
     ) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E>
     where
-        E: Event,
-        E::Kind: CanWait<E>,
+        E: Event + CanWait<<E as Event>::Kind>,
     {
         emit::emit_after(self.0, delay, event)
     }

@@ -1,10 +1,10 @@
 use super::HandlerDescriptor;
-use crate::inject::{Dependency, Slots};
+use crate::inject::{Dependency, Service, Slots};
 
 /// A handler whose fields the mediator can fill; the attributes implement it.
 // Nothing of it is asynchronous, and no field is resolved here: what a handler's own type is needed for is compiled again
 // for each handler, and futures are the dearest of it.
-pub trait Inject: Sized + Send + Sync + 'static {
+pub trait Inject: Sized + Service {
     /// What the fields ask of the container, in the order of the fields.
     const DEPENDENCIES: &'static [Dependency];
 
@@ -28,9 +28,8 @@ pub trait Inject: Sized + Send + Sync + 'static {
 ///
 /// [`handlers!`](crate::handlers) reads it, so that a program can list its handlers by hand.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a handler",
-    label = "neither `#[request_handler]` nor `#[event_handler]`",
-    note = "put `#[request_handler(SomeRequest)]` or `#[event_handler(SomeEvent)]` on `{Self}`"
+    message = "`{Self}` is not a handler: put `#[request_handler(SomeRequest)]` or `#[event_handler(SomeEvent)]` on it",
+    label = "neither `#[request_handler]` nor `#[event_handler]`"
 )]
 pub trait Registered {
     /// One descriptor for each message that the type handles.
