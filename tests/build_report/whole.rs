@@ -99,7 +99,7 @@ mod handlers {
         }
     }
 
-    #[request_handler(CloseMeeting)]
+    #[request_handler(requests::CloseMeeting)]
     pub(crate) struct HangUp;
 
     impl RequestHandler<CloseMeeting> for HangUp {
@@ -108,7 +108,7 @@ mod handlers {
         }
     }
 
-    #[request_handler(OpenMeeting)]
+    #[request_handler(requests::OpenMeeting)]
     pub(crate) struct LeftOut;
 
     impl RequestHandler<OpenMeeting> for LeftOut {
