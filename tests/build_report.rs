@@ -56,11 +56,11 @@ impl Rooms for Zoom {}
 
 // --- Handlers; what they do is of no interest here. ---------------------------------------------
 
-/// Declares a handler, and lets it answer a request.
+/// Declares a handler, and lets it answer a request; unregistered, because one module may have only one that is.
 macro_rules! request_handler {
     ($(#[$attribute:meta])* $handler:ident { $($fields:tt)* } of $request:ty) => {
         $(#[$attribute])*
-        #[request_handler($request)]
+        #[request_handler($request, unregistered)]
         #[allow(dead_code, reason = "only the types of the fields count")]
         struct $handler { $($fields)* }
 

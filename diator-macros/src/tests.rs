@@ -59,9 +59,9 @@ fn a_command_that_says_which_errors_it_expects() {
         },
     );
     let expected = "    fn is_expected(error: &OrderError) -> ::core::primitive::bool {
-        let expected: fn(&OrderError) -> ::core::primitive::bool = |error| matches!(
-            error, OrderError::SoldOut
-        );
+        let expected: fn(&OrderError) -> ::core::primitive::bool = |error| {
+            matches!(error, OrderError::SoldOut)
+        };
         expected(error)
     }
 ";
@@ -420,9 +420,21 @@ fn what_is_unregistered_is_expanded_like_all_else_but_not_submitted() {
         .map(pretty)
     };
     for (registered, unregistered) in expand(TokenStream::new()).iter().zip(expand(quote!(unregistered))) {
-        let submission = registered.find("::diator::__private::inventory::submit!").expect("it is submitted");
+        let submit = || registered.find("::diator::__private::inventory::submit!");
+        let submission = registered.find("enum _AHasTwoHandlersKeepOne").or_else(submit).expect("it is submitted");
         assert_eq!(unregistered, registered[..submission]);
     }
+}
+
+#[test]
+fn a_second_handler_clashes_if_the_name_alone_tells_that_the_request_is_the_same() {
+    let expanded = handler::glue(quote! {
+        #[diator_request_handler(Place, other::Place, Store<u32>, legacy_name, Snake_Case)]
+        struct H;
+    });
+    let text = pretty(expanded);
+    assert_eq!(text.matches("HasTwoHandlersKeepOne").count(), 1, "{text}");
+    assert!(text.contains("enum _PlaceHasTwoHandlersKeepOne {}"), "{text}");
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn implemented(root: &Path, handler: &Handler) -> TokenStream {
 /// does the compiler if nobody uses it.
 fn only_handlers(handler: &Handler) -> TokenStream {
     let items = handler.requests().filter_map(|request| {
-        let Type::Path(TypePath { qself: None, path }) = request else { return None };
+        let Type::Path(TypePath { qself: None, path, .. }) = request else { return None };
         let name = expand::name(path.get_ident()?);
         let is_camel_case = name.starts_with(char::is_uppercase) && !name.contains('_');
         let item = format_ident!("_{name}HasTwoHandlersKeepOne", span = paths::located(request.span()));

@@ -69,8 +69,7 @@ impl Asked {
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be shared between threads: the trait of a service is `trait …: Send + Sync`",
-    label = "not `Send + Sync`",
-    note = "a handler can be shared if all its services can: look for an `Arc<dyn Trait>` whose trait is not `Send + Sync`"
+    label = "not `Send + Sync`"
 )]
 pub trait Service: Send + Sync + 'static {}
 

@@ -1,10 +1,10 @@
 use super::HandlerDescriptor;
-use crate::inject::{Dependency, Service, Slots};
+use crate::inject::{Dependency, Slots};
 
 /// A handler whose fields the mediator can fill; the attributes implement it.
 // Nothing of it is asynchronous, and no field is resolved here: what a handler's own type is needed for is compiled again
 // for each handler, and futures are the dearest of it.
-pub trait Inject: Sized + Service {
+pub trait Inject: Sized + Send + Sync + 'static {
     /// What the fields ask of the container, in the order of the fields.
     const DEPENDENCIES: &'static [Dependency];
 
