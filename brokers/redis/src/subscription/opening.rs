@@ -221,10 +221,9 @@ impl State {
 }
 
 impl Engine {
-    /// Asks whether the server has the topics in as many partitions.
+    /// Asks whether the server has the topics in as many partitions, or in none.
     async fn agree(&self, topics: impl Iterator<Item = &str>, deadline: Deadline) -> Result<(), ConsumeError> {
-        let Some(count) = self.streams.partitions() else { return Ok(()) };
-        let wrong = Partitions::new(count).disagreements(&self.link, topics, deadline).await;
+        let wrong = Partitions::new(self.streams.partitions()).disagreements(&self.link, topics, deadline).await;
         let wrong = wrong.map_err(|failure| consume_error(&failure, self.link.address()))?;
         wrong.into_iter().next().map_or(Ok(()), |(_, problem)| Err(ConsumeError::fatal(problem)))
     }
