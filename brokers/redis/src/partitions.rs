@@ -103,7 +103,7 @@ pub(super) fn partition_of(message: &OutboundMessage, count: NonZeroU32) -> u32 
 }
 
 /// FNV-1a of 64 bits. It must not change: the messages of a key would go to two streams.
-fn fnv_1a(bytes: &[u8]) -> u64 {
+pub(super) fn fnv_1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
