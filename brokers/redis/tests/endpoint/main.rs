@@ -7,7 +7,6 @@ mod world;
 use std::time::Duration;
 
 use diator::endpoint::Order;
-use tokio::time::sleep;
 
 use self::world::{Does, LOCK, World};
 

@@ -31,10 +31,12 @@ async fn a_demoted_server_is_told_once_and_its_successor_goes_on() {
 async fn after_a_failover_nothing_is_missed_that_was_read() {
     let (server, successor) = (RedisServer::start(&[]), RedisServer::start(&[]));
     successor.demote(&server);
+    publish(config(&server), 0..1).await;
+    until(|| successor.cli().run(&["XLEN", "orders"]) == ["1"]).await;
     let log = Log::new(Level::WARN);
     let _guard = tracing::subscriber::set_default(log.clone());
     let mut opened = open(config(&server), "billing").await;
-    publish(config(&server), 0..20).await;
+    publish(config(&server), 1..20).await;
     let came = take(&mut opened, 20).await;
     settle(&opened, &came, Verdict::Ack).await;
     close(opened).await;
