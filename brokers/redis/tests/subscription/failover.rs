@@ -8,7 +8,7 @@ use diator_tests::redis_server::RedisServer;
 use tokio::time::timeout;
 use tracing::Level;
 
-use super::world::{close, config, open, publish, settle, take, until};
+use super::world::{close, config, open, publish, settle, take, until, values_of};
 
 #[tokio::test]
 async fn a_demoted_server_is_told_once_and_its_successor_goes_on() {
@@ -40,8 +40,11 @@ async fn after_a_failover_nothing_is_missed_that_was_read() {
     let came = take(&mut opened, 20).await;
     settle(&opened, &came, Verdict::Ack).await;
     close(opened).await;
-    let pending = || successor.cli().run(&["XPENDING", "orders", "billing"])[0].clone();
-    until(|| successor.cli().run(&["XLEN", "orders"]) == ["20"] && pending() == "0").await;
+    let stands = |at: &RedisServer| {
+        let group = at.cli().run(&["XINFO", "GROUPS", "orders"]);
+        (values_of(&group, "last-delivered-id"), values_of(&group, "pending"))
+    };
+    until(|| stands(&successor) == stands(&server)).await;
     successor.cli().run(&["REPLICAOF", "NO", "ONE"]);
     let mut opened = open(config(&successor), "billing").await;
     publish(config(&successor), 20..21).await;
