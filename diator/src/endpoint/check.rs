@@ -123,7 +123,8 @@ fn bind_one(
         events: events.into_values().collect(),
         mediator: mediator.clone(),
         kept: Kept::default(),
-        store: deliveries.map(|deliveries| Arc::new(Store::new(deliveries, settings.concurrency))),
+        store: deliveries
+            .map(|deliveries| Arc::new(Store::new(deliveries, settings.formerly.clone(), settings.concurrency))),
         of_rows: false,
         settings,
         subscription,

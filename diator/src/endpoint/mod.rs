@@ -280,8 +280,9 @@ impl Endpoint {
 
     /// A name that it had before: it handles the messages that wait under that name too.
     ///
-    /// The inbox does not know what was handled under the former name: a message that the engine delivers again is handled again. What a
-    /// delivery store keeps under that name is handled too; but later messages of its keys do not wait for it, and it is counted there.
+    /// What a delivery store keeps under that name is handled and counted too, and later messages of its keys have their turns behind it.
+    /// With [`Order::PerKey`] that costs a question to the store for each handler of a message. The inbox does not know what was handled
+    /// under the former name: a message that the engine delivers again is handled again.
     pub fn formerly(mut self, name: impl Into<String>) -> Self {
         self.settings.formerly.push(name.into());
         self

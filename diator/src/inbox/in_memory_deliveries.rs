@@ -247,6 +247,10 @@ impl DeliveryStore for InMemoryDeliveries {
         Ok(next.map(|next| next.saturating_duration_since(Instant::now())))
     }
 
+    async fn is_held(&self, endpoint: &str, turn: Turn<'_>) -> Result<bool, BoxError> {
+        Ok(self.0.lock().rows.hold(endpoint, turn))
+    }
+
     async fn woken(&self) {
         self.0.woken().await;
     }
