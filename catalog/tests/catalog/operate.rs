@@ -333,7 +333,10 @@ fn groups_are_named_and_selected_by_their_names() {
         assert_eq!(&json!(listed.iter().sum::<usize>()), count, "{name}");
         assert_eq!(&json_of("kept", &["dead", "replay", "--group", name])["replayed"], count);
         assert_eq!(&json_of("kept", &["dead", "discard", "--group", name, "--yes"])["discarded"], count);
-        assert_eq!(json_of("kept", &["dead", "replay", "--group", name, "--limit", "1"]), json!({ "replayed": 1 }));
+        assert_eq!(
+            json_of("kept", &["dead", "replay", "--group", name, "--limit", "1"]),
+            json!({ "replayed": 1 })
+        );
     }
     for name in ["d-00000000", "p-00000000", "billing"] {
         let expected = format!("error: there is no group `{name}`: `dead list --groups` lists the groups\n");
@@ -438,6 +441,18 @@ fn dead_letters_of_handlers_are_replayed_and_discarded() {
     let none = "error: the store of this program keeps no deliveries of endpoints\n";
     assert_eq!(refused("", &["dead", "replay", "d1"], 2), none);
     assert_eq!(refused("", &["dead", "list", "--endpoint", "billing"], 2), none);
+}
+
+#[test]
+fn an_event_and_a_group_are_selected_however_many_dead_letters_there_are() {
+    let list = json_of("many_kept", &["dead", "list", "--name", "OrderCancelled"]);
+    assert_eq!((&list["deliveries"][0]["id"], &list["more"]), (&json!("d10501"), &json!(false)));
+    let group = json_of("kept", &["dead", "list", "--groups"])["groups"].take();
+    let of_charge =
+        |group: &&Value| (&group["handler"], &group["kind"]) == (&json!("billing.charge"), &json!("Handler"));
+    let group = group.as_array().into_iter().flatten().find(of_charge).expect("it is listed")["group"].clone();
+    let replayed = json_of("many_kept", &["dead", "replay", "--group", group.as_str().expect("it is a text")]);
+    assert_eq!(replayed["replayed"], json!(10_500));
 }
 
 #[test]
