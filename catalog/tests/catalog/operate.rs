@@ -281,7 +281,7 @@ fn dead_letters_are_replayed_and_discarded() {
                       after about 10s with the default of 3 attempts\n";
     assert_eq!(printed("", &["dead", "replay", "1"]), given_back);
     assert_eq!(printed("", &["dead", "replay", "--topic", "mails"]), "0 dead letters were given back to the relay\n");
-    assert_eq!(json_of("", &["dead", "replay", "--all"]), json!({ "replayed": 1 }));
+    assert_eq!(json_of("", &["dead", "replay", "--all"]), json!({ "replayed": 1, "behind": {} }));
     assert_eq!(printed("", &["dead", "discard", "--all", "--yes"]), "1 dead letter was discarded\n");
     assert_eq!(json_of("", &["dead", "discard", "1", "--yes"]), json!({ "discarded": 1 }));
     let output = operated("", &["dead", "replay", "1", "1", "98", "99"]);
@@ -335,7 +335,7 @@ fn groups_are_named_and_selected_by_their_names() {
         assert_eq!(&json_of("kept", &["dead", "discard", "--group", name, "--yes"])["discarded"], count);
         assert_eq!(
             json_of("kept", &["dead", "replay", "--group", name, "--limit", "1"]),
-            json!({ "replayed": 1 })
+            json!({ "replayed": 1, "behind": {} })
         );
     }
     for name in ["d-00000000", "p-00000000", "billing"] {
@@ -444,6 +444,19 @@ fn dead_letters_of_handlers_are_replayed_and_discarded() {
 }
 
 #[test]
+fn a_replay_says_what_a_dead_letter_stands_behind() {
+    let again = "  what its handler still cannot handle becomes a dead letter again, with the same ID\n";
+    let turn = "  d2 has its turn after d1, which is not gone yet\n";
+    assert_eq!(
+        printed("behind", &["dead", "replay", "--all"]),
+        format!("2 dead letters were given back to the endpoints\n{again}{turn}")
+    );
+    let replayed = json_of("behind", &["dead", "replay", "--endpoint", "billing"]);
+    assert_eq!(replayed, json!({ "replayed": 2, "behind": { "d2": "d1" } }));
+    assert_eq!(json_of("behind", &["dead", "replay", "d3"])["behind"], json!({}));
+}
+
+#[test]
 fn an_event_and_a_group_are_selected_however_many_dead_letters_there_are() {
     let list = json_of("many_kept", &["dead", "list", "--name", "OrderCancelled"]);
     assert_eq!((&list["deliveries"][0]["id"], &list["more"]), (&json!("d10501"), &json!(false)));
@@ -474,7 +487,8 @@ fn what_waits_is_tried_now_or_discarded() {
         "  d5 has its turn after d4, which is not gone yet\n  d7 has its turn after d6, which is not gone yet\n";
     let tried = printed("kept", &["schedule", "retry", "d7", "d6", "d5"]);
     assert_eq!(tried, format!("3 deliveries are due now\n{behind}"));
-    assert_eq!(json_of("kept", &["schedule", "retry", "d6"]), json!({ "hastened": 1 }));
+    assert_eq!(json_of("kept", &["schedule", "retry", "d6"]), json!({ "hastened": 1, "behind": {} }));
+    assert_eq!(json_of("kept", &["schedule", "retry", "d7"])["behind"], json!({ "d7": "d6" }));
     assert_eq!(printed("kept", &["schedule", "discard", "d6", "d7", "--yes"]), "2 deliveries were discarded\n");
     assert_eq!(json_of("kept", &["schedule", "discard", "d5", "--yes"]), json!({ "discarded": 1 }));
     for (command, none) in [

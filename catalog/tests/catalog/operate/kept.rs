@@ -40,6 +40,18 @@ pub(crate) async fn kept() -> Result<Arc<dyn DeliveryStore>, BoxError> {
     Ok(store)
 }
 
+/// A dead letter that parks its key, behind a delivery that waits for its time.
+pub(crate) async fn behind() -> Result<Arc<dyn DeliveryStore>, BoxError> {
+    let store = InMemoryInbox::new().deliveries().ok_or("it has one")?;
+    let rows = [
+        holding(after(order(1), 600)),
+        holding(dead(order(1), "Handler", "order 1 has no customer")),
+        dead(order(2), "Handler", "order 2 has no customer"),
+    ];
+    put(&*store, rows).await?;
+    Ok(store)
+}
+
 /// More dead letters of one handler than are read at once, and one of another event after them.
 pub(crate) async fn many() -> Result<Arc<dyn DeliveryStore>, BoxError> {
     let store = InMemoryInbox::new().deliveries().ok_or("it has one")?;
