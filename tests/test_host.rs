@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use diator::Inbox;
 use diator::broker::{PublishErrorKind, RetryPolicy, RetryingBroker};
 use diator::deliveries::DeliveryFilter;
 use diator::endpoint::{Endpoint, ErrorPolicy, OnError, Order};
@@ -631,6 +632,21 @@ async fn what_comes_again_is_no_attempt() {
     test.settle().await;
     test.handled::<OrderPlaced>().once();
     test.handled::<OrderCharged>().once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_age_of_a_message_and_the_memory_of_the_inbox_go_by_one_clock() {
+    let (broker, inbox) = (InMemoryBroker::new(), InMemoryInbox::new().with_retention(Duration::from_secs(3_600)));
+    let test = with_a_store(Bank::new(1, []), &broker, &inbox).await;
+    test.publish(order(1)).await;
+    test.settle().await;
+    test.advance(inbox.retention() * 4).await;
+    assert_eq!(broker.replay("billing"), 1);
+    test.publish(order(2)).await;
+    test.settle().await;
+    test.handled::<OrderPlaced>().on(|order| order.order_id == 1).once();
+    test.handled::<OrderPlaced>().on(|order| order.order_id == 2).succeeded().once();
+    test.assert_no_dead_letters();
 }
 
 #[tokio::test(start_paused = true)]
