@@ -276,14 +276,17 @@ impl Bound {
     }
 
     /// A handler has not begun, because another transaction handles the message: it is tried again.
-    pub(super) fn tell_busy(&self, message: Option<Uuid>, handler: HandlerId) {
+    pub(super) fn tell_busy(&self, message: Option<Uuid>, handler: HandlerId, is_first: bool) {
         self.monitor.count(|health| health.busy += 1);
-        let message = message.map(tracing::field::display);
-        tracing::info!(
-            target: "diator",
-            { endpoint = &*self.settings.name, messaging.message.id = message, %handler },
-            "another transaction is handling a message that arrived: it is tried again"
-        );
+        let (endpoint, message) = (&*self.settings.name, message.map(tracing::field::display));
+        let text = "another transaction is handling a message that arrived: it is tried again";
+        // What follows says the same, every 20 ms to 30 s.
+        match is_first {
+            true => tracing::info!(target: "diator", { endpoint, messaging.message.id = message, %handler }, "{text}"),
+            false => {
+                tracing::debug!(target: "diator", { endpoint, messaging.message.id = message, %handler }, "{text}")
+            }
+        }
     }
 
     /// A delivery is acknowledged, and no handler has run, because another one of its message was handled.

@@ -197,7 +197,7 @@ impl Opening {
             let step =
                 self.bound.settings.errors.step(failure.judgement, Failures { counted, uncounted }, &mut self.jitter);
             match failure.judgement {
-                Judgement::Busy => self.bound.tell_busy(message, failure.handler),
+                Judgement::Busy => self.bound.tell_busy(message, failure.handler, uncounted == 0),
                 _ => self.bound.tell_failure(message, &failure, counted, step, now),
             }
             let due = match step {
