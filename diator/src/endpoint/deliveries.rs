@@ -140,6 +140,11 @@ impl Opening {
                 let reason = format!("the endpoint has no handler `{}` of the message", shown::name(&handler));
                 self.dead(tag, DeadReason::new("NoHandler", reason), now);
             }
+            Ran::CalledBack => {
+                if !self.give_up_if_over(tag, now) {
+                    self.lanes.call_back(tag);
+                }
+            }
             Ran::Unlogged(why) => self.unlogged(tag, why, now),
             Ran::Twin(message) => self.twin(tag, message, now),
             Ran::Cut => self.wait_again(tag, now + AFTER_CUT, now),

@@ -29,11 +29,15 @@ pub(super) async fn run(
     tag: DeliveryTag,
     work: &mut Work,
     begun: Instant,
+    called_back: impl Future<Output = ()>,
     mut lease: Option<&mut Lease<'_>>,
     noted: &OnceLock<Uuid>,
 ) -> Ran {
     let _permit = match &bound.store {
-        Some(store) => store.permit().await,
+        Some(store) => match store.permit(called_back).await {
+            Some(permit) => Some(permit),
+            None => return Ran::CalledBack,
+        },
         None => None,
     };
     if let Message::Delivered(delivery) = &work.message {

@@ -12,6 +12,7 @@ use super::work::Work;
 use crate::BoxError;
 use crate::deliveries::{DeadReason, DeliveryStatus, DeliveryStore, NewDelivery, NewState, WHOLE_MESSAGE};
 use crate::inbox::Turn;
+use crate::race::{First, race};
 use crate::subscription::{Delivery, Order};
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -83,10 +84,16 @@ impl Store {
         if self.deliveries.extends_beside_handlers() { LEASE } else { max_handling.saturating_add(LEASE) }
     }
 
-    /// Waits until one more may run.
-    pub(super) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        // It is never closed.
-        self.permits.acquire().await.ok()
+    /// Waits until one more may run; `None` if it is called back before.
+    pub(super) async fn permit(&self, called_back: impl Future<Output = ()>) -> Option<SemaphorePermit<'_>> {
+        if let Ok(permit) = self.permits.try_acquire() {
+            return Some(permit);
+        }
+        match race(called_back, self.permits.acquire()).await {
+            First::Left(()) => None,
+            // It is never closed.
+            First::Right(permit) => permit.ok(),
+        }
     }
 }
 
