@@ -1,8 +1,13 @@
 -- How many entries each stream dropped before the group read them, since this was asked the last time.
--- KEYS: streams. ARGV: group.
+-- KEYS: hash of the runs of the server that count, streams. ARGV: group.
 --
 -- The group counts what it has read, and the stream what was ever added. They can be compared where no entry that is kept lies between
--- what was read and what is kept. The count of the group is then set right, so that each entry is missed once.
+-- what was read and what is kept. The count of the group is then set right, so that each entry is missed once. A replica, and a server
+-- that was restarted, know how far the group has come and not what it has counted: there the count begins anew, and nothing is told.
+local info_of_server = redis.pcall('INFO', 'server')
+local run = type(info_of_server) == 'string' and info_of_server:match('run_id:(%x+)') or 'unknown'
+local runs = hash(KEYS[1])
+
 local function missed(key)
     local stream = fields_of(info('STREAM', key))
     local group
@@ -12,21 +17,21 @@ local function missed(key)
     end
     if not group then return 0 end
     local last, added, kept = group['last-delivered-id'], stream['entries-added'], stream['length']
-    local behind
-    if last == stream['last-generated-id'] then
+    local counts = runs[key] == run
+    if not counts then redis.call('HSET', KEYS[1], key, run) end
+    local behind = -1
+    if kept == 0 or last == stream['last-generated-id'] then
         behind = added
-    elseif kept > 0 and before(last, stream['first-entry'][1]) then
+    elseif before(last, stream['first-entry'][1]) then
         behind = added - kept
-    else
+    elseif counts then
         return 0
     end
     local read = group['entries-read']
-    -- A group that has read nothing yet misses nothing.
-    if last == '0-0' or read == behind then return 0 end
-    redis.call('XGROUP', 'SETID', key, ARGV[1], last, 'ENTRIESREAD', behind)
-    return read and math.max(behind - read, 0) or 0
+    if read ~= behind then redis.call('XGROUP', 'SETID', key, ARGV[1], last, 'ENTRIESREAD', behind) end
+    return counts and read and math.max(behind - read, 0) or 0
 end
 
 local answers = {}
-for _, key in ipairs(KEYS) do answers[#answers + 1] = missed(key) end
+for at = 2, #KEYS do answers[#answers + 1] = missed(KEYS[at]) end
 return answers
