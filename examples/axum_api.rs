@@ -78,15 +78,6 @@ fn routes(mediator: Mediator) -> Router {
     Router::new().route("/orders", post(place_order)).route("/stock/{article}", get(stock_of)).with_state(mediator)
 }
 
-async fn place_order(
-    State(mediator): State<Mediator>,
-    meta: Meta,
-    Json(command): Json<PlaceOrder>,
-) -> Result<(StatusCode, Json<Order>), SendError<OrderError>> {
-    let order = mediator.with(meta).send(command).await?;
-    Ok((StatusCode::CREATED, Json(order)))
-}
-
 async fn stock_of(
     State(mediator): State<Mediator>,
     meta: Meta,
@@ -94,6 +85,15 @@ async fn stock_of(
 ) -> Result<Json<Stock>, SendError<OrderError>> {
     let stock = mediator.with(meta).send(StockOf { article }).await?;
     Ok(Json(stock))
+}
+
+async fn place_order(
+    State(mediator): State<Mediator>,
+    meta: Meta,
+    Json(command): Json<PlaceOrder>,
+) -> Result<(StatusCode, Json<Order>), SendError<OrderError>> {
+    let order = mediator.with(meta).send(command).await?;
+    Ok((StatusCode::CREATED, Json(order)))
 }
 
 impl IntoResponse for OrderError {
