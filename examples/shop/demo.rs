@@ -16,7 +16,8 @@ use tokio::time::{sleep, timeout};
 use crate::contracts::CustomerNotified;
 use crate::database::Database;
 use crate::load::{self, Answers};
-use crate::picture::{self, Sample};
+use crate::picture;
+use crate::samples::Sample;
 use crate::services::{Service, host, mediator, with_web};
 
 const SERVICES: [Service; 3] = [Service::Web, Service::Billing, Service::Notifications];

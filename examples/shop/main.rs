@@ -21,7 +21,7 @@
 //! | the business of each service | `orders`, `billing`, `notifications` |
 //! | the web | `web` |
 //! | what makes processes of the services | `services`, `database`; `distributed` on PostgreSQL and Redis |
-//! | the load, the table and the picture | `demo`, `picture` |
+//! | the load, the table and the picture | `demo`, `load`, `samples`, `picture` |
 //! | a subscriber written in Python | `subscriber.py` |
 
 #![allow(unreachable_pub, reason = "a program has no callers")]
@@ -38,7 +38,10 @@ mod load;
 mod notifications;
 mod orders;
 mod picture;
+mod samples;
 mod services;
+#[cfg(test)]
+mod tests;
 mod web;
 
 use std::{env, io};

@@ -74,9 +74,9 @@ pub fn mediator(services: &[Service], database: &Database, broker: impl MessageB
 pub fn host(mediator: &Mediator, database: &Database, endpoints: impl IntoIterator<Item = Endpoint>) -> Host {
     let mut host = Host::new(mediator.clone());
     if !without_outbox() {
-        // A relay that was killed is replaced by another one this much later.
-        host =
-            host.relay(database.store.relay().lease(Duration::from_secs(5)).publish_deadline(Duration::from_secs(2)));
+        // Where a relay was killed, another one publishes after this.
+        let lease = Duration::from_secs(5);
+        host = host.relay(database.store.relay().lease(lease).publish_deadline(lease / 2));
     }
     endpoints.into_iter().fold(host, Host::endpoint)
 }

@@ -20,7 +20,7 @@ def wait_until(ready, what, seconds=30):
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
-            raise SystemExit(f"{what} is not ready after {seconds} s")
+            raise TimeoutError(f"{what} is not ready after {seconds} s")
         time.sleep(0.05)
 
 
@@ -46,7 +46,7 @@ class Process:
         self.process.kill()
         self.process.wait()
 
-    def signal(self, number):
+    def send(self, number):
         self.process.send_signal(number)
 
     def stop(self, number=signal.SIGTERM):
