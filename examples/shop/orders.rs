@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use diator::prelude::*;
 use serde::Serialize;
-use sqlx::Row as _;
+use sqlx::{FromRow, Row as _};
 
 use crate::contracts::{OrderCancelled, OrderPlaced};
 use crate::database::{Connection, Row, Transaction};
@@ -209,21 +209,23 @@ async fn put_back_in_stock(db: &mut Connection, order_id: i64) -> Result<(), Box
 
 async fn find(db: &mut Connection, order_id: i64) -> Result<Option<Order>, BoxError> {
     let find = "SELECT * FROM orders WHERE order_id = $1";
-    Ok(sqlx::query(find).bind(order_id).try_map(order_of).fetch_optional(db).await?)
+    Ok(sqlx::query_as(find).bind(order_id).fetch_optional(db).await?)
 }
 
 async fn find_all(db: &mut Connection, customer: &str) -> Result<Vec<Order>, BoxError> {
     let find = "SELECT * FROM orders WHERE customer = $1 ORDER BY order_id";
-    Ok(sqlx::query(find).bind(customer).try_map(order_of).fetch_all(db).await?)
+    Ok(sqlx::query_as(find).bind(customer).fetch_all(db).await?)
 }
 
-fn order_of(row: Row) -> sqlx::Result<Order> {
-    Ok(Order {
-        order_id: row.try_get("order_id")?,
-        customer: row.try_get("customer")?,
-        product: row.try_get("product")?,
-        pieces: row.try_get("pieces")?,
-        cents: row.try_get("cents")?,
-        cancelled: row.try_get("cancelled")?,
-    })
+impl FromRow<'_, Row> for Order {
+    fn from_row(row: &Row) -> sqlx::Result<Self> {
+        Ok(Self {
+            order_id: row.try_get("order_id")?,
+            customer: row.try_get("customer")?,
+            product: row.try_get("product")?,
+            pieces: row.try_get("pieces")?,
+            cents: row.try_get("cents")?,
+            cancelled: row.try_get("cancelled")?,
+        })
+    }
 }

@@ -1,6 +1,7 @@
 """The services as processes, what they need, and what can be done to them."""
 
 import contextlib
+import itertools
 import os
 import signal
 import sqlite3
@@ -39,10 +40,9 @@ class Shop:
     def services(self):
         return [process for service in SERVICES for process in self.processes[service]]
 
-    def kill(self, service, times):
-        """Kills its processes in turn, each with what it has in hand, and starts it again."""
-        for turn in range(times):
-            process = self.processes[service][turn % 2]
+    def kill(self, processes, times):
+        """Kills them in turn, each with what it has in hand, and starts it again."""
+        for process in itertools.islice(itertools.cycle(processes), times):
             process.kill()
             time.sleep(0.5)
             process.start()
