@@ -35,7 +35,7 @@ const STYLE: &str = "
     rect.band { fill: #c0392b; opacity: 0.15 } text.band { fill: #c0392b }
 ";
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = 1_176.0;
+const RIGHT: f64 = 1_110.0;
 /// The top and the bottom of both charts.
 const RATES: (f64, f64) = (110.0, 310.0);
 const FLIGHT: (f64, f64) = (350.0, 500.0);

@@ -84,14 +84,6 @@ async fn a_cancelled_order_is_charged_and_refunded_once_and_its_customer_notifie
     shop.broker.assert_published::<CustomerNotified>(|event| event.text == text);
 }
 
-#[test]
-fn what_the_readme_shows_is_in_the_example() {
-    let (readme, billing) = (include_str!("../../README.md"), include_str!("billing.rs"));
-    let section = readme.split("## Several services").nth(1).expect("the README has it");
-    let block = section.split("```rs\n").nth(1).and_then(|rest| rest.split("```").next()).expect("it shows code");
-    assert!(billing.contains(block), "the example does not say:\n{block}");
-}
-
 /// All services in one process, with a broker in memory.
 struct Shop {
     routes: Router,

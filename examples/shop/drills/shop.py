@@ -46,25 +46,22 @@ class Shop:
             process.kill()
             time.sleep(0.5)
             process.start()
-            time.sleep(1.5)
+            time.sleep(3)
 
-    def kill_redis(self, times):
-        for _ in range(times):
-            self.redis.kill()
-            time.sleep(1)
-            self.redis.start()
-            time.sleep(1)
+    def pause(self, processes, seconds):
+        """Stops them in turn, in the middle of what they do."""
+        for process in processes:
+            process.send(signal.SIGSTOP)
+            time.sleep(seconds)
+            process.send(signal.SIGCONT)
 
-    def pause(self, process, seconds):
-        process.send(signal.SIGSTOP)
-        time.sleep(seconds)
-        process.send(signal.SIGCONT)
-
-    def restart_postgres(self):
+    def restart_postgres(self, times):
         """As an update of the server does: its clients are cut off in the middle of what they do."""
-        self.postgres.stop(signal.SIGINT)
-        time.sleep(1)
-        self.postgres.start()
+        for _ in range(times):
+            self.postgres.stop(signal.SIGINT)
+            time.sleep(1)
+            self.postgres.start()
+            time.sleep(3)
 
     def roll(self):
         """A deployment: each process ends in order, and another one takes its place."""
@@ -73,7 +70,7 @@ class Shop:
             if process is not self.python and code != 0:
                 print(f"{process.name} ended with {code}, see its log")
             process.start()
-            time.sleep(0.5)
+            time.sleep(1)
 
     def notified(self):
         try:
