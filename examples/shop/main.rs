@@ -13,7 +13,8 @@
 //! cargo run --release --features postgres,redis --example shop -- web           # or `billing`, or `notifications`
 //! ```
 //!
-//! Each service has a database of its own, and as many processes as you like. `scripts/drills` starts them, kills them, and counts.
+//! Each service has a database of its own, and as many processes as you like. Redis must have `appendonly yes` and `appendfsync always`.
+//! `scripts/drills` starts all of it, kills and stops it, and counts.
 //!
 //! | to read | file |
 //! |---|---|
