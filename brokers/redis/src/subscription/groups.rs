@@ -57,7 +57,7 @@ pub(super) async fn tell_missed(shared: &Shared, line: &mut Line<'_>) -> Result<
             missed => {
                 let text = "the stream may have dropped entries that the endpoint had not read: the server was restarted, or is \
                             another one, and does not know how many were read";
-                tracing::warn!(target: "diator", endpoint = group, stream, at_most = -missed, "{text}");
+                tracing::warn!(target: "diator", endpoint = group, stream, at_most = missed.saturating_neg(), "{text}");
             }
         }
     }
