@@ -157,7 +157,7 @@ impl RedisBroker {
     pub fn new<M: Into<Wire> + Clone>(config: RedisConfig<M>) -> Result<Self, InvalidConfig> {
         let config = config.check()?;
         let (deadline, max_body, wire) = (config.deadline, config.max_body, config.wire.clone());
-        let partitions = wire.partitions().map(Partitions::new);
+        let partitions = matches!(wire, Wire::Streams(_)).then(|| Partitions::new(wire.partitions()));
         Ok(Self { link: SharedConnection::new(config), wire, partitions, deadline, max_body })
     }
 

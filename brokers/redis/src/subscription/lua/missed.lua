@@ -1,14 +1,13 @@
 -- How many entries each stream dropped before the group read them, since this was asked the last time; below zero: so many at most.
--- KEYS: hash of counts that are known to be right, streams. ARGV: group.
+-- KEYS: hash of the runs of the server that count, streams. ARGV: group.
 --
 -- The group counts what it has read, and the stream what was ever added. They can be compared where no entry that is kept lies between
--- what was read and what is kept. The count of the group is then set right, so that each entry is missed once.
---
--- A server that has read its file, or was a replica, knows what the group has read, but counts too little of it. It is another run of a
--- server than that which set the count right, or found it so.
-local server = redis.pcall('INFO', 'server')
--- A user who may not ask: the count is believed.
-local run = type(server) == 'string' and server:match('run_id:(%x+)') or ''
+-- what was read and what is kept. The count of the group is then set right, so that each entry is missed once. A replica, and a server
+-- that was restarted, know how far the group has come and count too little of it: there the count begins anew, and is told as the most that
+-- may be missed.
+local info_of_server = redis.pcall('INFO', 'server')
+local run = type(info_of_server) == 'string' and info_of_server:match('run_id:(%x+)') or 'unknown'
+local runs = hash(KEYS[1])
 
 local function missed(key)
     local stream = fields_of(info('STREAM', key))
@@ -19,23 +18,20 @@ local function missed(key)
     end
     if not group then return 0 end
     local last, added, kept = group['last-delivered-id'], stream['entries-added'], stream['length']
-    local behind
-    if last == '0-0' then
-        -- A group that has read nothing yet misses nothing.
-    elseif last == stream['last-generated-id'] then
+    local counts = runs[key] == run
+    if not counts then redis.call('HSET', KEYS[1], key, run) end
+    local behind = -1
+    if kept == 0 or last == stream['last-generated-id'] then
         behind = added
-    elseif kept > 0 and before(last, stream['first-entry'][1]) then
+    elseif before(last, stream['first-entry'][1]) then
         behind = added - kept
-    else
+    elseif counts then
         return 0
     end
-    local known = run == '' or redis.call('HGET', KEYS[1], key) == run
-    if not known then redis.call('HSET', KEYS[1], key, run) end
     local read = group['entries-read']
-    if not behind or read == behind then return 0 end
-    redis.call('XGROUP', 'SETID', key, ARGV[1], last, 'ENTRIESREAD', behind)
-    local count = read and math.max(math.min(behind - read, added - kept), 0) or 0
-    return known and count or -count
+    if read ~= behind then redis.call('XGROUP', 'SETID', key, ARGV[1], last, 'ENTRIESREAD', behind) end
+    local missed = read and math.max(math.min(behind - read, added - kept), 0) or 0
+    return counts and missed or -missed
 end
 
 local answers = {}
