@@ -15,16 +15,24 @@
 
 pub mod drills;
 pub mod engine;
-mod fail_point;
 pub mod inbox;
+
+mod drill;
+mod fail_point;
+mod folder;
 mod process;
 mod row;
 mod scene;
 mod servers;
+mod streams;
+mod times;
+mod verdict;
 
-pub use self::drills::{DRILLS, Drill, Form};
+pub use self::drill::{Drill, Form, Judged};
+pub use self::drills::DRILLS;
 pub use self::fail_point::{FailPoint, die};
 pub use self::process::Process;
 pub use self::row::Row;
 pub use self::scene::Scene;
 pub use self::servers::{Database, Kind, Redis};
+pub use self::streams::StreamSettings;

@@ -1,11 +1,10 @@
-use std::cell::Cell;
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use diator_testkit::{Postgres, ServerProcess};
-use uuid::Uuid;
+
+use crate::folder::Folder;
 
 /// A kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,36 +141,5 @@ impl Redis {
     /// The server is not there.
     pub fn cli(&self, command: &[&str]) -> String {
         output(Command::new("redis-cli").args(["-h", "127.0.0.1", "-p", &self.port().to_string()]).args(command))
-    }
-}
-
-/// A folder that goes with this value, unless a test fails with it.
-#[derive(Debug)]
-pub(crate) struct Folder(PathBuf, Cell<bool>);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("diator-faults-{name}-{}", Uuid::now_v7()));
-        fs::create_dir_all(&path).expect("the folder for temporary files can be written");
-        Self(path, Cell::new(false))
-    }
-
-    /// It stays, for whoever looks into it.
-    pub(crate) fn keep(&self) {
-        self.1.set(true);
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if std::thread::panicking() || self.1.get() {
-            eprintln!("left for whoever looks into it: {}", self.0.display());
-        } else {
-            let _ = fs::remove_dir_all(&self.0);
-        }
     }
 }
