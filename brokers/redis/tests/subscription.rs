@@ -6,7 +6,8 @@ use diator::broker::MessageType;
 use diator::subscription::{ConsumeErrorKind, Delivery, Opened, Settlement, Subscription, Taken, Verdict, Wanted};
 use diator::{MessageBroker, OutboundMessage};
 use diator_redis::{RedisBroker, RedisConfig, RedisSubscription, Streams};
-use diator_testkit::within_patience;
+use diator_testkit::broker::Server;
+use diator_testkit::{Proxy, within_patience};
 use diator_tests::Log;
 use diator_tests::redis_server::RedisServer;
 use tokio::time::{sleep, timeout};
@@ -161,6 +162,35 @@ async fn entries_that_were_dropped_unread_are_told_once() {
     publish(config(&server), 10..11).await;
     take(&mut opened, 1).await;
     assert_eq!(told().len(), 1, "{:?}", log.lines());
+}
+
+/// A replica copies the group's count once, and then learns what was read without it.
+#[tokio::test]
+async fn a_failover_makes_no_entries_that_were_dropped_unread() {
+    let (first, second) = (RedisServer::start(&[]), RedisServer::start(&[]));
+    let proxy = Proxy::start(first.address());
+    let through = || RedisConfig::streams(format!("redis://{}", proxy.address())).lock(Duration::from_secs(1));
+    let log = Log::new(Level::WARN);
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let mut opened = open(through(), "billing").await;
+    publish(config(&first), 0..3).await;
+    let came = take(&mut opened, 3).await;
+    settle(&opened, &came, Verdict::Ack).await;
+    second.demote(&first);
+    until(|| second.cli().run(&["XLEN", "orders"]) == ["3"]).await;
+    publish(config(&first), 3..10).await;
+    take(&mut opened, 7).await;
+    until(|| second.cli().run(&["XPENDING", "orders", "billing"])[0] == "7").await;
+    second.cli().run(&["REPLICAOF", "NO", "ONE"]);
+    proxy.redirect(second.address());
+    proxy.cut();
+    let counted = || second.cli().run(&["HGET", "diator:counted:billing", "orders"]);
+    let by_first = counted();
+    tokio::select! {
+        () = until(|| counted() != by_first) => {}
+        came = opened.source.next(1) => panic!("{:?}", came.map(|_| "nothing was published")),
+    }
+    assert_eq!(log.beginning("WARN the stream dropped entries that the endpoint had not read"), [""; 0]);
 }
 
 #[tokio::test]

@@ -41,7 +41,8 @@ pub(super) async fn make_anew(shared: &Shared) -> Result<(), ConsumeError> {
 
 /// Tells of entries that the stream dropped before the group read them.
 pub(super) async fn tell_missed(shared: &Shared, line: &mut Line<'_>) -> Result<(), ConsumeError> {
-    let mut command = MISSED.on(&shared.keys());
+    let counted = format!("diator:counted:{}", shared.group);
+    let mut command = MISSED.on(&[&[counted.as_str()], &*shared.keys()].concat());
     command.arg(&shared.group);
     let missed = array(accepted(line.send(&command).await?)?)?;
     for (stream, missed) in shared.streams.iter().zip(missed) {
