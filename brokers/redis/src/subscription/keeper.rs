@@ -27,9 +27,8 @@ pub(super) async fn keep(shared: Arc<Shared>) {
                 Err(_) => {}
             }
         }
-        if shared.slot.is_over() {
-            let text = "redis did not answer for as long as the name of this consumer was leased";
-            return shared.end(ConsumeError::closed(text));
+        if shared.is_over() {
+            return;
         }
         let tags = shared.state().in_hand.to_extend(after(begun, sixths(4, lock)));
         hold(&shared, &tags, Duration::ZERO).await;
