@@ -47,6 +47,7 @@ impl StreamSettings {
     pub fn config(&self) -> RedisConfig<Streams> {
         let config = RedisConfig::streams(format!("redis://127.0.0.1:{}", self.redis)).untrimmed().durable();
         let config = config.lock(self.lock).deadline(self.deadline);
+        let config = config.replicas(self.replicas);
         if self.streams == 0 { config } else { config.partitions(self.streams) }
     }
 }
