@@ -112,7 +112,7 @@ impl Redis {
             let mut command = Command::new("redis-server");
             command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
             // With `everysec` it answers before it writes, while the system is busy with an earlier write.
-            command.args(["--appendfsync", "always"]).arg("--dir").arg(&path);
+            command.args(["--appendfsync", "always", "--repl-diskless-sync-delay", "0"]).arg("--dir").arg(&path);
             command
         });
         Self { process, _folder: folder }
@@ -127,6 +127,16 @@ impl Redis {
     /// Ends it at once.
     pub fn kill(&self) {
         self.process.kill();
+    }
+
+    /// Stops it in the middle of whatever it does; its connections stay open.
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.process.resume();
     }
 
     /// Starts it again, with what it has acknowledged.

@@ -1,13 +1,13 @@
 //! Runs the drills in their long form, and prints the tables of `docs/reliability.md`.
 //!
-//! `drill [--short] [--inbox | --outbox] [part of a name] …` runs those whose name has one of the parts, or all. The exit code is 1 if
+//! `drill [--short | --middle] [--outbox] [--inbox] [--chain] [part of a name] …` runs those whose name has one of the parts, or all. The exit code is 1 if
 //! an invariant was violated.
 
 use std::fmt::Display;
 use std::panic::{RefUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use diator_faults::{Drill, Form, Judged, Row, drills, inbox};
+use diator_faults::{Drill, Form, Judged, Row, chain, drills, inbox};
 
 fn main() -> ExitCode {
     let (flags, parts): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         () if has("--middle") => Form::Middle,
         () => Form::Long,
     };
-    let is_wanted = |kind: &str| has(kind) || !["--outbox", "--inbox"].into_iter().any(has);
+    let is_wanted = |kind: &str| has(kind) || !["--outbox", "--inbox", "--chain"].into_iter().any(has);
     let mut run = Run { form, parts, all_hold: true };
     if is_wanted("--outbox") {
         run.table(drills::COLUMNS, drills::DRILLS);
@@ -25,6 +25,10 @@ fn main() -> ExitCode {
     if is_wanted("--inbox") {
         let messages = run.table(inbox::COLUMNS, inbox::DRILLS);
         println!("{messages} messages were published");
+    }
+    if is_wanted("--chain") {
+        let orders = run.table(chain::COLUMNS, chain::DRILLS);
+        println!("{orders} orders were acknowledged");
     }
     if run.all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
