@@ -3,13 +3,14 @@
 //!
 //! Run it with `cargo bench -p diator-benches --bench outbox`; it starts servers of its own, and prints the tables of
 //! `docs/benchmarks.md`. With `-- --quick` it takes a minute. With one or more of `commits`, `inbox`, `entering`, `transaction`, `statements`,
-//! `relay`, `latency` and `idle` it prints these tables alone; `postgres` or `sqlite` limits the first four to that database.
+//! `relay`, `latency`, `chain` and `idle` it prints these tables alone; `postgres` or `sqlite` limits the first four to that database.
 //!
 //! Both sides of a ratio take short turns in one run, and so does who comes first.
 
 mod outbox {
     pub(crate) mod booking;
     pub(crate) mod by_hand;
+    pub(crate) mod chain;
     pub(crate) mod commits;
     pub(crate) mod entering;
     pub(crate) mod idle;
@@ -24,7 +25,7 @@ mod outbox {
 use diator_benches::machine::load;
 use outbox::machine::fsyncs_per_second;
 use outbox::plan::Plan;
-use outbox::{commits, entering, idle, latency, relay, statements};
+use outbox::{chain, commits, entering, idle, latency, relay, statements};
 
 #[tokio::main(worker_threads = 2)]
 async fn main() {
@@ -50,6 +51,9 @@ async fn main() {
     }
     if plan.wants("latency") {
         latency::to_a_consumer(&plan).await;
+    }
+    if plan.wants("chain") {
+        chain::from_command_to_effect(&plan).await;
     }
     if plan.wants("idle") {
         idle::relay(&plan).await;

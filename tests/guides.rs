@@ -13,6 +13,13 @@ fn the_outbox_in_a_web_service() {
     says(example, section.split("\n## ").next().unwrap(), 1);
 }
 
+#[test]
+fn two_services_in_the_readme() {
+    let (readme, guide) = (include_str!("../README.md"), include_str!("../docs/two-services.md"));
+    let (_, section) = readme.split_once("## Two services\n").unwrap();
+    says(guide, &section.split("\n## ").next().unwrap().replace("```rs\n", "```rust\n"), 4);
+}
+
 fn says(example: &str, guide: &str, at_least: usize) {
     let blocks: Vec<&str> = guide.split("```rust\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(blocks.len() >= at_least);

@@ -4,7 +4,7 @@ use diator::BoxError;
 use diator::broker::{MessageType, OutboundMessage};
 use diator::container::{CommitError, UnitOfWork};
 use diator::outbox::partition_of;
-use diator_sqlx::{Mode, Transaction};
+use diator_sqlx::{Mode, SqlxStore};
 use serde::Serialize;
 use sqlx::{PgPool, Sqlite, SqlitePool};
 use uuid::Uuid;
@@ -87,14 +87,14 @@ pub(crate) async fn row_on_sqlite(id: i64, pool: SqlitePool) -> Result<(), BoxEr
     Ok(transaction.commit().await?)
 }
 
-pub(crate) async fn transaction_on_postgres(id: i64, pool: PgPool) -> Result<(), BoxError> {
-    let transaction = Transaction::<sqlx::Postgres>::new(pool, Mode::Write);
+pub(crate) async fn transaction_on_postgres(id: i64, store: SqlxStore<sqlx::Postgres>) -> Result<(), BoxError> {
+    let transaction = store.transaction(Mode::Write);
     insert_on_postgres(id, &mut *transaction.connection().await?).await?;
     transaction.commit().await.map_err(CommitError::into_source)
 }
 
-pub(crate) async fn transaction_on_sqlite(id: i64, pool: SqlitePool) -> Result<(), BoxError> {
-    let transaction = Transaction::<Sqlite>::new(pool, Mode::Write);
+pub(crate) async fn transaction_on_sqlite(id: i64, store: SqlxStore<Sqlite>) -> Result<(), BoxError> {
+    let transaction = store.transaction(Mode::Write);
     insert_on_sqlite(id, &mut *transaction.connection().await?).await?;
     transaction.commit().await.map_err(CommitError::into_source)
 }

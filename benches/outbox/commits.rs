@@ -49,15 +49,15 @@ pub(crate) async fn with_an_event(plan: &Plan) {
 pub(crate) async fn transaction_alone(plan: &Plan) {
     head("a row alone", "`Transaction`");
     for (disk, settings) in disks(plan) {
-        let (_server, pool, _) = postgres(&settings, CONNECTIONS).await;
-        let sides = [commit(row_on_postgres, &pool), commit(transaction_on_postgres, &pool)].map(Arc::new);
+        let (_server, pool, store) = postgres(&settings, CONNECTIONS).await;
+        let sides = [commit(row_on_postgres, &pool), commit(transaction_on_postgres, &store)].map(Arc::new);
         for tasks in TASKS {
             compare(&format!("PostgreSQL, {disk}"), tasks, &sides, plan).await;
         }
     }
     for &on in plan.fsyncs("sqlite") {
-        let (_directory, pool, _) = sqlite(on).await;
-        let sides = [commit(row_on_sqlite, &pool), commit(transaction_on_sqlite, &pool)].map(Arc::new);
+        let (_directory, pool, store) = sqlite(on).await;
+        let sides = [commit(row_on_sqlite, &pool), commit(transaction_on_sqlite, &store)].map(Arc::new);
         for tasks in TASKS {
             compare(&format!("SQLite, {}", fsync(on)), tasks, &sides, plan).await;
         }

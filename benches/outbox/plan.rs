@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use diator_benches::{Arguments, Effort};
 
-const TABLES: [&str; 8] = ["commits", "inbox", "entering", "transaction", "statements", "relay", "latency", "idle"];
+const TABLES: [&str; 9] =
+    ["commits", "inbox", "entering", "transaction", "statements", "relay", "latency", "chain", "idle"];
 const ENGINES: [&str; 2] = ["postgres", "sqlite"];
 
 /// How much is measured.

@@ -17,7 +17,7 @@ pub(crate) async fn of_one_commit() {
         ("two inserts by hand", commit(event_on_postgres, &pool)),
         ("mediator and outbox", through(mediator_on_postgres(&store))),
         ("one insert by hand", commit(row_on_postgres, &pool)),
-        ("`Transaction`", commit(transaction_on_postgres, &pool)),
+        ("`Transaction`", commit(transaction_on_postgres, &store)),
     ] {
         println!("| {name} | {:.2} |", statements(&side, &pool).await);
     }

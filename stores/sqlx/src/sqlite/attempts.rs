@@ -40,7 +40,7 @@ pub(super) fn prune() -> String {
 impl AttemptLog for SqlxAttemptLog<Sqlite> {
     async fn begin(&self, endpoint: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError> {
         let counted = counted(messages.iter().copied());
-        let turn = turn(&self.shared.pool);
+        let turn = turn(&self.shared);
         let mut connection = turn.connection().await?;
         let mut after = HashMap::new();
         for (&message, &times) in &counted {
@@ -53,7 +53,7 @@ impl AttemptLog for SqlxAttemptLog<Sqlite> {
     }
 
     async fn end(&self, endpoint: &str, messages: &[(Uuid, Ended)]) -> Result<(), BoxError> {
-        let turn = turn(&self.shared.pool);
+        let turn = turn(&self.shared);
         let mut connection = turn.connection().await?;
         for (message, _) in messages {
             let end = sqlx::query(sql(&self.shared.sql.attempts.end)).bind(message.to_string()).bind(endpoint);

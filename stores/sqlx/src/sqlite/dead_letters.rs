@@ -9,7 +9,7 @@ use sqlx::{Row, Sqlite};
 
 use super::NOW;
 use super::row::message;
-use super::turn::{commit, turn};
+use super::turn::{commit, execute, turn};
 use crate::store::{MESSAGE, Prefix, SqlxStore, sql};
 
 const CHOSEN: &str = "
@@ -48,7 +48,7 @@ impl<Tag: Send + Sync + 'static> DeadLetters for SqlxStore<Sqlite, Tag> {
 
     async fn replay(&self, filter: &DeadLetterFilter) -> Result<u64, BoxError> {
         let texts = &self.shared().sql.dead_letters;
-        let turn = turn(&self.shared().pool);
+        let turn = turn(self.shared());
         let mut connection = turn.connection().await?;
         let replayed = chosen(&texts.put_back, filter)?.execute(&mut *connection).await?.rows_affected();
         chosen(&texts.discard, filter)?.execute(&mut *connection).await?;
@@ -59,7 +59,7 @@ impl<Tag: Send + Sync + 'static> DeadLetters for SqlxStore<Sqlite, Tag> {
 
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, BoxError> {
         let discard = chosen(&self.shared().sql.dead_letters.discard, filter)?;
-        let discarded = discard.execute(&self.shared().pool).await?.rows_affected();
+        let discarded = execute(self.shared(), discard).await?;
         // What a discarded one has held back can go on.
         super::wake::committed(self.shared());
         Ok(discarded)

@@ -77,7 +77,7 @@ fn turn_of<'a>(entry: &Entry<'a>) -> impl Iterator<Item = StageValue<'a>> + use<
 }
 
 pub(super) async fn prune_rows(shared: &Arc<Shared<Sqlite>>, limit: u32) -> Result<u64, BoxError> {
-    let turn = turn(&shared.pool);
+    let turn = turn(shared);
     let mut connection = turn.connection().await?;
     let delete = sqlx::query(sql(&shared.sql.prune_inbox)).bind(limit);
     let entries = delete.execute(&mut *connection).await?.rows_affected();

@@ -5,7 +5,7 @@ use diator::BoxError;
 use diator::outbox::{Leased, LeasedPartition, ParkedKey, RelayId};
 use sqlx::{Row, Sqlite, SqliteConnection};
 
-use super::turn::{commit, turn};
+use super::turn::{commit, execute, turn};
 use super::{NOW, millis};
 use crate::store::{MESSAGE, Prefix, Shared, sql};
 
@@ -62,7 +62,7 @@ pub(super) async fn lease(
         return Ok(leased);
     }
     drop(connection);
-    let turn = turn(&shared.pool);
+    let turn = turn(shared);
     let mut connection = turn.connection().await?;
     if due {
         let promoted = sqlx::query(sql(&texts.promote)).bind(now).execute(&mut *connection).await?;
@@ -96,6 +96,6 @@ WHERE (partition, epoch) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))
 pub(super) async fn release(shared: &Shared<Sqlite>, partitions: &[LeasedPartition]) -> Result<(), BoxError> {
     let leases: Vec<_> = partitions.iter().map(|lease| (lease.partition, lease.epoch)).collect();
     let query = sqlx::query(sql(&shared.sql.release)).bind(serde_json::to_string(&leases)?);
-    query.execute(&shared.pool).await?;
+    execute(shared, query).await?;
     Ok(())
 }

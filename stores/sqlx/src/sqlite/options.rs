@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 /// | `journal_mode` | `WAL` |
 /// | `synchronous` | `FULL` |
 /// | `foreign_keys` | on |
-/// | `busy_timeout` | 5 s: a connection waits this long for a lock on the file |
+/// | `busy_timeout` | 5 s: a connection waits this long for a lock on the file, which another process or pool holds |
 /// | missing file | SQLite makes it |
 ///
 /// # Example

@@ -38,7 +38,7 @@ pub(super) async fn prune(
     retention: Duration,
     limit: u32,
 ) -> Result<u64, BoxError> {
-    let turn = turn(&shared.pool);
+    let turn = turn(shared);
     let mut connection = turn.connection().await?;
     let lease = sqlx::query(sql(&shared.sql.prune.lease)).bind(relay.0.to_string()).bind(millis(CLEANER_LEASE));
     if lease.execute(&mut *connection).await?.rows_affected() == 0 {

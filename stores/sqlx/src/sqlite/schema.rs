@@ -31,7 +31,7 @@ impl<Tag: Send + Sync + 'static> StoreSchema for SqlxStore<Sqlite, Tag> {
 
     async fn apply(&self) -> Result<(), BoxError> {
         let shared = self.shared();
-        let turn = turn(&shared.pool);
+        let turn = turn(shared);
         let mut connection = turn.connection().await?;
         let found = found(shared, &mut connection).await?;
         if let state @ SchemaState::TooNew { .. } = SchemaState::judge(found, needed(MIGRATIONS)) {

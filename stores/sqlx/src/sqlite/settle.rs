@@ -43,7 +43,7 @@ pub(super) async fn settle_rows(shared: &Shared<Sqlite>, settlements: &[Settleme
     let texts = &shared.sql.settle;
     let sent = settlements.iter().filter(|settlement| matches!(settlement.verdict, Verdict::Sent));
     let sent: Vec<_> = sent.map(|settlement| (settlement.place.seq, settlement.epoch)).collect();
-    let turn = turn(&shared.pool);
+    let turn = turn(shared);
     let mut connection = turn.connection().await?;
     if !sent.is_empty() {
         let query = sqlx::query(sql(&texts.sent)).bind(serde_json::to_string(&sent)?);

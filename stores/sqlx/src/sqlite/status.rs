@@ -4,6 +4,7 @@ use diator::BoxError;
 use diator::outbox::OutboxStatus;
 use sqlx::{Row, Sqlite};
 
+use super::turn::execute;
 use super::{NOW, millis};
 use crate::store::{Shared, sql};
 
@@ -61,7 +62,7 @@ WHERE status = 1 AND sent_at >= ?1 AND (?2 IS NULL OR topic = ?2)"
 pub(super) async fn replay(shared: &Shared<Sqlite>, since: SystemTime, topic: Option<&str>) -> Result<u64, BoxError> {
     // Nothing was sent before 1970.
     let since = millis(since.duration_since(UNIX_EPOCH).unwrap_or_default());
-    let replayed = sqlx::query(sql(&shared.sql.replay)).bind(since).bind(topic).execute(&shared.pool).await?;
+    let replayed = execute(shared, sqlx::query(sql(&shared.sql.replay)).bind(since).bind(topic)).await?;
     super::wake::committed(shared);
-    Ok(replayed.rows_affected())
+    Ok(replayed)
 }

@@ -11,7 +11,7 @@ use diator::{BoxError, Meta, async_trait};
 
 use super::comparison::{Comparison, PoolOf};
 use super::{Engine, EntersRows, NoTables, Shared, Statement};
-use crate::transaction::is_transient;
+use crate::transaction::{NoTurn, is_transient};
 
 pub(super) const RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// So far apart may the clocks of a sender and of the database be.
@@ -41,7 +41,9 @@ pub(super) fn kept(retention: Duration) -> Duration {
 ///   longer. A
 ///   shorter `idle_in_transaction_session_timeout` of the session stays.
 /// - **SQLite.** It holds the lock for writing until the handler's transaction ends, **so that handlers run one at a time**, whatever the
-///   concurrency of the endpoint is: say `.concurrency(1)`. Another transaction gets `Busy` when the pool's `busy_timeout` is over.
+///   concurrency of the endpoint is: say `.concurrency(1)`. Another
+///   transaction of the store waits in its queue, and gets `Busy` when the pool's `acquire_timeout` is over, which is 30 s by default; one of
+///   another process or store waits for the `busy_timeout`.
 /// - An entry is kept for the retention and a margin, which is as long again, and one hour at most: the clocks of a sender and of the
 ///   database may be so far apart. After that the [`Relay`](diator::relay::Relay) of the store deletes it, as one cleaner for all
 ///   processes. A program without a relay calls [`SqlxStore::prune_inbox`](super::SqlxStore::prune_inbox).
@@ -159,11 +161,13 @@ impl<DB: Engine, U: EntersRows> Inbox for SqlxInbox<DB, U> {
     }
 }
 
-/// Whether the database refused the statement because of another transaction.
+/// Whether another transaction kept this one from its statement.
 fn is_busy<DB: Engine>(error: &(dyn Error + 'static)) -> bool {
     let mut errors = successors(Some(error), |&error| error.source());
-    let answer = errors.find_map(|error| error.downcast_ref().and_then(sqlx::Error::as_database_error));
-    answer.is_some_and(DB::is_busy)
+    errors.any(|error| {
+        let answer = error.downcast_ref().and_then(sqlx::Error::as_database_error);
+        error.is::<NoTurn>() || answer.is_some_and(DB::is_busy)
+    })
 }
 
 impl<DB: Engine, U> fmt::Debug for SqlxInbox<DB, U> {

@@ -53,7 +53,7 @@ pub(crate) use self::stages_rows::{Statement, placeholders};
 #[cfg(feature = "postgres")]
 pub(crate) use self::wake::Task;
 pub(crate) use self::wake::Wake;
-use crate::transaction::{Mode, Transaction};
+use crate::transaction::{Mode, Transaction, WriteQueue};
 
 /// How long an attempt that was never ended is kept.
 pub(crate) const ATTEMPTS_KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
@@ -115,10 +115,16 @@ pub struct Shared<DB: Engine> {
     pub(crate) prefix: Prefix,
     pub(crate) sql: DB::Sql,
     pub(crate) serialise_keys: bool,
+    queue: Option<WriteQueue<DB>>,
     pub(crate) wake: Arc<Wake>,
 }
 
 impl<DB: Engine> Shared<DB> {
+    /// A transaction of the store, which writes when it is its turn.
+    pub(crate) fn transaction<Tag>(&self, mode: Mode) -> Transaction<DB, Tag> {
+        Transaction::new(self.pool.clone(), mode).queued(self.queue.clone())
+    }
+
     /// The database and the tables, without credentials.
     pub(crate) fn place(&self) -> String {
         format!("the tables `{}…` in {}", self.prefix.as_str(), DB::database(&self.pool.connect_options()))
@@ -133,9 +139,9 @@ impl<DB: Engine> fmt::Debug for Shared<DB> {
 
 impl<DB: Engine> Clone for Shared<DB> {
     fn clone(&self) -> Self {
-        let Self { pool, prefix, sql, serialise_keys, wake } = self;
+        let Self { pool, prefix, sql, serialise_keys, queue, wake } = self;
         let (pool, prefix, sql, wake) = (pool.clone(), prefix.clone(), sql.clone(), wake.clone());
-        Self { pool, prefix, sql, serialise_keys: *serialise_keys, wake }
+        Self { pool, prefix, sql, serialise_keys: *serialise_keys, queue: queue.clone(), wake }
     }
 }
 
@@ -157,8 +163,8 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
     #[must_use]
     pub fn tagged(pool: Pool<DB>) -> Self {
         let prefix = Prefix::default();
-        let sql = DB::sql(&prefix);
-        Self::of(Shared { pool, prefix, sql, serialise_keys: false, wake: Arc::new(Wake::new(true)) })
+        let (sql, queue) = (DB::sql(&prefix), DB::ONE_WRITES.then(|| WriteQueue::new(pool.clone())));
+        Self::of(Shared { pool, prefix, sql, serialise_keys: false, queue, wake: Arc::new(Wake::new(true)) })
     }
 
     /// Sets the prefix of the names of the tables; the default is `diator_`.
@@ -206,12 +212,37 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
     /// ```
     #[must_use]
     pub fn services(&self) -> Services {
-        let pool = self.shared.pool.clone();
+        let store = self.clone();
         let services = Services::new().unit_of_work_sync(move |scope| {
             let mode = if scope.kind() == Some(MessageKind::Query) { Mode::Read } else { Mode::Write };
-            Ok(Transaction::<DB, Tag>::new(pool.clone(), mode).marked())
+            Ok(store.transaction(mode))
         });
         if TypeId::of::<Tag>() == TypeId::of::<()>() { services.value(self.shared.pool.clone()) } else { services }
+    }
+
+    /// Makes a transaction like those that [`services`](Self::services) registers, for a program that works without a mediator.
+    ///
+    /// On SQLite it waits for its turn among all that write through the store, which one of [`Transaction::new`] does not.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")] {
+    /// use diator::BoxError;
+    /// use diator::container::{CommitError, UnitOfWork};
+    /// use diator_sqlx::{Mode, SqlxStore};
+    /// use sqlx::Sqlite;
+    ///
+    /// async fn clear(store: &SqlxStore<Sqlite>) -> Result<(), BoxError> {
+    ///     let transaction = store.transaction(Mode::Write);
+    ///     sqlx::query("DELETE FROM basket").execute(&mut *transaction.connection().await?).await?;
+    ///     transaction.commit().await.map_err(CommitError::into_source)
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn transaction(&self, mode: Mode) -> Transaction<DB, Tag> {
+        self.shared.transaction(mode).marked()
     }
 
     /// Makes the outbox that writes in the [`Transaction`] of each message.

@@ -8,6 +8,7 @@ use sqlx::{Database, Pool};
 
 use super::Mode;
 use super::open::{Open, Phase};
+use super::queue::WriteTurn;
 
 /// A database on which [`Transaction`](super::Transaction) runs: [`sqlx::Postgres`] or [`sqlx::Sqlite`].
 ///
@@ -22,6 +23,8 @@ impl<DB: Driver> Transactional for DB {}
 
 /// The differences between the databases; other crates cannot reach it.
 pub trait Driver: Database {
+    /// Whether one transaction writes at a time.
+    const ONE_WRITES: bool;
     /// Proof that the last statement succeeded, and that the transaction can commit.
     type Proof: Copy + std::fmt::Debug + Send + Sync + 'static;
 
@@ -58,8 +61,8 @@ pub trait Driver: Database {
     /// Whether a ROLLBACK failed because there was nothing left to roll back.
     fn is_rolled_back(error: &sqlx::Error) -> bool;
 
-    /// Gives back a connection whose transaction has not ended, or whose end nobody has awaited.
-    fn abandon(connection: PoolConnection<Self>, phase: Phase);
+    /// Gives back a connection whose transaction has not ended, or whose end nobody has awaited; others write only after its end.
+    fn abandon(connection: PoolConnection<Self>, phase: Phase, turn: Option<WriteTurn<Self>>);
 
     /// Whether another attempt may succeed.
     fn is_transient(error: &(dyn DatabaseError + 'static)) -> bool;

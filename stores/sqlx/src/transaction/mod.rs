@@ -3,6 +3,7 @@ mod guard;
 mod open;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod queue;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(all(test, feature = "postgres"))]
@@ -20,6 +21,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) use self::driver::Driver;
 use self::open::Open;
+pub(crate) use self::queue::{NoTurn, WriteQueue};
 
 pub use self::driver::Transactional;
 pub use self::guard::ConnectionGuard;
@@ -48,6 +50,11 @@ pub use self::transient::is_transient;
 ///   lends no connection any more, and `commit` fails with an unknown outcome. The transaction rolls back; only if SQLite had ended it
 ///   before can statements be committed. A call that still waits for another guard, or the first call, may be dropped without this
 ///   effect. PostgreSQL is not asked, so there is no such effect.
+/// - **A queue on SQLite.** SQLite lets one transaction write at a time. Those of one [`SqlxStore`](crate::SqlxStore) that write wait for each
+///   other in a queue: the first to come is the first to begin, and a waiting transaction has no connection. A caller must poll
+///   or drop the future of a waiting `connection()`, because the next in the queue waits for it. A connection goes from one
+///   writer to the next without the pool's hooks `after_release` and `before_acquire`. Transactions that read do not wait, and neither do those of
+///   [`new`](Self::new): they ask SQLite, which knows no order, as do other processes.
 /// - **Savepoints.** `begin` on a lent connection sets a savepoint.
 /// - **Another end.** If the transaction ends in another way, such as `RAISE(ROLLBACK)` on SQLite or a dropped `begin` on a lent
 ///   connection, it lends no connection any more, and `commit` fails with an unknown outcome: the database may have committed the
@@ -56,6 +63,7 @@ pub use self::transient::is_transient;
 ///
 /// # Units
 ///
+/// In the queue it waits for the pool's `acquire_timeout`, 30 seconds by default, and then for a connection and for SQLite's `busy_timeout`.
 /// After a lost COMMIT it asks for 10 seconds at most, at intervals of 20 to 640 milliseconds. It does not limit the time of a
 /// statement or of a COMMIT.
 ///
@@ -91,6 +99,7 @@ pub struct Transaction<DB: Transactional, Tag = ()> {
     pool: Pool<DB>,
     mode: Mode,
     is_marked: bool,
+    queue: Option<WriteQueue<DB>>,
     state: Mutex<State<DB>>,
     tag: PhantomData<fn() -> Tag>,
 }
@@ -100,7 +109,7 @@ pub struct Transaction<DB: Transactional, Tag = ()> {
 pub enum Mode {
     /// A query: `BEGIN READ ONLY` on PostgreSQL, a plain `BEGIN` on SQLite, which takes no lock for writing.
     Read,
-    /// A command or an event: `BEGIN` on PostgreSQL, `BEGIN IMMEDIATE` on SQLite, which waits for the lock for writing.
+    /// A command or an event: `BEGIN` on PostgreSQL, `BEGIN IMMEDIATE` on SQLite, which takes the lock for writing.
     Write,
 }
 
@@ -120,16 +129,24 @@ const ENDED: &str = "the transaction has ended";
 
 impl<DB: Transactional, Tag> Transaction<DB, Tag> {
     /// Makes a transaction that has not begun, and takes no connection yet.
+    ///
+    /// With a store, [`SqlxStore::transaction`](crate::SqlxStore::transaction) makes it: on SQLite one of `new` waits in no queue.
     #[must_use]
     pub fn new(pool: Pool<DB>, mode: Mode) -> Self {
         let state = State { stage: Stage::Unbegun, unbegun: Vec::new() };
-        Self { pool, mode, is_marked: false, state: Mutex::new(state), tag: PhantomData }
+        Self { pool, mode, is_marked: false, queue: None, state: Mutex::new(state), tag: PhantomData }
     }
 
     /// Lets it begin with a mark, which spares the outbox a question.
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn marked(self) -> Self {
         Self { is_marked: self.mode == Mode::Write, ..self }
+    }
+
+    /// Lets it wait in this queue before it begins, if it writes.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    pub(crate) fn queued(self, queue: Option<WriteQueue<DB>>) -> Self {
+        Self { queue: queue.filter(|_| self.mode == Mode::Write), ..self }
     }
 
     /// Its pool, if a store has registered it to write.
@@ -149,6 +166,8 @@ impl<DB: Transactional, Tag> Transaction<DB, Tag> {
     /// # Errors
     ///
     /// - The pool has no connection, or BEGIN failed: a [`sqlx::Error`]. The next call tries again.
+    /// - On SQLite other transactions of the store wrote for as long as the pool's `acquire_timeout`; that is [transient](is_transient). A
+    ///   transaction that begins within another one on the same task ends so.
     /// - The transaction has ended. No call succeeds after that.
     /// - SQLite could not say whether the transaction is open: a [`sqlx::Error`]. No call succeeds after that.
     pub async fn connection(&self) -> Result<ConnectionGuard<'_, DB>, BoxError> {
@@ -159,29 +178,31 @@ impl<DB: Transactional, Tag> Transaction<DB, Tag> {
     }
 
     async fn ready(&self, state: &mut State<DB>) -> Result<(), BoxError> {
-        state.ready(&self.pool, self.mode, self.is_marked).await
-    }
-
-    async fn end(&self) -> Stage<DB> {
-        std::mem::replace(&mut self.state.lock().await.stage, Stage::Ended(ENDED))
-    }
-}
-
-impl<DB: Driver> State<DB> {
-    async fn ready(&mut self, pool: &Pool<DB>, mode: Mode, is_marked: bool) -> Result<(), BoxError> {
-        match &mut self.stage {
+        match &mut state.stage {
             // The box keeps the large future of sqlx out of each later call, which would be moved with it: 10,000 instructions a message.
-            Stage::Unbegun => self.stage = Stage::Open(Box::pin(Open::begin(pool, mode, is_marked)).await?),
+            Stage::Unbegun => state.stage = Stage::Open(Box::pin(self.begin()).await?),
             Stage::Open(open) => {
                 if let Err(error) = open.check().await {
                     // This closes the connection.
-                    self.stage = Stage::Ended(open::ENDED_BY_ITSELF);
+                    state.stage = Stage::Ended(open::ENDED_BY_ITSELF);
                     return Err(error);
                 }
             }
             Stage::Ended(how) => return Err((*how).into()),
         }
         Ok(())
+    }
+
+    async fn begin(&self) -> Result<Open<DB>, BoxError> {
+        let turn = match &self.queue {
+            Some(queue) => Some(queue.turn().await?),
+            None => None,
+        };
+        Ok(Open::begin(&self.pool, turn, self.mode, self.is_marked).await?)
+    }
+
+    async fn end(&self) -> Stage<DB> {
+        std::mem::replace(&mut self.state.lock().await.stage, Stage::Ended(ENDED))
     }
 }
 

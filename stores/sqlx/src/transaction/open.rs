@@ -6,6 +6,7 @@ use sqlx_core::transaction::TransactionManager;
 
 use super::Mode;
 use super::driver::{Driver, Proven};
+use super::queue::WriteTurn;
 
 /// A connection in a transaction, which it rolls back or closes when it is dropped.
 ///
@@ -15,6 +16,8 @@ use super::driver::{Driver, Proven};
 pub struct Open<DB: Driver> {
     /// `None` only while it is dropped.
     connection: Option<PoolConnection<DB>>,
+    /// Ends when the transaction is over for the database, too.
+    turn: Option<WriteTurn<DB>>,
     phase: Phase,
     /// Whether a mark was set when it began, and is on top of all savepoints that are known.
     is_marked: bool,
@@ -45,9 +48,18 @@ pub(super) const ENDED_BY_ITSELF: &str =
     "the database may have ended the transaction by itself, and may have committed the statements after that";
 
 impl<DB: Driver> Open<DB> {
-    pub(super) async fn begin(pool: &Pool<DB>, mode: Mode, is_marked: bool) -> sqlx::Result<Self> {
-        let connection = Some(pool.acquire().await?);
-        let mut open = Self { connection, phase: Phase::Beginning, is_marked, proof: None, known: None };
+    pub(super) async fn begin(
+        pool: &Pool<DB>,
+        mut turn: Option<WriteTurn<DB>>,
+        mode: Mode,
+        is_marked: bool,
+    ) -> sqlx::Result<Self> {
+        let connection = match &mut turn {
+            Some(turn) => turn.connection().await?,
+            None => pool.acquire().await?,
+        };
+        let mut open =
+            Self { connection: Some(connection), turn, phase: Phase::Beginning, is_marked, proof: None, known: None };
         let begin = DB::begin(mode, is_marked).into_sql_str();
         DB::TransactionManager::begin(open.connection(), Some(begin)).await?;
         open.phase = Phase::Open;
@@ -180,11 +192,24 @@ impl<DB: Driver> Open<DB> {
 
 impl<DB: Driver> Drop for Open<DB> {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
-        match self.phase {
-            Phase::Done => {}
-            Phase::Broken => connection.close_on_drop(),
-            phase => DB::abandon(connection, phase),
+        let Some(connection) = self.connection.take() else { return };
+        match (self.phase, self.turn.take()) {
+            (Phase::Done, Some(turn)) => turn.leave(connection),
+            (Phase::Done, None) => {}
+            (Phase::Broken, turn) => close(connection, turn),
+            (phase, turn) => DB::abandon(connection, phase, turn),
         }
+    }
+}
+
+/// Closes a connection whose transaction ends with it, and only then lets others write.
+pub(super) fn close<DB: Driver>(mut connection: PoolConnection<DB>, turn: Option<WriteTurn<DB>>) {
+    connection.close_on_drop();
+    if let Some(turn) = turn {
+        tokio::spawn(async move {
+            // A connection that cannot be closed in an orderly way has ended all the same.
+            let _ = connection.close().await;
+            drop(turn);
+        });
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::Mode;
 use super::driver::{Driver, Proven};
 use super::open::{Open, Phase};
+use super::queue::WriteTurn;
 
 /// How long to ask for the outcome of a lost COMMIT.
 const ASKS_FOR: Duration = Duration::from_secs(10);
@@ -18,6 +19,7 @@ const ASKS_AFTER: Duration = Duration::from_millis(20);
 const ASKS_AT_LEAST_EVERY: Duration = Duration::from_millis(640);
 
 impl Driver for Postgres {
+    const ONE_WRITES: bool = false;
     /// The transaction's id; none as long as it has written nothing.
     type Proof = Option<i64>;
 
@@ -85,7 +87,7 @@ impl Driver for Postgres {
         false
     }
 
-    fn abandon(mut connection: PoolConnection<Self>, phase: Phase) {
+    fn abandon(mut connection: PoolConnection<Self>, phase: Phase, _: Option<WriteTurn<Self>>) {
         let depth = <Self as sqlx::Database>::TransactionManager::get_transaction_depth(&connection);
         if phase == Phase::Open && depth == 1 {
             // It is sent before the connection returns to the pool.
@@ -172,7 +174,7 @@ mod tests {
         let aborted: i64 = sqlx::query_scalar(ids).fetch_one(&mut *transaction).await.unwrap();
         transaction.rollback().await.unwrap();
         let outcome = async |id, error: sqlx::Error| {
-            let mut open = Open::begin(&pool, Mode::Write, false).await.unwrap();
+            let mut open = Open::begin(&pool, None, Mode::Write, false).await.unwrap();
             let backend = "SELECT pg_backend_pid()";
             let before: i32 = sqlx::query_scalar(backend).fetch_one(open.connection()).await.unwrap();
             open.sent_commit();

@@ -7,7 +7,8 @@ use sqlx::{AssertSqlSafe, Connection, Sqlite, SqliteConnection, SqlitePool};
 use sqlx_core::transaction::TransactionManager;
 
 use super::driver::{Driver, Proven};
-use super::open::{Open, Phase};
+use super::open::{Open, Phase, close};
+use super::queue::WriteTurn;
 use super::{Mode, Transaction};
 
 const SQLITE_ERROR: i32 = 1;
@@ -16,6 +17,7 @@ const SQLITE_LOCKED: i32 = 6;
 const SQLITE_FULL: i32 = 13;
 
 impl Driver for Sqlite {
+    const ONE_WRITES: bool = true;
     type Proof = ();
 
     fn begin(mode: Mode, is_marked: bool) -> &'static str {
@@ -80,13 +82,15 @@ impl Driver for Sqlite {
         code(error) == Some(SQLITE_ERROR)
     }
 
-    fn abandon(mut connection: PoolConnection<Self>, _: Phase) {
+    fn abandon(mut connection: PoolConnection<Self>, _: Phase, turn: Option<WriteTurn<Self>>) {
         // As sqlx does it: once, since it leaves one out after a COMMIT or ROLLBACK that nobody waited for.
         <Self as sqlx::Database>::TransactionManager::start_rollback(&mut connection);
         tokio::spawn(async move {
             if connection.ping().await.is_err() || connection.is_in_transaction() {
                 // It ended by itself, which sqlx has not counted.
-                connection.close_on_drop();
+                close(connection, turn);
+            } else if let Some(turn) = turn {
+                turn.leave(connection);
             }
         });
     }

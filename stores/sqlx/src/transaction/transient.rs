@@ -6,6 +6,7 @@ use sqlx::error::DatabaseError;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 use super::driver::Driver as _;
 use super::driver::find;
+use super::queue::NoTurn;
 
 /// Whether a failure of the database is temporary: a retry may succeed.
 ///
@@ -18,7 +19,7 @@ use super::driver::find;
 /// |---|---|
 /// | both | no connection of the pool became free in time; the connection was lost |
 /// | PostgreSQL | serialization failure `40001`, deadlock `40P01`, lock not available `55P03`, a transaction that was idle for too long `25P03`, too many connections `53300`, shutdown and start-up `57P01` to `57P03` |
-/// | SQLite | `SQLITE_BUSY` and `SQLITE_LOCKED`, with their extended codes |
+/// | SQLite | `SQLITE_BUSY` and `SQLITE_LOCKED`, with their extended codes; other transactions of the store were writing for too long |
 ///
 /// # Example
 ///
@@ -40,6 +41,9 @@ pub fn is_transient(error: &(dyn StdError + 'static)) -> bool {
         Some(SendError::Handler(handler)) => &**handler,
         _ => error,
     };
+    if find::<NoTurn>(error).is_some() {
+        return true;
+    }
     match find::<sqlx::Error>(error) {
         Some(sqlx::Error::PoolTimedOut | sqlx::Error::Io(_)) => true,
         Some(sqlx::Error::Database(error)) => answer_is_transient(&**error),

@@ -8,7 +8,7 @@ use sqlx::{Row, Sqlite};
 
 use super::row::{delivery, shown, time};
 use crate::sqlite::NOW;
-use crate::sqlite::turn::{commit, turn};
+use crate::sqlite::turn::{commit, execute, turn};
 use crate::store::{DELIVERY, Prefix, Shared, failure, sql, state};
 
 const CHOSEN: &str = "
@@ -67,17 +67,17 @@ pub(super) async fn list(shared: &Shared<Sqlite>, filter: &DeliveryFilter) -> Re
 
 pub(super) async fn replay(shared: &Shared<Sqlite>, filter: &DeliveryFilter) -> Result<u64, BoxError> {
     let replay = chosen(&shared.sql.deliveries.chosen.replay, filter)?;
-    Ok(replay.execute(&shared.pool).await?.rows_affected())
+    execute(shared, replay).await
 }
 
 pub(super) async fn hasten(shared: &Shared<Sqlite>, filter: &DeliveryFilter) -> Result<u64, BoxError> {
     let hasten = chosen(&shared.sql.deliveries.chosen.hasten, filter)?;
-    Ok(hasten.execute(&shared.pool).await?.rows_affected())
+    execute(shared, hasten).await
 }
 
 pub(super) async fn discard(shared: &Shared<Sqlite>, filter: &DeliveryFilter) -> Result<u64, BoxError> {
     let texts = &shared.sql.deliveries.chosen;
-    let turn = turn(&shared.pool);
+    let turn = turn(shared);
     let mut connection = turn.connection().await?;
     chosen(&texts.promote, filter)?.execute(&mut *connection).await?;
     let discarded = chosen(&texts.discard, filter)?.execute(&mut *connection).await?.rows_affected();

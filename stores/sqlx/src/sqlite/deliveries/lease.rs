@@ -57,7 +57,7 @@ pub(super) async fn lease(
     if look.fetch_optional(&shared.pool).await?.is_none() {
         return Ok(Vec::new());
     }
-    let turn = turn(&shared.pool);
+    let turn = turn(shared);
     let mut connection = turn.connection().await?;
     let look = sqlx::query(sql(&texts.look)).bind(endpoint).bind(most);
     let mut leased = Vec::new();
@@ -77,7 +77,7 @@ pub(super) async fn extend(
     leases: &[DeliveryLease],
     period: Duration,
 ) -> Result<Vec<Settled>, BoxError> {
-    let turn = turn(&shared.pool);
+    let turn = turn(shared);
     let mut connection = turn.connection().await?;
     let mut extended = Vec::new();
     for lease in leases {

@@ -38,7 +38,7 @@ impl Sql {
 
 pub(super) async fn put(store: &SqlxDeliveries<Sqlite>, deliveries: &[NewDelivery]) -> Result<(), BoxError> {
     let texts = &store.shared.sql.deliveries.put;
-    let turn = turn(&store.shared.pool);
+    let turn = turn(&store.shared);
     let mut connection = turn.connection().await?;
     for new in deliveries {
         let (message, reason) = (new.message.to_string(), reason_of(new));

@@ -68,7 +68,7 @@ pub(super) async fn settle(
     settlements: &[DeliverySettlement],
 ) -> Result<Vec<Settled>, BoxError> {
     let texts = &store.shared.sql.deliveries.settle;
-    let turn = turn(&store.shared.pool);
+    let turn = turn(&store.shared);
     let mut connection = turn.connection().await?;
     let (mut settled, mut is_freed) = (Vec::new(), false);
     for DeliverySettlement { lease, verdict } in settlements {
