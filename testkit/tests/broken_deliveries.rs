@@ -11,7 +11,7 @@ use diator::deliveries::{
     AttemptLog, DeliveryFilter, DeliveryLease, DeliverySettlement, DeliveryStatus, DeliveryStore, DeliveryVerdict,
     KeptDelivery, LeasedDelivery, NewDelivery, NewState,
 };
-use diator::inbox::{Entry, InMemoryInbox, Inbox, Seen};
+use diator::inbox::{Entry, InMemoryInbox, Inbox, Seen, Turn};
 use diator::outbox::InMemoryOutbox;
 use diator::subscription::Settled;
 use diator::{BoxError, Meta, Scope};
@@ -50,6 +50,7 @@ enum Kind {
     WakesAllTheTime,
     NeverWakes,
     TellsParkedRowsAsDue,
+    SeesNoHeldKey,
     CountsParkedAsWaitingAlone,
     ForgetsAttempts,
 }
@@ -178,6 +179,10 @@ impl<B: Breach> DeliveryStore for Broken<B> {
     async fn next_due(&self, endpoint: &str) -> Result<Option<Duration>, BoxError> {
         let next = self.store().next_due(endpoint).await?;
         Ok(if B::BREACH == Kind::TellsParkedRowsAsDue { Some(next.unwrap_or_default()) } else { next })
+    }
+
+    async fn is_held(&self, endpoint: &str, turn: Turn<'_>) -> Result<bool, BoxError> {
+        Ok(B::BREACH != Kind::SeesNoHeldKey && self.store().is_held(endpoint, turn).await?)
     }
 
     async fn woken(&self) {
@@ -317,6 +322,7 @@ finds! {
     a_store_that_never_wakes: NeverWakes in leases::who_waits_is_woken;
     a_store_that_tells_parked_rows: TellsParkedRowsAsDue in
         leases::the_next_is_told, turns::a_dead_letter_that_holds_its_key_parks;
+    a_store_that_sees_no_held_key: SeesNoHeldKey in turns::the_inbox_sees_what_holds_a_key;
     a_store_that_counts_no_parked_rows: CountsParkedAsWaitingAlone in operators::rows_are_counted_by_their_state;
     a_log_that_forgets: ForgetsAttempts in attempts::what_was_begun_is_known_until_it_ends;
 }

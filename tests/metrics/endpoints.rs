@@ -5,7 +5,7 @@ use std::time::Duration;
 use diator::Inbox;
 use diator::broker::MessageType;
 use diator::deliveries::{DeadReason, NewDelivery, NewState};
-use diator::endpoint::{Endpoint, ErrorPolicy, Unknown};
+use diator::endpoint::{Endpoint, ErrorPolicy, OnError, Unknown};
 use diator::host::Host;
 use diator::inbox::InMemoryInbox;
 use diator::outbox::InMemoryOutbox;
@@ -35,6 +35,7 @@ struct Charge;
 impl EventHandler<OrderPlaced> for Charge {
     async fn handle(&self, order: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> {
         match order.cents {
+            0 => Err(std::fmt::Error.into()),
             cents if cents < 0 => Err("it cannot be charged".into()),
             _ => Ok(()),
         }
@@ -110,6 +111,7 @@ fn an_endpoint_is_measured_if_it_is_asked_for() {
         (Gauge, "diator_endpoint_lag"),
         (Gauge, "diator_endpoint_oldest_seconds"),
         (Gauge, "diator_endpoint_paused"),
+        (Gauge, "diator_endpoint_stuck_seconds"),
         (Counter, "diator_endpoint_busy_total"),
         (Counter, "diator_endpoint_locks_lost_total"),
         (Counter, "diator_endpoint_refused_verdicts_total"),
@@ -121,6 +123,33 @@ fn an_endpoint_is_measured_if_it_is_asked_for() {
         assert!(!key.key().labels().any(|label| label.value().contains("stranger")), "{key:?}");
     }
     assert!(record(|endpoint| endpoint).is_empty());
+}
+
+#[test]
+fn what_no_count_brings_to_an_end_is_measured_by_its_age() {
+    let recorder = DebuggingRecorder::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let snapshot = metrics::with_local_recorder(&recorder, || {
+        runtime.expect("it can be built").block_on(async {
+            let broker = InMemoryBroker::new();
+            let mediator = Mediator::builder().handlers(handlers![Charge, Mail]).broker(broker.clone()).build();
+            let mediator = mediator.expect("it is complete");
+            mediator.emit(OrderPlaced { cents: 0 }).await.expect("it is published");
+            let policy = ErrorPolicy::new().when::<std::fmt::Error>(|_| OnError::Again(Duration::from_secs(1)));
+            let host = Host::new(mediator).endpoint(billing(&broker).errors(policy).metrics());
+            let mut snapshot = Vec::new();
+            let a_minute = async {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                snapshot = recorder.snapshotter().snapshot().into_vec();
+            };
+            host.run_until(a_minute).await.expect("it ends well");
+            snapshot
+        })
+    });
+    let stuck = recorded(&snapshot, Gauge, "diator_endpoint_stuck_seconds");
+    let age = |line: &String| line.strip_prefix("billing ").and_then(|age| age.parse().ok());
+    let ages: Vec<f64> = stuck.iter().filter_map(age).collect();
+    assert!(ages.len() == 1 && ages[0] > 50.0, "{stuck:?}");
 }
 
 fn kept(number: u128, state: NewState) -> NewDelivery {

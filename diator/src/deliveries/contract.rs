@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{DeadReason, DeliveryFilter, KeptDelivery, NewDelivery};
+use super::{DeadReason, DeliveryFilter, KeptDelivery, NewDelivery, Turn};
 use crate::BoxError;
 use crate::subscription::Settled;
 
@@ -74,6 +74,12 @@ pub trait DeliveryStore: Send + Sync + 'static {
     /// The end of a lease counts too: a process may have died with it. A row behind another one of its key does not count, and so parked
     /// ones do not.
     async fn next_due(&self, endpoint: &str) -> Result<Option<Duration>, BoxError>;
+
+    /// Whether a committed row of an endpoint [holds](NewDelivery::holds_key) the key. The call must be cheap.
+    ///
+    /// Endpoints ask it of the names that they had [before](crate::endpoint::Endpoint::formerly); of the present one
+    /// [`Inbox::enter`](crate::Inbox::enter) tells them.
+    async fn is_held(&self, endpoint: &str, turn: Turn<'_>) -> Result<bool, BoxError>;
 
     /// Waits until a row has been put, replayed or hastened through this store object since the last call. It may answer late or without a
     /// reason, because the endpoint also polls. It must not be ready all the time.

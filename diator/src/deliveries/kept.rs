@@ -172,6 +172,8 @@ pub struct DeliveryFilter {
     pub handler: Option<String>,
     /// It came from this topic.
     pub topic: Option<String>,
+    /// The event has this name; one without a name does not match.
+    pub name: Option<String>,
     /// Whether it is a dead letter; `None` matches both.
     pub dead: Option<bool>,
     /// The [kind](DeadReason::kind) of a dead letter's failure, or of the [last](NewDelivery::last_failure) one of what waits.
@@ -210,6 +212,7 @@ impl DeliveryFilter {
             && is(&self.endpoint, &kept.delivery.endpoint)
             && is(&self.handler, &kept.delivery.handler)
             && is(&self.topic, &kept.delivery.topic)
+            && self.name.as_deref().is_none_or(|name| kept.delivery.name.as_deref() == Some(name))
             && self.dead.is_none_or(|dead| dead == is_dead)
             && of_reason(&self.kind, |wanted, reason| *wanted == *reason.kind)
             && of_reason(&self.reason, |wanted, reason| reason.text.contains(wanted))

@@ -9,6 +9,7 @@ mod attempt_log;
 mod contract;
 mod kept;
 mod on_dead;
+mod turn;
 
 pub use self::attempt_log::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
 pub use self::contract::{
@@ -16,3 +17,4 @@ pub use self::contract::{
 };
 pub use self::kept::{DeadReason, DeliveryFilter, DeliveryState, KeptDelivery, NewDelivery, NewState, WHOLE_MESSAGE};
 pub use self::on_dead::OnDead;
+pub use self::turn::Turn;

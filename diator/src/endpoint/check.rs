@@ -3,25 +3,20 @@
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Endpoint;
 use super::bound::{Bound, EventsHandled, Kept};
+use super::needs::{Help, capabilities};
 use super::report::EndpointError;
-use super::settings::{OwnMessages, Unknown};
+use super::settings::OwnMessages;
 use super::store::Store;
+use super::warnings::{warn_of_events, warn_of_no_endpoint, warn_of_what_is_missing};
 use crate::Mediator;
 use crate::broker::EventRoute;
 use crate::event::EventDescriptor;
 use crate::inbox::Inbox;
 use crate::registry::{HandlerDescriptor, HandlerId, Problem, ProblemKind, short_name};
-use crate::subscription::{Capabilities, Order, Release, Share};
-
-/// What waits longer than this is worth a warning where the engine only knows how far an endpoint has come.
-const LONG: Duration = Duration::from_secs(60);
-
-/// Extending begins when a third of a lock has gone, and the engine has a third of it for its answer.
-const SHORTEST_LOCK: Duration = Duration::from_secs(1);
+use crate::subscription::Share;
 
 /// A handler of an event that can arrive.
 type Handled = (TypeId, HandlerId);
@@ -65,27 +60,6 @@ pub(crate) fn bind(endpoints: Vec<Endpoint>, mediator: &Mediator) -> Result<Vec<
     Ok(bound)
 }
 
-/// What the inbox of the mediator does for an endpoint.
-#[derive(Clone, Copy)]
-struct Help {
-    /// It keeps what waits and what is dead; and remembers for so long what was handled.
-    retention: Option<Duration>,
-    attempt_log: bool,
-}
-
-impl Help {
-    fn of(endpoint: &Endpoint, mediator: &Mediator) -> Self {
-        let inbox = inbox_of(endpoint.settings.share, mediator);
-        let store = inbox.filter(|inbox| inbox.deliveries().is_some());
-        let log = inbox.is_some_and(|inbox| inbox.attempt_log().is_some());
-        Self { retention: store.map(Inbox::retention), attempt_log: endpoint.attempt_log.is_some() || log }
-    }
-
-    fn has_store(self) -> bool {
-        self.retention.is_some()
-    }
-}
-
 /// The inbox that an endpoint enters, if there is one; what is for all of its processes is none of the inbox's.
 pub(super) fn inbox_of(share: Share, mediator: &Mediator) -> Option<&dyn Inbox> {
     mediator.0.inbox.as_deref().filter(|_| share == Share::Group)
@@ -123,7 +97,8 @@ fn bind_one(
         events: events.into_values().collect(),
         mediator: mediator.clone(),
         kept: Kept::default(),
-        store: deliveries.map(|deliveries| Arc::new(Store::new(deliveries, settings.concurrency))),
+        store: deliveries
+            .map(|deliveries| Arc::new(Store::new(deliveries, settings.formerly.clone(), settings.concurrency))),
         of_rows: false,
         settings,
         subscription,
@@ -150,7 +125,7 @@ fn of(handler: &HandlerDescriptor) -> Handled {
 }
 
 /// The event of a handler, if it can arrive.
-fn arriving(handler: &HandlerDescriptor) -> Option<&EventDescriptor> {
+pub(super) fn arriving(handler: &HandlerDescriptor) -> Option<&EventDescriptor> {
     handler.handled_event().filter(|event| event.message_type.is_some())
 }
 
@@ -278,181 +253,12 @@ fn one_endpoint_each(
     }
 }
 
-/// What the endpoint needs of its engine.
-fn capabilities(endpoint: &Endpoint, help: Help, problems: &mut Vec<Problem>) {
-    let settings = &endpoint.settings;
-    let capabilities = endpoint.subscription.capabilities();
-    let Capabilities { delayed_retry, delivery_limit, .. } = capabilities;
-    let mut missing = |capability: &str, text: String, remedy: &str| {
-        let text = format!("{text}, and the subscription lacks `{capability}`");
-        problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
-    };
-    let holds = capabilities.lock.is_none() || capabilities.extends;
-    if settings.order == Order::PerKey {
-        let remedy = "configure the engine so that it does, or say `.order(Order::None)`";
-        if !capabilities.ordered_by_key {
-            missing("ordered_by_key", "it handles in order per key".to_owned(), remedy);
-        }
-        if settings.share == Share::Group && !capabilities.exclusive_keys {
-            missing(
-                "exclusive_keys",
-                "its processes share messages, and it handles in order per key".to_owned(),
-                remedy,
-            );
-        }
-        if !holds && !help.has_store() && !settings.errors.delays().is_empty() {
-            let text = "a message that waits for another attempt keeps its key waiting".to_owned();
-            missing("extends", text, "take `.later(…)` out of the error policy, or the order");
-        }
-    } else if !holds && !help.has_store() {
-        for delay in
-            settings.errors.delays().iter().filter(|&&delay| delayed_retry.is_none_or(|longest| delay > longest))
-        {
-            let text = format!("a message waits {delay:?} for another attempt, and cannot be held so long");
-            missing("delayed_retry", text, "take shorter delays for `.later(…)`, or a longer lock that extends");
-        }
-    }
-    if settings.share == Share::Group && !capabilities.competing {
-        let remedy = "take a subscription whose processes share messages, or say `.broadcast()`";
-        missing("competing", "each message is for one of its processes".to_owned(), remedy);
-    }
-    if settings.share == Share::Broadcast && !capabilities.broadcasts {
-        let remedy = "take a subscription of which each process can get all messages, or take `.broadcast()` out";
-        missing("broadcasts", "each message is for all of its processes".to_owned(), remedy);
-    }
-    if settings.dead_letters && !capabilities.dead_letters && !help.has_store() {
-        let remedy =
-            "configure a place for dead letters; or say `.without_dead_letters()`: they are logged then, and gone";
-        missing("dead_letters", "messages that fail for good are dead letters".to_owned(), remedy);
-    }
-    if let Some(lock) = capabilities.lock.filter(|&lock| lock < SHORTEST_LOCK) {
-        let text = format!(
-            "the engine locks a delivery for {lock:?}, its `lock`, and the endpoint could not handle or extend it in time"
-        );
-        let remedy = "configure a lock of 1 s at least at the engine";
-        problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
-    }
-    if let (Unknown::Stop, Some(limit)) =
-        (settings.unknown, delivery_limit.filter(|_| costs_to_give_back(&capabilities)))
-    {
-        let text = format!(
-            "it stops at a message of an unknown name until a program comes that knows it, and each time that it opens anew counts \
-             against the engine's limit of {limit} deliveries, its `delivery_limit`"
-        );
-        let remedy = "take the limit away at the engine; or say `.unknown(Unknown::DeadLetter)`, and replay them";
-        problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
-    }
-    if settings.unknown == Unknown::DeadLetter && !settings.dead_letters {
-        let remedy = "take one of `.unknown(Unknown::DeadLetter)` and `.without_dead_letters()` out";
-        let text = "messages of unknown names are dead letters, and there are none";
-        problems.push(problem(ProblemKind::Endpoint, endpoint, text, remedy));
-    }
-    if let Some(limit) = delivery_limit {
-        let attempts = if holds || help.has_store() { 1 } else { settings.errors.delays().len() + 1 };
-        let crashes = if help.attempt_log { 3 } else { 0 };
-        if limit as usize <= attempts + crashes {
-            let text = format!(
-                "the engine takes a message away after {limit} deliveries, its `delivery_limit`, and the endpoint needs more"
-            );
-            let remedy = format!("raise the engine's limit above {}", attempts + crashes);
-            problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
-        }
-    }
-}
-
-/// Whether the engine counts a delivery that comes back, given back or not, as one more.
-fn costs_to_give_back(capabilities: &Capabilities) -> bool {
-    capabilities.release != Release::Uncounted
-}
-
-/// A process may leave what arrives to others, as one that only relays; or the endpoint was forgotten.
-fn warn_of_no_endpoint(known: &[&HandlerDescriptor]) {
-    let Some(handler) = known.first() else { return };
-    let (handler, place) = (short_name(handler.handler()), handler.location());
-    tracing::warn!(
-        target: "diator",
-        { handlers = known.len(), first = handler, %place },
-        "the host has no endpoint, so nothing that arrives reaches these handlers in this process: say `.endpoint(…)`, unless \
-         others handle it"
-    );
-}
-
-/// What makes an endpoint weaker than one would think, and is nevertheless allowed.
-fn warn_of_what_is_missing(endpoint: &Endpoint, help: Help) {
-    let capabilities = endpoint.subscription.capabilities();
-    let warn = |what: &str| tracing::warn!(target: "diator", endpoint = &*endpoint.settings.name, "{what}");
-    if !capabilities.redelivery {
-        warn("the engine delivers nothing again: what a crash or a lost lock interrupts is lost");
-    } else if !help.attempt_log {
-        warn(match endpoint.settings.share {
-            Share::Group => {
-                "there is no attempt log, so a message that ends the process is delivered again and again: give the builder an \
-                     inbox, which has one (`.inbox(store.inbox())`), or the endpoint an `.attempt_log(…)`"
-            }
-            Share::Broadcast => {
-                "there is no attempt log, so a message that ends the process is delivered again and again: give the endpoint one \
-                     with `.attempt_log(…)`"
-            }
-        });
-    }
-    if !help.has_store()
-        && !capabilities.settles_out_of_order
-        && endpoint.settings.errors.delays().iter().any(|&delay| delay > LONG)
-    {
-        warn(
-            "while a message waits for another attempt, the engine learns of nothing that is done after it in its partition",
-        );
-    }
-    if let (Some(lock), Some(limit), false) = (capabilities.lock, capabilities.delivery_limit, capabilities.extends)
-        && costs_to_give_back(&capabilities)
-    {
-        // What waits goes back when two thirds of its lock have gone.
-        let lasts = (lock / 3).saturating_mul(2).saturating_mul(limit);
-        let text = "an outage uses the engine's `delivery_limit` up, because a lock cannot be extended and what is given back counts: \
-                    what waits for so long is the engine's dead letter, though nothing was wrong with it; raise the limit, or the lock";
-        tracing::warn!(target: "diator", endpoint = &*endpoint.settings.name, limit, ?lasts, "{text}");
-    }
-    if capabilities.lock.is_some_and(|lock| !capabilities.extends && lock < endpoint.settings.max_handling) {
-        warn("a handler may take longer than a lock that cannot be extended: its message can be handled twice at once");
-    }
-}
-
-/// What of its events is probably a mistake: a topic that none of them names, and order without a key.
-fn warn_of_events<'h>(endpoint: &Endpoint, handled: impl Iterator<Item = &'h &'h HandlerDescriptor>) {
-    let settings = &endpoint.settings;
-    let mut unused: BTreeSet<_> = endpoint.topics.iter().map(String::as_str).collect();
-    let mut without_topic = BTreeSet::new();
-    for handler in handled {
-        let Some(event) = arriving(handler) else { continue };
-        let (name, place) = (short_name(handler.message()), handler.location());
-        if settings.order == Order::PerKey && event.key.is_none() {
-            let text = "the endpoint keeps the order per key, and the event names no key: its messages have no order";
-            tracing::warn!(target: "diator", endpoint = &*settings.name, event = name, handler = %place, "{text}");
-        }
-        let Some(topic) = event.topic else {
-            without_topic.insert(name);
-            continue;
-        };
-        unused.remove(topic);
-        if !endpoint.topics.is_empty() && !endpoint.reads(event.topic) {
-            let text = "the endpoint does not read the topic that the event names";
-            let (read, name) = (&endpoint.topics, name);
-            tracing::warn!(target: "diator", endpoint = &*settings.name, event = name, topic, ?read, handler = %place, "{text}");
-        }
-    }
-    for topic in unused {
-        let text = "the endpoint reads a topic that none of its handlers' events names";
-        if without_topic.is_empty() {
-            tracing::warn!(target: "diator", endpoint = &*settings.name, topic, "{text}");
-        } else {
-            let hint =
-                "these events name none, and are read from the default topic: `#[event(topic = \"…\")]` gives them one";
-            tracing::warn!(target: "diator", endpoint = &*settings.name, topic, ?without_topic, "{text}; {hint}");
-        }
-    }
-}
-
-fn problem(kind: ProblemKind, endpoint: &Endpoint, text: impl AsRef<str>, remedy: impl Into<String>) -> Problem {
+pub(super) fn problem(
+    kind: ProblemKind,
+    endpoint: &Endpoint,
+    text: impl AsRef<str>,
+    remedy: impl Into<String>,
+) -> Problem {
     let text = format!("endpoint `{}`: {}", endpoint.settings.name, text.as_ref());
     Problem::new(kind, endpoint.location, text, remedy)
 }

@@ -29,11 +29,15 @@ pub(super) async fn run(
     tag: DeliveryTag,
     work: &mut Work,
     begun: Instant,
+    called_back: impl Future<Output = ()>,
     mut lease: Option<&mut Lease<'_>>,
     noted: &OnceLock<Uuid>,
 ) -> Ran {
     let _permit = match &bound.store {
-        Some(store) => store.permit().await,
+        Some(store) => match store.permit(called_back).await {
+            Some(permit) => Some(permit),
+            None => return Ran::CalledBack,
+        },
         None => None,
     };
     if let Message::Delivered(delivery) = &work.message {
@@ -127,6 +131,7 @@ pub(super) async fn run(
         (entry.turn, entry.limit) = (turn, Some(bound.settings.max_handling));
         let call = async {
             match bound.inbox() {
+                Some(_) if bound.is_behind_former(turn, handler).await? => Ok(Handling::Behind),
                 Some(_) => arrival.handle_entered(&handler, entry, &gate).await,
                 None => arrival.handle_until(&handler, &gate).await.map(|()| Handling::Handled),
             }
@@ -161,6 +166,19 @@ pub(super) async fn run(
     work.has_run |= ran > 0;
     Attempt::end_all(attempt, if failures.is_empty() { Ended::Handled } else { Ended::Failed }).await;
     if is_lost && failures.is_empty() { Ran::Cut } else { Ran::Handled { ran, failures } }
+}
+
+impl Bound {
+    /// Whether rows under a former name of the endpoint hold the key: the inbox looks under the present name alone.
+    async fn is_behind_former(&self, turn: Option<Turn<'_>>, handler: HandlerId) -> Result<bool, HandlerFailure> {
+        let (Some(store), Some(turn)) = (self.puts(), turn) else { return Ok(false) };
+        match store.former_holder(turn).await {
+            Ok(former) => Ok(former.is_some()),
+            Err(error) => {
+                Err(HandlerFailure { id: handler, handler: handler.as_str(), error: SendError::Enter(error) })
+            }
+        }
+    }
 }
 
 /// Lets a handler take as long as it may.

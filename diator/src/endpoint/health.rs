@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::time::Instant;
@@ -125,6 +126,11 @@ pub(super) struct Numbers {
     pub(super) stuck: Option<Instant>,
 }
 
+/// Of both openings.
+fn stuck_for(engine: &Numbers, rows: &Numbers) -> Option<Duration> {
+    [engine.stuck, rows.stuck].into_iter().flatten().min().map(|since| since.elapsed())
+}
+
 impl EndpointMonitor {
     pub(super) fn new(name: Arc<str>) -> Self {
         Self {
@@ -155,8 +161,7 @@ impl EndpointMonitor {
         health.running = engine.running + rows.running;
         health.resting = engine.resting + rows.resting;
         health.settling = engine.settling + rows.settling;
-        let stuck = [engine.stuck, rows.stuck].into_iter().flatten().min();
-        health.stuck_seconds = stuck.map(|since| since.elapsed().as_secs_f64());
+        health.stuck_seconds = stuck_for(engine, rows).map(|time| time.as_secs_f64());
         health
     }
 
@@ -186,6 +191,7 @@ impl EndpointMonitor {
                 sum(|all| all.resting),
                 sum(|all| all.settling),
             );
+            metrics.stuck(stuck_for(engine, rows).unwrap_or_default());
         }
     }
 

@@ -52,7 +52,7 @@ pub(super) async fn put_all(store: Arc<Store>, mut orders: UnboundedReceiver<ToP
             }
         }
         if !put.is_empty() {
-            store.put.notify_one();
+            store.has_put.notify_one();
         }
         let failed = error.is_some();
         if events.send(Event::Put { put, error }).is_err() {
@@ -70,5 +70,5 @@ pub(super) async fn put_all(store: Arc<Store>, mut orders: UnboundedReceiver<ToP
 
 async fn put_one(store: &Store, batch: &[ToPut]) -> Result<(), String> {
     let rows: Vec<_> = batch.iter().flat_map(|(_, rows)| rows).cloned().collect();
-    answer(PATIENCE, async { store.deliveries.put(&rows).await }).await
+    answer(PATIENCE, async { store.put(rows).await }).await
 }

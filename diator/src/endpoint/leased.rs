@@ -182,7 +182,7 @@ impl LeasedRows {
             Verdict::Ack | Verdict::DeadLetter { .. } if holds_key => self.store.freed.notify_one(),
             Verdict::Ack | Verdict::DeadLetter { .. } => {}
             // It may be due before the store is asked the next time.
-            Verdict::Retry { .. } | Verdict::Release => self.store.put.notify_one(),
+            Verdict::Retry { .. } | Verdict::Release => self.store.has_put.notify_one(),
         }
     }
 }
@@ -215,10 +215,7 @@ impl Settle for LeasedRows {
     fn revoked(&self, _: &[Ownership]) {}
 
     async fn observe(&self) -> Result<Observation, ConsumeError> {
-        let all = self.store.deliveries.status().await.map_err(|error| failed(&error))?;
-        let ours = all.into_iter().find(|status| status.endpoint == *self.monitor.name);
-        let mut status = ours.unwrap_or_default();
-        status.endpoint = self.monitor.name.to_string();
+        let status = self.store.status(&self.monitor.name).await.map_err(|error| failed(&error))?;
         self.monitor.note_kept(status);
         Ok(Observation::unknown())
     }

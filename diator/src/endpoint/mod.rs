@@ -6,14 +6,14 @@
 //! | part | file |
 //! |---|---|
 //! | one opening, and its loop: events in, deliveries begun, time passed | `opening`, `run` |
-//! | the life of a delivery: it comes, begins, has run; is settled, given back or lost | `deliveries`, `verdicts` |
+//! | the life of a delivery: it comes, begins, ends; what follows; is settled, given back or lost | `deliveries`, `decisions`, `verdicts` |
 //! | what waits, or is dead, in the store: which rows, how they get there, how they come back | `store`, `keeping` and `keeper`, `rows` and `leased` |
 //! | how an opening ends: stop, failure, revocation, loss | `ending` |
 //! | the tasks beside the loop: reading and observing; settling and extending; running deliveries | `reader`, `settler`, `workers`; `ask`, `work`, `handling`, `attempt` |
 //! | which delivery may begin | `lanes`, `pause`, `suspects` |
 //! | what becomes of a handler that failed | `failure`, `policy`, `step`, `outcome`, `memory` |
 //! | how many deliveries to take, and how long they are ours | `credit`, `locks`, `gone`, `watermark`, `watchdog` |
-//! | whether an endpoint can run at all, and what is shown of it | `check`, `settings`, `topics`; `wired` |
+//! | whether an endpoint can run at all, and what is shown of it | `check`, `needs`, `warnings`, `settings`, `topics`; `wired`, `telling` |
 //!
 //! The files of the last four rows know no clock, no task and no engine: the moment is a parameter.
 
@@ -22,6 +22,7 @@ mod attempt;
 mod bound;
 mod check;
 mod credit;
+mod decisions;
 mod deliveries;
 mod ending;
 mod event;
@@ -38,6 +39,7 @@ mod lease;
 mod leased;
 mod locks;
 mod memory;
+mod needs;
 mod opening;
 mod outcome;
 mod pause;
@@ -53,11 +55,13 @@ mod store;
 mod stuck;
 mod suspects;
 mod tag_map;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod told;
 mod topics;
 mod verdicts;
+mod warnings;
 mod watchdog;
 mod watermark;
 mod wired;
@@ -280,8 +284,9 @@ impl Endpoint {
 
     /// A name that it had before: it handles the messages that wait under that name too.
     ///
-    /// The inbox does not know what was handled under the former name: a message that the engine delivers again is handled again. What a
-    /// delivery store keeps under that name is handled too; but later messages of its keys do not wait for it, and it is counted there.
+    /// What a delivery store keeps under that name is handled and counted too, and later messages of its keys have their turns behind it.
+    /// With [`Order::PerKey`] that costs a question to the store for each handler of a message. The inbox does not know what was handled
+    /// under the former name: a message that the engine delivers again is handled again.
     pub fn formerly(mut self, name: impl Into<String>) -> Self {
         self.settings.formerly.push(name.into());
         self

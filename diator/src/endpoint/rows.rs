@@ -119,9 +119,9 @@ impl Source for RowSource {
 impl RowSource {
     /// Waits until it is time to ask, or a row may have come.
     async fn due(&mut self) {
-        let Store { put, freed, deliveries, .. } = &*self.rows.store;
+        let Store { has_put, freed, deliveries, .. } = &*self.rows.store;
         while Instant::now() < self.next {
-            let woken = race(freed.notified(), race(put.notified(), deliveries.woken()));
+            let woken = race(freed.notified(), race(has_put.notified(), deliveries.woken()));
             match race(sleep_until(self.next), woken).await {
                 First::Left(()) => {}
                 First::Right(First::Left(())) => self.next = Instant::now(),

@@ -9,7 +9,10 @@ use super::Bound;
 use super::outcome::{Outcome, State};
 use super::policy::OnDead;
 use super::work::Work;
-use crate::deliveries::{DeadReason, DeliveryStore, NewDelivery, NewState, WHOLE_MESSAGE};
+use crate::BoxError;
+use crate::deliveries::{DeadReason, DeliveryStatus, DeliveryStore, NewDelivery, NewState, WHOLE_MESSAGE};
+use crate::inbox::Turn;
+use crate::race::{First, race};
 use crate::subscription::{Delivery, Order};
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -17,8 +20,10 @@ const LEASE: Duration = Duration::from_secs(30);
 /// The delivery store of an endpoint, which its two openings share: one puts rows into it, and the other one handles them.
 pub(super) struct Store {
     pub(super) deliveries: Arc<dyn DeliveryStore>,
+    /// The names that the endpoint had before: rows under these go before others of their keys.
+    formerly: Vec<String>,
     /// This process has put a row, or put one off.
-    pub(super) put: Notify,
+    pub(super) has_put: Notify,
     /// This process has settled a row that held its key: the next one of the key can be leased.
     pub(super) freed: Notify,
     /// As many as there may run at once, in both openings together.
@@ -26,13 +31,52 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(deliveries: Arc<dyn DeliveryStore>, concurrency: usize) -> Self {
+    pub(super) fn new(deliveries: Arc<dyn DeliveryStore>, formerly: Vec<String>, concurrency: usize) -> Self {
         Self {
             deliveries,
-            put: Notify::new(),
+            formerly,
+            has_put: Notify::new(),
             freed: Notify::new(),
             permits: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)),
         }
+    }
+
+    /// The former name under which rows hold a key, if there is one. Without former names nothing is asked.
+    pub(super) async fn former_holder(&self, turn: Turn<'_>) -> Result<Option<&str>, BoxError> {
+        for former in &self.formerly {
+            if self.deliveries.is_held(former, turn).await? {
+                return Ok(Some(former));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts rows; those of a key that rows under a former name hold get that name, and so their turns behind these.
+    pub(super) async fn put(&self, mut rows: Vec<NewDelivery>) -> Result<(), BoxError> {
+        for row in rows.iter_mut().filter(|row| row.holds_key) {
+            let Some(key) = row.key.as_deref() else { continue };
+            if let Some(former) = self.former_holder(Turn { topic: &row.topic, key }).await? {
+                row.endpoint = former.into();
+            }
+        }
+        self.deliveries.put(&rows).await
+    }
+
+    /// What the store keeps for the endpoint, under all of its names.
+    pub(super) async fn status(&self, name: &str) -> Result<DeliveryStatus, BoxError> {
+        let mut sum = DeliveryStatus { endpoint: name.to_owned(), ..DeliveryStatus::default() };
+        for status in self.deliveries.status().await? {
+            if status.endpoint == name || self.formerly.contains(&status.endpoint) {
+                sum.waiting += status.waiting;
+                sum.parked += status.parked;
+                sum.dead += status.dead;
+                sum.overdue_seconds = match (sum.overdue_seconds, status.overdue_seconds) {
+                    (Some(one), Some(other)) => Some(one.max(other)),
+                    (one, other) => one.or(other),
+                };
+            }
+        }
+        Ok(sum)
     }
 
     /// For how long a row is leased.
@@ -40,10 +84,16 @@ impl Store {
         if self.deliveries.extends_beside_handlers() { LEASE } else { max_handling.saturating_add(LEASE) }
     }
 
-    /// Waits until one more may run.
-    pub(super) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        // It is never closed.
-        self.permits.acquire().await.ok()
+    /// Waits until one more may run; `None` if it is called back before.
+    pub(super) async fn permit(&self, called_back: impl Future<Output = ()>) -> Option<SemaphorePermit<'_>> {
+        if let Ok(permit) = self.permits.try_acquire() {
+            return Some(permit);
+        }
+        match race(called_back, self.permits.acquire()).await {
+            First::Left(()) => None,
+            // It is never closed.
+            First::Right(permit) => permit.ok(),
+        }
     }
 }
 

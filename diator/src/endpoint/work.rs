@@ -71,6 +71,8 @@ pub(super) enum Message {
 pub(super) enum Ran {
     /// The handlers that were to run did; these failed, each with its place.
     Handled { ran: usize, failures: Vec<(usize, Failure)> },
+    /// It was waiting for its turn among both openings when nothing was to begin any more.
+    CalledBack,
     /// Another delivery of the same message is in hand.
     Twin(Uuid),
     /// It was cut off; what its handlers achieved until then stands in the work.
@@ -177,14 +179,14 @@ impl<'a> Working<'a> {
     }
 
     /// Runs the handlers of one delivery that are to run now, one after the other.
-    pub(super) async fn run(mut self, cut: Option<oneshot::Receiver<()>>, lease: Option<Instant>) {
+    pub(super) async fn run(mut self, cut: Option<oneshot::Receiver<()>>, lease: Option<Instant>, calls: u64) {
         let Self { bound, desk, tag, work, begun } = &mut self;
         let Some(work) = work else { return };
         let mut lease = lease.map(|until| Lease { bound, desk, tag: *tag, until });
         // What the attempt log has to be told if the run does not come to its end.
         let attempt = OnceLock::new();
         let ran = {
-            let run = catch_panic(run(bound, *tag, work, *begun, lease.as_mut(), &attempt));
+            let run = catch_panic(run(bound, *tag, work, *begun, desk.called_back(calls), lease.as_mut(), &attempt));
             let cut = async {
                 let is_asked = match cut {
                     Some(cut) => cut.await.is_ok(),

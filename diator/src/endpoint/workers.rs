@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::coop::consume_budget;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
@@ -47,6 +47,7 @@ pub(super) struct Desk {
     events: UnboundedSender<Event>,
     pub(super) engine: Arc<dyn Settle>,
     state: Mutex<State>,
+    called_back: Notify,
 }
 
 #[derive(Default)]
@@ -62,13 +63,15 @@ struct State {
     alive: usize,
     /// How many runs did not go well, and the loop has not heard of it.
     unheard: usize,
+    /// How often what had not begun was called back.
+    calls: u64,
     /// No worker is needed any more.
     closed: bool,
 }
 
 impl Workers {
     pub(super) fn new(most: usize, bound: Arc<Bound>, engine: Arc<dyn Settle>, events: UnboundedSender<Event>) -> Self {
-        let desk = Arc::new(Desk { events, engine, state: Mutex::default() });
+        let desk = Arc::new(Desk { events, engine, state: Mutex::default(), called_back: Notify::new() });
         Self { most, bound, desk, tasks: JoinSet::new(), handles: BTreeMap::new(), hired: 0 }
     }
 
@@ -88,9 +91,12 @@ impl Workers {
         }
     }
 
-    /// Takes back what has not begun, in its order.
+    /// Takes back what has not begun, in its order; what waits for its turn among both openings comes as [`Ran::CalledBack`].
     pub(super) fn call_back(&mut self) -> VecDeque<Handed> {
-        std::mem::take(&mut self.desk.state().handed)
+        let mut state = self.desk.state();
+        state.calls += 1;
+        self.desk.called_back.notify_waiters();
+        std::mem::take(&mut state.handed)
     }
 
     /// The loop has done what follows from a run that did not go well.
@@ -141,11 +147,19 @@ impl Workers {
 }
 
 impl Desk {
-    /// What to run next, after this delivery; `None` if the worker is to end.
-    async fn next(&self, worker: u64, mut last: Option<DeliveryTag>) -> Option<Handed> {
+    /// What to run next, after this delivery, and how often there were calls back before; `None` if the worker is to end.
+    async fn next(&self, worker: u64, mut last: Option<DeliveryTag>) -> Option<(Handed, u64)> {
         // Workers that find work at once, time after time, let other tasks go too.
         consume_budget().await;
         poll_fn(|cx| self.state().poll_next(worker, last.take(), cx)).await
+    }
+
+    /// Waits until what has not begun is called back, after so many calls.
+    pub(super) async fn called_back(&self, calls: u64) {
+        let notified = self.called_back.notified();
+        if self.state().calls == calls {
+            notified.await;
+        }
     }
 
     pub(super) fn tell(&self, tag: DeliveryTag, work: Box<Work>, ran: Ran, took: Duration) {
@@ -168,7 +182,12 @@ impl Desk {
 }
 
 impl State {
-    fn poll_next(&mut self, worker: u64, last: Option<DeliveryTag>, cx: &mut Context<'_>) -> Poll<Option<Handed>> {
+    fn poll_next(
+        &mut self,
+        worker: u64,
+        last: Option<DeliveryTag>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(Handed, u64)>> {
         if let Some(last) = last {
             match self.running.get(&last) {
                 Some(&runs_it) if runs_it == worker => _ = self.running.remove(&last),
@@ -185,7 +204,7 @@ impl State {
         match next {
             Some(next) => {
                 self.running.insert(next.tag, worker);
-                Poll::Ready(Some(next))
+                Poll::Ready(Some((next, self.calls)))
             }
             None => {
                 self.idle.insert(worker, cx.waker().clone());
@@ -215,8 +234,8 @@ struct Worker {
 impl Worker {
     async fn work(self, bound: Arc<Bound>) {
         let mut last = None;
-        while let Some(Handed { tag, work, cut, lease }) = self.desk.next(self.number, last).await {
-            Working::new(&bound, &self.desk, tag, work).run(cut, lease).await;
+        while let Some((Handed { tag, work, cut, lease }, calls)) = self.desk.next(self.number, last).await {
+            Working::new(&bound, &self.desk, tag, work).run(cut, lease, calls).await;
             last = Some(tag);
         }
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::container::{DependencyKey, Scope};
-use crate::deliveries::{AttemptLog, DeliveryStore};
+use crate::deliveries::{AttemptLog, DeliveryStore, Turn};
 use crate::{BoxError, Meta};
 
 /// Notes which handler has handled which message, in the same transaction as what the handler writes.
@@ -177,15 +177,6 @@ pub struct Entry<'a> {
     ///
     /// It is no part of what the message is known by.
     pub limit: Option<Duration>,
-}
-
-/// What messages that are handled one after the other have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Turn<'a> {
-    /// The topic that the message came from.
-    pub topic: &'a str,
-    /// Its key.
-    pub key: &'a str,
 }
 
 impl<'a> Entry<'a> {

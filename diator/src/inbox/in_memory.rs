@@ -1,11 +1,10 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::in_memory_deliveries::{InMemoryDeliveries, Rows};
@@ -24,7 +23,9 @@ use crate::{BoxError, Meta};
 ///   are committed together.
 /// - Its [delivery store](Inbox::deliveries) and its [attempt log](Inbox::attempt_log) are in memory too.
 /// - Clones share the entries, and what the store and the log keep.
-/// - It reads tokio's clock, so that a test with a paused clock can end the retention.
+/// - The retention is by the clock of the machine, as the age of a message is, also where a test moves tokio's clock: what comes again after
+///   weeks of that clock is known. To test what becomes of an old message, publish one whose id or time is old.
+/// - What its delivery store keeps is due by tokio's clock.
 ///
 /// # Units
 ///
@@ -134,14 +135,14 @@ impl Entries {
     }
 
     /// The handler is done with the message, in this generation.
-    pub(super) fn note_done(&mut self, delivery: &NewDelivery, now: Instant) {
-        self.commit(Key::of_delivery(delivery), delivery.generation, now);
+    pub(super) fn note_done(&mut self, delivery: &NewDelivery) {
+        self.commit(Key::of_delivery(delivery), delivery.generation);
     }
 
-    fn commit(&mut self, key: Key, generation: u32, now: Instant) {
+    fn commit(&mut self, key: Key, generation: u32) {
         let before = self.by_key.entry(key.clone()).or_default().insert(generation, State::Committed);
         if before != Some(State::Committed) {
-            self.committed.push_back((now, key, generation));
+            self.committed.push_back((Instant::now(), key, generation));
         }
     }
 
@@ -154,8 +155,8 @@ impl Entries {
         }
     }
 
-    fn forget_old(&mut self, kept: Duration, now: Instant) {
-        while self.committed.front().is_some_and(|(at, ..)| now.duration_since(*at) > kept) {
+    fn forget_old(&mut self, kept: Duration) {
+        while self.committed.front().is_some_and(|(at, ..)| at.elapsed() > kept) {
             if let Some((_, key, generation)) = self.committed.pop_front() {
                 self.forget(&key, generation);
             }
@@ -194,7 +195,7 @@ impl Inbox for InMemoryInbox {
         let transaction = scope.get::<InMemoryTransaction>(meta).await?;
         let (key, generation) = (Key::of(entry), entry.generation);
         let mut entries = self.lock();
-        entries.forget_old(self.retention.saturating_mul(2), Instant::now());
+        entries.forget_old(self.retention.saturating_mul(2));
         let seen = match entries.by_key.get(&key).and_then(|generations| generations.get(&generation)) {
             None if entry.turn.is_some_and(|turn| entries.rows.hold(entry.endpoint, turn)) => Seen::Behind,
             None => Seen::First,
@@ -238,7 +239,7 @@ struct Entered {
 
 impl Joined for Entered {
     fn committed(&self) {
-        self.inbox.lock().commit(self.key.clone(), self.generation, Instant::now());
+        self.inbox.lock().commit(self.key.clone(), self.generation);
     }
 }
 

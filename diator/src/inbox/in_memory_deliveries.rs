@@ -169,7 +169,7 @@ impl DeliveryStore for InMemoryDeliveries {
                 continue;
             }
             if let NewState::Dead(_) = new.state {
-                entries.note_done(new, now);
+                entries.note_done(new);
             }
             entries.rows.put(new.clone(), now);
         }
@@ -232,7 +232,7 @@ impl DeliveryStore for InMemoryDeliveries {
                     row.delivery.holds_key = *holds_key && row.delivery.key.is_some();
                     row.state = State::Dead { reason: reason.clone(), at: now };
                     let dead = row.delivery.clone();
-                    entries.note_done(&dead, now);
+                    entries.note_done(&dead);
                 }
             }
             Settled::Done
@@ -245,6 +245,10 @@ impl DeliveryStore for InMemoryDeliveries {
         let ours = entries.rows.heads().filter(|(_, row)| *row.delivery.endpoint == *endpoint);
         let next = ours.filter_map(|(_, row)| row.free_at()).min();
         Ok(next.map(|next| next.saturating_duration_since(Instant::now())))
+    }
+
+    async fn is_held(&self, endpoint: &str, turn: Turn<'_>) -> Result<bool, BoxError> {
+        Ok(self.0.lock().rows.hold(endpoint, turn))
     }
 
     async fn woken(&self) {

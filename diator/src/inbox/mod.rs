@@ -8,5 +8,6 @@ mod contract;
 mod in_memory;
 mod in_memory_deliveries;
 
-pub use self::contract::{Entry, Inbox, Seen, Turn};
+pub use self::contract::{Entry, Inbox, Seen};
 pub use self::in_memory::InMemoryInbox;
+pub use crate::deliveries::Turn;

@@ -8,7 +8,7 @@ use ::metrics::{
 
 use super::{
     ATTEMPTS, BUSY, DEAD_LETTERS, FAILED_CALLS, HANDLING, KEPT, LAG, LOCK_LOST, OK, OLDEST, OVERDUE, PAUSED, QUEUED,
-    REFUSED, RETRIES, SETTLED, STAGES,
+    REFUSED, RETRIES, SETTLED, STAGES, STUCK,
 };
 use crate::SendErrorKind;
 use crate::deliveries::DeliveryStatus;
@@ -24,6 +24,7 @@ pub(crate) struct EndpointMetrics {
     running: Gauge,
     resting: Gauge,
     settling: Gauge,
+    stuck: Gauge,
     paused: Gauge,
     handled: Counter,
     ignored: Counter,
@@ -61,6 +62,7 @@ impl EndpointMetrics {
             running: stage("running"),
             resting: stage("resting"),
             settling: stage("settling"),
+            stuck: gauge(STUCK),
             paused: gauge(PAUSED),
             handled: outcome("handled"),
             ignored: outcome("ignored"),
@@ -89,6 +91,10 @@ impl EndpointMetrics {
         self.running.set(running as f64);
         self.resting.set(resting as f64);
         self.settling.set(settling as f64);
+    }
+
+    pub(crate) fn stuck(&self, time: Duration) {
+        self.stuck.set(time.as_secs_f64());
     }
 
     pub(crate) fn observed(&self, health: &EndpointHealth) {
@@ -153,6 +159,11 @@ fn describe() {
         STAGES,
         Unit::Count,
         "Messages in hand: all, those being handled, those that wait for another attempt, those that wait for the engine."
+    );
+    describe_gauge!(
+        STUCK,
+        Unit::Seconds,
+        "For how long the oldest message in hand has been tried again without a count, or has waited for a database."
     );
     describe_gauge!(PAUSED, Unit::Count, "Whether the endpoint pauses: 1 or 0.");
     describe_gauge!(KEPT, Unit::Count, "Deliveries in the store of the endpoint, of all processes.");

@@ -35,6 +35,7 @@
 //! | `diator_endpoint_lag` | gauge | `endpoint` | messages that wait at the engine, if it tells |
 //! | `diator_endpoint_oldest_seconds` | gauge | `endpoint` | how long the oldest of them has been waiting, if it tells |
 //! | `diator_endpoint_in_hand` | gauge | `endpoint`, `stage` | messages of this process that are not settled: `held` is all of them |
+//! | `diator_endpoint_stuck_seconds` | gauge | `endpoint` | for how long the oldest of them has been tried again without a count, or has waited for a database; 0 without one |
 //! | `diator_endpoint_paused` | gauge | `endpoint` | 1 while the endpoint pauses, 0 otherwise |
 //! | `diator_endpoint_messages_total` | counter | `endpoint`, `outcome` | messages that it is done with |
 //! | `diator_endpoint_attempts_total` | counter | `endpoint`, `handler`, `outcome` | attempts of handlers |
@@ -110,6 +111,7 @@ const BUSY: &str = "diator_endpoint_busy_total";
 const LOCK_LOST: &str = "diator_endpoint_locks_lost_total";
 const REFUSED: &str = "diator_endpoint_refused_verdicts_total";
 const KEPT: &str = "diator_endpoint_kept";
+const STUCK: &str = "diator_endpoint_stuck_seconds";
 const OVERDUE: &str = "diator_endpoint_overdue_seconds";
 const FAILED_CALLS: &str = "diator_endpoint_failed_calls_total";
 

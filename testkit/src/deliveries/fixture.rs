@@ -5,7 +5,7 @@ use diator::deliveries::{
     AttemptLog, DeadReason, DeliveryFilter, DeliveryLease, DeliverySettlement, DeliveryStatus, DeliveryStore,
     DeliveryVerdict, KeptDelivery, LeasedDelivery, NewDelivery, NewState,
 };
-use diator::inbox::{Entry, Seen};
+use diator::inbox::{Entry, Seen, Turn};
 use diator::subscription::Settled;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -47,6 +47,10 @@ impl Process {
 
     pub(super) async fn lease_for(&self, most: u32, period: Duration) -> Vec<LeasedDelivery> {
         self.deliveries.lease(ENDPOINT, most, period).await.expect(THERE)
+    }
+
+    pub(super) async fn is_held(&self, endpoint: &str, turn: Turn<'_>) -> bool {
+        self.deliveries.is_held(endpoint, turn).await.expect(THERE)
     }
 
     pub(super) async fn lease_one(&self) -> LeasedDelivery {

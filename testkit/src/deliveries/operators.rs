@@ -37,6 +37,7 @@ pub async fn rows_are_listed_by_each_field<D: Driver>() {
     rows[1].endpoint = "mailing".into();
     rows[2].handler = "billing.post".into();
     rows[3].topic = "users".into();
+    rows[4].name = Some("OrderCancelled".into());
     process.put(&rows).await;
     let ids: Vec<_> = process.all().await.iter().map(|kept| kept.id).collect();
     assert!(ids.len() == rows.len() && ids.is_sorted(), "{ids:?}");
@@ -46,6 +47,8 @@ pub async fn rows_are_listed_by_each_field<D: Driver>() {
         (filter(|of| of.endpoint = some("mailing")), vec![1]),
         (filter(|of| of.handler = some("billing.post")), vec![2]),
         (filter(|of| of.topic = some("users")), vec![3]),
+        (filter(|of| of.name = some("OrderCancelled")), vec![4]),
+        (filter(|of| (of.name, of.kind) = (some("OrderCancelled"), some("TimedOut"))), vec![]),
         (DeliveryFilter::dead(), vec![0, 1, 4]),
         (DeliveryFilter::waiting(), vec![2, 3]),
         (filter(|of| of.kind = some("Handler")), vec![0, 4]),

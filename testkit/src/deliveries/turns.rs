@@ -146,9 +146,12 @@ pub async fn the_inbox_sees_what_holds_a_key<D: Driver>() {
     assert_eq!(other.enter(&behind).await, Seen::Behind, "it waits");
     assert_eq!(other.enter(&Entry::new(ENDPOINT, "billing.post", behind.message).with_turn(turn)).await, Seen::Behind);
     assert_eq!(other.enter(&Entry::new(ENDPOINT, HANDLER, holder.message).with_turn(turn)).await, Seen::Behind);
+    assert!(other.is_held(ENDPOINT, turn).await, "the store says so, too");
     for turn in [Turn { topic: "users", key: "a" }, Turn { topic: "orders", key: "b" }] {
         assert_eq!(other.enter(&fresh().with_turn(turn)).await, Seen::First);
+        assert!(!other.is_held(ENDPOINT, turn).await);
     }
+    assert!(!other.is_held("mailing", turn).await);
     assert_eq!(other.enter(&Entry::new("mailing", HANDLER, Uuid::now_v7()).with_turn(turn)).await, Seen::First);
     assert_eq!(other.enter(&fresh()).await, Seen::First, "it has no turn");
     let handled = fresh();
@@ -161,7 +164,9 @@ pub async fn the_inbox_sees_what_holds_a_key<D: Driver>() {
     assert_eq!(process.replay(&DeliveryFilter::dead()).await, 1);
     assert_eq!(other.enter(&behind).await, Seen::Behind, "it is replayed");
     let leased = process.lease_one().await;
+    assert!(other.is_held(ENDPOINT, turn).await, "it is replayed, and leased");
     process.handled(&leased).await;
+    assert!(!other.is_held(ENDPOINT, turn).await, "it is handled");
     assert_eq!(other.enter(&behind).await, Seen::First, "it is handled");
     assert_eq!(other.enter(&behind).await, Seen::Before);
 }

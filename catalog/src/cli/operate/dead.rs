@@ -8,6 +8,7 @@ use serde_json::json;
 use super::failure::Failure;
 use super::group::{self, Group};
 use super::id::Id;
+use super::schedule::{holders, tell_turns, turns_record};
 use super::selection::{Found, READ, Selection};
 use super::store::Store;
 use super::{delivery, letter, print, question, words};
@@ -114,9 +115,14 @@ pub(super) async fn replay(store: &dyn Store, arguments: &ArgMatches) -> Result<
     let selection = limited(store, arguments).await?;
     // What is replayed waits afterwards.
     let waiting = selection.waiting(store).await?;
+    let deliveries = selection.read(store, COUNTED).await?.deliveries;
     let replayed = selection.replay(store).await?;
+    let turns = match store.deliveries() {
+        Some(kept) => holders(&*kept, &deliveries).await?.before(&deliveries),
+        None => Vec::new(),
+    };
     if arguments.get_flag("json") {
-        print::json(&json!({ "replayed": replayed.all() }))?;
+        print::json(&json!({ "replayed": replayed.all(), "behind": turns_record(&turns) }))?;
     } else {
         let given_back = |count: Option<u64>, to: &str, then: &str| {
             // Where none was selected, one line says so.
@@ -128,6 +134,7 @@ pub(super) async fn replay(store: &dyn Store, arguments: &ArgMatches) -> Result<
         };
         given_back(replayed.publishing, "the relay", COMES_BACK)?;
         given_back(replayed.handling, "the endpoints", FAILS_AGAIN)?;
+        tell_turns(&turns)?;
     }
     ended(&selection, &waiting, replayed.all())
 }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use clap::ArgMatches;
 use diator::deliveries::{DeliveryFilter, DeliveryState, DeliveryStore, KeptDelivery};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::failure::Failure;
 use super::id::Id;
@@ -14,6 +14,9 @@ use super::{delivery, print, words};
 use crate::cli::answer::Answer;
 
 const HEADING: [&str; 9] = ["ID", "DUE", "ENDPOINT", "HANDLER", "EVENT", "KEY", "TRIES", "STATE", "LAST FAILURE"];
+
+/// Of so many deliveries that have their turn after others a line tells.
+const TOLD: usize = 10;
 
 /// What deliveries wait behind, as far as it was looked for.
 #[derive(Default)]
@@ -74,6 +77,22 @@ pub(super) async fn list(store: &dyn Store, arguments: &ArgMatches) -> Result<An
     Ok(Answer::Done)
 }
 
+/// Tells of deliveries that are to be handled now, and have their turn after others.
+pub(super) fn tell_turns(turns: &[(Id, Id)]) -> io::Result<()> {
+    for (kept, first) in turns.iter().take(TOLD) {
+        writeln!(io::stdout(), "  {kept} has its turn after {first}, which is not gone yet")?;
+    }
+    match turns.len().saturating_sub(TOLD) {
+        0 => Ok(()),
+        more => writeln!(io::stdout(), "  {more} more have their turns after others: see `schedule list`"),
+    }
+}
+
+/// As JSON, by the id of each.
+pub(super) fn turns_record(turns: &[(Id, Id)]) -> Value {
+    turns.iter().map(|(kept, first)| (kept.to_string(), json!(first.to_string()))).collect::<Map<_, _>>().into()
+}
+
 /// What deliveries have in common that are handled one after the other.
 type Turn = (String, String, String);
 
@@ -110,9 +129,10 @@ impl Holders {
         }
     }
 
-    /// The first of its key, if others stand before it.
-    pub(super) fn first(&self, kept: &KeptDelivery) -> Option<Id> {
-        self.of(kept).map(|holder| Id::Handling(holder.id))
+    /// Of these, each that is not the first of its key, with the one that is.
+    pub(super) fn before(&self, kept: &[KeptDelivery]) -> Vec<(Id, Id)> {
+        let before = |kept: &KeptDelivery| Some((Id::Handling(kept.id), Id::Handling(self.of(kept)?.id)));
+        kept.iter().filter_map(before).collect()
     }
 
     fn of(&self, kept: &KeptDelivery) -> Option<&Holder> {

@@ -58,7 +58,7 @@ impl Selection {
         (publishing.topic, publishing.name, publishing.reason) = (text("topic"), text("name"), text("reason"));
         let mut handling = DeliveryFilter::dead();
         (handling.topic, handling.reason) = (text("topic"), text("reason"));
-        (handling.endpoint, handling.handler) = (text("endpoint"), text("handler"));
+        (handling.endpoint, handling.handler, handling.name) = (text("endpoint"), text("handler"), text("name"));
         if let Ok(Some(true)) = arguments.try_get_one::<bool>("waiting") {
             handling.dead = None;
         }
@@ -77,9 +77,6 @@ impl Selection {
                 return Err(Failure::Wrong(NO_DELIVERIES.to_owned()));
             }
             selection.handling = None;
-        }
-        if let Some(name) = text("name") {
-            selection.keep_event(store, &name).await?;
         }
         if let Some(group) = text("group") {
             selection.keep_group(store, &group).await?;
@@ -113,17 +110,6 @@ impl Selection {
         }
     }
 
-    /// A store does not select deliveries by their event.
-    async fn keep_event(&mut self, store: &dyn Store, name: &str) -> Result<(), Failure> {
-        let publishing = self.publishing.take();
-        let mut found = self.read(store, READ).await?;
-        self.is_partial |= found.is_at_least(READ);
-        found.deliveries.retain(|kept| kept.delivery.name.as_deref() == Some(name));
-        self.keep(&found.ids());
-        self.publishing = publishing;
-        Ok(())
-    }
-
     async fn keep_group(&mut self, store: &dyn Store, name: &str) -> Result<(), Failure> {
         let wrong = |what: &str| {
             Err(Failure::Wrong(format!("{what} `{}`: `dead list --groups` lists the groups", clean(name))))
@@ -134,19 +120,27 @@ impl Selection {
             None => return wrong("there is no group"),
         }
         let mut found = self.read(store, READ).await?;
-        self.is_partial |= found.is_at_least(READ);
+        let is_partial = found.is_at_least(READ);
         found.letters.retain(|letter| Cause::of_letter(letter).name() == name);
-        found.deliveries.retain(|kept| Cause::of_delivery(kept).is_some_and(|cause| cause.name() == name));
-        let letters = found.letters.iter().map(Cause::of_letter);
-        let causes: BTreeSet<_> = letters.chain(found.deliveries.iter().filter_map(Cause::of_delivery)).collect();
-        match causes.len() {
-            0 if self.is_partial => return wrong(&format!("among the oldest {READ} dead letters is no group")),
-            0 => return wrong("there is no group"),
-            1 => {}
-            _ => return wrong("several groups have the name"),
+        let causes = found.letters.iter().map(Cause::of_letter);
+        let causes = causes.chain(found.deliveries.iter().filter_map(Cause::of_delivery));
+        let causes: BTreeSet<_> = causes.filter(|cause| cause.name() == name).collect();
+        match (&*causes.iter().collect::<Vec<_>>(), &mut self.handling) {
+            ([], _) if is_partial => wrong(&format!("among the oldest {READ} dead letters is no group")),
+            ([], _) => wrong("there is no group"),
+            // A store selects these by itself.
+            ([Cause::Handling { endpoint, handler, kind }], Some(handling)) => {
+                (handling.endpoint, handling.handler) = (Some(endpoint.clone()), Some(handler.clone()));
+                handling.kind = Some(kind.clone());
+                Ok(())
+            }
+            ([_], _) => {
+                self.is_partial = is_partial;
+                self.keep(&found.ids());
+                Ok(())
+            }
+            _ => wrong("several groups have the name"),
         }
-        self.keep(&found.ids());
-        Ok(())
     }
 
     /// Reads the oldest that it selects, at most so many of each kind.

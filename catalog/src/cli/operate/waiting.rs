@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::failure::Failure;
 use super::id::Id;
-use super::schedule::holders;
+use super::schedule::{holders, tell_turns, turns_record};
 use super::selection::NO_DELIVERIES;
 use super::store::Store;
 use super::{print, question, words};
@@ -32,17 +32,13 @@ pub(super) async fn retry(store: &dyn Store, arguments: &ArgMatches) -> Result<A
         Some(filter) => deliveries.hasten(&filter).await?,
         None => 0,
     };
+    let turns = holders.before(&named.waiting);
     if arguments.get_flag("json") {
-        print::json(&json!({ "hastened": hastened }))?;
+        print::json(&json!({ "hastened": hastened, "behind": turns_record(&turns) }))?;
     } else {
         let verb = if hastened == 1 { "is" } else { "are" };
         writeln!(io::stdout(), "{} {verb} due now", words::count_of(hastened, DELIVERIES))?;
-        for kept in &named.waiting {
-            if let Some(first) = holders.first(kept) {
-                let kept = Id::Handling(kept.id);
-                writeln!(io::stdout(), "  {kept} has its turn after {first}, which is not gone yet")?;
-            }
-        }
+        tell_turns(&turns)?;
     }
     named.ended()
 }

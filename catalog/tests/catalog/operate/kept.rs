@@ -40,6 +40,36 @@ pub(crate) async fn kept() -> Result<Arc<dyn DeliveryStore>, BoxError> {
     Ok(store)
 }
 
+/// A dead letter that parks its key, behind a delivery that waits for its time.
+pub(crate) async fn behind() -> Result<Arc<dyn DeliveryStore>, BoxError> {
+    let store = InMemoryInbox::new().deliveries().ok_or("it has one")?;
+    let rows = [
+        holding(after(order(1), 600)),
+        holding(dead(order(1), "Handler", "order 1 has no customer")),
+        dead(order(2), "Handler", "order 2 has no customer"),
+    ];
+    put(&*store, rows).await?;
+    Ok(store)
+}
+
+/// More dead letters of one handler than are read at once, and one of another event after them.
+pub(crate) async fn many() -> Result<Arc<dyn DeliveryStore>, BoxError> {
+    let store = InMemoryInbox::new().deliveries().ok_or("it has one")?;
+    let mut last = of(dead(order(0), "Handler", "order 0 is gone"), "billing", "billing.cancel");
+    last.name = Some("OrderCancelled".into());
+    let placed = (0..10_500).map(|number| dead(order(number), "Handler", "no customer"));
+    put(&*store, placed.chain([last])).await?;
+    Ok(store)
+}
+
+async fn put(store: &dyn DeliveryStore, rows: impl IntoIterator<Item = NewDelivery>) -> Result<(), BoxError> {
+    let number = |(number, mut row): (u128, NewDelivery)| {
+        row.message = Uuid::from_u128(number);
+        row
+    };
+    store.put(&(0..).zip(rows).map(number).collect::<Vec<_>>()).await
+}
+
 fn order(order_id: u64) -> NewDelivery {
     let body = format!("{{\"order_id\":{order_id}}}").into_bytes();
     let mut new = NewDelivery::new("billing", "billing.charge", Uuid::nil(), "orders", body);

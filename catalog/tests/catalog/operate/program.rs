@@ -19,6 +19,8 @@ fn main() -> ExitCode {
         "refused" => cli.store(|| async { Err::<Fake, _>(Chain::refused().into()) }).run(),
         "panics" => cli.store(|| async { panic!("it could not be made") as Result<Fake, _> }).run(),
         "kept" => cli.store(|| async { Ok(Fake::of("kept")?.with(kept::kept().await?)) }).run(),
+        "behind" => cli.store(|| async { Ok(Fake::of("behind")?.with(kept::behind().await?)) }).run(),
+        "many_kept" => cli.store(|| async { Ok(Fake::of("many_kept")?.with(kept::many().await?)) }).run(),
         _ => cli.store(|| async move { Fake::of(&kind) }).run(),
     }
 }

@@ -2,7 +2,7 @@ use super::engine::{Engine, able};
 use super::stores::{Faulty, Trouble};
 use super::world::{Charge, Conduct, GatewayDown, Post, World, millis, pass, secs};
 use crate::deliveries::{DeadReason, DeliveryFilter, DeliveryState, WHOLE_MESSAGE};
-use crate::endpoint::{Endpoint, ErrorPolicy, OnDead, OnError, Order, Unknown};
+use crate::endpoint::{ErrorPolicy, OnDead, OnError, Order, Unknown};
 use crate::handlers;
 use crate::subscription::{Capabilities, Redelivered, Verdict};
 
@@ -313,23 +313,6 @@ async fn a_row_of_a_handler_that_is_gone_is_a_dead_letter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_under_a_former_name_are_handled() {
-    let (engine, inbox) = (Engine::new(able()), Faulty::default());
-    let mut before = World::stored(engine.clone(), handlers![Charge], inbox.clone());
-    before.script.say("charge", 1, [Conduct::Fail]);
-    let policy = || ErrorPolicy::new().immediately(0).later([secs(10)]);
-    before.start(before.endpoint().errors(policy()));
-    engine.publish("", 1);
-    pass(secs(1)).await;
-    before.stop().await.expect("it ends");
-    let mut after = World::stored(engine.clone(), handlers![Charge], inbox.clone());
-    let renamed = Endpoint::new("bills", engine.clone()).topics(["orders"]).formerly("billing");
-    after.start(renamed.errors(policy()));
-    pass(secs(12)).await;
-    assert_eq!((after.script.numbers("charge"), inbox.rows().await.len()), (vec![1], 0));
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_the_engine_delivers_and_what_the_store_keeps_pause_apart() {
     let (engine, inbox) = (Engine::new(able()), Faulty::default());
     let mut world = World::stored(engine.clone(), handlers![Charge], inbox.clone());
@@ -344,24 +327,6 @@ async fn what_the_engine_delivers_and_what_the_store_keeps_pause_apart() {
     assert_eq!((world.script.numbers("charge"), inbox.shown().await), (vec![1, 2, 1], vec![]));
     pass(secs(30)).await;
     assert_eq!(world.script.numbers("charge"), [1, 2, 1, 2]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn rows_under_a_former_name_hold_no_key_of_the_new_one() {
-    let (engine, inbox) = (Engine::new(able()), Faulty::default());
-    let mut before = World::stored(engine.clone(), handlers![Charge], inbox.clone());
-    before.script.say("charge", 1, [Conduct::Fail]);
-    let policy = || ErrorPolicy::new().immediately(0).later([secs(60)]);
-    before.start(before.endpoint().order(Order::PerKey).errors(policy()));
-    engine.publish("a", 1);
-    pass(secs(1)).await;
-    before.stop().await.expect("it ends");
-    let mut after = World::stored(engine.clone(), handlers![Charge], inbox.clone());
-    let renamed = Endpoint::new("bills", engine.clone()).topics(["orders"]).formerly("billing");
-    after.start(renamed.order(Order::PerKey).errors(policy()));
-    engine.publish("a", 2);
-    pass(secs(70)).await;
-    assert_eq!((after.script.numbers("charge"), inbox.rows().await.len()), (vec![2, 1], 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,8 @@ mod kept_chance;
 mod kept_crashes;
 mod kept_faults;
 mod kept_leases;
+mod kept_permits;
+mod kept_renamed;
 mod kept_together;
 mod kept_turns;
 mod log;

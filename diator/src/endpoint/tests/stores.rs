@@ -12,7 +12,7 @@ use crate::deliveries::{
     AttemptLog, DeliveryFilter, DeliveryLease, DeliverySettlement, DeliveryState, DeliveryStatus, DeliveryStore,
     KeptDelivery, LeasedDelivery, NewDelivery,
 };
-use crate::inbox::{Entry, InMemoryInbox, Inbox, Seen};
+use crate::inbox::{Entry, InMemoryInbox, Inbox, Seen, Turn};
 use crate::subscription::Settled;
 use crate::{BoxError, Meta};
 
@@ -41,6 +41,7 @@ pub(super) struct Troubles {
     pub(super) lease: Trouble,
     pub(super) settle: Trouble,
     pub(super) extend: Trouble,
+    pub(super) is_held: Trouble,
     /// It extends no lease while a handler runs.
     pub(super) writes_alone: bool,
     /// How long it takes to lease rows, and to say when the next one is due.
@@ -182,6 +183,11 @@ impl DeliveryStore for FaultyStore {
     async fn next_due(&self, endpoint: &str) -> Result<Option<Duration>, BoxError> {
         self.take_time().await;
         self.inner.next_due(endpoint).await
+    }
+
+    async fn is_held(&self, endpoint: &str, turn: Turn<'_>) -> Result<bool, BoxError> {
+        self.meet(|troubles| troubles.is_held).await?;
+        self.inner.is_held(endpoint, turn).await
     }
 
     async fn woken(&self) {

@@ -21,7 +21,9 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) use self::driver::Driver;
 use self::open::Open;
-pub(crate) use self::queue::{NoTurn, WriteQueue};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use self::queue::NoTurn;
+pub(crate) use self::queue::WriteQueue;
 
 pub use self::driver::Transactional;
 pub use self::guard::ConnectionGuard;

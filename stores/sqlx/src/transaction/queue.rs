@@ -30,6 +30,7 @@ struct Line<DB: Database> {
 }
 
 impl<DB: Database> WriteQueue<DB> {
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn new(pool: Pool<DB>) -> Self {
         Self { pool, line: Arc::new(Mutex::new(Line { is_writing: false, waiting: VecDeque::new() })) }
     }

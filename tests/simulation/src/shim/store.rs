@@ -7,6 +7,7 @@ use diator::deliveries::{
     DeliveryFilter, DeliveryLease, DeliverySettlement, DeliveryStatus, DeliveryStore, DeliveryVerdict, KeptDelivery,
     LeasedDelivery, NewDelivery,
 };
+use diator::inbox::Turn;
 use diator::subscription::Settled;
 use tokio::time::sleep;
 
@@ -84,6 +85,10 @@ impl DeliveryStore for StoreShim {
 
     async fn next_due(&self, endpoint: &str) -> Result<Option<Duration>, BoxError> {
         self.store.next_due(endpoint).await
+    }
+
+    async fn is_held(&self, endpoint: &str, turn: Turn<'_>) -> Result<bool, BoxError> {
+        self.store.is_held(endpoint, turn).await
     }
 
     async fn woken(&self) {

@@ -35,18 +35,22 @@ impl Database {
 
     /// `turn` is the topic and the key, where a row that holds it comes first.
     pub(super) fn enter(&mut self, transaction: u64, entry: Entry, turn: Option<&(String, String)>) -> Seen {
-        let is_held = |(topic, key): &(String, String)| self.rows.values().any(|row| row.holds(topic, key));
         match self.entries.of(&entry) {
             // What comes when its transaction has gone enters nothing.
             _ if !self.transactions.contains_key(&transaction) => Seen::Busy,
             Some(Noted::Done) => Seen::Before,
             Some(Noted::Open { .. }) => Seen::Busy,
-            None if turn.is_some_and(is_held) => Seen::Behind,
+            None if turn.is_some_and(|(topic, key)| self.is_held(topic, key)) => Seen::Behind,
             None => {
                 self.entries.note(entry, Noted::Open { transaction });
                 Seen::First
             }
         }
+    }
+
+    /// Whether a row holds the key.
+    pub(super) fn is_held(&self, topic: &str, key: &str) -> bool {
+        self.rows.values().any(|row| row.holds(topic, key))
     }
 
     /// Whether the transaction of a handler is open.

@@ -6,6 +6,7 @@ use diator::deliveries::{
     DeliveryFilter, DeliveryLease, DeliverySettlement, DeliveryStatus, DeliveryStore, KeptDelivery, LeasedDelivery,
     NewDelivery,
 };
+use diator::inbox::Turn;
 use diator::subscription::Settled;
 use tokio::sync::Notify;
 
@@ -60,6 +61,11 @@ impl DeliveryStore for Deliveries {
 
     async fn next_due(&self, _: &str) -> Result<Option<Duration>, BoxError> {
         call(&self.process, Database::next_due).await
+    }
+
+    async fn is_held(&self, _: &str, turn: Turn<'_>) -> Result<bool, BoxError> {
+        let (topic, key) = (turn.topic.to_owned(), turn.key.to_owned());
+        call(&self.process, move |database, _| database.is_held(&topic, &key)).await
     }
 
     async fn woken(&self) {

@@ -15,7 +15,7 @@ use crate::store::{DELIVERY, Prefix, Shared, failure, sql, state};
 const CHOSEN: &str = "
 (cardinality($1::bigint[]) = 0 OR number = ANY ($1)) AND ($2::text IS NULL OR endpoint = $2) AND ($3::text IS NULL OR handler = $3)
 AND ($4::text IS NULL OR topic = $4) AND ($5::boolean IS NULL OR (dead_at IS NOT NULL) = $5) AND ($6::text IS NULL OR kind = $6)
-AND ($7::text IS NULL OR position($7 IN reason) > 0)";
+AND ($7::text IS NULL OR position($7 IN reason) > 0) AND ($8::text IS NULL OR name = $8)";
 
 const IS_FREE: &str = "NOT (leased AND due > clock_timestamp())";
 
@@ -35,7 +35,7 @@ impl Sql {
     pub(super) fn new(prefix: &Prefix) -> Self {
         let list = format!(
             "SELECT number, queue IS NOT NULL, {}, leased AND due > clock_timestamp(), {}, kind, reason, {DELIVERY}
-            FROM {{p}}delivery WHERE {CHOSEN} ORDER BY number LIMIT $8",
+            FROM {{p}}delivery WHERE {CHOSEN} ORDER BY number LIMIT $9",
             micros_of("due"),
             // `least` and `greatest` leave out what is null.
             format_args!("CASE WHEN dead_at IS NOT NULL THEN {} END", micros_of("dead_at"))
@@ -44,7 +44,7 @@ impl Sql {
         let replay = format!(
             "
 WITH chosen AS MATERIALIZED (
-    SELECT number FROM {{p}}delivery WHERE dead_at IS NOT NULL AND {CHOSEN} ORDER BY number LIMIT $8 FOR UPDATE
+    SELECT number FROM {{p}}delivery WHERE dead_at IS NOT NULL AND {CHOSEN} ORDER BY number LIMIT $9 FOR UPDATE
 )
 UPDATE {{p}}delivery d SET dead_at = NULL, kind = NULL, reason = NULL, failures = 0, lost = 0, due = clock_timestamp(),
     generation = least(d.generation + 1, 4294967295)
@@ -54,14 +54,14 @@ FROM chosen WHERE d.number = chosen.number"
         let hasten = format!(
             "
 WITH chosen AS MATERIALIZED (
-    SELECT number FROM {{p}}delivery WHERE dead_at IS NULL AND {IS_FREE} AND {CHOSEN} ORDER BY number LIMIT $8 FOR UPDATE
+    SELECT number FROM {{p}}delivery WHERE dead_at IS NULL AND {IS_FREE} AND {CHOSEN} ORDER BY number LIMIT $9 FOR UPDATE
 )
 UPDATE {{p}}delivery d SET due = least(d.due, clock_timestamp()) FROM chosen WHERE d.number = chosen.number"
         );
         let choose = format!(
             "
 WITH chosen AS MATERIALIZED (
-    SELECT number, queue, NULL::bigint AS entry FROM {{p}}delivery WHERE number > $9 AND {IS_FREE} AND {CHOSEN} ORDER BY number LIMIT $8
+    SELECT number, queue, NULL::bigint AS entry FROM {{p}}delivery WHERE number > $10 AND {IS_FREE} AND {CHOSEN} ORDER BY number LIMIT $9
 )
 SELECT held, queue, NULL::bigint FROM ({}) AS locked UNION ALL SELECT true, NULL, number FROM chosen",
             LOCK.replace("{queues}", "chosen").replace("{entries}", "chosen")
@@ -118,7 +118,8 @@ pub(super) async fn discard(shared: &Shared<Postgres>, filter: &DeliveryFilter) 
 fn chosen<'q>(text: &Arc<str>, ids: &'q [i64], filter: &'q DeliveryFilter) -> Query<'q, Postgres, PgArguments> {
     let query = sqlx::query(sql(text)).bind(ids).bind(filter.endpoint.as_deref()).bind(filter.handler.as_deref());
     let query = query.bind(filter.topic.as_deref().map(stored)).bind(filter.dead);
-    query.bind(filter.kind.as_deref().map(without_zero)).bind(filter.reason.as_deref().map(without_zero))
+    let query = query.bind(filter.kind.as_deref().map(without_zero)).bind(filter.reason.as_deref().map(without_zero));
+    query.bind(filter.name.as_deref().map(stored))
 }
 
 fn decode(row: &PgRow) -> Result<KeptDelivery, BoxError> {

@@ -15,6 +15,7 @@ use diator::deliveries::{
     DeliveryFilter, DeliveryLease, DeliverySettlement, DeliveryStatus, DeliveryStore, KeptDelivery, LeasedDelivery,
     NewDelivery,
 };
+use diator::inbox::Turn;
 use diator::subscription::Settled;
 use diator::{BoxError, async_trait};
 use sqlx::Postgres;
@@ -31,6 +32,7 @@ pub(super) struct Sql {
     settle: settle::Sql,
     chosen: chosen::Sql,
     status: Arc<str>,
+    is_held: Arc<str>,
     promote: Arc<str>,
 }
 
@@ -42,6 +44,7 @@ impl Sql {
             settle: settle::Sql::new(prefix),
             chosen: chosen::Sql::new(prefix),
             status: prefix.fill(status::STATUS),
+            is_held: prefix.fill(&turn::is_held_text()),
             promote: prefix.fill(turn::PROMOTE),
         }
     }
@@ -73,6 +76,10 @@ impl DeliveryStore for SqlxDeliveries<Postgres> {
 
     async fn next_due(&self, endpoint: &str) -> Result<Option<Duration>, BoxError> {
         lease::next_due(&self.shared, endpoint).await.map_err(|error| self.explain(error))
+    }
+
+    async fn is_held(&self, endpoint: &str, turn: Turn<'_>) -> Result<bool, BoxError> {
+        turn::is_held(&self.shared, endpoint, turn).await.map_err(|error| self.explain(error))
     }
 
     async fn woken(&self) {

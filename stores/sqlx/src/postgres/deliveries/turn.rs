@@ -1,7 +1,9 @@
 use diator::BoxError;
 use diator::container::{CommitError, UnitOfWork};
+use diator::inbox::Turn;
 use sqlx::{PgConnection, Postgres, raw_sql};
 
+use super::stored;
 use crate::store::{Shared, sql};
 use crate::transaction::{Mode, Transaction};
 
@@ -24,6 +26,16 @@ pub(super) async fn begin(transaction: &Transaction<Postgres>) -> Result<(), Box
     let mut connection = transaction.connection().await?;
     raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").execute(&mut *connection).await?;
     Ok(())
+}
+
+pub(super) fn is_held_text() -> String {
+    format!("SELECT 1 FROM {{p}}delivery WHERE queue = {} LIMIT 1", queue("$1::text", "$2::text", "$3::text"))
+}
+
+pub(super) async fn is_held(shared: &Shared<Postgres>, endpoint: &str, turn: Turn<'_>) -> Result<bool, BoxError> {
+    let row = sqlx::query(sql(&shared.sql.deliveries.is_held)).bind(endpoint);
+    let row = row.bind(stored(turn.topic)).bind(stored(turn.key));
+    Ok(row.fetch_optional(&shared.pool).await?.is_some())
 }
 
 pub(super) fn turn(shared: &Shared<Postgres>) -> Transaction<Postgres> {

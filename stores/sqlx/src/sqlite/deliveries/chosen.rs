@@ -14,8 +14,8 @@ use crate::store::{DELIVERY, Prefix, Shared, failure, sql, state};
 const CHOSEN: &str = "
 (json_array_length(?1) = 0 OR number IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR endpoint = ?2)
 AND (?3 IS NULL OR handler = ?3) AND (?4 IS NULL OR topic = ?4) AND (?5 IS NULL OR (dead_at IS NOT NULL) = ?5)
-AND (?6 IS NULL OR kind = ?6) AND (?7 IS NULL OR instr(reason, ?7) > 0)
-ORDER BY number LIMIT ?8";
+AND (?6 IS NULL OR kind = ?6) AND (?7 IS NULL OR instr(reason, ?7) > 0) AND (?8 IS NULL OR name = ?8)
+ORDER BY number LIMIT ?9";
 
 #[derive(Clone, Debug)]
 pub(super) struct Sql {
@@ -88,7 +88,7 @@ pub(super) async fn discard(shared: &Shared<Sqlite>, filter: &DeliveryFilter) ->
 fn chosen<'q>(text: &Arc<str>, filter: &'q DeliveryFilter) -> Result<Query<'q, Sqlite, SqliteArguments>, BoxError> {
     let query = sqlx::query(sql(text)).bind(serde_json::to_string(&filter.ids)?).bind(filter.endpoint.as_deref());
     let query = query.bind(filter.handler.as_deref()).bind(filter.topic.as_deref()).bind(filter.dead);
-    let query = query.bind(filter.kind.as_deref()).bind(filter.reason.as_deref());
+    let query = query.bind(filter.kind.as_deref()).bind(filter.reason.as_deref()).bind(filter.name.as_deref());
     // A negative limit is none.
     Ok(query.bind(filter.limit.map_or(-1, i64::from)))
 }

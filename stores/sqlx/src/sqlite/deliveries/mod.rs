@@ -8,6 +8,7 @@ mod settle;
 mod status;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use diator::deliveries::{
     DeliveryFilter, DeliveryLease, DeliverySettlement, DeliveryStatus, DeliveryStore, KeptDelivery, LeasedDelivery,
     NewDelivery,
 };
+use diator::inbox::Turn;
 use diator::subscription::Settled;
 use diator::{BoxError, async_trait};
 use sqlx::Sqlite;
@@ -30,6 +32,7 @@ pub(super) struct Sql {
     settle: settle::Sql,
     chosen: chosen::Sql,
     status: Arc<str>,
+    is_held: Arc<str>,
 }
 
 impl Sql {
@@ -40,6 +43,7 @@ impl Sql {
             settle: settle::Sql::new(prefix),
             chosen: chosen::Sql::new(prefix),
             status: prefix.fill(&status::status_text()),
+            is_held: prefix.fill(turn::IS_HELD),
         }
     }
 }
@@ -71,6 +75,10 @@ impl DeliveryStore for SqlxDeliveries<Sqlite> {
 
     async fn next_due(&self, endpoint: &str) -> Result<Option<Duration>, BoxError> {
         lease::next_due(&self.shared, endpoint).await.map_err(|error| self.explain(error))
+    }
+
+    async fn is_held(&self, endpoint: &str, turn: Turn<'_>) -> Result<bool, BoxError> {
+        turn::is_held(&self.shared, endpoint, turn).await.map_err(|error| self.explain(error))
     }
 
     async fn woken(&self) {

@@ -10,7 +10,7 @@ use diator::deliveries::{
     DeliveryFilter, DeliveryLease, DeliverySettlement, DeliveryStatus, DeliveryStore, KeptDelivery, LeasedDelivery,
     NewDelivery, NewState,
 };
-use diator::inbox::{Entry, Inbox, Seen};
+use diator::inbox::{Entry, Inbox, Seen, Turn};
 use diator::subscription::Settled;
 use diator::{BoxError, Meta, async_trait};
 use sqlx::PgPool;
@@ -153,6 +153,10 @@ impl DeliveryStore for WrongStore {
 
     async fn next_due(&self, endpoint: &str) -> Result<Option<Duration>, BoxError> {
         self.inner.next_due(endpoint).await
+    }
+
+    async fn is_held(&self, endpoint: &str, turn: Turn<'_>) -> Result<bool, BoxError> {
+        self.inner.is_held(endpoint, turn).await
     }
 
     async fn woken(&self) {

@@ -5,6 +5,7 @@ use diator::deliveries::{
     DeliveryFilter, DeliveryLease, DeliverySettlement, DeliveryStatus, DeliveryStore, KeptDelivery, LeasedDelivery,
     NewDelivery, NewState,
 };
+use diator::inbox::Turn;
 use diator::subscription::Settled;
 use diator::{BoxError, async_trait};
 
@@ -61,6 +62,10 @@ impl DeliveryStore for FailingStore {
 
     async fn next_due(&self, endpoint: &str) -> Result<Option<Duration>, BoxError> {
         self.inner.next_due(endpoint).await
+    }
+
+    async fn is_held(&self, endpoint: &str, turn: Turn<'_>) -> Result<bool, BoxError> {
+        self.inner.is_held(endpoint, turn).await
     }
 
     async fn woken(&self) {
