@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
+use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use diator::broker::{MessageType, OutboundMessage};
@@ -179,7 +180,11 @@ impl Scene {
     /// It takes longer than a minute.
     pub fn until_effects(&self, more: u64) {
         let wanted = self.effects() + more;
-        until("there are effects", Duration::from_secs(60), || self.effects() >= wanted);
+        until("there are effects", Duration::from_secs(60), || {
+            // Each look starts a program.
+            sleep(Duration::from_millis(30));
+            self.effects() >= wanted
+        });
     }
 
     /// How many messages the engine has not settled.

@@ -14,7 +14,7 @@ pub(super) fn shop_at_fail_points(way: Way, form: Form) -> Scene {
     let mut scene = Scene::open(way);
     let mut running = Running::start(&scene);
     running.shop.stop();
-    for round in rounds(form, 3) {
+    for round in rounds(form, 2) {
         let mut shop = scene.shop("service", &format!("fail={}", points[round % points.len()]));
         assert!(!shop.wait(Duration::from_secs(60)).success(), "it was killed: {}", shop.log());
         scene.faults += 1;
@@ -28,7 +28,7 @@ pub(super) fn shop_at_fail_points(way: Way, form: Form) -> Scene {
 pub(super) fn shop_at_random(way: Way, form: Form) -> Scene {
     let mut scene = Scene::open(way);
     let mut running = Running::start(&scene);
-    for _ in rounds(form, 3) {
+    for _ in rounds(form, 2) {
         sleep(Duration::from_millis(random(1_000)));
         running.shop.kill();
         scene.faults += 1;
@@ -46,7 +46,7 @@ pub(super) fn relay_at_random(way: Way, form: Form) -> Scene {
     running.shop.stop();
     running.shop = scene.shop("load", "");
     let mut relay = scene.shop("relay", "");
-    for _ in rounds(form, 3) {
+    for _ in rounds(form, 2) {
         scene.until_effects(20);
         sleep(Duration::from_millis(random(1_000)));
         relay.kill();
@@ -64,7 +64,7 @@ pub(super) fn billing_at_fail_points(way: Way, form: Form) -> Scene {
     let mut scene = Scene::open(way);
     let mut running = Running::start(&scene);
     running.billing.stop();
-    for round in rounds(form, 3) {
+    for round in rounds(form, 2) {
         let mut billing = scene.billing(&format!("fail={}", points[round % points.len()]));
         assert!(!billing.wait(Duration::from_secs(60)).success(), "it was killed: {}", billing.log());
         scene.faults += 1;
@@ -78,7 +78,7 @@ pub(super) fn billing_at_fail_points(way: Way, form: Form) -> Scene {
 pub(super) fn billing_at_random(way: Way, form: Form) -> Scene {
     let mut scene = Scene::open(way);
     let mut running = Running::start(&scene);
-    for _ in rounds(form, 3) {
+    for _ in rounds(form, 2) {
         sleep(Duration::from_millis(random(1_000)));
         running.billing.kill();
         scene.faults += 1;
@@ -92,7 +92,7 @@ pub(super) fn billing_at_random(way: Way, form: Form) -> Scene {
 pub(super) fn subscriber_at_random(way: Way, form: Form) -> Scene {
     let mut scene = Scene::open(way);
     let mut running = Running::start(&scene);
-    for _ in rounds(form, 3) {
+    for _ in rounds(form, 2) {
         scene.until_seen(20);
         sleep(Duration::from_millis(random(1_000)));
         running.subscriber.kill();
