@@ -5,21 +5,23 @@ use std::time::Duration;
 use diator::broker::{MessageBroker, PublishErrorKind};
 use diator_redis::{RedisBroker, RedisConfig};
 use diator_testkit::broker::{Server, message};
-use diator_testkit::within_patience;
+use diator_testkit::{Proxy, within_patience};
 use diator_tests::redis_server::RedisServer;
 use tokio::time::sleep;
 
-/// A server and its replica, which has caught up.
-async fn pair() -> (RedisServer, RedisServer) {
+/// A server and its replica, which has caught up, and from now on is 50 ms behind.
+async fn pair() -> (RedisServer, RedisServer, Proxy) {
     let (primary, replica) = (RedisServer::start(&[]), RedisServer::start(&[]));
-    replica.demote(&primary);
+    let link = Proxy::start(primary.address());
+    replica.cli().run(&["REPLICAOF", "127.0.0.1", &link.address().port().to_string()]);
     within_patience(async {
         while primary.cli().run(&["WAIT", "1", "100"]) != ["1"] {
             sleep(Duration::from_millis(20)).await;
         }
     })
     .await;
-    (primary, replica)
+    link.delay(Duration::from_millis(50));
+    (primary, replica, link)
 }
 
 fn broker(server: &RedisServer) -> RedisBroker {
@@ -32,7 +34,7 @@ fn entries(server: &RedisServer) -> usize {
 
 #[tokio::test]
 async fn what_is_taken_is_with_the_replica() {
-    let (primary, replica) = pair().await;
+    let (primary, replica, _link) = pair().await;
     let broker = broker(&primary);
     broker.publish(&message(0)).await.unwrap();
     assert_eq!(entries(&replica), 1);
@@ -43,7 +45,7 @@ async fn what_is_taken_is_with_the_replica() {
 
 #[tokio::test]
 async fn without_its_replica_a_message_is_ambiguous() {
-    let (primary, replica) = pair().await;
+    let (primary, replica, _link) = pair().await;
     let broker = broker(&primary);
     broker.publish(&message(0)).await.unwrap();
     replica.pause();
@@ -58,7 +60,7 @@ async fn without_its_replica_a_message_is_ambiguous() {
 
 #[tokio::test]
 async fn what_the_server_refuses_needs_no_replica() {
-    let (primary, _replica) = pair().await;
+    let (primary, _replica, _link) = pair().await;
     primary.cli().run(&["SET", "diator:events", "no stream"]);
     let error = broker(&primary).publish(&message(0)).await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (PublishErrorKind::Fatal, Some("WRONGTYPE")));
