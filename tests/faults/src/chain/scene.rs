@@ -148,7 +148,10 @@ impl Scene {
     /// It takes longer than two minutes.
     pub fn until_caught_up(&self) {
         let wanted = 2 * self.shop.acknowledged() as u64;
-        until("the backlog has taken effect", Duration::from_secs(120), || self.billing.effects() >= wanted);
+        until("the backlog has taken effect", Duration::from_secs(120), || {
+            sleep(Duration::from_millis(100));
+            self.billing.effects() >= wanted
+        });
     }
 
     /// Waits until the subscriber has seen so many more events.
@@ -186,7 +189,7 @@ impl Scene {
     pub fn until_drained(&mut self, patience: Duration) {
         until("nothing waits", patience, || {
             // Each look starts programs.
-            sleep(Duration::from_millis(50));
+            sleep(Duration::from_millis(100));
             self.shop.pending() == 0
                 && self.unread("orders", "billing") == 0
                 && self.billing.waiting() == 0

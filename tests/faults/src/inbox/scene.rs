@@ -182,7 +182,7 @@ impl Scene {
         let wanted = self.effects() + more;
         until("there are effects", Duration::from_secs(60), || {
             // Each look starts a program.
-            sleep(Duration::from_millis(30));
+            sleep(Duration::from_millis(50));
             self.effects() >= wanted
         });
     }
