@@ -87,16 +87,14 @@ impl SharedConnection {
         let verdict = match ready.slot.standing(deadline, self.probe_after) {
             Standing::InUse => Verdict::Fit,
             Standing::Silent => ready.looked_at().await,
-            Standing::Due => match ready.looked_at().await {
-                Verdict::Fit if ready.slot.is_to_be_renewed(self.renew_after) => {
-                    match self.renew(&ready, deadline).await {
-                        Some(renewed) => return Ok(renewed),
-                        None => ready.probed(deadline).await,
-                    }
+            Standing::Due => {
+                if ready.slot.is_to_be_renewed(self.renew_after)
+                    && let Some(renewed) = self.renew(&ready, deadline).await
+                {
+                    return Ok(renewed);
                 }
-                Verdict::Fit => ready.probed(deadline).await,
-                verdict => verdict,
-            },
+                ready.probed(deadline).await
+            }
         };
         match verdict {
             Verdict::Fit => Ok(ready),

@@ -161,7 +161,7 @@ impl RedisBroker {
     pub fn new<M: Into<Wire> + Clone>(config: RedisConfig<M>) -> Result<Self, InvalidConfig> {
         let config = config.check()?;
         let (deadline, max_body, wire) = (config.deadline, config.max_body, config.wire.clone());
-        let partitions = wire.partitions().map(Partitions::new);
+        let partitions = matches!(wire, Wire::Streams(_)).then(|| Partitions::new(wire.partitions()));
         let replicas = wire.replicas().map(|count| Replicas::new(count, deadline));
         Ok(Self { link: SharedConnection::new(config), wire, partitions, replicas, deadline, max_body })
     }

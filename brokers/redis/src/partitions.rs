@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use diator::broker::OutboundMessage;
 use redis::{Pipeline, Value};
@@ -17,16 +17,19 @@ use super::error::Failure;
 /// How many streams a topic has, and of which topics the server agrees.
 #[derive(Debug)]
 pub(super) struct Partitions {
-    pub(super) count: NonZeroU32,
-    agreed: Mutex<HashSet<Arc<str>>>,
+    /// `None` if its stream is named like itself.
+    count: Option<NonZeroU32>,
+    agreed: RwLock<HashSet<Arc<str>>>,
 }
 
 impl Partitions {
-    pub(super) fn new(count: NonZeroU32) -> Self {
-        Self { count, agreed: Mutex::default() }
+    pub(super) fn new(count: Option<NonZeroU32>) -> Self {
+        Self { count, agreed: RwLock::default() }
     }
 
     /// Writes the number down for each topic of which the server has none, and answers what is wrong with the others.
+    ///
+    /// Who has no partitions asks, too: what goes to `orders` is never seen by those who read `orders.0`.
     pub(super) async fn disagreements<'t>(
         &self,
         link: &SharedConnection,
@@ -34,41 +37,43 @@ impl Partitions {
         deadline: Deadline,
     ) -> Result<Vec<(&'t str, String)>, Failure> {
         let new: HashSet<_> = {
-            let agreed = self.agreed.lock().unwrap_or_else(PoisonError::into_inner);
+            let agreed = self.agreed.read().unwrap_or_else(PoisonError::into_inner);
             topics.filter(|topic| !agreed.contains(*topic)).collect()
         };
+        if new.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut answers = link.ready(Lane::Shared, deadline).await?.pipeline(deadline, &self.question(&new)).await?;
+        // The last ones are those of `GET`.
+        let stored = answers.split_off(answers.len().saturating_sub(new.len()));
         let mut wrong = Vec::new();
-        for topic in new {
-            match self.stored(link, topic, deadline).await? {
-                Some(stored) if stored != self.count.to_string() => {
-                    wrong.push((topic, self.disagreement(topic, &stored)));
+        for (topic, stored) in new.into_iter().zip(stored) {
+            match stored {
+                Value::BulkString(stored)
+                    if self.count.map(|count| count.to_string().into_bytes()) != Some(stored.clone()) =>
+                {
+                    wrong.push((topic, self.disagreement(topic, &String::from_utf8_lossy(&stored))));
                 }
-                _ => _ = self.agreed.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.into()),
+                // It does not know now, and is asked again.
+                Value::ServerError(error) if error.code() != "NOPERM" => {}
+                _ => _ = self.agreed.write().unwrap_or_else(PoisonError::into_inner).insert(topic.into()),
             }
         }
         Ok(wrong)
     }
 
-    /// The number that the server has; `None` where it does not let itself be asked.
-    async fn stored(
-        &self,
-        link: &SharedConnection,
-        topic: &str,
-        deadline: Deadline,
-    ) -> Result<Option<String>, Failure> {
-        let key = key(topic);
-        let mut pipeline = Pipeline::with_capacity(2);
-        pipeline.cmd("SET").arg(&key).arg(self.count.get()).arg("NX");
-        pipeline.cmd("GET").arg(key);
-        let stored = link.ready(Lane::Shared, deadline).await?.pipeline(deadline, &pipeline).await?.pop();
-        Ok(match stored {
-            Some(Value::BulkString(bytes)) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            _ => None,
-        })
+    fn question(&self, topics: &HashSet<&str>) -> Pipeline {
+        let mut pipeline = Pipeline::new();
+        if let Some(count) = self.count {
+            topics.iter().for_each(|topic| _ = pipeline.cmd("SET").arg(key(topic)).arg(count.get()).arg("NX"));
+        }
+        topics.iter().for_each(|topic| _ = pipeline.cmd("GET").arg(key(topic)));
+        pipeline
     }
 
     fn disagreement(&self, topic: &str, stored: &str) -> String {
-        let (count, topic, key) = (self.count, topic.escape_debug(), key(topic));
+        let count = self.count.map_or("none".to_owned(), |count| count.to_string());
+        let (topic, key) = (topic.escape_debug(), key(topic));
         let key = key.escape_debug();
         format!(
             "the topic `{topic}` has {stored} partitions at redis, and the configuration says {count}: to change it, drain the streams, \
@@ -98,7 +103,7 @@ pub(super) fn partition_of(message: &OutboundMessage, count: NonZeroU32) -> u32 
 }
 
 /// FNV-1a of 64 bits. It must not change: the messages of a key would go to two streams.
-fn fnv_1a(bytes: &[u8]) -> u64 {
+pub(super) fn fnv_1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 

@@ -105,8 +105,11 @@ impl Faults for Engine {
     /// For a while there is another member, which takes nothing.
     async fn revoke(&self, endpoint: &str) -> bool {
         let until = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + LOCK / 2;
-        let ghost = format!("ghost {}", until.as_millis());
-        self.server.cli().run(&["HSET", &format!("diator:slots:{endpoint}"), "99", &ghost]);
+        let key = format!("diator:slots:{endpoint}");
+        // It reads what the others read.
+        let members = self.server.cli().run(&["HVALS", &key]);
+        let (streams, _) = members[0].split_once(':').unwrap();
+        self.server.cli().run(&["HSET", &key, "99", &format!("{streams}:ghost {}", until.as_millis())]);
         true
     }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use diator::MessageBroker;
 use diator::broker::PublishErrorKind;
+use diator::subscription::{Share, Subscription, Taken, Wanted};
 use diator_redis::client::{Client, TlsCertificates};
-use diator_redis::{RedisBroker, RedisConfig};
+use diator_redis::{RedisBroker, RedisConfig, RedisSubscription};
 use diator_testkit::broker::message;
 use diator_testkit::within_patience;
 use diator_tests::redis_server::RedisServer;
@@ -58,6 +59,30 @@ async fn a_server_with_a_certificate_that_is_trusted_gets_messages() {
     broker.publish(&message).await.unwrap();
     let (_, body) = within_patience(listener.heard()).await.unwrap();
     assert_eq!(&*body, &*message.body);
+}
+
+#[tokio::test]
+async fn a_subscription_trusts_whom_a_broker_trusts() {
+    let (_server, url, authority) = server_with_tls();
+    let certificates = TlsCertificates { client_tls: None, root_cert: Some(authority) };
+    let client = Client::build_with_tls(url, certificates).unwrap();
+    let topics = ["orders".to_owned()];
+    let message = message(1).with_topic("orders");
+
+    let streams = RedisConfig::streams(client.clone());
+    RedisBroker::new(streams.clone()).unwrap().publish(&message).await.unwrap();
+    let opening = RedisSubscription::new(streams).unwrap();
+    let mut opened = opening.open(&Wanted::new("billing", &topics)).await.unwrap();
+    let came = within_patience(opened.source.next(1)).await.unwrap();
+    assert!(matches!(came, Taken::Deliveries(came) if came[0].body == message.body));
+
+    let channels = RedisConfig::pub_sub(client);
+    let opening = RedisSubscription::new(channels.clone()).unwrap();
+    let wanted = Wanted::new("billing", &topics).with_share(Share::Broadcast);
+    let mut opened = opening.open(&wanted).await.unwrap();
+    RedisBroker::new(channels).unwrap().publish(&message).await.unwrap();
+    let came = within_patience(opened.source.next(1)).await.unwrap();
+    assert!(matches!(came, Taken::Deliveries(came) if came[0].body == message.body));
 }
 
 #[tokio::test]

@@ -100,7 +100,8 @@ impl RedisConfig<Streams> {
         self
     }
 
-    /// Drops a message when all consumer groups of its stream have acknowledged it: the subscriptions do, every few seconds.
+    /// Drops a message when all consumer groups of its stream have acknowledged it: the subscriptions do, every few seconds, and
+    /// once in a minute while nothing comes.
     ///
     /// So no group loses what it has not handled. **A group that nobody reads any more keeps all that comes after it**: remove it with
     /// `XGROUP DESTROY`. Who reads without a group is not waited for, and a group that is made later begins at what is left.
@@ -113,7 +114,7 @@ impl RedisConfig<Streams> {
     ///
     /// A subscription then leases partitions, so that one process at a time has the messages of a key; it can be read
     /// with [`Order::PerKey`](diator::endpoint::Order::PerKey). The first to connect writes the number to the server, and broker and
-    /// subscription refuse to work with another one. At most as many processes share a topic as it has partitions.
+    /// subscription refuse to work with another one, or with none. At most as many processes share a topic as it has partitions.
     pub fn partitions(mut self, count: u32) -> Self {
         self.mode.partitions = Some(count);
         self
@@ -146,7 +147,7 @@ impl RedisConfig<Streams> {
 
     /// How long a delivery belongs to the process that has it, unless it extends that; a subscription alone heeds it.
     ///
-    /// After a crash another process has its deliveries so much later.
+    /// After a crash another process has its deliveries so much later. All processes of an endpoint must have the same lock.
     pub fn lock(mut self, time: Duration) -> Self {
         self.mode.lock = time;
         self

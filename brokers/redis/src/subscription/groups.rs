@@ -4,45 +4,43 @@ use diator::subscription::ConsumeError;
 
 use super::line::Line;
 use super::opening::{Shared, Stream, accepted};
-use super::script::{Script, array, int};
+use super::script::{Script, array, int, script};
 use super::time::millis;
 use crate::deadline::Deadline;
 use crate::wire::Trim;
 
-const GROUP: Script = Script(concat!(include_str!("lua/ids.lua"), include_str!("lua/group.lua")));
-const MISSED: Script = Script(concat!(include_str!("lua/ids.lua"), include_str!("lua/missed.lua")));
-const TRIM: Script = Script(concat!(include_str!("lua/ids.lua"), include_str!("lua/trim.lua")));
+const GROUP: Script = script!("ids", "group");
+const MISSED: Script = script!("hash", "ids", "missed");
+const TRIM: Script = script!("ids", "trim");
 
-/// Makes the group unless it is there, and answers whether it was made.
-pub(super) async fn make(
-    shared: &Shared,
-    stream: &Stream,
+/// Makes the group in the streams that do not have it, and answers which these are.
+pub(super) async fn make<'s>(
+    shared: &'s Shared,
     formerly: &[String],
     deadline: Deadline,
-) -> Result<bool, ConsumeError> {
-    let mut command = GROUP.on(&[&stream.key]);
+) -> Result<Vec<&'s Stream>, ConsumeError> {
+    let mut command = GROUP.on(&shared.keys());
     command.arg(&shared.group).arg(&shared.slot.name).arg(millis(shared.lock())).arg(formerly);
-    Ok(int(&shared.ask(command, deadline).await?)? != 0)
+    let answers = array(shared.ask(command, deadline).await?)?;
+    let made = answers.iter().map(int).collect::<Result<Vec<_>, _>>()?;
+    Ok(shared.streams.iter().zip(made).filter(|(_, made)| *made != 0).map(|(stream, _)| stream).collect())
 }
 
 /// Makes groups that went away while they were read.
 pub(super) async fn make_anew(shared: &Shared) -> Result<(), ConsumeError> {
-    let deadline = Deadline::new(shared.engine.deadline);
-    for stream in &shared.streams {
-        if make(shared, stream, &[], deadline).await? {
-            let text = "the consumer group was gone, as after `FLUSHALL` or `XGROUP DESTROY`: it was made anew, and begins at the \
-                        oldest entry; what was handled and is still there comes again";
-            let (group, stream) = (&*shared.group, &*stream.key);
-            tracing::warn!(target: "diator", endpoint = group, stream, "{text}");
-        }
+    for stream in make(shared, &[], Deadline::new(shared.engine.deadline)).await? {
+        let text = "the consumer group was gone, as after `FLUSHALL` or `XGROUP DESTROY`: it was made anew, and begins at the \
+                    oldest entry; what was handled and is still there comes again";
+        let (group, stream) = (&*shared.group, &*stream.key);
+        tracing::warn!(target: "diator", endpoint = group, stream, "{text}");
     }
     Ok(())
 }
 
 /// Tells of entries that the stream dropped before the group read them.
 pub(super) async fn tell_missed(shared: &Shared, line: &mut Line<'_>) -> Result<(), ConsumeError> {
-    let counted = format!("diator:counted:{}", shared.group);
-    let mut command = MISSED.on(&[&[counted.as_str()], &*shared.keys()].concat());
+    let counts = format!("diator:counts:{}", shared.group);
+    let mut command = MISSED.on(&[&[counts.as_str()], &*shared.keys()].concat());
     command.arg(&shared.group);
     let missed = array(accepted(line.send(&command).await?)?)?;
     for (stream, missed) in shared.streams.iter().zip(missed) {

@@ -9,11 +9,11 @@ use tokio::time::Instant;
 
 use super::entry::EntryId;
 use super::opening::{Shared, accepted};
-use super::script::{Script, array, int, unexpected};
+use super::script::{Script, array, int, script, unexpected};
 use super::time::millis;
 use crate::deadline::Deadline;
 
-const HOLD: Script = Script(include_str!("lua/hold.lua"));
+const HOLD: Script = script!("hold");
 /// How many entries one call of the script holds; others wait for it.
 const MOST: usize = 500;
 

@@ -1,48 +1,61 @@
 //! Partitions, leased: a lease lasts as long as the name of its owner.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use diator::subscription::ConsumeError;
 use tokio::time::Instant;
 
 use super::opening::Shared;
-use super::script::{Script, array, int, parts};
-use super::time::{after, millis};
+use super::script::{Script, array, int, parts, script};
+use super::time::{after, millis, sixths};
 use crate::deadline::Deadline;
 
-const LEASES: Script = Script(concat!(include_str!("lua/members.lua"), include_str!("lua/leases.lua")));
-const GIVE_UP: Script = Script(include_str!("lua/give_up.lua"));
+const LEASES: Script = script!("hash", "members", "leases");
+const GIVE_UP: Script = script!("give_up");
+
+/// So much after the end of a name it is certainly over.
+const MARGIN: Duration = Duration::from_millis(50);
 
 /// The hash of leases of an endpoint.
 pub(super) fn key(shared: &Shared) -> String {
     format!("diator:leases:{}", shared.group)
 }
 
-/// Renews the name and the leases, and takes what is free of our share; `false` if another process has the name.
-pub(super) async fn renew(shared: &Shared) -> Result<bool, ConsumeError> {
+/// Renews the name and the leases, and takes what is free of our share. It answers when to do that again; `None` if another process has
+/// the name.
+pub(super) async fn renew(shared: &Shared) -> Result<Option<Instant>, ConsumeError> {
     give_up(shared).await;
     let deadline = Deadline::new(shared.engine.deadline);
     let mut command = LEASES.on(&[&shared.slot.key, &key(shared), &format!("diator:epochs:{}", shared.group)]);
     command.arg(&shared.slot.token).arg(millis(shared.lock())).arg(shared.slot.number);
     shared.streams.iter().for_each(|stream| _ = command.arg(&stream.key));
-    let [number, share, owned] = parts(shared.ask(command, deadline).await?)?;
+    let [number, share, next_end, owned] = parts(shared.ask(command, deadline).await?)?;
     if int(&number)? != shared.slot.number {
-        return Ok(false);
+        return Ok(None);
     }
     shared.slot.lasts(after(deadline.begun(), shared.lock()));
     let share = usize::try_from(int(&share)?).unwrap_or_default();
     let owned = array(owned)?.iter().map(int).collect::<Result<Vec<_>, _>>()?;
     let pairs = owned.chunks_exact(2).filter_map(|pair| Some((pair.first()?, pair.get(1)?)));
     let mine = pairs.filter_map(|(stream, epoch)| Some(((*stream).try_into().ok()?, (*epoch).try_into().ok()?)));
-    learn(shared, &mine.collect(), share);
-    Ok(true)
+    let mine = mine.collect::<BTreeMap<_, _>>();
+    learn(shared, &mine, share);
+    // Others are about to give some up.
+    let lacks = mine.len() < share;
+    let pause = sixths(if lacks { 1 } else { 2 }, shared.lock());
+    // What belongs to a process that is gone is free when its name is.
+    let next_end = u64::try_from(int(&next_end)?).ok().map(Duration::from_millis);
+    let pause = next_end.map_or(pause, |end| pause.min(end.saturating_add(MARGIN)));
+    Ok(Some(after(deadline.begun(), pause)))
 }
 
 fn learn(shared: &Shared, mine: &BTreeMap<usize, u64>, share: usize) {
     let mut state = shared.state();
-    let by = after(Instant::now(), shared.lock());
+    let now = Instant::now();
+    let by = after(now, shared.lock());
     let before = state.owners.reading();
-    let (lost, wanted) = state.owners.learn(mine, share, by);
+    let (lost, wanted) = state.owners.learn(mine, share, now, by);
     state.in_hand.drop_owners(&lost);
     state.in_hand.drop_unyielded(&wanted);
     let has_changed = state.owners.reading() != before || !lost.is_empty();

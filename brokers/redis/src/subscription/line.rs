@@ -45,7 +45,7 @@ impl<'a> Line<'a> {
     ) -> Result<Value, ConsumeError> {
         {
             let mut state = self.shared.state();
-            if state.is_deaf || state.is_claim_due || state.in_hand.room() < asked {
+            if state.forbids_to_wait(asked) {
                 return Ok(Value::Nil);
             }
             state.waiting = self.id.map(|id| (id, asked));

@@ -9,7 +9,7 @@
 //! | what source, settle and the tasks of streams have in common | `opening`, `source` |
 //! | which deliveries are in hand | `in_hand` |
 //! | an entry as a delivery | `entry` |
-//! | groups, entries that a group never read, trimming | `groups` |
+//! | groups, entries that a group never read, trimming, and when that is done | `groups`, `care` |
 //! | the task that reads, its connection, and what it does while the server is away | `reader`, `line`, `outage` |
 //! | entries that were given out, for the first time or again | `take` |
 //! | verdicts, dead letters, locks that begin anew or end | `settle`, `dead`, `hold` |
@@ -20,6 +20,7 @@
 //! | scripts, and what they answer | `script`, `lua/` |
 //! | channels | `channels` |
 
+mod care;
 mod channels;
 mod dead;
 mod entry;
@@ -75,19 +76,22 @@ use super::wire::{Streams, Wire, problem_of_name};
 ///
 /// - **Locks.** A delivery belongs to this process for the time of [`lock`](RedisConfig::lock), and longer if the endpoint extends that.
 ///   Partitions are leased for that time, with epochs that are the same for all processes.
+/// - **One lock.** All processes of an endpoint must have the same one: one with a shorter lock takes what others still hold.
 /// - **Names.** A consumer is named by a number that the process leases: no two of them have the same one, and a process that starts
 ///   again takes the lowest that is free. So names do not pile up, and what is pending under the number comes first.
 /// - **Groups.** The processes of an endpoint are one consumer group. A group that does not exist is made, and begins at the oldest entry
 ///   that is kept. If it goes away meanwhile, as after `FLUSHALL`, it is made anew, with a warning: what the stream still has then
 ///   comes again.
-/// - **Trimming.** A warning says how many entries a stream has dropped before the endpoint read them.
+/// - **Trimming.** A warning says how many entries a stream has dropped before the endpoint read them, unless the server was restarted or
+///   failed over in between.
+/// - **A full server** (`maxmemory` with `noeviction`) goes on being read, because that is what makes room. Dead letters wait.
 /// - **Dead letters** are what was published, and the fields `dead_letter_endpoint`, `dead_letter_reason`, `dead_letter_kind`,
 ///   `dead_letter_failures` and `dead_letter_position`. One script writes the letter and acknowledges the entry, if that is still this
 ///   process's own.
 /// - **Failover.** A server that is away, or is a replica, is tried again with growing pauses of up to 5 s, for as long as a lock lasts; then
 ///   the opening is over. Meanwhile what runs goes on, and its verdicts wait. An opening of channels ends with its connection.
 ///
-/// It needs Redis 7.0, and a user who may run scripts (`EVAL`).
+/// It needs Redis 7.0. The guide `docs/redis.md` has the rights of its user.
 ///
 /// # Errors
 ///
@@ -196,3 +200,8 @@ impl fmt::Debug for RedisSubscription {
         f.debug_struct("RedisSubscription").field("server", &link.address()).field("mode", mode).finish_non_exhaustive()
     }
 }
+
+/// The guide's program, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/redis.md")]
+struct Guide;

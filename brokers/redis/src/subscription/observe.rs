@@ -1,27 +1,22 @@
 use std::time::Duration;
 
 use diator::subscription::{ConsumeError, Observation};
-use redis::Pipeline;
 
-use super::opening::{Shared, accepted};
-use super::script::{Script, int, parts};
+use super::opening::Shared;
+use super::script::{Script, array, int, parts, script};
 use crate::deadline::Deadline;
 
-const OBSERVE: Script = Script(concat!(include_str!("lua/ids.lua"), include_str!("lua/observe.lua")));
+const OBSERVE: Script = script!("ids", "observe");
 
 /// How much waits in all streams, and for how long.
 pub(super) async fn observe(shared: &Shared) -> Result<Observation, ConsumeError> {
     let heard = shared.silence();
-    let mut pipeline = Pipeline::with_capacity(shared.streams.len());
-    for stream in &shared.streams {
-        let mut command = OBSERVE.on(&[&stream.key]);
-        command.arg(&shared.group);
-        pipeline.add_command(command);
-    }
+    let mut command = OBSERVE.on(&shared.keys());
+    command.arg(&shared.group);
     let (mut lag, mut due, mut oldest) = (Some(0_u64), Some(0_u64), None);
-    let answers = shared.ask_all(&pipeline, Deadline::new(shared.engine.deadline)).await?;
+    let answers = array(shared.ask(command, Deadline::new(shared.engine.deadline)).await?)?;
     for (stream, answer) in answers.into_iter().enumerate() {
-        let [unread, age] = parts(accepted(answer)?)?;
+        let [unread, age] = parts(answer)?;
         // A server that lost count of the group does not tell.
         let unread = u64::try_from(int(&unread)?).ok();
         let more = |sum: Option<u64>| sum.zip(unread).map(|(sum, unread)| sum.saturating_add(unread));

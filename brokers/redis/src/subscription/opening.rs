@@ -79,6 +79,8 @@ pub(super) struct State {
     pub(super) waiting: Option<(i64, usize)>,
     /// Entries were given back, or partitions came: the reader must look at that before it waits.
     pub(super) is_claim_due: bool,
+    /// Leases are gone that were ours: the keeper must ask who has them.
+    pub(super) is_renewal_due: bool,
     /// Nothing more is read.
     pub(super) is_deaf: bool,
     over: Option<Over>,
@@ -102,7 +104,7 @@ impl Shared {
         engine.agree(topics.iter().map(|(key, _)| *key), deadline).await?;
         let streams: Vec<_> = topics.into_iter().flat_map(|(key, topic)| Stream::of(&engine, key, topic)).collect();
         let group = wanted.endpoint.to_owned();
-        let slot = Slot::take(&engine, &group, deadline).await?;
+        let slot = Slot::take(&engine, &group, &streams, deadline).await?;
         let lock = engine.streams.partitions().is_none().then_some(engine.streams.lock);
         let in_hand = InHand::new(lock);
         let state = State {
@@ -110,6 +112,7 @@ impl Shared {
             owners: Owners::default(),
             waiting: None,
             is_claim_due: false,
+            is_renewal_due: false,
             is_deaf: false,
             over: None,
             heard: Instant::now(),
@@ -118,9 +121,7 @@ impl Shared {
         let state = Mutex::new(state);
         let formerly = wanted.formerly.to_vec();
         let shared = Self { engine, group, formerly, slot, streams, state, stirred, wanted: wants, interrupt };
-        for stream in &shared.streams {
-            groups::make(&shared, stream, wanted.formerly, deadline).await?;
-        }
+        groups::make(&shared, wanted.formerly, deadline).await?;
         Ok(Arc::new(shared))
     }
 
@@ -218,6 +219,11 @@ impl Shared {
 }
 
 impl State {
+    /// Whether a read that asks for so many entries must not wait at the server, or no longer.
+    pub(super) fn forbids_to_wait(&self, asked: usize) -> bool {
+        self.is_deaf || self.is_claim_due || asked > self.in_hand.room()
+    }
+
     /// What the source says once the opening is over.
     pub(super) fn over(&self) -> Option<ConsumeError> {
         let Over { error } = self.over.as_ref()?;
@@ -226,10 +232,9 @@ impl State {
 }
 
 impl Engine {
-    /// Asks whether the server has the topics in as many partitions.
+    /// Asks whether the server has the topics in as many partitions, or in none.
     async fn agree(&self, topics: impl Iterator<Item = &str>, deadline: Deadline) -> Result<(), ConsumeError> {
-        let Some(count) = self.streams.partitions() else { return Ok(()) };
-        let wrong = Partitions::new(count).disagreements(&self.link, topics, deadline).await;
+        let wrong = Partitions::new(self.streams.partitions()).disagreements(&self.link, topics, deadline).await;
         let wrong = wrong.map_err(|failure| consume_error(&failure, self.link.address()))?;
         wrong.into_iter().next().map_or(Ok(()), |(_, problem)| Err(ConsumeError::fatal(problem)))
     }

@@ -14,11 +14,14 @@ pub(super) struct Owners {
 
 struct Owned {
     ownership: Ownership,
+    since: Instant,
     stage: Stage,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Stage {
+    /// Something may have been given out before.
+    New,
     /// What was given out before comes first, from this id on.
     CatchingUp(String),
     Reading,
@@ -28,6 +31,12 @@ enum Stage {
     GivenUp,
 }
 
+impl Stage {
+    fn is_staying(&self) -> bool {
+        matches!(self, Self::New | Self::CatchingUp(_) | Self::Reading)
+    }
+}
+
 impl Owners {
     /// The server says which partitions are ours, by their epochs, and how many are our share. The answer is what is lost, and what others
     /// want, until then.
@@ -35,6 +44,7 @@ impl Owners {
         &mut self,
         mine: &BTreeMap<usize, u64>,
         share: usize,
+        now: Instant,
         by: Instant,
     ) -> (Vec<Ownership>, Vec<Ownership>) {
         let (kept, lost) = std::mem::take(&mut self.owned)
@@ -50,11 +60,12 @@ impl Owners {
         for (&stream, &epoch) in mine {
             let partition = u32::try_from(stream).unwrap_or(u32::MAX);
             self.owned.entry(stream).or_insert_with(|| Owned {
+                since: now,
                 ownership: Ownership { partition, epoch },
-                stage: Stage::CatchingUp("0-0".to_owned()),
+                stage: Stage::New,
             });
         }
-        let stays = |owned: &&mut Owned| matches!(owned.stage, Stage::CatchingUp(_) | Stage::Reading);
+        let stays = |owned: &&mut Owned| owned.stage.is_staying();
         let mut wanted = Vec::new();
         for owned in self.owned.values_mut().filter(stays).skip(share) {
             owned.stage = Stage::Leaving(by);
@@ -114,7 +125,27 @@ impl Owners {
     /// Whether deliveries of the stream may come to the endpoint.
     pub(super) fn of(&self, stream: usize) -> Option<Ownership> {
         let owned = self.owned.get(&stream)?;
-        matches!(owned.stage, Stage::CatchingUp(_) | Stage::Reading).then_some(owned.ownership)
+        owned.stage.is_staying().then_some(owned.ownership)
+    }
+
+    /// The owner of what was asked for then. An answer that comes late can be of an earlier time in which the stream was ours.
+    pub(super) fn at(&self, stream: usize, asked: Instant) -> Option<Ownership> {
+        self.of(stream).filter(|_| self.owned.get(&stream).is_some_and(|owned| owned.since <= asked))
+    }
+
+    /// The streams of which something may have been given out before.
+    pub(super) fn new_ones(&self) -> Vec<usize> {
+        let new = self.owned.iter().filter(|(_, owned)| owned.stage == Stage::New);
+        new.map(|(stream, _)| *stream).collect()
+    }
+
+    /// Whether something was given out of the stream before, which then comes first.
+    pub(super) fn looked_at(&mut self, stream: usize, has_pending: bool) {
+        if let Some(owned) = self.owned.get_mut(&stream)
+            && owned.stage == Stage::New
+        {
+            owned.stage = if has_pending { Stage::CatchingUp("0-0".to_owned()) } else { Stage::Reading };
+        }
     }
 
     /// A stream of which something was given out before, and from which id on.
@@ -136,14 +167,15 @@ impl Owners {
 
     /// An answer was lost: what it gave out must be found before anything later is read.
     pub(super) fn catch_up_anew(&mut self) {
-        for owned in self.owned.values_mut().filter(|owned| owned.stage == Stage::Reading) {
-            owned.stage = Stage::CatchingUp("0-0".to_owned());
+        for owned in self.owned.values_mut().filter(|owned| owned.stage.is_staying()) {
+            owned.stage = Stage::New;
         }
     }
 
     /// The streams that are read.
     pub(super) fn reading(&self) -> Vec<usize> {
-        self.owned.keys().copied().filter(|stream| self.of(*stream).is_some()).collect()
+        let staying = self.owned.iter().filter(|(_, owned)| owned.stage.is_staying());
+        staying.map(|(stream, _)| *stream).collect()
     }
 }
 
@@ -163,41 +195,49 @@ mod tests {
 
     #[tokio::test]
     async fn a_share_that_shrinks_is_wanted_back_once() {
-        let (mut owners, by) = (Owners::default(), Instant::now() + Duration::from_secs(1));
+        let (mut owners, now) = (Owners::default(), Instant::now());
+        let by = now + Duration::from_secs(1);
         let nothing = (vec![], vec![]);
-        assert_eq!(owners.learn(&mine(&[(0, 1), (1, 1)]), 2, by), nothing);
-        assert_eq!(owners.learn(&mine(&[(0, 1), (1, 1)]), 1, by), (vec![], vec![owner(1, 1)]));
+        assert_eq!(owners.learn(&mine(&[(0, 1), (1, 1)]), 2, now, by), nothing);
+        assert_eq!(owners.learn(&mine(&[(0, 1), (1, 1)]), 1, now, by), (vec![], vec![owner(1, 1)]));
         assert!(matches!(owners.news(), Some(Taken::Revoking { owners, .. }) if owners == [owner(1, 1)]));
-        assert_eq!(owners.learn(&mine(&[(0, 1), (1, 1)]), 1, by), nothing);
+        assert_eq!(owners.learn(&mine(&[(0, 1), (1, 1)]), 1, now, by), nothing);
         assert!(owners.news().is_none());
         assert_eq!((owners.of(0), owners.of(1), owners.reading()), (Some(owner(0, 1)), None, vec![0]));
         assert_eq!(owners.give_up_overdue(by), [owner(1, 1)]);
         assert_eq!(owners.given_up(), [1]);
         owners.left(&[1]);
-        assert_eq!(owners.learn(&mine(&[(0, 1), (1, 2)]), 2, by), nothing);
-        assert_eq!(owners.of(1), Some(owner(1, 2)));
+        assert_eq!(owners.learn(&mine(&[(0, 1), (1, 2)]), 2, by, by), nothing);
+        assert_eq!(
+            (owners.at(1, now), owners.at(1, by)),
+            (None, Some(owner(1, 2))),
+            "what was asked for before is of another time"
+        );
     }
 
     #[tokio::test]
     async fn what_is_not_ours_any_more_is_lost() {
-        let (mut owners, by) = (Owners::default(), Instant::now());
-        owners.learn(&mine(&[(0, 1), (1, 1), (2, 1)]), 3, by);
+        let (mut owners, now) = (Owners::default(), Instant::now());
+        owners.learn(&mine(&[(0, 1), (1, 1), (2, 1)]), 3, now, now);
         owners.give_up(&[owner(2, 1)]);
-        assert_eq!(owners.learn(&mine(&[(1, 5)]), 3, by), (vec![owner(0, 1), owner(1, 1)], vec![]));
+        assert_eq!(owners.learn(&mine(&[(1, 5)]), 3, now, now), (vec![owner(0, 1), owner(1, 1)], vec![]));
         assert!(matches!(owners.news(), Some(Taken::Lost { owners }) if owners.len() == 2));
         assert_eq!(owners.of(1), Some(owner(1, 5)));
     }
 
     #[tokio::test]
     async fn what_was_given_out_before_comes_first() {
-        let (mut owners, by) = (Owners::default(), Instant::now());
-        owners.learn(&mine(&[(3, 1)]), 1, by);
+        let (mut owners, now) = (Owners::default(), Instant::now());
+        owners.learn(&mine(&[(3, 1), (4, 1)]), 2, now, now);
+        assert_eq!((owners.new_ones(), owners.catching_up()), (vec![3, 4], None));
+        owners.looked_at(3, true);
+        owners.looked_at(4, false);
         assert_eq!(owners.catching_up(), Some((3, "0-0".to_owned())));
         owners.caught_up_to(3, "5-0".to_owned());
         assert_eq!(owners.catching_up(), Some((3, "5-0".to_owned())));
         owners.caught_up_to(3, "0-0".to_owned());
         assert_eq!(owners.catching_up(), None);
         owners.catch_up_anew();
-        assert_eq!(owners.catching_up(), Some((3, "0-0".to_owned())));
+        assert_eq!(owners.new_ones(), [3, 4]);
     }
 }

@@ -8,13 +8,15 @@ use diator::subscription::{ConsumeError, ConsumeErrorKind};
 use redis::{Cmd, Value, cmd};
 use tokio::time::Instant;
 
+use super::care::{self, Care};
 use super::groups;
 use super::line::Line;
 use super::opening::{Shared, accepted};
 use super::outage::Outage;
 use super::partition_reader::PartitionReader;
-use super::take::{Page, admit, claim, is_of_no_group, own};
-use super::time::{after, millis, sixths};
+use super::script::numbers;
+use super::take::{Page, admit, claim, is_of_no_group, own, pending_anywhere, pending_here};
+use super::time::{after, millis};
 
 /// How long a read waits at the server at most; so long another process may wait for what was given back.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -38,17 +40,17 @@ pub(super) async fn read_all(shared: Arc<Shared>) {
 async fn read(shared: &Shared, outage: &mut Outage) -> Result<(), ConsumeError> {
     let mut line = Line::connect(shared).await?;
     groups::make_anew(shared).await?;
-    groups::tell_missed(shared, &mut line).await?;
+    let mut care = Care::new(shared);
+    care.take(shared, &mut line).await?;
     if shared.has_partitions() {
-        return PartitionReader::new(shared, line).read(outage).await;
+        return PartitionReader::new(shared, line, care).read(outage).await;
     }
-    let mut reader = Reader::new(shared, line);
+    let mut reader = Reader::new(shared, line, care);
     reader.take_own().await?;
     while shared.has_room().await {
         outage.ends(&shared.group);
+        reader.care.take(shared, &mut reader.line).await?;
         if reader.is_claim_due() {
-            groups::tell_missed(shared, &mut reader.line).await?;
-            groups::trim(shared, &mut reader.line).await?;
             reader.claim_all().await?;
         } else if reader.is_quiet || !reader.look().await? {
             reader.wait().await?;
@@ -60,6 +62,7 @@ async fn read(shared: &Shared, outage: &mut Outage) -> Result<(), ConsumeError> 
 struct Reader<'a> {
     shared: &'a Shared,
     line: Line<'a>,
+    care: Care,
     next_claim: Instant,
     /// The streams, in the order in which they are looked at.
     turns: VecDeque<usize>,
@@ -68,9 +71,9 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(shared: &'a Shared, line: Line<'a>) -> Self {
+    fn new(shared: &'a Shared, line: Line<'a>, care: Care) -> Self {
         let turns = (0..shared.streams.len()).collect();
-        Self { shared, line, next_claim: Instant::now(), turns, is_quiet: false }
+        Self { shared, line, care, next_claim: Instant::now(), turns, is_quiet: false }
     }
 
     fn is_claim_due(&self) -> bool {
@@ -79,7 +82,7 @@ impl<'a> Reader<'a> {
 
     /// Takes what is pending under this consumer's name: of a process that had it before, or of an answer that was lost.
     async fn take_own(&mut self) -> Result<(), ConsumeError> {
-        for stream in 0..self.shared.streams.len() {
+        for stream in self.pending(&pending_here(self.shared)).await? {
             let mut after = "0".to_owned();
             while !after.is_empty() && self.shared.has_room().await {
                 let Some(command) = own(self.shared, stream, &after, self.shared.room()) else { break };
@@ -92,7 +95,7 @@ impl<'a> Reader<'a> {
     /// Takes what others have left or given back.
     async fn claim_all(&mut self) -> Result<(), ConsumeError> {
         self.shared.state().is_claim_due = false;
-        for stream in 0..self.shared.streams.len() {
+        for stream in self.pending(&self.left()).await? {
             let mut from = "0-0".to_owned();
             while self.shared.has_room().await {
                 let Some(command) = claim(self.shared, stream, &from, self.shared.room()) else { break };
@@ -102,8 +105,28 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        self.next_claim = after(Instant::now(), LONGEST_WAIT.min(sixths(2, self.shared.lock())));
+        self.next_claim = after(Instant::now(), care::usual(self.shared));
         Ok(())
+    }
+
+    /// Asks in which streams something is pending that nobody has held for as long as a lock lasts.
+    fn left(&self) -> Cmd {
+        let streams: Vec<_> = (0..self.shared.streams.len()).collect();
+        pending_anywhere(self.shared, &streams, self.shared.lock())
+    }
+
+    /// In which streams something is pending; one question for all of them.
+    async fn pending(&mut self, question: &Cmd) -> Result<Vec<usize>, ConsumeError> {
+        let answer = self.line.send(question).await?;
+        if is_of_no_group(&answer) {
+            // There is nothing in a new group.
+            return groups::make_anew(self.shared).await.map(|()| Vec::new());
+        }
+        let streams = numbers(accepted(answer)?)?;
+        if !streams.is_empty() {
+            self.care.stirs();
+        }
+        Ok(streams)
     }
 
     async fn take(&mut self, command: &Cmd, stream: usize, is_claimed: bool) -> Result<String, ConsumeError> {
@@ -144,7 +167,8 @@ impl<'a> Reader<'a> {
     async fn wait(&mut self) -> Result<(), ConsumeError> {
         let streams: Vec<_> = (0..self.shared.streams.len()).collect();
         let now = Instant::now();
-        let waits = self.next_claim.saturating_duration_since(now).max(Duration::from_millis(1));
+        let next = self.next_claim.min(self.care.next());
+        let waits = next.saturating_duration_since(now).max(Duration::from_millis(1));
         // The server answers with the first stream that has something; only where several have at that moment it is more.
         let room = self.shared.room();
         let each = room.checked_div(streams.len()).unwrap_or_default().max(1);
@@ -178,6 +202,9 @@ impl<'a> Reader<'a> {
             return Ok(true);
         }
         let is_something = admit(self.shared, accepted(answer)?, received)?;
+        if is_something {
+            self.care.stirs();
+        }
         self.is_quiet &= !is_something;
         Ok(is_something)
     }

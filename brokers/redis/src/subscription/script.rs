@@ -7,6 +7,18 @@ use redis::{Cmd, Value, cmd};
 #[derive(Clone, Copy)]
 pub(super) struct Script(pub(super) &'static str);
 
+/// A script of these parts. It may write a few bytes where the server is out of memory: that a consumer goes on is what makes room.
+macro_rules! script {
+    ($($part:literal),+) => {
+        $crate::subscription::script::Script(concat!(
+            "#!lua flags=allow-oom\n",
+            $(include_str!(concat!("lua/", $part, ".lua"))),+
+        ))
+    };
+}
+
+pub(super) use script;
+
 impl Script {
     /// Runs it on these keys; arguments follow.
     pub(super) fn on(self, keys: &[&str]) -> Cmd {
@@ -43,6 +55,11 @@ pub(super) fn bytes(value: Value) -> Result<Vec<u8>, ConsumeError> {
 
 pub(super) fn text(value: Value) -> Result<String, ConsumeError> {
     String::from_utf8(bytes(value)?).map_err(|_| unexpected())
+}
+
+/// An array of numbers from 0 on.
+pub(super) fn numbers(value: Value) -> Result<Vec<usize>, ConsumeError> {
+    array(value)?.iter().map(|number| int(number)?.try_into().map_err(|_| unexpected())).collect()
 }
 
 pub(super) fn int(value: &Value) -> Result<i64, ConsumeError> {

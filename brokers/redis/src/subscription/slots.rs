@@ -12,19 +12,20 @@ use redis::Pipeline;
 use tokio::time::Instant;
 
 use super::Engine;
-use super::opening::accepted;
-use super::script::{Script, int, unexpected};
+use super::opening::{Stream, accepted};
+use super::script::{Script, int, script, unexpected};
 use super::time::{after, millis};
 use crate::deadline::Deadline;
 use crate::error::consume_error;
+use crate::partitions::fnv_1a;
 
-const SLOTS: Script = Script(concat!(include_str!("lua/members.lua"), include_str!("lua/slots.lua")));
-const LEAVE: Script = Script(include_str!("lua/leave.lua"));
+const SLOTS: Script = script!("members", "slots");
+const LEAVE: Script = script!("leave");
 
 /// A number that nobody else has.
 pub(super) struct Slot {
     pub(super) key: String,
-    /// What only this opening knows.
+    /// What only this opening knows. It begins alike in all processes that read the same streams.
     pub(super) token: String,
     pub(super) number: i64,
     /// As the name of a consumer.
@@ -34,8 +35,13 @@ pub(super) struct Slot {
 
 impl Slot {
     /// Takes the lowest number that is free.
-    pub(super) async fn take(engine: &Engine, endpoint: &str, deadline: Deadline) -> Result<Self, ConsumeError> {
-        let (key, token) = (format!("diator:slots:{endpoint}"), random());
+    pub(super) async fn take(
+        engine: &Engine,
+        endpoint: &str,
+        streams: &[Stream],
+        deadline: Deadline,
+    ) -> Result<Self, ConsumeError> {
+        let (key, token) = (format!("diator:slots:{endpoint}"), format!("{:016x}:{}", digest(streams), random()));
         let number = ask(engine, &key, &token, -1, deadline).await?;
         let until = Mutex::new(after(deadline.begun(), engine.streams.lock));
         Ok(Self { key, token, number, name: number.to_string(), until })
@@ -65,9 +71,14 @@ impl Slot {
         let _ = engine.ask(&pipeline, deadline).await;
     }
 
+    /// Until when nobody else may have it.
+    pub(super) fn until(&self) -> Instant {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether somebody else may have it.
     pub(super) fn is_over(&self) -> bool {
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner) <= Instant::now()
+        self.until() <= Instant::now()
     }
 }
 
@@ -79,6 +90,13 @@ async fn ask(engine: &Engine, key: &str, token: &str, slot: i64, deadline: Deadl
     let failed = |failure| consume_error(&failure, engine.link.address());
     let answer = engine.ask(&pipeline, deadline).await.map_err(failed)?.pop().ok_or_else(unexpected)?;
     int(&accepted(answer)?)
+}
+
+/// The same for all who read these streams.
+fn digest(streams: &[Stream]) -> u64 {
+    let mut keys: Vec<_> = streams.iter().map(|stream| &*stream.key).collect();
+    keys.sort_unstable();
+    fnv_1a(keys.join("\n").as_bytes())
 }
 
 /// A text that nobody else has: each state of the hash is seeded anew by the system.

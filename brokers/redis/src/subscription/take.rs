@@ -1,5 +1,7 @@
 //! What the server gives out: new entries, those of this consumer's name, and those that others have left or given back.
 
+use std::time::Duration;
+
 use diator::subscription::ConsumeError;
 use redis::{Cmd, Value};
 use tokio::time::Instant;
@@ -7,11 +9,12 @@ use tokio::time::Instant;
 use super::entry::Entry;
 use super::leases;
 use super::opening::Shared;
-use super::script::{Script, array, parts, text};
+use super::script::{Script, array, parts, script, text};
 use super::time::millis;
 
-const OWN: Script = Script(include_str!("lua/own.lua"));
-const CLAIM: Script = Script(include_str!("lua/claim.lua"));
+const PENDING: Script = script!("pending");
+const OWN: Script = script!("own");
+const CLAIM: Script = script!("claim");
 
 /// A part of what is pending.
 pub(super) struct Page {
@@ -19,6 +22,22 @@ pub(super) struct Page {
     pub(super) cursor: String,
     entries: Vec<Entry>,
     gone: Vec<Value>,
+}
+
+/// Asks in which streams something is pending under this consumer's name.
+pub(super) fn pending_here(shared: &Shared) -> Cmd {
+    let mut command = PENDING.on(&shared.keys());
+    command.arg(&shared.group).arg(0).arg(&shared.slot.name);
+    command
+}
+
+/// Asks in which of these streams something is pending that nobody has touched for so long.
+pub(super) fn pending_anywhere(shared: &Shared, streams: &[usize], idle: Duration) -> Cmd {
+    let streams: Vec<_> = streams.iter().filter_map(|stream| shared.streams.get(*stream)).collect();
+    let keys: Vec<_> = streams.iter().map(|stream| &*stream.key).collect();
+    let mut command = PENDING.on(&keys);
+    command.arg(&shared.group).arg(millis(idle));
+    command
 }
 
 /// The next of what is pending under this consumer's name.
@@ -65,7 +84,7 @@ impl Page {
             tracing::warn!(target: "diator", endpoint, stream, count = gone.len(), first = gone.first(), "{text}");
         }
         let mut state = shared.state();
-        let owner = state.owners.of(stream);
+        let owner = state.owners.at(stream, received);
         if shared.has_partitions() && owner.is_none() {
             // It was lost meanwhile, and its next owner finds these.
             return Ok(());
@@ -92,7 +111,7 @@ pub(super) fn admit(shared: &Shared, answer: Value, received: Instant) -> Result
         let stream = shared.streams.iter().enumerate().find(|(_, stream)| stream.key == key);
         let Some((number, stream)) = stream else { continue };
         let mut state = shared.state();
-        let owner = state.owners.of(number);
+        let owner = state.owners.at(number, received);
         if shared.has_partitions() && owner.is_none() {
             continue;
         }

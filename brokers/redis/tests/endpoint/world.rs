@@ -94,6 +94,8 @@ impl Bank {
 /// What the processes have in common.
 pub(crate) struct World {
     pub(crate) server: RedisServer,
+    /// Where processes find the server.
+    pub(crate) url: String,
     pub(crate) config: fn(RedisConfig<Streams>) -> RedisConfig<Streams>,
     pub(crate) endpoint: fn(Endpoint) -> Endpoint,
     pub(crate) bank: Arc<Bank>,
@@ -102,11 +104,12 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(act: Act) -> Self {
         let (config, endpoint): (fn(_) -> _, fn(_) -> _) = (|config| config, |endpoint| endpoint);
-        Self { server: RedisServer::start(&["appendonly yes"]), config, endpoint, bank: Bank::new(act) }
+        let server = RedisServer::start(&["appendonly yes"]);
+        Self { url: server.url(), server, config, endpoint, bank: Bank::new(act) }
     }
 
     fn config(&self) -> RedisConfig<Streams> {
-        (self.config)(RedisConfig::streams(self.server.url()).lock(LOCK))
+        (self.config)(RedisConfig::streams(self.url.clone()).lock(LOCK))
     }
 
     fn mediator(&self) -> Mediator {

@@ -9,10 +9,11 @@ local function info(what, key)
     local reply = redis.pcall('XINFO', what, key)
     return reply.err and {} or reply
 end
--- Whether one id is lower than another.
+-- Whether one id is lower than another. Their parts are compared as texts, because Lua counts no further than 2^53.
 local function before(one, other)
+    local function less(part, than) return #part < #than or #part == #than and part < than end
     local ms, number = one:match('^(%d+)-(%d+)$')
     local other_ms, other_number = other:match('^(%d+)-(%d+)$')
-    if ms ~= other_ms then return #ms < #other_ms or #ms == #other_ms and ms < other_ms end
-    return tonumber(number) < tonumber(other_number)
+    if ms ~= other_ms then return less(ms, other_ms) end
+    return less(number, other_number)
 end

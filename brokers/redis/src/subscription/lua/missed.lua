@@ -1,19 +1,12 @@
 -- How many entries each stream dropped before the group read them, since this was asked the last time.
--- KEYS: hash of the server that counted for each stream, streams. ARGV: group.
+-- KEYS: hash of the runs of the server that count, streams. ARGV: group.
 --
 -- The group counts what it has read, and the stream what was ever added. They can be compared where no entry that is kept lies between
--- what was read and what is kept. The count of the group is then set right, so that each entry is missed once.
---
--- A replica and the file have an older count of what was read: after a failover or a restart it says nothing, and is set right.
-local server = redis.pcall('INFO', 'server')
-local run = type(server) == 'string' and server:match('run_id:(%x+)') or 'unknown'
-
--- Whether this server has counted all that the group read; from now on it does.
-local function counts(key)
-    local is_known = redis.call('HGET', KEYS[1], key) == run
-    if not is_known then redis.call('HSET', KEYS[1], key, run) end
-    return is_known
-end
+-- what was read and what is kept. The count of the group is then set right, so that each entry is missed once. A replica, and a server
+-- that was restarted, know how far the group has come and not what it has counted: there the count begins anew, and nothing is told.
+local info_of_server = redis.pcall('INFO', 'server')
+local run = type(info_of_server) == 'string' and info_of_server:match('run_id:(%x+)') or 'unknown'
+local runs = hash(KEYS[1])
 
 local function missed(key)
     local stream = fields_of(info('STREAM', key))
@@ -24,19 +17,19 @@ local function missed(key)
     end
     if not group then return 0 end
     local last, added, kept = group['last-delivered-id'], stream['entries-added'], stream['length']
-    local behind
-    if last == stream['last-generated-id'] then
+    local counts = runs[key] == run
+    if not counts then redis.call('HSET', KEYS[1], key, run) end
+    local behind = -1
+    if kept == 0 or last == stream['last-generated-id'] then
         behind = added
-    elseif kept > 0 and before(last, stream['first-entry'][1]) then
+    elseif before(last, stream['first-entry'][1]) then
         behind = added - kept
-    else
+    elseif counts then
         return 0
     end
-    local read, is_known = group['entries-read'], counts(key)
-    -- A group that has read nothing yet misses nothing.
-    if last == '0-0' or read == behind then return 0 end
-    redis.call('XGROUP', 'SETID', key, ARGV[1], last, 'ENTRIESREAD', behind)
-    return read and is_known and math.max(behind - read, 0) or 0
+    local read = group['entries-read']
+    if read ~= behind then redis.call('XGROUP', 'SETID', key, ARGV[1], last, 'ENTRIESREAD', behind) end
+    return counts and read and math.max(behind - read, 0) or 0
 end
 
 local answers = {}
