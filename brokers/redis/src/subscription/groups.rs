@@ -44,12 +44,19 @@ pub(super) async fn tell_missed(shared: &Shared, line: &mut Line<'_>) -> Result<
     command.arg(&shared.group);
     let missed = array(accepted(line.send(&command).await?)?)?;
     for (stream, missed) in shared.streams.iter().zip(missed) {
-        let missed = int(&missed)?;
-        if missed > 0 {
-            let text = "the stream dropped entries that the endpoint had not read: they are lost; let it keep more (`max_len`), or \
-                        consume faster";
-            let (group, stream) = (&*shared.group, &*stream.key);
-            tracing::warn!(target: "diator", endpoint = group, stream, missed, "{text}");
+        let (group, stream) = (&*shared.group, &*stream.key);
+        match int(&missed)? {
+            0 => {}
+            missed @ 1.. => {
+                let text = "the stream dropped entries that the endpoint had not read: they are lost; let it keep more (`max_len`), \
+                            or consume faster";
+                tracing::warn!(target: "diator", endpoint = group, stream, missed, "{text}");
+            }
+            missed => {
+                let text = "the stream may have dropped entries that the endpoint had not read: the server was restarted, or is \
+                            another one, and does not know how many were read";
+                tracing::warn!(target: "diator", endpoint = group, stream, at_most = missed.saturating_neg(), "{text}");
+            }
         }
     }
     Ok(())

@@ -1,9 +1,10 @@
--- How many entries each stream dropped before the group read them, since this was asked the last time.
+-- How many entries each stream dropped before the group read them, since this was asked the last time; below zero: so many at most.
 -- KEYS: hash of the runs of the server that count, streams. ARGV: group.
 --
 -- The group counts what it has read, and the stream what was ever added. They can be compared where no entry that is kept lies between
 -- what was read and what is kept. The count of the group is then set right, so that each entry is missed once. A replica, and a server
--- that was restarted, know how far the group has come and not what it has counted: there the count begins anew, and nothing is told.
+-- that was restarted, know how far the group has come and count too little of it: there the count begins anew, and is told as the most that
+-- may be missed.
 local info_of_server = redis.pcall('INFO', 'server')
 local run = type(info_of_server) == 'string' and info_of_server:match('run_id:(%x+)') or 'unknown'
 local runs = hash(KEYS[1])
@@ -29,7 +30,8 @@ local function missed(key)
     end
     local read = group['entries-read']
     if read ~= behind then redis.call('XGROUP', 'SETID', key, ARGV[1], last, 'ENTRIESREAD', behind) end
-    return counts and read and math.max(behind - read, 0) or 0
+    local missed = read and math.max(math.min(behind - read, added - kept), 0) or 0
+    return counts and missed or -missed
 end
 
 local answers = {}
