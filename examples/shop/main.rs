@@ -4,7 +4,8 @@
 //! cargo run --release --example shop
 //! ```
 //!
-//! runs all of it in one process, on SQLite and the broker in memory, lets some thousand orders in, and prints what has become of them.
+//! runs all of it in one process, on SQLite and the broker in memory, lets some thousand orders in, and prints what has become of them. The
+//! log begins with a warning: the broker in memory keeps nothing when the process ends.
 //! The same services as processes of their own, on PostgreSQL and Redis Streams:
 //!
 //! ```sh
@@ -13,7 +14,8 @@
 //! cargo run --release --features postgres,redis --example shop -- web           # or `billing`, or `notifications`
 //! ```
 //!
-//! Each service has a database of its own, and as many processes as you like. Redis must have `appendonly yes` and `appendfsync always`.
+//! Each service has a database of its own, which you make and name in its `DATABASE_URL`, for `setup` too, and as many processes as you like.
+//! Redis must have `appendonly yes` and `appendfsync always`.
 //! `scripts/drills` starts all of it, kills and stops it, and counts.
 //!
 //! | to read | file |
