@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use diator::BoxError;
 use diator::host::{HostError, Stop};
+use diator_tests::Log;
 use tokio::time::{Instant, sleep};
+use tracing::Level;
 
 use super::world::{Notes, World};
 
@@ -48,6 +50,8 @@ async fn a_front_that_ends_ends_the_host_and_the_other_fronts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_front_that_fails_is_the_error_of_the_host() {
+    let log = Log::new(Level::ERROR);
+    let _guard = tracing::subscriber::set_default(log.clone());
     let notes = Notes::default();
     let other = notes.clone();
     let world = World::new();
@@ -61,6 +65,7 @@ async fn a_front_that_fails_is_the_error_of_the_host() {
     assert_eq!(error.to_string(), "the port is taken");
     assert_eq!(notes.all(), ["other"]);
     assert_eq!(world.broker.published().len(), 1, "all else has ended in order");
+    assert!(log.lines().len() == 1 && log.lines()[0].contains("the port is taken"), "{:?}", log.lines());
 }
 
 #[tokio::test(start_paused = true)]

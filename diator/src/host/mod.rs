@@ -260,6 +260,11 @@ impl Host {
             First::Right(_) => None,
         };
         drop(running);
+        // The caller gets the error after everything else has ended, and by then nobody looks for the reason any more.
+        if let Some(Err(error)) = &ended_early {
+            let text = "a front failed: the host ends everything else in order";
+            tracing::error!(target: "diator", ?deadline, error = %crate::shown::text(crate::shown::Chain(&**error)), "{text}");
+        }
 
         let stopped = Instant::now();
         let shares = Shares::of(deadline.min(LONGEST), stopped);

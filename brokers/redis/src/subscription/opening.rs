@@ -148,7 +148,7 @@ impl Shared {
     /// lost, would not be true of an opening that goes on.
     pub(super) fn is_over(&self) -> bool {
         if self.slot.is_over() {
-            let text = "redis did not answer for as long as the name of this consumer was leased";
+            let text = "redis did not answer, or this process stood still, for as long as the name of this consumer was leased";
             self.end(ConsumeError::closed(text));
         }
         self.state().over.is_some()

@@ -182,7 +182,7 @@ fn ended(selection: &Selection, waiting: &[Id], done: u64) -> Result<Answer, Fai
     let missing = named.saturating_sub(done + waiting.len() as u64);
     let mut problems = Vec::new();
     if missing > 0 {
-        problems.push(format!("{missing} of the {named} dead letters did not exist"));
+        problems.push(format!("{missing} of the {named} dead letters are not there, or no longer"));
     }
     match waiting {
         [] => {}

@@ -113,7 +113,7 @@ fn dead_letters_are_replayed_and_discarded() {
     assert_eq!(json_of("", &["dead", "discard", "1", "--yes"]), json!({ "discarded": 1 }));
     let output = operated("", &["dead", "replay", "1", "1", "98", "99"]);
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), given_back));
-    assert_eq!(text(&output.stderr), "error: 2 of the 3 dead letters did not exist\n");
+    assert_eq!(text(&output.stderr), "error: 2 of the 3 dead letters are not there, or no longer\n");
 }
 
 #[test]

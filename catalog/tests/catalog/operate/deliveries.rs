@@ -107,9 +107,9 @@ fn dead_letters_of_handlers_are_replayed_and_discarded() {
     );
     let waits = "d5 is no dead letter: it waits for its handler, and `schedule retry` or `schedule discard` is for it";
     for (ids, why) in [
-        (&["d99"][..], "1 of the 1 dead letters did not exist"),
+        (&["d99"][..], "1 of the 1 dead letters are not there, or no longer"),
         (&["d5"], waits),
-        (&["d99", "d5"], &format!("1 of the 2 dead letters did not exist; {waits}")),
+        (&["d99", "d5"], &format!("1 of the 2 dead letters are not there, or no longer; {waits}")),
         (
             &["d5", "d6"],
             "d5, d6 are no dead letters: they wait for their handlers, and `schedule retry` or `schedule discard` is for them",
