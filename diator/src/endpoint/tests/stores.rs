@@ -31,6 +31,8 @@ pub(super) enum Trouble {
 pub(super) struct Faulty {
     inner: InMemoryInbox,
     troubles: Arc<Mutex<Troubles>>,
+    /// Whose turn it is to lease or settle rows.
+    pub(super) writing: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -108,7 +110,7 @@ impl Inbox for Faulty {
 
     fn deliveries(&self) -> Option<Arc<dyn DeliveryStore>> {
         let inner = self.inner.deliveries()?;
-        Some(Arc::new(FaultyStore { inner, troubles: self.troubles.clone() }))
+        Some(Arc::new(FaultyStore { inner, troubles: self.troubles.clone(), writing: self.writing.clone() }))
     }
 
     fn attempt_log(&self) -> Option<Arc<dyn AttemptLog>> {
@@ -119,6 +121,7 @@ impl Inbox for Faulty {
 struct FaultyStore {
     inner: Arc<dyn DeliveryStore>,
     troubles: Arc<Mutex<Troubles>>,
+    writing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl FaultyStore {
@@ -157,6 +160,7 @@ impl DeliveryStore for FaultyStore {
             troubles.lease
         };
         self.meet(count).await?;
+        let _turn = self.writing.lock().await;
         let leased = self.inner.lease(endpoint, most, period).await;
         self.take_time().await;
         leased
@@ -177,6 +181,7 @@ impl DeliveryStore for FaultyStore {
         if settlements.iter().any(|settlement| Some(settlement.lease.id) == refuses) {
             return Err("the database refuses a row".into());
         }
+        let _turn = self.writing.lock().await;
         self.inner.settle(settlements).await
     }
 
