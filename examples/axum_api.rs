@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -72,56 +72,39 @@ enum OrderError {
     Busy,
 }
 
-// --- The web: routes send, and an error has a status. -------------------------------------------
+// --- The web: routes send, and our own error has a status; diator's have theirs. ----------------
 
 fn routes(mediator: Mediator) -> Router {
     Router::new().route("/orders", post(place_order)).route("/stock/{article}", get(stock_of)).with_state(mediator)
 }
 
-async fn place_order(
-    State(mediator): State<Mediator>,
-    headers: HeaderMap,
-    Json(command): Json<PlaceOrder>,
-) -> Result<(StatusCode, Json<Order>), Refusal> {
-    let order = mediator.with(Meta::from_headers(&headers)).send(command).await?;
-    Ok((StatusCode::CREATED, Json(order)))
-}
-
 async fn stock_of(
     State(mediator): State<Mediator>,
-    headers: HeaderMap,
+    meta: Meta,
     Path(article): Path<String>,
-) -> Result<Json<Stock>, Refusal> {
-    let stock = mediator.with(Meta::from_headers(&headers)).send(StockOf { article }).await?;
+) -> Result<Json<Stock>, SendError<OrderError>> {
+    let stock = mediator.with(meta).send(StockOf { article }).await?;
     Ok(Json(stock))
 }
 
-struct Refusal(SendError<OrderError>);
-
-impl From<SendError<OrderError>> for Refusal {
-    fn from(error: SendError<OrderError>) -> Self {
-        Self(error)
-    }
+async fn place_order(
+    State(mediator): State<Mediator>,
+    meta: Meta,
+    Json(command): Json<PlaceOrder>,
+) -> Result<(StatusCode, Json<Order>), SendError<OrderError>> {
+    let order = mediator.with(meta).send(command).await?;
+    Ok((StatusCode::CREATED, Json(order)))
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for OrderError {
     fn into_response(self) -> Response {
-        let status = match &self.0 {
-            late if late.timed_out().is_some() => StatusCode::GATEWAY_TIMEOUT,
-            SendError::Handler(OrderError::UnknownArticle(_)) => StatusCode::NOT_FOUND,
-            SendError::Handler(OrderError::SoldOut(_)) => StatusCode::CONFLICT,
-            SendError::Handler(OrderError::NoPieces) => StatusCode::UNPROCESSABLE_ENTITY,
-            SendError::Handler(OrderError::Busy) | SendError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
-            other => {
-                tracing::error!(error = other as &dyn std::error::Error, "a request failed");
-                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-            }
+        let status = match self {
+            Self::UnknownArticle(_) => StatusCode::NOT_FOUND,
+            Self::SoldOut(_) => StatusCode::CONFLICT,
+            Self::NoPieces => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
         };
-        // What a client may read is the handler's own error; the others name types of the program.
-        match self.0 {
-            SendError::Handler(error) => (status, error.to_string()).into_response(),
-            _ => status.into_response(),
-        }
+        (status, self.to_string()).into_response()
     }
 }
 

@@ -56,11 +56,11 @@ impl Rooms for Zoom {}
 
 // --- Handlers; what they do is of no interest here. ---------------------------------------------
 
-/// Declares a handler, and lets it answer a request.
+/// Declares a handler, and lets it answer a request; unregistered, because one module may have only one that is.
 macro_rules! request_handler {
     ($(#[$attribute:meta])* $handler:ident { $($fields:tt)* } of $request:ty) => {
         $(#[$attribute])*
-        #[request_handler($request)]
+        #[request_handler($request, unregistered)]
         #[allow(dead_code, reason = "only the types of the fields count")]
         struct $handler { $($fields)* }
 
@@ -195,6 +195,20 @@ fn all_missing_dependencies_of_a_handler_are_reported() {
 }
 
 #[test]
+fn an_arc_that_is_registered_as_a_value_is_named_as_what_is_there_instead() {
+    let rooms: Arc<dyn Rooms> = Arc::new(Zoom);
+    let (services, line) = (Services::new().value(rooms), line!());
+    let error = refused(builder(handlers![Open]).container(services));
+    let [problem] = error.problems() else { panic!("{error}") };
+    let instead = format!(
+        "`alloc::sync::Arc<dyn build_report::Rooms>` is registered instead, at {}:{line}: give that `Arc` to \
+         `.singleton::<dyn build_report::Rooms>(…)`; a factory returns the service itself, and no `Arc`",
+        file!()
+    );
+    assert_eq!(problem.remedy(), instead);
+}
+
+#[test]
 fn an_optional_dependency_may_be_missing() {
     assert!(builder(handlers![OpenAnywhere]).build().is_ok());
 }
@@ -295,6 +309,54 @@ fn a_singleton_that_another_container_cannot_give() {
                     field `clock` needs `build_report::Clock`: the clock stands still";
     assert_eq!(texts(&error, ProblemKind::Container), [expected]);
     assert!(error.problems()[0].location().is_some());
+}
+
+request_handler!(OpenWithPool { pool: Arc<Pool> } of OpenMeeting);
+event_handler!(GreetWithPool { pool: Arc<Pool> } of UserJoined);
+
+#[tokio::test]
+async fn what_the_factory_of_a_scoped_service_needs_is_tried_out_without_a_message() {
+    let (services, line) = (Services::new().scoped(|scope| scope.get::<Clock>().map(|_| Pool)), line!());
+    let mediator = builder(handlers![OpenWithPool, GreetWithPool, CloseQuietly]).container(services.clone());
+    let error = mediator.build().unwrap().check_scopes().await.unwrap_err();
+    assert!(error.to_string().starts_with("handlers cannot be built for their messages: 2 problems"), "{error}");
+    let expected = ["OpenWithPool", "GreetWithPool"].map(|handler| {
+        format!(
+            "`build_report::{handler}` could not be built: field `pool` needs `build_report::Pool`: `build_report::Clock` is not \
+             registered (needed by `build_report::Pool`, registered at {}:{line})",
+            file!()
+        )
+    });
+    assert_eq!(texts(&error, ProblemKind::Container), expected);
+    assert!(error.problems().iter().all(|problem| problem.location().is_some()));
+
+    let complete = services.singleton(Arc::new(Clock));
+    let mediator = builder(handlers![OpenWithPool, GreetWithPool, CloseQuietly]).container(complete);
+    assert!(mediator.build().unwrap().check_scopes().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_scope_that_does_not_open_is_reported() {
+    struct Closed;
+
+    impl Container for Closed {
+        fn lifetime(&self, _: &DependencyKey) -> Lifetime {
+            Lifetime::Scoped
+        }
+
+        fn singleton(&self, _: &DependencyKey, _: ServiceSlot<'_>) -> Result<(), BoxError> {
+            Err("there are no singletons".into())
+        }
+
+        fn open<'a>(&'a self, _: &'a Meta, _: MessageKind) -> Opening<'a> {
+            Opening::Ready(Err("there are no scopes".into()))
+        }
+    }
+
+    let mediator = builder(handlers![OpenWithPool]).container(Closed).build().unwrap();
+    let error = mediator.check_scopes().await.unwrap_err();
+    let [text] = texts(&error, ProblemKind::Container)[..] else { panic!("{error}") };
+    assert!(text.ends_with(": there are no scopes"), "{error}");
 }
 
 // --- Events. ------------------------------------------------------------------------------------

@@ -129,7 +129,8 @@ fn record<F: Future>(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it can be built");
     metrics::with_local_recorder(&recorder, || {
         let broker = InMemoryBroker::new();
-        let builder = Mediator::builder().handlers(handlers![DoHandler, DoTwiceHandler, React, ReactLater]);
+        let builder =
+            Mediator::builder().handlers(handlers![DoHandler, DoTwiceHandler, RefuseHandler, React, ReactLater]);
         let builder = builder.middleware(MetricsMiddleware::new()).broker(MetricsBroker::new(broker.clone()));
         let builder = builder.on_emitted(count_emitted);
         runtime.block_on(act(build(builder).build().expect("it is complete"), broker));
@@ -160,6 +161,33 @@ fn every_message_is_counted_by_outcome() {
             "command DoTwice metrics::DoTwiceHandler ok 1",
         ]
     );
+}
+
+#[derive(Debug, Command)]
+#[request(error = u32, expected = |error| *error == 409)]
+struct Refuse(u32);
+
+#[request_handler(Refuse)]
+struct RefuseHandler;
+
+impl RequestHandler<Refuse> for RefuseHandler {
+    async fn handle(&self, command: Refuse, _: &mut RequestContext<'_, Refuse>) -> Result<(), u32> {
+        Err(command.0)
+    }
+}
+
+#[test]
+fn an_error_that_is_expected_is_counted_apart() {
+    let snapshot = record(
+        |builder| builder,
+        async |mediator, _| {
+            for error in [409, 500] {
+                mediator.send(Refuse(error)).await.expect_err("it is refused");
+            }
+        },
+    );
+    let handler = "command Refuse metrics::RefuseHandler";
+    assert_eq!(messages(&snapshot), [format!("{handler} expected 1"), format!("{handler} handler 1")]);
 }
 
 #[test]

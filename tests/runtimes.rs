@@ -275,7 +275,7 @@ fn the_response_is_there_all_the_same() {
     let world = World::new();
     world.broker.memory().hang();
     let error = send_from_elsewhere(&world, Place { settle: false }, || world.is_committed()).unwrap_err();
-    assert_eq!(error.into_response::<u32>().unwrap(), 7);
+    assert_eq!(error.into_committed_response::<u32>().unwrap(), 7);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::grammar::{Argument, Grammar, Value, flag, set};
 pub(crate) struct RequestArguments {
     pub(crate) response: Option<Argument<Type>>,
     pub(crate) error: Option<Argument<Type>>,
+    pub(crate) expected: Option<Argument<Expr>>,
     pub(crate) idempotent: Option<Argument<()>>,
     pub(crate) marks: Vec<Expr>,
     pub(crate) unregistered: Option<Argument<()>>,
@@ -125,7 +126,15 @@ impl Role {
 
 const REQUEST: Grammar = Grammar {
     attribute: "request",
-    usages: &["response = Type", "error = Type", "idempotent", "mark = CONSTANT", "unregistered", "crate = path"],
+    usages: &[
+        "response = Type",
+        "error = Type",
+        "expected = |error| …",
+        "idempotent",
+        "mark = CONSTANT",
+        "unregistered",
+        "crate = path",
+    ],
 };
 
 const EVENT: Grammar = Grammar {
@@ -167,6 +176,7 @@ impl RequestArguments {
         match name.to_string().as_str() {
             "response" => set(&mut self.response, REQUEST.value(name, input)?),
             "error" => set(&mut self.error, REQUEST.value(name, input)?),
+            "expected" => set(&mut self.expected, REQUEST.value(name, input)?),
             "idempotent" => set(&mut self.idempotent, flag(name, input)?),
             "mark" => {
                 self.marks.push(REQUEST.value(name, input)?.value);

@@ -35,6 +35,8 @@ use crate::attr::Role;
 ///
 /// - `response = Type`: what the handler answers; `()` if left out.
 /// - `error = Type`: how the handler fails; `diator::BoxError` if left out, into which `?` converts any error.
+/// - `expected = |error| …`: whether an error of the handler is an answer and no failure; tracing and metrics then do not tell of a
+///   failure. If left out, all errors of a type of your own are answers, and a `diator::BoxError` is a failure.
 /// - `idempotent`: handling it twice does what handling it once does, so that a middleware may try again. The type
 ///   must be `Clone`.
 /// - `mark = CONSTANT`: tells middleware something, as in `mark = Audited` or `mark = RateLimit(5)`; it may be repeated.
@@ -229,7 +231,9 @@ pub fn derive_ecst_event(input: TokenStream) -> TokenStream {
 /// # Names
 ///
 /// Names that begin with `__diator` are reserved: a constant, say, that a program calls so may be taken for one that the macros
-/// write. All other names are the program's own, also in the expressions of `#[inject(with = …)]`.
+/// write. So is `_SomeRequestHasTwoHandlersKeepOne`, an item of the module for each request that is written as one name: it clashes
+/// if the module has two handlers of the request, unless they say `unregistered`. All other names are the program's own, also in the
+/// expressions of `#[inject(with = …)]`.
 ///
 /// # Example
 ///

@@ -26,7 +26,7 @@ impl ::diator::Request for PlaceOrder {
     const NAME: &'static ::core::primitive::str = "PlaceOrder";
     const IDEMPOTENT: ::core::primitive::bool = true;
     fn retry_copy(&self) -> ::core::option::Option<Self> {
-        ::core::option::Option::Some(::core::clone::Clone::clone(self))
+        ::core::option::Option::Some(::diator::__private::copied(self))
     }
     const MARKS: &'static [::diator::Mark] = &[
         ::diator::Mark {
@@ -47,6 +47,26 @@ impl ::diator::Command for PlaceOrder {}
 }
 "#
     );
+}
+
+#[test]
+fn a_command_that_says_which_errors_it_expects() {
+    let expanded = request::derive(
+        RequestKind::Command,
+        quote! {
+            #[request(error = OrderError, expected = |error| matches!(error, OrderError::SoldOut))]
+            struct PlaceOrder;
+        },
+    );
+    let expected = "    fn is_expected(error: &OrderError) -> ::core::primitive::bool {
+        let expected: fn(&OrderError) -> ::core::primitive::bool = |error| {
+            matches!(error, OrderError::SoldOut)
+        };
+        expected(error)
+    }
+";
+    let text = pretty(expanded);
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]
@@ -400,9 +420,21 @@ fn what_is_unregistered_is_expanded_like_all_else_but_not_submitted() {
         .map(pretty)
     };
     for (registered, unregistered) in expand(TokenStream::new()).iter().zip(expand(quote!(unregistered))) {
-        let submission = registered.find("::diator::__private::inventory::submit!").expect("it is submitted");
+        let submit = || registered.find("::diator::__private::inventory::submit!");
+        let submission = registered.find("enum _AHasTwoHandlersKeepOne").or_else(submit).expect("it is submitted");
         assert_eq!(unregistered, registered[..submission]);
     }
+}
+
+#[test]
+fn a_second_handler_clashes_if_the_name_alone_tells_that_the_request_is_the_same() {
+    let expanded = handler::glue(quote! {
+        #[diator_request_handler(Place, other::Place, Store<u32>, legacy_name, Snake_Case)]
+        struct H;
+    });
+    let text = pretty(expanded);
+    assert_eq!(text.matches("HasTwoHandlersKeepOne").count(), 1, "{text}");
+    assert!(text.contains("enum _PlaceHasTwoHandlersKeepOne {}"), "{text}");
 }
 
 #[test]
@@ -448,7 +480,7 @@ fn all_mistakes_are_reported_and_what_was_right_is_expanded() {
             "expected a type without quotes, as in `response = Type`",
             "unknown argument `eror`: did you mean `error = Type`?",
             "`idempotent` takes no value: write `idempotent` alone",
-            "`#[request(…)]` takes `response = Type`, `error = Type`, `idempotent`, `mark = CONSTANT`, `unregistered` and `crate = path`",
+            "`#[request(…)]` takes `response = Type`, `error = Type`, `expected = |error| …`, `idempotent`, `mark = CONSTANT`, `unregistered` and `crate = path`",
         ]
     );
     assert!(pretty(expanded).contains("type Error = OrderError;"));

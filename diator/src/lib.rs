@@ -72,6 +72,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | none | the core, the built-in container, the in-memory broker |
+//! | `axum` | each [`SendError`] as an answer of axum, and [`Meta`] as an extractor |
 //! | `dill` | handlers resolved from a `dill::Catalog` |
 //! | `froodi` | handlers resolved from a `froodi` container; unstable, as that crate is |
 //! | `more-di` | handlers resolved from a `di::ServiceCollection` |
@@ -97,6 +98,8 @@
 // Lets the code that the macros generate name this crate from inside it too.
 extern crate self as diator;
 
+#[cfg(feature = "axum")]
+mod axum;
 pub mod broker;
 mod builder;
 mod cascade;
@@ -196,7 +199,7 @@ pub mod __private {
     pub use crate::inject::{PerhapsSized, sized_or};
     pub use crate::location::Location;
     pub use crate::registry::{HandlerDescriptor, HandlerSet, Inject, LinkedCrate, Registered, With, own_name};
-    pub use crate::request::RequestDescriptor;
+    pub use crate::request::{RequestDescriptor, copied};
 }
 
 /// The README's programs, compiled and run.

@@ -1,7 +1,9 @@
 use std::any::{Any, TypeId, type_name};
+use std::error::Error;
 use std::fmt::{self, Debug, Display};
 
 use crate::location::Location;
+use crate::{BoxError, SendError};
 
 /// A message that exactly one handler answers: a [`Command`] or a [`Query`].
 ///
@@ -25,9 +27,9 @@ use crate::location::Location;
 /// assert_eq!(CountMeetings::NAME, "CountMeetings");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a request",
+    message = "`{Self}` is not a request: an event is emitted with `emit`, and handled with `#[event_handler({Self})]`",
     label = "neither a command nor a query",
-    note = "put `#[derive(Command)]` or `#[derive(Query)]` on `{Self}`; an event is emitted, not sent"
+    note = "if `{Self}` is to be a request, put `#[derive(Command)]` or `#[derive(Query)]` on it"
 )]
 pub trait Request: Sized + Send + 'static {
     /// What the handler answers.
@@ -49,6 +51,16 @@ pub trait Request: Sized + Send + 'static {
     const IDEMPOTENT: bool = false;
     /// What it tells middleware: `#[request(mark = …)]`.
     const MARKS: &'static [Mark] = &[];
+
+    /// Whether an error of the handler is an answer, such as "sold out", and no failure: `#[request(expected = |error| …)]`.
+    ///
+    /// [`TracingMiddleware`](crate::middleware::TracingMiddleware) and
+    /// [`MetricsMiddleware`](crate::metrics::MetricsMiddleware) do not tell of a failure then; the unit of work is rolled back all the same.
+    /// Unless the request says otherwise, all errors of a type of its own are answers, and a [`BoxError`](crate::BoxError) is a failure.
+    #[must_use]
+    fn is_expected(error: &Self::Error) -> bool {
+        !(error as &dyn Any).is::<BoxError>()
+    }
 
     /// A copy for another attempt, if the request is idempotent.
     ///
@@ -110,9 +122,9 @@ impl Debug for Mark {
 /// Command and query are told apart as in B. Meyer, "Object-Oriented Software Construction"; a command may answer here
 /// nevertheless, for example with the id of what it made.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is a query, and a query may neither emit events nor send commands",
+    message = "`{Self}` is a query, and a query may neither emit events nor send commands: make it a command with `#[derive(Command)]`",
     label = "a query only reads",
-    note = "make `{Self}` a command with `#[derive(Command)]`, or move what changes something into a command's handler"
+    note = "or move what changes something into a command's handler"
 )]
 // Not for all that change something at once: of a query that emits, the compiler would underline the context, not `emit`.
 pub trait Command: Request<Kind = Changes> {}
@@ -202,6 +214,35 @@ impl RequestKind {
     }
 }
 
+/// What an idempotent request must be able to do.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is idempotent, so it needs `#[derive(Clone)]`",
+    label = "another attempt needs a copy of it"
+)]
+pub trait Copied: Sized {
+    fn copied(&self) -> Self;
+}
+
+// So that the error speaks of the request, and not of `Clone` alone.
+#[diagnostic::do_not_recommend]
+impl<R: Clone> Copied for R {
+    fn copied(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// A copy of an idempotent request, for another attempt.
+pub fn copied<R: Copied>(request: &R) -> R {
+    request.copied()
+}
+
+/// Whether what a sender gets is an error of the handler that its request expects.
+pub(crate) type Expects = fn(&(dyn Error + 'static)) -> bool;
+
+fn expects<R: Request>(error: &(dyn Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(SendError::<R::Error>::Handler(error)) if R::is_expected(error))
+}
+
 /// A request that the registry knows, whether or not anyone handles it.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestDescriptor {
@@ -213,6 +254,7 @@ pub struct RequestDescriptor {
     pub(crate) marks: &'static [Mark],
     pub(crate) response: fn() -> &'static str,
     pub(crate) error: fn() -> &'static str,
+    pub(crate) expects: Expects,
     pub(crate) location: Location,
 }
 
@@ -229,6 +271,7 @@ impl RequestDescriptor {
             marks: R::MARKS,
             response: type_name::<R::Response>,
             error: type_name::<R::Error>,
+            expects: expects::<R>,
             location,
         }
     }

@@ -66,9 +66,9 @@ impl Mediator {
     /// # }
     /// ```
     #[must_use]
-    pub fn service<R, OneHandler>(&self) -> RequestService<R>
+    pub fn service<R, KeepOneHandler>(&self) -> RequestService<R>
     where
-        R: HandledBy<OneHandler>, // write `service::<Request, _>()`; with two handlers it cannot be inferred: keep one
+        R: HandledBy<KeepOneHandler>, // write `service::<Request, _>()`; with two handlers it cannot be inferred: keep one
     {
         let send = |mediator: Self, meta, request| -> BoxFuture<'static, _> {
             Box::pin(async move { mediator.with(meta).send(request).await })

@@ -99,21 +99,26 @@ mod handlers {
         }
     }
 
-    #[request_handler(CloseMeeting)]
-    pub(crate) struct HangUp;
+    /// Where one module has two handlers of a request, they do not compile.
+    pub(crate) mod others {
+        use super::*;
 
-    impl RequestHandler<CloseMeeting> for HangUp {
-        async fn handle(&self, _: CloseMeeting, _: &mut RequestContext<'_, CloseMeeting>) -> Result<(), BoxError> {
-            Ok(())
+        #[request_handler(CloseMeeting)]
+        pub(crate) struct HangUp;
+
+        impl RequestHandler<CloseMeeting> for HangUp {
+            async fn handle(&self, _: CloseMeeting, _: &mut RequestContext<'_, CloseMeeting>) -> Result<(), BoxError> {
+                Ok(())
+            }
         }
-    }
 
-    #[request_handler(OpenMeeting)]
-    pub(crate) struct LeftOut;
+        #[request_handler(OpenMeeting)]
+        pub(crate) struct LeftOut;
 
-    impl RequestHandler<OpenMeeting> for LeftOut {
-        async fn handle(&self, _: OpenMeeting, _: &mut RequestContext<'_, OpenMeeting>) -> Result<(), BoxError> {
-            Ok(())
+        impl RequestHandler<OpenMeeting> for LeftOut {
+            async fn handle(&self, _: OpenMeeting, _: &mut RequestContext<'_, OpenMeeting>) -> Result<(), BoxError> {
+                Ok(())
+            }
         }
     }
 }
@@ -121,7 +126,7 @@ mod handlers {
 /// Leaves a handler out twice, which is once too often.
 fn builder() -> MediatorBuilder {
     let builder = Mediator::from_registry().container(services::services());
-    builder.except::<handlers::LeftOut>().except::<handlers::LeftOut>()
+    builder.except::<handlers::others::LeftOut>().except::<handlers::others::LeftOut>()
 }
 
 fn report() -> BuildError {

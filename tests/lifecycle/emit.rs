@@ -134,7 +134,7 @@ async fn what_the_broker_refuses_is_told() {
     assert_eq!(error.committed(), Committed::Yes);
     let SendError::Undelivered(undelivered) = error else { panic!("it is undelivered: {error:?}") };
     assert_eq!(undelivered.messages()[0].message.key.as_deref(), Some("a"));
-    SendError::<()>::Undelivered(undelivered).into_response::<()>().expect("the response is empty");
+    SendError::<()>::Undelivered(undelivered).into_committed_response::<()>().expect("the response is empty");
 }
 
 #[tokio::test]

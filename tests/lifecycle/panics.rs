@@ -183,7 +183,7 @@ async fn a_panic_after_the_commit_stops_neither_handlers_nor_publishing(way: Way
     let sent = tokio::spawn(world.send(panicking)).await.expect("the caller is told, not unwound");
     let error = sent.expect_err("a handler has panicked");
     assert_eq!(error.committed(), Committed::Yes, "{error:?}");
-    assert_eq!(error.into_response::<u32>().expect("the response is there"), 7);
+    assert_eq!(error.into_committed_response::<u32>().expect("the response is there"), 7);
     assert_eq!(world.notes(), ["booked in scope 0", "a", "a too", "b", "b too"]);
     assert_eq!(world.published(), ["c"]);
     assert_eq!(world.endings(), [Ending::Committed, Ending::Dropped, Ending::Committed]);

@@ -123,20 +123,20 @@ async fn the_response_can_be_had_from_the_error(way: Way) {
     let world = World::new(way);
     world.broker.memory().refuse(PublishErrorKind::Fatal);
     let error = world.send(announcing(["a"])).await.expect_err("it is undelivered");
-    assert_eq!(error.into_response::<u32>().expect("it is the response's type"), 7);
+    assert_eq!(error.into_committed_response::<u32>().expect("it is the response's type"), 7);
 }
 
 async fn a_response_of_another_type_cannot_be_had(way: Way) {
     let world = World::new(way);
     world.broker.memory().refuse(PublishErrorKind::Fatal);
     let error = world.send(announcing(["a"])).await.expect_err("it is undelivered");
-    let error = error.into_response::<String>().expect_err("it is no text");
+    let error = error.into_committed_response::<String>().expect_err("it is no text");
     assert_eq!(error.committed(), Committed::Yes, "the error is still the same");
-    assert_eq!(error.into_response::<u32>().expect("the response is still there"), 7);
+    assert_eq!(error.into_committed_response::<u32>().expect("the response is still there"), 7);
 
     let error = world.send(act(|_| done(refuse("no")))).await.expect_err("it is refused");
     assert_eq!(error.committed(), Committed::No);
-    assert!(matches!(error.into_response::<u32>(), Err(SendError::Handler(_))), "a failure has no response");
+    assert!(matches!(error.into_committed_response::<u32>(), Err(SendError::Handler(_))), "a failure has no response");
 }
 
 async fn what_is_undelivered_can_be_published_later_as_it_is(way: Way) {
@@ -192,7 +192,7 @@ async fn the_broker_gets_its_messages_although_a_handler_fails(way: Way) {
     let undelivered = undelivered(world.send(announcing_and_settling(failing)).await);
     assert_eq!(world.published(), ["a", "b"]);
     assert!(matches!(undelivered.failures(), [DeliveryFailure::AfterCommit { .. }]), "{undelivered:?}");
-    let response = SendError::<()>::Undelivered(Box::new(undelivered)).into_response::<u32>();
+    let response = SendError::<()>::Undelivered(Box::new(undelivered)).into_committed_response::<u32>();
     assert_eq!(response.expect("the response is there"), 7);
 }
 

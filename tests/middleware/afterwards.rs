@@ -71,7 +71,7 @@ async fn what_was_not_delivered_cannot_be_refused() {
     let error = seats.with(too_late()).send(Reserve(7)).await.unwrap_err();
     let SendError::Undelivered(undelivered) = &error else { panic!("{error:?}") };
     assert_eq!(undelivered.messages()[0].message.name, "SeatTaken");
-    assert_eq!(error.into_response::<u32>().unwrap(), 7);
+    assert_eq!(error.into_committed_response::<u32>().unwrap(), 7);
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn another_answer_does_not_lose_what_was_not_delivered() {
     let error = seats.with(afterwards(|call| call.answer(8_u32))).send(Reserve(7)).await.unwrap_err();
     let SendError::Undelivered(undelivered) = &error else { panic!("{error:?}") };
     assert_eq!(undelivered.messages().len(), 1);
-    assert_eq!(error.into_response::<u32>().unwrap(), 8);
+    assert_eq!(error.into_committed_response::<u32>().unwrap(), 8);
 }
 
 #[tokio::test]
@@ -100,5 +100,9 @@ async fn an_answer_of_another_type_names_both() {
 
     seats.broker.refuse(PublishErrorKind::Fatal);
     let error = mediator.send(Reserve(7)).await.unwrap_err();
-    assert_eq!(error.into_response::<u32>().unwrap(), 7, "what was not delivered is kept, and the response with it");
+    assert_eq!(
+        error.into_committed_response::<u32>().unwrap(),
+        7,
+        "what was not delivered is kept, and the response with it"
+    );
 }

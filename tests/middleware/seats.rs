@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 /// Reserves a seat; what happens meanwhile, the [`Script`] says.
 #[derive(Clone, Debug, Command)]
-#[request(response = u32, error = SeatError, idempotent)]
+#[request(response = u32, error = SeatError, expected = |error| *error == SeatError::Taken, idempotent)]
 pub(super) struct Reserve(pub(super) u32);
 
 /// The same, and it must not be done twice.

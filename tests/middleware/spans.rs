@@ -193,7 +193,7 @@ async fn a_nested_request_stands_below_its_root() {
 #[tokio::test]
 async fn a_handlers_error_is_a_warning_in_its_span() {
     let seats = Seats::default();
-    seats.script.fail([SeatError::Taken]);
+    seats.script.fail([SeatError::Busy]);
     let (tree, reply) = watch(seats.with(TracingMiddleware::new()).send(Reserve(7))).await;
     reply.unwrap_err();
     assert_tree(
@@ -201,10 +201,40 @@ async fn a_handlers_error_is_a_warning_in_its_span() {
         "
         command Reserve by ReserveHandler handler
           DEBUG rollback
-          WARN the message failed the seat is taken
+          WARN the message failed the seat is being reserved
         ",
     );
     assert_eq!(tree.field("command", "otel.status_code").unwrap(), "ERROR");
+}
+
+#[tokio::test]
+async fn an_error_that_is_expected_is_no_failure() {
+    let seats = Seats::default();
+    let mediator = seats.with(TracingMiddleware::new());
+    seats.script.fail([SeatError::Taken]);
+    let (tree, reply) = watch(mediator.send(Reserve(7))).await;
+    reply.unwrap_err();
+    assert_tree(
+        &tree,
+        "
+        command Reserve by ReserveHandler
+          DEBUG rollback
+          DEBUG the handler answered with an error that is expected the seat is taken
+        ",
+    );
+    assert_eq!(tree.field("command", "otel.status_code"), None);
+
+    // Whoever says nothing expects all errors of a type of their own.
+    seats.script.fail([SeatError::Busy]);
+    let (tree, reply) = watch(mediator.send(ReserveOnce(7))).await;
+    reply.unwrap_err();
+    assert_eq!(tree.field("command", "otel.status_code"), None);
+
+    // A boxed error is none, although the nested request expects its own.
+    seats.script.fail([SeatError::Taken]);
+    let (tree, reply) = watch(mediator.send_dyn(ReserveForGroup(7))).await;
+    reply.unwrap_err();
+    assert_eq!(tree.field("command", "error.type").as_deref(), Some("handler"));
 }
 
 #[tokio::test]
@@ -243,10 +273,10 @@ async fn what_could_not_be_published_is_told_apart_from_a_message_that_failed() 
 #[tokio::test]
 async fn who_hears_warnings_only_learns_of_failures_and_whose_they_are() {
     let seats = Seats::default();
-    seats.script.fail([SeatError::Taken]);
+    seats.script.fail([SeatError::Busy]);
     let mediator = seats.with(TracingMiddleware::new());
     let (tree, _) = watch_at(LevelFilter::WARN, mediator.send(Reserve(7))).await;
-    assert_tree(&tree, "WARN the message failed Reserve by ReserveHandler the seat is taken");
+    assert_tree(&tree, "WARN the message failed Reserve by ReserveHandler the seat is being reserved");
 
     *seats.script.bad_commits.lock().unwrap() = 1;
     let (tree, _) = watch_at(LevelFilter::ERROR, mediator.send(Reserve(7))).await;

@@ -75,7 +75,7 @@ async fn the_real_outcome_of_a_slow_commit_is_answered() {
 
     seats.broker.refuse(PublishErrorKind::Fatal);
     let error = mediator.send(Reserve(1)).await.unwrap_err();
-    assert_eq!(error.into_response::<u32>().unwrap(), 1);
+    assert_eq!(error.into_committed_response::<u32>().unwrap(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use redis::{Cmd, Pipeline, Value};
 
 use super::connection::Lane;
 use super::error::Failure;
+use super::replicas::Replicas;
 use diator::broker::{OutboundMessage, PublishError, Receipt};
 
 /// What one pipeline holds at most: the client copies it twice, and nothing of it is answered before all of it.
@@ -21,16 +22,20 @@ pub(super) struct Batch {
     refused: Vec<Option<PublishError>>,
     /// How large all of it is, without what the protocol adds.
     bytes: usize,
+    /// Who must have all of it; the last reply tells.
+    replicas: Option<Replicas>,
 }
 
 impl Batch {
     /// Takes as many messages as fit, at least one.
     pub(super) fn of(
         messages: &[OutboundMessage],
+        replicas: Option<Replicas>,
         command: impl Fn(&OutboundMessage) -> Result<Cmd, PublishError>,
     ) -> Self {
         let most = messages.len().min(MESSAGES);
-        let mut batch = Self { pipeline: Pipeline::with_capacity(most), refused: Vec::with_capacity(most), bytes: 0 };
+        let (pipeline, refused) = (Pipeline::with_capacity(most), Vec::with_capacity(most));
+        let mut batch = Self { pipeline, refused, bytes: 0, replicas: None };
         for message in messages.iter().take(most) {
             let size = size(message);
             let bytes = batch.bytes.saturating_add(size);
@@ -46,12 +51,17 @@ impl Batch {
                 break;
             }
         }
+        if !batch.pipeline.is_empty() {
+            replicas.inspect(|replicas| replicas.ask(&mut batch.pipeline));
+            batch.replicas = replicas;
+        }
         batch
     }
 
     /// How large the message is, if there is only one.
     pub(super) fn bytes_of_one(&self) -> usize {
-        if self.pipeline.len() == 1 { self.bytes } else { 0 }
+        let messages = self.pipeline.len().saturating_sub(self.replicas.iter().len());
+        if messages == 1 { self.bytes } else { 0 }
     }
 
     pub(super) fn pipeline(&self) -> &Pipeline {
@@ -66,7 +76,13 @@ impl Batch {
         error: impl Fn(&Failure) -> PublishError,
     ) -> Vec<Result<Receipt, PublishError>> {
         match replies {
-            Ok(replies) => {
+            Ok(mut replies) => {
+                let confirmation = self.replicas.and_then(|replicas| Some((replicas, replies.pop()?)));
+                let receipt = |reply| {
+                    let receipt = receipt(reply)?;
+                    confirmation.as_ref().map_or(Ok(()), |(replicas, answer)| replicas.check(answer))?;
+                    Ok(receipt)
+                };
                 let mut replies = replies.into_iter();
                 let mut receipt = || receipt(replies.next().unwrap_or_default());
                 self.refused.into_iter().map(|refused| refused.map_or_else(&mut receipt, Err)).collect()

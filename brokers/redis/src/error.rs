@@ -28,6 +28,15 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// The failure of a question that comes before the messages: none of these was sent.
+    pub(super) fn of_question(self) -> Self {
+        match self {
+            Self::NoReply(time) => Self::NotSent(time),
+            Self::Lost(error) => Self::Unreachable(error),
+            failure => failure,
+        }
+    }
+
     /// The error for one message; `server` is its address, `suspicious` a size that may be the reason.
     pub(super) fn at(&self, server: &str, suspicious: Option<usize>) -> PublishError {
         match self {

@@ -43,6 +43,7 @@ mod deadline;
 mod error;
 mod login;
 mod partitions;
+mod replicas;
 mod server;
 mod slot;
 mod subscription;
@@ -67,6 +68,7 @@ use self::connection::SharedConnection;
 use self::deadline::Deadline;
 use self::error::{Failure, refused};
 use self::partitions::Partitions;
+use self::replicas::Replicas;
 pub use self::server::RedisServer;
 pub use self::subscription::RedisSubscription;
 use self::wire::Wire;
@@ -96,7 +98,7 @@ pub use self::wire::{PubSub, Streams};
 ///   connects anew, and so follows a service name that moved. A replica also takes what is published on channels, and
 ///   drops it; so the driver asks for the `ROLE` when it connects and with each [probe](RedisConfig::probe_after), and
 ///   publishes nothing to a replica. **A message on a channel can be lost to a demoted server for as long as a probe counts**,
-///   1 s by default.
+///   1 s by default, **and one in a stream if its replica takes over before it has it**, without [`RedisConfig::replicas`].
 /// - **Silence.** Before a message is given to a connection that was silent, the driver looks whether it has ended; that
 ///   takes no round trip. So a server that was restarted meanwhile makes no message ambiguous. A connection that ends less than
 ///   5 ms after its last reply ends in use; and nothing is known of its end before a thread of the runtime is free to see it.
@@ -116,7 +118,8 @@ pub use self::wire::{PubSub, Streams};
 /// - Transient: not connected by the deadline, or refused for now: `LOADING`, `BUSY`, `READONLY`, `MASTERDOWN`,
 ///   `CLUSTERDOWN`, `TRYAGAIN`, `OOM`, `MISCONF`, `NOREPLICAS`, too many connections. A server that says in its `ROLE` that
 ///   it is a replica has the code `READONLY` too.
-/// - Ambiguous: no reply by the deadline; the connection broke before the reply; a reply that makes no sense.
+/// - Ambiguous: no reply by the deadline; the connection broke before the reply; a reply that makes no sense; fewer
+///   [replicas](RedisConfig::replicas) than were asked for have the message.
 /// - Fatal: everything else that Redis refuses, such as `NOAUTH`, `WRONGPASS`, `NOPERM` and `WRONGTYPE`; a body that
 ///   is too large; a topic with blanks or with characters of patterns; a TLS certificate that is not to be trusted; a
 ///   server that is not as [durable](RedisConfig::durable) as it was said to be. Of these, a login that was refused, a user who may
@@ -143,6 +146,7 @@ pub struct RedisBroker {
     link: SharedConnection,
     wire: Wire,
     partitions: Option<Partitions>,
+    replicas: Option<Replicas>,
     deadline: Duration,
     max_body: usize,
 }
@@ -158,7 +162,8 @@ impl RedisBroker {
         let config = config.check()?;
         let (deadline, max_body, wire) = (config.deadline, config.max_body, config.wire.clone());
         let partitions = matches!(wire, Wire::Streams(_)).then(|| Partitions::new(wire.partitions()));
-        Ok(Self { link: SharedConnection::new(config), wire, partitions, deadline, max_body })
+        let replicas = wire.replicas().map(|count| Replicas::new(count, deadline));
+        Ok(Self { link: SharedConnection::new(config), wire, partitions, replicas, deadline, max_body })
     }
 
     /// Connects, unless it is connected, and asks the server whether it is there.
@@ -204,12 +209,7 @@ impl RedisBroker {
     ) -> Result<Vec<(&'m str, String)>, Failure> {
         let Some(partitions) = &self.partitions else { return Ok(Vec::new()) };
         let topics = messages.iter().map(|message| self.wire.topic_of(message));
-        partitions.disagreements(&self.link, topics, deadline).await.map_err(|failure| match failure {
-            // Of the question: no message was sent.
-            Failure::NoReply(time) => Failure::NotSent(time),
-            Failure::Lost(error) => Failure::Unreachable(error),
-            failure => failure,
-        })
+        partitions.disagreements(&self.link, topics, deadline).await.map_err(Failure::of_question)
     }
 
     async fn reply(&self, command: &Cmd, size: usize, deadline: Deadline) -> Result<Value, Failure> {
@@ -242,6 +242,9 @@ impl RedisBroker {
 #[async_trait]
 impl MessageBroker for RedisBroker {
     async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError> {
+        if self.replicas.is_some() {
+            return self.publish_batch(slice::from_ref(message)).await.swap_remove(0);
+        }
         let deadline = Deadline::new(self.deadline);
         let command = {
             let wrong = self.disagreements(slice::from_ref(message), deadline).await;
@@ -259,8 +262,8 @@ impl MessageBroker for RedisBroker {
         };
         let mut answers = Vec::with_capacity(messages.len());
         while answers.len() < messages.len() {
-            let batch =
-                Batch::of(messages.get(answers.len()..).unwrap_or_default(), |message| self.command(message, &wrong));
+            let rest = messages.get(answers.len()..).unwrap_or_default();
+            let batch = Batch::of(rest, self.replicas, |message| self.command(message, &wrong));
             let (replies, size) = (self.replies(&batch, deadline).await, batch.bytes_of_one());
             answers.extend(batch.answers(replies, |reply| self.receipt(reply), |failure| self.error(failure, size)));
         }

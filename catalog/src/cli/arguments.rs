@@ -1,4 +1,4 @@
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command};
 
 use super::operate::arguments::{dead, health, outbox, schedule, schema};
 
@@ -20,10 +20,10 @@ pub(super) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(rendering("describe", "Lists all messages, or describes one").arg(name()))
-        .subcommand(rendering(
-            "check",
-            "Builds the mediator, reports everything that is wrong, and notes what may surprise",
-        ))
+        .subcommand(
+            rendering("check", "Builds the mediator, reports everything that is wrong, and notes what may surprise")
+                .arg(scopes()),
+        )
         .subcommand(rendering("mermaid", "Writes the graph of messages as a Mermaid flow chart"))
         .subcommand(
             rendering("asyncapi", "Writes the notification and ECST events as AsyncAPI 3.0, in JSON")
@@ -48,6 +48,12 @@ pub(super) fn command() -> Command {
 fn rendering(name: &'static str, about: &'static str) -> Command {
     let edges = Arg::new("edges").long("edges").value_name("FILE");
     Command::new(name).about(about).arg(edges.help("What causes what, as the program's tests have noted it down"))
+}
+
+fn scopes() -> Arg {
+    let help =
+        "Also resolves the services of each handler once, as for a message: factories that connect to something do so";
+    Arg::new("scopes").long("scopes").action(ArgAction::SetTrue).help(help)
 }
 
 fn name() -> Arg {

@@ -38,12 +38,16 @@ pub(super) fn run(
     let Some((command, arguments)) = arguments.subcommand() else { return ExitCode::from(2) };
     ended(match command {
         "outbox" | "dead" | "schedule" | "health" | "schema" => operate::run(command, arguments, store),
-        "check" => check(program, edges(kept, arguments)),
+        "check" => check(program, edges(kept, arguments), arguments.get_flag("scopes")),
         command => render(command, arguments, &program, edges(kept, arguments)),
     })
 }
 
-fn check(Program { builder, endpoints }: Program, edges: Result<ObservedCauses, BoxError>) -> io::Result<Answer> {
+fn check(
+    Program { builder, endpoints }: Program,
+    edges: Result<ObservedCauses, BoxError>,
+    scopes: bool,
+) -> io::Result<Answer> {
     match builder.build() {
         Ok(mediator) => {
             let edges = match edges {
@@ -59,13 +63,16 @@ fn check(Program { builder, endpoints }: Program, edges: Result<ObservedCauses, 
             let (requests, events) = (count(catalog.requests.len(), "request"), count(catalog.events.len(), "event"));
             writeln!(io::stdout(), "the mediator can be built: {requests}, {events}")?;
             catalog.notes().iter().try_for_each(|note| writeln!(io::stdout(), "note: {note}"))?;
-            match Endpoint::check(endpoints, &mediator) {
-                Ok(()) => Ok(Answer::Done),
-                Err(problems) => {
-                    writeln!(io::stderr(), "{problems}")?;
-                    Ok(Answer::Problems)
-                }
+            let mut answer = Answer::Done;
+            if scopes && let Err(problems) = operate::in_runtime(|| mediator.check_scopes())? {
+                writeln!(io::stderr(), "{problems}")?;
+                answer = Answer::Problems;
             }
+            if let Err(problems) = Endpoint::check(endpoints, &mediator) {
+                writeln!(io::stderr(), "{problems}")?;
+                answer = Answer::Problems;
+            }
+            Ok(answer)
         }
         Err(problems) => {
             writeln!(io::stderr(), "{problems}")?;

@@ -4,6 +4,7 @@
 //!
 //! | command | what it does | needs the store |
 //! |---|---|---|
+//! | `check --scopes` | also resolves the services of each handler once, as for a message: factories that connect to something do so | no |
 //! | `describe`, `check`, `mermaid`, `asyncapi`, `json`, `html` | shows or checks what is wired | no |
 //! | `outbox status` | counts the messages, and shows the age of the oldest | yes |
 //! | `outbox replay --since TIME [--topic T]` | makes sent messages pending again, so that a relay publishes them; asks first | yes |
@@ -16,7 +17,7 @@
 //! | `health` | says by the age of the oldest message whether messages get on, and counts what waits | yes |
 //! | `schema print`, `schema check`, `schema apply` | prints, checks or makes the tables of the store | yes |
 //!
-//! The commands of the first row need no broker and no database, and only `check` builds the mediator. The program should not connect
+//! The commands of the second row need no broker and no database, and only `check` builds the mediator. The program should not connect
 //! either while it makes its builder: most pools and clients can connect later.
 //!
 //! The commands that need the store take `--json`. The commands that ask first refuse to work without a terminal unless they get

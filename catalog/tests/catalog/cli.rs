@@ -93,6 +93,16 @@ fn check_reports_problems_with_an_exit_code() {
 }
 
 #[test]
+fn check_tries_the_services_of_messages_if_it_is_asked_to() {
+    let output = catalog(&["check", "--scopes"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).starts_with("the mediator can be built: 6 requests, 11 events\n"));
+    let report = text(&output.stderr);
+    assert!(report.starts_with("handlers cannot be built for their messages: "), "{report}");
+    assert!(report.contains("field `_transaction` needs `catalog::world::Transaction`: no database is up"), "{report}");
+}
+
+#[test]
 fn check_notes_which_handlers_wait_for_the_broker() {
     let checked = printed(&["check"]);
     let note = "note: the notification event `PaymentArrived` is handled here if it arrives from the broker: its handlers do not \

@@ -1,7 +1,7 @@
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Ident, Path, Type};
+use syn::{Attribute, Data, DeriveInput, Ident, Path, Type, TypePath};
 
 use crate::ast::{Annotated, Handler, Registration};
 use crate::attr::{HandlerArguments, Role};
@@ -98,7 +98,10 @@ fn expand(handler: &Handler) -> TokenStream {
     let root = paths::root(handler.root());
     let glue = implemented(&root, handler);
     let given = inject::given(&root, handler);
-    let submitted = handler.unregistered().is_none().then(|| submit(&root, handler));
+    let submitted = handler.unregistered().is_none().then(|| {
+        let (only, submitted) = (only_handlers(handler), submit(&root, handler));
+        quote!(#only #submitted)
+    });
     quote!(#glue #given #submitted)
 }
 
@@ -122,6 +125,21 @@ fn implemented(root: &Path, handler: &Handler) -> TokenStream {
             #inject
         };
     }
+}
+
+/// An item for each request, which clashes where one module has two handlers of it: its name tells the mistake.
+///
+/// Of requests that are written as one name: only of these does the name alone tell that they are the same. No lint objects to it, nor
+/// does the compiler if nobody uses it.
+fn only_handlers(handler: &Handler) -> TokenStream {
+    let items = handler.requests().filter_map(|request| {
+        let Type::Path(TypePath { qself: None, path, .. }) = request else { return None };
+        let name = expand::name(path.get_ident()?);
+        let is_camel_case = name.starts_with(char::is_uppercase) && !name.contains('_');
+        let item = format_ident!("_{name}HasTwoHandlersKeepOne", span = paths::located(request.span()));
+        is_camel_case.then(|| quote!(enum #item {}))
+    });
+    quote!(#(#items)*)
 }
 
 fn submit(root: &Path, handler: &Handler) -> TokenStream {

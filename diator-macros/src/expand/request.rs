@@ -1,4 +1,4 @@
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{DeriveInput, Path};
 
@@ -40,8 +40,17 @@ fn implement(root: &Path, request: &Request) -> TokenStream {
     let name = expand::name(ident);
     let response = arguments.response.as_ref().map_or_else(|| quote!(()), |given| given.value.to_token_stream());
     let error = arguments.error.as_ref().map_or_else(|| quote!(#root::BoxError), |given| given.value.to_token_stream());
+    let expected = arguments.expected.as_ref().map(|given| {
+        let expected = &given.value;
+        quote! {
+            fn is_expected(error: &#error) -> ::core::primitive::bool {
+                let expected: fn(&#error) -> ::core::primitive::bool = #expected;
+                expected(error)
+            }
+        }
+    });
     let idempotent = arguments.idempotent.as_ref().map(|given| {
-        let copy = quote_spanned!(paths::located(given.name.span())=> ::core::clone::Clone::clone(self));
+        let copy = copy(root, given.name.span());
         quote! {
             const IDEMPOTENT: ::core::primitive::bool = true;
             fn retry_copy(&self) -> ::core::option::Option<Self> {
@@ -65,11 +74,19 @@ fn implement(root: &Path, request: &Request) -> TokenStream {
             type Error = #error;
             type Kind = #kind;
             const NAME: &'static ::core::primitive::str = #name;
+            #expected
             #idempotent
             #marks
         }
         #command
     }
+}
+
+/// A copy of the request; where it is no `Clone`, the error underlines the argument.
+fn copy(root: &Path, argument: Span) -> TokenStream {
+    let place = paths::located(argument);
+    let root = paths::root_at(root, place);
+    quote_spanned!(place=> #root::__private::copied(self))
 }
 
 impl RequestKind {

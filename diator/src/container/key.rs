@@ -40,6 +40,7 @@ pub struct DependencyKey {
 #[derive(Clone, Copy)]
 struct Asked {
     id: fn() -> TypeId,
+    in_an_arc: fn() -> TypeId,
     name: fn() -> &'static str,
     #[cfg(feature = "dill")]
     dill: super::dill::Question,
@@ -55,6 +56,7 @@ struct Of<T: ?Sized>(PhantomData<fn(&T)>);
 impl<T: ?Sized + Send + Sync + 'static> Of<T> {
     const ASKED: &'static Asked = &Asked {
         id: TypeId::of::<T>,
+        in_an_arc: TypeId::of::<Arc<T>>,
         name: type_name::<T>,
         #[cfg(feature = "dill")]
         dill: super::dill::Question::of::<T>(),
@@ -93,6 +95,11 @@ impl DependencyKey {
     #[must_use]
     pub fn id(&self) -> TypeId {
         (self.asked.id)()
+    }
+
+    /// The type `Arc<T>`, which is sometimes registered in the place of `T`.
+    pub(crate) fn in_an_arc(&self) -> TypeId {
+        (self.asked.in_an_arc)()
     }
 
     /// The type's name with its path, for people to read.

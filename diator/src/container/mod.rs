@@ -48,7 +48,7 @@ pub enum Outcome {
 /// | method | when the mediator calls it |
 /// |---|---|
 /// | `validate` | once, in `build()` |
-/// | `enlisted`, `units_of_work` | in `build()` |
+/// | `enlisted`, `units_of_work`, `hint` | in `build()` |
 /// | `singleton` | in `build()`, for the handlers that need nothing but singletons; perhaps several times for one key |
 /// | `lifetime` | in `build()`; for [`wiring`](crate::Mediator::wiring), whenever somebody asks; and while a message runs, for the `Option<Arc<T>>` of a handler that is built for each message |
 /// | `open` | while a message runs, if its handlers or its outbox need a scope |
@@ -77,6 +77,13 @@ pub trait Container: Send + Sync + 'static {
     /// own](crate::Outbox::unit_of_work). None means that the container does not know: then the fields of handlers tell.
     fn units_of_work(&self) -> Vec<DependencyKey> {
         Vec::new()
+    }
+
+    /// What the container has in the place of a service that it lacks, and what to do about it: one sentence.
+    ///
+    /// `build()` shows it as the remedy.
+    fn hint(&self, _key: &DependencyKey) -> Option<String> {
+        None
     }
 
     /// Everything that is wrong with the registrations themselves, such as a cycle.

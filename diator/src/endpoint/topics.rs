@@ -11,9 +11,9 @@
 /// let _audit = Endpoint::new("audit", InMemoryBroker::new()).topics(["orders", "bills"]);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a list of topics",
+    message = "`{Self}` is not a list of topics: write `.topics([\"orders\"])` for one topic",
     label = "not a list of topics",
-    note = "an endpoint reads any number of topics: write `.topics([\"orders\"])` for one"
+    note = "an endpoint reads any number of topics"
 )]
 pub trait Topics {
     #[doc(hidden)]

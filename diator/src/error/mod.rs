@@ -4,6 +4,7 @@ mod resolve;
 mod timed_out;
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt::{self, Debug, Display};
 
@@ -214,7 +215,7 @@ impl<E> SendError<E> {
     /// # Errors
     ///
     /// The error itself, in every other case.
-    pub fn into_response<T: Any + Send>(self) -> Result<T, Self> {
+    pub fn into_committed_response<T: Any + Send>(self) -> Result<T, Self> {
         match self {
             Self::Undelivered(undelivered) => {
                 undelivered.into_response().map_err(|undelivered| Self::Undelivered(undelivered))
@@ -225,8 +226,14 @@ impl<E> SendError<E> {
 
     /// The same error, with the handler's own error changed.
     pub fn map_handler<F>(self, map: impl FnOnce(E) -> F) -> SendError<F> {
-        match self {
-            Self::Handler(error) => SendError::Handler(map(error)),
+        let Ok(mapped) = self.try_map_handler(|error| Ok::<F, Infallible>(map(error)));
+        mapped
+    }
+
+    /// The same error, unless the handler's own error is to be had alone.
+    pub(crate) fn try_map_handler<F, R>(self, map: impl FnOnce(E) -> Result<F, R>) -> Result<SendError<F>, R> {
+        Ok(match self {
+            Self::Handler(error) => SendError::Handler(map(error)?),
             Self::Event { event, handler, source } => SendError::Event { event, handler, source },
             Self::Cascade { message, limit } => SendError::Cascade { message, limit },
             Self::Resolve { handler, source } => SendError::Resolve { handler, source },
@@ -244,7 +251,7 @@ impl<E> SendError<E> {
             Self::RejectedAfterCommit { middleware, source } => SendError::RejectedAfterCommit { middleware, source },
             Self::WrongAnswer { middleware, expected, given } => SendError::WrongAnswer { middleware, expected, given },
             Self::ShuttingDown => SendError::ShuttingDown,
-        }
+        })
     }
 }
 

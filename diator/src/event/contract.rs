@@ -2,6 +2,7 @@ use std::any::Any;
 
 use serde_json::Value;
 
+use super::wire::WireKind;
 use super::{Emitted, EventSchema};
 use crate::Mark;
 use crate::broker::{DecodeError, MessageType};
@@ -31,14 +32,13 @@ use crate::broker::{DecodeError, MessageType};
 /// assert_eq!(OrderPlaced { order_id: 7 }.key().as_deref(), Some("7"));
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an event",
+    message = "`{Self}` is not an event: a command or a query is sent with `send`, and handled with `#[request_handler({Self})]`",
     label = "not an event",
-    note = "put `#[derive(DomainEvent)]`, `#[derive(NotificationEvent)]` or `#[derive(EcstEvent)]` on `{Self}`; \
-            a command or a query is sent, not emitted"
+    note = "if `{Self}` is to be an event, put `#[derive(DomainEvent)]`, `#[derive(NotificationEvent)]` or `#[derive(EcstEvent)]` on it"
 )]
-pub trait Event: Sized + Send + Sync + 'static {
+pub trait Event: Sized + Send + Sync + 'static + WrittenAs<<Self as Event>::Kind> {
     /// [`Domain`](super::Domain), [`Notification`](super::Notification) or [`Ecst`](super::Ecst).
-    type Kind: EventKind<Self>;
+    type Kind: EventKind;
 
     /// The name on the wire; a rename of the type changes it, unless `#[event(name = "…")]` fixes it.
     ///
@@ -70,39 +70,45 @@ pub trait Event: Sized + Send + Sync + 'static {
     }
 }
 
-/// What an event's kind means for it: where it goes, and what the event must be able to do for that.
-#[diagnostic::on_unimplemented(
-    message = "`{E}` goes to the message broker, but cannot be written as a message",
-    label = "not serializable",
-    note = "put `#[derive(serde::Serialize)]` on it; `serde` has to stand in the `Cargo.toml`, with its feature `derive`"
-)]
-pub trait EventKind<E>: sealed::Sealed + 'static {
+/// The kind of an event: where it goes.
+pub trait EventKind: sealed::Sealed + 'static {
     /// How the kind is written on the wire; `None` for domain events, which stay in the process.
     const MESSAGE_TYPE: Option<MessageType>;
-
-    #[doc(hidden)]
-    fn emitted(event: E) -> Emitted;
 }
 
-/// What a handler of the event needs: an event that arrives must be readable.
+/// What an event must be able to do for its kind `K`: one for the broker is `Serialize`.
 #[diagnostic::on_unimplemented(
-    message = "`{E}` has a handler, but cannot be read when it arrives",
-    label = "not deserializable",
-    note = "put `#[derive(serde::Deserialize)]` on it: handlers of notification and ECST events run for what arrives"
+    message = "`{Self}` goes to the message broker, so it needs `#[derive(serde::Serialize)]`",
+    label = "not serializable",
+    note = "if the derive is there, a type parameter of the event lacks its bound: `<T: serde::Serialize>`",
+    note = "`serde` has to stand in the `Cargo.toml`, with its feature `derive`"
 )]
-pub trait Receive<E>: sealed::Sealed {
+pub trait WrittenAs<K> {
+    #[doc(hidden)]
+    fn __diator_emitted(self) -> Emitted;
+}
+
+/// What a handler needs of an event of the kind `K`: one that arrives must be readable.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has a handler, and arrives from the message broker, so it needs `#[derive(serde::Deserialize)]`",
+    label = "not deserializable",
+    note = "handlers of notification and ECST events run for what arrives"
+)]
+pub trait ReceivedAs<K> {
     #[doc(hidden)]
     const DECODE: Option<Decode>;
 }
 
-/// The kind of an event that an outbox can hold back: notification and ECST events.
+/// An event whose kind `K` an outbox can hold back: a notification or ECST event.
 #[diagnostic::on_unimplemented(
-    message = "`{E}` is a domain event, and cannot be emitted for later",
+    message = "`{Self}` is a domain event, and cannot be emitted for later: emit a notification or ECST event",
     label = "not an event that an outbox keeps",
-    note = "a domain event is handled within the unit of work that emits it: emit a notification or ECST event later, and react to \
-            that when it arrives"
+    note = "a domain event is handled within the unit of work that emits it; react to the other event when it arrives"
 )]
-pub trait CanWait<E>: sealed::Sealed {}
+pub trait CanWait<K> {}
+
+#[diagnostic::do_not_recommend]
+impl<K: WireKind, E: Event<Kind = K>> CanWait<K> for E {}
 
 /// Reads an event from the payload of a message.
 #[doc(hidden)]

@@ -1,6 +1,6 @@
 use std::any::{TypeId, type_name};
 
-use super::{Decode, Event, EventKind, EventSchema, Receive};
+use super::{Decode, Event, EventKind, EventSchema, ReceivedAs};
 use crate::Mark;
 use crate::broker::MessageType;
 use crate::location::Location;
@@ -33,7 +33,7 @@ impl EventDescriptor {
             name: E::NAME,
             aliases: E::ALIASES,
             topic: E::TOPIC,
-            message_type: <E::Kind as EventKind<E>>::MESSAGE_TYPE,
+            message_type: <E::Kind as EventKind>::MESSAGE_TYPE,
             must_be_handled: E::MUST_BE_HANDLED,
             marks: E::MARKS,
             key: E::KEY,
@@ -44,11 +44,11 @@ impl EventDescriptor {
     }
 
     /// Describes `E` as one that is handled, by a handler at `location`.
-    pub(crate) const fn handled<E: Event>(location: Location) -> Self
+    pub(crate) const fn handled<E>(location: Location) -> Self
     where
-        E::Kind: Receive<E>,
+        E: Event + ReceivedAs<<E as Event>::Kind>,
     {
-        Self { decode: <E::Kind as Receive<E>>::DECODE, ..Self::of::<E>(location) }
+        Self { decode: <E as ReceivedAs<E::Kind>>::DECODE, ..Self::of::<E>(location) }
     }
 }
 

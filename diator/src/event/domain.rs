@@ -2,7 +2,7 @@ use std::any::Any;
 
 use super::contract::sealed::Sealed;
 use super::emitted::{Emitted, Pending};
-use super::{Decode, Event, EventKind, Receive};
+use super::{Decode, Event, EventKind, ReceivedAs, WrittenAs};
 use crate::broker::MessageType;
 
 /// The kind of an event that stays in the process.
@@ -37,15 +37,17 @@ pub trait DomainEvent: Event<Kind = Domain> {}
 
 impl<E: Event<Kind = Domain>> DomainEvent for E {}
 
-impl<E: Event> EventKind<E> for Domain {
+impl EventKind for Domain {
     const MESSAGE_TYPE: Option<MessageType> = None;
+}
 
-    fn emitted(event: E) -> Emitted {
-        Emitted::new(InProcess(event))
+impl<E: Event> WrittenAs<Domain> for E {
+    fn __diator_emitted(self) -> Emitted {
+        Emitted::new(InProcess(self))
     }
 }
 
-impl<E: Event> Receive<E> for Domain {
+impl<E: Event> ReceivedAs<Domain> for E {
     const DECODE: Option<Decode> = None;
 }
 

@@ -1,6 +1,6 @@
+use super::Event;
 use super::contract::sealed::Sealed;
 use super::wire::WireKind;
-use super::{CanWait, Event};
 use crate::broker::MessageType;
 
 /// The kind of an event that carries the new state: event-carried state transfer.
@@ -9,10 +9,8 @@ pub enum Ecst {}
 
 impl Sealed for Ecst {}
 
-impl<E> CanWait<E> for Ecst {}
-
 impl WireKind for Ecst {
-    const MESSAGE_TYPE: MessageType = MessageType::Ecst;
+    const WIRE_TYPE: MessageType = MessageType::Ecst;
 }
 
 /// An event that goes to the message broker and carries all that its readers need.

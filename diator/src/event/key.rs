@@ -2,10 +2,9 @@ use std::fmt::Display;
 
 /// What `#[event(key = …)]` can name: each type that is [`Display`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the key of an event",
+    message = "`{Self}` cannot be the key of an event: a key is a text, so name a field that `Display` shows",
     label = "it cannot be shown as a text",
-    note = "a key is what `Display` shows of a field that each event of the type has: name such a field, or implement `Display` for a \
-            type of your own"
+    note = "each event of the type has a key, so that an `Option` is none; a type of your own can implement `Display`"
 )]
 pub trait Key {
     fn text(&self) -> String;

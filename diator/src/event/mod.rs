@@ -11,7 +11,7 @@ mod published;
 mod schema;
 mod wire;
 
-pub use self::contract::{CanWait, Decode, Event, EventKind, Receive};
+pub use self::contract::{CanWait, Decode, Event, EventKind, ReceivedAs, WrittenAs};
 pub use self::descriptor::EventDescriptor;
 pub use self::domain::{Domain, DomainEvent};
 pub use self::ecst::{Ecst, EcstEvent};

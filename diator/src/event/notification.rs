@@ -1,6 +1,6 @@
+use super::Event;
 use super::contract::sealed::Sealed;
 use super::wire::WireKind;
-use super::{CanWait, Event};
 use crate::broker::MessageType;
 
 /// The kind of an event that tells other services what happened, and leaves them to ask for more.
@@ -9,10 +9,8 @@ pub enum Notification {}
 
 impl Sealed for Notification {}
 
-impl<E> CanWait<E> for Notification {}
-
 impl WireKind for Notification {
-    const MESSAGE_TYPE: MessageType = MessageType::Notification;
+    const WIRE_TYPE: MessageType = MessageType::Notification;
 }
 
 /// An event that goes to the message broker and carries identifications only.

@@ -93,8 +93,8 @@ impl InMemoryBroker {
 }
 
 fn holds<E: Event>(message: &OutboundMessage) -> bool {
-    const { assert!(<E::Kind as EventKind<E>>::MESSAGE_TYPE.is_some(), "a domain event is handled, not published") }
-    message.name == E::NAME && <E::Kind as EventKind<E>>::MESSAGE_TYPE == Some(message.message_type)
+    const { assert!(<E::Kind as EventKind>::MESSAGE_TYPE.is_some(), "a domain event is handled, not published") }
+    message.name == E::NAME && <E::Kind as EventKind>::MESSAGE_TYPE == Some(message.message_type)
 }
 
 fn read<E: DeserializeOwned>(message: &OutboundMessage) -> Result<E, DecodeError> {

@@ -7,28 +7,30 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::contract::sealed::Sealed;
-use super::{Decode, Emitted, Event, EventKind, Pending, Receive};
+use super::{Decode, Emitted, Event, EventKind, Pending, ReceivedAs, WrittenAs};
 use crate::broker::{DecodeError, Format, Head, Headers, MessageType, OutboundMessage, decode_payload};
 use crate::{BoxError, Meta};
 
 /// A kind of event that goes to the message broker.
 pub trait WireKind: Sealed + 'static {
-    const MESSAGE_TYPE: MessageType;
+    const WIRE_TYPE: MessageType;
+}
+
+impl<K: WireKind> EventKind for K {
+    const MESSAGE_TYPE: Option<MessageType> = Some(K::WIRE_TYPE);
 }
 
 // So that the error speaks of the event, and not of serde alone.
 #[diagnostic::do_not_recommend]
-impl<K: WireKind, E: Event + Serialize> EventKind<E> for K {
-    const MESSAGE_TYPE: Option<MessageType> = Some(K::MESSAGE_TYPE);
-
-    fn emitted(event: E) -> Emitted {
-        Emitted::new(OnTheWire::new(K::MESSAGE_TYPE, event))
+impl<K: WireKind, E: Event + Serialize> WrittenAs<K> for E {
+    fn __diator_emitted(self) -> Emitted {
+        Emitted::new(OnTheWire::new(K::WIRE_TYPE, self))
     }
 }
 
 // As above.
 #[diagnostic::do_not_recommend]
-impl<K: WireKind, E: Event + DeserializeOwned> Receive<E> for K {
+impl<K: WireKind, E: Event + DeserializeOwned> ReceivedAs<K> for E {
     const DECODE: Option<Decode> = Some(decode::<E>);
 }
 

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::{EngineRef, Replied, SendResult, sent};
-use crate::event::{CanWait, EventKind};
+use crate::event::CanWait;
 use crate::message::{Cause, MessageDescriptor, MessageInfo, TypeName};
 use crate::{BoxFuture, Command, Event, HandledBy, Meta, Request, SendError, SentFrom};
 
@@ -45,7 +45,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
         R: Command,
     {
         self.engine.observe(&cause::<R>, MessageDescriptor::event::<E>);
-        self.engine.emit(E::Kind::emitted(event));
+        self.engine.emit(event.__diator_emitted());
     }
 
     /// Emits a notification or ECST event that is published when the delay is over, if the handler succeeds.
@@ -70,11 +70,10 @@ impl<'a, R: Request> RequestContext<'a, R> {
     pub fn emit_after<E>(&mut self, delay: Duration, event: E)
     where
         R: Command,
-        E: Event,
-        E::Kind: CanWait<E>,
+        E: Event + CanWait<<E as Event>::Kind>,
     {
         self.engine.observe(&cause::<R>, MessageDescriptor::event::<E>);
-        self.engine.emit(E::Kind::emitted(event).after(delay));
+        self.engine.emit(event.__diator_emitted().after(delay));
     }
 
     /// Sends another request, within this unit of work.
@@ -86,9 +85,9 @@ impl<'a, R: Request> RequestContext<'a, R> {
     /// As for [`Mediator::send`](crate::Mediator::send). Its events are then dropped. If this handler succeeds
     /// nevertheless, what was written in an open scope is undone by a savepoint, where the container offers them; else
     /// the unit of work ends as [`SendError::RolledBack`], and so it does if the future is dropped.
-    pub fn send<Q, OneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
+    pub fn send<Q, KeepOneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
-        Q: HandledBy<OneHandler> + SentFrom<R>, // cannot be inferred if there are two handlers: keep one
+        Q: HandledBy<KeepOneHandler> + SentFrom<R>, // cannot be inferred if there are two handlers: keep one
     {
         self.engine.observe(&cause::<R>, MessageDescriptor::request::<Q>);
         send_on(self.engine, request)
@@ -150,17 +149,16 @@ impl<'a> EventContext<'a> {
     /// Emits another event; a domain event is handled after those that wait already.
     pub fn emit<E: Event>(&mut self, event: E) {
         self.engine.observe(&|| self.info.cause(), MessageDescriptor::event::<E>);
-        self.engine.emit(E::Kind::emitted(event));
+        self.engine.emit(event.__diator_emitted());
     }
 
     /// Emits a notification or ECST event for later, like [`RequestContext::emit_after`].
     pub fn emit_after<E>(&mut self, delay: Duration, event: E)
     where
-        E: Event,
-        E::Kind: CanWait<E>,
+        E: Event + CanWait<<E as Event>::Kind>,
     {
         self.engine.observe(&|| self.info.cause(), MessageDescriptor::event::<E>);
-        self.engine.emit(E::Kind::emitted(event).after(delay));
+        self.engine.emit(event.__diator_emitted().after(delay));
     }
 
     /// Sends a request, within this unit of work.
@@ -168,9 +166,9 @@ impl<'a> EventContext<'a> {
     /// # Errors
     ///
     /// As for [`RequestContext::send`].
-    pub fn send<Q, OneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
+    pub fn send<Q, KeepOneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
-        Q: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
+        Q: HandledBy<KeepOneHandler>, // cannot be inferred if there are two handlers: keep one
     {
         self.engine.observe(&|| self.info.cause(), MessageDescriptor::request::<Q>);
         send_on(self.engine, request)

@@ -33,8 +33,8 @@ pub type SendResult<R> = Result<<R as Request>::Response, crate::SendError<<R as
 /// - If the sender goes away, the future is dropped where it awaits, and what it did in its scope rolls back.
 /// - A panic passes to the sender, and the scope rolls back; the mediator goes on.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is annotated as the handler of `{R}`, but does not handle it",
-    label = "`impl RequestHandler<{R}> for {Self}` is missing",
+    message = "`{Self}` is annotated as the handler of `{R}`, but `impl RequestHandler<{R}> for {Self}` is missing",
+    label = "not handled by `{Self}`",
     note = "write `impl RequestHandler<{R}> for {Self} {{ async fn handle(&self, request: {R}, cx: &mut RequestContext<'_, {R}>) -> Result<…, …> {{ … }} }}`"
 )]
 pub trait RequestHandler<R: Request>: Send + Sync + 'static {
@@ -68,8 +68,8 @@ pub trait RequestHandler<R: Request>: Send + Sync + 'static {
 /// - A handler that needs nothing but singletons is built once, and handles events of several messages at once, on any thread.
 /// - A message can arrive more than once: a handler of a notification or ECST event must allow for that.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is annotated as a handler of `{E}`, but does not handle it",
-    label = "`impl EventHandler<{E}> for {Self}` is missing",
+    message = "`{Self}` is annotated as a handler of `{E}`, but `impl EventHandler<{E}> for {Self}` is missing",
+    label = "not handled by `{Self}`",
     note = "write `impl EventHandler<{E}> for {Self} {{ async fn handle(&self, event: &{E}, cx: &mut EventContext<'_>) -> Result<(), BoxError> {{ … }} }}`"
 )]
 pub trait EventHandler<E: Event>: Send + Sync + 'static {
@@ -87,12 +87,12 @@ pub trait EventHandler<E: Event>: Send + Sync + 'static {
 /// name tells which handler it is. In generic code declare the marker too, `fn f<R: HandledBy<M>, M>(…)`, or use
 /// [`send_dyn`](crate::Mediator::send_dyn).
 #[diagnostic::on_unimplemented(
-    message = "no handler for request `{Self}`",
+    message = "no handler for `{Self}` is visible here: an event is emitted with `emit`, a request needs `#[request_handler({Self})]`, a \
+               type parameter `diator::HandledBy<M>`",
     label = "no `#[request_handler({Self})]` is visible here",
     note = "if its handler is in another crate, name that crate once: `use that_crate as _;` or `diator::link!(that_crate);`",
     note = "if there is none yet, put `#[request_handler({Self})]` on a struct that implements `RequestHandler<{Self}>`",
-    note = "in generic code, or where handlers must not be seen, declare `<R: diator::HandledBy<M>, M>` or call `send_dyn`",
-    note = "if `{Self}` is an event, it is not sent but emitted: call `emit`"
+    note = "in generic code, or where handlers must not be seen, declare `<R: diator::HandledBy<M>, M>` or call `send_dyn`"
 )]
 pub trait HandledBy<M>: Request {
     #[cfg(feature = "in-place")]

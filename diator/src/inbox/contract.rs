@@ -119,7 +119,7 @@ pub trait Inbox: Send + Sync + 'static {
     ///
     /// The inbox cannot be read or written. The handler fails as [`SendError::Enter`](crate::SendError::Enter) with this error as its
     /// source, without having run. An endpoint tries again, and does not count the failure.
-    async fn enter(&self, scope: &dyn Scope, meta: &Meta, entry: &Entry<'_>) -> Result<Seen, BoxError>; // `#[diator::async_trait]` on the `impl`
+    async fn enter(&self, scope: &dyn Scope, meta: &Meta, entry: &Entry<'_>) -> Result<Seen, BoxError>; // put `#[diator::async_trait]` on the `impl`
 
     /// Whether an error is a temporary one of the database, and so no fault of the message.
     ///

@@ -29,12 +29,11 @@ pub fn filled<S: Slots>(slots: Box<dyn Slots>) -> S {
 
 /// The type of a field that can be injected: `Arc<T>` or `Option<Arc<T>>`.
 #[diagnostic::on_unimplemented(
-    message = "a field of type `{Self}` cannot be injected",
+    message = "a field of type `{Self}` cannot be injected: make it an `Arc<…>`, or say how to fill it with `#[inject(…)]`",
     label = "not an `Arc<T>`",
-    note = "make it an `Arc<T>`, for a trait an `Arc<dyn Trait>`, or an `Option` of that, and register the service with \
-            the container",
-    note = "or say how to fill the field: `#[inject(clone)]` for a handle that the container holds, `#[inject(default)]`, \
-            or `#[inject(with = expression)]`"
+    note = "an `Arc<T>`, for a trait an `Arc<dyn Trait>`, or an `Option` of that comes from the container",
+    note = "`#[inject(clone)]` is for a handle that the container holds; others are `#[inject(default)]` and \
+            `#[inject(with = expression)]`"
 )]
 pub trait InjectField: Sized {
     #[doc(hidden)]
@@ -69,9 +68,8 @@ impl Asked {
 /// What can be a service. It is named so that one error tells of a trait whose services no thread could share.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be shared between threads, so it is no service",
-    label = "not `Send + Sync`",
-    note = "for a trait, write `trait …: Send + Sync`"
+    message = "`{Self}` cannot be shared between threads: the trait of a service is `trait …: Send + Sync`",
+    label = "not `Send + Sync`"
 )]
 pub trait Service: Send + Sync + 'static {}
 

@@ -1,9 +1,9 @@
 //! How a handler is built, its type forgotten.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::execution::{Execution, MessageEnv};
-use crate::SendError;
 use crate::container::Container;
 use crate::error::Failure;
 use crate::error::ResolveError;
@@ -11,6 +11,7 @@ use crate::handler::AnyValue;
 use crate::inject::{Dependency, Resolver, Slots};
 use crate::maybe_ready::MaybeReady;
 use crate::registry::HandlerDescriptor;
+use crate::{MessageKind, Meta, SendError};
 
 /// A handler's dependencies, and the functions that make it of them.
 #[derive(Clone, Copy)]
@@ -31,6 +32,20 @@ impl Factory {
     pub(crate) fn build_once(&self, container: &dyn Container) -> Result<Arc<AnyValue>, ResolveError> {
         let slots = Resolver::new(container, self.dependencies, (self.slots)()).singletons()?;
         Ok((self.build)(slots))
+    }
+
+    /// Asks for all that the handler needs, in a scope of its own that is dropped.
+    pub(super) async fn try_for(
+        &self,
+        container: &dyn Container,
+        kind: MessageKind,
+    ) -> Result<(), SendError<Infallible>> {
+        let meta = Meta::new();
+        let scope = container.open(&meta, kind).get().await.map_err(SendError::Scope)?;
+        let mut resolver = Resolver::new(container, self.dependencies, (self.slots)());
+        resolver.services_in_time(&*scope, &meta).await;
+        let resolved = resolver.end().map(drop);
+        resolved.map_err(|source| SendError::Resolve { handler: self.handler, source })
     }
 
     /// Builds a handler of the services of one unit of work.

@@ -35,8 +35,7 @@ pub(super) fn emit_after<'a, E>(
     event: E,
 ) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E>
 where
-    E: Event,
-    E::Kind: CanWait<E>,
+    E: Event + CanWait<<E as Event>::Kind>,
 {
     emit_given::<E, _>(env, Later { event: Some(event), delay })
 }
@@ -73,11 +72,7 @@ struct Named {
 
 impl Named {
     const fn of<E: Event>() -> Self {
-        Self {
-            id: TypeId::of::<E>,
-            name: E::NAME,
-            kind: MessageKind::of_event(<E::Kind as EventKind<E>>::MESSAGE_TYPE),
-        }
+        Self { id: TypeId::of::<E>, name: E::NAME, kind: MessageKind::of_event(<E::Kind as EventKind>::MESSAGE_TYPE) }
     }
 }
 
@@ -96,7 +91,7 @@ impl<E: Event> Given for Option<E> {
     }
 
     fn take(&mut self) -> Option<Emitted> {
-        self.take().map(E::Kind::emitted)
+        self.take().map(E::__diator_emitted)
     }
 }
 
@@ -112,7 +107,7 @@ impl<E: Event> Given for Later<E> {
     }
 
     fn take(&mut self) -> Option<Emitted> {
-        Some(E::Kind::emitted(self.event.take()?).after(self.delay))
+        Some(self.event.take()?.__diator_emitted().after(self.delay))
     }
 }
 

@@ -23,13 +23,13 @@ struct InPlace<'a> {
 
 /// Sends a request whose handler the compiler knows.
 #[inline(always)]
-pub(super) fn send_to<'a, R, OneHandler>(
+pub(super) fn send_to<'a, R, KeepOneHandler>(
     mediator: &'a Mediator,
     meta: PackedMeta,
     request: R,
-) -> impl Future<Output = SendResult<R>> + Send + use<'a, R, OneHandler>
+) -> impl Future<Output = SendResult<R>> + Send + use<'a, R, KeepOneHandler>
 where
-    R: HandledBy<OneHandler>,
+    R: HandledBy<KeepOneHandler>,
 {
     request.__diator_dispatch(InPlace { mediator, meta })
 }

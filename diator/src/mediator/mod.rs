@@ -13,6 +13,8 @@
 //! | the commit is seen through | `commit` | `Commit` |
 //! | what follows it: publishing, `after_commit` handlers | `after_commit` | `Undelivered` |
 //!
+//! `check_scopes` builds what a message would have, without a message.
+//!
 //! What the stages share: `execution` is what a handler works with, `unit_state` is its unit of work, and they answer with a `MaybeReady`;
 //! `within` marks what runs, and [`InFlight`] counts it. `in_place` is a shorter way from `route` to `before_commit`, for the feature of that
 //! name, and the one file that is written for the compiler more than for its reader.
@@ -21,6 +23,7 @@ mod after_commit;
 mod arriving;
 mod before_commit;
 mod build_handler;
+mod check_scopes;
 mod commit;
 mod emit;
 mod emitted;
@@ -154,14 +157,14 @@ impl Mediator {
     /// # Errors
     ///
     /// Each variant of [`SendError`] says when it occurs.
-    pub fn send<R, OneHandler>(
+    pub fn send<R, KeepOneHandler>(
         &self,
         request: R,
     ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send
     where
-        R: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
+        R: HandledBy<KeepOneHandler>, // cannot be inferred if there are two handlers: keep one
     {
-        send_to::<R, OneHandler>(self, PackedMeta::default(), request)
+        send_to::<R, KeepOneHandler>(self, PackedMeta::default(), request)
     }
 
     /// Sends a request whose handler this code does not see.
@@ -233,8 +236,7 @@ impl Mediator {
     /// As for [`emit`](Self::emit), and [`SendError::NoOutbox`].
     pub fn emit_after<E>(&self, delay: Duration, event: E) -> impl Future<Output = Result<(), EmitError>> + Send
     where
-        E: Event,
-        E::Kind: CanWait<E>,
+        E: Event + CanWait<<E as Event>::Kind>,
     {
         self.with(Meta::new()).emit_after(delay, event)
     }
@@ -360,13 +362,13 @@ fn warn_of_what_is_left(ShutdownReport { messages, tasks, .. }: ShutdownReport) 
 
 /// Sends a request whose handler the compiler knows.
 #[cfg(not(feature = "in-place"))]
-fn send_to<'a, R, OneHandler>(
+fn send_to<'a, R, KeepOneHandler>(
     mediator: &'a Mediator,
     meta: PackedMeta,
     request: R,
-) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R, OneHandler>
+) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R, KeepOneHandler>
 where
-    R: HandledBy<OneHandler>,
+    R: HandledBy<KeepOneHandler>,
 {
     send(mediator, meta, request)
 }
@@ -404,14 +406,14 @@ impl<'a> MediatorWith<'a> {
     /// # Errors
     ///
     /// As for [`Mediator::send`].
-    pub fn send<R, OneHandler>(
+    pub fn send<R, KeepOneHandler>(
         self,
         request: R,
-    ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R, OneHandler>
+    ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R, KeepOneHandler>
     where
-        R: HandledBy<OneHandler>, // cannot be inferred if there are two handlers: keep one
+        R: HandledBy<KeepOneHandler>, // cannot be inferred if there are two handlers: keep one
     {
-        send_to::<R, OneHandler>(self.0.mediator, self.0.meta.into(), request)
+        send_to::<R, KeepOneHandler>(self.0.mediator, self.0.meta.into(), request)
     }
 
     /// Sends a request, like [`Mediator::send_dyn`].
@@ -446,8 +448,7 @@ impl<'a> MediatorWith<'a> {
         event: E,
     ) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E>
     where
-        E: Event,
-        E::Kind: CanWait<E>,
+        E: Event + CanWait<<E as Event>::Kind>,
     {
         emit::emit_after(self.0, delay, event)
     }

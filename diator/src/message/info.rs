@@ -4,7 +4,7 @@ use super::{Cause, MessageDescriptor};
 use crate::broker::MessageType;
 use crate::event::EventDescriptor;
 use crate::location::Location;
-use crate::request::{Mark, RequestDescriptor, RequestKind};
+use crate::request::{Expects, Mark, RequestDescriptor, RequestKind};
 
 /// What is known of a message before it is sent: its kind, its type, who handles it.
 ///
@@ -27,6 +27,8 @@ pub struct MessageInfo {
     /// Whether the request may be handled twice.
     pub idempotent: bool,
     pub(super) marks: &'static [Mark],
+    /// Which errors of the handler are answers.
+    pub(crate) expects: Expects,
 }
 
 impl MessageInfo {
@@ -47,6 +49,7 @@ impl MessageInfo {
             location,
             idempotent: request.idempotent,
             marks: request.marks,
+            expects: request.expects,
         }
     }
 
@@ -59,6 +62,7 @@ impl MessageInfo {
             location,
             idempotent: false,
             marks: event.marks,
+            expects: |_| false,
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 use ::metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 use async_trait::async_trait;
 
-use super::{EMITTED, MESSAGE_DURATION, MESSAGES, OK, UNDELIVERED};
+use super::{EMITTED, EXPECTED, MESSAGE_DURATION, MESSAGES, OK, UNDELIVERED};
 use crate::SendErrorKind;
 use crate::middleware::{Answered, Call, MessageInfo, Middleware, Next};
 
@@ -57,7 +57,10 @@ impl Middleware for MetricsMiddleware {
     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered {
         let mut measured = Measured::begin(call.info());
         let handled = next.run(call).await;
-        measured.outcome = call.error_kind().map_or(OK, SendErrorKind::as_str);
+        measured.outcome = match call.error_kind() {
+            Some(_) if call.is_expected() => EXPECTED,
+            failed => failed.map_or(OK, SendErrorKind::as_str),
+        };
         handled
     }
 }

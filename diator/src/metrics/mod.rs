@@ -59,8 +59,8 @@
 //! - `kind`: `command`, `query`, `domain_event`, `notification_event` or `ecst_event`.
 //! - `message`: the message's name; for an event, the one on the wire.
 //! - `handler`: the handler's type with its path. An event is counted once for each of its handlers.
-//! - `outcome` of a handled message: `ok`, the variant of its error (see
-//!   [`Call::error_kind`](crate::middleware::Call::error_kind)), or `cancelled` or `panicked` if it came to no answer. A
+//! - `outcome` of a handled message: `ok`, `expected` for an error that the request [expects](crate::Request::is_expected), the variant of
+//!   another error (see [`Call::error_kind`](crate::middleware::Call::error_kind)), or `cancelled` or `panicked` if it came to no answer. A
 //!   request that is refused before any middleware sees it, since the mediator shuts down or nobody handles it, is not
 //!   counted.
 //! - `what`: `unsent` or `ambiguous` for a message that was not published, or of which nobody knows; `handler` for an
@@ -116,3 +116,4 @@ const OVERDUE: &str = "diator_endpoint_overdue_seconds";
 const FAILED_CALLS: &str = "diator_endpoint_failed_calls_total";
 
 const OK: &str = "ok";
+const EXPECTED: &str = "expected";

@@ -15,7 +15,7 @@ use crate::{BoxError, Meta, Request, SendError, SendErrorKind};
 /// | method | before `next` | after `next` |
 /// |---|---|---|
 /// | [`message`](Self::message), [`message_mut`](Self::message_mut) | the request; an event only by `message` | an event by `message`; a request only if no handler has taken it |
-/// | [`reply`](Self::reply), [`error`](Self::error), [`error_kind`](Self::error_kind) | `None` | what came of it |
+/// | [`reply`](Self::reply), [`error`](Self::error), [`error_kind`](Self::error_kind), [`is_expected`](Self::is_expected) | `None`, `false` | what came of it |
 /// | [`answer`](Self::answer) | the handler does not run | it replaces the reply; what is committed stays so |
 /// | [`reject`](Self::reject) | the handler does not run | it replaces the reply; where the message is committed, with [`SendError::RejectedAfterCommit`] |
 pub struct Call<'a> {
@@ -112,6 +112,14 @@ impl<'a> Call<'a> {
             Some(ReplyView::Failed { kind, .. }) => Some(kind),
             _ => None,
         }
+    }
+
+    /// Whether the error is an answer of the handler that its request [expects](Request::is_expected), and no failure.
+    ///
+    /// `false` if there is no error, and for events.
+    #[must_use]
+    pub fn is_expected(&self) -> bool {
+        self.error().is_some_and(self.info().expects)
     }
 
     /// Answers the message; the handler does not run, unless it has run already.

@@ -68,12 +68,12 @@ pub use crate::retry_policy::RetryPolicy;
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a middleware",
+    message = "`{Self}` is not a middleware: a function becomes one with `middleware_fn`, a `Result` needs a `?`, a type \
+               `impl Middleware`",
     label = "`diator::Middleware` is not implemented for it",
     note = "an `async fn` becomes one with `middleware_fn(|call, next| Box::pin(log(call, next)))`, a type with \
             `#[diator::async_trait] impl diator::Middleware for …`; a tower layer goes around \
-            `mediator.service::<Request, _>()`",
-    note = "`TimeoutMiddleware::new` and `RetryMiddleware::new` answer with a `Result`: put a `?` behind them"
+            `mediator.service::<Request, _>()`"
 )]
 #[async_trait]
 pub trait Middleware: Send + Sync + 'static {
@@ -94,7 +94,7 @@ pub trait Middleware: Send + Sync + 'static {
     }
 
     /// Handles the message, mostly by letting `next` do it.
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered; // `#[diator::async_trait]` on the `impl`
+    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered; // put `#[diator::async_trait]` on the `impl`
 
     /// The same middleware for fewer messages: those that it applies to, and for which `applies_to` holds.
     ///

@@ -36,6 +36,9 @@ use crate::SendErrorKind;
 /// because its future was dropped or an outer middleware gave up, is a `WARN`, and one that panicked an `ERROR`; a
 /// commit that has begun goes on.
 ///
+/// An error that its request expects is no failure: the span is not marked, and the event is at `DEBUG`. Typed errors are
+/// expected, unless `#[request(expected = |error| …)]` [says otherwise](crate::Request::is_expected).
+///
 /// `tracing_subscriber::fmt().init()` prints events only, and so of a message that succeeds at most what it published. It
 /// prints a line for each message, with how long it took, after `fmt().with_span_events(FmtSpan::CLOSE).init()`.
 ///
@@ -104,8 +107,10 @@ impl Middleware for TracingMiddleware {
         let mut shown = Shown::of(call, span(call, self.payload(call)));
         let handled = next.run(call).instrument(shown.span.clone()).await;
         shown.answered = true;
-        if let (Some(error), Some(kind)) = (call.error(), call.error_kind()) {
-            shown.record(error, kind);
+        match (call.error(), call.error_kind()) {
+            (Some(error), _) if call.is_expected() => shown.record_expected(error),
+            (Some(error), Some(kind)) => shown.record(error, kind),
+            _ => {}
         }
         handled
     }
@@ -169,6 +174,10 @@ impl Shown {
         let named = |name| span.is_disabled().then_some(name);
         let (message, handler) = (named(call.info().message), named(call.info().handler));
         Self { span, message, handler, answered: false }
+    }
+
+    fn record_expected(&self, error: &(dyn Error + 'static)) {
+        self.span.in_scope(|| tell!(debug, self, "the handler answered with an error that is expected", error));
     }
 
     fn record(&self, error: &(dyn Error + 'static), kind: SendErrorKind) {

@@ -111,7 +111,7 @@ pub trait Outbox: Send + Sync + 'static {
     ///   its source, and its scope rolls back. The mediator does not know whether a retry can help: a
     ///   [`RetryMiddleware`](crate::middleware::RetryMiddleware) tries again only if one of its rules matches the error.
     /// - A message has a [`delay`](StagedMessage::delay), and the outbox cannot hold messages back. It must refuse the message.
-    async fn stage(&self, scope: &dyn Scope, meta: &Meta, messages: &[StagedMessage]) -> Result<(), BoxError>; // `#[diator::async_trait]` on the `impl`
+    async fn stage(&self, scope: &dyn Scope, meta: &Meta, messages: &[StagedMessage]) -> Result<(), BoxError>; // put `#[diator::async_trait]` on the `impl`
 
     /// Learns that the commit has succeeded, and wakes the relay.
     ///

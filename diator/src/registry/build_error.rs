@@ -3,7 +3,8 @@ use std::fmt;
 
 use super::Location;
 
-/// Everything that is wrong with a mediator's configuration, in one report.
+/// Everything that is wrong with a mediator's configuration, in one report; also that of
+/// [`Mediator::check_scopes`](crate::Mediator::check_scopes).
 ///
 /// # Guarantees
 ///
@@ -26,6 +27,7 @@ use super::Location;
 /// assert!(error.to_string().contains("`.handlers(handlers![…])`"), "it says what to do");
 /// ```
 pub struct BuildError {
+    cannot: &'static str,
     problems: Vec<Problem>,
     crates: Vec<&'static str>,
 }
@@ -59,7 +61,8 @@ pub enum ProblemKind {
     UnhandledEvent,
     /// The container lacks a dependency of a handler, or has several.
     MissingDependency,
-    /// The container's own registrations are wrong, or a singleton cannot be built.
+    /// The container's own registrations are wrong, or a singleton cannot be built; for
+    /// [`check_scopes`](crate::Mediator::check_scopes), a service of one message.
     Container,
     /// A unit of work is registered in a way in which it never commits.
     NeverCommits,
@@ -143,7 +146,12 @@ impl BuildError {
         problems.dedup();
         crates.sort_unstable();
         crates.dedup();
-        Self { problems, crates }
+        Self { cannot: "the mediator cannot be built", problems, crates }
+    }
+
+    /// What is wrong with the services of single messages.
+    pub(crate) fn of_scopes(problems: Vec<Problem>, crates: Vec<&'static str>) -> Self {
+        Self { cannot: "handlers cannot be built for their messages", ..Self::new(problems, crates) }
     }
 
     /// The problems, sorted by place and text.
@@ -162,7 +170,7 @@ impl BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let problems = if self.problems.len() == 1 { "problem" } else { "problems" };
-        writeln!(f, "the mediator cannot be built: {} {problems}", self.problems.len())?;
+        writeln!(f, "{}: {} {problems}", self.cannot, self.problems.len())?;
         for (number, problem) in (1..).zip(&self.problems) {
             writeln!(f, "\n{number}. {problem}")?;
             for line in problem.remedy.lines() {

@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Inject;
-use crate::event::{EventDescriptor, Receive};
+use crate::event::{EventDescriptor, ReceivedAs};
 use crate::handler::{AnyValue, Attach, RequestFunctions, attach};
 use crate::inject::{Dependency, Slots};
 use crate::location::Location;
@@ -118,8 +118,7 @@ impl HandlerDescriptor {
     #[must_use]
     pub const fn event<E, H>(order: i32, after_commit: bool, location: Location) -> Self
     where
-        E: Event,
-        E::Kind: Receive<E>,
+        E: Event + ReceivedAs<<E as Event>::Kind>,
         H: EventHandler<E> + Inject,
     {
         Self {

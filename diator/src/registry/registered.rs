@@ -28,9 +28,8 @@ pub trait Inject: Sized + Send + Sync + 'static {
 ///
 /// [`handlers!`](crate::handlers) reads it, so that a program can list its handlers by hand.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a handler",
-    label = "neither `#[request_handler]` nor `#[event_handler]`",
-    note = "put `#[request_handler(SomeRequest)]` or `#[event_handler(SomeEvent)]` on `{Self}`"
+    message = "`{Self}` is not a handler: put `#[request_handler(SomeRequest)]` or `#[event_handler(SomeEvent)]` on it",
+    label = "neither `#[request_handler]` nor `#[event_handler]`"
 )]
 pub trait Registered {
     /// One descriptor for each message that the type handles.

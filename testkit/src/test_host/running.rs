@@ -151,7 +151,7 @@ impl RunningTestHost {
     #[track_caller]
     pub fn publish<E: Event>(&self, event: E) -> impl Future<Output = ()> {
         const {
-            assert!(<E::Kind as EventKind<E>>::MESSAGE_TYPE.is_some(), "a domain event is handled, not published");
+            assert!(<E::Kind as EventKind>::MESSAGE_TYPE.is_some(), "a domain event is handled, not published");
         }
         let test = Location::caller();
         async move {

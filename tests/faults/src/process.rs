@@ -1,4 +1,3 @@
-use std::env;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -16,27 +15,20 @@ pub struct Process {
 }
 
 /// The program of this name, which cargo builds beside this one.
-fn program(name: &str) -> PathBuf {
-    let own = env::current_exe().expect("it has a path");
+pub(crate) fn program(name: &str) -> Command {
+    let own = std::env::current_exe().expect("it has a path");
     let folders = own.ancestors().skip(1).take(2);
     let mut programs = folders.map(|folder| folder.join(name));
-    programs
-        .find(|program| program.is_file())
-        .unwrap_or_else(|| panic!("cargo builds the program `{name}` with the package"))
+    let program = programs.find(|program| program.is_file());
+    Command::new(program.unwrap_or_else(|| panic!("cargo builds the program `{name}` with the package")))
 }
 
 impl Process {
-    pub(crate) fn start(
-        name: &str,
-        role: &str,
-        arguments: &[String],
-        environment: &[(&str, &str)],
-        log: PathBuf,
-    ) -> Self {
+    /// Starts one, which writes its complaints to this file, and another one beside it when it can be asked to end.
+    pub(crate) fn start(mut command: Command, log: PathBuf) -> Self {
         let file = File::create(&log).expect("the folder can be written");
-        let mut command = Command::new(program(name));
         let ready = log.with_extension("ready");
-        command.arg(role).arg(format!("ready={}", ready.display())).args(arguments).envs(environment.iter().copied());
+        command.arg(format!("ready={}", ready.display()));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
         let child = command.spawn().expect("the program can be started");
         Self { child, ready, log }

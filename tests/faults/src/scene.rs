@@ -1,17 +1,19 @@
-use std::cell::Cell;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use diator_testkit::Postgres;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::drill::Judged;
 use crate::drills::Disk;
-use crate::process::Process;
+use crate::folder::Folder;
+use crate::process::{Process, program};
 use crate::row::Row;
-use crate::servers::{Database, Folder, Kind, Redis};
+use crate::servers::{Database, Kind, Redis};
+use crate::times::Times;
+use crate::verdict::Verdict;
 
 /// One drill: its servers, its processes, and what the judge is told of it.
 #[derive(Debug)]
@@ -32,14 +34,11 @@ pub struct Scene {
     pub batch: u32,
     /// How long a relay owns partitions, in milliseconds.
     pub lease: u32,
-    outage: Option<Duration>,
-    healed: Option<SystemTime>,
-    drained: Option<SystemTime>,
+    pub(crate) times: Times,
     streams: Vec<&'static str>,
-    processes: Cell<u32>,
     /// Unmounted before its folder goes.
     disk: Option<Disk>,
-    folder: Folder,
+    pub(crate) folder: Folder,
 }
 
 impl Scene {
@@ -70,11 +69,8 @@ impl Scene {
             expect_dead: 0,
             batch: 100,
             lease,
-            outage: None,
-            healed: None,
-            drained: None,
+            times: Times::default(),
             streams: vec!["orders"],
-            processes: Cell::new(0),
             disk,
             folder,
         };
@@ -91,19 +87,19 @@ impl Scene {
     /// Starts one with variables of its environment.
     #[must_use]
     pub fn shop_in(&self, role: &str, settings: &str, environment: &[(&str, &str)]) -> Process {
-        let number = self.processes.get();
-        self.processes.set(number + 1);
+        // An order has an id of its own, whoever places it.
+        let first = 1 + 1_000_000 * i64::from(self.folder.processes());
         let mut arguments = vec![
             format!("database={}", self.database.url()),
             format!("redis={}", self.redis.port()),
-            format!("folder={}", self.folder.path().display()),
-            format!("first={}", 1 + 1_000_000 * i64::from(number)),
+            format!("first={first}"),
             format!("batch={}", self.batch),
             format!("lease={}", self.lease),
         ];
-        // The last one counts.
         arguments.extend(settings.split_whitespace().map(str::to_owned));
-        Process::start("shop", role, &arguments, environment, self.folder.path().join(format!("{role}-{number}.log")))
+        let mut shop = program("shop");
+        shop.envs(environment.iter().copied());
+        self.folder.start(shop, role, &arguments)
     }
 
     /// The drill's folder.
@@ -163,12 +159,12 @@ impl Scene {
 
     /// Whatever was wrong is so no longer: from now on the backlog must be drained.
     pub fn healed_after(&mut self, outage: Duration) {
-        (self.outage, self.healed) = (Some(outage), Some(SystemTime::now()));
+        self.times.healed_after(outage);
     }
 
     /// The fault is over, which is no outage.
     pub fn mended(&mut self) {
-        self.healed = Some(SystemTime::now());
+        self.times.mended();
     }
 
     /// Waits until nothing is pending.
@@ -178,7 +174,7 @@ impl Scene {
     /// It takes longer.
     pub fn until_drained(&mut self, patience: Duration) {
         until("the outbox is drained", patience, || self.pending() == 0);
-        self.drained = Some(SystemTime::now());
+        self.times.drained();
     }
 
     /// Lets a relay of its own publish what is left.
@@ -187,22 +183,12 @@ impl Scene {
         self.until_drained(patience);
         relay.stop();
     }
+}
 
-    /// Keeps its files.
-    pub(crate) fn keep(&self) {
-        self.folder.keep();
-    }
-
-    /// Lets `scripts/reconcile` judge what is there; all must have come to rest.
-    ///
-    /// # Panics
-    ///
-    /// There is no verdict.
-    #[must_use]
-    pub fn judge(&self, name: &str) -> Row {
-        let seconds =
-            |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map(|since| since.as_secs_f64()).ok();
-        let drill = json!({
+impl Judged for Scene {
+    /// `scripts/reconcile` judges.
+    fn judge(&self, name: &str) -> Row {
+        let mut drill = json!({
             "database": self.database.url(),
             "table": "orders",
             "redis": self.redis.port(),
@@ -212,14 +198,19 @@ impl Scene {
             "ambiguous": self.ambiguous,
             "batch": self.batch,
             "expect_dead": self.expect_dead,
-            "outage_seconds": self.outage.map(|outage| outage.as_secs_f64()),
-            "healed_at": self.outage.and(self.healed).and_then(seconds),
-            "drained_at": self.drained.and_then(seconds),
         });
-        fs::write(self.folder.path().join("drill.json"), drill.to_string()).expect("the folder can be written");
-        let verdict = judged("reconcile", self.folder.path(), name);
-        let drained = self.drained.zip(self.healed).and_then(|(drained, healed)| drained.duration_since(healed).ok());
-        Row::read(name, &self.database, &verdict, drained)
+        self.times.tell(&mut drill);
+        let verdict = Verdict::of("reconcile", self.folder.path(), name, &drill);
+        let acknowledged = verdict.count("answers", "acknowledged");
+        let counts = [("I1", "delivered"), ("I3", "duplicates"), ("I3", "allowed")];
+        let counts = counts.map(|(invariant, what)| verdict.count(invariant, what).to_string());
+        let mut cells = vec![name.to_owned(), self.database.name().to_owned(), acknowledged.to_string()];
+        cells.extend(counts);
+        Row::new(cells, acknowledged, self.times.until_drained(), &verdict)
+    }
+
+    fn keep(&self) {
+        self.folder.keep();
     }
 }
 
@@ -230,12 +221,4 @@ pub(crate) fn until(what: &str, patience: Duration, mut is_so: impl FnMut() -> b
         assert!(Instant::now() < end, "after {patience:?} it is not so that {what}");
         thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// What a judge says of a folder: one of the scripts.
-pub(crate) fn judged(script: &str, folder: &Path, name: &str) -> Value {
-    let judge = format!("{}/../../scripts/{script}", env!("CARGO_MANIFEST_DIR"));
-    let judged = Command::new(judge).arg("--json").arg(folder).output().expect("python3 is there");
-    serde_json::from_slice(&judged.stdout)
-        .unwrap_or_else(|_| panic!("{name}: {}", String::from_utf8_lossy(&judged.stderr)))
 }

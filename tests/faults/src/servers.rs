@@ -1,11 +1,10 @@
-use std::cell::Cell;
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use diator_testkit::{Postgres, ServerProcess};
-use uuid::Uuid;
+
+use crate::folder::Folder;
 
 /// A kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +112,7 @@ impl Redis {
             let mut command = Command::new("redis-server");
             command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
             // With `everysec` it answers before it writes, while the system is busy with an earlier write.
-            command.args(["--appendfsync", "always"]).arg("--dir").arg(&path);
+            command.args(["--appendfsync", "always", "--repl-diskless-sync-delay", "0"]).arg("--dir").arg(&path);
             command
         });
         Self { process, _folder: folder }
@@ -130,6 +129,16 @@ impl Redis {
         self.process.kill();
     }
 
+    /// Stops it in the middle of whatever it does; its connections stay open.
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.process.resume();
+    }
+
     /// Starts it again, with what it has acknowledged.
     pub fn restart(&self) {
         self.process.restart();
@@ -142,36 +151,5 @@ impl Redis {
     /// The server is not there.
     pub fn cli(&self, command: &[&str]) -> String {
         output(Command::new("redis-cli").args(["-h", "127.0.0.1", "-p", &self.port().to_string()]).args(command))
-    }
-}
-
-/// A folder that goes with this value, unless a test fails with it.
-#[derive(Debug)]
-pub(crate) struct Folder(PathBuf, Cell<bool>);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("diator-faults-{name}-{}", Uuid::now_v7()));
-        fs::create_dir_all(&path).expect("the folder for temporary files can be written");
-        Self(path, Cell::new(false))
-    }
-
-    /// It stays, for whoever looks into it.
-    pub(crate) fn keep(&self) {
-        self.1.set(true);
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if std::thread::panicking() || self.1.get() {
-            eprintln!("left for whoever looks into it: {}", self.0.display());
-        } else {
-            let _ = fs::remove_dir_all(&self.0);
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Each drill in its short form; `drill --long` of this package runs the long one.
 
-use diator_faults::{Form, Kind, drills};
+use diator_faults::{DRILLS, Drill, Form, Kind};
 
 macro_rules! drills {
     ($($test:ident: $name:literal, $($kind:ident),+;)*) => { $(
@@ -48,7 +48,7 @@ drills! {
 }
 
 fn run(name: &str, kind: Kind) {
-    let row = drills::named(name).run(kind, Form::Short);
+    let row = Drill::named(DRILLS, name).run(kind, Form::Short);
     println!("{row}");
     row.assert_holds();
 }

@@ -1,8 +1,8 @@
 //! Each drill of the inbox in its short form, on both databases, and its negative controls.
 
-use diator_faults::inbox::drills::{self, controls};
-use diator_faults::inbox::{DRILLS, Row};
-use diator_faults::{Form, Kind};
+use diator_faults::inbox::DRILLS;
+use diator_faults::inbox::drills::controls;
+use diator_faults::{Drill, Form, Kind, Row};
 
 macro_rules! drills {
     ($($test:ident: $name:literal;)*) => {
@@ -53,7 +53,7 @@ drills! {
 }
 
 fn run(name: &str, kind: Kind) {
-    let row = drills::named(name).run(kind, Form::Short);
+    let row = Drill::named(DRILLS, name).run(kind, Form::Short);
     println!("{row}");
     row.assert_holds();
 }

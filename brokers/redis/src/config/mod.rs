@@ -21,6 +21,7 @@ use diator::InvalidConfig;
 /// - `buffer`: messages of channels that wait; 10,000 by default, more than zero.
 /// - `max_len`: messages in one stream; 1,000,000 by default, more than zero.
 /// - `partitions`: streams of a topic; without it there is one, named like the topic; 1 to 1,024.
+/// - `replicas`: how many must have a message; 0 by default, which waits for none.
 /// - `lock`: how long a delivery belongs to the process that has it; 30 s by default, from 1 s to 1 h.
 ///
 /// # Example
@@ -77,7 +78,7 @@ impl RedisConfig<Streams> {
         let (default, lock) = ("diator:events".to_owned(), Duration::from_secs(30));
         Self::with(
             server.into(),
-            Streams { default, trim: Trim::MaxLen(1_000_000), durable: false, lock, partitions: None },
+            Streams { default, trim: Trim::MaxLen(1_000_000), durable: false, lock, partitions: None, replicas: 0 },
         )
     }
 
@@ -128,6 +129,19 @@ impl RedisConfig<Streams> {
     /// receipt says more than the server does**. A server that does not let itself be asked is believed.
     pub fn durable(mut self) -> Self {
         self.mode.durable = true;
+        self
+    }
+
+    /// Lets a message count as taken when so many replicas have it, too; a broker alone heeds it.
+    ///
+    /// Redis answers before its replicas have what it answers for. **So a failover to a replica loses what was acknowledged a moment
+    /// before, though the server is [durable](Self::durable)**; an outbox does not help, because it has noted the message as sent. With
+    /// this each pipeline ends in a `WAIT`, for half of the deadline at most. Where fewer replicas have the message by then, it is ambiguous: a
+    /// relay sends it again, and an inbox knows it. Ask for as many as may take over; while one of them is away, all messages wait in the outbox.
+    ///
+    /// Each call then takes a round trip from the server to its replicas, and calls of the same connection wait for one another.
+    pub fn replicas(mut self, count: u32) -> Self {
+        self.mode.replicas = count;
         self
     }
 

@@ -17,17 +17,17 @@ use super::time::{after, sixths};
 use crate::deadline::Deadline;
 
 pub(super) async fn keep(shared: Arc<Shared>) {
-    let (over, beats) = (pin!(name_is_over(&shared)), pin!(beat(&shared)));
-    let (Either::Left((error, _)) | Either::Right((error, _))) = select(over, beats).await;
-    shared.end(error);
+    let (over, beats) = (pin!(until_over(&shared)), pin!(beat(&shared)));
+    if let Either::Right((error, _)) = select(over, beats).await {
+        shared.end(error);
+    }
 }
 
 /// Waits until somebody else may have the name. Nothing is ours then, whatever is under way.
-async fn name_is_over(shared: &Shared) -> ConsumeError {
-    while !shared.slot.is_over() {
+async fn until_over(shared: &Shared) {
+    while !shared.is_over() {
         sleep_until(shared.slot.until()).await;
     }
-    ConsumeError::closed("redis did not answer for as long as the name of this consumer was leased")
 }
 
 /// Renews in time, until that is refused for good.

@@ -144,9 +144,14 @@ impl Shared {
         self.streams.iter().map(|stream| &*stream.key).collect()
     }
 
-    /// Whether the opening is over. So it is when somebody else may have its name.
+    /// Whether the opening is over. So it is when somebody else may have its name, and it stays so: what was told then, that deliveries are
+    /// lost, would not be true of an opening that goes on.
     pub(super) fn is_over(&self) -> bool {
-        self.state().over.is_some() || self.slot.is_over()
+        if self.slot.is_over() {
+            let text = "redis did not answer for as long as the name of this consumer was leased";
+            self.end(ConsumeError::closed(text));
+        }
+        self.state().over.is_some()
     }
 
     /// Ends the opening, with what the source says from now on; the first reason counts.

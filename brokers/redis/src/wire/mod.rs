@@ -27,6 +27,7 @@ pub struct Streams {
     pub(super) durable: bool,
     pub(super) lock: Duration,
     pub(super) partitions: Option<u32>,
+    pub(super) replicas: u32,
 }
 
 /// Who drops messages of a stream.
@@ -152,6 +153,11 @@ impl Wire {
     /// How many streams a topic has, if that is a number that all must agree on.
     pub(super) fn partitions(&self) -> Option<NonZeroU32> {
         if let Self::Streams(mode) = self { mode.partitions() } else { None }
+    }
+
+    /// How many replicas must have a message, if any.
+    pub(super) fn replicas(&self) -> Option<NonZeroU32> {
+        if let Self::Streams(mode) = self { NonZeroU32::new(mode.replicas) } else { None }
     }
 
     /// The topic of a message.

@@ -12,7 +12,7 @@ fn pub_sub(prefix: &str) -> Wire {
 fn streams(max_len: Option<usize>, durable: bool) -> Wire {
     let (default, lock) = ("diator:events".to_owned(), Duration::from_secs(30));
     let trim = max_len.map_or(Trim::Never, Trim::MaxLen);
-    Streams { default, trim, durable, lock, partitions: None }.into()
+    Streams { default, trim, durable, lock, partitions: None, replicas: 0 }.into()
 }
 
 fn message() -> OutboundMessage {

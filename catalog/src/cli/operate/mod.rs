@@ -38,7 +38,8 @@ use clap::ArgMatches;
 
 use self::failure::Failure;
 pub(super) use self::store::Opening;
-use self::store::{Store, in_runtime};
+use self::store::Store;
+pub(super) use self::store::in_runtime;
 use super::answer::{Answer, wrong};
 
 const NO_STORE: &str = "this program gives its command line no store: \

@@ -45,7 +45,7 @@ impl fmt::Debug for Opening {
 /// Runs what needs a runtime in one of its own.
 ///
 /// The thread is its own, too: the caller may be within a runtime, where no other can be entered.
-pub(super) fn in_runtime<T: Send, F: Future<Output = T>>(work: impl FnOnce() -> F + Send) -> io::Result<T> {
+pub(in crate::cli) fn in_runtime<T: Send, F: Future<Output = T>>(work: impl FnOnce() -> F + Send) -> io::Result<T> {
     let work = || {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let done = runtime.block_on(work());

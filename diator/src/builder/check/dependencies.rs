@@ -20,6 +20,7 @@ pub(super) fn dependencies(builder: &MediatorBuilder, problems: &mut Vec<Problem
                 Lifetime::Missing if !dependency.optional => {
                     let hint = builder.outbox.as_ref().filter(|outbox| outbox.unit_of_work() == Some(dependency.key));
                     let hint = hint.and_then(|outbox| outbox.how_to_register()).map(str::to_owned);
+                    let hint = hint.or_else(|| container.hint(&dependency.key));
                     ("none", hint.unwrap_or_else(|| how_to_register(dependency)))
                 }
                 Lifetime::Ambiguous => ("several", format!("register one `{}` only", short_name(service))),

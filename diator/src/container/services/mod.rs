@@ -83,13 +83,13 @@ impl Services {
     /// Registers a value that is there already, under its own type.
     ///
     /// What is an `Arc` already goes into [`singleton`](Self::singleton): as a value, an `Arc<dyn Clock>` would be
-    /// found by none but a field of type `Arc<Arc<dyn Clock>>`.
+    /// found by none but a field of type `Arc<Arc<dyn Clock>>`; `build()` says so.
     #[must_use]
     #[track_caller]
-    pub fn value<T, NoUnitOfWork>(self, value: T) -> Self
+    pub fn value<T, CallUnitOfWorkInstead>(self, value: T) -> Self
     where
         T: Send + Sync + 'static,
-        T: NotAUnitOfWork<NoUnitOfWork>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
+        T: NotAUnitOfWork<CallUnitOfWorkInstead>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
     {
         self.singleton(Arc::new(value))
     }
@@ -116,10 +116,10 @@ impl Services {
     /// An error is a problem in the report of `build()`, with the place of this call. A panic passes out of `build()`.
     #[must_use]
     #[track_caller]
-    pub fn singleton_with<T, F, NoUnitOfWork>(self, factory: F) -> Self
+    pub fn singleton_with<T, F, CallUnitOfWorkInstead>(self, factory: F) -> Self
     where
         T: Send + Sync + 'static,
-        T: NotAUnitOfWork<NoUnitOfWork>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
+        T: NotAUnitOfWork<CallUnitOfWorkInstead>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
         F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
     {
         self.provide::<T>(Singleton::new(factory))
@@ -141,10 +141,10 @@ impl Services {
     /// sender.
     #[must_use]
     #[track_caller]
-    pub fn scoped<T, F, NoUnitOfWork>(self, factory: F) -> Self
+    pub fn scoped<T, F, CallUnitOfWorkInstead>(self, factory: F) -> Self
     where
         T: Send + Sync + 'static,
-        T: NotAUnitOfWork<NoUnitOfWork>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
+        T: NotAUnitOfWork<CallUnitOfWorkInstead>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
         F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
     {
         self.provide::<T>(Scoped::new(factory))
@@ -179,10 +179,10 @@ impl Services {
     /// ```
     #[must_use]
     #[track_caller]
-    pub fn scoped_async<T, F, R, NoUnitOfWork>(self, factory: F) -> Self
+    pub fn scoped_async<T, F, R, CallUnitOfWorkInstead>(self, factory: F) -> Self
     where
         T: Send + Sync + 'static,
-        T: NotAUnitOfWork<NoUnitOfWork>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
+        T: NotAUnitOfWork<CallUnitOfWorkInstead>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
         F: Fn(OwnedServiceScope) -> R + Send + Sync + 'static,
         R: Future<Output = Result<T, BoxError>> + Send + 'static,
     {
@@ -195,10 +195,10 @@ impl Services {
     /// [`on_close`](Self::on_close) is for scoped services. Errors are those of [`scoped`](Self::scoped).
     #[must_use]
     #[track_caller]
-    pub fn transient<T, F, NoUnitOfWork>(self, factory: F) -> Self
+    pub fn transient<T, F, CallUnitOfWorkInstead>(self, factory: F) -> Self
     where
         T: Send + Sync + 'static,
-        T: NotAUnitOfWork<NoUnitOfWork>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
+        T: NotAUnitOfWork<CallUnitOfWorkInstead>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
         F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
     {
         self.provide::<T>(Transient::new(factory))
@@ -243,10 +243,10 @@ impl Services {
     /// [`Outcome::Failure`] it is logged.
     #[must_use]
     #[track_caller]
-    pub fn on_close<T, F, R, NoUnitOfWork>(self, close: F) -> Self
+    pub fn on_close<T, F, R, UnitOfWorkClosesItself>(self, close: F) -> Self
     where
         T: Send + Sync + 'static,
-        T: NotAUnitOfWork<NoUnitOfWork>, // cannot be inferred if `T` is a unit of work, which closes itself
+        T: NotAUnitOfWork<UnitOfWorkClosesItself>, // cannot be inferred if `T` is a unit of work, which closes itself
         F: Fn(Arc<T>, Outcome) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), CommitError>> + Send + 'static,
     {
@@ -367,6 +367,10 @@ impl Container for Services {
 
     fn enlisted(&self, key: &DependencyKey) -> Enlisted {
         self.registry.enlisted(key)
+    }
+
+    fn hint(&self, key: &DependencyKey) -> Option<String> {
+        self.registry.hint(key)
     }
 
     fn units_of_work(&self) -> Vec<DependencyKey> {

@@ -54,6 +54,22 @@ impl Registry {
         }
     }
 
+    /// Where the service was registered.
+    pub(super) fn location(&self, key: &DependencyKey) -> Option<Location> {
+        self.providers.get(&key.id()).map(|registration| registration.location)
+    }
+
+    /// What is registered in the place of a service that is missing.
+    pub(super) fn hint(&self, key: &DependencyKey) -> Option<String> {
+        let Registration { provider, location } = self.providers.get(&key.in_an_arc())?;
+        Some(format!(
+            "`{}` is registered instead, at {location}: give that `Arc` to `.singleton::<{}>(…)`; a factory returns the service \
+             itself, and no `Arc`",
+            provider.name(),
+            key.name()
+        ))
+    }
+
     /// What the aliases lead to; `None` if they lead in a circle.
     fn target(&self, mut key: DependencyKey) -> Option<DependencyKey> {
         // An alias may stand for an alias; more steps than providers lead in a circle.

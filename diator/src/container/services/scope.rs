@@ -101,10 +101,14 @@ impl<'a> ServiceScope<'a> {
             return provider.resolve(self, into);
         }
         let needed_by = match self.state.askers(self.asker).first() {
-            Some(asker) => format!(" (needed by `{}`)", asker.name()),
+            Some(asker) => match self.registry.location(asker) {
+                Some(location) => format!(" (needed by `{}`, registered at {location})", asker.name()),
+                None => format!(" (needed by `{}`)", asker.name()),
+            },
             None => String::new(),
         };
-        Resolving::Ready(Err(format!("`{}` is not registered{needed_by}", key.name()).into()))
+        let hint = self.registry.hint(key).map_or_else(String::new, |hint| format!(": {hint}"));
+        Resolving::Ready(Err(format!("`{}` is not registered{needed_by}{hint}", key.name()).into()))
     }
 
     pub(super) fn is_of_singletons(&self) -> bool {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use diator_testkit::Proxy;
 
-use super::{Form, finish};
-use crate::{Kind, Scene};
+use super::finish;
+use crate::drill::Judged;
+use crate::{Form, Kind, Scene};
 
 pub(super) fn killed(kind: Kind, form: Form) -> Scene {
     let mut scene = Scene::open(kind, &[]);

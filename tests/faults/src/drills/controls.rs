@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::drill::Judged;
 use crate::scene::until;
 use crate::{Kind, Process, Row, Scene};
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use diator_testkit::Proxy;
 
+use super::finish;
 use super::kills::random;
-use super::{Form, finish};
+use crate::folder::Folder;
 use crate::scene::until;
-use crate::servers::{Folder, output};
-use crate::{Database, Kind, Scene};
+use crate::servers::output;
+use crate::{Database, Form, Kind, Scene};
 
 /// As for an update of the server.
 pub(super) fn restarted(kind: Kind, form: Form) -> Scene {

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::Form;
-use crate::{Kind, Scene};
+use crate::{Form, Kind, Scene};
 
 macro_rules! fail_points {
     ($($name:ident: $point:literal, $times:literal);* $(;)?) => { $(

@@ -9,50 +9,10 @@ mod relays;
 
 use std::time::Duration;
 
-use crate::{Kind, Process, Row, Scene};
+use crate::drill::Drill;
+use crate::{Kind, Process, Scene};
 
 pub(crate) use self::databases::Disk;
-
-/// How much of a drill is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// One round, in seconds.
-    Short,
-    /// Twenty rounds, or minutes of load.
-    Long,
-}
-
-impl Form {
-    pub(crate) fn pick<T>(self, short: T, long: T) -> T {
-        match self {
-            Self::Short => short,
-            Self::Long => long,
-        }
-    }
-}
-
-/// A drill, on each database where it makes sense.
-#[derive(Clone, Copy, Debug)]
-pub struct Drill {
-    /// What happens.
-    pub name: &'static str,
-    /// Where.
-    pub on: &'static [Kind],
-    stage: fn(Kind, Form) -> Scene,
-}
-
-impl Drill {
-    /// Runs it, and lets the judge speak.
-    #[must_use]
-    pub fn run(&self, kind: Kind, form: Form) -> Row {
-        let scene = (self.stage)(kind, form);
-        let row = scene.judge(self.name);
-        if !row.violated.is_empty() {
-            scene.keep();
-        }
-        row
-    }
-}
 
 /// The service ends in good order; what it could not send is left to a relay.
 fn finish(mut scene: Scene, mut service: Process) -> Scene {
@@ -65,12 +25,15 @@ fn finish(mut scene: Scene, mut service: Process) -> Scene {
     scene
 }
 
-const BOTH: &[Kind] = &[Kind::Postgres, Kind::Sqlite];
+pub(crate) const BOTH: &[Kind] = &[Kind::Postgres, Kind::Sqlite];
 const POSTGRES: &[Kind] = &[Kind::Postgres];
 const SQLITE: &[Kind] = &[Kind::Sqlite];
 
+/// The columns of their table.
+pub const COLUMNS: &[&str] = &["drill", "database", "acknowledged", "delivered", "duplicates", "allowed"];
+
 /// All of them.
-pub const DRILLS: &[Drill] = &[
+pub const DRILLS: &[Drill<Scene, Kind>] = &[
     Drill { name: "kill -9 after staging", on: BOTH, stage: kills::after_staging },
     Drill { name: "kill -9 after the commit", on: BOTH, stage: kills::after_the_commit },
     Drill { name: "kill -9 after the claim", on: BOTH, stage: kills::after_the_claim },
@@ -102,13 +65,3 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "one hot key", on: BOTH, stage: relays::one_hot_key },
     Drill { name: "SIGTERM under load", on: BOTH, stage: relays::terminated_under_load },
 ];
-
-/// The drill of this name.
-///
-/// # Panics
-///
-/// There is none.
-#[must_use]
-pub fn named(name: &str) -> &'static Drill {
-    DRILLS.iter().find(|drill| drill.name == name).expect("there is a drill of that name")
-}

@@ -4,9 +4,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::databases::{LongTransaction, faketime};
+use super::finish;
 use super::kills::random;
-use super::{Form, finish};
-use crate::{Kind, Process, Scene};
+use crate::{Form, Kind, Process, Scene};
 
 /// A relay is stopped longer than its leases last, and wakes while another one has taken over.
 ///

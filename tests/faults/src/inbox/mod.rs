@@ -3,9 +3,7 @@
 //! The engine is in this process; the service is another one, `bin/billing`. What it did, the judge reads with `psql` and `sqlite3`.
 
 pub mod drills;
-mod row;
 mod scene;
 
-pub use self::drills::{DRILLS, Drill};
-pub use self::row::Row;
-pub use self::scene::{Payment, Scene};
+pub use self::drills::{COLUMNS, DRILLS};
+pub use self::scene::{Order, Scene};

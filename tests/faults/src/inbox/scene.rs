@@ -1,8 +1,10 @@
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
+use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use diator::broker::{MessageType, OutboundMessage};
@@ -10,11 +12,15 @@ use diator_testkit::Postgres;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Row;
-use crate::Process;
+use crate::drill::Judged;
 use crate::engine::Engine;
-use crate::scene::{judged, until};
-use crate::servers::{Database, Folder, Kind};
+use crate::folder::Folder;
+use crate::process::{Process, program};
+use crate::row::Row;
+use crate::scene::until;
+use crate::servers::{Database, Kind};
+use crate::times::{Times, seconds};
+use crate::verdict::Verdict;
 
 /// One drill of the inbox: its database, its engine, its processes, and what the judge is told of it.
 #[derive(Debug)]
@@ -31,17 +37,14 @@ pub struct Scene {
     pub in_order: bool,
     /// Whether a dead letter keeps the later messages of its key waiting.
     pub parks: bool,
-    outage: Option<Duration>,
-    healed: Option<SystemTime>,
-    drained: Option<SystemTime>,
-    processes: Cell<u32>,
+    times: Times,
     published: Cell<i64>,
     folder: Folder,
 }
 
 /// A message that a drill publishes.
 #[derive(Clone, Debug)]
-pub struct Payment {
+pub struct Order {
     /// Its id.
     pub id: Uuid,
     /// The number of the key.
@@ -76,10 +79,7 @@ impl Scene {
             settings: String::new(),
             in_order: true,
             parks: false,
-            outage: None,
-            healed: None,
-            drained: None,
-            processes: Cell::new(0),
+            times: Times::default(),
             published: Cell::new(0),
             folder,
         };
@@ -96,19 +96,16 @@ impl Scene {
     /// Starts one with variables of its environment.
     #[must_use]
     pub fn billing_in(&self, role: &str, settings: &str, environment: &[(&str, &str)]) -> Process {
-        let number = self.processes.get();
-        self.processes.set(number + 1);
         let mut arguments = vec![
             format!("database={}", self.database.url()),
             format!("engine={}", self.engine.address()),
-            format!("folder={}", self.folder.path().display()),
             format!("in_order={}", self.in_order),
             format!("parks={}", self.parks),
         ];
-        // The last one counts.
         arguments.extend(self.settings.split_whitespace().chain(settings.split_whitespace()).map(str::to_owned));
-        let log = self.folder.path().join(format!("{role}-{number}.log"));
-        Process::start("billing", role, &arguments, environment, log)
+        let mut billing = program("billing");
+        billing.envs(environment.iter().copied());
+        self.folder.start(billing, role, &arguments)
     }
 
     /// The drill's folder.
@@ -119,22 +116,22 @@ impl Scene {
 
     /// Makes the next messages, without a fault.
     #[must_use]
-    pub fn payments(&self, count: i64) -> Vec<Payment> {
+    pub fn orders(&self, count: i64) -> Vec<Order> {
         let first = self.published.replace(self.published.get() + count);
-        let payment = |number| Payment { id: Uuid::now_v7(), key: number % KEYS, number, fault: "" };
-        (first..first + count).map(payment).collect()
+        let order = |number| Order { id: Uuid::now_v7(), key: number % KEYS, number, fault: "" };
+        (first..first + count).map(order).collect()
     }
 
     /// Publishes so many messages.
     pub fn publish(&self, count: i64) {
-        self.publish_all(&self.payments(count));
+        self.publish_all(&self.orders(count));
     }
 
     /// Publishes so many messages, of which each n-th has a fault.
     pub fn publish_faulty(&self, count: i64, nth: i64, fault: &'static str) {
-        let mut payments = self.payments(count);
-        payments.iter_mut().filter(|payment| payment.number % nth == nth / 2).for_each(|payment| payment.fault = fault);
-        self.publish_all(&payments);
+        let mut orders = self.orders(count);
+        orders.iter_mut().filter(|order| order.number % nth == nth / 2).for_each(|order| order.fault = fault);
+        self.publish_all(&orders);
     }
 
     /// Publishes these, in this order.
@@ -142,26 +139,26 @@ impl Scene {
     /// # Panics
     ///
     /// The folder cannot be written.
-    pub fn publish_all(&self, payments: &[Payment]) {
+    pub fn publish_all(&self, orders: &[Order]) {
         let mut lines = String::new();
-        for Payment { id, key, number, fault } in payments {
+        for Order { id, key, number, fault } in orders {
             let at = seconds(SystemTime::now());
             let line = json!({"message": id, "key": format!("k{key}"), "number": number, "fault": fault, "at": at});
             writeln!(lines, "{line}").expect("a text takes everything");
         }
         self.append("published.jsonl", &lines);
-        for Payment { id, key, number, fault } in payments {
+        for Order { id, key, number, fault } in orders {
             let key = format!("k{key}");
             // As a program without this library would write it.
             let body = json!({
                 "message_type": "notification_event",
-                "message_name": "PaymentDue",
+                "message_name": "OrderPlaced",
                 "message_id": id,
-                "payload": {"number": number, "key": key, "fault": fault},
+                "payload": {"order_id": number, "key": key, "note": fault},
             });
             let body = body.to_string().into_bytes();
-            let message = OutboundMessage::new(*id, MessageType::Notification, "PaymentDue", body);
-            self.engine.publish(&message.with_topic("payments").with_key(key));
+            let message = OutboundMessage::new(*id, MessageType::Notification, "OrderPlaced", body);
+            self.engine.publish(&message.with_topic("orders").with_key(key));
         }
     }
 
@@ -183,7 +180,11 @@ impl Scene {
     /// It takes longer than a minute.
     pub fn until_effects(&self, more: u64) {
         let wanted = self.effects() + more;
-        until("there are effects", Duration::from_secs(60), || self.effects() >= wanted);
+        until("there are effects", Duration::from_secs(60), || {
+            // Each look starts a program.
+            sleep(Duration::from_millis(50));
+            self.effects() >= wanted
+        });
     }
 
     /// How many messages the engine has not settled.
@@ -237,12 +238,12 @@ impl Scene {
 
     /// Whatever was wrong is so no longer: from now on the backlog must be drained.
     pub fn healed_after(&mut self, outage: Duration) {
-        (self.outage, self.healed) = (Some(outage), Some(SystemTime::now()));
+        self.times.healed_after(outage);
     }
 
     /// The fault is over, which is no outage.
     pub fn mended(&mut self) {
-        self.healed = Some(SystemTime::now());
+        self.times.mended();
     }
 
     /// Waits until nothing waits, neither at the engine nor in the store.
@@ -252,7 +253,7 @@ impl Scene {
     /// It takes longer.
     pub fn until_drained(&mut self, patience: Duration) {
         until("nothing waits", patience, || self.unsettled() == 0 && self.waiting() == 0);
-        self.drained = Some(SystemTime::now());
+        self.times.drained();
     }
 
     /// Lets a process of its own handle what is left.
@@ -261,43 +262,36 @@ impl Scene {
         self.until_drained(Duration::from_secs(120));
         service.stop();
     }
+}
 
-    /// Keeps its files.
-    pub(crate) fn keep(&self) {
-        self.folder.keep();
-    }
-
-    /// Lets `scripts/reconcile-inbox` judge what is there; all must have come to rest.
-    ///
-    /// # Panics
-    ///
-    /// There is no verdict.
-    #[must_use]
-    pub fn judge(&self, name: &str) -> Row {
+impl Judged for Scene {
+    /// `scripts/reconcile-inbox` judges.
+    fn judge(&self, name: &str) -> Row {
         let broker = &self.engine.broker;
         let unsettled = broker.unsettled("billing").unwrap_or_default();
         let unsettled: Vec<_> = unsettled.iter().map(|message| message.id).collect();
         let dead: Vec<_> = broker.dead_letters("billing").iter().map(|letter| letter.message.id).collect();
-        let drill = json!({
+        let engine = json!({"unsettled": unsettled, "dead": dead});
+        fs::write(self.folder.path().join("engine.json"), engine.to_string()).expect("the folder can be written");
+        let mut drill = json!({
             "database": self.database.url(),
             "handlers": ["billing.charge", "billing.remind"],
             "ordered": self.in_order,
             "parks": self.parks,
-            "dead": DEAD.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
-            "outage_seconds": self.outage.map(|outage| outage.as_secs_f64()),
-            "healed_at": self.outage.and(self.healed).map(seconds),
-            "drained_at": self.drained.map(seconds),
+            "dead": DEAD.into_iter().collect::<BTreeMap<_, _>>(),
         });
-        let engine = json!({"unsettled": unsettled, "dead": dead});
-        for (file, json) in [("drill.json", drill), ("engine.json", engine)] {
-            fs::write(self.folder.path().join(file), json.to_string()).expect("the folder can be written");
-        }
-        let verdict = judged("reconcile-inbox", self.folder.path(), name);
-        let drained = self.drained.zip(self.healed).and_then(|(drained, healed)| drained.duration_since(healed).ok());
-        Row::read(name, &self.database, self.faults, &verdict, drained)
+        self.times.tell(&mut drill);
+        let verdict = Verdict::of("reconcile-inbox", self.folder.path(), name, &drill);
+        let [messages, repeated] = ["messages", "repeated"].map(|what| verdict.count("once", what));
+        let counts = [("once", "effects"), ("dead", "dead"), ("replayed", "replayed")];
+        let counts = counts.map(|(invariant, what)| verdict.count(invariant, what).to_string());
+        let mut cells = vec![name.to_owned(), self.database.name().to_owned()];
+        cells.extend([self.faults, messages, repeated].map(|count| count.to_string()));
+        cells.extend(counts);
+        Row::new(cells, messages + repeated, self.times.until_drained(), &verdict).broken(self.faults)
     }
-}
 
-fn seconds(time: SystemTime) -> f64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    fn keep(&self) {
+        self.folder.keep();
+    }
 }

@@ -128,12 +128,23 @@ async fn an_alias_of_what_takes_time_takes_time() {
 
 #[tokio::test]
 async fn what_is_missing_is_named_with_who_needs_it() {
-    let services = Services::new().scoped(|scope| Ok(B(scope.get()?)));
+    let (services, line) = (Services::new().scoped(|scope| Ok(B(scope.get()?))), line!());
     let [a, b] = [std::any::type_name::<A>(), std::any::type_name::<B>()];
+    let place = format!("{}:{line}", file!());
     assert_eq!(services.lifetime(&DependencyKey::of::<A>()), Lifetime::Missing);
     let error = get::<B>(&*open(&services)).await.err().unwrap();
-    assert_eq!(error, format!("`{a}` is not registered (needed by `{b}`)"));
+    assert_eq!(error, format!("`{a}` is not registered (needed by `{b}`, registered at {place})"));
     assert_eq!(get::<A>(&*open(&services)).await.err().unwrap(), format!("`{a}` is not registered"));
+}
+
+#[tokio::test]
+async fn an_arc_in_the_place_of_what_it_holds_is_named() {
+    let (services, line) = (Services::new().value(Arc::new(A(1))).scoped(|scope| Ok(B(scope.get()?))), line!());
+    let error = get::<B>(&*open(&services)).await.err().unwrap();
+    let a = std::any::type_name::<A>();
+    let hint = format!("`alloc::sync::Arc<{a}>` is registered instead, at {}:{line}: give that `Arc` to", file!());
+    assert!(error.contains(&hint), "{error}");
+    assert!(Container::hint(&services, &DependencyKey::of::<B>()).is_none());
 }
 
 #[tokio::test]

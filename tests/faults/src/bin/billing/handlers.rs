@@ -1,4 +1,4 @@
-//! What the billing service does: each of two handlers notes that it has handled a payment, and tells of it.
+//! What the billing service does: each of two handlers notes that it has handled an order, and tells of it.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -9,16 +9,17 @@ use uuid::Uuid;
 
 use crate::fail_point::FailPoint;
 
-/// What the drill publishes.
+/// What the shop publishes, or the drill in its place.
 #[derive(Debug, serde::Serialize, serde::Deserialize, NotificationEvent)]
-#[event(topic = "payments", key = key)]
-pub(crate) struct PaymentDue {
-    number: i64,
+#[event(topic = "orders", key = key)]
+pub(crate) struct OrderPlaced {
+    order_id: i64,
     key: String,
-    fault: String,
+    /// What is wrong with it, if something is.
+    note: String,
 }
 
-/// What a handler tells of each payment that it has handled.
+/// What a handler tells of each order that it has handled.
 #[derive(Debug, serde::Serialize, serde::Deserialize, NotificationEvent)]
 #[event(topic = "billing", key = key)]
 pub(crate) struct Billed {
@@ -63,7 +64,7 @@ impl Behaviour {
         &self,
         ledger: &dyn Ledger,
         handler: &'static str,
-        due: &PaymentDue,
+        order: &OrderPlaced,
         cx: &mut EventContext<'_>,
     ) -> Result<(), BoxError> {
         let message = cx.meta().message_id();
@@ -77,11 +78,11 @@ impl Behaviour {
                 ledger.count((bits % self.counters.unsigned_abs() as u128) as i64).await?;
             }
         }
-        ledger.note(&Effect { message, handler, key: &due.key, number: due.number }).await?;
-        cx.emit(Billed { message, handler: handler.to_owned(), key: due.key.clone() });
+        ledger.note(&Effect { message, handler, key: &order.key, number: order.order_id }).await?;
+        cx.emit(Billed { message, handler: handler.to_owned(), key: order.key.clone() });
         self.inside.iter().for_each(FailPoint::pass);
         // What is written by now must be undone.
-        match &*due.fault {
+        match &*order.note {
             "poison" if handler == CHARGE && !self.mended => Err("the account is unknown".into()),
             "hang" if handler == CHARGE && !self.mended => std::future::pending().await,
             "flaky" if self.failed.lock().expect("nothing panics with it").insert((message, handler)) => {
@@ -95,26 +96,26 @@ impl Behaviour {
 const CHARGE: &str = "billing.charge";
 const REMIND: &str = "billing.remind";
 
-#[event_handler(PaymentDue, id = "billing.charge")]
+#[event_handler(OrderPlaced, id = "billing.charge")]
 struct Charge {
     ledger: Arc<dyn Ledger>,
     behaviour: Arc<Behaviour>,
 }
 
-impl EventHandler<PaymentDue> for Charge {
-    async fn handle(&self, due: &PaymentDue, cx: &mut EventContext<'_>) -> Result<(), BoxError> {
-        self.behaviour.handle(&*self.ledger, CHARGE, due, cx).await
+impl EventHandler<OrderPlaced> for Charge {
+    async fn handle(&self, order: &OrderPlaced, cx: &mut EventContext<'_>) -> Result<(), BoxError> {
+        self.behaviour.handle(&*self.ledger, CHARGE, order, cx).await
     }
 }
 
-#[event_handler(PaymentDue, id = "billing.remind")]
+#[event_handler(OrderPlaced, id = "billing.remind")]
 struct Remind {
     ledger: Arc<dyn Ledger>,
     behaviour: Arc<Behaviour>,
 }
 
-impl EventHandler<PaymentDue> for Remind {
-    async fn handle(&self, due: &PaymentDue, cx: &mut EventContext<'_>) -> Result<(), BoxError> {
-        self.behaviour.handle(&*self.ledger, REMIND, due, cx).await
+impl EventHandler<OrderPlaced> for Remind {
+    async fn handle(&self, order: &OrderPlaced, cx: &mut EventContext<'_>) -> Result<(), BoxError> {
+        self.behaviour.handle(&*self.ledger, REMIND, order, cx).await
     }
 }

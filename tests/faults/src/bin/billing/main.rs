@@ -1,4 +1,4 @@
-//! The consuming service that drills kill: two handlers for each payment that comes over loopback from the engine of the drill.
+//! The consuming service that drills kill: two handlers for each order, which comes from Redis or over loopback from the engine of the drill.
 //!
 //! `billing <role> <name>=<value> …`; the roles are those of `Role`, the names those of `Settings`.
 

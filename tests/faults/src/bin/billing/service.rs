@@ -6,8 +6,11 @@ use diator::deliveries::DeliveryFilter;
 use diator::endpoint::{Endpoint, ErrorPolicy, OnDead, Order};
 use diator::host::Host;
 use diator::outbox::{DeadLetters, OutboxStore, StoreSchema};
+use diator::relay::Relay;
+use diator::subscription::Subscription;
 use diator::{BoxError, Inbox, Mediator};
 use diator_faults::engine::Remote;
+use diator_redis::{RedisBroker, RedisSubscription};
 use diator_sqlx::{EntersRows, SqlxStore, StagesRows, Transaction};
 use sqlx::Pool;
 
@@ -40,7 +43,11 @@ where
                 tokio::spawn(prune(store.clone()));
             }
             let mediator = mediator(&pool, &store, &settings)?;
-            Ok(Host::new(mediator).endpoint(endpoint(&settings)).run_until(stop).await?)
+            let mut host = Host::new(mediator).endpoint(endpoint(&settings)?);
+            if has_redis(&settings) {
+                host = host.relay(relay(store, &settings)?);
+            }
+            Ok(host.run_until(stop).await?)
         }
     }
 }
@@ -62,15 +69,29 @@ where
         .singleton::<Behaviour>(Arc::new(behaviour));
     let builder = Mediator::from_registry().container(services);
     let outbox = FailingOutbox { inner: DB::outbox(store), fail: settings.fail.clone() };
+    let builder = if has_redis(settings) {
+        builder.broker(RedisBroker::new(settings.streams.config())?)
+    } else {
+        builder.relayed_elsewhere()
+    };
     let builder = match (settings.wrong, DB::postgres(pool)) {
-        (Some(Wrong::NoInbox), _) => builder.outbox(outbox).relayed_elsewhere(),
+        (Some(Wrong::NoInbox), _) => builder.outbox(outbox),
         (Some(Wrong::NoOutbox), Some(postgres)) => {
             let broker = Direct { pool: postgres.clone(), fail: settings.fails_at(Point::Committed) };
             builder.inbox(inbox(pool, store, settings)?).broker(broker).without_broker()
         }
-        _ => builder.inbox(inbox(pool, store, settings)?).outbox(outbox).relayed_elsewhere(),
+        _ => builder.inbox(inbox(pool, store, settings)?).outbox(outbox),
     };
     Ok(builder.build()?)
+}
+
+fn has_redis(settings: &Settings) -> bool {
+    settings.streams.redis != 0
+}
+
+fn relay(store: impl OutboxStore, settings: &Settings) -> Result<Relay, BoxError> {
+    let relay = Relay::new(store).broker(RedisBroker::new(settings.streams.config())?);
+    Ok(relay.batch(100).partitions(16).lease(Duration::from_secs(2)).poll(Duration::from_millis(500)))
 }
 
 fn inbox<DB: Database>(
@@ -87,9 +108,14 @@ where
     Ok(FailingInbox::new(inner, settings.fail.clone(), &settings.folder)?)
 }
 
-fn endpoint(settings: &Settings) -> Endpoint {
+fn endpoint(settings: &Settings) -> Result<Endpoint, BoxError> {
+    let inner: Arc<dyn Subscription> = if has_redis(settings) {
+        Arc::new(RedisSubscription::new(settings.streams.config())?)
+    } else {
+        Arc::new(Remote(settings.engine))
+    };
     let subscription = FailingSubscription {
-        inner: Remote(settings.engine),
+        inner,
         fail: settings.fail.clone(),
         acks_early: settings.wrong == Some(Wrong::AcksEarly),
     };
@@ -97,12 +123,13 @@ fn endpoint(settings: &Settings) -> Endpoint {
         .immediately(settings.immediately)
         .later(settings.later.iter().copied())
         .on_dead(if settings.parks { OnDead::Park } else { OnDead::Continue });
-    Endpoint::new("billing", subscription)
-        .topics(["payments"])
+    let endpoint = Endpoint::new("billing", subscription)
+        .topics(["orders"])
         .order(if settings.in_order { Order::PerKey } else { Order::None })
         .concurrency(settings.concurrency)
         .max_handling(settings.max_handling)
-        .errors(policy)
+        .errors(policy);
+    Ok(endpoint)
 }
 
 /// As a relay does, though more often.

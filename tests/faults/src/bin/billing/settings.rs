@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use diator::BoxError;
+use diator_faults::StreamSettings;
 
 use crate::fail_point::{FailPoint, Point};
 use crate::wrong::Wrong;
@@ -13,7 +14,7 @@ use crate::wrong::Wrong;
 pub(crate) enum Role {
     /// Makes the tables.
     Schema,
-    /// Handles payments.
+    /// Handles orders.
     Service,
     /// Lets endpoints handle all dead letters once more.
     Replay,
@@ -24,6 +25,9 @@ pub(crate) enum Role {
 pub(crate) struct Settings {
     pub(crate) role: Role,
     pub(crate) database: String,
+    /// Where orders come from, and where it publishes what it tells.
+    pub(crate) streams: StreamSettings,
+    /// Where orders come from without Redis.
     pub(crate) engine: SocketAddr,
     pub(crate) folder: PathBuf,
     pub(crate) ready: PathBuf,
@@ -61,6 +65,7 @@ impl Settings {
         let mut settings = Self {
             role,
             database: String::new(),
+            streams: StreamSettings::default(),
             engine: ([127, 0, 0, 1], 0).into(),
             folder: PathBuf::new(),
             ready: PathBuf::new(),
@@ -111,6 +116,7 @@ impl Settings {
             "prunes" => self.prunes = value.parse()?,
             "fail" => self.fail = Some(FailPoint::from_str(value)?),
             "wrong" => self.wrong = Some(value.parse()?),
+            _ if self.streams.set(name, value)? => {}
             _ => return Err("there is no such setting".into()),
         }
         Ok(())

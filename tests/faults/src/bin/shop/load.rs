@@ -93,7 +93,17 @@ impl Load {
             key: key(random),
             crosses: self.settings.crosses.then(|| key(random >> 32)),
             parcel: self.settings.parcels && random >> 63 == 1,
-            note: if number == self.settings.poison { 20_000 } else { 0 },
+            note: self.note(first, number),
+        }
+    }
+
+    fn note(&self, order: i64, number: i64) -> String {
+        let Settings { poison, faulty, .. } = self.settings;
+        match () {
+            // More than the broker takes.
+            () if number == poison => "x".repeat(20_000),
+            () if faulty > 0 && order % faulty == faulty / 2 => "poison".to_owned(),
+            () => String::new(),
         }
     }
 }

@@ -14,8 +14,7 @@ pub(crate) struct PlaceOrders {
     /// Another key whose counter it locks.
     pub(crate) crosses: Option<String>,
     pub(crate) parcel: bool,
-    /// Makes the bodies so much longer.
-    pub(crate) note: usize,
+    pub(crate) note: String,
 }
 
 #[derive(Debug, serde::Serialize, serde::Deserialize, NotificationEvent)]
@@ -61,7 +60,7 @@ impl RequestHandler<PlaceOrders> for PlaceOrdersHandler {
             if parcel {
                 cx.emit(ParcelPlaced { order_id, key: key.clone(), version });
             } else {
-                cx.emit(OrderPlaced { order_id, key: key.clone(), version, note: "x".repeat(note) });
+                cx.emit(OrderPlaced { order_id, key: key.clone(), version, note: note.clone() });
             }
         }
         if let Some(other) = crosses {

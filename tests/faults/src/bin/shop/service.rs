@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use diator::broker::MessageBroker;
 use diator::host::{Host, Stop};
@@ -7,7 +7,7 @@ use diator::middleware::{RetryMiddleware, RetryPolicy};
 use diator::outbox::{DeadLetterFilter, DeadLetters, OutboxStore, StoreSchema};
 use diator::relay::Relay;
 use diator::{BoxError, Mediator};
-use diator_redis::{RedisBroker, RedisConfig};
+use diator_redis::RedisBroker;
 use diator_sqlx::{SqlxStore, StagesRows, Transaction, is_transient};
 use sqlx::Pool;
 
@@ -34,6 +34,10 @@ where
         }
         Role::Replay => {
             DeadLetters::replay(&store, &DeadLetterFilter::default()).await?;
+            Ok(())
+        }
+        Role::Again => {
+            OutboxStore::replay(&store, SystemTime::UNIX_EPOCH, None).await?;
             Ok(())
         }
         Role::Relay => match (settings.wrong, DB::postgres(&pool)) {
@@ -75,11 +79,14 @@ where
         pause: settings.stage_pause,
     };
     let mut builder = Mediator::from_registry().container(services);
-    builder = if settings.wrong == Some(Wrong::PublishesEarly) {
-        builder.outbox(EarlyOutbox { inner: outbox, broker: Arc::new(broker(settings)?) })
-    } else {
-        builder.outbox(outbox)
+    builder = match settings.wrong {
+        Some(Wrong::NoOutbox) => builder,
+        Some(Wrong::PublishesEarly) => {
+            builder.outbox(EarlyOutbox { inner: outbox, broker: Arc::new(broker(settings)?) })
+        }
+        _ => builder.outbox(outbox),
     };
+    let elsewhere = elsewhere && settings.wrong != Some(Wrong::NoOutbox);
     builder = if elsewhere { builder.relayed_elsewhere() } else { builder.broker(broker(settings)?) };
     if settings.attempts > 0 {
         let policy = RetryPolicy::new().attempts(settings.attempts).first_delay(Duration::from_millis(2));
@@ -111,8 +118,7 @@ fn relay_of(store: impl OutboxStore, settings: &Settings) -> Result<Relay, BoxEr
 }
 
 fn broker(settings: &Settings) -> Result<impl MessageBroker + use<>, BoxError> {
-    let config = RedisConfig::streams(format!("redis://127.0.0.1:{}", settings.redis));
-    let inner = RedisBroker::new(config.untrimmed().durable().deadline(settings.deadline).max_body(10_000))?;
+    let inner = RedisBroker::new(settings.streams.config().max_body(10_000))?;
     Ok(FailingBroker {
         inner,
         mid_publish: settings.fails_at(Point::MidPublish),

@@ -3,6 +3,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use diator::BoxError;
+use diator_faults::StreamSettings;
 
 use crate::fail_point::{FailPoint, Point};
 use crate::wrong::Wrong;
@@ -20,6 +21,8 @@ pub(crate) enum Role {
     Service,
     /// Gives all dead letters back to the relay.
     Replay,
+    /// Gives back all that was sent: the relay sends it again.
+    Again,
 }
 
 /// Each is said as `name=value`.
@@ -27,7 +30,7 @@ pub(crate) enum Role {
 pub(crate) struct Settings {
     pub(crate) role: Role,
     pub(crate) database: String,
-    pub(crate) redis: u16,
+    pub(crate) streams: StreamSettings,
     /// Where the answers are written.
     pub(crate) folder: PathBuf,
     /// How many commands are under way at once.
@@ -48,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) parcels: bool,
     /// This command has a body that is larger than the broker takes; -1 is none.
     pub(crate) poison: i64,
+    /// Each n-th order is one that a consumer cannot handle; 0 is none.
+    pub(crate) faulty: i64,
     /// Each command locks the counters of two keys, in any order.
     pub(crate) crosses: bool,
     /// How often a command is tried that failed for a passing reason.
@@ -56,7 +61,6 @@ pub(crate) struct Settings {
     pub(crate) partitions: u16,
     pub(crate) lease: Duration,
     pub(crate) poll: Duration,
-    pub(crate) deadline: Duration,
     pub(crate) fail: Option<FailPoint>,
     /// Says that the process can be asked to end.
     pub(crate) ready: PathBuf,
@@ -76,12 +80,13 @@ impl Settings {
             Some("relay") => Role::Relay,
             Some("service") => Role::Service,
             Some("replay") => Role::Replay,
+            Some("again") => Role::Again,
             other => return Err(format!("there is no role {other:?}").into()),
         };
         let mut settings = Self {
             role,
             database: String::new(),
-            redis: 0,
+            streams: StreamSettings::default(),
             folder: PathBuf::new(),
             tasks: 16,
             connections: 12,
@@ -93,13 +98,13 @@ impl Settings {
             one_partition: false,
             parcels: false,
             poison: -1,
+            faulty: 0,
             crosses: false,
             attempts: 0,
             batch: 100,
             partitions: 16,
             lease: Duration::from_secs(2),
             poll: Duration::from_millis(500),
-            deadline: Duration::from_secs(1),
             fail: None,
             ready: PathBuf::new(),
             stage_pause: Duration::ZERO,
@@ -117,7 +122,6 @@ impl Settings {
     fn set(&mut self, name: &str, value: &str) -> Result<(), BoxError> {
         match name {
             "database" => value.clone_into(&mut self.database),
-            "redis" => self.redis = value.parse()?,
             "folder" => self.folder = value.into(),
             "tasks" => self.tasks = value.parse()?,
             "connections" => self.connections = value.parse()?,
@@ -129,19 +133,20 @@ impl Settings {
             "one_partition" => self.one_partition = value.parse()?,
             "parcels" => self.parcels = value.parse()?,
             "poison" => self.poison = value.parse()?,
+            "faulty" => self.faulty = value.parse()?,
             "crosses" => self.crosses = value.parse()?,
             "attempts" => self.attempts = value.parse()?,
             "batch" => self.batch = value.parse()?,
             "partitions" => self.partitions = value.parse()?,
             "lease" => self.lease = Duration::from_millis(value.parse()?),
             "poll" => self.poll = Duration::from_millis(value.parse()?),
-            "deadline" => self.deadline = Duration::from_millis(value.parse()?),
             "fail" => self.fail = Some(FailPoint::from_str(value)?),
             "ready" => self.ready = value.into(),
             "stage_pause" => self.stage_pause = Duration::from_millis(value.parse()?),
             "publish_pause" => self.publish_pause = Duration::from_millis(value.parse()?),
             "wrong" => self.wrong = Some(value.parse()?),
             "pages" => self.pages = value.parse()?,
+            _ if self.streams.set(name, value)? => {}
             _ => return Err("there is no such setting".into()),
         }
         Ok(())

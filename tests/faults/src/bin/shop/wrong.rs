@@ -18,6 +18,8 @@ use tokio::time::sleep;
 /// What is done wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
+    /// It publishes after the commit, without an outbox.
+    NoOutbox,
     /// It publishes before the commit.
     PublishesEarly,
     /// It deletes rows before it publishes them.
@@ -35,6 +37,7 @@ impl FromStr for Wrong {
 
     fn from_str(text: &str) -> Result<Self, BoxError> {
         match text {
+            "no-outbox" => Ok(Self::NoOutbox),
             "publishes-early" => Ok(Self::PublishesEarly),
             "deletes-early" => Ok(Self::DeletesEarly),
             "keeps-cursor" => Ok(Self::KeepsCursor),

@@ -3,9 +3,10 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::super::{Payment, Row, Scene};
-use crate::Kind;
+use super::super::{Order, Scene};
+use crate::drill::Judged;
 use crate::scene::until;
+use crate::{Kind, Row};
 
 /// It has no inbox, and dies with messages that it has handled and not acknowledged.
 #[must_use]
@@ -87,12 +88,12 @@ pub fn replays_without_generation() -> Row {
 pub fn forgets_early() -> Row {
     let mut scene = Scene::open(Kind::Postgres, &[]);
     scene.settings = "wrong=forgets-early retention=500 prunes=true".to_owned();
-    let payments: Vec<Payment> = scene.payments(20);
-    scene.publish_all(&payments);
+    let orders: Vec<Order> = scene.orders(20);
+    scene.publish_all(&orders);
     let mut service = scene.billing("service", "");
     scene.until_drained(Duration::from_secs(30));
     sleep(Duration::from_millis(1_500));
-    scene.publish_all(&payments);
+    scene.publish_all(&orders);
     scene.faults = 20;
     scene.until_drained(Duration::from_secs(30));
     service.stop();

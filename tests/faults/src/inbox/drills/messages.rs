@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::finish;
 use crate::drills::kills::random;
-use crate::inbox::{Payment, Scene};
+use crate::inbox::{Order, Scene};
 use crate::scene::until;
 use crate::{Form, Kind};
 
@@ -15,12 +15,12 @@ pub(super) fn duplicates(kind: Kind, form: Form) -> Scene {
     let mut other = scene.billing("service", "");
     let service = scene.billing("service", "");
     for _ in 0..form.pick(1, 10) {
-        let mut copies: Vec<Payment> = Vec::new();
-        for payment in scene.payments(50) {
+        let mut copies: Vec<Order> = Vec::new();
+        for order in scene.orders(50) {
             for copy in 0..8 {
                 // Whoever uses an id twice means one message.
-                let number = if copy % 3 == 2 { payment.number + 1_000_000 } else { payment.number };
-                copies.push(Payment { number, ..payment });
+                let number = if copy % 3 == 2 { order.number + 1_000_000 } else { order.number };
+                copies.push(Order { number, ..order });
             }
         }
         for place in (1..copies.len()).rev() {
@@ -68,15 +68,15 @@ fn replay_dead(mut scene: Scene) -> Scene {
 pub(super) fn too_old(kind: Kind, form: Form) -> Scene {
     let mut scene = Scene::open(kind, &[]);
     scene.settings = "retention=3000 prunes=true".to_owned();
-    let payments = scene.payments(form.pick(20, 1_000));
+    let orders = scene.orders(form.pick(20, 1_000));
     let service = scene.billing("service", "retention=600000");
-    scene.publish_all(&payments);
+    scene.publish_all(&orders);
     let mut scene = finish(scene, service);
     // The rows say themselves until when they are kept.
     let _ = scene.database.sql("DELETE FROM diator_inbox");
     sleep(Duration::from_millis(3_100));
     scene.mended();
-    let again: Vec<_> = payments.into_iter().map(|payment| Payment { fault: "old", ..payment }).collect();
+    let again: Vec<_> = orders.into_iter().map(|order| Order { fault: "old", ..order }).collect();
     scene.publish_all(&again);
     scene.faults = again.len() as u64;
     let service = scene.billing("service", "");

@@ -60,16 +60,16 @@ struct Parked {
 impl Parked {
     /// Publishes so many messages, of which two park the next keys.
     fn publish(&mut self, scene: &Scene, count: i64) {
-        let mut payments = scene.payments(count);
+        let mut orders = scene.orders(count);
         let first = self.keys.len() as i64;
-        for payment in &mut payments {
-            if self.keys.contains(&payment.key) {
+        for order in &mut orders {
+            if self.keys.contains(&order.key) {
                 self.behind += 2;
-            } else if (first..first + 2).contains(&payment.key) {
-                payment.fault = "poison";
-                self.keys.insert(payment.key);
+            } else if (first..first + 2).contains(&order.key) {
+                order.fault = "poison";
+                self.keys.insert(order.key);
             }
         }
-        scene.publish_all(&payments);
+        scene.publish_all(&orders);
     }
 }

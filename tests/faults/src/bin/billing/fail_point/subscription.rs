@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use diator::async_trait;
+use diator::broker::NotAccepted;
 use diator::subscription::{
     Capabilities, ConsumeError, DeliveryTag, Observation, Opened, Ownership, Settle, Settled, Settlement, Source,
     Subscription, Taken, Verdict, Wanted,
@@ -20,6 +21,10 @@ pub(crate) struct FailingSubscription<S> {
 impl<S: Subscription> Subscription for FailingSubscription<S> {
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn validate(&self, wanted: &Wanted<'_>) -> Vec<NotAccepted> {
+        self.inner.validate(wanted)
     }
 
     async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConsumeError> {
