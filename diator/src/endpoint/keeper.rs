@@ -69,6 +69,6 @@ pub(super) async fn put_all(store: Arc<Store>, mut orders: UnboundedReceiver<ToP
 }
 
 async fn put_one(store: &Store, batch: &[ToPut]) -> Result<(), String> {
-    let rows: Vec<_> = batch.iter().flat_map(|(_, rows)| rows).cloned().collect();
-    answer(PATIENCE, async { store.put(rows).await }).await
+    let messages: Vec<_> = batch.iter().map(|(_, rows)| rows.clone()).collect();
+    answer(PATIENCE, async { store.put(messages).await }).await
 }

@@ -221,7 +221,12 @@ impl Settle for LeasedRows {
     }
 
     async fn close(&self) {
-        let left = if self.is_asking() { timeout(CLOSING, self.asked()).await.ok().and_then(Result::ok) } else { None };
+        // It goes if it does not answer: nobody would poll it, and what comes next may wait behind it.
+        let asking = self.state().asking.take();
+        let left = match asking {
+            Some(asking) => timeout(CLOSING, asking).await.ok().and_then(Result::ok),
+            None => None,
+        };
         let mut leases: Vec<_> = match left {
             Some(Asked::Leased { leased, .. }) => leased.iter().map(|leased| leased.lease).collect(),
             Some(Asked::Nothing { .. }) | None => Vec::new(),

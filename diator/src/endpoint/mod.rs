@@ -286,7 +286,8 @@ impl Endpoint {
     ///
     /// What a delivery store keeps under that name is handled and counted too, and later messages of its keys have their turns behind it.
     /// With [`Order::PerKey`] that costs a question to the store for each handler of a message. The inbox does not know what was handled
-    /// under the former name: a message that the engine delivers again is handled again.
+    /// under the former name: a message that the engine delivers again is handled again. So processes of the former name must end before the
+    /// first one of the new name starts: engines that keep a group for each name deliver to both.
     pub fn formerly(mut self, name: impl Into<String>) -> Self {
         self.settings.formerly.push(name.into());
         self

@@ -51,15 +51,19 @@ impl Store {
         Ok(None)
     }
 
-    /// Puts rows; those of a key that rows under a former name hold get that name, and so their turns behind these.
-    pub(super) async fn put(&self, mut rows: Vec<NewDelivery>) -> Result<(), BoxError> {
-        for row in rows.iter_mut().filter(|row| row.holds_key) {
-            let Some(key) = row.key.as_deref() else { continue };
-            if let Some(former) = self.former_holder(Turn { topic: &row.topic, key }).await? {
-                row.endpoint = former.into();
+    /// Puts the rows of messages; those of a key that rows under a former name hold get that name, and so their turns behind these.
+    ///
+    /// All of a message get the same name: the turns of the next one are among the rows of one name.
+    pub(super) async fn put(&self, mut messages: Vec<Vec<NewDelivery>>) -> Result<(), BoxError> {
+        for rows in &mut messages {
+            let holder = rows.iter().find(|row| row.holds_key);
+            let turn = holder.and_then(|row| Some(Turn { topic: &row.topic, key: row.key.as_deref()? }));
+            let Some(turn) = turn else { continue };
+            if let Some(former) = self.former_holder(turn).await? {
+                rows.iter_mut().filter(|row| row.holds_key).for_each(|row| row.endpoint = former.into());
             }
         }
-        self.deliveries.put(&rows).await
+        self.deliveries.put(&messages.concat()).await
     }
 
     /// What the store keeps for the endpoint, under all of its names.

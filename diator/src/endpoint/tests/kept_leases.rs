@@ -1,10 +1,16 @@
 //! A store in which an open transaction keeps all others from writing, and so from extending the leases of rows.
 
+use std::sync::Arc;
+
 use super::engine::{Engine, able};
 use super::stores::{Faulty, Trouble};
 use super::world::{Charge, Conduct, World, pass, secs};
+use crate::endpoint::health::EndpointMonitor;
+use crate::endpoint::leased::LeasedRows;
+use crate::endpoint::store::Store;
 use crate::endpoint::{Endpoint, ErrorPolicy};
 use crate::handlers;
+use crate::subscription::Settle;
 
 /// One handler at a time, of 100 s at most; the second attempt of order 1 hangs.
 fn world_and_endpoint(inbox: &Faulty) -> (World, Endpoint) {
@@ -66,4 +72,16 @@ async fn no_handler_begins_on_a_lease_that_would_end_before_it() {
     // Its lease is over then, and another one begins.
     pass(secs(20)).await;
     assert_eq!((world.script.numbers("charge"), world.health().await.lock_lost), (vec![1, 2, 1], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_has_not_answered_by_the_end_keeps_no_place_among_those_that_write() {
+    let inbox = Faulty::default();
+    let store = Arc::new(Store::new(inbox.store(), Vec::new(), 1));
+    let rows = LeasedRows::new(store, EndpointMonitor::new("billing".into()), false, secs(30));
+    let writer = inbox.writing.lock().await;
+    rows.ask(vec!["billing".to_owned()], 1);
+    rows.close().await;
+    drop(writer);
+    assert!(inbox.writing.try_lock().is_ok(), "it is nobody's turn");
 }

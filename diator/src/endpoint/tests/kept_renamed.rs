@@ -2,7 +2,7 @@
 
 use super::engine::{Engine, able};
 use super::stores::{Faulty, Trouble};
-use super::world::{Charge, Conduct, Post, World, pass, secs};
+use super::world::{Charge, Conduct, Post, World, millis, pass, secs};
 use crate::endpoint::{Endpoint, ErrorPolicy, OnDead, Order};
 use crate::handlers;
 
@@ -80,6 +80,20 @@ async fn a_dead_letter_under_a_former_name_parks_its_key() {
     assert_eq!(inbox.replay().await, 1);
     pass(secs(20)).await;
     assert_eq!((after.script.numbers("charge"), inbox.rows().await.len()), (vec![1, 2], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rows_of_a_message_get_one_name() {
+    let (engine, inbox) = (Engine::new(able()), Faulty::default());
+    kept(&engine, &inbox, policy(), Conduct::Fail).await;
+    let mut after = World::stored(engine.clone(), handlers![Charge, Post], inbox.clone());
+    after.start(renamed(&engine));
+    // Before the first handler begins, and for the first row: then the row that holds the key is handled.
+    inbox.troubles(|troubles| troubles.held_for = Some(2));
+    engine.publish("a", 2);
+    pass(millis(10)).await;
+    let names: Vec<_> = inbox.rows().await.into_iter().map(|row| row.delivery.endpoint).collect();
+    assert_eq!(names.iter().map(|name| &**name).collect::<Vec<_>>(), ["billing"; 2]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -31,6 +31,8 @@ pub(super) enum Trouble {
 pub(super) struct Faulty {
     inner: InMemoryInbox,
     troubles: Arc<Mutex<Troubles>>,
+    /// Whose turn it is to lease or settle rows.
+    pub(super) writing: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -42,6 +44,8 @@ pub(super) struct Troubles {
     pub(super) settle: Trouble,
     pub(super) extend: Trouble,
     pub(super) is_held: Trouble,
+    /// How many questions of who holds a key find rows; these are gone then.
+    pub(super) held_for: Option<u32>,
     /// It extends no lease while a handler runs.
     pub(super) writes_alone: bool,
     /// How long it takes to lease rows, and to say when the next one is due.
@@ -50,6 +54,13 @@ pub(super) struct Troubles {
     pub(super) refuses: Option<i64>,
     /// How often the store was asked for rows.
     pub(super) leases: usize,
+}
+
+impl Troubles {
+    fn is_last_question(&mut self) -> bool {
+        self.held_for = self.held_for.map(|left| left.saturating_sub(1));
+        self.held_for == Some(0)
+    }
 }
 
 impl Faulty {
@@ -108,7 +119,7 @@ impl Inbox for Faulty {
 
     fn deliveries(&self) -> Option<Arc<dyn DeliveryStore>> {
         let inner = self.inner.deliveries()?;
-        Some(Arc::new(FaultyStore { inner, troubles: self.troubles.clone() }))
+        Some(Arc::new(FaultyStore { inner, troubles: self.troubles.clone(), writing: self.writing.clone() }))
     }
 
     fn attempt_log(&self) -> Option<Arc<dyn AttemptLog>> {
@@ -119,6 +130,7 @@ impl Inbox for Faulty {
 struct FaultyStore {
     inner: Arc<dyn DeliveryStore>,
     troubles: Arc<Mutex<Troubles>>,
+    writing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl FaultyStore {
@@ -157,6 +169,7 @@ impl DeliveryStore for FaultyStore {
             troubles.lease
         };
         self.meet(count).await?;
+        let _turn = self.writing.lock().await;
         let leased = self.inner.lease(endpoint, most, period).await;
         self.take_time().await;
         leased
@@ -177,6 +190,7 @@ impl DeliveryStore for FaultyStore {
         if settlements.iter().any(|settlement| Some(settlement.lease.id) == refuses) {
             return Err("the database refuses a row".into());
         }
+        let _turn = self.writing.lock().await;
         self.inner.settle(settlements).await
     }
 
@@ -187,7 +201,12 @@ impl DeliveryStore for FaultyStore {
 
     async fn is_held(&self, endpoint: &str, turn: Turn<'_>) -> Result<bool, BoxError> {
         self.meet(|troubles| troubles.is_held).await?;
-        self.inner.is_held(endpoint, turn).await
+        let is_held = self.inner.is_held(endpoint, turn).await?;
+        let is_last = is_held && self.troubles.lock().unwrap_or_else(PoisonError::into_inner).is_last_question();
+        if is_last {
+            self.inner.discard(&DeliveryFilter::default()).await?;
+        }
+        Ok(is_held)
     }
 
     async fn woken(&self) {
