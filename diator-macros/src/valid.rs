@@ -48,7 +48,7 @@ pub(crate) fn handler(handler: &Handler, errors: &mut Errors) {
 fn owns_its_data(what: &str, generics: &Generics, errors: &mut Errors) {
     for lifetime in generics.lifetimes() {
         let message = format!(
-            "{what} outlives the place that makes it, so it owns its data: replace what borrows for `{}`",
+            "{what} outlives the place that makes it, so it owns its data: write `String` for `&str`, and the like, and remove `{}`",
             lifetime.lifetime
         );
         errors.on(&lifetime.lifetime, message);

@@ -122,12 +122,12 @@ impl Debug for Mark {
 /// Command and query are told apart as in B. Meyer, "Object-Oriented Software Construction"; a command may answer here
 /// nevertheless, for example with the id of what it made.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is a query, and a query may neither emit events nor send commands: make it a command with `#[derive(Command)]`",
+    message = "`{Self}` is a query, and a query may neither emit events nor send commands: derive `Command` in place of `Query`",
     label = "a query only reads",
     note = "or move what changes something into a command's handler"
 )]
 // Not for all that change something at once: of a query that emits, the compiler would underline the context, not `emit`.
-pub trait Command: Request<Kind = Changes> {}
+pub trait Command: Request<Kind = Changes> {} // a query is none: derive `Command` in place of `Query`
 
 /// A request that only reads; its handler may send other queries.
 ///

@@ -78,7 +78,7 @@ pub trait EventKind: sealed::Sealed + 'static {
 
 /// What an event must be able to do for its kind `K`: one for the broker is `Serialize`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` goes to the message broker, so it needs `#[derive(serde::Serialize)]`",
+    message = "`{Self}` goes to the message broker, so it needs `#[derive(serde::Serialize)]`, and if it is generic, `T: serde::Serialize`",
     label = "not serializable",
     note = "if the derive is there, a type parameter of the event lacks its bound: `<T: serde::Serialize>`",
     note = "`serde` has to stand in the `Cargo.toml`, with its feature `derive`"

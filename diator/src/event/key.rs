@@ -2,7 +2,7 @@ use std::fmt::Display;
 
 /// What `#[event(key = …)]` can name: each type that is [`Display`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the key of an event: a key is a text, so name a field that `Display` shows",
+    message = "`{Self}` cannot be the key of an event: a key is a text that every event has, so name a field that `Display` shows and that is no `Option`",
     label = "it cannot be shown as a text",
     note = "each event of the type has a key, so that an `Option` is none; a type of your own can implement `Display`"
 )]

@@ -87,8 +87,8 @@ pub trait EventHandler<E: Event>: Send + Sync + 'static {
 /// name tells which handler it is. In generic code declare the marker too, `fn f<R: HandledBy<M>, M>(…)`, or use
 /// [`send_dyn`](crate::Mediator::send_dyn).
 #[diagnostic::on_unimplemented(
-    message = "no handler for `{Self}` is visible here: an event is emitted with `emit`, a request needs `#[request_handler({Self})]`, a \
-               type parameter `diator::HandledBy<M>`",
+    message = "`{Self}` cannot be sent here: call `emit` if it is an event; a request needs a visible `#[request_handler({Self})]`; \
+               generic code needs `<R: diator::HandledBy<M>, M>`, or `send_dyn`",
     label = "no `#[request_handler({Self})]` is visible here",
     note = "if its handler is in another crate, name that crate once: `use that_crate as _;` or `diator::link!(that_crate);`",
     note = "if there is none yet, put `#[request_handler({Self})]` on a struct that implements `RequestHandler<{Self}>`",
