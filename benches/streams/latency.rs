@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::bookings::{Booked, Desk, KEYS, TOPIC, host, now};
 use super::by_hand::consume;
 use super::plan::Plan;
-use super::server::{OPENS, Server, body, streams};
+use super::server::{GUEST, OPENS, Server, body, streams};
 
 const MESSAGES_PER_SECOND: u32 = 500;
 const WORKERS: usize = 8;
@@ -61,7 +61,7 @@ async fn publish(server: &Server, messages: u64) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     for number in 0..messages {
         ticks.tick().await;
-        let (id, mut event) = (Uuid::now_v7(), Booked::new(number % KEYS, "A".repeat(90)));
+        let (id, mut event) = (Uuid::now_v7(), Booked::new(number % KEYS, "A".repeat(GUEST)));
         event.sent = now();
         let mut add = cmd("XADD");
         add.arg(TOPIC)

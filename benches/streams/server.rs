@@ -17,7 +17,7 @@ use super::bookings::{Booked, KEYS, TOPIC};
 /// As many as the driver has in a pipeline.
 const BATCH: u64 = 1_000;
 /// A body then has about 300 bytes.
-const GUEST: usize = 95;
+pub(crate) const GUEST: usize = 95;
 
 pub(crate) const PARTITIONS: u32 = 8;
 
@@ -106,5 +106,5 @@ pub(crate) fn body(id: Uuid, event: &Booked) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
-/// Waits long enough for a group to be made, and for what opens to have opened.
+/// Long enough for a consumer to have opened, and its group to be made.
 pub(crate) const OPENS: Duration = Duration::from_secs(1);
