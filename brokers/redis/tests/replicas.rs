@@ -14,8 +14,15 @@ async fn pair() -> (RedisServer, RedisServer, Proxy) {
     let (primary, replica) = (RedisServer::start(&[]), RedisServer::start(&[]));
     let link = Proxy::start(primary.address());
     replica.cli().run(&["REPLICAOF", "127.0.0.1", &link.address().port().to_string()]);
+    let answers =
+        |server: &RedisServer, command: &[&str], wanted: &str| server.cli().run(command).join("\n").contains(wanted);
     within_patience(async {
-        while primary.cli().run(&["WAIT", "1", "100"]) != ["1"] {
+        while !answers(&replica, &["INFO", "replication"], "master_link_status:up") {
+            sleep(Duration::from_millis(20)).await;
+        }
+        // It may count as online, and yet be sent nothing for another second.
+        primary.cli().run(&["SET", "sent", "later than the copy"]);
+        while !answers(&replica, &["GET", "sent"], "later than the copy") {
             sleep(Duration::from_millis(20)).await;
         }
     })
