@@ -48,13 +48,16 @@
 //!
 //! | part | where it is | guide in the repository |
 //! |---|---|---|
-//! | mediator, middleware | [`Mediator`], [`MediatorBuilder`], [`middleware`] | `README.md` |
-//! | services, unit of work | [`container`] | `docs/unit-of-work.md` |
+//! | mediator, middleware | [`Mediator`], [`MediatorBuilder`], [`middleware`] | `docs/messages.md`, `docs/middleware.md`, `docs/web.md` |
+//! | services, unit of work | [`container`] | `docs/services.md`, `docs/unit-of-work.md` |
 //! | outbox, relay | [`outbox`], [`relay`] | `docs/outbox.md` |
-//! | message broker | [`broker`], and what can be consumed: [`subscription`] | `docs/redis.md`, `docs/azure.md` |
+//! | message broker | [`broker`], and what can be consumed: [`subscription`] | `docs/engines.md`, `docs/redis.md`, `docs/azure.md` |
 //! | endpoint, inbox, dead letters | [`endpoint`], [`inbox`], [`deliveries`] | `docs/consuming.md` |
 //! | all parts in one process | [`host`] | `docs/two-services.md` |
 //! | command line | the package `diator-catalog` | `docs/operating.md` |
+//! | tests of all that | the package `diator-testkit` | `docs/testing.md` |
+//!
+//! `docs/README.md` is the index of all guides.
 //!
 //! # The life of a message
 //!

@@ -21,7 +21,7 @@
 //!     .outbox(store.outbox())
 //!     .inbox(store.inbox())
 //!     .build()?;
-//! Host::new(mediator).relay(store.relay()).run_until(std::future::pending()).await?;
+//! Host::new(mediator).relay(store.relay()).run_until(std::future::pending::<()>()).await?;
 //! # Ok(())
 //! # }
 //! ```
