@@ -1,12 +1,6 @@
 //! The code in the guides is that of the examples, which are compiled and run.
 
 #[test]
-fn the_unit_of_work() {
-    let (guide, example) = (include_str!("../docs/unit-of-work.md"), include_str!("../examples/unit_of_work.rs"));
-    says(example, guide, 3);
-}
-
-#[test]
 fn the_outbox_in_a_web_service() {
     let (guide, example) = (include_str!("../docs/outbox.md"), include_str!("../examples/host.rs"));
     let (_, section) = guide.split_once("## In a web service\n").unwrap();
