@@ -1,5 +1,9 @@
 //! Shows what a [`diator`] program has wired, before anything runs: for people and for tools to read.
 //!
+//! Registration at link time hides the wiring; the catalog shows it, and says what a change to it breaks. With the feature `cli` it
+//! is also the command line in the [picture of the whole](https://docs.rs/diator/latest/diator/#the-whole), which operates outbox,
+//! inbox and dead letters.
+//!
 //! ```standalone_crate
 //! use diator::prelude::*;
 //! use diator_catalog::Catalog;
@@ -26,9 +30,9 @@
 //! # }
 //! ```
 //!
-//! Registration at link time hides the wiring; the catalog shows it. [`Catalog::linked`] reads the registry alone; a catalog
-//! of [`MediatorBuilder::wiring`](diator::MediatorBuilder::wiring) or [`Mediator::wiring`](diator::Mediator::wiring) also
-//! knows lifetimes, middleware and broker, and one of [`Host::wiring`](diator::host::Host::wiring) the endpoints, too. Nothing is computed for it until somebody asks.
+//! [`Catalog::linked`] reads the registry alone. A catalog of [`MediatorBuilder::wiring`](diator::MediatorBuilder::wiring) or
+//! [`Mediator::wiring`](diator::Mediator::wiring) also knows lifetimes, middleware and broker, and one of
+//! [`Host::wiring`](diator::host::Host::wiring) the endpoints, too. Nothing is computed for it until somebody asks.
 //!
 //! | rendering | for |
 //! |---|---|
@@ -53,7 +57,10 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | none | the catalog and its renderings |
-//! | `cli` | the catalog on the command line, and what an operator does to an outbox: the module `cli` |
+//! | `cli` | the catalog on the command line, and what an operator does to outbox, inbox and dead letters: the module `cli` |
+//!
+//! In the repository, `docs/catalog` has every rendering of one program, and `docs/operating.md` the command for each question at
+//! night.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]

@@ -1,14 +1,36 @@
 //! The derives and attributes of `diator`, which re-exports them: depend on `diator`, not on this crate.
 //!
-//! A macro here goes through four steps, a file each: `attr` reads the arguments as they are written (how, says
-//! `grammar`), `ast` makes a model of them, `valid` looks for what the compiler would complain about far from its
-//! cause, and `expand` writes the code. All mistakes are reported at once; `expand::fallback` writes what other code
-//! needs even so.
+//! | macro | what it does | arguments |
+//! |---|---|---|
+//! | [`Command`](macro@Command), [`Query`](macro@Query) | make a type a request that one handler answers | `#[request(…)]` |
+//! | [`DomainEvent`](macro@DomainEvent) | makes a type an event that is handled in the process | `#[event(…)]` |
+//! | [`NotificationEvent`](macro@NotificationEvent), [`EcstEvent`](macro@EcstEvent) | make a type an event that goes to the message broker | `#[event(…)]` |
+//! | [`#[request_handler]`](macro@request_handler), [`#[event_handler]`](macro@event_handler) | register a struct as a handler, at link time | of their own |
 //!
-//! What a macro writes has no name that the program's own expressions and types could mean. Where there must be one, it begins
-//! with `__diator`: such names are reserved. A constant that a program calls so is taken for a pattern, for which stable Rust knows no
-//! remedy.
+//! ```
+//! use diator::prelude::*;
+//!
+//! #[derive(Debug, Query)]
+//! #[request(response = String)]
+//! struct Greet { name: String }
+//!
+//! #[request_handler(Greet)]
+//! struct GreetHandler;
+//!
+//! impl RequestHandler<Greet> for GreetHandler {
+//!     async fn handle(&self, query: Greet, _: &mut RequestContext<'_, Greet>) -> Result<String, BoxError> {
+//!         Ok(format!("hello, {}", query.name))
+//!     }
+//! }
+//! ```
+//!
+//! The macros report all mistakes at once, each at its token. The code that they write needs no prelude and no `use`, and contains no name
+//! that the program's own expressions and types could mean. Where there must be one, it begins with `__diator`: such names are
+//! reserved. A constant that a program calls so is taken for a pattern, for which stable Rust knows no remedy.
 
+// A macro goes through four steps, a file each: `attr` reads the arguments as they are written (how, says `grammar`), `ast` makes a model
+// of them, `valid` looks for what the compiler would complain about far from its cause, and `expand` writes the code.
+// `expand::fallback` writes what other code needs even where there are mistakes.
 mod ast;
 mod attr;
 mod errors;

@@ -1,10 +1,15 @@
 //! CQRS for Rust: annotate handlers, build the mediator from the link-time registry, send.
 //!
-//! A program declares messages with derives: a [`Command`](macro@Command) changes something, a
-//! [`Query`](macro@Query) reads, and of events there are three kinds: a [`DomainEvent`](macro@DomainEvent) is handled
-//! in the process, a [`NotificationEvent`](macro@NotificationEvent) and an [`EcstEvent`](macro@EcstEvent) go to the
-//! message broker. It puts [`#[request_handler]`](macro@request_handler) or
-//! [`#[event_handler]`](macro@event_handler) on the structs that handle them, and asks one [`Mediator`] to deliver.
+//! A program declares messages with derives, puts [`#[request_handler]`](macro@request_handler) or
+//! [`#[event_handler]`](macro@event_handler) on the structs that handle them, and asks one [`Mediator`] to deliver. The compiler refuses
+//! to send a request that nobody handles; [`build`](MediatorBuilder::build) reports everything else that it can see, at once.
+//!
+//! | message | what it is for | who handles it |
+//! |---|---|---|
+//! | [`Command`](macro@Command) | changes something | one handler, in this process |
+//! | [`Query`](macro@Query) | reads | one handler, which can neither emit events nor send commands |
+//! | [`DomainEvent`](macro@DomainEvent) | tells this process what has happened | any number of handlers, in the unit of work of the command |
+//! | [`NotificationEvent`](macro@NotificationEvent), [`EcstEvent`](macro@EcstEvent) | tells other processes, through the message broker | handlers where it **arrives**, and not where it is emitted |
 //!
 //! ```standalone_crate
 //! use diator::prelude::*;
@@ -30,6 +35,29 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # The whole
+//!
+//! A program needs the mediator; it adds the other parts when events must reach other processes.
+//!
+//! <div role="img" aria-label="The program sends to the mediator; its unit of work commits rows and events in one transaction; the relay
+//! publishes the events of the outbox to the broker; an endpoint of the next process gives them to its mediator, whose inbox notes
+//! them; the command line replays and discards dead letters.">
+#![cfg_attr(doc, doc = include_str!("overview.svg"))]
+//! </div>
+//!
+//! | part | where it is | guide in the repository |
+//! |---|---|---|
+//! | mediator, middleware | [`Mediator`], [`MediatorBuilder`], [`middleware`] | `docs/messages.md`, `docs/middleware.md`, `docs/web.md` |
+//! | services, unit of work | [`container`] | `docs/services.md`, `docs/unit-of-work.md` |
+//! | outbox, relay | [`outbox`], [`relay`] | `docs/outbox.md` |
+//! | message broker | [`broker`], and what can be consumed: [`subscription`] | `docs/engines.md`, `docs/redis.md`, `docs/azure.md` |
+//! | endpoint, inbox, dead letters | [`endpoint`], [`inbox`], [`deliveries`] | `docs/consuming.md` |
+//! | all parts in one process | [`host`] | `docs/two-services.md` |
+//! | command line | the package `diator-catalog` | `docs/operating.md` |
+//! | tests of all that | the package `diator-testkit` | `docs/testing.md` |
+//!
+//! `docs/README.md` is the index of all guides.
 //!
 //! # The life of a message
 //!
@@ -69,16 +97,18 @@
 //!
 //! # Features
 //!
+//! None is on by default.
+//!
 //! | feature | what it adds |
 //! |---|---|
 //! | none | the core, the built-in container, the in-memory broker |
 //! | `axum` | each [`SendError`] as an answer of axum, and [`Meta`] as an extractor |
 //! | `dill` | handlers resolved from a `dill::Catalog` |
 //! | `froodi` | handlers resolved from a `froodi` container; unstable, as that crate is |
-//! | `more-di` | handlers resolved from a `di::ServiceCollection` |
 //! | `http` | [`Meta`] from and to the headers of HTTP |
 //! | `in-place` | [`Mediator::send`] without an allocation, for a longer compilation |
 //! | `metrics` | counters and durations, through the facade of that name |
+//! | `more-di` | handlers resolved from a `di::ServiceCollection` |
 //! | `signal` | `host::shutdown_signal`, which ends at SIGTERM or Ctrl-C |
 //! | `tower` | [`Mediator::send`] as a `tower_service::Service` |
 //!
@@ -86,10 +116,11 @@
 //!
 //! | package | what it adds |
 //! |---|---|
-//! | `diator-redis` | Redis Pub/Sub in the Python library's scheme, and Streams |
-//! | `diator-azure` | Azure Service Bus topics and queues |
-//! | `diator-sqlx` | unit of work, outbox, inbox and dead letters on PostgreSQL and SQLite |
-//! | `diator-testkit` | a host for the tests of programs that consume; the conformance suites for brokers, subscriptions, containers, outboxes and inboxes |
+//! | [`diator-redis`](https://docs.rs/diator-redis) | Redis Pub/Sub in the Python library's scheme, and Streams; publishes and consumes |
+//! | [`diator-azure`](https://docs.rs/diator-azure) | Azure Service Bus topics and queues; publishes |
+//! | [`diator-sqlx`](https://docs.rs/diator-sqlx) | unit of work, outbox, inbox and dead letters on PostgreSQL and SQLite |
+//! | [`diator-catalog`](https://docs.rs/diator-catalog) | shows what is wired; the command line for operators |
+//! | [`diator-testkit`](https://docs.rs/diator-testkit) | a host for the tests of programs that consume; the conformance suites for drivers, stores and containers |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]

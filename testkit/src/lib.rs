@@ -1,10 +1,12 @@
 //! A host for the tests of programs that consume with [`diator`], and conformance suites for message brokers, subscriptions, outboxes,
-//! inboxes and containers, with a server process to break under them.
+//! inboxes and containers, with servers to break under them.
 //!
-//! [`TestHost`] runs the endpoints of a program on a broker in memory and a paused clock, and says what was handled.
+//! | who tests | what is there |
+//! |---|---|
+//! | the author of a program | [`TestHost`] runs the endpoints and the relay of the program on a broker in memory and a paused clock, and says what was handled |
+//! | the author of a driver, a store or an adapter | the suite of each contract: an implementation, whoever wrote it, has to pass it |
 //!
-//! The contracts [`MessageBroker`](diator::MessageBroker) and [`Container`](diator::Container) say what a program can
-//! rely on. An implementation, whoever wrote it, has to pass the suite of its contract. Its author writes one test file:
+//! The author of a driver writes one test file:
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -45,7 +47,7 @@
 //! # }
 //! ```
 //!
-//! | for | the suite | names its cases |
+//! | for | the suite | the macro that names its cases |
 //! |---|---|---|
 //! | a driver of a message broker | [`broker`] | [`broker_conformance!`], and [`broker_faults!`] if it has a server; [`broker_failover!`] and [`broker_storage!`] if that server can do such things |
 //! | a driver that consumes | [`subscription`] | [`subscription_conformance!`] |
@@ -56,6 +58,9 @@
 //!
 //! [`ServerProcess`] is a server that a test can kill, restart, pause and resume, and `Postgres`, on Unix systems, a
 //! PostgreSQL server of that kind; [`Proxy`] is a network before it that can fail.
+//!
+//! The contracts are in [the table of `diator`](https://docs.rs/diator/latest/diator/#the-whole). The package has no features. In
+//! the repository, the guide `docs/consuming.md` has a service and its tests.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]

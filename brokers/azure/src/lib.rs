@@ -1,5 +1,9 @@
 //! Azure Service Bus for [`diator`]: topics and queues, over its REST interface.
 //!
+//! In the [picture of the whole](https://docs.rs/diator/latest/diator/#the-whole) it is the message broker for the process that
+//! publishes. It does not consume: receive with any client, and give what came to [`Mediator::receive`](diator::Mediator::receive).
+//! **It was tested with a server on a loopback port, and never against Azure.**
+//!
 //! ```no_run
 //! use diator::prelude::*;
 //! use diator_azure::{ServiceBusBroker, ServiceBusConfig};
@@ -29,8 +33,14 @@
 //! # }
 //! ```
 //!
-//! [`ServiceBusBroker`] says what a message becomes, what is promised, and which error means what;
-//! [`ServiceBusConfig`] has the settings of the broker, [`MessageOptions`] those of a message.
+//! | to learn | look at |
+//! |---|---|
+//! | what a message becomes, what is promised, which error means what | [`ServiceBusBroker`] |
+//! | the settings of the broker | [`ServiceBusConfig`] |
+//! | the settings of a message | [`MessageOptions`] |
+//! | how to set up a namespace, and how to test against it | the guide `docs/azure.md` in the repository |
+//!
+//! The package has no features.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]

@@ -1,5 +1,14 @@
 //! Redis for [`diator`]: Pub/Sub in the Python library's channel scheme, and Streams for messages that are kept.
 //!
+//! In the [picture of the whole](https://docs.rs/diator/latest/diator/#the-whole) it is the message broker: [`RedisBroker`]
+//! publishes, and [`RedisSubscription`] lets the endpoints of other processes consume.
+//!
+//! | configuration | a message waits for its consumer | order per key |
+//! |---|---|---|
+//! | [`RedisConfig::pub_sub`] | **no**: who does not listen misses it | no |
+//! | [`RedisConfig::streams`] | yes, until the stream is trimmed | no |
+//! | [`RedisConfig::streams`] with [`partitions`](RedisConfig::partitions) | yes, until the stream is trimmed | yes |
+//!
 //! ```no_run
 //! use diator::prelude::*;
 //! use diator_redis::{RedisBroker, RedisConfig};
@@ -29,8 +38,15 @@
 //! # }
 //! ```
 //!
-//! [`RedisBroker`] says what a message becomes, what is promised, and which error means what; [`RedisConfig`] has the
-//! settings. With the feature `tls` a URL may be `rediss://…`, over rustls and ring.
+//! [`RedisBroker`] says what a message becomes, what is promised, and which error means what; [`RedisSubscription`] says what consumers
+//! can rely on. The guide `docs/redis.md` in the repository has failover, trimming, and the rights of the users.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | none | one server, without encryption |
+//! | `tls` | URLs `rediss://…`, over rustls and ring |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]

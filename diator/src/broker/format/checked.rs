@@ -296,11 +296,10 @@ pub(super) fn check_key<E: ser::Error, T: Serialize + ?Sized>(
 ) -> Result<String, E> {
     let text = key_text(key)?;
     if is_flattened && !text.starts_with('"') {
-        let text = format_args!(
+        return Err(E::custom(format_args!(
             "its key `{}` is no text: a flattened map with other keys could not be read back",
             shown::name(&text)
-        );
-        return Err(E::custom(text));
+        )));
     }
     names.add_key(&text)?;
     Ok(text)
