@@ -8,8 +8,9 @@
 //! curl -i localhost:3000/stock/chair
 //! ```
 //!
-//! It prints what it publishes, with the trace of the request. With `BROKER_DOWN=1` it places orders all the same, and
-//! logs what could not be published. SIGTERM lets running requests finish, for so long. It needs no server, and Unix for the signal.
+//! It prints the events that it publishes, with the trace of the request. With `BROKER_DOWN=1` it still places orders,
+//! and logs the events that could not be published. After SIGTERM, running requests have a few seconds to finish. The
+//! example needs no server, but a Unix system, for the signal.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -110,7 +111,7 @@ impl IntoResponse for OrderError {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // A line for each message when it ends, with how long it took; without this only failures would have one.
+    // A line for each message when it ends, with its duration; without this line, only failures would be logged.
     tracing_subscriber::fmt().with_span_events(FmtSpan::CLOSE).init();
     let warehouse = Arc::new(Warehouse::with([("chair", 100), ("table", 3)]));
     let mediator = Mediator::from_registry()
@@ -118,7 +119,8 @@ async fn main() -> Result<(), BoxError> {
         .broker(Console { down: std::env::var_os("BROKER_DOWN").is_some() })
         .middleware(TracingMiddleware::new())
         .middleware(TimeoutMiddleware::new(Duration::from_secs(30))?)
-        // The order stands: the client gets its 201, and the operator learns what failed, and what is left to publish.
+        // The order stands: the client gets its 201, and the operator learns what failed, and which events must be
+        // published again.
         .on_undelivered(|undelivered| tracing::error!(again = ?undelivered.messages(), "{undelivered}"))
         .build()?;
 
@@ -126,7 +128,7 @@ async fn main() -> Result<(), BoxError> {
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);
     let serving = axum::serve(listener, routes(mediator.clone())).with_graceful_shutdown(terminated());
-    // axum waits for its clients as long as they like: from the signal on they have five seconds.
+    // axum waits for its clients without a limit: after the signal they have five seconds.
     let overdue = async {
         terminated().await;
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -136,7 +138,7 @@ async fn main() -> Result<(), BoxError> {
         () = overdue => {}
     }
 
-    // What a request that went away has committed is still being published.
+    // A request whose client went away may have committed: its events are still being published.
     let left = mediator.shutdown(Duration::from_secs(10)).await;
     println!("stopped, with {} messages and {} tasks left", left.messages, left.tasks);
     Ok(())
@@ -179,7 +181,7 @@ impl RequestHandler<StockOf> for StockOfHandler {
     }
 }
 
-/// A warehouse in which one order is packed at a time, a piece in fifty milliseconds.
+/// A warehouse that packs one order at a time, at fifty milliseconds for a piece.
 struct Warehouse {
     stock: Mutex<HashMap<&'static str, u32>>,
     packing: Semaphore,
@@ -213,7 +215,7 @@ impl Warehouse {
     }
 }
 
-/// A broker that prints: put `RedisBroker` or `ServiceBusBroker` in its place.
+/// A broker that prints the events: put `RedisBroker` or `ServiceBusBroker` in its place.
 struct Console {
     down: bool,
 }

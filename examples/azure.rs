@@ -58,7 +58,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         variable("SERVICE_BUS_CONNECTION_STRING", "Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…")?;
     let queue = variable("SERVICE_BUS_QUEUE", "the name of a queue or topic")?;
 
-    // Everything that is wrong with it is reported here, before the first message.
+    // All mistakes of the configuration are reported here, before the first message.
     let config = ServiceBusConfig::from_connection_string(&connection)
         .queue(&queue)
         .options(MessageOptions::new().property("tenant", "acme"));

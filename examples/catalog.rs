@@ -1,9 +1,9 @@
-//! The catalog of a program that grew: what there is, who handles it, what happens then.
+//! The catalog of a program that grew: its messages, their handlers, and what each message causes.
 //!
-//! Try `cargo run -p diator-examples --features catalog --example catalog -- describe`, `… -- describe CloseMeeting`, or
-//! `… -- html >page.html`. What the commands write is kept in `docs/catalog`. Nothing has to be up.
+//! Try `cargo run -p diator-examples --features catalog --example catalog -- describe`, `… -- describe CloseMeeting`,
+//! or `… -- html >page.html`. `docs/catalog` keeps the output of the commands. The example needs no server.
 //!
-//! The test at the end notes down what causes what, and compares the catalog with the one that is kept:
+//! The test at the end notes which handler causes what, and compares the catalog with the one in `docs/catalog`:
 //! `cargo test -p diator-examples --features catalog --example catalog`.
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     Cli::new(builder()).endpoint(accounts()).edges(include_str!("../docs/catalog/edges.json")).run()
 }
 
-/// What a host of the program runs: `Host::new(builder().build()?).endpoint(accounts())`.
+/// The endpoint that a host of the program runs: `Host::new(builder().build()?).endpoint(accounts())`.
 fn accounts() -> Endpoint {
     let policy = ErrorPolicy::new().immediately(2).later([Duration::from_secs(10), Duration::from_secs(60)]);
     Endpoint::new("accounts", InMemoryBroker::new()).handlers(handlers![RemoveDeletedUser]).errors(policy)
@@ -113,7 +113,7 @@ struct MeetingClosed {
 
 // --- Events for other services. -----------------------------------------------------------------
 
-/// Somebody has come in.
+/// Tells other services that somebody has joined.
 #[derive(Debug, Serialize, JsonSchema, NotificationEvent)]
 #[event(topic = "meetings", key = meeting_id, schema)]
 struct UserJoinedNotification {
@@ -142,7 +142,7 @@ enum Phase {
     Closed,
 }
 
-/// Comes from the accounts service.
+/// An event of the accounts service.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, NotificationEvent)]
 #[event(name = "AccountDeleted", alias = "UserDeleted", schema)]
 struct AccountDeleted {
@@ -365,7 +365,7 @@ impl Meetings for InMemory {
     }
 }
 
-/// What one message wrote into the minutes.
+/// The lines that one message wrote into the minutes.
 #[derive(Default)]
 struct Minutes(Mutex<Vec<String>>);
 

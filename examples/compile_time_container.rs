@@ -1,7 +1,7 @@
-//! A program that has a compile-time container, shaku or nject, keeps it: diator's handlers get their services from it.
+//! Takes the services of diator's handlers from a compile-time container, shaku or nject.
 //!
-//! Run it with `cargo run --example compile_time_container`. The container is asked in one line for each service, and a
-//! line for something that is not wired up in it does not compile.
+//! Run it with `cargo run --example compile_time_container`. One line registers each service of the container; a line
+//! for a service that the container does not have does not compile.
 
 #[path = "compile_time_container/with_nject.rs"]
 mod with_nject;
@@ -26,12 +26,12 @@ struct Greeted {
     name: &'static str,
 }
 
-/// There is one for the whole program.
+/// One for the whole program.
 trait Counter: shaku::Interface {
     fn next(&self) -> usize;
 }
 
-/// There is one for each message; its number comes from the counter.
+/// One for each message; its number comes from the counter.
 trait Visit: Send + Sync {
     fn number(&self) -> usize;
 }

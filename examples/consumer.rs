@@ -1,7 +1,8 @@
 //! Two services: a shop takes orders, and a billing service handles the events of the shop.
 //!
-//! Run it with `cargo run --example consumer`. It needs no server: both share a broker in memory, which crosses the same contract as
-//! a driver. The bank refuses order 2 twice, and the service tries again later. Order 3 can never be charged: it is a dead letter.
+//! Run it with `cargo run --example consumer`. It needs no server: both services share a broker in memory, which
+//! fulfils the same contract as a driver. The bank refuses order 2 twice, and the service tries again later. Order 3
+//! can never be charged: it becomes a dead letter.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

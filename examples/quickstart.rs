@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use diator::prelude::*;
 use serde::{Deserialize, Serialize};
 
-// --- Messages: what can be asked, and what can happen. -----------------------------------------
+// --- Messages: requests and events. ------------------------------------------------------------
 
 #[derive(Debug, Command)]
 #[request(response = MeetingLink, error = JoinError)]
@@ -34,7 +34,7 @@ struct CountParticipants {
     meeting_id: u64,
 }
 
-/// Stays in this process: its handlers run before `send` answers.
+/// Stays in this process: its handlers run before `send` returns.
 #[derive(Debug, DomainEvent)]
 struct UserJoined {
     meeting_id: u64,

@@ -1,4 +1,5 @@
-//! Events to a real Redis: notifications on Pub/Sub channels, as the Python library has them, state to a stream.
+//! Publishes events to a real Redis: notifications on Pub/Sub channels, as the Python library does, and state to a
+//! stream.
 //!
 //! Run it with `cargo run --features redis --example redis -- redis://127.0.0.1:6379`, or with the URL in `REDIS_URL`. It
 //! publishes for five seconds, and prints how to watch.
@@ -18,13 +19,13 @@ struct JoinMeeting {
     user_id: u64,
 }
 
-/// Goes to `python_diator_channel:notification_event:<id>`, for those who listen at that moment.
+/// Goes to `python_diator_channel:notification_event:<id>`, for those that are subscribed at that moment.
 #[derive(Debug, Serialize, NotificationEvent)]
 struct UserJoined {
     user_id: u64,
 }
 
-/// Goes to the stream `meetings`, for those who read later too.
+/// Goes to the stream `meetings`, also for those that read later.
 #[derive(Debug, Serialize, EcstEvent)]
 #[event(topic = "meetings", key = meeting_id)]
 struct MeetingChanged {
@@ -47,7 +48,7 @@ impl RequestHandler<JoinMeeting> for JoinMeetingHandler {
 fn broker(url: &str) -> Result<RoutingBroker, Box<dyn Error>> {
     let channels = RedisBroker::new(RedisConfig::pub_sub(url).deadline(Duration::from_secs(2)))?;
     let streams = RedisBroker::new(RedisConfig::streams(url).max_len(10_000))?;
-    // A message is published again, with the same id, while the server is away.
+    // While the server is away, a message is published again, with the same id.
     let streams = RetryingBroker::new(streams, RetryPolicy::new())?;
     Ok(RoutingBroker::new()
         .route(Route::message_type(MessageType::Notification).to(Arc::new(channels)))
@@ -61,7 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     RedisBroker::new(RedisConfig::pub_sub(url.as_str()))?.ping().await?;
     let mediator = Mediator::from_registry().broker(broker(&url)?).build()?;
 
-    // Not the URL itself: it may hold a password.
+    // This does not print the URL itself, which may hold a password.
     println!("watch with:  redis-cli -u <that url> PSUBSCRIBE 'python_diator_channel:notification_event:*'");
     println!("read with:   redis-cli -u <that url> XRANGE meetings - +");
     for user_id in 1..=5 {

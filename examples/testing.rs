@@ -1,4 +1,4 @@
-//! How to test handlers: a fake service, a handler put in another's place, and what was published.
+//! Tests handlers: with a fake service, with a replaced handler, and with assertions on the published events.
 //!
 //! Run the program with `cargo run --example testing`, and its tests with `cargo test --example testing`. Neither
 //! needs a server.
@@ -65,7 +65,7 @@ impl RequestHandler<PriceOf> for PriceOfHandler {
     }
 }
 
-// --- The program: what tests change is the container's content and the broker. -------------------
+// --- The program: tests change only the container's content and the broker. ----------------------
 
 /// A bank that lends everybody up to a thousand.
 struct Generous;

@@ -44,7 +44,7 @@ impl RequestHandler<PlaceOrder> for PlaceOrderHandler {
         let PlaceOrder { order, quantity, voucher } = command;
         self.orders.add(order, quantity).await?;
         if let Some(voucher) = voucher {
-            // If this fails, its own writes are undone, and the order remains.
+            // If this fails, only the nested request's writes are undone, and the order remains.
             if let Err(error) = cx.send(RedeemVoucher { voucher }).await {
                 println!("  no voucher: {error}");
             }

@@ -9,7 +9,7 @@ use diator::middleware::{Answered, Call, MessageInfo, Middleware, Next};
 use diator::prelude::*;
 use garde::{Report, Validate};
 
-// --- Messages: each says itself when it is valid. -----------------------------------------------
+// --- Messages: each has its own rules. ----------------------------------------------------------
 
 #[derive(Debug, Command, Validate)]
 #[request(response = u64)]

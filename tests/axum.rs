@@ -161,7 +161,7 @@ async fn each_failure_has_its_status_and_its_log() {
 #[tokio::test]
 async fn who_has_no_hook_for_the_undelivered_is_told_so() {
     let (_, body, log) = answered(undelivered().await).await;
-    assert_eq!(body, "this is done, but what follows it failed: do not send it again");
+    assert_eq!(body, "this is done, but a step after it failed: do not send it again");
     assert!(log[0].starts_with("ERROR ") && log[0].contains("give the builder `.on_undelivered(…)`"), "{log:?}");
     assert!(log[0].contains("Announcement"), "{log:?}");
 }

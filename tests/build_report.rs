@@ -374,7 +374,7 @@ fn an_event_for_the_broker_without_a_broker() {
 fn an_event_that_the_broker_does_not_take() {
     let error = refused(builder(handlers![WaveAtUser]).broker(RoutingBroker::new()));
     let [text] = texts(&error, ProblemKind::NotAccepted)[..] else { panic!("{error}") };
-    assert!(text.starts_with("the broker does not take the event `UserJoined`: "), "{error}");
+    assert!(text.starts_with("the broker does not accept the event `UserJoined`: "), "{error}");
 }
 
 #[test]

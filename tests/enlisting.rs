@@ -174,8 +174,8 @@ fn refused(handlers: Handlers, services: Services) -> (String, u32) {
 fn a_transaction_that_all_messages_share() {
     let (services, line) = (Services::new().singleton(Arc::new(transaction())), line!());
     let (text, place) = refused(handlers![WriteHandler], services);
-    let expected = "`enlisting::Transaction` is a unit of work, and is registered in a way in which it never commits; the \
-                    handler `enlisting::WriteHandler` has it in its field `_service`";
+    let expected = "`enlisting::Transaction` is a unit of work, but its registration never commits it; the handler \
+                    `enlisting::WriteHandler` has it in its field `_service`";
     assert_eq!((&*text, place), (expected, line));
 }
 

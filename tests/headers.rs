@@ -149,8 +149,8 @@ fn a_name_that_cannot_be_carried_is_a_problem() {
     assert_eq!(
         told,
         [
-            (ProblemKind::Header, "no message can carry a header of the name `id`"),
-            (ProblemKind::Header, "no message can carry a header of the name `x-tenant`"),
+            (ProblemKind::Header, "no message can carry a header named `id`"),
+            (ProblemKind::Header, "no message can carry a header named `x-tenant`"),
             (ProblemKind::Header, twice.as_str()),
         ]
     );

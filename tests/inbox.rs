@@ -1,6 +1,6 @@
 //! What a mediator and its endpoints do with an inbox.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -171,6 +171,31 @@ async fn a_message_that_was_handled_runs_nothing() {
     assert_eq!(arrival.handle_once(&charge, "billing", 1).await.unwrap(), Handling::Handled, "a replay");
     arrival.handle(&charge).await.unwrap();
     assert_eq!(world.script.runs(), 4, "who does not ask the inbox is not kept");
+}
+
+#[tokio::test]
+async fn middleware_that_answers_counts_as_the_handler_unless_that_had_begun() {
+    let begins = Arc::new(AtomicBool::new(true));
+    let begin = begins.clone();
+    let answer = middleware_fn(move |call, next| {
+        let begins = begin.load(Ordering::SeqCst);
+        Box::pin(async move {
+            if begins {
+                next.run(call).await;
+            }
+            call.answer(())
+        })
+    });
+    let world = World::new();
+    let mediator = world.builder().middleware(answer).inbox(InMemoryInbox::new()).build().unwrap();
+    world.conducts([Conduct::Fail]);
+    let message = Uuid::now_v7();
+    assert_eq!(once(&arrives(&mediator, message)).await, HANDLED);
+    begins.store(false, Ordering::SeqCst);
+    for expected in [HANDLED, BEFORE] {
+        assert_eq!(once(&arrives(&mediator, message)).await, expected);
+    }
+    assert_eq!(world.script.runs(), 1, "it began once");
 }
 
 #[tokio::test]

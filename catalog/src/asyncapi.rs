@@ -8,10 +8,11 @@ use super::{Catalog, EventEntry};
 impl Catalog {
     /// The notification and ECST events as an AsyncAPI 3.0 document, in JSON.
     ///
-    /// An event that is handled here is received, and `x-endpoints` names by which endpoints, where some are known; one that is not, or that was [observed](super::ObservedCauses) to be
-    /// emitted, is sent. Each topic is a channel; an event without one has a channel of its own without an address,
-    /// because the broker's driver chooses it. A message is described with its envelope, in the mediator's format; the
-    /// event's own fields come from `#[event(schema)]`, and without it any are allowed.
+    /// An event with handlers in this program is received; `x-endpoints` names the endpoints that receive it, if they
+    /// are known. An event without handlers, or one that was [observed](super::ObservedCauses) to be emitted, is sent.
+    /// Each topic is a channel; an event without a topic has a channel of its own without an address, because the
+    /// broker's driver chooses the address. A message is described with its envelope, in the mediator's format. The
+    /// event's own fields come from `#[event(schema)]`; without it, any fields are allowed.
     ///
     /// # Source
     ///

@@ -2,7 +2,7 @@ use super::endpoints::EndpointEntry;
 use super::entry::{BrokerEntry, EventEntry, HandlerEntry, MiddlewareEntry, RequestEntry, entries};
 use diator::wiring::Wiring;
 
-/// The messages of a program, who handles them, and what that takes.
+/// The messages of a program, their handlers, and the handlers' dependencies.
 ///
 /// # Guarantees
 ///
@@ -42,16 +42,17 @@ pub struct Catalog {
     pub events: Vec<EventEntry>,
     /// All middleware, outermost first; handlers name those that apply to them.
     pub middleware: Vec<MiddlewareEntry>,
-    /// Where broker events go; `None` if that is not known or nowhere.
+    /// The broker that gets notification and ECST events; `None` if it is not known or there is none.
     pub broker: Option<BrokerEntry>,
-    /// What lets handlers run for what arrives: of a [`Host`](diator::host::Host), none otherwise.
+    /// The endpoints, which run handlers for messages that arrive; only a catalog of a [`Host`](diator::host::Host) has
+    /// them.
     pub endpoints: Vec<EndpointEntry>,
 }
 
 impl Catalog {
-    /// What is linked into this program, without a mediator.
+    /// Lists what is linked into this program, without a mediator.
     ///
-    /// The lifetimes of dependencies, the middleware and the broker are not known then.
+    /// The lifetimes of dependencies, the middleware and the broker are then unknown.
     #[must_use]
     pub fn linked() -> Self {
         Wiring::linked().into()

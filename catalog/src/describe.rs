@@ -9,7 +9,7 @@ use super::phrases::Place;
 use super::{Catalog, EndpointEntry, EventEntry, HandlerEntry, RequestEntry, Source, phrases, shape};
 use diator::registry::short_name;
 
-/// One message in full: who handles it, with what, and what happens then; made by [`Catalog::describe`].
+/// One message in full: its handlers, their dependencies, and the consequences; [`Catalog::describe`] makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description(String);
 
@@ -20,10 +20,10 @@ impl fmt::Display for Description {
 }
 
 impl Catalog {
-    /// Describes what is called so: a message, by its type with all, some or nothing of the path or by a name under which
-    /// it is read from the wire, or the message of a handler; or an endpoint.
+    /// Describes what has this name: a message, by its type with all, some or nothing of the path, or by a name under
+    /// which it is read from the wire; the message of a handler; or an endpoint.
     ///
-    /// Several that share the name are all described. `None` if nothing is called so.
+    /// If several share the name, the description has all of them. `None` if nothing has the name.
     #[must_use]
     pub fn describe(&self, name: &str) -> Option<Description> {
         let writer = Writer { catalog: self, labels: Labels::of(self) };

@@ -7,22 +7,22 @@ use diator::endpoint::Order;
 use diator::registry::short_name;
 use diator::wiring::{WiredEndpoint, WiredRun};
 
-/// What lets handlers run for what a subscription delivers.
+/// An endpoint, which runs handlers for the messages that a subscription delivers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EndpointEntry {
-    /// What its processes have in common.
+    /// The name that its processes have in common.
     pub name: String,
-    /// Names that it had before.
+    /// The endpoint's former names.
     #[serde(default)]
     pub formerly: Vec<String>,
     /// The subscription's type, with its path.
     #[serde(rename = "type", default)]
     pub type_name: String,
-    /// Where it reads: the topics that it names, or else those of its events.
+    /// The topics that it reads: those that it names, or else those of its events.
     #[serde(default)]
     pub topics: Vec<String>,
-    /// Whether it reads events, too, that name no topic.
+    /// Whether it also reads events that name no topic.
     #[serde(default)]
     pub default_topic: bool,
     /// The handlers that it runs, sorted by event, in the order in which they run.
@@ -31,22 +31,22 @@ pub struct EndpointEntry {
     /// How many messages it handles at once.
     #[serde(default)]
     pub concurrency: usize,
-    /// In which order it handles them.
+    /// The order in which it handles them.
     #[serde(default)]
     pub order: Order,
     /// Whether each of its processes gets each message.
     #[serde(default)]
     pub broadcast: bool,
-    /// What it does when a handler fails, in words.
+    /// How it deals with a handler that fails, in words.
     #[serde(default)]
     pub errors: String,
-    /// What it does with messages whose name the program does not know, in words.
+    /// How it deals with messages whose name the program does not know, in words.
     #[serde(default)]
     pub unknown: String,
-    /// Whether it finds messages that end the process.
+    /// Whether the endpoint has an attempt log of its own, which finds messages that end the process.
     #[serde(default)]
     pub attempt_log: bool,
-    /// Whether it acknowledges what the program itself has published without handling it.
+    /// Whether it acknowledges messages that the program itself has published, without handling them.
     #[serde(default)]
     pub skips_own: bool,
     /// Where it was made.
@@ -104,7 +104,7 @@ impl EndpointEntry {
             lines.push(("poison", "a message that ends the process three times in a row is found".to_owned()));
         }
         if self.skips_own {
-            lines.push(("skips", "what this program has published itself".to_owned()));
+            lines.push(("skips", "messages that this program has published itself".to_owned()));
         }
         if !self.formerly.is_empty() {
             lines.push(("formerly", clean(&self.formerly.join(", "))));

@@ -19,22 +19,23 @@ pub struct RequestEntry {
     pub type_name: String,
     /// Command or query.
     pub kind: MessageKind,
-    /// What the handler answers: a type, with its path.
+    /// The type of the handler's answer, with its path.
     #[serde(default = "unknown")]
     pub response: String,
-    /// How the handler fails: a type, with its path.
+    /// The type of the handler's error, with its path.
     #[serde(default = "unknown")]
     pub error: String,
     /// Whether it may be handled twice.
     #[serde(default)]
     pub idempotent: bool,
-    /// What `#[request(mark = …)]` says of it, in the order given.
+    /// The marks of `#[request(mark = …)]`, in the order given.
     #[serde(default)]
     pub marks: Vec<String>,
     /// Whether `.remote(…)` names its crate: another process handles it.
     #[serde(default)]
     pub remote: bool,
-    /// Where it was declared, if the registry knows it: as of [`WiredRequest::location`](diator::wiring::WiredRequest::location).
+    /// Where it was declared, if the registry knows it: as in
+    /// [`WiredRequest::location`](diator::wiring::WiredRequest::location).
     #[serde(default)]
     pub source: Option<Source>,
     /// One, if all is well.
@@ -46,12 +47,12 @@ pub struct RequestEntry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EventEntry {
-    /// Its name, for a notification or ECST event the one on the wire.
+    /// The event's name; for a notification or ECST event, the name on the wire.
     pub name: String,
     /// Its type, with the path.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// Which of the three kinds it is.
+    /// The kind of the event.
     pub kind: MessageKind,
     /// Where a broker publishes it, if `#[event(topic = "…")]` says so.
     #[serde(default)]
@@ -65,19 +66,20 @@ pub struct EventEntry {
     /// Whether `build()` insists on a handler.
     #[serde(default)]
     pub must_be_handled: bool,
-    /// What `#[event(mark = …)]` says of it, in the order given.
+    /// The marks of `#[event(mark = …)]`, in the order given.
     #[serde(default)]
     pub marks: Vec<String>,
     /// Its own fields as they are written, as JSON Schema, draft 7; `None` without `#[event(schema)]`.
     #[serde(default)]
     pub schema: Option<serde_json::Value>,
-    /// Its own fields as they can be read when it arrives: one with a default need not be there.
+    /// Its own fields as they can be read when it arrives: a field with a default may be missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema_read: Option<serde_json::Value>,
-    /// Where it was declared, if the registry knows it: as of [`WiredRequest::location`](diator::wiring::WiredRequest::location).
+    /// Where it was declared, if the registry knows it: as in
+    /// [`WiredRequest::location`](diator::wiring::WiredRequest::location).
     #[serde(default)]
     pub source: Option<Source>,
-    /// Its handlers in the order in which they run, those after the commit last.
+    /// The event's handlers, in the order in which they run; handlers that run after the commit come last.
     #[serde(default)]
     pub handlers: Vec<HandlerEntry>,
 }
@@ -102,28 +104,28 @@ pub struct HandlerEntry {
     /// Its type, with the path.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// What tells it from other handlers of its event, also in the next version of the program; empty where an earlier catalog
-    /// did not say so.
+    /// Identifies the handler among those of its event, also across versions of the program; empty if an earlier
+    /// catalog did not have it.
     #[serde(default)]
     pub id: String,
-    /// Where it stands among the handlers of an event; 0 for that of a request.
+    /// Its place among the handlers of an event; 0 for the handler of a request.
     #[serde(default)]
     pub order: i32,
     /// Whether it runs only after the commit.
     #[serde(default)]
     pub after_commit: bool,
-    /// What it gets injected.
+    /// The dependencies that the container gives it.
     #[serde(default)]
     pub dependencies: Vec<DependencyEntry>,
     /// The middleware that wraps it, outermost first, by [name](MiddlewareEntry::name), whether or not it is
     /// [active](diator::middleware::Middleware::is_active) at present.
     #[serde(default)]
     pub middleware: Vec<String>,
-    /// What it emits and sends, as far as it was [observed](super::ObservedCauses): types, with their paths; `None` if it never
-    /// ran while somebody observed.
+    /// The types of the messages that it emits and sends, with their paths, as far as they were
+    /// [observed](super::ObservedCauses); `None` if it never ran under an observer.
     #[serde(default)]
     pub causes: Option<Vec<String>>,
-    /// Where it was declared; `None` for one that stands in another's place.
+    /// Where it was declared; `None` for a handler that replaces another.
     #[serde(default)]
     pub source: Option<Source>,
 }
@@ -140,17 +142,17 @@ impl HandlerEntry {
     }
 }
 
-/// What a handler gets injected into one field.
+/// A dependency that the container gives a handler for one field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DependencyEntry {
     /// The field's name.
     #[serde(default)]
     pub field: String,
-    /// What is asked of the container: a type, with its path.
+    /// The type that the container resolves, with its path.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// How long it lives; [`Lifetime::Unknown`] where no container was asked.
+    /// How long the dependency lives; [`Lifetime::Unknown`] if no container was asked.
     #[serde(default = "unknown_lifetime")]
     pub lifetime: Lifetime,
     /// Whether the handler also works without it.
@@ -162,30 +164,30 @@ pub struct DependencyEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MiddlewareEntry {
-    /// What it calls itself: its type, with the path, unless it was given another name.
+    /// Its name: its type, with the path, unless it was given another name.
     pub name: String,
     /// Where it was added.
     #[serde(default)]
     pub source: Option<Source>,
 }
 
-/// Where broker events go, and what is promised for them.
+/// The broker that gets notification and ECST events, and its promises.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BrokerEntry {
-    /// The broker's type, with its path; `None` if there is an outbox alone.
+    /// The broker's type, with its path; `None` if the program has only an outbox.
     #[serde(rename = "type")]
     pub type_name: Option<String>,
-    /// What the broker promises beyond the contract.
+    /// The broker's promises beyond the contract.
     #[serde(default)]
     pub guarantees: Guarantees,
-    /// The media type of what is written.
+    /// The media type of the messages.
     #[serde(default)]
     pub content_type: String,
     /// The source that cloud events name; `None` in the Python library's format.
     #[serde(default)]
     pub cloud_events_source: Option<String>,
-    /// Whether messages join the transaction first.
+    /// Whether an outbox writes the messages in the transaction first.
     #[serde(default)]
     pub outbox: bool,
     /// Where the broker was added.
@@ -197,7 +199,8 @@ pub struct BrokerEntry {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Source {
-    /// The crate, as `use` knows it; empty for what a program adds to its builder: that knows only file and line.
+    /// The crate, as `use` knows it; empty for a part that a program adds to its builder, of which only file and line
+    /// are known.
     #[serde(rename = "crate", default)]
     pub crate_name: String,
     /// The file, with `/` between its parts; that of a crate outside the workspace begins with the crate's directory.

@@ -8,7 +8,7 @@ use super::{Catalog, HandlerEntry};
 use diator::middleware::MessageKind;
 
 impl Catalog {
-    /// A Mermaid flow chart: each message with its handlers, and what they cause.
+    /// Writes a Mermaid flow chart: each message with its handlers, and the messages that they cause.
     ///
     /// Put it into a fenced block with the language `mermaid`.
     #[must_use]

@@ -2,14 +2,14 @@ use super::labels::{Labels, words};
 use super::{Catalog, EventEntry};
 
 /// When the handlers of an event run that comes from the message broker.
-pub(super) const ON_ARRIVAL: &str = "if it arrives from the broker, not for what this program emits";
+pub(super) const ON_ARRIVAL: &str = "when it arrives from the broker, not when this program emits it";
 
 impl Catalog {
-    /// What is no mistake, and yet may not be what somebody expects, a sentence for each.
+    /// Notes, in a sentence each, what is not a mistake and yet may not be what somebody expects.
     ///
-    /// These are the notification and ECST events with handlers in this program: the handlers run for what arrives from the broker,
-    /// and not for what the program itself emits. Where [`ObservedCauses`](super::ObservedCauses) shows that it emits the event, the sentence
-    /// says by whom.
+    /// The notes are about notification and ECST events with handlers in this program: the handlers run when the event
+    /// arrives from the broker, not when the program emits it. If [`ObservedCauses`](super::ObservedCauses) shows that
+    /// the program emits the event, the note names the handlers that do.
     ///
     /// # Example
     ///
@@ -31,7 +31,7 @@ impl Catalog {
     ///
     /// # fn main() {
     /// let [note] = &Catalog::linked().notes()[..] else { panic!("there is one such event") };
-    /// assert!(note.starts_with("the notification event `OrderPlaced` is handled here if it arrives from the broker"));
+    /// assert!(note.starts_with("the notification event `OrderPlaced` is handled here when it arrives from the broker"));
     /// # }
     /// ```
     #[must_use]
@@ -50,7 +50,7 @@ impl Catalog {
             return None;
         }
         Some(format!(
-            "the {} is emitted here (by {}), and its handlers here do not run for that: they run if it arrives from the broker",
+            "the {} is emitted here (by {}), but its handlers here do not run then: they run when it arrives from the broker",
             title(event, labels),
             by.join(", ")
         ))
@@ -66,7 +66,7 @@ impl Catalog {
 
 fn note(event: &EventEntry, labels: &Labels) -> String {
     format!(
-        "the {} is handled here if it arrives from the broker: its handlers do not run for what this program emits",
+        "the {} is handled here when it arrives from the broker: its handlers do not run when this program emits it",
         title(event, labels)
     )
 }

@@ -48,27 +48,28 @@ use crate::attr::Role;
 
 /// Makes a struct or an enum a command: a request that changes something.
 ///
-/// Exactly one handler answers it. Its handler may emit events, and send other commands and queries. Derive
-/// [`Query`](macro@Query) instead for what only reads.
+/// Exactly one handler answers it. The handler may emit events, and send other commands and queries. Derive
+/// [`Query`](macro@Query) instead for a request that only reads.
 ///
 /// # Arguments
 ///
 /// All go into `#[request(…)]`, and all are optional:
 ///
-/// - `response = Type`: what the handler answers; `()` if left out.
-/// - `error = Type`: how the handler fails; `diator::BoxError` if left out, into which `?` converts any error.
-/// - `expected = |error| …`: whether an error of the handler is an answer and no failure; tracing and metrics then do not tell of a
-///   failure. If left out, all errors of a type of your own are answers, and a `diator::BoxError` is a failure.
-/// - `idempotent`: handling it twice does what handling it once does, so that a middleware may try again. The type
-///   must be `Clone`.
-/// - `mark = CONSTANT`: tells middleware something, as in `mark = Audited` or `mark = RateLimit(5)`; it may be repeated.
+/// - `response = Type`: the type of the handler's answer; `()` if left out.
+/// - `error = Type`: the type of the handler's error; `diator::BoxError` if left out, into which `?` converts any
+///   error.
+/// - `expected = |error| …`: whether an error of the handler is an answer and not a failure; tracing and metrics then
+///   report no failure. If left out, a `diator::BoxError` is a failure, and every error of another type is an answer.
+/// - `idempotent`: **promises** that handling it twice has the same effect as handling it once, so that a middleware
+///   may retry it. The type must be `Clone`.
+/// - `mark = CONSTANT`: a value for middleware, as in `mark = Audited` or `mark = RateLimit(5)`; it may be repeated.
 ///   Middleware reads it as `call.info().mark::<…>()`.
 /// - `unregistered`: keeps the request out of the link-time registry, so that a program that links this crate need not
-///   handle it. For the messages of a library such as a test kit.
-/// - `crate = path`: where the library is, if not at `::diator`.
+///   handle it. Use it for the messages of a library such as a test kit.
+/// - `crate = path`: the path of the library, if it is not `::diator`.
 ///
 /// A generic command is possible; its handlers then handle instances of it: `#[request_handler(Store<u32>)]`.
-/// `build()` cannot notice that an instance has no handler; `send` still does.
+/// `build()` cannot detect that an instance has no handler; `send` still does.
 ///
 /// # Example
 ///
@@ -91,8 +92,8 @@ pub fn derive_command(input: TokenStream) -> TokenStream {
 
 /// Makes a struct or an enum a query: a request that only reads.
 ///
-/// Exactly one handler answers it. Its handler may send other queries; it may neither emit events nor send commands,
-/// and the compiler sees to that. Derive [`Command`](macro@Command) instead for what changes something.
+/// Exactly one handler answers it. The handler may send other queries; the compiler stops it from emitting events and
+/// from sending commands. Derive [`Command`](macro@Command) instead for a request that changes something.
 ///
 /// # Arguments
 ///
@@ -119,20 +120,20 @@ pub fn derive_query(input: TokenStream) -> TokenStream {
 /// Makes a struct or an enum a domain event: one that stays in the process.
 ///
 /// Its handlers run after the handler that emitted it, within the same unit of work. It needs no serde. Derive
-/// [`NotificationEvent`](macro@NotificationEvent) or [`EcstEvent`](macro@EcstEvent) for what other services are to
-/// know.
+/// [`NotificationEvent`](macro@NotificationEvent) or [`EcstEvent`](macro@EcstEvent) instead for an event of which other
+/// services must learn.
 ///
 /// # Arguments
 ///
 /// All go into `#[event(…)]`, and all are optional:
 ///
-/// - `must_be_handled`: `build()` reports the event if it has no handler. Without it, an event that nobody handles is
-///   no problem.
-/// - `name = "…"`: what it is called in reports and traces; the type's identifier if left out.
-/// - `mark = CONSTANT`: tells middleware something; it may be repeated. Middleware reads it as `call.info().mark::<…>()`.
-/// - `unregistered`: keeps the event out of the link-time registry, so that `build()` asks a program that links this
-///   crate for no handler, broker or unique name of it. For the messages of a library such as a test kit.
-/// - `crate = path`: where the library is, if not at `::diator`.
+/// - `must_be_handled`: `build()` reports the event if it has no handler. If left out, an event without handlers is not
+///   a problem.
+/// - `name = "…"`: its name in reports and traces; the type's identifier if left out.
+/// - `mark = CONSTANT`: a value for middleware; it may be repeated. Middleware reads it as `call.info().mark::<…>()`.
+/// - `unregistered`: keeps the event out of the link-time registry, so that `build()` requires no handler, broker or
+///   unique name for it from a program that links this crate. Use it for the messages of a library such as a test kit.
+/// - `crate = path`: the path of the library, if it is not `::diator`.
 ///
 /// # Example
 ///
@@ -152,7 +153,7 @@ pub fn derive_domain_event(input: TokenStream) -> TokenStream {
     expand::event::derive(EventKind::Domain, input.into()).into()
 }
 
-/// Makes a struct or an enum a notification event: it goes to the broker and carries identifications only.
+/// Makes a struct or an enum a notification event: it goes to the broker and carries identifiers only.
 ///
 /// It must be `Serialize`, and `Deserialize` if it has a handler in this program: such a handler runs for events that
 /// arrive, not for those that this process publishes. Its fields stand beside `event_id` and `event_timestamp` on the
@@ -165,14 +166,15 @@ pub fn derive_domain_event(input: TokenStream) -> TokenStream {
 /// - `name = "…"`: its name on the wire; the type's identifier if left out. Give one before you rename the type. A
 ///   generic event needs one.
 /// - `alias = "…"`: another name under which it is accepted when it arrives; it may be repeated.
-/// - `topic = "…"`: where a broker publishes it, unless the driver has a place of its own for it.
-/// - `key = field`: what the event is about, also `field.of.a.field`. A broker that can keeps events with one key in
-///   order. The value must be `Display`; an enum must have the field in all its variants.
-/// - `schema`: the catalog tells its shape; it must be `schemars::JsonSchema`, and its crate must depend on `schemars` 1.
-/// - `mark = CONSTANT`: tells middleware something; it may be repeated. Middleware reads it as `call.info().mark::<…>()`.
-/// - `unregistered`: keeps the event out of the link-time registry, so that `build()` asks a program that links this
-///   crate for no handler, broker or unique name of it. For the messages of a library such as a test kit.
-/// - `crate = path`: where the library is, if not at `::diator`.
+/// - `topic = "…"`: the place where a broker publishes it, unless the driver is configured with another place for it.
+/// - `key = field`: the subject of the event, also `field.of.a.field`. A broker that can do so keeps events with one
+///   key in order. The value must be `Display`; an enum must have the field in all its variants.
+/// - `schema`: adds the event's schema to the catalog; the event must be `schemars::JsonSchema`, and its crate must
+///   depend on `schemars` 1.
+/// - `mark = CONSTANT`: a value for middleware; it may be repeated. Middleware reads it as `call.info().mark::<…>()`.
+/// - `unregistered`: keeps the event out of the link-time registry, so that `build()` requires no handler, broker or
+///   unique name for it from a program that links this crate. Use it for the messages of a library such as a test kit.
+/// - `crate = path`: the path of the library, if it is not `::diator`.
 ///
 /// # Example
 ///
@@ -196,7 +198,8 @@ pub fn derive_notification_event(input: TokenStream) -> TokenStream {
 
 /// Makes a struct or an enum an ECST event: it goes to the broker and carries all that its readers need.
 ///
-/// ECST is event-carried state transfer. In all else it is like a [`NotificationEvent`](macro@NotificationEvent).
+/// ECST is event-carried state transfer. In everything else it is like a
+/// [`NotificationEvent`](macro@NotificationEvent).
 ///
 /// # Arguments
 ///
@@ -224,38 +227,39 @@ pub fn derive_ecst_event(input: TokenStream) -> TokenStream {
 
 /// Registers a struct as the handler of one or more requests.
 ///
-/// The struct implements `RequestHandler` for each of them; the attribute leaves struct and `impl` as they are. It
+/// The struct must implement `RequestHandler` for each of them; the attribute leaves struct and `impl` as they are. It
 /// puts the handler into the link-time registry that `Mediator::from_registry()` reads, and lets `send` compile for
 /// these requests. The struct may be private, and may have other attributes of this sort.
 ///
 /// # Arguments
 ///
 /// - The types of one or more requests. Instances of generic requests and paths are fine.
-/// - `unregistered`: keeps the handler out of the link-time registry; `handlers![…]` finds it all the same, and `send`
-///   compiles. A struct that has several attributes says so in each. For the handlers of a library such as a test kit.
-/// - `crate = path`: where the library is, if not at `::diator`.
+/// - `unregistered`: keeps the handler out of the link-time registry; `handlers![…]` still finds it, and `send`
+///   compiles. A struct with several attributes must say so in each. Use it for the handlers of a library such as a
+///   test kit.
+/// - `crate = path`: the path of the library, if it is not `::diator`.
 ///
 /// # Fields
 ///
-/// The container fills them. The handler is built once, if all it needs lives as long as the program, and else for
-/// each message.
+/// The container fills them. The handler is built once if everything that it needs lives as long as the program, and
+/// otherwise for each message.
 ///
 /// | field | filled with |
 /// |---|---|
-/// | `Arc<T>`, also `Arc<dyn Trait>` | the service; `build()` reports one that is missing |
+/// | `Arc<T>`, also `Arc<dyn Trait>` | the service; `build()` reports a missing one |
 /// | `Option<Arc<T>>` | the service, or `None` if the container has none |
-/// | `#[inject(clone)]` and any `T: Clone` | a clone of what the container holds |
+/// | `#[inject(clone)]` and any `T: Clone` | a clone of the container's value |
 /// | `#[inject(default)]` and any `T: Default` | `T::default()` |
 /// | `#[inject(with = expression)]` | the expression |
 ///
-/// A generic struct cannot be registered: wrap the type that is meant in a struct of its own.
+/// A generic struct cannot be registered: wrap the concrete type in a struct of its own.
 ///
 /// # Names
 ///
-/// Names that begin with `__diator` are reserved: a constant, say, that a program calls so may be taken for one that the macros
-/// write. So is `_SomeRequestHasTwoHandlersKeepOne`, an item of the module for each request that is written as one name: it clashes
-/// if the module has two handlers of the request, unless they say `unregistered`. All other names are the program's own, also in the
-/// expressions of `#[inject(with = …)]`.
+/// Names that begin with `__diator` are reserved: a constant with such a name, for example, may be taken for one that
+/// the macros write. `_SomeRequestHasTwoHandlersKeepOne` is reserved too, an item of the module for each request that
+/// is written as one name: it clashes if the module has two handlers of the request, unless they say `unregistered`.
+/// All other names are the program's own, also in the expressions of `#[inject(with = …)]`.
 ///
 /// # Example
 ///
@@ -292,22 +296,22 @@ pub fn request_handler(arguments: TokenStream, item: TokenStream) -> TokenStream
 
 /// Registers a struct as a handler of an event.
 ///
-/// The struct implements `EventHandler` for it; the attribute leaves struct and `impl` as they are. An event may have
+/// The struct must implement `EventHandler` for it; the attribute leaves struct and `impl` as they are. An event may have
 /// any number of handlers, and a struct may handle several events, with one attribute for each. Handlers of a domain
-/// event run for what this process emits, handlers of notification and ECST events for what arrives from the broker.
+/// event run when this process emits it, handlers of notification and ECST events when it arrives from the broker.
 ///
 /// # Arguments
 ///
 /// - The type of one event.
-/// - `id = "billing.charge"`: a name that outlives the type, for what arrives: redelivery and replay know the handler by it. By
+/// - `id = "billing.charge"`: a name that outlives the type, for events that arrive: redelivery and replay know the handler by it. By
 ///   default it is the type with its path, which a move or a rename changes.
 /// - `order = 10`: lower runs first; 0 if left out, and negative numbers are fine. The sequence of handlers with the
 ///   same number is always the same, but do not rely on it.
-/// - `after_commit`: it runs once the unit of work is committed, for mails and calls to others. What then fails undoes
+/// - `after_commit`: the handler runs once the unit of work is committed, for mails and calls to others. Its failure undoes
 ///   nothing.
-/// - `unregistered`: keeps the handler out of the link-time registry; `handlers![…]` finds it all the same. A struct
-///   that has several attributes says so in each. For the handlers of a library such as a test kit.
-/// - `crate = path`: where the library is, if not at `::diator`.
+/// - `unregistered`: keeps the handler out of the link-time registry; `handlers![…]` still finds it. A struct
+///   with several attributes must say so in each. Use it for the handlers of a library such as a test kit.
+/// - `crate = path`: the path of the library, if it is not `::diator`.
 ///
 /// # Fields
 ///

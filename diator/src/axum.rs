@@ -1,4 +1,4 @@
-//! What a web service of axum needs: a status for every failure, and [`Meta`] as an extractor.
+//! The parts that a web service of axum needs: a status for every failure, and [`Meta`] as an extractor.
 
 use std::convert::Infallible;
 
@@ -9,10 +9,11 @@ use http::request::Parts;
 
 use crate::{Committed, Meta, SendError, SendErrorKind};
 
-/// Turns a failure into an answer: the handler's own error by its own `IntoResponse`, all others by this table.
+/// Turns a failure into an answer: the handler's own error by its own `IntoResponse`, every other error by this table.
 ///
-/// A route then returns `Result<Json<Order>, SendError<OrderError>>`, and the program maps nothing but its `OrderError`. It is an
-/// `IntoResponse` of axum 0.8. A request that fails with a [`BoxError`](crate::BoxError) has none: give it `error = …`.
+/// A route then returns `Result<Json<Order>, SendError<OrderError>>`, and the program only maps its `OrderError`. It
+/// implements `IntoResponse` of axum 0.8. A request that fails with a [`BoxError`](crate::BoxError) has no such answer:
+/// give it `error = …`.
 ///
 /// | variant | status | may the client send it again? | logged |
 /// |---|---|---|---|
@@ -29,10 +30,10 @@ use crate::{Committed, Meta, SendError, SendErrorKind};
 ///
 /// # Guarantees
 ///
-/// The body is one sentence about the status; it never names a type or a message of the program, and has no text of an error but
-/// of the handler's own. The log has the error with its causes, at `ERROR`, with target `diator`.
-/// [`TracingMiddleware`](crate::middleware::TracingMiddleware) and [`MetricsMiddleware`](crate::metrics::MetricsMiddleware) see
-/// all failures, also those that are not logged here.
+/// The body is one sentence about the status. It never names a type or a message of the program, and contains no error
+/// text but that of the handler's own error. The log has the error with its causes, at `ERROR`, with the target
+/// `diator`. [`TracingMiddleware`](crate::middleware::TracingMiddleware) and
+/// [`MetricsMiddleware`](crate::metrics::MetricsMiddleware) see all failures, also those that this table does not log.
 ///
 /// # Example
 ///
@@ -69,7 +70,7 @@ impl<E: IntoResponse> IntoResponse for SendError<E> {
 fn answer(failure: &SendError<Infallible>) -> (StatusCode, &'static str) {
     match (failure.committed(), failure.kind()) {
         (Committed::Yes, _) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "this is done, but what follows it failed: do not send it again")
+            (StatusCode::INTERNAL_SERVER_ERROR, "this is done, but a step after it failed: do not send it again")
         }
         (Committed::Unknown, _) => (StatusCode::INTERNAL_SERVER_ERROR, "nobody knows whether this is done"),
         _ if failure.timed_out().is_some() => (StatusCode::GATEWAY_TIMEOUT, "this took too long, and nothing is done"),
@@ -99,7 +100,7 @@ fn log(failure: &SendError<Infallible>) {
     }
 }
 
-/// What the headers bring, as [`Meta::from_headers`] reads them. It never fails.
+/// Extracts the meta of a request from its headers, as [`Meta::from_headers`] does. It never fails.
 ///
 /// # Example
 ///

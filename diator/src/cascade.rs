@@ -10,8 +10,8 @@ use std::fmt;
 /// - `depth`: how many levels of messages may lie below a request that comes from outside; 64 by default. Nested requests count,
 ///   and events that events cause. An event that comes from outside is on the first level itself. Zero allows no event and no
 ///   nested request.
-/// - `events`: how many events the events of one message may cause, over all chains and beyond its commit; 10,000 by default. What
-///   a message emits itself does not count, nested requests included: an import may emit as much as it likes.
+/// - `events`: how many events the events of one message may cause, over all chains and beyond its commit; 10,000 by
+///   default. Events that a message or its nested requests emit do not count: an import may emit as many as it likes.
 ///
 /// # Example
 ///
@@ -41,26 +41,26 @@ impl CascadeLimits {
         Self { depth: 64, events: 10_000 }
     }
 
-    /// Bounds how deep messages may cause each other.
+    /// Limits how deep messages may cause each other.
     pub const fn depth(mut self, levels: u32) -> Self {
         self.depth = levels;
         self
     }
 
-    /// Bounds how many events the events of one message may cause.
+    /// Limits how many events the events of one message may cause.
     pub const fn events(mut self, events: u32) -> Self {
         self.events = events;
         self
     }
 }
 
-/// The limit that a cascade of messages ran into, and how high it was.
+/// A limit that messages exceeded, with its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CascadeLimit {
-    /// A message caused a message that caused a message, and so on: so many levels are allowed.
+    /// The number of levels of messages that may cause each other.
     Depth(u32),
-    /// The events of one message caused events: so many are allowed, those after its commit included.
+    /// The number of events that the events of one message may cause, those after its commit included.
     Events(u32),
 }
 

@@ -1,15 +1,15 @@
 use std::fmt;
 
-/// Everything that is wrong with a configuration, in one report.
+/// All problems of a configuration, in one report.
 ///
-/// Whoever takes a configuration checks all of it and lists every problem: a middleware, a broker or a store, also of another
-/// crate. What is wrong with a whole mediator is a [`BuildError`](crate::BuildError).
+/// The constructor of a middleware, a broker or a store must check its whole configuration and list every problem, also
+/// in another crate. The problems of a whole mediator are a [`BuildError`](crate::BuildError).
 ///
 /// # Guarantees
 ///
-/// Its text is one line: the subject, and the problems as they were given, in their order. A problem must repeat no secret, and
-/// must be escaped if it repeats what comes from outside. `Debug` says what `Display` says: it is what `main` shows when it
-/// returns the error.
+/// Its text is one line: the subject, and the problems in the order in which they were given. A problem must repeat no
+/// secret, and must escape what it repeats from outside. `Debug` shows the same text as `Display`, because `main` shows
+/// `Debug` when it returns the error.
 ///
 /// # Example
 ///
@@ -41,7 +41,8 @@ pub struct InvalidConfig {
 }
 
 impl InvalidConfig {
-    /// Reports problems of which there is at least one; the subject says what is invalid, as in "redis configuration".
+    /// Reports the problems, of which there must be at least one; the subject names what is invalid, as in "redis
+    /// configuration".
     #[must_use]
     pub fn new(subject: &'static str, problems: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { subject, problems: problems.into_iter().map(Into::into).collect() }
@@ -57,7 +58,7 @@ impl InvalidConfig {
         if error.problems.is_empty() { Ok(()) } else { Err(error) }
     }
 
-    /// What is wrong, one text for each problem.
+    /// The problems, one text for each.
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.problems

@@ -14,7 +14,7 @@ pub struct Location {
 impl Location {
     pub(crate) const UNKNOWN: Self = Self::new("", "", 0);
 
-    /// What `module_path!()`, `file!()` and `line!()` say at the place.
+    /// Makes a location of the values of `module_path!()`, `file!()` and `line!()`.
     #[must_use]
     pub const fn new(module: &'static str, file: &'static str, line: u32) -> Self {
         Self { file, line, module }
@@ -41,19 +41,19 @@ impl Location {
         (!self.file.is_empty()).then_some(self)
     }
 
-    /// The name of the crate, as `use` knows it; empty where the module is not known.
+    /// The name of the crate, as `use` knows it; empty if the module is not known.
     #[must_use]
     pub fn crate_name(&self) -> &'static str {
         self.module.split("::").next().unwrap_or(self.module)
     }
 
-    /// The module, with the crate's name in front; empty where it is not known.
+    /// The module, with the crate's name in front; empty if it is not known.
     #[must_use]
     pub fn module(&self) -> &'static str {
         self.module
     }
 
-    /// The file, as the compiler was told of it.
+    /// The path of the file, as it was given to the compiler.
     #[must_use]
     pub fn file(&self) -> &'static str {
         self.file

@@ -1,7 +1,7 @@
-//! What a program that writes messages and handlers imports.
+//! The imports of a program that writes messages and handlers.
 //!
-//! Of other crates it holds `async_trait`, for the traits of services: a program that imports that itself has its own.
-//! It holds no derive of serde's: those need serde in the program's own `Cargo.toml`.
+//! It contains `async_trait` of another crate, for the traits of services: a program that imports that macro itself
+//! uses its own. It contains none of serde's derives, because these need serde in the program's own `Cargo.toml`.
 
 pub use crate::{
     BoxError, Command, DomainEvent, EcstEvent, Event, EventContext, EventHandler, HandledBy, InMemoryBroker, Mediator,

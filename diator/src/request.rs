@@ -13,7 +13,7 @@ use crate::{BoxError, SendError};
 ///
 /// - The sender gets one answer. The handler owns the request, and nothing clones it unless it is idempotent and middleware keeps
 ///   a copy.
-/// - Its type tells a request from others: two requests may have one [`NAME`](Self::NAME), which is for people and logs.
+/// - The type identifies a request. Two requests may have the same [`NAME`](Self::NAME), which is for people and logs.
 ///
 /// # Example
 ///
@@ -32,31 +32,33 @@ use crate::{BoxError, SendError};
     note = "if `{Self}` is to be a request, put `#[derive(Command)]` or `#[derive(Query)]` on it"
 )]
 pub trait Request: Sized + Send + 'static {
-    /// What the handler answers.
+    /// The type of the handler's answer.
     type Response: Send + 'static;
-    /// How the handler fails. It may be [`BoxError`](crate::BoxError), which is why it is bound by what an error
-    /// shows and not by `std::error::Error`.
+    /// The type of the handler's error. It need not implement `std::error::Error`, so that it can be a
+    /// [`BoxError`](crate::BoxError).
     type Error: Debug + Display + Send + Sync + 'static;
     /// [`Changes`] or [`Reads`]: whether it is a [`Command`] or a [`Query`].
     type Kind: KindOfRequest;
 
-    /// Whether it changes something, as its kind says.
+    /// Whether the request changes something, as its kind says.
     const KIND: RequestKind = <Self::Kind as KindOfRequest>::KIND;
     /// The type's name without its path.
     const NAME: &'static str;
-    /// Whether handling it twice does what handling it once does: `#[request(idempotent)]`.
+    /// Whether handling the request twice has the same effect as handling it once: `#[request(idempotent)]`.
     ///
-    /// A program that says so takes a promise upon itself: a [`RetryMiddleware`](crate::middleware::RetryMiddleware) then tries
-    /// again also what may be committed already.
+    /// **The program that sets it makes a promise**: a [`RetryMiddleware`](crate::middleware::RetryMiddleware) then
+    /// also retries a request that may be committed already.
     const IDEMPOTENT: bool = false;
-    /// What it tells middleware: `#[request(mark = …)]`.
+    /// The marks that middleware reads: `#[request(mark = …)]`.
     const MARKS: &'static [Mark] = &[];
 
-    /// Whether an error of the handler is an answer, such as "sold out", and no failure: `#[request(expected = |error| …)]`.
+    /// Whether an error of the handler is an answer, such as "sold out", and not a failure: `#[request(expected =
+    /// |error| …)]`.
     ///
     /// [`TracingMiddleware`](crate::middleware::TracingMiddleware) and
-    /// [`MetricsMiddleware`](crate::metrics::MetricsMiddleware) do not tell of a failure then; the unit of work is rolled back all the same.
-    /// Unless the request says otherwise, all errors of a type of its own are answers, and a [`BoxError`](crate::BoxError) is a failure.
+    /// [`MetricsMiddleware`](crate::metrics::MetricsMiddleware) then report no failure; the unit of work is rolled back
+    /// all the same. By default, a [`BoxError`](crate::BoxError) is a failure, and every error of another type is an
+    /// answer.
     #[must_use]
     fn is_expected(error: &Self::Error) -> bool {
         !(error as &dyn Any).is::<BoxError>()
@@ -64,8 +66,8 @@ pub trait Request: Sized + Send + 'static {
 
     /// A copy for another attempt, if the request is idempotent.
     ///
-    /// It is never called for a request that is not [`IDEMPOTENT`](Self::IDEMPOTENT). For one that is, the derives clone it;
-    /// `None` leaves it with a single attempt.
+    /// The mediator never calls it for a request that is not [`IDEMPOTENT`](Self::IDEMPOTENT). For an idempotent
+    /// request, the derives clone it; `None` means that the request has a single attempt.
     #[must_use]
     fn retry_copy(&self) -> Option<Self> {
         None
@@ -74,7 +76,7 @@ pub trait Request: Sized + Send + 'static {
 
 /// A constant that a message carries for middleware.
 ///
-/// Given as `#[request(mark = Audited)]` or `#[event(mark = RateLimit(5))]`, read in `build()` as
+/// A program writes it as `#[request(mark = Audited)]` or `#[event(mark = RateLimit(5))]`, and middleware reads it with
 /// [`MessageInfo::mark`](crate::middleware::MessageInfo::mark).
 ///
 /// # Guarantees
@@ -102,7 +104,7 @@ pub trait Request: Sized + Send + 'static {
 pub struct Mark {
     /// Any value of a type of the program's own.
     pub value: &'static (dyn Any + Send + Sync),
-    /// How the [wiring](crate::wiring) writes it: as it was given, such as `RateLimit(5)`.
+    /// The text that the [wiring](crate::wiring) shows: the mark as it was written, such as `RateLimit(5)`.
     pub text: &'static str,
 }
 
@@ -114,13 +116,13 @@ impl Debug for Mark {
 
 /// A request that changes something; its handler may emit events and send other requests.
 ///
-/// It is sent from outside, from the handler of another command, or from that of an event; from a query's handler it does not
-/// compile.
+/// A program may send it from outside, from the handler of another command, or from the handler of an event; in a
+/// query's handler, sending it does not compile.
 ///
 /// # Source
 ///
-/// Command and query are told apart as in B. Meyer, "Object-Oriented Software Construction"; a command may answer here
-/// nevertheless, for example with the id of what it made.
+/// B. Meyer, "Object-Oriented Software Construction", separates commands and queries. In contrast to the book, a
+/// command may answer here, for example with the id of what it made.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is a query, and a query may neither emit events nor send commands: derive `Command` in place of `Query`",
     label = "a query only reads",
@@ -131,16 +133,17 @@ pub trait Command: Request<Kind = Changes> {} // a query is none: derive `Comman
 
 /// A request that only reads; its handler may send other queries.
 ///
-/// The compiler keeps the handler from emitting events and from sending commands. It cannot see what the handler writes through a
-/// service: the scope of a query commits like any other.
+/// The compiler stops the handler from emitting events and from sending commands. It cannot see what the handler writes
+/// through a service: the scope of a query commits like any other.
 pub trait Query: Request<Kind = Reads> {}
 
 #[diagnostic::do_not_recommend]
 impl<R: Request<Kind = Reads>> Query for R {}
 
-/// Says from which requests' handlers a request may be sent: queries from all, commands from commands.
+/// Decides which requests' handlers may send a request: every handler may send a query; only a command's handler may
+/// send a command.
 ///
-/// Each request has it already.
+/// Every request implements it.
 ///
 /// The bound is checked by the compiler alone and costs nothing while a message runs.
 #[diagnostic::on_unimplemented(
@@ -197,14 +200,14 @@ mod sealed {
 /// Whether a request changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RequestKind {
-    /// It changes something.
+    /// The request changes something.
     Command,
-    /// It only reads.
+    /// The request only reads.
     Query,
 }
 
 impl RequestKind {
-    /// The word for it: `command` or `query`.
+    /// The name of the kind: `command` or `query`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

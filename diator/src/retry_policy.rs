@@ -17,10 +17,11 @@ const LONGEST_TIME: Duration = Duration::from_secs(24 * 3_600);
 ///
 /// # Units
 ///
-/// - `attempts`: the first one counts; 5 by default, 1 to 1,000, where 1 means no retry.
-/// - `first_delay`: before the second attempt; 100 ms by default, more than zero.
-/// - `max_delay`: what doubling leads to at most; 10 s by default, no less than `first_delay`, at most 1 h.
-/// - `give_up_after`: since the call began; 30 s by default, no less than `first_delay`, at most 24 h.
+/// - `attempts`: the number of attempts, the first one included; 5 by default, 1 to 1,000. 1 means no retry.
+/// - `first_delay`: the wait before the second attempt; 100 ms by default, more than zero.
+/// - `max_delay`: the longest wait that doubling leads to; 10 s by default, no less than `first_delay`, at most 1 h.
+/// - `give_up_after`: no attempt begins later than this after the call began; 30 s by default, no less than
+///   `first_delay`, at most 24 h.
 ///
 /// # Errors
 ///
@@ -62,7 +63,7 @@ impl RetryPolicy {
         }
     }
 
-    /// Bounds the attempts, the first one included.
+    /// Limits the attempts, the first one included.
     ///
     /// # Units
     ///
@@ -72,30 +73,30 @@ impl RetryPolicy {
         self
     }
 
-    /// How long to wait before the second attempt.
+    /// Sets the wait before the second attempt.
     pub const fn first_delay(mut self, delay: Duration) -> Self {
         self.first_delay = delay;
         self
     }
 
-    /// Bounds the waits; a broker that asks for more gets it.
+    /// Limits the waits; a broker that asks for a longer wait gets it.
     ///
     /// # Units
     ///
-    /// No less than the first delay, and at most 1 h. Up to one half of each wait is taken off at random.
+    /// No less than the first delay, and at most 1 h. Each wait is shortened at random, by up to one half.
     pub const fn max_delay(mut self, delay: Duration) -> Self {
         self.max_delay = delay;
         self
     }
 
-    /// How long after the call began an attempt may begin.
+    /// Sets how long after the call began an attempt may begin.
     ///
     /// It does not cut off an attempt that has begun.
     ///
     /// # Units
     ///
-    /// No less than the first delay, and at most 24 h. A wait that would end later is not begun: the last error is then the
-    /// answer at once.
+    /// No less than the first delay, and at most 24 h. If a wait would end later, the call does not wait: it returns
+    /// the last error at once.
     pub const fn give_up_after(mut self, time: Duration) -> Self {
         self.give_up_after = time;
         self
@@ -108,7 +109,7 @@ impl RetryPolicy {
     fn problems(&self) -> Vec<String> {
         let Self { attempts, first_delay, max_delay, give_up_after } = self;
         let rules = [
-            ((1..=1000).contains(attempts), format!("there must be 1 to 1,000 attempts, and are {attempts}")),
+            ((1..=1000).contains(attempts), format!("the number of attempts must be 1 to 1,000, and is {attempts}")),
             (!first_delay.is_zero(), "the first delay must be more than zero".to_owned()),
             (
                 first_delay <= max_delay && *max_delay <= LONGEST_DELAY,
@@ -214,7 +215,10 @@ mod tests {
         let policy = policy.give_up_after(Duration::MAX);
         let error = policy.validate().expect_err("it is wrong");
         assert_eq!(error.problems().len(), 4, "{error}");
-        assert!(error.to_string().starts_with("retry policy is invalid: there must be 1 to 1,000 attempts"), "{error}");
+        assert!(
+            error.to_string().starts_with("retry policy is invalid: the number of attempts must be 1 to 1,000"),
+            "{error}"
+        );
         assert_eq!(format!("{error:?}"), error.to_string());
         assert_eq!(RetryPolicy::default().problems(), [""; 0]);
         assert_eq!(RetryPolicy::new().max_delay(Duration::from_millis(99)).problems().len(), 1);

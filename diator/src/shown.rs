@@ -119,8 +119,9 @@ fn is_obeyed(c: char) -> bool {
 
 /// An error of another library, whose text may hold what came from outside.
 ///
-/// `Display` and `Debug` show its text on one line: control characters are escaped, and what exceeds 1,000 characters is left
-/// out. Its causes follow as `source()`, shown the same way. The error itself is to be had with [`get_ref`](Self::get_ref).
+/// `Display` and `Debug` show its text on one line: control characters are escaped, and what exceeds 1,000 characters
+/// is left out. Its causes follow as `source()`, shown the same way. [`get_ref`](Self::get_ref) returns the error
+/// itself.
 ///
 /// # Example
 ///
@@ -142,7 +143,7 @@ struct Link {
 }
 
 impl ForeignError {
-    /// Takes an error in.
+    /// Wraps an error.
     #[must_use]
     pub fn new(error: impl Into<BoxError>) -> Self {
         let error = error.into();

@@ -7,20 +7,20 @@ use crate::{BoxFuture, HandledBy, Mediator, Meta, Request, SendError};
 
 type SendResult<R> = Result<<R as Request>::Response, SendError<<R as Request>::Error>>;
 
-/// One request's way through a mediator, as a service of tower's; made by [`Mediator::service`].
+/// Sends one type of request through a mediator, as a service of tower's; [`Mediator::service`] makes it.
 ///
 /// # Guarantees
 ///
-/// A clone is a service of the same mediator, and cheap.
+/// A clone is cheap, and is a service of the same mediator.
 ///
-/// It is ready until the mediator shuts down, and from then on `poll_ready` fails for good with
-/// [`SendError::ShuttingDown`]. It never waits: whoever wants no more than so many at once, puts tower's
-/// `ConcurrencyLimit` around it.
+/// The service is ready until the mediator shuts down; from then on `poll_ready` fails for good with
+/// [`SendError::ShuttingDown`]. `poll_ready` never waits: to limit how many requests run at once, put tower's
+/// `ConcurrencyLimit` around the service.
 ///
-/// Dropping the future of a call is as for [`Mediator::send`]: what is not yet committing is undone, so that tower's
-/// `Timeout` leaves nothing half done. What is committing goes on, so that its `Elapsed` leaves open whether the message is
-/// committed: where that matters, put a [`TimeoutMiddleware`](crate::middleware::TimeoutMiddleware) within, which waits for
-/// the outcome.
+/// Dropping the future of a call does what it does for [`Mediator::send`]. A message that is not yet committing is
+/// undone, so that tower's `Timeout` leaves nothing half done. A commit that has begun goes on, so that the `Elapsed`
+/// of tower's `Timeout` leaves open whether the message is committed: where that matters, add a
+/// [`TimeoutMiddleware`](crate::middleware::TimeoutMiddleware) to the mediator, which waits for the outcome.
 pub struct RequestService<R: Request> {
     mediator: Mediator,
     // The handler's identity ends here, so that the type of the service names the request alone.
@@ -28,13 +28,13 @@ pub struct RequestService<R: Request> {
 }
 
 impl Mediator {
-    /// The way of one request as a `tower_service::Service`, for tower's layers and what is built of them.
+    /// Makes a `tower_service::Service` that sends one type of request, for tower's layers and what is built of them.
     ///
-    /// Like [`send`](Self::send) it compiles only where the request has a handler; that is what the `_` stands for in
-    /// `mediator.service::<JoinMeeting, _>()`. What such a request carries is an empty [`Meta`];
-    /// [`with_meta`](RequestService::with_meta) makes it a service of requests with theirs.
+    /// Like [`send`](Self::send) it compiles only where the request has a handler, which the `_` stands for in
+    /// `mediator.service::<JoinMeeting, _>()`. Such a request carries an empty [`Meta`];
+    /// [`with_meta`](RequestService::with_meta) makes a service of requests with a `Meta`.
     ///
-    /// Layers that box the error, such as tower's `Timeout`, hand a [`SendError`] of the request's own error on:
+    /// Layers that box the error, such as tower's `Timeout`, pass on a [`SendError`] of the request's own error:
     /// `error.downcast_ref::<SendError<E>>()`.
     ///
     /// # Example
@@ -95,7 +95,7 @@ impl<R: Request> Service<R> for RequestService<R> {
     }
 }
 
-/// The same for requests with what they carry: ids, a trace, a tenant; made by [`RequestService::with_meta`].
+/// Sends one type of request, each with its [`Meta`]; [`RequestService::with_meta`] makes it.
 ///
 /// # Guarantees
 ///
@@ -103,7 +103,7 @@ impl<R: Request> Service<R> for RequestService<R> {
 pub struct RequestServiceWithMeta<R: Request>(RequestService<R>);
 
 impl<R: Request> RequestService<R> {
-    /// A service of requests that bring their [`Meta`], such as that of `Meta::from_headers`.
+    /// Makes a service of requests that bring their [`Meta`], such as that of `Meta::from_headers`.
     ///
     /// # Example
     ///

@@ -10,17 +10,17 @@ use crate::shown::Chain;
 
 /// What a committed message could not deliver.
 ///
-/// It shows itself with the causes of all that failed. The commit stands; [`messages`](Self::messages) is for the caller, or the
-/// [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook, to deliver later. Publish a message again as it is:
-/// its id stays the same, so that a consumer can tell.
+/// The commit stands. The caller, or the [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook, must deliver
+/// [`messages`](Self::messages) later. Publish a message again as it is: its id stays the same, so that a consumer can
+/// recognise a duplicate.
 ///
 /// # Guarantees
 ///
-/// - All that failed after the commit is in it, once: one failure does not stop the publishing or the other handlers.
-/// - Nobody else tries it again, and nothing else keeps it: what the receiver drops is lost.
-/// - It is given to one of the hook, the sender and the log, in this order: the sender, if there is no hook; the log, if the
-///   sender has gone.
-/// - `Display` has the causes of all that failed, and so `source()` is `None`.
+/// - It lists everything that failed after the commit, once: one failure stops neither the publishing nor the other
+///   handlers.
+/// - **Nothing else retries these messages or keeps them: if the receiver drops them, they are lost.**
+/// - Only one of these gets it: the hook; without a hook, the sender; if the sender has gone, the log.
+/// - `Display` shows the causes of all failures, and so `source()` is `None`.
 ///
 /// # Example
 ///
@@ -65,17 +65,18 @@ pub struct Undelivered {
 pub struct UndeliveredMessage {
     /// The message as the broker got it: publish it as it is, with the same id.
     pub message: OutboundMessage,
-    /// What is known of it.
+    /// Whether the broker may have taken the message.
     pub state: DeliveryState,
 }
 
-/// What is known of a message that was not delivered.
+/// Whether the broker may have taken a message that was not delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DeliveryState {
-    /// The broker has not taken it: publishing it makes no duplicate.
+    /// The broker has not taken it: publishing it again makes no duplicate.
     NotTaken,
-    /// Nobody knows whether the broker has taken it: if it is published again, consumers may see it twice, and if not, never.
+    /// Nobody knows whether the broker has taken it: if it is published again, consumers may get it twice; if it is
+    /// not, they may never get it.
     Ambiguous,
 }
 
@@ -90,7 +91,7 @@ impl DeliveryState {
     }
 }
 
-/// One thing that failed after a commit.
+/// A failure after a commit.
 ///
 /// `source()` is the [`PublishError`] of the broker, or the error of the handler: its own, or a `SendError<BoxError>` if it
 /// failed for another reason, such as a commit. A [`Hook`](Self::Hook) has none.
@@ -115,12 +116,12 @@ pub enum DeliveryFailure {
         /// The handler's error.
         source: BoxError,
     },
-    /// The hook of `on_undelivered` panicked, and so has not taken over what is listed here.
-    #[error("the hook of `on_undelivered` failed: {panic}; it was told: {undelivered}")]
+    /// The hook of `on_undelivered` panicked, and therefore did not take over what is listed here.
+    #[error("the hook of `on_undelivered` failed: {panic}; it had been given: {undelivered}")]
     Hook {
-        /// What it said.
+        /// The message of the panic.
         panic: String,
-        /// What it was told, as a text: all that failed before it.
+        /// What the hook was given, as a text: everything that had failed.
         undelivered: String,
     },
 }
@@ -180,16 +181,17 @@ impl Undelivered {
 
     /// All messages that have to be delivered again, in the order of their events.
     ///
-    /// What an event's `after_commit` handlers emitted stands behind the events of the message itself.
+    /// The events that an event's `after_commit` handlers emitted come after the events of the message itself.
     #[must_use]
     pub fn messages(&self) -> &[UndeliveredMessage] {
         &self.messages
     }
 
-    /// Why, one entry for each thing that failed.
+    /// The causes, one entry for each failure.
     ///
-    /// First comes what was not published, in the order of the messages, then what the handlers left, in the order in which they
-    /// ran. The entry of a handler belongs to no message; where a hook panicked, one entry stands for all that it was given.
+    /// The messages that were not published come first, in their order; then the handlers that failed, in the order in
+    /// which they ran. The entry of a handler belongs to no message; if a hook panicked, one entry stands for
+    /// everything that it was given.
     #[must_use]
     pub fn failures(&self) -> &[DeliveryFailure] {
         &self.failures

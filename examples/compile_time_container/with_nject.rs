@@ -1,4 +1,4 @@
-//! nject: what its provider holds is shared, what is injectable is made new.
+//! nject: the provider shares its fields, and an injectable type is made anew each time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! shaku: its components are shared, its providers make something new.
+//! shaku: components are shared, and providers make something new each time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};

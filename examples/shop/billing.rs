@@ -1,7 +1,7 @@
-//! Billing: it charges what was ordered, and gives the money back for what was cancelled.
+//! Billing: it charges orders that were placed, and refunds orders that were cancelled.
 //!
-//! A charge happens once, although an event can come twice: the inbox notes the event in the transaction of the handler. No line here
-//! is about that.
+//! A charge happens once, although an event can come twice: the inbox notes the event in the transaction of the
+//! handler. The handlers contain no line for that.
 
 use std::sync::Arc;
 
@@ -31,14 +31,14 @@ pub struct Refund {
 
 impl EventHandler<OrderCancelled> for Refund {
     async fn handle(&self, order: &OrderCancelled, _: &mut EventContext<'_>) -> Result<(), BoxError> {
-        // The charge is there: the events of an order come in their order.
+        // The charge is there, because the events of an order come in their order.
         let refund = "INSERT INTO refunds SELECT order_id, cents FROM charges WHERE order_id = $1";
         sqlx::query(refund).bind(order.order_id).execute(&mut *self.transaction.connection().await?).await?;
         Ok(())
     }
 }
 
-/// No column is unique: the shop shows that nothing is charged twice without a constraint that would hide it.
+/// No column is unique: a constraint would hide a second charge, and the shop shows that there is none.
 pub const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS charges (order_id bigint NOT NULL, cents bigint NOT NULL);
     CREATE TABLE IF NOT EXISTS refunds (order_id bigint NOT NULL, cents bigint NOT NULL);

@@ -1,4 +1,4 @@
-//! What the services tell each other: the events, where they are published, and which of them belong together.
+//! The contracts of the services: the events, their topics, and their keys.
 //!
 //! The key is the order everywhere, so that a service handles the events of an order in their order.
 
@@ -14,7 +14,7 @@ pub struct OrderPlaced {
     pub cents: i64,
 }
 
-/// The customer does not want it any more.
+/// The customer has cancelled the order.
 #[derive(Debug, Serialize, Deserialize, NotificationEvent)]
 #[event(topic = "orders", key = order_id)]
 pub struct OrderCancelled {
@@ -30,7 +30,7 @@ pub struct OrderCharged {
     pub cents: i64,
 }
 
-/// The customer has been written to; `subscriber.py` reads it.
+/// The service has written to the customer; `subscriber.py` reads the event.
 #[derive(Debug, Serialize, Deserialize, NotificationEvent)]
 #[event(topic = "notifications", key = order_id)]
 pub struct CustomerNotified {

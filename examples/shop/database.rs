@@ -12,7 +12,7 @@ use sqlx::Sqlite as Engine;
 
 /// The transaction of one message; handlers have it in a field.
 pub type Transaction = diator_sqlx::Transaction<Engine>;
-/// What statements run on.
+/// The connection that statements run on.
 pub type Connection = <Engine as sqlx::Database>::Connection;
 pub type Row = <Engine as sqlx::Database>::Row;
 

@@ -91,7 +91,7 @@ async fn order_ids(database: &Database, table: &'static str) -> Result<Vec<i64>,
     Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(all)).fetch_all(&database.pool).await?)
 }
 
-/// Compares what the clients were told with what is there.
+/// Compares the answers that the clients got with the rows and the published events.
 async fn report(database: &Database, answers: &Answers, broker: &InMemoryBroker) -> Result<(), BoxError> {
     let counts = answers.counts();
     let published = broker.published_events::<CustomerNotified>().into_iter().map(|event| event.order_id).collect();

@@ -13,7 +13,7 @@ const CLIENTS: i64 = 16;
 const PRODUCTS: [&str; 10] =
     ["armchair", "bench", "chair", "desk", "lamp", "shelf", "stool", "table", "clock of 1890", "unicorn"];
 
-/// What the clients were answered; whoever watches has a clone.
+/// Counts the answers that the clients got; each clone has the same counts.
 #[derive(Clone, Default)]
 pub struct Answers(Arc<Mutex<Counts>>);
 

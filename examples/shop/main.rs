@@ -4,9 +4,10 @@
 //! cargo run --release --example shop
 //! ```
 //!
-//! runs all of it in one process, on SQLite and the broker in memory, lets some thousand orders in, and prints what has become of them. The
-//! log begins with a warning: the broker in memory keeps nothing when the process ends.
-//! The same services as processes of their own, on PostgreSQL and Redis Streams:
+//! runs all of it in one process, on SQLite and the broker in memory, places some thousand orders, and prints what
+//! became of them. The log begins with a warning: the broker in memory keeps nothing when the process ends.
+//!
+//! The same services run as processes of their own, on PostgreSQL and Redis Streams:
 //!
 //! ```sh
 //! export REDIS_URL=redis://127.0.0.1:6379 DATABASE_URL=postgres://postgres@127.0.0.1/shop
@@ -20,10 +21,10 @@
 //!
 //! | to read | file |
 //! |---|---|
-//! | the events, which are what the services know of each other | `contracts` |
+//! | the events, which are all that the services know of each other | `contracts` |
 //! | the business of each service | `orders`, `billing`, `notifications` |
 //! | the web | `web` |
-//! | what makes processes of the services | `services`, `database`; `distributed` on PostgreSQL and Redis |
+//! | the services as processes | `services`, `database`; `distributed` on PostgreSQL and Redis |
 //! | the load, the table and the picture | `demo`, `load`, `samples`, `picture` |
 //! | a subscriber written in Python | `subscriber.py` |
 

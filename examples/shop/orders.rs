@@ -176,7 +176,7 @@ pub const TABLES: &str = "
     ON CONFLICT DO NOTHING;
 ";
 
-/// Returns the price of a piece, or nothing where so many are not there.
+/// Returns the price of a piece, or nothing if the stock has fewer pieces.
 async fn take_from_stock(db: &mut Connection, product: &str, pieces: i64) -> Result<Option<i64>, BoxError> {
     let take = "UPDATE products SET stock = stock - $2 WHERE product = $1 AND stock >= $2 RETURNING cents";
     Ok(sqlx::query_scalar(take).bind(product).bind(pieces).fetch_optional(db).await?)
@@ -187,14 +187,14 @@ async fn in_stock(db: &mut Connection, product: &str) -> Result<Option<i64>, Box
     Ok(sqlx::query_scalar(stock).bind(product).fetch_optional(db).await?)
 }
 
-/// Answers `false` where the order exists already.
+/// Returns `false` if the order exists already.
 async fn insert(db: &mut Connection, order: &Order) -> Result<bool, BoxError> {
     let insert = "INSERT INTO orders VALUES ($1, $2, $3, $4, $5, false) ON CONFLICT DO NOTHING";
     let insert = sqlx::query(insert).bind(order.order_id).bind(&order.customer).bind(&order.product);
     Ok(insert.bind(order.pieces).bind(order.cents).execute(db).await?.rows_affected() == 1)
 }
 
-/// Answers `false` where the order does not exist, or was cancelled before.
+/// Returns `false` if the order does not exist, or was cancelled before.
 async fn mark_cancelled(db: &mut Connection, order_id: i64) -> Result<bool, BoxError> {
     let cancel = "UPDATE orders SET cancelled = true WHERE order_id = $1 AND NOT cancelled";
     Ok(sqlx::query(cancel).bind(order_id).execute(db).await?.rows_affected() == 1)

@@ -60,7 +60,7 @@ impl Lines {
     }
 }
 
-/// What would have been counted at this second.
+/// The counts at this second, interpolated between two samples.
 fn between(samples: &[Sample], seconds: f64) -> Sample {
     let Some(next) = samples.iter().position(|sample| sample.seconds >= seconds) else {
         return samples.last().copied().unwrap_or(Sample { seconds, placed: 0.0, notified: 0.0 });

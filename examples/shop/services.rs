@@ -1,4 +1,4 @@
-//! What each service consists of, and how one or several of them become a process.
+//! The parts of each service, and processes that run one or several services.
 
 use std::env;
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl Service {
         }
     }
 
-    /// Where it reads; the web reads nothing.
+    /// The endpoint of the service; the web reads nothing.
     pub fn endpoint(self, subscription: impl Subscription) -> Option<Endpoint> {
         let (name, topic) = match self {
             Self::Web => return None,
@@ -56,7 +56,8 @@ impl Service {
 
 /// The mediator of a process with these services.
 ///
-/// The outbox keeps what a handler emits in the handler's own transaction, and the inbox keeps an event from taking effect twice.
+/// The outbox keeps the events of a handler in the handler's own transaction, and the inbox prevents that an event
+/// takes effect twice.
 pub fn mediator(services: &[Service], database: &Database, broker: impl MessageBroker) -> Result<Mediator, BoxError> {
     let store = &database.store;
     let mut builder = Mediator::builder().container(store.services()).broker(broker);
@@ -70,7 +71,7 @@ pub fn mediator(services: &[Service], database: &Database, broker: impl MessageB
     Ok(builder.on_undelivered(|undelivered| tracing::error!("{undelivered}")).build()?)
 }
 
-/// A host with all that runs beside the mediator: the relay, which publishes what is in the outbox, and the endpoints.
+/// A host that runs the relay, which publishes the events of the outbox, and the endpoints.
 pub fn host(mediator: &Mediator, database: &Database, endpoints: impl IntoIterator<Item = Endpoint>) -> Host {
     let mut host = Host::new(mediator.clone());
     if !without_outbox() {
@@ -87,7 +88,8 @@ pub fn with_web(host: Host, mediator: Mediator, listener: TcpListener) -> Host {
     host.front(|stop| axum::serve(listener, routes).with_graceful_shutdown(stop))
 }
 
-/// **Wrong on purpose**, for `scripts/drills --no-outbox`: events go to the broker after the commit, and nobody remembers what was handled.
+/// **Wrong on purpose**, for `scripts/drills --no-outbox`: events go to the broker after the commit, and no inbox notes
+/// which events were handled.
 fn without_outbox() -> bool {
     env::var_os("SHOP_LOSES_EVENTS").is_some()
 }

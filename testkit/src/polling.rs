@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-/// Is pending so many times; all other tasks of the runtime get their turn each time.
+/// Is pending this many times; all other tasks of the runtime get their turn each time.
 ///
-/// For code under test that must not take all its services in one go.
+/// Use it in code under test that must not take all its services in one go.
 ///
 /// # Example
 ///
@@ -27,9 +27,9 @@ pub async fn yields(times: usize) {
     }
 }
 
-/// Polls a future so many times and drops it; `Some` if it came to its end before that.
+/// Polls a future this many times and drops it; `Some` if the future ended before that.
 ///
-/// For what must survive that a caller goes away. It needs a tokio runtime.
+/// Use it to test what must survive a caller that goes away. It needs a tokio runtime.
 ///
 /// # Guarantees
 ///
@@ -47,13 +47,13 @@ pub async fn drop_after<F: Future>(polls: usize, future: F) -> Option<F::Output>
     None
 }
 
-/// Runs a case, which fails if it takes for ever.
+/// Runs a case, and fails if the case takes too long.
 ///
-/// The cases of the suites run like this; a test that waits for a server of its own can do the same.
+/// The cases of the suites run with it; a test that waits for a server of its own can do the same.
 ///
 /// # Panics
 ///
-/// After two minutes; outside a tokio runtime with time.
+/// After two minutes, or outside a tokio runtime with a timer.
 pub async fn within_patience<T>(case: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(120), Box::pin(case)).await.expect("the case should have come to its end by now")
 }

@@ -13,19 +13,19 @@ use crate::ServerProcess;
 
 /// A PostgreSQL server of a test's own: a new cluster on a free port of the loopback interface.
 ///
-/// The server's programs are found on the `PATH` or where Debian has them; `scripts/install-servers` installs them. The
-/// server refuses to run as root: if this program is root's, the user `nobody` runs it.
+/// It finds the server's programs on the `PATH` or where Debian has them; `scripts/install-servers` installs them. The
+/// server refuses to run as root: if this program runs as root, the server runs as the user `nobody`.
 ///
 /// # Guarantees
 ///
 /// - The port is the same for the life of the value, and the data survive all of its methods.
 /// - When [`start`](Self::start) or [`restart`](Self::restart) returns, the server accepts connections.
-/// - When [`kill`](Self::kill) or [`stop_fast`](Self::stop_fast) returns, none of its processes is left.
-/// - A transaction survives a [`kill`](Self::kill) once its commit was confirmed, also without `fsync`: only a system that
-///   crashes loses what it has not written.
+/// - When [`kill`](Self::kill) or [`stop_fast`](Self::stop_fast) returns, none of the server's processes is left.
+/// - A transaction survives a [`kill`](Self::kill) once its commit was confirmed, even without `fsync`: only a system
+///   that crashes loses what it has not written.
 /// - All methods may be called from several threads.
-/// - Dropping the value kills the server, also a paused one, and removes its files. One empty cluster for each version of
-///   the server stays in the directory for temporary files: new ones are copies of it.
+/// - Dropping the value kills the server, even a paused one, and removes its files. One empty cluster for each version
+///   of the server stays in the directory for temporary files: new clusters are copies of it.
 ///
 /// # Example
 ///
@@ -52,7 +52,7 @@ impl Postgres {
     ///
     /// # Panics
     ///
-    /// PostgreSQL is not installed, or does not start.
+    /// If PostgreSQL is not installed, or does not start.
     #[must_use]
     pub fn start(settings: &[&str]) -> Self {
         let programs = programs();
@@ -74,7 +74,7 @@ impl Postgres {
         Self { process, programs, directory }
     }
 
-    /// The port it listens to.
+    /// The port at which the server listens.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.process.port()
@@ -90,14 +90,14 @@ impl Postgres {
     ///
     /// # Panics
     ///
-    /// The server is not there or refuses a statement.
+    /// If the server is not there or refuses a statement.
     pub fn psql(&self, statements: &str) -> String {
         let mut command = Command::new(self.programs.join("psql"));
         command.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-c", statements]);
         run(&mut command).trim_end().to_owned()
     }
 
-    /// Ends all of its processes at once, as `kill -9` does; nothing happens where it does not run.
+    /// Ends all processes of the server at once, as `kill -9` does; does nothing if the server does not run.
     pub fn kill(&self) {
         if let Some(id) = self.process.id() {
             // Who is stopped starts no other process.
@@ -111,13 +111,13 @@ impl Postgres {
         }
     }
 
-    /// Ends it in good order, but without waiting for its clients: their transactions are rolled back.
+    /// Ends the server in order, but without waiting for its clients: their transactions are rolled back.
     ///
-    /// It is what an update of the server does. Nothing happens where it does not run.
+    /// An update of the server does the same. The call does nothing if the server does not run.
     ///
     /// # Panics
     ///
-    /// It is paused.
+    /// If the server is paused.
     pub fn stop_fast(&self) {
         if let Some(id) = self.process.id() {
             assert!(!processes().iter().any(|process| process.id == id && process.stopped()), "the server is paused");
@@ -125,31 +125,32 @@ impl Postgres {
         }
     }
 
-    /// Starts it again with the same settings, on the same port and with its data.
+    /// Starts the server again with the same settings, on the same port and with its data.
     ///
     /// # Panics
     ///
-    /// It does not start, for instance because it was neither [killed](Self::kill) nor [stopped](Self::stop_fast) before.
+    /// If the server does not start, for example because it was neither [killed](Self::kill) nor
+    /// [stopped](Self::stop_fast) before.
     pub fn restart(&self) {
         self.process.restart();
     }
 
-    /// Stops all of its processes in the middle of whatever they do; its connections stay open, and the system still
-    /// accepts new ones.
+    /// Stops all processes of the server in the middle of whatever they do; its connections stay open, and the system
+    /// still accepts new ones.
     ///
     /// # Panics
     ///
-    /// It does not run.
+    /// If the server does not run.
     pub fn pause(&self) {
         self.process.pause();
         signal("-STOP", &self.others());
     }
 
-    /// Lets it go on.
+    /// Lets the server go on.
     ///
     /// # Panics
     ///
-    /// It does not run.
+    /// If the server does not run.
     pub fn resume(&self) {
         signal("-CONT", &self.others());
         self.process.resume();

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 ///
 /// - The port is the same for the life of the value, and free for each value.
 /// - It runs in threads of its own, so that no runtime of the test holds it up.
-/// - All methods may be called from several threads. When one returns, it has taken effect for every connection that the
-///   server has seen.
+/// - All methods may be called from several threads. When a method returns, it has taken effect for every connection
+///   that the server has seen.
 /// - Dropping the value closes its port and all its connections.
 ///
 /// # Example
@@ -64,7 +64,7 @@ impl Proxy {
     ///
     /// # Panics
     ///
-    /// The system has no port left.
+    /// If the system has no port left.
     #[must_use]
     pub fn start(target: SocketAddr) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").expect("a port is free");
@@ -83,7 +83,7 @@ impl Proxy {
         Self { address, shared }
     }
 
-    /// Where clients connect to.
+    /// The address to which clients connect.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -95,30 +95,31 @@ impl Proxy {
         self.shared.accepted.load(Ordering::SeqCst)
     }
 
-    /// Connects those who come from now on to another server; present connections stay with theirs.
+    /// Connects new clients to another server; present connections stay with theirs.
     pub fn redirect(&self, target: SocketAddr) {
         *lock(&self.shared.target) = target;
     }
 
-    /// Takes whatever comes over the present connections, passes none of it on, and tells nobody, not even of an end.
+    /// Takes whatever comes over the present connections, passes none of it on, and reports nothing, not even an end.
     ///
-    /// It is what a client sees of a firewall that forgot its connection. New connections are not concerned.
+    /// A client sees the same of a firewall that forgot its connection. New connections are not affected.
     pub fn swallow(&self) {
         lock(&self.shared.present).iter().for_each(|connection| connection.swallows.store(true, Ordering::SeqCst));
     }
 
-    /// Waits so long before it passes on what has come, at most 16 KiB at a time and each way, over present and new connections.
+    /// Waits this long before it passes on what has come, at most 16 KiB at a time and each way, over present and new
+    /// connections.
     ///
-    /// A message and its answer take twice the delay, and 16 KiB for each delay is the most that passes. [`Duration::ZERO`] ends
-    /// it. What waits already has the new delay too, counted from when it came.
+    /// A message and its answer take twice the delay, and at most 16 KiB pass in each delay. [`Duration::ZERO`] ends
+    /// the delay. Bytes that wait already get the new delay too, counted from when they came.
     pub fn delay(&self, delay: Duration) {
         *lock(&self.shared.delay) = delay;
         self.shared.delay_changed.notify_all();
     }
 
-    /// Closes new connections at once, until it [admits](Self::admit) them again; present ones are not concerned.
+    /// Closes new connections at once, until it [admits](Self::admit) them again; present ones are not affected.
     ///
-    /// The server does not see them. A client does not see that the port is closed, but that its connection is.
+    /// The server does not see them. A client sees that its connection is closed, not that the port is.
     pub fn refuse(&self) {
         // Whoever is about to be connected is so before this returns.
         let _present = lock(&self.shared.present);

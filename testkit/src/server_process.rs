@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 /// A server of a test's own: a child process on a free port of the loopback interface, which ends with this value.
 ///
-/// A driver's test starts one for each case, and gives its [`broker::Server`](crate::broker::Server) these methods. A
-/// server whose command needs files gets them from whoever starts it.
+/// A driver's test starts one for each case, and implements its [`broker::Server`](crate::broker::Server) with these
+/// methods. The caller must provide the files that the server's command needs.
 ///
 /// # Guarantees
 ///
@@ -46,15 +46,15 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts a server, and waits until it writes a line that has the text `ready` in it.
+    /// Starts a server, and waits until it writes a line that contains the text `ready`.
     ///
-    /// `command` says how it is started on a port; it is asked for each start, and again with another port where the
-    /// server does not start, since another program may have taken the port meanwhile. Standard output and standard
-    /// error are both read, and to the end.
+    /// `command` makes the command for a port. It is called for each start, and again with another port if the server
+    /// does not start, because another program may have taken the port meanwhile. Standard output and standard error
+    /// are both read, to the end.
     ///
     /// # Panics
     ///
-    /// The program is not installed, or it ended on 20 ports before it was ready; the text then has what it wrote.
+    /// If the program is not installed, or ended on 20 ports before it was ready; the text then has its output.
     #[must_use]
     pub fn start(ready: &str, command: impl Fn(u16) -> Command + Send + Sync + 'static) -> Self {
         let ready = ready.to_owned();
@@ -104,7 +104,7 @@ impl ServerProcess {
         self.port
     }
 
-    /// Ends it at once, without a chance to save anything; nothing happens where it does not run.
+    /// Ends the server at once, without a chance to save anything; does nothing if the server does not run.
     pub fn kill(&self) {
         if let Some(mut process) = self.process().take() {
             // SIGKILL, which ends a stopped process too.
@@ -112,30 +112,31 @@ impl ServerProcess {
         }
     }
 
-    /// Starts it again, on the same port.
+    /// Starts the server again, on the same port.
     ///
     /// # Panics
     ///
-    /// It does not start, for instance because it was not [killed](Self::kill) before.
+    /// If the server does not start, for example because it was not [killed](Self::kill) before.
     pub fn restart(&self) {
         let process = self.launch().unwrap_or_else(|log| panic!("the server does not start again: {log}"));
         *self.process() = Some(process);
     }
 
-    /// Stops it in the middle of whatever it does; its connections stay open, and the system still accepts new ones.
+    /// Stops the server in the middle of whatever it does; its connections stay open, and the system still accepts new
+    /// ones.
     ///
     /// # Panics
     ///
-    /// It does not run, or the system has no program `kill`.
+    /// If the server does not run, or the system has no program `kill`.
     pub fn pause(&self) {
         self.signal("-STOP");
     }
 
-    /// Lets it go on.
+    /// Lets the server go on.
     ///
     /// # Panics
     ///
-    /// It does not run, or the system has no program `kill`.
+    /// If the server does not run, or the system has no program `kill`.
     pub fn resume(&self) {
         self.signal("-CONT");
     }

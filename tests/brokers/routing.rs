@@ -102,7 +102,10 @@ async fn a_message_that_no_route_takes_is_a_fatal_error_and_the_others_go_out() 
     let text = "routing broker cannot send `Joined`: no route takes it (notification_event, the topic `users`)";
     assert_eq!(error.to_string(), text);
     let error = broker.publish(&message("Received")).await.unwrap_err();
-    assert_eq!(error.to_string(), "routing broker was told that this process does not publish `Received`");
+    assert_eq!(
+        error.to_string(),
+        "routing broker has a route which says that this process does not publish `Received`"
+    );
 
     let messages = [message("A"), message("B").with_topic("orders"), message("Received")];
     let fatal = Some(PublishErrorKind::Fatal);
@@ -223,7 +226,7 @@ async fn a_single_target_answers_for_itself() {
     let broker = RoutingBroker::new().otherwise(one.clone()).otherwise(one.clone());
     one.refuse(BUSY);
     let error = broker.publish(&message("A")).await.unwrap_err();
-    assert_eq!((error.kind(), error.to_string().as_str()), (BUSY, "in-memory broker was told to refuse the message"));
+    assert_eq!((error.kind(), error.to_string().as_str()), (BUSY, "in-memory broker is set to refuse the message"));
     one.accept();
     broker.publish(&message("A")).await.unwrap();
     assert_eq!(one.len(), 1, "a broker that is named twice gets the message once");
@@ -316,8 +319,8 @@ fn an_event_that_no_route_takes_fails_the_build() {
     assert!(problems.iter().all(|problem| problem.kind() == ProblemKind::NotAccepted), "{error}");
     let texts: Vec<_> = problems.iter().map(Problem::text).collect();
     let expected = [
-        "the broker does not take the event `OrderPlaced`: no route takes it (notification_event, the topic `orders`)",
-        "the broker does not take the event `user_changed`: no route takes it (ecst_event, no topic)",
+        "the broker does not accept the event `OrderPlaced`: no route takes it (notification_event, the topic `orders`)",
+        "the broker does not accept the event `user_changed`: no route takes it (ecst_event, no topic)",
     ];
     assert_eq!(texts, expected);
     assert!(problems.iter().all(|problem| problem.location().is_some()));
@@ -349,7 +352,7 @@ fn a_target_that_refuses_an_event_fails_the_build_too() {
     let picky = Arc::new(Stated(Guarantees::none(), Receipt::Sent));
     let error = Mediator::from_registry().broker(RoutingBroker::new().otherwise(picky.clone())).build().unwrap_err();
     assert_eq!(error.problems().len(), 2, "{error}");
-    let text = "the broker does not take the event `OrderPlaced`: its name is wrong";
+    let text = "the broker does not accept the event `OrderPlaced`: its name is wrong";
     assert_eq!((error.problems()[0].text(), error.problems()[0].remedy()), (text, "rename it"));
     let direct = Mediator::from_registry().broker(picky).build().unwrap_err();
     assert_eq!(direct.problems(), error.problems());

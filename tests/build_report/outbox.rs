@@ -140,7 +140,7 @@ fn a_unit_of_work_that_never_commits() {
     let line = line!() + 1;
     let services = Services::new().value(Unwritten);
     let said = problem(Rows(Some(DependencyKey::of::<Unwritten>())), services, ProblemKind::OutboxNotEnlisted);
-    let place = format!("{}:{line} in a way in which it never commits", file!());
+    let place = format!("whose registration at {}:{line} never commits it", file!());
     assert!(said.contains(&place), "{said}");
 }
 
@@ -148,7 +148,7 @@ fn a_unit_of_work_that_never_commits() {
 fn a_second_unit_of_work() {
     let both = || services().unit_of_work_sync(|_| Ok(Journal));
     let said = problem(ROWS, both(), ProblemKind::SeveralUnitsOfWork);
-    assert!(said.contains("and messages can have others: `build_report_outbox::Journal`;"), "{said}");
+    assert!(said.contains("and a message can have others: `build_report_outbox::Journal`;"), "{said}");
     assert!(said.contains("`.several_units_of_work()`"), "{said}");
     let by_alias = both().alias::<dyn AnyTransaction, Transaction>(|transaction| transaction);
     problem(Rows(Some(DependencyKey::of::<dyn AnyTransaction>())), by_alias, ProblemKind::SeveralUnitsOfWork);

@@ -21,7 +21,7 @@ fn services(probe: &Probe, sessions: Registry) -> Registry {
                 |Inject(probe): Inject<Probe>, Inject(enlistment): Inject<Enlistment>| {
                     Ok(Work::enlisted(&probe, &enlistment))
                 },
-                finalizer = { let probe = probe.clone(); move |_: Arc<Work>| probe.note("work finalized") },
+                finalizer = { let probe = probe.clone(); move |_: Arc<Work>| probe.note("work finalised") },
             ),
         ],
     };
@@ -35,7 +35,7 @@ fn sessions(probe: &Probe) -> Registry {
             provide(declare::<Meta>()),
             provide(
                 |Inject(probe): Inject<Probe>, Inject(meta): Inject<Meta>| Ok(Session::of(&probe, meta)),
-                finalizer = { let probe = probe.clone(); move |_: Arc<Session>| probe.note("session finalized") },
+                finalizer = { let probe = probe.clone(); move |_: Arc<Session>| probe.note("session finalised") },
             ),
         ],
     }
@@ -43,7 +43,7 @@ fn sessions(probe: &Probe) -> Registry {
 }
 
 fn async_sessions(probe: &Probe) -> Registry {
-    let finalized = probe.clone();
+    let finalised = probe.clone();
     registry! {
         scope(Request) [
             provide(declare::<Probe>()),
@@ -51,8 +51,8 @@ fn async_sessions(probe: &Probe) -> Registry {
             provide(
                 |Inject(probe): Inject<Probe>, Inject(meta): Inject<Meta>| async move { Ok(Session::of(&probe, meta)) },
                 finalizer = move |_: Arc<Session>| {
-                    let probe = finalized.clone();
-                    async move { probe.note("session finalized") }
+                    let probe = finalised.clone();
+                    async move { probe.note("session finalised") }
                 },
             ),
         ],
@@ -69,10 +69,10 @@ async fn they_run_after_the_commit_the_last_built_first() {
     let probe = Probe::default();
     let mediator = mediator(Container::new(services(&probe, sessions(&probe))));
     mediator.send(Write::Succeed).await.unwrap();
-    let finalized = ["session finalized", "work finalized", "session dropped"];
-    assert_eq!(probe.take(), [&["write something", "commit"], &finalized[..]].concat());
+    let finalised = ["session finalised", "work finalised", "session dropped"];
+    assert_eq!(probe.take(), [&["write something", "commit"], &finalised[..]].concat());
     mediator.send(Write::Fail).await.unwrap_err();
-    assert_eq!(probe.take(), [&["write something", "roll back"], &finalized[..]].concat());
+    assert_eq!(probe.take(), [&["write something", "roll back"], &finalised[..]].concat());
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn they_run_if_the_message_is_dropped() {
     let probe = Probe::default();
     let mediator = mediator(Container::new(services(&probe, sessions(&probe))));
     assert!(drop_after(2, mediator.send(Write::Hang)).await.is_none());
-    assert_eq!(probe.take(), ["write something", "session finalized", "work finalized", "session dropped"]);
+    assert_eq!(probe.take(), ["write something", "session finalised", "work finalised", "session dropped"]);
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn asynchronous_ones_are_awaited() {
     let notes = probe.take();
     assert_eq!(notes[..2], ["write something", "commit"]);
     assert!(
-        notes.contains(&"session finalized".to_owned()) && notes.contains(&"work finalized".to_owned()),
+        notes.contains(&"session finalised".to_owned()) && notes.contains(&"work finalised".to_owned()),
         "{notes:?}"
     );
 }
@@ -103,5 +103,5 @@ async fn asynchronous_ones_do_not_run_if_the_message_is_dropped() {
     assert!(drop_after(2, mediator.send(Write::Hang)).await.is_none());
     let mut notes = probe.take();
     notes.sort();
-    assert_eq!(notes, ["session dropped", "work finalized", "write something"]);
+    assert_eq!(notes, ["session dropped", "work finalised", "write something"]);
 }

@@ -96,7 +96,7 @@ async fn an_answer_of_another_type_names_both() {
 
     let error = mediator.send(Reserve(7)).await.unwrap_err();
     assert_eq!(error.committed(), Committed::Yes, "this time it had succeeded: {error:?}");
-    assert_eq!(error.source().unwrap().to_string(), "it answered with `&str`, and the response is `u32`");
+    assert_eq!(error.source().unwrap().to_string(), "the middleware answered with `&str`, and the response is `u32`");
 
     seats.broker.refuse(PublishErrorKind::Fatal);
     let error = mediator.send(Reserve(7)).await.unwrap_err();

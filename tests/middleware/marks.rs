@@ -101,7 +101,7 @@ async fn one_of_another_type_is_not_taken_for_it() {
 }
 
 #[tokio::test]
-async fn a_handler_in_anothers_place_leaves_them() {
+async fn a_handler_in_place_of_another_leaves_them() {
     struct Fake;
 
     impl RequestHandler<Marked> for Fake {

@@ -159,7 +159,7 @@ async fn a_command_with_all_that_follows_is_one_tree() {
         "
         command Reserve by ReserveHandler
           domain_event Reserved by NoteReserved
-          DEBUG its handlers here run when the event arrives from the broker, not for what this process emits SeatTaken
+          DEBUG the event's handlers in this process run when it arrives from the broker, not when this process emits it SeatTaken
           DEBUG commit
           publish
             INFO published SeatTaken
@@ -181,7 +181,7 @@ async fn a_nested_request_stands_below_its_root() {
           command Reserve by ReserveHandler Reserve(7)
           domain_event Reserved by NoteReserved
           DEBUG nobody handles the event GroupSeated
-          DEBUG its handlers here run when the event arrives from the broker, not for what this process emits SeatTaken
+          DEBUG the event's handlers in this process run when it arrives from the broker, not when this process emits it SeatTaken
           DEBUG commit
           publish
             INFO published SeatTaken
@@ -249,7 +249,7 @@ async fn other_failures_are_errors_with_their_causes() {
         "
         command Reserve by ReserveHandler commit
           domain_event Reserved by NoteReserved
-          DEBUG its handlers here run when the event arrives from the broker, not for what this process emits SeatTaken
+          DEBUG the event's handlers in this process run when it arrives from the broker, not when this process emits it SeatTaken
           DEBUG commit
           ERROR the message failed the unit of work could not commit and was rolled back: the transactions could not be serialised
         ",

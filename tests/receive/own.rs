@@ -6,7 +6,7 @@ use tracing::Level;
 use super::world::{Conduct, PlanRedrawn, RoomChanged, SeatTaken, World};
 
 const TOLD: &str =
-    "DEBUG its handlers here run when the event arrives from the broker, not for what this process emits";
+    "DEBUG the event's handlers in this process run when it arrives from the broker, not when this process emits it";
 
 fn seat_taken() -> SeatTaken {
     SeatTaken { seat: 7, conduct: Conduct::Succeed }

@@ -355,7 +355,7 @@ async fn assert_warned(switch: &Switch, message: impl Future<Output = ()>) {
     message.await;
     let report = switch.report.get().unwrap();
     assert_eq!((report.messages, report.from_within), (1, false));
-    let expected = "WARN the deadline of a shutdown came before all was done; a handler that awaits the shutdown";
+    let expected = "WARN the deadline of a shutdown passed before all was done; a handler that awaits the shutdown";
     assert_eq!(log.beginning(expected).len(), 1, "{log:?}");
 }
 

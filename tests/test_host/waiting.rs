@@ -122,6 +122,6 @@ async fn a_relay_that_cannot_publish_is_named() {
     broker.refuse(PublishErrorKind::Transient { retry_after: None });
     mediator.emit(order(1)).await.unwrap();
     let said = said_by(async move { test.settle_within(Duration::from_secs(60)).await }).await;
-    let expected = ["the relay has not published a message for 60.", "was told to refuse", "nothing was handled"];
+    let expected = ["the relay has not published a message for 60.", "is set to refuse", "nothing was handled"];
     assert!(expected.iter().all(|text| said.contains(text)), "{said}");
 }

@@ -14,17 +14,18 @@ use super::wire::{Customise, Wire};
 use diator::InvalidConfig;
 use diator::broker::OutboundMessage;
 
-/// Where Service Bus is, and how messages go there.
+/// Names the Service Bus namespace, and says how messages go there.
 ///
 /// Nothing is checked until [`ServiceBusBroker::new`](super::ServiceBusBroker::new) checks everything at once.
 ///
 /// # Units
 ///
 /// - `deadline`: how long a call may take; 10 s by default, more than `connect_timeout`, at most 1 h.
-/// - `connect_timeout`: how long a connection, its TLS included, may take to be made; 3 s by default, more than zero.
+/// - `connect_timeout`: how long it may take to make a connection, its TLS included; 3 s by default, more than zero.
 /// - `concurrency`: how many messages of a batch are under way at once, and how many connections are kept; 32 by
 ///   default, 1 to 1,000.
 /// - `max_body`: bytes; 262,144 by default, which is the standard tier's limit for body and properties together; at
+///   most 104,857,600, the premium tier's.
 ///   most 104,857,600, the premium tier's.
 ///
 /// # Example
@@ -67,7 +68,8 @@ type Adapt = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
 impl ServiceBusConfig {
     /// Takes namespace, name and key from a connection string, as the Azure portal shows it.
     ///
-    /// An `EntityPath` is where messages without a topic go, and says that the key is good for nothing else.
+    /// An `EntityPath` names the place of messages without a topic, and says that the key is valid for that place
+    /// alone.
     pub fn from_connection_string(text: &str) -> Self {
         let mut problems = Vec::new();
         let connection = Connection::parse(text, &mut problems);
@@ -114,21 +116,22 @@ impl ServiceBusConfig {
 
     /// Sends messages whose event has this topic to a topic or queue of another name.
     ///
-    /// Without it, the event's topic is the name.
+    /// Without this call, they go to the topic or queue that is named like the event's topic.
     pub fn map_topic(mut self, topic: impl Into<String>, name: impl Into<String>) -> Self {
         self.mapped.insert(topic.into(), name.into());
         self
     }
 
-    /// What Service Bus should do with every message.
+    /// Sets the options for every message.
     pub fn options(mut self, options: MessageOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// Chooses the options of each message; it gets those for every message, and returns what counts.
+    /// Chooses the options of each message: the function gets the options for every message, and returns those for this
+    /// one.
     ///
-    /// It is asked again when a message is published again: to give the same answer is the program's part.
+    /// The broker calls it again when a message is published again: the function must then give the same answer.
     pub fn customise(
         mut self,
         choose: impl Fn(&OutboundMessage, MessageOptions) -> MessageOptions + Send + Sync + 'static,
@@ -137,14 +140,14 @@ impl ServiceBusConfig {
         self
     }
 
-    /// Says that all the topics and queues have sessions: a message without a key is refused, and consumers see those
-    /// with one key in order.
+    /// Declares that all the topics and queues have sessions: a message without a key is refused, and consumers see
+    /// those with one key in order.
     pub fn sessions(mut self) -> Self {
         self.sessions = true;
         self
     }
 
-    /// Says that all the topics and queues detect duplicates: a message that is published again arrives once.
+    /// Declares that all the topics and queues detect duplicates: a message that is published again arrives once.
     pub fn duplicate_detection(mut self) -> Self {
         self.duplicate_detection = true;
         self
@@ -156,28 +159,29 @@ impl ServiceBusConfig {
         self
     }
 
-    /// Bounds a call, connecting included.
+    /// Limits a call, connecting included.
     pub fn deadline(mut self, time: Duration) -> Self {
         self.deadline = time;
         self
     }
 
-    /// Bounds the making of a connection; who is not connected by then has certainly sent nothing.
+    /// Limits the time for making a connection; a call that is not connected by then has certainly sent nothing.
     pub fn connect_timeout(mut self, time: Duration) -> Self {
         self.connect_timeout = time;
         self
     }
 
-    /// Bounds how many messages of a batch are under way at once.
+    /// Limits how many messages of a batch are under way at once.
     pub fn concurrency(mut self, messages: usize) -> Self {
         self.concurrency = messages;
         self
     }
 
-    /// Adapts the HTTP client: proxies, certificates. Time-outs, redirects and the pool are set after it.
+    /// Adapts the HTTP client, for example its proxies and certificates. The broker sets time-outs, redirects and the
+    /// pool after it.
     ///
-    /// It is asked once to check the configuration, and once for each tokio runtime that publishes: each has a client of
-    /// its own.
+    /// The broker calls the function once to check the configuration, and once for each tokio runtime that publishes,
+    /// because each has a client of its own.
     pub fn http(mut self, adapt: impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + 'static) -> Self {
         self.http = Some(Box::new(adapt));
         self
@@ -243,7 +247,8 @@ impl ServiceBusConfig {
         let Some(only) = only else { return };
         for other in named.into_iter().filter(|name| *name != only) {
             let (other, only) = (other.escape_debug(), only.escape_debug());
-            problems.push(format!("the connection string is good for `{only}` alone, and not for `{other}`"));
+            problems
+                .push(format!("the key of the connection string is valid for `{only}` alone, and not for `{other}`"));
         }
     }
 }

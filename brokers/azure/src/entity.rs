@@ -28,7 +28,9 @@ impl Entities {
         }
         match &self.only {
             Some(only) if only != entity => Err(NotAccepted::new(
-                format!("the connection string is good for `{only}` alone, and its topic is `{entity}`"),
+                format!(
+                    "the key of the connection string is valid for `{only}` alone, and the event's topic is `{entity}`"
+                ),
                 format!("use a key of the namespace, or say `.map_topic(\"{entity}\", \"{only}\")`"),
             )),
             _ => Ok(entity),
@@ -38,7 +40,7 @@ impl Entities {
 
 fn no_default() -> NotAccepted {
     NotAccepted::new(
-        "it has no topic, and the broker no topic or queue for what has none",
+        "it has no topic, and the broker has no topic or queue for events without one",
         "say `.topic(…)` or `.queue(…)` where the broker is configured, or put `#[event(topic = \"…\")]` on the event",
     )
 }
@@ -95,7 +97,10 @@ mod tests {
         entities.only = Some("orders".to_owned());
         assert_eq!(entities.find(Some("a b")), Ok("orders"));
         let refusal = entities.find(Some("users")).expect_err("the key is not good for it");
-        assert_eq!(refusal.to_string(), "the connection string is good for `orders` alone, and its topic is `users`");
+        assert_eq!(
+            refusal.to_string(),
+            "the key of the connection string is valid for `orders` alone, and the event's topic is `users`"
+        );
         assert!(refusal.remedy().contains(".map_topic(\"users\", \"orders\")"));
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn publish_error(error: azure_core::Error) -> PublishError {
     }
 }
 
-const NO_REQUEST: &str = "service bus request could not be made";
+const NO_REQUEST: &str = "the request to service bus could not be made";
 
 pub(super) fn no_client(error: reqwest::Error) -> PublishError {
     PublishError::fatal(NO_REQUEST).with_source(error).concerning_destination()

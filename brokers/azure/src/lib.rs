@@ -79,7 +79,7 @@ use self::wire::Request;
 
 /// Sends messages to topics and queues of an Azure Service Bus namespace.
 ///
-/// An event's topic is the name of the Service Bus topic or queue; what has none goes to the one that the
+/// An event's topic is the name of the Service Bus topic or queue; an event without a topic goes to the one that the
 /// configuration names. Over REST the two are addressed alike.
 ///
 /// | property of the message | what it holds |
@@ -94,34 +94,36 @@ use self::wire::Request;
 /// # Guarantees
 ///
 /// - `Ok` means that the service answered 201: it has stored the message. The receipt's position is the name of the
-///   topic or queue; the service tells no other. A queue keeps the message, a topic keeps it for each subscription that
-///   exists by then; with none, it is gone, and nobody says so.
+///   topic or queue, because the service tells no other. A queue keeps the message. A topic keeps it for each
+///   subscription that exists at that moment; **if there is no subscription, the message is gone, and nothing reports
+///   it**.
 /// - The messages of a batch go out side by side, those with one topic and key one after the other.
-/// - With [`sessions`](ServiceBusConfig::sessions), consumers see messages with one key in order; without, no order
-///   is promised.
-/// - A message published again has the same `MessageId`; the service drops it where it detects duplicates.
-/// - Connections are kept and made anew as needed. Dropping a `publish` closes its connection, so that callers who give
-///   up early do not wait on a dead one.
+/// - With [`sessions`](ServiceBusConfig::sessions), consumers see messages with one key in order; without, no order is
+///   promised.
+/// - A message that is published again has the same `MessageId`; a service that detects duplicates drops it.
+/// - The broker keeps connections, and makes new ones as needed. Dropping a `publish` closes its connection, so that
+///   callers that give up early do not wait on a dead one.
 /// - Each tokio runtime that publishes has connections of its own, which end with it. A broker in a `static` serves
 ///   runtimes that come and go, also side by side; a call loses its message's answer only if its own runtime ends.
-/// - A connection that ended while nobody used it is not used again, which takes no round trip to find out.
-/// - `sessions` and `duplicate_detection` are the configuration's word: over REST, a sender cannot ask for them.
+/// - The broker does not use a connection again that ended while nobody used it, and needs no round trip to find out.
+/// - The broker believes the configuration about `sessions` and `duplicate_detection`: over REST, a sender cannot ask
+///   the service.
 ///
 /// # Errors
 ///
-/// The [`code`](PublishError::code) is the HTTP status, the source has the service's words.
-/// - Transient: no connection was made; 408, 429, 500, 503, with the service's Retry-After; 403 where the topic or
-///   queue is full.
-/// - Ambiguous: no answer by the deadline, or none that can be read; any other 5xx, and a 2xx that is not 201. So is a
-///   message that began so late in a batch that the deadline met it while its connection was being made.
-/// - Fatal: any other status; a body that is too large or no UTF-8; a topic, key or option that Service Bus does not
-///   take. Of these, 3xx, 401, 402, 404, 405, 407, 410, and 403 for another reason than the message's size
-///   [concern every message](PublishError::concerns_destination) to the topic or queue, which is the
-///   [destination](MessageBroker::destination).
-///
+/// The [`code`](PublishError::code) is the HTTP status, and the source has the service's words.
+/// - Transient: no connection was made; 408, 429, 500, 503, with the service's Retry-After; 403 if the topic or queue
+///   is full.
+/// - Ambiguous: no answer by the deadline, or none that can be read; any other 5xx, and a 2xx that is not 201. A
+///   message that began so late in a batch that the deadline passed while its connection was being made is ambiguous
+///   too.
+/// - Fatal: any other status; a body that is too large or not UTF-8; a topic, key or option that Service Bus does not
+///   accept. These fatal errors [concern every message](PublishError::concerns_destination) to the topic or queue,
+///   which is the [destination](MessageBroker::destination): 3xx, 401, 402, 404, 405, 407, 410, and 403 for another
+///   reason than the message's size.
 /// # Panics
 ///
-/// Outside a tokio runtime with I/O and time.
+/// If it runs outside a tokio runtime with I/O and a timer.
 ///
 /// # Example
 ///
@@ -140,11 +142,11 @@ pub struct ServiceBusBroker {
 }
 
 impl ServiceBusBroker {
-    /// Checks the configuration; it connects when the first message is published.
+    /// Checks the configuration; the broker connects when the first message is published.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, in one report; it repeats no part of the connection string.
+    /// One report lists every problem; it repeats no part of the connection string.
     pub fn new(config: ServiceBusConfig) -> Result<Self, InvalidConfig> {
         Ok(Self { checked: config.check()? })
     }

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-/// What Service Bus should do with a message, beside keeping it.
+/// Tells Service Bus how to treat a message.
 ///
 /// Give one to [`ServiceBusConfig::options`](super::ServiceBusConfig::options) for all messages, and change it for
 /// some with [`ServiceBusConfig::customise`](super::ServiceBusConfig::customise).
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 /// # Units
 ///
 /// - `time_to_live`: more than zero, at most 29,227 years; by default the topic's or queue's own.
-/// - `scheduled_for`: the next full second counts; the default, and a time that is past, mean at once.
+/// - `scheduled_for`: rounded up to a full second; the default, and a time that is past, mean at once.
 ///
 /// # Example
 ///
@@ -32,7 +32,7 @@ pub struct MessageOptions {
 }
 
 impl MessageOptions {
-    /// What the service does by itself.
+    /// Makes options that leave everything to the service's defaults.
     pub const fn new() -> Self {
         Self { time_to_live: None, scheduled_for: None, session_id: None, properties: BTreeMap::new() }
     }
@@ -43,13 +43,13 @@ impl MessageOptions {
         self
     }
 
-    /// Hides the message from consumers until then.
+    /// Hides the message from consumers until this time.
     pub fn scheduled_for(mut self, time: SystemTime) -> Self {
         self.scheduled_for = Some(time);
         self
     }
 
-    /// Takes this for the session and partition key, and not the message's key.
+    /// Sets the session and partition key, in place of the message's key.
     pub fn session_id(mut self, id: impl Into<String>) -> Self {
         self.session_id = Some(id.into());
         self
@@ -57,9 +57,9 @@ impl MessageOptions {
 
     /// Adds a custom property, which rules of subscriptions can look at.
     ///
-    /// It travels as an HTTP header. The name begins with a letter and has lower-case letters, digits and `.`, `_`,
-    /// `-`, 128 at most; it is none of HTTP's own, nor one that the driver sets (`causationid`, `messagetype`,
-    /// `traceparent`). The value is printable ASCII without `"` and `\`.
+    /// The property travels as an HTTP header. The name must begin with a letter and have at most 128 lower-case
+    /// letters, digits and `.`, `_`, `-`; it must not be a name of HTTP's own, nor one that the driver sets
+    /// (`causationid`, `messagetype`, `traceparent`). The value must be printable ASCII without `"` and `\`.
     pub fn property(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.properties.insert(name.into(), value.into());
         self

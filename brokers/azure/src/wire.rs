@@ -52,7 +52,7 @@ impl Wire {
             return Err(unsendable(message, &format!("its body has {length} bytes, and {limit} is the limit")));
         }
         std::str::from_utf8(&message.body)
-            .map_err(|error| unsendable(message, &format!("its body is no text: {error}")))
+            .map_err(|error| unsendable(message, &format!("its body is not a text: {error}")))
     }
 
     /// The options of one message; its session id is the key, unless it was given another.
@@ -63,7 +63,7 @@ impl Wire {
         }
         options.session_id = options.session_id.or_else(|| message.key.clone().filter(|key| !key.is_empty()));
         if self.sessions && options.session_id.is_none() {
-            return Err(unsendable(message, &"the entity has sessions, and it has no key"));
+            return Err(unsendable(message, &"the topic or queue has sessions, and the message has no key"));
         }
         match &*options.problems() {
             [] => Ok(options),
@@ -89,7 +89,7 @@ fn headers(message: &OutboundMessage, options: &MessageOptions) -> HashMap<Strin
         Some(trace) if is_property_value(trace) => {
             headers.insert("traceparent".to_owned(), literal(trace));
         }
-        Some(_) => tracing::warn!(message_id = %message.id, "a traceparent that is no header was left out"),
+        Some(_) => tracing::warn!(message_id = %message.id, "a traceparent that cannot be a header was left out"),
         None => {}
     }
     headers
@@ -246,11 +246,11 @@ mod tests {
         let body = |body: &[u8]| OutboundMessage::new(Uuid::from_u128(1), MessageType::Ecst, "Changed", body);
         assert!(wire.request(&body(b"12345678")).is_ok() && wire.request(&body(b"")).is_ok());
         assert!(refusal(&wire, &body(b"123456789")).ends_with("its body has 9 bytes, and 8 is the limit"));
-        assert!(refusal(&wire, &body(b"\xff")).contains("its body is no text"));
+        assert!(refusal(&wire, &body(b"\xff")).contains("its body is not a text"));
         assert!(refusal(&wire, &message().with_key("k".repeat(129))).contains("1 to 128 characters"));
         assert!(refusal(&wire, &message().with_topic("a b")).contains("`a b`"));
         wire.sessions = true;
-        assert!(refusal(&wire, &message()).ends_with("the entity has sessions, and it has no key"));
+        assert!(refusal(&wire, &message()).ends_with("the topic or queue has sessions, and the message has no key"));
         assert!(wire.request(&message().with_key("7")).is_ok());
     }
 

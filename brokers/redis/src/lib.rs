@@ -105,46 +105,50 @@ pub use self::wire::{PubSub, Streams};
 ///
 /// # Guarantees
 ///
-/// - All calls of a tokio runtime share one connection (and one for large messages), which is made when it is first needed, and anew when it is not fit
-///   to be used any more. Nothing has to be restarted, whatever happened to the server.
-/// - **Runtimes.** Each has a connection of its own, which ends with it. A broker in a `static` serves runtimes that come
-///   and go, such as those of `#[tokio::test]`, also side by side; each costs the server a connection. A call loses its
-///   answer only if its own runtime ends.
-/// - **Failover.** A server that answers `READONLY`, `MASTERDOWN`, `LOADING`, `NOREPLICAS` or `NOAUTH` is left: the next call
-///   connects anew, and so follows a service name that moved. A replica also takes what is published on channels, and
-///   drops it; so the driver asks for the `ROLE` when it connects and with each [probe](RedisConfig::probe_after), and
-///   publishes nothing to a replica. **A message on a channel can be lost to a demoted server for as long as a probe counts**,
-///   1 s by default, **and one in a stream if its replica takes over before it has it**, without [`RedisConfig::replicas`].
-/// - **Silence.** Before a message is given to a connection that was silent, the driver looks whether it has ended; that
-///   takes no round trip. So a server that was restarted meanwhile makes no message ambiguous. A connection that ends less than
-///   5 ms after its last reply ends in use; and nothing is known of its end before a thread of the runtime is free to see it.
-/// - **Callers that give up.** A call that was not answered, or whose future was dropped, makes the next call probe the
-///   connection. A probe goes on when its caller leaves: a connection that does not answer within half the deadline is
-///   replaced, however little patience the callers have.
+/// - All calls of a tokio runtime share one connection (and one for large messages). The broker makes it when it first
+///   needs it, and makes a new one when it is no longer fit to be used. Nothing has to be restarted, whatever happened
+///   to the server.
+/// - **Runtimes.** Each runtime has a connection of its own, which ends with it. A broker in a `static` serves runtimes
+///   that come and go, such as those of `#[tokio::test]`, also side by side; each costs the server a connection. A call
+///   loses its answer only if its own runtime ends.
+/// - **Failover.** The broker leaves a server that answers `READONLY`, `MASTERDOWN`, `LOADING`, `NOREPLICAS` or
+///   `NOAUTH`: the next call connects anew, and so follows a service name that moved. A replica also takes messages
+///   that are published on channels, and drops them; so the driver asks for the `ROLE` when it connects and with each
+///   [probe](RedisConfig::probe_after), and publishes nothing to a replica. **A message on a channel can be lost to a
+///   demoted server for as long as a probe counts**, 1 s by default, **and a message in a stream if a replica takes
+///   over before it has the message**, without [`RedisConfig::replicas`].
+/// - **Silence.** Before the driver gives a message to a connection that was silent, it checks without a round trip
+///   whether the connection has ended. So a server that was restarted meanwhile makes no message ambiguous. There are
+///   two exceptions: a connection that ends less than 5 ms after its last reply counts as in use, and the driver knows
+///   nothing of the end before a thread of the runtime is free to see it.
+/// - **Callers that give up.** After a call that was not answered, or whose future was dropped, the next call probes
+///   the connection. A probe goes on when its caller leaves: a connection that does not answer within half the deadline
+///   is replaced, however little patience the callers have.
 /// - A batch goes out as one pipeline, or as several one after the other: 1,000 messages and 4 MiB each.
-/// - **Size.** A message of more than 1 MiB travels alone, on a second connection that is made for such messages: a server
-///   that finds it too large closes that. Then it fails, as fatal with the server's words, or as ambiguous where these were
-///   lost with the connection; other messages do not, unless they are as large and under way at the same time.
-/// - One message is never sent twice by one call.
-/// - One server, not a cluster: a server that answers `MOVED` refuses the message for good.
+/// - **Size.** A message of more than 1 MiB travels alone, on a second connection for such messages, because a server
+///   that finds a message too large closes its connection. That message then fails: as fatal with the server's words,
+///   or as ambiguous if these were lost with the connection. Other messages do not fail, unless they are as large and
+///   under way at the same time.
+/// - One call never sends a message twice.
+/// - The broker uses one server, not a cluster: a server that answers `MOVED` refuses the message for good.
 ///
 /// # Errors
 ///
-/// The [`code`](PublishError::code) is the one that Redis gave, the source has its words.
+/// The [`code`](PublishError::code) is the one that Redis gave, and the source has its words.
 /// - Transient: not connected by the deadline, or refused for now: `LOADING`, `BUSY`, `READONLY`, `MASTERDOWN`,
-///   `CLUSTERDOWN`, `TRYAGAIN`, `OOM`, `MISCONF`, `NOREPLICAS`, too many connections. A server that says in its `ROLE` that
-///   it is a replica has the code `READONLY` too.
+///   `CLUSTERDOWN`, `TRYAGAIN`, `OOM`, `MISCONF`, `NOREPLICAS`, too many connections. A server whose `ROLE` is that of
+///   a replica has the code `READONLY` too.
 /// - Ambiguous: no reply by the deadline; the connection broke before the reply; a reply that makes no sense; fewer
 ///   [replicas](RedisConfig::replicas) than were asked for have the message.
-/// - Fatal: everything else that Redis refuses, such as `NOAUTH`, `WRONGPASS`, `NOPERM` and `WRONGTYPE`; a body that
-///   is too large; a topic with blanks or with characters of patterns; a TLS certificate that is not to be trusted; a
-///   server that is not as [durable](RedisConfig::durable) as it was said to be. Of these, a login that was refused, a user who may
-///   not publish at all, a command that the server does not know, `MOVED`, and a server that is not to be trusted or not durable
-///   [concern every message](PublishError::concerns_destination).
+/// - Fatal: everything else that Redis refuses, such as `NOAUTH`, `WRONGPASS`, `NOPERM` and `WRONGTYPE`; a body that is
+///   too large; a topic with blanks or with characters of patterns; a TLS certificate that is not trusted; a server
+///   that is not as [durable](RedisConfig::durable) as it was declared to be. These fatal errors
+///   [concern every message](PublishError::concerns_destination): a refused login, a user who may not publish at all, a
+///   command that the server does not know, `MOVED`, and a server that is not trusted or not durable.
 ///
 /// # Panics
 ///
-/// Outside a tokio runtime with I/O and time.
+/// If it runs outside a tokio runtime with I/O and a timer.
 ///
 /// # Example
 ///
@@ -168,11 +172,11 @@ pub struct RedisBroker {
 }
 
 impl RedisBroker {
-    /// Checks the configuration; it connects when the first message is published, or with [`ping`](Self::ping).
+    /// Checks the configuration; the broker connects when the first message is published, or with [`ping`](Self::ping).
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, in one report; it repeats no part of the URL.
+    /// One report lists every problem; it repeats no part of the URL.
     #[allow(private_bounds, reason = "the modes are `PubSub` and `Streams`")]
     pub fn new<M: Into<Wire> + Clone>(config: RedisConfig<M>) -> Result<Self, InvalidConfig> {
         let config = config.check()?;
@@ -182,14 +186,14 @@ impl RedisBroker {
         Ok(Self { link: SharedConnection::new(config), wire, partitions, replicas, deadline, max_body })
     }
 
-    /// Connects, unless it is connected, and asks the server whether it is there.
+    /// Connects, unless the broker is connected, and asks the server whether it is there.
     ///
-    /// For a program that should rather not start than find out with its first message. Whether the user may publish
-    /// is not asked.
+    /// It is for a program that would rather not start than find out with its first message. It does not ask whether
+    /// the user may publish.
     ///
     /// # Errors
     ///
-    /// As of [`publish`](MessageBroker::publish).
+    /// Those of [`publish`](MessageBroker::publish).
     pub async fn ping(&self) -> Result<(), PublishError> {
         match self
             .reply(&cmd("PING"), 0, Deadline::new(self.deadline))

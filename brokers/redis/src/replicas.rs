@@ -34,7 +34,7 @@ impl Replicas {
         match answer {
             Value::Int(have) if *have >= i64::from(count.get()) => Ok(()),
             Value::Int(have) => Err(PublishError::ambiguous(format!(
-                "redis has the message, and of {count} replicas that must have it {have} said so within {:?}",
+                "redis has the message, but only {have} of the {count} replicas that must have it confirmed it within {:?}",
                 self.patience
             ))),
             Value::ServerError(error) => Err(refused(error.clone())),

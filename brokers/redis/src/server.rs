@@ -4,10 +4,11 @@ use std::fmt;
 
 use redis::{Client, ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
-/// Where the server is: a URL, or a client that has been made already.
+/// Names the server: by a URL, or by an existing client.
 ///
 /// A URL is `redis://[user:password@]host[:port][/database]`, with TLS `rediss://…` (feature `tls`), or
-/// `unix:///path[?db=…&user=…&pass=…]`. A client can say more: certificates, TCP settings. Replies come in RESP2,
+/// `unix:///path[?db=…&user=…&pass=…]`. A client can set more: certificates, TCP settings. The driver always uses
+/// RESP2, whatever either says.
 /// whatever either says.
 #[derive(Clone)]
 pub struct RedisServer(Origin);

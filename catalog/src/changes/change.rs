@@ -7,23 +7,23 @@ use crate::json::value;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Change {
-    /// Whom it breaks.
+    /// The parties that the change breaks.
     pub impact: Impact,
-    /// What it is.
+    /// The difference, in words.
     pub text: String,
 }
 
-/// Whom a change breaks.
+/// The parties that a change breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Impact {
     /// Other processes that read the program's notification and ECST events.
     Consumers,
-    /// Whoever sends the message, in this program or to it.
+    /// Senders of the message, in this program or in others.
     Senders,
-    /// Messages that are under way: redelivered, or waiting to be replayed to a handler that they know by its id.
+    /// Messages that are under way: redelivered, or waiting for a replay to a handler that they know by its id.
     UnderWay,
-    /// Nobody that the catalog knows of.
+    /// No party that the catalog knows.
     Nobody,
 }
 
@@ -31,7 +31,7 @@ impl Impact {
     pub(super) fn heading(self) -> &'static str {
         match self {
             Self::Consumers => "breaks consumers of the events",
-            Self::Senders => "breaks who sends the messages",
+            Self::Senders => "breaks senders of the messages",
             Self::UnderWay => "breaks messages that are under way",
             Self::Nobody => "other changes",
         }

@@ -169,10 +169,10 @@ fn schemas(title: &str, parties: Parties, old: &EventEntry, new: &EventEntry, ch
             schema::compare(title, Parties { send, ..parties }, was, is, changes);
         }
         (Some(_), None) => {
-            let text = "its shape is no longer told, and so no longer compared: `#[event(schema)]` is gone";
+            let text = "its schema is no longer known, and so no longer compared: `#[event(schema)]` is gone";
             tell(title, parties.all().map(|impact| (impact, Some(text.to_owned()))), changes);
         }
-        (None, Some(_)) => tell(title, [(Impact::Nobody, Some("its shape is now told".to_owned()))], changes),
+        (None, Some(_)) => tell(title, [(Impact::Nobody, Some("its schema is now known".to_owned()))], changes),
         (None, None) => {}
     }
     if let (Some(was), Some(is)) = (&old.schema_read, &new.schema_read) {
@@ -187,7 +187,10 @@ fn no_longer_emitted(old: &Record, new: &Record, changes: &mut Vec<Change>) {
         let name = &*event.type_name;
         if was.contains(name) && !is.contains(name) {
             let (impact, text) = match handlers::is_unobserved_cause(old, new, name) {
-                true => (Impact::Nobody, "it is no longer seen to be emitted: the handler that did was not observed"),
+                true => (
+                    Impact::Nobody,
+                    "nobody saw a handler emit it this time: the handler that emitted it was not observed",
+                ),
                 false => (Impact::Consumers, "no handler emits it any more"),
             };
             note(changes, impact, &format!("{}: {text}", title(event.kind, name)));

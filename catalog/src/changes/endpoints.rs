@@ -13,7 +13,7 @@ pub(super) fn compare(old: &Record, new: &Record, changes: &mut Vec<Change>) {
         match successor(before, is) {
             Some(now) => one(&title, before, now, changes),
             None => {
-                let text = format!("{title} is gone: nobody takes what waits for it");
+                let text = format!("{title} is gone: nobody handles the messages that wait for it");
                 note(changes, Impact::UnderWay, &text);
             }
         }
@@ -39,12 +39,15 @@ fn one(title: &str, was: &EndpointEntry, is: &EndpointEntry, changes: &mut Vec<C
     if was.name != is.name {
         let now = quoted(&is.name);
         let text = format!(
-            "it is now called {now}, and takes over what waits for it; with an inbox, what is delivered again is handled again"
+            "it is now called {now}, and takes over the messages that wait for it; with an inbox, a redelivered message is handled again"
         );
         tell(Impact::Nobody, text);
     }
     for name in missing_in(&was.formerly, &is.formerly) {
-        tell(Impact::UnderWay, format!("it no longer takes what waits under its former name {}", quoted(name)));
+        tell(
+            Impact::UnderWay,
+            format!("it no longer handles messages that wait under its former name {}", quoted(name)),
+        );
     }
     for topic in missing_in(&was.topics, &is.topics) {
         tell(Impact::UnderWay, format!("it no longer reads the topic {}", quoted(topic)));
@@ -79,7 +82,7 @@ fn runs(old: &Record, new: &Record, changes: &mut Vec<Change>) {
         for run in before.handlers.iter().filter(|run| !has(heir, run)) {
             let now = new.endpoints.iter().find(|endpoint| has(endpoint, run));
             let text = match now {
-                Some(now) => format!("moved to {}, which what waits here does not reach", title(now)),
+                Some(now) => format!("moved to {}, which gets none of the messages that wait here", title(now)),
                 // That no handler has the id any more is told of the event.
                 None if !is_handled(new, run) => continue,
                 None => "is run by no endpoint any more".to_owned(),

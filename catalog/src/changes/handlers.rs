@@ -99,8 +99,8 @@ fn one(title: &str, old: &HandlerEntry, new: &HandlerEntry, middleware: &Middlew
 fn causes(was: Option<&[String]>, is: Option<&[String]>) -> Vec<String> {
     match (was, is) {
         (None, None) => Vec::new(),
-        (None, Some(_)) => vec!["what it causes is now observed".to_owned()],
-        (Some(_), None) => vec!["what it causes is no longer observed".to_owned()],
+        (None, Some(_)) => vec!["the messages that it causes are now observed".to_owned()],
+        (Some(_), None) => vec!["the messages that it causes are no longer observed".to_owned()],
         (Some(was), Some(is)) => {
             let lost = missing_in(was, is).map(|cause| format!("it no longer causes {}", quoted(cause)));
             let new = missing_in(is, was).map(|cause| format!("it now causes {}", quoted(cause)));

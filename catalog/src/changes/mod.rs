@@ -19,7 +19,7 @@ use serde_json::Value;
 /// What [`Catalog::assert_matches`] looks for in the environment.
 const BLESS: &str = "DIATOR_BLESS";
 
-/// How a catalog differs from an earlier one.
+/// The differences between a catalog and an earlier one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes(Vec<Change>);
 
@@ -36,7 +36,7 @@ impl Changes {
         self.0.is_empty()
     }
 
-    /// Whether something breaks anybody.
+    /// Whether a change breaks anybody.
     #[must_use]
     pub fn is_breaking(&self) -> bool {
         self.0.iter().any(|change| change.impact != Impact::Nobody)
@@ -58,7 +58,7 @@ impl fmt::Display for Changes {
 }
 
 impl Catalog {
-    /// What changed since [`to_json`](Self::to_json) wrote the text; places in files do not count.
+    /// Lists the changes since [`to_json`](Self::to_json) wrote the text; places in files do not count.
     ///
     /// # Errors
     ///
@@ -75,15 +75,16 @@ impl Catalog {
         Ok(Changes(changes))
     }
 
-    /// Compares with the catalog in a file, for a test: whatever differs fails it, and the message says what breaks others.
+    /// Compares with the catalog in a file, for a test: any difference fails the test, and the message says which
+    /// differences break others.
     ///
-    /// If the environment variable `DIATOR_BLESS` is set, to anything but `0`, the file is written instead. Places in files do not count,
-    /// so that an edit further up does not fail the test.
+    /// If the environment variable `DIATOR_BLESS` is set, to anything but `0`, the call writes the file instead. Places
+    /// in files do not count, so that an edit further up does not fail the test.
     ///
     /// # Panics
     ///
-    /// Something differs, or the file cannot be read or written; the message lists the differences, says which break
-    /// consumers, and what to do.
+    /// If something differs, or the file cannot be read or written; the message lists the differences, says which of
+    /// them break consumers, and what to do.
     #[track_caller]
     pub fn assert_matches(&self, path: impl AsRef<Path>) {
         bless_or(path.as_ref(), &self.to_json(), "the catalog", |kept| Ok(self.changes_since(kept)?.to_string()));

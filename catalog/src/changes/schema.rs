@@ -117,7 +117,7 @@ impl<'a> Comparison<'a> {
         }
         for name in is.iter().filter(|name| !was.contains(name)) {
             let (impact, text) = match self.parties.send && !may_be_null(&new["properties"][name]) {
-                true => (Impact::Senders, "whoever sends the event must now give it"),
+                true => (Impact::Senders, "every sender of the event must now give it"),
                 false => (Impact::Nobody, "it is now always written"),
             };
             self.found.push((join(path, name), impact, text.to_owned()));

@@ -2,7 +2,8 @@ use clap::{Arg, ArgAction, Command};
 
 use super::operate::arguments::{dead, health, outbox, schedule, schema};
 
-const ABOUT: &str = "Shows what messages this program knows, who handles them, and what happens then; operates its outbox and its endpoints";
+const ABOUT: &str =
+    "Shows the messages of this program, their handlers and their consequences; operates its outbox and its endpoints";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -21,8 +22,7 @@ pub(super) fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(rendering("describe", "Lists all messages, or describes one").arg(name()))
         .subcommand(
-            rendering("check", "Builds the mediator, reports everything that is wrong, and notes what may surprise")
-                .arg(scopes()),
+            rendering("check", "Builds the mediator, reports every problem, and notes what may surprise").arg(scopes()),
         )
         .subcommand(rendering("mermaid", "Writes the graph of messages as a Mermaid flow chart"))
         .subcommand(
@@ -47,7 +47,9 @@ pub(super) fn command() -> Command {
 
 fn rendering(name: &'static str, about: &'static str) -> Command {
     let edges = Arg::new("edges").long("edges").value_name("FILE");
-    Command::new(name).about(about).arg(edges.help("What causes what, as the program's tests have noted it down"))
+    Command::new(name)
+        .about(about)
+        .arg(edges.help("The file in which the program's tests have noted which handler causes what"))
 }
 
 fn scopes() -> Arg {
@@ -61,7 +63,7 @@ fn name() -> Arg {
 }
 
 fn title(default: &'static str) -> Arg {
-    Arg::new("title").long("title").value_name("TEXT").default_value(default).help("What is written above it all")
+    Arg::new("title").long("title").value_name("TEXT").default_value(default).help("The title")
 }
 
 fn sources() -> Arg {
@@ -69,5 +71,5 @@ fn sources() -> Arg {
         .long("sources")
         .value_name("TEMPLATE")
         .default_value("{file}#L{line}")
-        .help("Where the sources are: a URL with {file} and {line} in it")
+        .help("The address of the sources: a URL with {file} and {line} in it")
 }

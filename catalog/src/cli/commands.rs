@@ -134,6 +134,6 @@ fn unknown(catalog: &Catalog, name: &str) -> io::Result<Answer> {
     let name = name.escape_debug();
     match nearest(&name.to_string(), catalog.names()) {
         Some(nearest) => wrong(&format!("nothing is called `{name}`: did you mean `{}`?", nearest.escape_debug())),
-        None => wrong(&format!("nothing is called `{name}`: `describe` without a name lists what there is")),
+        None => wrong(&format!("nothing is called `{name}`: `describe` without a name lists everything")),
     }
 }

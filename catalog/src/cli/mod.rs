@@ -11,10 +11,10 @@
 //! | `dead list`, `dead show ID` | shows what could not be published (`12`) and what a handler could not handle (`d34`) | yes |
 //! | `dead list --groups` | counts dead letters by place and kind of error, and names each group for `--group` | yes |
 //! | `dead replay` with ids, filters or `--all` | gives dead letters back to the relay, or to the handler of the endpoint | yes |
-//! | `dead discard` with ids, filters or `--all` | deletes dead letters; asks first | yes |
+//! | `dead replay` with ids, filters or `--all` | gives dead letters back: to the relay, or to the handlers of the endpoint | yes |
 //! | `schedule list` | shows the deliveries that wait for a handler, how it failed at last, and what each waits behind | yes |
-//! | `schedule retry`, `schedule discard` | lets handlers try what waits now; deletes what waits | yes |
-//! | `health` | says by the age of the oldest message whether messages get on, and counts what waits | yes |
+//! | `schedule retry`, `schedule discard` | makes waiting deliveries due now; deletes waiting deliveries | yes |
+//! | `health` | reports by the age of the oldest message whether messages get on, and counts those that wait | yes |
 //! | `schema print`, `schema check`, `schema apply` | prints, checks or makes the tables of the store | yes |
 //!
 //! The commands of the second row need no broker and no database, and only `check` builds the mediator. The program should not connect
@@ -38,7 +38,7 @@
 //!
 //! | code | when |
 //! |---|---|
-//! | 0 | it did what was asked |
+//! | 0 | the command did what was asked |
 //! | 1 | `check` found problems, `health` is not ready, the tables do not fit the program, or somebody answered a question with no |
 //! | 2 | the command line is wrong, a name or id is unknown, the program gives no store, or a file cannot be read or does not fit |
 //! | 3 | the output cannot be written |
@@ -61,7 +61,7 @@ use diator::{BoxError, MediatorBuilder};
 
 use self::operate::Opening;
 
-/// Does what the program's own arguments say.
+/// Runs the command line of a program that passes nothing but its builder.
 ///
 /// # Example
 ///
@@ -82,7 +82,7 @@ pub fn run(builder: MediatorBuilder) -> ExitCode {
 ///
 /// # Example
 ///
-/// A program that serves, unless its first argument is `catalog`.
+/// This program serves, unless its first argument is `catalog`:
 ///
 /// ```no_run
 /// # use diator::prelude::*;
@@ -110,21 +110,23 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// The command line of a program with this builder.
+    /// Makes the command line of a program with this builder.
     pub fn new(builder: MediatorBuilder) -> Self {
         Self { builder, edges: None, endpoints: Vec::new(), store: None }
     }
 
-    /// What causes what, unless `--edges` names a file: the text that
-    /// [`ObservedCauses::assert_matches`](crate::ObservedCauses::assert_matches) keeps, such as `include_str!("edges.json")`.
+    /// Sets which handler causes what, unless `--edges` names a file: the text that
+    /// [`ObservedCauses::assert_matches`](crate::ObservedCauses::assert_matches) writes, such as
+    /// `include_str!("edges.json")`.
     pub fn edges(mut self, json: impl Into<String>) -> Self {
         self.edges = Some(json.into());
         self
     }
 
-    /// Shows an endpoint of the program's host; a program may have any number of them. `check` also reports what is wrong with them.
+    /// Adds an endpoint of the program's host to what is shown; a program may have any number of them. `check` also
+    /// reports their problems.
     ///
-    /// Nothing is opened for it.
+    /// The command line does not open the endpoint.
     ///
     /// # Example
     ///
@@ -195,12 +197,12 @@ impl Cli {
         self
     }
 
-    /// Does what the program's own arguments say.
+    /// Runs the command that the program's own arguments name.
     pub fn run(self) -> ExitCode {
         self.run_with(std::env::args_os())
     }
 
-    /// Does what these arguments say, of which the first is the program's name.
+    /// Runs the command that these arguments name; the first argument is the program's name.
     pub fn run_with(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         let program = commands::Program { builder: self.builder, endpoints: self.endpoints };
         commands::run(program, self.edges.as_deref(), self.store, arguments)

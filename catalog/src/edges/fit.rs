@@ -8,10 +8,10 @@ use crate::clean::clean;
 use diator::wiring::Wiring;
 
 impl Catalog {
-    /// The catalog with what each handler causes.
+    /// Adds to each handler what it causes.
     ///
-    /// An event or a request that is in no registry, and that no handler of the catalog handles, is added: whoever
-    /// emits or sends it knows it.
+    /// An event or a request that is in no registry, and that no handler of the catalog handles, is added: the handler
+    /// that emits or sends it knows it.
     ///
     /// # Errors
     ///

@@ -15,20 +15,20 @@ use super::clean::clean;
 use diator::BoxError;
 use diator::wiring::{Cause, Observer, WiredMessage};
 
-/// Which handlers cause which messages: noted down while tests run, kept in a file.
+/// Notes while tests run which handlers cause which messages, and keeps that in a file.
 ///
-/// A mediator that [observes](diator::MediatorBuilder::observe) notes which handlers run, each event that they emit and each
-/// request that they send; one that does not pays nothing for it. What is sent or emitted outside of handlers has no cause,
-/// and is not noted.
+/// A mediator that [observes](diator::MediatorBuilder::observe) notes which handlers run, each event that they emit and
+/// each request that they send; a mediator that does not observe pays nothing for it. A message that is sent or emitted
+/// outside of handlers has no cause, and is not noted.
 ///
-/// One test goes through all of the program's use cases, and ends with [`assert_matches`](Self::assert_matches): the file
-/// then cannot tell what is no longer so. Tests run side by side: if several shared one set, and each compared it, each
-/// would now and then see only what the others have done so far. Where the use cases need several mediators, let that one
+/// One test must go through all use cases of the program, and end with [`assert_matches`](Self::assert_matches): the
+/// file then has no edge that is no longer true. Tests run side by side: if several shared one set, and each compared
+/// it, a test would now and then see only a part of the edges. If the use cases need several mediators, let that one
 /// test build them all with the same set.
 ///
 /// # Guarantees
 ///
-/// A clone is the same set. It may be used from any number of threads.
+/// A clone is the same set. Any number of threads may use it.
 ///
 /// # Example
 ///
@@ -60,13 +60,13 @@ use diator::wiring::{Cause, Observer, WiredMessage};
 pub struct ObservedCauses(Arc<Mutex<Seen>>);
 
 impl ObservedCauses {
-    /// None yet.
+    /// Makes an empty set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Reads what [`to_json`](Self::to_json) wrote.
+    /// Reads the text that [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl ObservedCauses {
         Ok(Self(Arc::new(Mutex::new(file::read(text)?))))
     }
 
-    /// Reads a file that [`assert_matches`](Self::assert_matches) wrote.
+    /// Reads the file that [`assert_matches`](Self::assert_matches) wrote.
     ///
     /// # Errors
     ///
@@ -88,8 +88,8 @@ impl ObservedCauses {
     }
 
     /// All edges, sorted, as JSON with a line for each handler that ran: its `message`, for an event the `handler`, and
-    /// what it `causes`. What the registry does not know of that, such as an instance of a generic event, stands below
-    /// as `messages`.
+    /// the messages that it `causes`. Messages that the registry does not know, such as an instance of a generic event,
+    /// stand below as `messages`.
     #[must_use]
     pub fn to_json(&self) -> String {
         file::write(&self.seen())
@@ -100,7 +100,7 @@ impl ObservedCauses {
     ///
     /// # Panics
     ///
-    /// The edges differ, or the file cannot be read or written; the message says what to do.
+    /// If the edges differ, or the file cannot be read or written; the message says what to do.
     #[track_caller]
     pub fn assert_matches(&self, path: impl AsRef<Path>) {
         bless_or(path.as_ref(), &self.to_json(), "what causes what", |kept| {

@@ -14,10 +14,10 @@ use super::notes::ON_ARRIVAL;
 use super::{Catalog, EventEntry, HandlerEntry, RequestEntry, Source};
 use diator::registry::short_name;
 
-/// The catalog as one page; made by [`Catalog::html`].
+/// The catalog as one page; [`Catalog::html`] makes it.
 ///
-/// It holds all that it needs and asks no network for anything: the graph is drawn, there is a search, and light and
-/// dark follow the reader's settings.
+/// The page holds everything that it needs, and uses no network. It draws the graph, has a search, and follows the
+/// reader's setting of light or dark.
 #[derive(Clone, Debug)]
 pub struct Html<'a> {
     catalog: &'a Catalog,
@@ -34,16 +34,16 @@ impl Catalog {
 }
 
 impl Html<'_> {
-    /// Another title than `Catalog`.
+    /// Sets a title other than `Catalog`.
     #[must_use]
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = title.into();
         self
     }
 
-    /// Where the sources are, such as `https://git.example/orders/blob/main/{file}#L{line}`.
+    /// Sets the address of the sources, such as `https://git.example/orders/blob/main/{file}#L{line}`.
     ///
-    /// Without it links are relative to the page, as if that lay in the directory that the compiler was run in.
+    /// Without it, links are relative to the page, as if the page lay in the directory in which the compiler was run.
     #[must_use]
     pub fn sources(mut self, template: impl Into<String>) -> Self {
         self.sources = template.into();

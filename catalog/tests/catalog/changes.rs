@@ -223,7 +223,7 @@ fn what_was_not_observed_this_time_is_not_told_as_lost() {
         let emitted = message(was, event)["type"].clone();
         message(was, "PlaceOrder")["handlers"][0]["causes"] = json!([emitted]);
     });
-    let text = "it is no longer seen to be emitted: the handler that did was not observed";
+    let text = "nobody saw a handler emit it this time: the handler that emitted it was not observed";
     let told = (Impact::Nobody, format!("the notification event `{event}`: {text}"));
     assert!(found.contains(&told), "{found:?}");
     assert!(found.iter().all(|(impact, _)| *impact == Impact::Nobody), "{found:?}");
@@ -256,7 +256,7 @@ fn a_schema_that_is_gone_is_told_in_a_few_words() {
     assert_eq!(lost.len(), 1);
     assert!(lost[0].0 == Impact::Consumers && lost[0].1.len() < 150, "{lost:?}");
     let new = changes(|was| message(was, "OrderChanged")["schema"] = Value::Null);
-    assert_eq!(new, [(Impact::Nobody, "the ECST event `OrderState`: its shape is now told".to_owned())]);
+    assert_eq!(new, [(Impact::Nobody, "the ECST event `OrderState`: its schema is now known".to_owned())]);
 }
 
 #[test]
@@ -280,13 +280,13 @@ fn a_middleware_is_told_once() {
 fn what_a_handler_causes_is_told_one_by_one() {
     let causes = |was: Value| changes(|catalog| message(catalog, "ShipOrder")["handlers"][0]["causes"] = was);
     let lost = causes(json!(["shop::Gone"]));
-    assert!(lost.len() == 1 && lost[0].1.ends_with("what it causes is no longer observed"), "{lost:?}");
+    assert!(lost.len() == 1 && lost[0].1.ends_with("the messages that it causes are no longer observed"), "{lost:?}");
 }
 
 #[test]
 fn what_arrives_may_not_need_more() {
-    let needs = "the notification event `PaymentArrived`: its field `order_id`: whoever sends the event must \
-                 now give it";
+    let needs = "the notification event `PaymentArrived`: its field `order_id`: every sender of the event \
+                 must now give it";
     let found = changes(|was| message(was, "PaymentArrived")["schema"]["required"] = json!([]));
     assert_eq!(found, [(Impact::Senders, needs.to_owned())]);
     // One that is only sent is always written with it.
@@ -381,7 +381,7 @@ fn a_test_fails_with_the_differences_and_says_what_to_do() {
         told,
         "breaks consumers of the events:\n  \
            - the ECST event `catalog::world::OrderState`: name was \"OrderUpdated\", now \"OrderChanged\"\n\
-         breaks who sends the messages:\n  \
+         breaks senders of the messages:\n  \
            - the query `catalog::world::CountOrders`: it has lost its handler `shop::Gone`\n\
          other changes:\n  \
            - the command `catalog::world::ShipOrder`: idempotent was false, now true\n\n\

@@ -78,7 +78,7 @@ fn an_unknown_name_is_answered_with_the_nearest() {
     let near = refused(&["describe", "PlaceOder"], 2);
     assert_eq!(near, "error: nothing is called `PlaceOder`: did you mean `PlaceOrder`?\n");
     let far = refused(&["describe", "\u{1b}[31mZebra"], 2);
-    assert_eq!(far, "error: nothing is called `\\u{1b}[31mZebra`: `describe` without a name lists what there is\n");
+    assert_eq!(far, "error: nothing is called `\\u{1b}[31mZebra`: `describe` without a name lists everything\n");
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn check_tries_the_services_of_messages_if_it_is_asked_to() {
 #[test]
 fn check_notes_which_handlers_wait_for_the_broker() {
     let checked = printed(&["check"]);
-    let note = "note: the notification event `PaymentArrived` is handled here if it arrives from the broker: its handlers do not \
-                run for what this program emits\n";
+    let note = "note: the notification event `PaymentArrived` is handled here when it arrives from the broker: its handlers do not \
+                run when this program emits it\n";
     assert!(checked.contains(note), "{checked}");
 }
 
@@ -117,8 +117,8 @@ fn check_knows_what_was_observed() {
     let mut command = program();
     let output = command.arg("check").env("EDGES", edges).output().expect("the program can be run");
     let checked = text(&output.stdout);
-    let note = "note: the notification event `PaymentArrived` is emitted here (by PlaceOrder), and its handlers here do not run \
-                for that: they run if it arrives from the broker\n";
+    let note = "note: the notification event `PaymentArrived` is emitted here (by PlaceOrder), but its handlers here do not run \
+                then: they run when it arrives from the broker\n";
     assert!(checked.contains(note), "{checked}");
 }
 

@@ -67,7 +67,7 @@ fn an_endpoint_and_its_event_are_described() {
         "  handles      32 at once, in order per key\n",
         "  failures     1 retry at once, others after 10s and 60s; OutOfStock by a rule; then a dead letter\n",
         "  unknown      messages whose name the program does not know: ignored\n",
-        "  skips        what this program has published itself\n",
+        "  skips        messages that this program has published itself\n",
         "  formerly     tills\n",
         "  runs         PaymentArrived -> Note\n",
     ] {
@@ -157,15 +157,15 @@ fn a_change_of_an_endpoint_says_what_it_does_to_messages_that_wait() {
     let endpoint = json!({ "name": "old", "handlers": [] });
     assert_eq!(
         changes(|was| was["endpoints"].as_array_mut().expect("a list").push(endpoint)),
-        one(Impact::UnderWay, "the endpoint `old` is gone: nobody takes what waits for it")
+        one(Impact::UnderWay, "the endpoint `old` is gone: nobody handles the messages that wait for it")
     );
     assert_eq!(changes(|was| was["endpoints"] = json!([])), one(Impact::Nobody, "the endpoint `payments` is new"));
     assert_eq!(
         changes(|was| was["endpoints"][0]["name"] = json!("tills")),
         one(
             Impact::Nobody,
-            "the endpoint `tills`: it is now called \"payments\", and takes over what waits for it; with an inbox, what is delivered again is \
-             handled again"
+            "the endpoint `tills`: it is now called \"payments\", and takes over the messages that wait for it; with an inbox, \
+             a redelivered message is handled again"
         )
     );
     assert_eq!(
@@ -188,7 +188,7 @@ fn a_handler_that_moves_to_another_endpoint_leaves_messages_behind() {
     earlier["endpoints"][1]["handlers"] = json!([]);
     let changes = catalog.changes_since(&earlier.to_string()).expect("it is a catalog");
     let text = format!(
-        "the endpoint `billing`: its handler `{NOTE}` moved to the endpoint `payments`, which what waits here does not reach"
+        "the endpoint `billing`: its handler `{NOTE}` moved to the endpoint `payments`, which gets none of the messages that wait here"
     );
     let told: Vec<_> = changes.all().iter().map(|change| (change.impact, &*change.text)).collect();
     assert_eq!(told, [(Impact::UnderWay, &*text)]);

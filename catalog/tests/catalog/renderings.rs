@@ -124,8 +124,8 @@ fn echoing() -> Catalog {
 #[test]
 fn the_table_notes_what_is_emitted_and_handled_here() {
     let table = echoing().to_string();
-    let note = "\nnotes\n  the notification event `PaymentArrived` is emitted here (by PlaceOrder), and its handlers here do not run for \
-                that: they run if it arrives from the broker\n";
+    let note = "\nnotes\n  the notification event `PaymentArrived` is emitted here (by PlaceOrder), but its handlers here do not run then: \
+                they run when it arrives from the broker\n";
     assert!(table.contains(note), "{table}");
     assert!(!catalog().to_string().contains("\nnotes\n"), "what was not observed says so in its line alone");
 }
@@ -134,7 +134,7 @@ fn the_table_notes_what_is_emitted_and_handled_here() {
 fn a_description_says_when_handlers_of_events_for_the_broker_run() {
     for catalog in [catalog(), echoing()] {
         let text = catalog.describe("PaymentArrived").expect("it is known").to_string();
-        let when = "  they run     if it arrives from the broker, not for what this program emits\n";
+        let when = "  they run     when it arrives from the broker, not when this program emits it\n";
         assert!(text.contains(when), "{text}");
         assert!(!catalog.describe("OrderPlaced").expect("it is known").to_string().contains("they run"));
     }
@@ -143,7 +143,7 @@ fn a_description_says_when_handlers_of_events_for_the_broker_run() {
 #[test]
 fn the_page_says_when_handlers_of_events_for_the_broker_run() {
     let page = catalog().html().to_string();
-    let when = "<dt>they run</dt><dd>if it arrives from the broker, not for what this program emits</dd>";
+    let when = "<dt>they run</dt><dd>when it arrives from the broker, not when this program emits it</dd>";
     assert_eq!(page.matches(when).count(), 1);
 }
 

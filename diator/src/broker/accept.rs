@@ -1,6 +1,6 @@
 use super::{MessageType, OutboundMessage};
 
-/// What is known of an event before one is emitted: enough to say where it would go.
+/// Describes an event before it is emitted, so that a broker can tell where it would go.
 ///
 /// `build()` makes one of each notification and ECST event that the program knows, and asks the broker whether it
 /// [accepts](super::MessageBroker::accepts) it.
@@ -16,22 +16,22 @@ use super::{MessageType, OutboundMessage};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventRoute<'a> {
-    /// Which kind of event it is.
+    /// The kind of the event.
     pub message_type: MessageType,
     /// The event's name on the wire.
     pub name: &'a str,
-    /// Where the event asks to go; `None` leaves that to the broker.
+    /// The topic that the event names; `None` leaves the place to the broker.
     pub topic: Option<&'a str>,
 }
 
 impl<'a> EventRoute<'a> {
-    /// An event that asks for no topic.
+    /// Describes an event that names no topic.
     #[must_use]
     pub const fn new(message_type: MessageType, name: &'a str) -> Self {
         Self { message_type, name, topic: None }
     }
 
-    /// Says where the event asks to go.
+    /// Sets the topic that the event names.
     #[must_use]
     pub const fn with_topic(mut self, topic: &'a str) -> Self {
         self.topic = Some(topic);
@@ -45,7 +45,7 @@ impl<'a> From<&'a OutboundMessage> for EventRoute<'a> {
     }
 }
 
-/// Why a broker would not take an event, and what to do about it.
+/// Why a broker does not accept an event, and what to do about it.
 ///
 /// The report of `build()` shows both, beside the place where the event is declared.
 ///
@@ -68,7 +68,7 @@ pub struct NotAccepted {
 }
 
 impl NotAccepted {
-    /// Says why, as the rest of "the broker does not take the event: …", and what to change.
+    /// Takes the reason, as the rest of "the broker does not accept the event: …", and what to change.
     #[must_use]
     pub fn new(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { reason: reason.into(), remedy: remedy.into() }

@@ -11,11 +11,11 @@ use super::message::OutboundMessage;
 use super::receipt::Receipt;
 use super::turns::Turns;
 
-/// Takes messages to where other processes read them.
+/// Publishes messages, so that other processes can read them.
 ///
-/// One implementation per broker, in a package of its own such as `diator-redis`. The mediator hands it the notification
-/// and ECST events of a message whose work is committed; it knows nothing of handlers. For tests, and for a program that
-/// nobody listens to, there is [`InMemoryBroker`](super::InMemoryBroker).
+/// Each broker has an implementation in a package of its own, such as `diator-redis`. The mediator gives it the
+/// notification and ECST events of a message whose work is committed. [`InMemoryBroker`](super::InMemoryBroker) is for
+/// tests, and for a program to which nobody listens.
 ///
 /// An implementation must pass the conformance suite `diator_testkit::broker`: the package `diator-testkit` says how.
 ///
@@ -23,22 +23,23 @@ use super::turns::Turns;
 ///
 /// A caller may rely on these, and an implementation must keep them:
 ///
-/// - **Identity.** `id` and the bytes of `body` travel unchanged. Publishing a message again sends the same id, so
-///   that a consumer can recognise it; it is the caller who decides to do so.
-/// - **Order.** Whoever awaits one `publish` before starting the next has them taken in that order. Calls under way
-///   at the same time have no order among them. What order a consumer sees is for [`guarantees`](Self::guarantees).
-/// - **Delivery.** `Ok` promises what its [`Receipt`] says, no more. `Err` says in its
-///   [`kind`](PublishError::kind) whether the message may have gone out all the same. Inside one call, a driver
-///   tries again only what the broker has certainly not taken.
-/// - **Time.** One deadline bounds the whole call, connecting and reconnecting included. If it passes after the
-///   first byte may have left, the error is [ambiguous](super::PublishErrorKind::Ambiguous); before that, transient.
-/// - **Cancellation.** Dropping the future leaves the message published or not published, never half, and the
-///   broker usable. Nobody then knows which: it is as ambiguous as a time-out. Callers that all give up early must not keep
-///   a connection in use that answers nothing.
-/// - **Silence.** What became of a connection while nobody published, by a restart of the server or the end of the runtime
-///   that made it, does not make the next message ambiguous.
-/// - **Threads.** Calls may come from many threads and tasks at once; one slow call does not hold up the others for
-///   longer than the broker itself does. No call blocks its thread or panics.
+/// - **Identity.** `id` and the bytes of `body` travel unchanged. Publishing a message again sends the same id, so that
+///   a consumer can recognise it; the caller decides whether to publish it again.
+/// - **Order.** If a caller awaits one `publish` before it starts the next, the broker takes the messages in that
+///   order. Calls that run at the same time have no order. [`guarantees`](Self::guarantees) tells which order a
+///   consumer sees.
+/// - **Delivery.** `Ok` promises what its [`Receipt`] says, and no more. The [`kind`](PublishError::kind) of an error
+///   tells whether the message may have gone out nevertheless. Within one call, a driver must retry only what the
+///   broker has certainly not taken.
+/// - **Time.** One deadline bounds the whole call, connecting and reconnecting included. If it passes after the first
+///   byte may have left, the error is [ambiguous](super::PublishErrorKind::Ambiguous); before that, transient.
+/// - **Cancellation.** Dropping the future leaves the message published or not published, never half, and the broker
+///   usable. Nobody then knows which: it is as ambiguous as a time-out. Even if all callers give up early, the driver
+///   must not go on using a connection that answers nothing.
+/// - **Silence.** A connection that was lost while nobody published, because the server restarted or the runtime that
+///   made the connection ended, must not make the next message ambiguous.
+/// - **Threads.** Calls may come from many threads and tasks at once; one slow call must not hold up the others for
+///   longer than the broker itself does. No call may block its thread or panic.
 ///
 /// # Example
 ///
@@ -86,23 +87,25 @@ pub trait MessageBroker: Send + Sync + 'static {
     /// The text must repeat no credential, such as the password of a URL: logs, dead letters and the health of a relay show it.
     async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError>; // put `#[diator::async_trait]` on the `impl`
 
-    /// Publishes several messages; the answers are as many, and in the order of the messages.
+    /// Publishes several messages; it must return one answer for each, in the order of the messages.
     ///
-    /// Override it where the broker has something faster than one call per message.
+    /// Override it if the broker has something faster than one call per message.
     ///
     /// # Guarantees
     ///
-    /// - Not atomic: any of the messages may be taken while others are not, and only the answers tell which.
-    /// - A message that fails does not keep the later ones from being tried. Who needs order across failures,
-    ///   publishes one message at a time.
+    /// - The call is not atomic: any of the messages may be taken while others are not, and only the answers tell
+    ///   which.
+    /// - A message that fails does not stop the later ones. A caller that needs order across failures must publish one
+    ///   message at a time.
     /// - The messages are taken in their order, unless the broker is not [`ordered`](Guarantees::ordered).
-    /// - As it stands here it publishes one after the other. One [`deadline`](Self::deadline) bounds the whole call, as it must
-    ///   in an override: a message whose turn comes later is answered as transient, because it was certainly not sent.
-    /// - Dropping the future: each message by itself is published or not.
+    /// - The default publishes one message after the other. One [`deadline`](Self::deadline) bounds the whole call, as
+    ///   it must in an override: a message whose turn comes later is answered as transient, because it was certainly
+    ///   not sent.
+    /// - If the future is dropped, each message by itself is published or not.
     ///
     /// # Errors
     ///
-    /// Per message, as of [`publish`](Self::publish).
+    /// For each message, those of [`publish`](Self::publish).
     async fn publish_batch(&self, messages: &[OutboundMessage]) -> Vec<Result<Receipt, PublishError>> {
         let turns = Turns::new(self.deadline());
         let mut answers = Vec::with_capacity(messages.len());
@@ -112,37 +115,38 @@ pub trait MessageBroker: Send + Sync + 'static {
         answers
     }
 
-    /// How long one call takes at most, whether it publishes one message or several.
+    /// The longest time that one call takes, whether it publishes one message or several.
     ///
-    /// As it stands here, the broker names no time: then nothing but its own code bounds a call.
+    /// The default names no time: only the broker's own code then bounds a call.
     ///
     /// # Units
     ///
-    /// It counts from the begin of the call, connecting included. A broker that wraps another one adds its own time.
+    /// The time counts from the begin of the call, connecting included. A broker that wraps another one adds its own
+    /// time.
     ///
     /// # Panics
     ///
-    /// Not here; but where a time is named, the inherited [`publish_batch`](Self::publish_batch) panics outside a tokio runtime
-    /// whose timers are on.
+    /// The method itself never panics. But if it names a time, the default [`publish_batch`](Self::publish_batch)
+    /// panics outside a tokio runtime with a timer.
     fn deadline(&self) -> Option<Duration> {
         None
     }
 
-    /// What a consumer may expect of this broker; the same answer each time.
+    /// Says what a consumer may expect of this broker; it must give the same answer each time.
     ///
-    /// A broker that wraps another one answers with no more than that one promises. The mediator acts on none of the promises; it
-    /// shows them in its [wiring](crate::wiring).
+    /// A broker that wraps another one must promise no more than that one does. The mediator acts on none of the
+    /// promises; it shows them in its [wiring](crate::wiring).
     fn guarantees(&self) -> Guarantees;
 
     /// Whether this broker, as it is configured, has a place for the messages of an event.
     ///
-    /// `build()` asks it for each notification and ECST event that the program knows, so that a missing route is a
-    /// problem in its report and not a surprise at run time. As it stands here, every event has a place.
+    /// `build()` calls it for each notification and ECST event that the program knows, so that a missing route is a
+    /// problem in its report and not a surprise at run time. By default, every event has a place.
     ///
     /// # Guarantees
     ///
-    /// It looks at the configuration alone: it connects to nothing, does not block, and gives the same answer each
-    /// time. A broker that wraps others asks them.
+    /// It looks at the configuration alone: it connects to nothing, does not block, and must give the same answer each
+    /// time. A broker that wraps others must ask them.
     ///
     /// # Errors
     ///
@@ -151,16 +155,17 @@ pub trait MessageBroker: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Names what the messages of an event have in common with all others that fail when they do.
+    /// Names the destination of an event: its messages fail together with all others of the same destination.
     ///
-    /// A relay stops sending to a destination that takes nothing, and goes on with the others. As it stands here, the whole broker is
-    /// one destination, the empty string. A broker that reaches several servers, or several entities of one, tells them apart.
+    /// A relay stops sending to a destination that takes nothing, and goes on with the others. By default, the whole
+    /// broker is one destination, the empty string. A broker that reaches several servers, or several entities of one,
+    /// must tell them apart.
     ///
     /// # Guarantees
     ///
-    /// - It looks at the configuration alone, as [`accepts`](Self::accepts) does, and gives the same answer each time. A broker that
-    ///   wraps others asks them.
-    /// - The name is for people too: it is one line, and short. It means nothing to another process.
+    /// - It looks at the configuration alone, as [`accepts`](Self::accepts) does, and must give the same answer each
+    ///   time. A broker that wraps others must ask them.
+    /// - The name is for people too: it must be one line, and short. It means nothing to another process.
     ///
     /// # Example
     ///

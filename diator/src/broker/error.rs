@@ -80,25 +80,25 @@ impl PublishErrorKind {
 }
 
 impl PublishError {
-    /// An error of a kind known only at run time; the text is lower case and names the broker.
+    /// Makes an error of a kind known only at run time; the text must be lower case and name the broker.
     #[must_use]
     pub fn new(kind: PublishErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), code: None, source: None, concerns_destination: false }
     }
 
-    /// The message was certainly not taken, and a retry can help.
+    /// Makes an error of a message that was certainly not taken; a retry can help.
     #[must_use]
     pub fn transient(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(PublishErrorKind::Transient { retry_after: None }, message)
     }
 
-    /// The message may have been taken or not.
+    /// Makes an error of a message that may or may not have been taken.
     #[must_use]
     pub fn ambiguous(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(PublishErrorKind::Ambiguous, message)
     }
 
-    /// The message was certainly not taken, and a retry cannot help.
+    /// Makes an error of a message that was certainly not taken; a retry cannot help.
     #[must_use]
     pub fn fatal(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(PublishErrorKind::Fatal, message)
@@ -106,7 +106,7 @@ impl PublishError {
 
     /// Adds the error of the layer below, which becomes [`source()`](Error::source); it replaces an earlier one.
     ///
-    /// Its text is shown as of [`ForeignError`].
+    /// [`ForeignError`] tells how its text is shown.
     ///
     /// # Example
     ///
@@ -138,7 +138,7 @@ impl PublishError {
         self
     }
 
-    /// Says how long the broker asked to wait; only a transient error can say so, another stays as it is.
+    /// Sets how long the broker asked to wait; an error that is not transient stays as it is.
     ///
     /// # Units
     ///
@@ -152,12 +152,12 @@ impl PublishError {
         self
     }
 
-    /// Says that every message to the same [destination](super::MessageBroker::destination) would get this error, until somebody
-    /// changes the broker or its configuration; only a fatal error can say so, another stays as it is.
+    /// Marks an error that every message to the same [destination](super::MessageBroker::destination) would get, until
+    /// somebody changes the broker or its configuration; an error that is not fatal stays as it is.
     ///
-    /// A driver says it of a login or a permission that was refused, of a server that is the wrong one, of an account that is used
-    /// up, and of a topic that does not exist. It must not say it of a message that is too large or malformed: that one would keep
-    /// all others waiting.
+    /// A driver must mark the refusal of a login or a permission, a wrong server, an account that is used up, and a
+    /// topic that does not exist. It must not mark the refusal of a message that is too large or malformed: that
+    /// message would keep all others waiting.
     ///
     /// # Example
     ///
@@ -175,10 +175,11 @@ impl PublishError {
         self
     }
 
-    /// Whether a fatal error would meet every message to the same destination; if not, it is about this very message.
+    /// Whether every message to the same destination would get the error; if not, the error concerns this message
+    /// alone.
     ///
-    /// For the sender the two are alike. A relay keeps its messages until such a destination takes messages again, and makes a dead
-    /// letter of what is refused for itself.
+    /// The sender sees no difference. A relay keeps its messages until such a destination takes messages again; a
+    /// message that is refused for its own sake becomes a dead letter.
     #[must_use]
     pub fn concerns_destination(&self) -> bool {
         self.concerns_destination
@@ -190,7 +191,7 @@ impl PublishError {
         self.kind
     }
 
-    /// The broker's own code, where it gave one.
+    /// The broker's own code, if it gave one.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
@@ -261,7 +262,7 @@ pub enum DecodeError {
     /// The message is JSON, but not an object.
     #[error("message is {found}, expected an object")]
     NotAnObject {
-        /// What it is instead.
+        /// The kind of value that it is.
         found: String,
     },
     /// The message is an object in none of the known formats.
@@ -278,9 +279,9 @@ pub enum DecodeError {
     Invalid {
         /// The field.
         field: &'static str,
-        /// What it holds, shortened.
+        /// The value that it has, shortened.
         found: String,
-        /// What it should hold.
+        /// The values that it may have.
         expected: &'static str,
     },
     /// The payload does not fit the event's type; the source says how.

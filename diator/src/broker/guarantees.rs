@@ -2,10 +2,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a broker promises beyond the contract that every broker keeps.
+/// The promises of a broker beyond the contract that every broker keeps.
 ///
-/// Each driver states its own. The conformance suite, `diator_testkit::broker`, checks what is stated here and leaves out
-/// what is not; a program may ask before it relies on one. Start from [`none`](Self::none) and add.
+/// Each driver states its own. The conformance suite, `diator_testkit::broker`, checks the promises that are stated
+/// here, and leaves out the others; a program may ask before it relies on one. Start from [`none`](Self::none) and add.
 ///
 /// # Units
 ///
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// # Guarantees
 ///
 /// - Each method adds one promise, and none takes one back. [`ordered`](Self::ordered) adds `ordered_by_key` too.
-/// - `Default` is [`none`](Self::none). Where a serialised value lacks a field, that promise is not made.
+/// - `Default` is [`none`](Self::none). If a serialised value lacks a field, that promise is not made.
 ///
 /// # Example
 ///
@@ -33,7 +33,7 @@ pub struct Guarantees {
     pub durable: bool,
     /// A consumer sees the messages of one publisher in the order in which they were published.
     pub ordered: bool,
-    /// The same, among messages with the same key.
+    /// A consumer sees the messages of one publisher with the same key in the order in which they were published.
     pub ordered_by_key: bool,
     /// `Ok` comes from the broker: the receipt is never [`Receipt::Sent`](super::Receipt::Sent).
     pub confirmed: bool,

@@ -6,9 +6,10 @@ use super::PublishError;
 ///
 /// - Each variant promises what those before it promise, and more.
 /// - No variant says whether a consumer has the message.
-/// - A broker that is [`confirmed`](super::Guarantees::confirmed) never answers [`Sent`](Self::Sent), and one that is
-///   [`durable`](super::Guarantees::durable) answers [`Persisted`](Self::Persisted): the conformance suite checks both.
-/// - The mediator takes every receipt for a success.
+/// - A broker that is [`confirmed`](super::Guarantees::confirmed) must never answer [`Sent`](Self::Sent), and a broker
+///   that is [`durable`](super::Guarantees::durable) must answer [`Persisted`](Self::Persisted): the conformance suite
+///   checks both.
+/// - The mediator treats every receipt as a success.
 ///
 /// # Example
 ///
@@ -27,13 +28,13 @@ use super::PublishError;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Receipt {
-    /// It was sent off, and nobody said whether somebody got it.
+    /// The message was sent, and nobody confirmed that somebody has it.
     Sent,
-    /// The broker confirmed that it has the message; whether it outlives the broker is not said.
+    /// The broker confirmed that it has the message, but not that the message survives the broker.
     Accepted,
     /// The broker confirmed that it stored the message.
     Persisted {
-        /// Where, in the broker's own terms: a stream id, an offset.
+        /// The place of the message in the broker's own terms: a stream id, an offset.
         position: String,
     },
 }

@@ -14,34 +14,37 @@ use super::{
 };
 use crate::InvalidConfig;
 
-/// Publishes again what a broker did not take, or may not have taken: the one layer in which retries happen.
+/// Publishes messages again that a broker did not take, or may not have taken: the one layer in which retries happen.
 ///
-/// Put it around each driver; within a [`RoutingBroker`](super::RoutingBroker) that is around each target. Drivers themselves try
-/// again only what the broker has certainly not taken.
+/// Put it around each driver; within a [`RoutingBroker`](super::RoutingBroker), put it around each target. Drivers
+/// themselves retry only what the broker has certainly not taken.
 ///
 /// # Guarantees
 ///
-/// - Only transient and ambiguous errors lead to another attempt; a fatal one ends it. Each attempt has the same
-///   message id.
-/// - The wait doubles from attempt to attempt, up to `max_delay`, and a random part of up to one half is taken off it,
-///   so that many publishers do not come back at once. A longer `retry_after` of the broker's takes its place.
-/// - No attempt begins later than `give_up_after`; an attempt under way is not cut off, so that a call takes at most
-///   that time and the broker's own deadline.
-/// - A batch is tried again as a batch of what failed; the answers keep the order of the messages. What is tried again
-///   arrives after what was not: who needs order across failures, publishes one message at a time.
-/// - Once an attempt was ambiguous, so is the answer, unless a later attempt succeeds: the message may have been taken.
-/// - Dropping the future ends the attempts. One that is under way is dropped with it, which is as ambiguous as for any broker.
-/// - It promises what the broker in it promises, and accepts what that accepts. Its [`deadline`](MessageBroker::deadline) is the
-///   inner one and `give_up_after` together; without an inner one it has none.
+/// - Only transient and ambiguous errors lead to another attempt; a fatal error ends the attempts. Each attempt has the
+///   same message id.
+/// - The wait doubles from attempt to attempt, up to `max_delay`. Each wait is shortened at random by up to one half,
+///   so that many publishers do not come back at once. A longer `retry_after` of the broker takes its place.
+/// - No attempt begins later than `give_up_after`. An attempt under way is not cut off, so a call takes at most that
+///   time and the broker's own deadline.
+/// - The messages of a batch that failed are retried together; the answers keep the order of the messages. A retried
+///   message arrives after the others: a caller that needs order across failures must publish one message at a time.
+/// - Once an attempt was ambiguous, the answer is ambiguous too, unless a later attempt succeeds: the message may have
+///   been taken.
+/// - Dropping the future ends the attempts. An attempt that is under way is dropped with it, which is as ambiguous as
+///   for any broker.
+/// - It promises what the inner broker promises, and accepts what that accepts. Its
+///   [`deadline`](MessageBroker::deadline) is the inner one and `give_up_after` together; without an inner deadline it
+///   has none.
 /// - Between attempts it holds no lock and no connection: other calls go on meanwhile.
 ///
 /// # Errors
 ///
-/// The last attempt's, as the broker gave it; or an ambiguous one with that as its source.
+/// The error of the last attempt, as the broker gave it; or an ambiguous error with that as its source.
 ///
 /// # Panics
 ///
-/// Outside a tokio runtime with time, if there is something to wait for.
+/// If it has to wait outside a tokio runtime with a timer.
 ///
 /// # Example
 ///
@@ -75,11 +78,11 @@ pub struct RetryingBroker<B> {
 }
 
 impl<B: MessageBroker> RetryingBroker<B> {
-    /// Tries again as the policy says.
+    /// Retries as the policy says.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the policy, in one report.
+    /// One report lists every problem of the policy.
     pub fn new(broker: B, policy: RetryPolicy) -> Result<Self, InvalidConfig> {
         policy.validate()?;
         Ok(Self { broker, policy })

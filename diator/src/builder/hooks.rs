@@ -6,10 +6,11 @@ use crate::undelivered::Undelivered;
 use crate::wiring::Observer;
 
 impl MediatorBuilder {
-    /// Learns of each event that is emitted: of whatever kind, and whether or not anybody handles it.
+    /// Calls the hook for each event that is emitted, of every kind, whether or not the event has a handler.
     ///
-    /// It is called once the handler that emitted the event has succeeded, in the order in which they were emitted, and
-    /// before the event's own handlers run: one of those can still undo the message. Keep it short: the message waits.
+    /// The hook runs once the handler that emitted the event has succeeded, in the order in which events were emitted,
+    /// and before the event's own handlers run: one of those can still undo the message. Keep the hook short: the
+    /// message waits for it.
     ///
     /// # Example
     ///
@@ -45,16 +46,17 @@ impl MediatorBuilder {
         self
     }
 
-    /// Takes what a committed message could not deliver; `send` then answers `Ok`.
+    /// Hands what a committed message could not deliver to the hook; `send` then returns `Ok`.
     ///
-    /// The hook runs in the message's task: keep it short, and hand on what takes time. When a runtime ends, the hook is told what
-    /// its tasks have not delivered: a task that it spawns there never runs.
+    /// The hook runs in the message's task: keep it short, and hand slow work to another task. When a runtime ends, the
+    /// hook gets what the tasks of that runtime have not delivered; a task that the hook spawns there never runs.
     pub fn on_undelivered(mut self, hook: impl Fn(Undelivered) + Send + Sync + 'static) -> Self {
         self.on_undelivered = Some(Arc::new(hook));
         self
     }
 
-    /// Tells an observer which handlers run and what they cause: for test runs. The last one counts.
+    /// Reports to an observer which handlers run and what they cause, for test runs. A later observer replaces an
+    /// earlier one.
     pub fn observe(mut self, observer: impl Observer) -> Self {
         self.observer = Some(Arc::new(observer));
         self

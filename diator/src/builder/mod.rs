@@ -27,7 +27,7 @@ use crate::request::RequestDescriptor;
 use crate::wiring::{Added, Observer, Parts, Replaced, Wiring};
 use crate::{Request, RequestHandler};
 
-/// Collects what a mediator is made of.
+/// Collects the parts of a mediator.
 ///
 /// # Example
 ///
@@ -93,8 +93,8 @@ impl Mediator {
     /// Starts to build a mediator with every handler that is linked into the program.
     ///
     /// A crate that nothing names is not linked: see [`link!`](crate::link). On wasm and in static libraries nothing is
-    /// registered at link time: see [`builder`](Self::builder). Each version of this library has a registry of its own: a
-    /// handler that another version knows is not found.
+    /// registered at link time: see [`builder`](Self::builder). Each version of this library has a registry of its own,
+    /// and does not find the handlers that were registered with another version.
     ///
     /// # Example
     ///
@@ -148,7 +148,7 @@ impl MediatorBuilder {
         Self { from_registry: true, handlers, ..Self::empty() }
     }
 
-    /// Adds handlers by hand; one that is there already is not added twice.
+    /// Adds handlers by hand; a handler that the builder has already is not added twice.
     pub fn handlers(mut self, handlers: Handlers) -> Self {
         for handler in handlers.0 {
             let same = |other: &HandlerDescriptor| {
@@ -168,7 +168,7 @@ impl MediatorBuilder {
         self.handlers(handlers)
     }
 
-    /// Runs all handlers but `H` in this process; what it handles may go unhandled.
+    /// Runs all handlers but `H` in this process; the messages of `H` may go unhandled.
     #[track_caller]
     pub fn except<H: Registered + 'static>(mut self) -> Self {
         if !self.leave_out(|handler| handler == TypeId::of::<H>()) {
@@ -186,22 +186,22 @@ impl MediatorBuilder {
         any
     }
 
-    /// Says that the requests of a crate, such as `"billing_contracts"`, are handled in another process.
+    /// Declares that another process handles the requests of a crate, such as `"billing_contracts"`.
     pub fn remote(mut self, crate_name: impl Into<String>) -> Self {
         self.remote.push(crate_name.into().replace('-', "_"));
         self
     }
 
-    /// Says that a request may have no handler in this process.
+    /// Declares that a request may have no handler in this process.
     pub fn allow_unhandled<R: Request>(mut self) -> Self {
         self.allowed.insert(TypeId::of::<R>());
         self
     }
 
-    /// Puts another handler in the place of the request's own: a fake, in a test.
+    /// Replaces the handler of a request, for example with a fake in a test.
     ///
-    /// `send` and `send_dyn` alike reach it, through the middleware; what the other handler would have needed is not
-    /// asked for.
+    /// `send` and `send_dyn` both reach the new handler, through the middleware. The mediator needs none of the
+    /// services of the replaced handler.
     #[track_caller]
     pub fn replace<R: Request>(self, handler: impl RequestHandler<R>) -> Self {
         self.replace_at::<R, _>(handler, Location::caller())
@@ -215,13 +215,13 @@ impl MediatorBuilder {
         self
     }
 
-    /// Gives handlers their dependencies; without it, there are none to be had.
+    /// Sets the container that resolves the handlers' dependencies; without one, no dependency can be resolved.
     pub fn container(mut self, container: impl Container) -> Self {
         self.container = Arc::new(container);
         self
     }
 
-    /// Wraps the handling of every message; the first that is added sees a message first.
+    /// Wraps the handling of every message; the middleware that is added first sees a message first.
     ///
     /// # Example
     ///
@@ -264,7 +264,7 @@ impl MediatorBuilder {
         self
     }
 
-    /// Publishes notification and ECST events.
+    /// Publishes notification and ECST events to this broker.
     #[track_caller]
     pub fn broker<B: MessageBroker>(mut self, broker: B) -> Self {
         self.broker = Some(Arc::new(broker));
@@ -272,37 +272,37 @@ impl MediatorBuilder {
         self
     }
 
-    /// Says that this process publishes nothing, although it knows notification or ECST events.
+    /// Declares that this process publishes nothing, although it knows notification or ECST events.
     ///
-    /// A message that emits one nevertheless fails.
+    /// A message that emits such an event all the same fails.
     pub fn without_broker(mut self) -> Self {
         self.without_broker = true;
         self
     }
 
-    /// Writes messages in another format than the Python library's JSON.
+    /// Writes messages in a format other than the Python library's JSON.
     pub fn format(mut self, format: Format) -> Self {
         self.format = format;
         self
     }
 
-    /// Lets a value of the program's own travel with messages, such as a tenant.
+    /// Lets a value of the program's own, such as a tenant, travel with messages.
     ///
-    /// Where [`Meta`](crate::Meta) holds a `T`, each notification and ECST event that the message emits carries it as a header of
-    /// this name. Where such a message arrives, the meta of its handlers holds it again.
+    /// If a message's [`Meta`](crate::Meta) holds a `T`, each notification and ECST event that the message emits
+    /// carries the value as a header of this name. Where such an event arrives, the meta of its handlers holds the
+    /// value again.
     ///
     /// # Guarantees
     ///
-    /// - Every broker of this library carries headers, except Redis Pub/Sub in the Python library's format: there, nothing
-    ///   travels but the event.
-    /// - A header that arrives and that `T` does not parse refuses the message: handlers never run without a tenant that was
-    ///   there.
+    /// - Every broker of this library carries headers, except Redis Pub/Sub in the Python library's format, which
+    ///   carries the event alone.
+    /// - The mediator refuses an arriving message if `T` cannot parse the header: handlers never run without a tenant
+    ///   that the message had.
     /// - A value that is not printable ASCII, or longer than 1,024 characters, fails the message before its commit.
     ///
     /// # Units
-    ///
-    /// A name has 1 to 20 characters, lower-case letters and digits; `build()` reports others, and names that a message uses
-    /// already.
+    /// A name must have 1 to 20 characters, lower-case letters and digits. `build()` reports any other name, and names
+    /// that a message uses already.
     ///
     /// # Example
     ///
@@ -360,12 +360,13 @@ impl MediatorBuilder {
     ///
     /// # Guarantees
     ///
-    /// - Without it, messages carry nothing more than before.
-    /// - Only brokers that carry headers carry it, as [`header`](Self::header) says.
+    /// - Without this call, messages carry no such header.
+    /// - Only brokers that carry headers carry the name, as [`header`](Self::header) says.
     ///
     /// # Units
     ///
-    /// 1 to 1,024 characters, printable ASCII; `build()` reports others, and a header of the program's own that is called `sender`.
+    /// The name must have 1 to 1,024 characters of printable ASCII. `build()` reports any other name, and a header of
+    /// the program's own that is called `sender`.
     ///
     /// # Example
     ///
@@ -396,13 +397,13 @@ impl MediatorBuilder {
         self
     }
 
-    /// Bounds how far messages may cause each other; without it, the defaults of [`CascadeLimits`] hold.
+    /// Limits how far messages may cause each other; without this call, the defaults of [`CascadeLimits`] hold.
     pub fn cascade_limits(mut self, limits: CascadeLimits) -> Self {
         self.cascade_limits = limits;
         self
     }
 
-    /// What the mediator will consist of; nothing is built or checked for it.
+    /// Lists the parts that the mediator will have; the call builds and checks nothing.
     #[must_use]
     pub fn wiring(&self) -> Wiring {
         self.parts().wiring(&*self.container, self.broker.as_deref(), &self.format, self.outbox.is_some())
@@ -419,11 +420,11 @@ impl MediatorBuilder {
         }
     }
 
-    /// Builds the mediator, and every handler and service that lives as long as it.
+    /// Builds the mediator, and every handler and service that lives as long as the mediator.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, in one report.
+    /// One report lists every problem.
     pub fn build(mut self) -> Result<Mediator, BuildError> {
         let crates = self.handlers.iter().map(|handler| handler.location().crate_name()).collect();
         let checked = check::check(&mut self);

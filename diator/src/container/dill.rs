@@ -73,15 +73,15 @@ fn reachable(from: usize, needed: &[Vec<usize>]) -> HashSet<usize> {
     reached
 }
 
-/// A program that has a catalog of [`dill`] gives it to the mediator as it is.
+/// Resolves services from a catalog of [`dill`], which the program gives to the mediator as it is.
 ///
-/// Each message has a chained catalog of its own: what has dill's scope `Transaction` is scoped, what has `Singleton` is
-/// built once, anything else for each handler. Every component may ask for an `Arc<Meta>`, the message's own data, and
-/// for an `Arc<Enlistment>`, where it says that it commits or rolls back with the message. A singleton must not: it would
-/// keep those of the first message.
+/// Each message has a chained catalog of its own. A component with dill's scope `Transaction` is scoped, a component
+/// with `Singleton` is built once, and any other component is built for each handler. Every component may ask for an
+/// `Arc<Meta>`, the message's own data, and for an `Arc<Enlistment>`, in which it enlists itself to commit or roll back
+/// with the message. A singleton must ask for neither: it would keep those of the first message.
 ///
 /// `build()` reports a handler's dependency that the catalog lacks, or has several of, and components that need
-/// themselves. What else the components need of each other dill checks, before the catalog is built:
+/// themselves. dill checks the other dependencies of the components, before the catalog is built:
 /// `builder.validate().ignore::<Meta>().ignore::<Enlistment>()`.
 ///
 /// # Example

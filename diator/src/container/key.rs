@@ -150,16 +150,17 @@ impl<T: ?Sized + Send + Sync + 'static> Slot for Option<Arc<T>> {
     }
 }
 
-/// Where a container puts the service that was asked for.
+/// The place into which a container puts a service that it resolves.
 ///
 /// It is a typed slot on the caller's stack, so that a resolution needs no box of its own.
 ///
 /// # Guarantees
 ///
-/// - It takes exactly the type of the key that it came with: for `dyn Clock` an `Arc<dyn Clock>`, and no `Arc<SystemClock>`.
+/// - It takes exactly the type of the key that it came with: for `dyn Clock` an `Arc<dyn Clock>`, and not an
+///   `Arc<SystemClock>`.
 /// - A service that is put in later replaces an earlier one.
-/// - A container must not answer `Ok` without putting the service in: the handler is then not built, and the error names the
-///   service. An `Option<Arc<T>>` makes no difference.
+/// - A container must not answer `Ok` without putting the service in. If it does, the handler is not built, even for an
+///   `Option<Arc<T>>`, and the error names the service.
 ///
 /// # Example
 ///
@@ -179,7 +180,7 @@ pub struct ServiceSlot<'a> {
 }
 
 impl<'a> ServiceSlot<'a> {
-    /// A place that takes an `Arc<T>`.
+    /// Makes a place for an `Arc<T>`.
     pub fn new<T: ?Sized + Send + Sync + 'static>(slot: &'a mut Option<Arc<T>>) -> Self {
         Self { slot }
     }

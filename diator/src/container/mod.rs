@@ -1,4 +1,4 @@
-//! Where handlers get their dependencies from.
+//! Resolves the dependencies of handlers.
 
 #[cfg(feature = "dill")]
 mod dill;
@@ -38,10 +38,10 @@ pub enum Outcome {
     Failure,
 }
 
-/// Gives handlers their dependencies.
+/// Resolves the dependencies of handlers.
 ///
-/// [`Services`] is the built-in one. Implement this to let handlers be resolved from another. An implementation must pass
-/// the conformance suite `diator_testkit::container`: the package `diator-testkit` says how.
+/// [`Services`] is the built-in container. Implement this trait to resolve handlers from another container. An
+/// implementation must pass the conformance suite `diator_testkit::container`: the package `diator-testkit` says how.
 ///
 /// # Guarantees
 ///
@@ -53,40 +53,45 @@ pub enum Outcome {
 /// | `lifetime` | in `build()`; for [`wiring`](crate::Mediator::wiring), whenever somebody asks; and while a message runs, for the `Option<Arc<T>>` of a handler that is built for each message |
 /// | `open` | while a message runs, if its handlers or its outbox need a scope |
 ///
-/// - `open` is called once for a unit of work; again only where a nested request opened the scope, failed, and was undone with
-///   it, and for each further attempt of a middleware.
-/// - All of it may be called from several threads at once.
-/// - An implementation must give the same answers each time: the mediator decides in `build()` which handlers it builds once.
-/// - An implementation must not block: where something takes time, `open` and [`Scope::resolve`] answer with a future.
-/// - A panic passes out of `build()`, or ends the message as a panic of its handler would: its unit of work rolls back.
+/// - The mediator calls `open` once for a unit of work. It calls it again only if a nested request opened the scope,
+///   failed, and was undone with it, and for each further attempt of a middleware.
+/// - All methods may be called from several threads at once.
+/// - An implementation must give the same answers each time: the mediator decides in `build()` which handlers it builds
+///   once.
+/// - An implementation must not block: if something takes time, `open` and [`Scope::resolve`] must answer with a
+///   future.
+/// - A panic unwinds out of `build()`, or ends the message as a panic of its handler would: its unit of work rolls
+///   back.
 pub trait Container: Send + Sync + 'static {
     /// How long the service lives; [`Lifetime::Missing`] if there is none.
     fn lifetime(&self, key: &DependencyKey) -> Lifetime;
 
     /// Whether the service commits or rolls back with its message.
     ///
-    /// `build()` asks it for the fields of handlers whose type is a [`UnitOfWork`], for the unit of work of the outbox, and for
-    /// nothing else.
+    /// `build()` calls it for the fields of handlers whose type is a [`UnitOfWork`], for the unit of work of the
+    /// outbox, and for nothing else.
     fn enlisted(&self, _key: &DependencyKey) -> Enlisted {
         Enlisted::CannotTell
     }
 
-    /// The services that commit or roll back with a message which needs them, in any order, each once and without its aliases.
+    /// Lists the services that commit or roll back with a message that needs them, in any order, each once and without
+    /// its aliases.
     ///
-    /// `build()` asks for them where there is an outbox, to report those beside the [outbox's
-    /// own](crate::Outbox::unit_of_work). None means that the container does not know: then the fields of handlers tell.
+    /// `build()` calls it if there is an outbox, to report the services beside the
+    /// [outbox's own](crate::Outbox::unit_of_work). An empty list means that the container does not know: `build()`
+    /// then looks at the fields of the handlers.
     fn units_of_work(&self) -> Vec<DependencyKey> {
         Vec::new()
     }
 
-    /// What the container has in the place of a service that it lacks, and what to do about it: one sentence.
+    /// Says in one sentence what the container has in place of a service that it lacks, and what to do about it.
     ///
     /// `build()` shows it as the remedy.
     fn hint(&self, _key: &DependencyKey) -> Option<String> {
         None
     }
 
-    /// Everything that is wrong with the registrations themselves, such as a cycle.
+    /// Checks the registrations themselves, for example for a cycle.
     ///
     /// # Errors
     ///
@@ -95,7 +100,7 @@ pub trait Container: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Puts a service into its place whose lifetime is [`Lifetime::Singleton`].
+    /// Puts a service whose lifetime is [`Lifetime::Singleton`] into its place.
     ///
     /// The same key must get the same service each time.
     ///
@@ -105,11 +110,11 @@ pub trait Container: Send + Sync + 'static {
     /// [`ProblemKind::Container`](crate::registry::ProblemKind::Container), with the text of the error.
     fn singleton(&self, key: &DependencyKey, into: ServiceSlot<'_>) -> Result<(), BoxError>;
 
-    /// Opens the scope of one unit of work; `meta` is what its message carries, and `kind` what that message is.
+    /// Opens the scope of one unit of work; `meta` and `kind` are those of its message.
     ///
-    /// A database may be asked for a transaction that only reads where the kind is [`MessageKind::Query`]. It is the kind of the
-    /// message that the unit of work belongs to: a query that a command sends gets the command's scope. Where the handler of an
-    /// event has a unit of work of its own, as each `after_commit` handler has, it is that event's.
+    /// For [`MessageKind::Query`], a container may open a transaction that only reads. The kind is that of the message
+    /// to which the unit of work belongs: a query that a command sends gets the command's scope. If the handler of an
+    /// event has a unit of work of its own, as each `after_commit` handler has, the kind is that of the event.
     ///
     /// The future may be dropped before its end, if the sender of the message goes away: nothing must then stay open.
     ///
@@ -123,33 +128,33 @@ pub trait Container: Send + Sync + 'static {
 ///
 /// # Guarantees
 ///
-/// - Either `close` is called once, or the scope is dropped, and dropping it means failure: whatever it holds
-///   must then roll back in its synchronous `Drop`. That is how a message ends whose future was
-///   dropped or whose handler panicked.
-/// - The services of one scope are for one message and what it causes within its unit of work: its nested requests and the
-///   handlers of its domain events. An `after_commit` handler, and each handler of a message that arrives, has a scope of its
-///   own.
-/// - It may be asked from several threads at once, and must give them all the same scoped service.
+/// - The mediator either calls `close` once, or drops the scope. Dropping the scope means failure: whatever it holds
+///   must then roll back in its synchronous `Drop`. A message whose future was dropped, or whose handler panicked, ends
+///   in this way.
+/// - The services of one scope serve one message and what it causes within its unit of work: its nested requests and
+///   the handlers of its domain events. An `after_commit` handler, and each handler of a message that arrives, has a
+///   scope of its own.
+/// - Several threads may call it at once, and must all get the same scoped service.
 pub trait Scope: Send + Sync {
-    /// Puts a service into its place; the same one for a scoped service each time it is asked for.
+    /// Puts a service into its place; a scoped service must be the same one each time.
     ///
-    /// `meta` is what the scope was opened for; it is given again so that a scope need not keep it.
+    /// `meta` is the one for which the scope was opened; the mediator passes it again so that a scope need not keep it.
     ///
-    /// The mediator asks for the fields of a handler one after the other, in their order, and asks for all of them even if one
-    /// fails.
+    /// The mediator resolves the fields of a handler one after the other, in their order, and resolves all of them even
+    /// if one fails.
     ///
     /// # Errors
     ///
     /// The message fails as [`SendError::Resolve`](crate::SendError::Resolve), with the texts of all fields that failed.
-    /// [`NotRegistered`] for this very key is no failure of an `Option<Arc<T>>`: the field is `None`. After an error the service
-    /// may be asked for again, by the next attempt or by a further handler.
+    /// [`NotRegistered`] for this very key does not fail an `Option<Arc<T>>`: the field is `None`. After an error the
+    /// next attempt, or another handler, may ask for the service again.
     fn resolve<'a>(&'a self, key: &DependencyKey, meta: &'a Meta, into: ServiceSlot<'a>) -> Resolving<'a>;
 
     /// Marks the place to which a nested request that fails is undone.
     ///
-    /// `None` says that the scope can only be undone as a whole: then a nested request that fails leaves nothing but
-    /// [`SendError::RolledBack`](crate::SendError::RolledBack) for the message that it belongs to. Nothing must happen
-    /// before the future is polled: it is also asked for to see whether there is one.
+    /// `None` means that the scope can only be undone as a whole: if a nested request fails, its message can then only
+    /// end as [`SendError::RolledBack`](crate::SendError::RolledBack). Nothing must happen before the future is polled:
+    /// the mediator also calls this method only to see whether there is a savepoint.
     ///
     /// The mediator asks for one before each nested request for which the scope is open already.
     ///
@@ -169,11 +174,11 @@ pub trait Scope: Send + Sync {
     ///
     /// - [`Outcome::Success`] comes only after the handler and all handlers of domain events have succeeded and the outbox has
     ///   staged its messages. A query's scope commits too.
-    /// - On success the future comes to its end also if the sender goes away: a task of the sender's tokio runtime goes on with it then,
-    ///   or, for a sender that is no task, from the start. The end of that runtime drops it; where there is no runtime, it runs in the
-    ///   sender's future.
-    /// - On failure it runs in the sender's future, and is dropped with that if the sender goes away: what has not rolled back by
-    ///   then must do so in its `Drop`.
+    /// - On success the future comes to its end even if the sender goes away: a task of the sender's tokio runtime then
+    ///   takes it over. For a sender that is not a task, such a task runs it from the start. The end of that runtime
+    ///   drops the future. Without a runtime, it runs in the sender's future.
+    /// - On failure the future runs in the sender's future, and is dropped with it if the sender goes away: whatever
+    ///   has not rolled back by then must roll back in its `Drop`.
     ///
     /// # Errors
     ///
@@ -183,7 +188,7 @@ pub trait Scope: Send + Sync {
 }
 
 impl dyn Scope + '_ {
-    /// The service itself, for code that has a scope and knows what it wants.
+    /// Resolves a service, for code that has a scope and names the type.
     ///
     /// # Errors
     ///
@@ -205,13 +210,14 @@ impl dyn Scope + '_ {
     }
 }
 
-/// The answer to [`Scope::resolve`]: the service is in its slot, or cannot be had; or it takes time, such as a connection.
+/// The answer to [`Scope::resolve`]: the service is in its slot, or an error says why not; a service that takes time,
+/// such as a connection, is pending.
 ///
-/// Nothing must happen before the future is polled: it may be dropped, and asked for again.
+/// Nothing must happen before the future is polled: the caller may drop it, and ask again.
 pub type Resolving<'a> = MaybeReady<'a, Result<(), BoxError>>;
 
 /// The answer to [`Container::open`].
 pub type Opening<'a> = MaybeReady<'a, Result<Box<dyn Scope>, BoxError>>;
 
-/// The answer to [`Scope::close`]: closed, or could not commit; what takes time is a commit.
+/// The answer to [`Scope::close`]: the scope is closed, or could not commit; a commit that takes time is pending.
 pub type Closing = MaybeReady<'static, Result<(), CommitError>>;

@@ -33,11 +33,11 @@ fn get<T: ?Sized + Send + Sync + 'static>(
 
 /// The services of a [`ServiceCollection`] of `more-di`, for the mediator.
 ///
-/// It is made of the collection, and not of a [`ServiceProvider`], because only the collection knows how long its services
-/// live. Singletons are shared with every provider that is built from the same collection.
+/// The container is made of the collection, and not of a [`ServiceProvider`], because only the collection knows how
+/// long its services live. Singletons are shared with every provider that is built from the same collection.
 ///
 /// Each message has a scope of its own. Every service may ask for a `Ref<Meta>`, the message's own data, and for a
-/// `Ref<Enlistment>`, where it says that it commits or rolls back with the message.
+/// `Ref<Enlistment>`, in which it enlists itself to commit or roll back with the message.
 ///
 /// `build()` reports a handler's dependency that the collection lacks, and what `more-di` finds wrong with the collection
 /// itself. Opening a scope copies the registrations: this crate does so for every message whose handler needs a service
@@ -48,7 +48,7 @@ pub struct MoreDi {
 }
 
 impl MoreDi {
-    /// Takes over what is registered so far.
+    /// Makes a container of the services that are registered so far.
     #[must_use]
     pub fn new(services: &ServiceCollection) -> Self {
         let mut seeded = ServiceCollection::new();

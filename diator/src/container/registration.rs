@@ -64,8 +64,8 @@ pub enum Enlisted {
         /// Where it was registered, if the container knows.
         registered: Option<Location>,
     },
-    /// The container does not know, or has no such service: `build()` says nothing. So it is where a service enlists itself when
-    /// it is built, with an [`Enlistment`](super::Enlistment).
+    /// The container does not know, or has no such service: `build()` reports nothing. This is the answer of a
+    /// container whose services enlist themselves when they are built, with an [`Enlistment`](super::Enlistment).
     CannotTell,
 }
 
@@ -90,7 +90,7 @@ impl Error for Misregistered {
 
 /// The container has no such service.
 ///
-/// A container that cannot tell [`Lifetime::Missing`] answers with it, so that an `Option<Arc<T>>` is `None`.
+/// A container that cannot answer [`Lifetime::Missing`] returns this error, so that an `Option<Arc<T>>` is `None`.
 ///
 /// # Example
 ///
@@ -108,7 +108,7 @@ pub struct NotRegistered {
 }
 
 impl NotRegistered {
-    /// There is nothing under this key.
+    /// Reports that there is no service under this key.
     #[must_use]
     pub fn new(key: DependencyKey) -> Self {
         Self { key }

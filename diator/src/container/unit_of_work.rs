@@ -8,19 +8,20 @@ use async_trait::async_trait;
 use super::{Closing, CommitError, Outcome};
 use crate::{BoxError, BoxFuture, MessageKind};
 
-/// A scoped service that commits or rolls back with its message: mostly a transaction of a database.
+/// A scoped service that commits or rolls back with its message: usually a transaction of a database.
 ///
 /// [`Services::unit_of_work`](super::Services::unit_of_work) registers it. In another container the service enlists itself with
 /// an [`Enlistment`].
 ///
 /// # Guarantees
 ///
-/// - Either `commit` or `roll_back` is called, once, or the service is dropped. Dropping it must roll back as well: that
-///   is how a message ends whose future was dropped or whose handler panicked.
-/// - Of several in one scope, the last that was built ends first. Once one could not commit, those after it roll back.
+/// - The container calls either `commit` or `roll_back`, once, or drops the service. Dropping it must roll back as
+///   well: a message whose future was dropped, or whose handler panicked, ends in this way.
+/// - Of several units of work in one scope, the one that was built last ends first. If one cannot commit, those after
+///   it roll back.
 /// - They end one after the other, never at the same time.
-/// - A future of either method may be dropped before its end: that of `roll_back` if the sender goes away, that of `commit` if
-///   the runtime ends. What has not ended by then must roll back in `Drop`.
+/// - A future of either method may be dropped before its end: that of `roll_back` if the sender goes away, that of
+///   `commit` if the runtime ends. Whatever has not ended by then must roll back in `Drop`.
 /// - In [`Services`](super::Services), a nested request that fails has its own units of work rolled back at once, if every unit
 ///   of work of the scope has savepoints.
 ///
@@ -64,7 +65,7 @@ pub trait UnitOfWork: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Say [`CommitError::rolled_back`] only where it is certain. PostgreSQL answers the COMMIT of an aborted
+    /// Use [`CommitError::rolled_back`] only if the rollback is certain. PostgreSQL answers the COMMIT of an aborted
     /// transaction with ROLLBACK, and its drivers report `Ok`: make sure that the commit happened.
     ///
     /// The message fails as [`SendError::Commit`](crate::SendError::Commit) with that outcome; with an unknown one if another
@@ -75,24 +76,26 @@ pub trait UnitOfWork: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// They are logged: the message fails for another reason already. Where a nested request is undone alone, an error lets the
-    /// whole unit of work roll back.
+    /// The mediator logs the error, because the message fails for another reason already. If only a nested request is
+    /// being undone, an error makes the whole unit of work roll back.
     async fn roll_back(&self) -> Result<(), BoxError>;
 
-    /// What undoes a part of it; `None` if it can only be undone as a whole.
+    /// The savepoints, which can undo a part of it; `None` if it can only be undone as a whole.
     ///
-    /// It must give the same answer each time. If one unit of work of a scope has none, the scope has none: a nested request that
-    /// fails, and whose sender carries on, then ends the message as [`SendError::RolledBack`](crate::SendError::RolledBack).
+    /// It must give the same answer each time. If one unit of work of a scope has no savepoints, the scope has none:
+    /// after a nested request that fails, the message then ends as
+    /// [`SendError::RolledBack`](crate::SendError::RolledBack), even if the sender of the nested request carries on.
     fn savepoints(&self) -> Option<&dyn Savepoints> {
         None
     }
 }
 
-/// A service that is no [`UnitOfWork`]: [`Services`](super::Services) registers nothing else with `scoped` and its neighbours.
+/// A service that is not a [`UnitOfWork`]: only such services can be registered with `scoped` and its neighbours in
+/// [`Services`](super::Services).
 ///
-/// Every type implements it once, and a unit of work twice. So the compiler cannot infer `M` for a unit of work, and refuses a
-/// registration with which it would never commit. Generic code that registers a `T` needs no bound for it; where `T` may be a
-/// unit of work, ask for `T: UnitOfWork` and call [`unit_of_work`](super::Services::unit_of_work).
+/// Every type implements it once, and a unit of work twice. So the compiler cannot infer `M` for a unit of work, and
+/// refuses a registration with which it would never commit. Generic code that registers a `T` needs no bound. To
+/// register a `T` as a unit of work, require `T: UnitOfWork` and call [`unit_of_work`](super::Services::unit_of_work).
 pub trait NotAUnitOfWork<M> {}
 
 /// The `M` of every type.
@@ -114,9 +117,10 @@ impl<T: ?Sized + UnitOfWork> NotAUnitOfWork<CallUnitOfWorkInstead> for T {}
 /// - Savepoints are a stack: the last that was set is the first to be released. After `roll_back_to` the savepoint is
 ///   still there.
 /// - A name is `diator_` and a number, and occurs once in a scope; it needs no quoting.
-/// - For each name `set` is called once and first, then `roll_back_to` any number of times, then `release` at most once.
-/// - `release` is left out where the whole unit of work is going to roll back, and where the sender of the nested request goes
-///   away.
+/// - For each name, `set` is called once and first, then `roll_back_to` any number of times, then `release` at most
+///   once.
+/// - `release` is not called if the whole unit of work is going to roll back, or if the sender of the nested request
+///   goes away.
 ///
 /// # Source
 ///
@@ -145,13 +149,15 @@ pub trait Savepoints: Send + Sync {
     async fn release(&self, name: &str) -> Result<(), BoxError>;
 }
 
-/// A place in a unit of work to which a nested request that failed is undone; made by
-/// [`Scope::savepoint`](super::Scope::savepoint).
+/// A place in a unit of work to which a nested request that failed is undone;
+/// [`Scope::savepoint`](super::Scope::savepoint) makes it.
 ///
 /// # Guarantees
 ///
-/// - It is released at most once. Dropped before that, it leaves its place in the unit of work, which then rolls back as a whole.
-/// - [`Services`](super::Services) forgets with it what the scope has built since, and builds it anew when it is asked again.
+/// - It is released at most once. If it is dropped before that, its place stays in the unit of work, which then rolls
+///   back as a whole.
+/// - When it is undone, [`Services`](super::Services) forgets what the scope has built since, and builds it anew when
+///   somebody asks again.
 #[async_trait]
 pub trait Savepoint: Send + Sync {
     /// Undoes what was done in the scope since; it may be called again.
@@ -161,7 +167,7 @@ pub trait Savepoint: Send + Sync {
     /// The whole unit of work will roll back.
     async fn undo(&mut self) -> Result<(), BoxError>;
 
-    /// Keeps what was done in the scope since, or what was not undone of it.
+    /// Keeps what was done in the scope since, as far as it was not undone.
     ///
     /// # Errors
     ///
@@ -169,10 +175,11 @@ pub trait Savepoint: Send + Sync {
     async fn release(self: Box<Self>) -> Result<(), BoxError>;
 }
 
-/// Where the scoped services of another container say that they commit or roll back with their message.
+/// Collects the units of work of one scope in another container, and ends them with their message.
 ///
 /// Every scope of such a container holds one. A service that is a unit of work asks for an `Arc<Enlistment>` when it is
-/// built. [`Services`](super::Services) closes none, and `build()` says so: register the service with `unit_of_work` there.
+/// built, and enlists itself. [`Services`](super::Services) never closes an enlistment, and `build()` reports that:
+/// register the service with `unit_of_work` there.
 ///
 /// # Guarantees
 ///
@@ -217,7 +224,7 @@ struct Units {
 }
 
 impl Enlistment {
-    /// Nothing is enlisted yet.
+    /// Makes an empty one that belongs to no message, as in a test.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -237,19 +244,20 @@ impl Enlistment {
         self.kind
     }
 
-    /// Lets the unit of work end with the message.
+    /// Adds a unit of work, which then ends with the message.
     pub fn enlist(&self, unit: Arc<dyn UnitOfWork>) {
         self.lock().units.push(unit);
     }
 
-    /// What [`Scope::close`](super::Scope::close) answers.
+    /// Ends the units of work, as the answer of [`Scope::close`](super::Scope::close).
     ///
-    /// Whatever it answers, nothing is enlisted any more. Dropping the future drops what has not ended yet.
+    /// Afterwards nothing is enlisted any more, whatever the answer is. Dropping the future drops the units of work
+    /// that have not ended.
     ///
     /// # Errors
     ///
-    /// That of the first unit of work that could not end; its outcome is unknown if another one has committed before. The errors
-    /// of those after it are logged.
+    /// The error of the first unit of work that could not end; its outcome is unknown if another one has committed
+    /// before. The errors of those after it are logged.
     pub fn close(&self, outcome: Outcome) -> Closing {
         let units = mem::take(&mut self.lock().units);
         if units.is_empty() {
@@ -264,11 +272,12 @@ impl Enlistment {
         }))
     }
 
-    /// What [`Scope::savepoint`](super::Scope::savepoint) answers.
+    /// Marks a place in the units of work, as the answer of [`Scope::savepoint`](super::Scope::savepoint).
     ///
-    /// What is enlisted later cannot be undone alone: its container keeps it for the rest of the message.
+    /// A unit of work that is enlisted later cannot be undone alone: its container keeps it for the rest of the
+    /// message.
     ///
-    /// `None` if one of those that are enlisted has no savepoints; with none enlisted there is a savepoint.
+    /// `None` if an enlisted unit of work has no savepoints; with none enlisted there is a savepoint.
     pub fn savepoint(self: &Arc<Self>) -> Option<BoxFuture<'static, Result<Box<dyn Savepoint>, BoxError>>> {
         let units = self.lock().units.clone();
         if !units.iter().all(|unit| unit.savepoints().is_some()) {

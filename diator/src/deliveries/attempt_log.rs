@@ -7,11 +7,13 @@ use uuid::Uuid;
 
 use crate::BoxError;
 
-/// Remembers beyond the end of a process which messages were begun, so that one that ends the process is found.
+/// Remembers beyond the end of a process which messages were begun, so that an endpoint can find a message that ends
+/// the process.
 ///
-/// An endpoint notes down only what is, or may be, delivered again: a first delivery costs nothing. Such messages run one at a time
-/// in each endpoint, so that the end of the process tells which of them it was. A row of a [`DeliveryStore`](super::DeliveryStore) is noted by an
-/// id of its own, made of its message and its handler: in each method, "message" stands for such a row too.
+/// An endpoint notes only messages that are, or may be, delivered again: a first delivery costs nothing. Such messages
+/// run one at a time in each endpoint, so that the end of the process tells which of them it was. The endpoint notes a
+/// row of a [`DeliveryStore`](super::DeliveryStore) by an id of its own, made of its message and its handler: in each
+/// method, "message" stands for such a row too.
 ///
 /// # Guarantees
 ///
@@ -38,20 +40,21 @@ use crate::BoxError;
 /// ```
 #[async_trait]
 pub trait AttemptLog: Send + Sync + 'static {
-    /// Notes that these messages begin, and answers what was known of each before; as many, in the same order.
+    /// Notes that these messages begin, and returns what was known of each before; as many answers, in the same order.
     ///
     /// # Errors
     ///
-    /// The endpoint pauses, as for [`OnError::Pause`](crate::endpoint::OnError::Pause), and asks again: it counts nothing, also if the
-    /// log has noted
-    /// the beginning nevertheless. Another process to which the message goes cannot know that, and counts it as a crash.
+    /// The endpoint pauses, as for [`OnError::Pause`](crate::endpoint::OnError::Pause), and asks again. It counts
+    /// nothing, even if the log has noted the beginning nevertheless. Another process that gets the message cannot know
+    /// that, and counts a crash.
     async fn begin(&self, endpoint: &str, messages: &[Uuid]) -> Result<Vec<Attempts>, BoxError>;
 
-    /// Notes that these messages have ended, and how; none of their attempts is unended then.
+    /// Notes that these messages have ended, and how; afterwards none of their attempts is unended.
     ///
     /// # Errors
     ///
-    /// The endpoint logs it. The attempt stays unended: it counts as a crash if the message goes to another process.
+    /// The endpoint logs the error. The attempt stays unended: it counts as a crash if the message goes to another
+    /// process.
     async fn end(&self, endpoint: &str, messages: &[(Uuid, Ended)]) -> Result<(), BoxError>;
 }
 
@@ -63,7 +66,7 @@ pub struct Attempts {
     pub unended: u32,
 }
 
-/// How an attempt ended that an [`AttemptLog`] knows of.
+/// How an attempt ended that an [`AttemptLog`] noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ended {
@@ -71,7 +74,8 @@ pub enum Ended {
     Handled,
     /// A handler failed.
     Failed,
-    /// The endpoint cuts it off: it has to end, or took too long. It is noted before the handler is dropped.
+    /// The endpoint cuts the attempt off, because the endpoint has to end or the attempt took too long. It notes this
+    /// before it drops the handler.
     CutOff,
 }
 
@@ -79,19 +83,19 @@ impl Attempts {
     /// Nothing is known.
     pub const NONE: Self = Self { unended: 0 };
 
-    /// So many attempts in a row were begun and never ended.
+    /// Makes the answer for a message of which so many attempts in a row were begun and never ended.
     #[must_use]
     pub const fn unended(unended: u32) -> Self {
         Self { unended }
     }
 }
 
-/// An [`AttemptLog`] in memory, for tests: it outlives endpoints and not the process. Clones share it.
+/// An [`AttemptLog`] in memory, for tests: it outlives endpoints, but not the process. Clones share it.
 #[derive(Clone, Default)]
 pub struct InMemoryAttemptLog(Arc<Mutex<BTreeMap<(String, Uuid), u32>>>);
 
 impl InMemoryAttemptLog {
-    /// One that knows nothing.
+    /// Makes an empty log.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::shown;
 
-/// Stands for the [handler](NewDelivery::handler) where a delivery is for all handlers of its message.
+/// Stands for the [handler](NewDelivery::handler) if a delivery is for all handlers of its message.
 pub const WHOLE_MESSAGE: &str = "";
 
 /// A delivery that an endpoint gives to a [`DeliveryStore`](super::DeliveryStore), for one of its handlers.
@@ -19,9 +19,10 @@ pub const WHOLE_MESSAGE: &str = "";
 pub struct NewDelivery {
     /// The name of the endpoint.
     pub endpoint: Arc<str>,
-    /// The id of the handler that is to handle it, or [`WHOLE_MESSAGE`]: it could not be read, or no handler of it has begun.
+    /// The id of the handler that must handle it, or [`WHOLE_MESSAGE`] if the message could not be read or no handler
+    /// has begun.
     pub handler: Box<str>,
-    /// The id of the message; one that is made of topic and position, where the message has none.
+    /// The id of the message; if the message has none, an id made of topic and position.
     pub message: Uuid,
     /// How often an operator has replayed it to the handler.
     pub generation: u32,
@@ -29,51 +30,52 @@ pub struct NewDelivery {
     pub name: Option<Box<str>>,
     /// The topic that it came from; empty for the default topic.
     pub topic: Arc<str>,
-    /// Where it stood in the topic, in words of the engine's.
+    /// Its position in the topic, in the engine's words.
     pub position: Option<Box<str>>,
     /// The key of the message.
     pub key: Option<Box<str>>,
-    /// What travelled beside the body.
+    /// The headers of the message.
     pub headers: Vec<(Box<str>, Box<str>)>,
     /// The media type of the body.
     pub content_type: Option<Box<str>>,
-    /// What was published.
+    /// The body that was published.
     pub body: Arc<[u8]>,
     /// How often the handler has failed on it, as the policy counts.
     pub failures: u32,
-    /// Whether later messages of its topic and key wait until it is gone. It has a key then.
+    /// Whether later messages of its topic and key wait until it is gone. If so, it has a key.
     pub holds_key: bool,
-    /// What it waits for.
+    /// Whether it waits or is a dead letter.
     pub state: NewState,
-    /// How its handler failed at last, if it waits to be tried again: an operator sees it, and a lease need not tell it.
+    /// The handler's last failure, if the delivery waits for a retry. An operator sees it; a lease need not return it.
     pub last_failure: Option<DeadReason>,
 }
 
-/// What a [`NewDelivery`] waits for.
+/// Whether a [`NewDelivery`] waits or is a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NewState {
     /// It is due after this time, by the store's clock.
     Waiting {
-        /// Zero for one that only waits behind others of its key.
+        /// Zero for a delivery that only waits behind others of its key.
         after: Duration,
     },
     /// It is a dead letter: it waits for an operator.
     Dead(DeadReason),
 }
 
-/// Why a delivery is a dead letter, or how its handler failed at last.
+/// Why a delivery is a dead letter, or the last failure of its handler.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DeadReason {
-    /// What dead letters with one cause have in common: the kind of failure, such as `Handler`, `TimedOut`, `Unreadable` or `TooOld`.
+    /// The kind of the failure, which dead letters of one cause share, such as `Handler`, `TimedOut`, `Unreadable` or
+    /// `TooOld`.
     pub kind: Box<str>,
     /// The text of the error, with its causes.
     pub text: Box<str>,
 }
 
 impl NewDelivery {
-    /// A delivery that is due at once, with what it must have; the other fields are empty.
+    /// Makes a delivery that is due at once, with the fields that it must have; the other fields are empty.
     #[must_use]
     pub fn new(
         endpoint: impl Into<Arc<str>>,
@@ -103,7 +105,7 @@ impl NewDelivery {
 }
 
 impl DeadReason {
-    /// Names the kind of the failure and its text.
+    /// Makes a reason of the kind of the failure and its text.
     #[must_use]
     pub fn new(kind: impl Into<Box<str>>, text: impl Into<Box<str>>) -> Self {
         Self { kind: kind.into(), text: text.into() }
@@ -119,26 +121,26 @@ pub struct KeptDelivery {
     /// The delivery, with its present generation and failures. Its [`state`](NewDelivery::state) means nothing here:
     /// [`state`](Self::state) does.
     pub delivery: NewDelivery,
-    /// What became of it since.
+    /// Whether it waits or is a dead letter by now.
     pub state: DeliveryState,
-    /// Why a part of the row cannot be read, if it cannot: a newer program or a hand has written it. That part is empty in
+    /// Why a part of the row cannot be read, if so: a newer program or a hand has written it. That part is empty in
     /// [`delivery`](Self::delivery). No endpoint handles the row; an operator can discard it.
     pub unreadable: Option<Box<str>>,
 }
 
 impl KeptDelivery {
-    /// A delivery of this number, in this state.
+    /// Makes a delivery of this number, in this state.
     #[must_use]
     pub const fn new(id: i64, delivery: NewDelivery, state: DeliveryState) -> Self {
         Self { id, delivery, state, unreadable: None }
     }
 }
 
-/// What a [`KeptDelivery`] waits for.
+/// Whether a [`KeptDelivery`] waits or is a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeliveryState {
-    /// An endpoint handles it then, or as soon as those before it of its key are gone.
+    /// An endpoint handles it at that time, or later, as soon as those before it of its key are gone.
     Waiting {
         /// By the clock of the store.
         due: SystemTime,
@@ -147,16 +149,16 @@ pub enum DeliveryState {
     },
     /// It waits for an operator.
     Dead {
-        /// Why.
+        /// The reason.
         reason: DeadReason,
         /// Since when, by the clock of the store.
         at: SystemTime,
     },
 }
 
-/// Selects kept deliveries: one must match every field that is set.
+/// Selects kept deliveries: a delivery must match every field that is set.
 ///
-/// `Default` sets no field, and so selects **all** of them.
+/// `Default` sets no field, and so selects **all** deliveries.
 ///
 /// # Units
 ///
@@ -170,34 +172,35 @@ pub struct DeliveryFilter {
     pub endpoint: Option<String>,
     /// The handler has this id.
     pub handler: Option<String>,
-    /// It came from this topic.
+    /// The delivery came from this topic.
     pub topic: Option<String>,
-    /// The event has this name; one without a name does not match.
+    /// The event has this name; a delivery without a name does not match.
     pub name: Option<String>,
-    /// Whether it is a dead letter; `None` matches both.
+    /// Whether the delivery is a dead letter; `None` matches both.
     pub dead: Option<bool>,
-    /// The [kind](DeadReason::kind) of a dead letter's failure, or of the [last](NewDelivery::last_failure) one of what waits.
+    /// The [kind](DeadReason::kind) of the failure of a dead letter, or of the
+    /// [last failure](NewDelivery::last_failure) of a waiting delivery.
     pub kind: Option<String>,
     /// The text of the same failure contains this text.
     pub reason: Option<String>,
-    /// How many to select at most.
+    /// How many deliveries to select at most.
     pub limit: Option<u32>,
 }
 
 impl DeliveryFilter {
-    /// Selects dead letters, all of them.
+    /// Selects all dead letters.
     #[must_use]
     pub fn dead() -> Self {
         Self { dead: Some(true), ..Self::default() }
     }
 
-    /// Selects deliveries that wait for their time, all of them.
+    /// Selects all deliveries that wait for their time.
     #[must_use]
     pub fn waiting() -> Self {
         Self { dead: Some(false), ..Self::default() }
     }
 
-    /// Whether it matches; the limit does not count here.
+    /// Whether the delivery matches; the limit does not count here.
     #[must_use]
     pub fn takes(&self, kept: &KeptDelivery) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);

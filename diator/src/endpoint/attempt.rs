@@ -68,7 +68,7 @@ impl<'a> Attempt<'a> {
                 target: "diator",
                 endpoint = &*self.bound.settings.name,
                 error,
-                "the attempt log did not note the end of a message, which counts as a crash if it comes to another process"
+                "the attempt log did not note the end of a message; if another process gets the message, it counts a crash"
             ),
         }
     }

@@ -40,8 +40,8 @@ pub(crate) fn bind(endpoints: Vec<Endpoint>, mediator: &Mediator) -> Result<Vec<
         let as_problem = |(text, remedy)| problem(ProblemKind::Endpoint, &endpoint, text, remedy);
         problems.extend(wrong.into_iter().map(as_problem));
         if endpoint.settings.own_messages == OwnMessages::Skip && mediator.0.sender.is_none() {
-            let text = "it skips the program's own messages, and the program has no name to know them by";
-            let remedy = "name it where the mediator is built: `.sender(\"…\")`; or take `.own_messages(…)` out";
+            let text = "it skips the program's own messages, but the program has no name by which it could know them";
+            let remedy = "name the program where the mediator is built: `.sender(\"…\")`; or remove `.own_messages(…)`";
             problems.push(problem(ProblemKind::Endpoint, &endpoint, text, remedy));
         }
         capabilities(&endpoint, help, &mut problems);
@@ -137,7 +137,7 @@ fn names(endpoints: &[Endpoint], problems: &mut Vec<Problem>) {
                 ProblemKind::Endpoint,
                 endpoint,
                 format!("another endpoint, at {}, has the same name", other.location),
-                "give one of them another name: it is what their processes share messages by",
+                "give one of them another name: processes share the messages of one name",
             ));
         }
         for former in &endpoint.settings.formerly {
@@ -146,14 +146,14 @@ fn names(endpoints: &[Endpoint], problems: &mut Vec<Problem>) {
                     && (*other.settings.name == **former || other.settings.formerly.contains(former))
             };
             let (text, remedy) = if former.is_empty() || **former == *endpoint.settings.name {
-                (format!("its former name `{former}` is no other name"), "take that `.formerly(…)` out")
+                (format!("its former name `{former}` is empty or its present name"), "remove that `.formerly(…)`")
             } else if let Some(other) = endpoints.iter().find(has_it) {
                 (
                     format!(
                         "the endpoint at {} has its former name `{former}`, too, and would lose messages to it",
                         other.location
                     ),
-                    "let one endpoint take over what waits under that name, and let no endpoint bear it",
+                    "let only one endpoint say `.formerly(…)` for that name, and let no endpoint have the name",
                 )
             } else {
                 continue;
@@ -172,7 +172,7 @@ fn assign(endpoint: &Endpoint, known: &[&HandlerDescriptor], problems: &mut Vec<
                 let (text, remedy) = match arriving(handler) {
                     None => (
                         format!("it names `{name}`, which handles no event that could arrive"),
-                        "take it out: requests and domain events are handled where they are sent",
+                        "remove it: requests and domain events are handled where they are sent",
                     ),
                     Some(_) => (
                         format!("it names `{name}`, which the mediator does not have"),
@@ -196,7 +196,7 @@ fn assign(endpoint: &Endpoint, known: &[&HandlerDescriptor], problems: &mut Vec<
         let remedy = "say where it reads: `.topics([…])`";
         problems.push(problem(ProblemKind::Endpoint, endpoint, "it has no topic", remedy));
     } else if of_known.count() == 0 {
-        let remedy = "name the topics of events that have handlers, or take the endpoint out";
+        let remedy = "name the topics of events that have handlers, or remove the endpoint";
         problems.push(problem(ProblemKind::EndpointHandler, endpoint, "it has no handler", remedy));
     }
     assigned
@@ -228,7 +228,7 @@ fn one_endpoint_each(
         let (text, remedy) = match &owners[..] {
             [_] => continue,
             [] => (
-                format!("no endpoint runs `{name}`, so what arrives of `{event}`{} is not handled", from(handler)),
+                format!("no endpoint runs `{name}`, so a `{event}` that arrives{} is not handled", from(handler)),
                 if has_topic {
                     "add its topic to an endpoint's `.topics([…])`, or the handler to its `.handlers(handlers![…])`"
                 } else {

@@ -14,66 +14,72 @@ use crate::registry::HandlerId;
 use crate::shown;
 use crate::subscription::Observation;
 
-/// How an endpoint is.
+/// The state of an endpoint, and its numbers.
 ///
 /// # Units
 ///
-/// Counts of messages; those that only grow begin with the process. The age is in seconds.
+/// The numbers count messages; those that only grow begin at zero with the process. Times are in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct EndpointHealth {
-    /// What it does.
+    /// What the endpoint is doing.
     pub state: EndpointState,
-    /// How many messages wait at the engine; `None` if it does not tell.
+    /// How many messages wait at the engine; `None` if the engine does not tell.
     pub lag: Option<u64>,
     /// How long the oldest of them has been waiting; `None` if the engine does not tell.
     pub oldest_seconds: Option<f64>,
-    /// How many it has taken and not settled.
+    /// How many messages the endpoint has taken and not settled.
     pub held: usize,
     /// How many of these are being handled.
     pub running: usize,
     /// How many of these wait for another attempt.
     pub resting: usize,
-    /// How many of these are handled, or given up, and wait until the engine has taken their verdicts. At 100,000 the endpoint takes
-    /// nothing more: where the engine only knows offsets, one slow message lets them gather.
+    /// How many of these are handled, or given up, and wait until the engine has taken their verdicts. At 100,000 the
+    /// endpoint takes no more messages: on an engine that only knows offsets, one slow message lets them gather.
     pub settling: usize,
-    /// For how long the oldest message in hand has been tried again without a count, has paused the endpoint, or has waited for the
-    /// attempt log or the delivery store; `None` if there is none. Nothing but the end of an outage ends that: [`busy`](Self::busy),
-    /// [`failed_puts`](Self::failed_puts) and [`last_error`](Self::last_error) say of what.
+    /// For how long the oldest message in hand has been retried without a count, has paused the endpoint, or has waited
+    /// for the attempt log or the delivery store; `None` if there is no such message. Only the end of an outage ends
+    /// this: [`busy`](Self::busy), [`failed_puts`](Self::failed_puts) and [`last_error`](Self::last_error) tell which
+    /// outage.
     pub stuck_seconds: Option<f64>,
-    /// How many were handled.
+    /// How many messages were handled.
     pub handled: u64,
     /// How often a handler failed.
     pub failed: u64,
-    /// How often a handler was or will be tried again.
+    /// How often a handler was or will be retried.
     pub retried: u64,
-    /// How often a handler could not begin, because another transaction was handling its message; it is tried again.
+    /// How often a handler could not begin, because another transaction was handling its message; the endpoint tries
+    /// again.
     pub busy: u64,
-    /// How many became dead letters.
+    /// How many messages became dead letters.
     pub dead: u64,
-    /// How many had a name that the program does not know.
+    /// How many messages had a name that the program does not know.
     pub unknown: u64,
-    /// How many were events that no handler of the endpoint handles.
+    /// How many messages were events that no handler of the endpoint handles.
     pub ignored: u64,
-    /// How many were acknowledged although no handler ran: another message of the same id was in hand, or the inbox knew that its
-    /// handlers were done. Senders that give different messages one id lose all but one of them here.
+    /// How many messages were acknowledged although no handler ran: another message of the same id was in hand, or the
+    /// inbox knew that its handlers were done. **If a sender gives different messages one id, all but one of them are
+    /// lost here.**
     pub duplicates: u64,
-    /// How often the engine said, or the clock, that a delivery was no longer the process's own.
+    /// How often the engine or the clock showed that a delivery was no longer this process's own.
     pub lock_lost: u64,
-    /// How many verdicts the engine did not take, such as a dead letter for which there is no place; their messages are held until the
-    /// endpoint opens anew, or given up with their partition where the engine only knows offsets.
+    /// How many verdicts the engine did not take, such as a dead letter for which it has no place. The endpoint holds
+    /// their messages until it opens anew; on an engine that only knows offsets it gives them up with their partition.
     pub refused: u64,
-    /// What its delivery store keeps, for all of its processes; `None` if it has none, or the store has not been asked yet.
+    /// What the delivery store keeps for all processes of the endpoint; `None` if there is no store, or it has not
+    /// answered yet.
     pub kept: Option<DeliveryStatus>,
-    /// How long ago the store said so, or the endpoint was made if it never did; it is asked every 15 s.
+    /// How long ago the store gave that answer; if it never did, how long ago the endpoint was made. The endpoint asks
+    /// every 15 s.
     pub kept_seconds: Option<f64>,
-    /// How often the delivery store did not take what waits or is dead; it is asked again.
+    /// How often the delivery store did not take a message; the endpoint asks again.
     pub failed_puts: u64,
-    /// What failed at last: opening, reading, settling, a store; or the handler that failed uncounted, or asked for a pause.
+    /// The last error: of opening, reading, settling or a store; or of a handler that failed without a count, or asked
+    /// for a pause.
     pub last_error: Option<String>,
 }
 
-/// What an endpoint does.
+/// What an endpoint is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -81,17 +87,17 @@ pub enum EndpointState {
     /// It connects, or is about to.
     #[default]
     Opening,
-    /// It takes and handles.
+    /// It takes and handles messages.
     Open,
-    /// It waits, because a handler said so: [`OnError::Pause`](super::OnError::Pause).
+    /// It waits, because a rule of the policy asked for it: [`OnError::Pause`](super::OnError::Pause).
     Paused,
-    /// One message tries whether the pause is over.
+    /// It tries one message, to find out whether the pause is over.
     Trial,
-    /// It takes nothing more, and lets what runs come to its end.
+    /// It takes no more messages, and lets running handlers end.
     Ending,
     /// It has failed, and is about to open anew.
     Reopening,
-    /// It was told to stop, and has done so.
+    /// It was stopped, and has ended.
     Ended,
 }
 

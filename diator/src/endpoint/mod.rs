@@ -1,7 +1,7 @@
-//! Handles what a subscription delivers.
+//! Handles the messages that a subscription delivers.
 //!
-//! An [`Endpoint`] runs as a part of a [`Host`](crate::host::Host). It opens a [`Subscription`], lets the handlers of the program
-//! handle what comes, and tells the engine what became of each delivery.
+//! An [`Endpoint`] runs as a part of a [`Host`](crate::host::Host). It opens a [`Subscription`], lets the handlers of
+//! the program handle the messages, and tells the engine what became of each delivery.
 //!
 //! | part | file |
 //! |---|---|
@@ -92,38 +92,41 @@ pub use self::work::{AttemptEnded, OnAttempt, OnDecision};
 pub use crate::deliveries::{AttemptLog, Attempts, Ended, InMemoryAttemptLog};
 pub use crate::subscription::Order;
 
-/// Lets the handlers of a program handle what a subscription delivers, as a part of a [`Host`](crate::host::Host).
+/// Runs the handlers of a program for the messages that a subscription delivers, as a part of a
+/// [`Host`](crate::host::Host).
 ///
 /// # Guarantees
 ///
-/// - **At least once.** A delivery is acknowledged when all its handlers are done or what is left of it is in the
-///   [delivery store](crate::deliveries::DeliveryStore), and never before; [`without_dead_letters`](Self::without_dead_letters) is the
-///   one exception. After a crash, a lost lock or an
-///   answer that got lost it comes again, if the engine [redelivers](crate::subscription::Capabilities::redelivery).
-/// - **Takes effect once**, where the mediator has an [inbox](crate::MediatorBuilder::inbox): what a handler writes in its own
-///   transaction, its events included, happens once for each message within the inbox's retention. An older message is a dead letter. An
-///   endpoint that
-///   [broadcasts](Self::broadcast) does not use the inbox.
-/// - **Each handler by itself.** It has a unit of work of its own. A retry runs only the handlers that have failed, as long as the message
-///   comes back to this process.
-/// - **Order.** With [`Order::PerKey`], the messages of one key in one topic are handled one after the other, and one that fails keeps
-///   those behind it
-///   waiting until it is done or a dead letter; other keys go on. The next of a key begins when the handler of the one before has ended,
-///   also where that was cut off, or its delivery was lost.
-/// - **Once at a time.** While a delivery of a message runs or waits for another attempt, no second one of it is handled in this process;
-///   one that was to begin meanwhile is acknowledged as soon as the first is handled, and is a dead letter if the first is one. One that
-///   begins later is handled again, unless there is an inbox.
-/// - **An outage counts for nothing**, where the [`ErrorPolicy`] knows it by its error: [`OnError::Pause`]. An engine that counts what is
-///   given back, and takes a message away after a number of deliveries, can still use that number up where its lock cannot be
-///   extended; the host warns of it at the start.
-/// - **Nothing is lost silently.** A message becomes a dead letter if it cannot be read, has failed for good, or ends the process three
-///   times in a row after its first delivery (with an attempt log: that of the inbox, or [`attempt_log`](Self::attempt_log)).
+/// - **At least once.** A delivery is acknowledged when all its handlers are done or the rest of it is in the
+///   [delivery store](crate::deliveries::DeliveryStore), and never before;
+///   [`without_dead_letters`](Self::without_dead_letters) is the one exception. After a crash, a lost lock or a lost
+///   answer the delivery comes again, if the engine [redelivers](crate::subscription::Capabilities::redelivery).
+/// - **Takes effect once**, if the mediator has an [inbox](crate::MediatorBuilder::inbox): the writes of a handler in
+///   its own transaction, its events included, happen once for each message within the inbox's retention. An older
+///   message is a dead letter. An endpoint that [broadcasts](Self::broadcast) does not use the inbox.
+/// - **Each handler by itself.** Each handler has a unit of work of its own. A retry runs only the handlers that have
+///   failed, as long as the message comes back to this process.
+/// - **Order.** With [`Order::PerKey`], the messages of one key in one topic are handled one after the other. A message
+///   that fails keeps those behind it waiting until it is done or a dead letter; other keys go on. The next message of
+///   a key begins when the handler of the previous one has ended, even if that handler was cut off or its delivery was
+///   lost.
+/// - **Once at a time.** While a delivery of a message runs or waits for another attempt, this process handles no
+///   second delivery of that message. A second delivery that was to begin meanwhile shares the end of the first: it is
+///   acknowledged as soon as the first is handled, and is a dead letter if the first is one. A delivery that begins
+///   later is handled again, unless there is an inbox.
+/// - **An outage counts for nothing**, if the [`ErrorPolicy`] recognises it by its error: [`OnError::Pause`]. An engine
+///   that counts deliveries that are given back, and takes a message away after a number of deliveries, can still use
+///   up that number if its lock cannot be extended; the host warns of it at the start.
+/// - **Nothing is lost silently.** A message becomes a dead letter if it cannot be read, has failed for good, or ends
+///   the process three times in a row after its first delivery (with an attempt log: that of the inbox, or
+///   [`attempt_log`](Self::attempt_log)).
 /// - **Locks** are extended from the receipt of a delivery on, whether it waits or runs.
-/// - **Stop.** It takes no more, gives back what has not begun, lets handlers run until the deadline, and settles. It does not
-///   acknowledge a message whose handler is cut off then.
-/// - A subscription that fails, or yields nothing although messages wait, is opened anew.
+/// - **Stop.** An endpoint that stops takes no more messages, gives back those that have not begun, lets handlers run
+///   until the deadline, and settles. It does not acknowledge a message whose handler it cuts off at the deadline.
+/// - The endpoint opens a subscription anew that fails, or that yields nothing although messages wait.
 ///
-/// The guide `docs/consuming.md` makes a service with it. `TestHost` of `diator-testkit` runs it in a test.
+/// The guide `docs/consuming.md` makes a service with an endpoint. `TestHost` of `diator-testkit` runs an endpoint in a
+/// test.
 ///
 /// # Example
 ///
@@ -179,7 +182,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint of this name: what its processes have in common, such as a consumer group.
+    /// Makes an endpoint of this name, which all its processes must have in common; it names their consumer group, for
+    /// example.
     #[track_caller]
     pub fn new(name: impl Into<Arc<str>>, subscription: impl Subscription) -> Self {
         let name = name.into();
@@ -197,23 +201,23 @@ impl Endpoint {
         }
     }
 
-    /// Where it reads; it runs all handlers of the events of these topics, unless [`handlers`](Self::handlers) names some.
-    ///
-    /// An event that asks for no topic is among them.
+    /// Sets the topics that the endpoint reads. It runs all handlers of the events of these topics, and of events that
+    /// name no topic, unless [`handlers`](Self::handlers) names some.
     pub fn topics(mut self, topics: impl Topics) -> Self {
         self.topics = topics.into_vec();
         self
     }
 
-    /// Which handlers it runs, and no others: where two endpoints share a topic, each names its own.
+    /// Sets the handlers that the endpoint runs; it runs no others. Endpoints that share a topic must each name their
+    /// own handlers.
     ///
-    /// The topics are then those of their events, unless [`topics`](Self::topics) says otherwise.
+    /// The endpoint then reads the topics of their events, unless [`topics`](Self::topics) names others.
     pub fn handlers(mut self, handlers: Handlers) -> Self {
         self.handlers.get_or_insert_default().0.extend(handlers.0);
         self
     }
 
-    /// How many messages it handles at once.
+    /// Sets how many messages the endpoint handles at once.
     ///
     /// # Units
     ///
@@ -223,33 +227,36 @@ impl Endpoint {
         self
     }
 
-    /// In which order it handles them; [`Order::None`] by default.
+    /// Sets the order in which the endpoint handles messages; [`Order::None`] by default.
     pub fn order(mut self, order: Order) -> Self {
         self.settings.order = order;
         self
     }
 
-    /// Each message goes to each process that runs the endpoint, instead of to one of them: to renew a cache, to tell connected clients.
+    /// Delivers each message to each process that runs the endpoint, instead of to one of them: to renew a cache, to
+    /// tell connected clients.
     ///
-    /// It does not ask the mediator's [inbox](crate::MediatorBuilder::inbox), which would let one process alone handle a message.
+    /// Such an endpoint does not ask the mediator's [inbox](crate::MediatorBuilder::inbox), which would let only one
+    /// process handle a message.
     pub fn broadcast(mut self) -> Self {
         self.settings.share = Share::Broadcast;
         self
     }
 
-    /// What it does when a handler fails: two retries at once by default.
+    /// Sets what the endpoint does when a handler fails; by default it retries twice at once.
     pub fn errors(mut self, policy: ErrorPolicy) -> Self {
         self.settings.errors = policy;
         self
     }
 
-    /// What it does with messages whose name the program does not know; [`Unknown::Ignore`] by default.
+    /// Sets what the endpoint does with messages whose name the program does not know; [`Unknown::Ignore`] by default.
     pub fn unknown(mut self, unknown: Unknown) -> Self {
         self.settings.unknown = unknown;
         self
     }
 
-    /// What it does with messages that this program has published itself; [`OwnMessages::Handle`] by default.
+    /// Sets what the endpoint does with messages that this program has published itself; [`OwnMessages::Handle`] by
+    /// default.
     ///
     /// To skip them, the mediator's builder must [name the program](crate::MediatorBuilder::sender): the host does not start otherwise.
     pub fn own_messages(mut self, own: OwnMessages) -> Self {
@@ -257,11 +264,11 @@ impl Endpoint {
         self
     }
 
-    /// How long one call of a handler may take: then its future is dropped, its work rolled back, and it has failed, as
-    /// [`SendErrorKind::TimedOut`](crate::SendErrorKind::TimedOut).
+    /// Limits how long one call of a handler may take. After this time the handler's future is dropped, its work is
+    /// rolled back, and it has failed, as [`SendErrorKind::TimedOut`](crate::SendErrorKind::TimedOut).
     ///
-    /// It does not stop a handler that blocks its thread, nor a commit that has begun, nor what follows the commit: the outcome is waited
-    /// for.
+    /// The limit does not stop a handler that blocks its thread, a commit that has begun, or what follows the commit:
+    /// the endpoint waits for the outcome.
     ///
     /// # Units
     ///
@@ -271,37 +278,40 @@ impl Endpoint {
         self
     }
 
-    /// How many messages it holds at most: those that run, that could, and that wait for another attempt or for others of their key.
+    /// Limits how many messages the endpoint holds: those that run, those that could, and those that wait for another
+    /// attempt or for others of their key.
     ///
     /// # Units
     ///
-    /// 256 by default, no less than [`concurrency`](Self::concurrency), at most 1,000,000. It takes fewer where locks would not last for
-    /// them.
+    /// 256 by default, no less than [`concurrency`](Self::concurrency), at most 1,000,000. The endpoint takes fewer
+    /// messages if their locks would not last.
     pub fn max_ahead(mut self, messages: usize) -> Self {
         self.settings.max_ahead = messages;
         self
     }
 
-    /// A name that it had before: it handles the messages that wait under that name too.
+    /// Adds a former name of the endpoint: it also handles the messages that wait under that name.
     ///
-    /// What a delivery store keeps under that name is handled and counted too, and later messages of its keys have their turns behind it.
-    /// With [`Order::PerKey`] that costs a question to the store for each handler of a message. The inbox does not know what was handled
-    /// under the former name: a message that the engine delivers again is handled again. So processes of the former name must end before the
-    /// first one of the new name starts: engines that keep a group for each name deliver to both.
+    /// The endpoint also handles and counts what a delivery store keeps under that name; later messages of the same
+    /// keys wait behind it. With [`Order::PerKey`] this costs a question to the store for each handler of a message.
+    ///
+    /// **The inbox does not know what was handled under the former name**: a message that the engine delivers again is
+    /// handled again. All processes of the former name must therefore end before the first process of the new name
+    /// starts: engines that keep a group for each name deliver to both.
     pub fn formerly(mut self, name: impl Into<String>) -> Self {
         self.settings.formerly.push(name.into());
         self
     }
 
-    /// Finds messages that end the process: one that was begun three times and never ended is a dead letter.
+    /// Finds messages that end the process: a message that was begun three times and never ended is a dead letter.
     pub fn attempt_log(mut self, log: impl AttemptLog) -> Self {
         self.attempt_log = Some(Arc::new(log));
         self
     }
 
-    /// Counts and measures what it does, and describes that to the recorder that is installed now.
+    /// Counts and measures what the endpoint does, and describes the metrics to the recorder that is installed now.
     ///
-    /// What it counts stands in the documentation of [`metrics`](crate::metrics).
+    /// The documentation of [`metrics`](crate::metrics) lists the metrics.
     #[cfg(feature = "metrics")]
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn metrics(mut self) -> Self {
@@ -309,24 +319,24 @@ impl Endpoint {
         self
     }
 
-    /// Keeps no dead letters: each is logged at `ERROR`, counted, acknowledged, **and gone**.
+    /// Keeps no dead letters: the endpoint logs each at `ERROR`, counts it, acknowledges it, **and loses it**.
     pub fn without_dead_letters(mut self) -> Self {
         self.settings.dead_letters = false;
         self
     }
 
-    /// Fixes what is left to chance, for a simulation that has to repeat itself.
+    /// Fixes the seed of all random choices, for a simulation that has to repeat itself.
     #[doc(hidden)]
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = Some(seed);
         self
     }
 
-    /// Checks what a [`Host`](crate::host::Host) checks before it starts anything, and opens nothing.
+    /// Checks the endpoints as a [`Host`](crate::host::Host) does before it starts anything; it opens nothing.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the endpoints, at once.
+    /// One report lists every problem of the endpoints.
     pub fn check(endpoints: impl IntoIterator<Item = Self>, mediator: &Mediator) -> Result<(), EndpointError> {
         bind(endpoints.into_iter().collect(), mediator).map(drop)
     }

@@ -58,34 +58,38 @@ pub(super) fn capabilities(endpoint: &Endpoint, help: Help, problems: &mut Vec<P
         }
         if !holds && !help.has_store() && !settings.errors.delays().is_empty() {
             let text = "a message that waits for another attempt keeps its key waiting".to_owned();
-            missing("extends", text, "take `.later(…)` out of the error policy, or the order");
+            missing("extends", text, "remove `.later(…)` from the error policy, or remove the order");
         }
     } else if !holds && !help.has_store() {
         for delay in
             settings.errors.delays().iter().filter(|&&delay| delayed_retry.is_none_or(|longest| delay > longest))
         {
             let text = format!("a message waits {delay:?} for another attempt, and cannot be held so long");
-            missing("delayed_retry", text, "take shorter delays for `.later(…)`, or a longer lock that extends");
+            missing(
+                "delayed_retry",
+                text,
+                "use shorter delays for `.later(…)`, or an engine with a longer lock that extends",
+            );
         }
     }
     if settings.share == Share::Group && !capabilities.competing {
-        let remedy = "take a subscription whose processes share messages, or say `.broadcast()`";
+        let remedy = "use a subscription whose processes share messages, or say `.broadcast()`";
         missing("competing", "each message is for one of its processes".to_owned(), remedy);
     }
     if settings.share == Share::Broadcast && !capabilities.broadcasts {
-        let remedy = "take a subscription of which each process can get all messages, or take `.broadcast()` out";
+        let remedy = "use a subscription of which each process can get all messages, or remove `.broadcast()`";
         missing("broadcasts", "each message is for all of its processes".to_owned(), remedy);
     }
     if settings.dead_letters && !capabilities.dead_letters && !help.has_store() {
         let remedy =
-            "configure a place for dead letters; or say `.without_dead_letters()`: they are logged then, and gone";
+            "configure a place for dead letters; or say `.without_dead_letters()`, which logs them and loses them";
         missing("dead_letters", "messages that fail for good are dead letters".to_owned(), remedy);
     }
     if let Some(lock) = capabilities.lock.filter(|&lock| lock < SHORTEST_LOCK) {
         let text = format!(
-            "the engine locks a delivery for {lock:?}, its `lock`, and the endpoint could not handle or extend it in time"
+            "the engine locks a delivery for {lock:?}, its `lock`, which is too short to handle the delivery or to extend the lock"
         );
-        let remedy = "configure a lock of 1 s at least at the engine";
+        let remedy = "configure a lock of at least 1 s at the engine";
         problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
     }
     if let (Unknown::Stop, Some(limit)) =
@@ -95,12 +99,13 @@ pub(super) fn capabilities(endpoint: &Endpoint, help: Help, problems: &mut Vec<P
             "it stops at a message of an unknown name until a program comes that knows it, and each time that it opens anew counts \
              against the engine's limit of {limit} deliveries, its `delivery_limit`"
         );
-        let remedy = "take the limit away at the engine; or say `.unknown(Unknown::DeadLetter)`, and replay them";
+        let remedy =
+            "remove the limit at the engine; or say `.unknown(Unknown::DeadLetter)`, and replay the dead letters";
         problems.push(problem(ProblemKind::Capability, endpoint, text, remedy));
     }
     if settings.unknown == Unknown::DeadLetter && !settings.dead_letters {
-        let remedy = "take one of `.unknown(Unknown::DeadLetter)` and `.without_dead_letters()` out";
-        let text = "messages of unknown names are dead letters, and there are none";
+        let remedy = "remove `.unknown(Unknown::DeadLetter)` or `.without_dead_letters()`";
+        let text = "messages of unknown names are to be dead letters, and the endpoint keeps no dead letters";
         problems.push(problem(ProblemKind::Endpoint, endpoint, text, remedy));
     }
     if let Some(limit) = delivery_limit {

@@ -23,23 +23,25 @@ const LONGEST_WISH: Duration = Duration::from_secs(24 * 3_600);
 /// The longest pause that doubling leads to where an attempt does not count.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What an endpoint does when a handler fails: how often it tries again, after what time, and when it gives up.
+/// Decides what an endpoint does when a handler fails: how often it retries, after what time, and when it gives up.
 ///
-/// It counts for each handler of each message by itself. A failure that a rule of [`when`](Self::when) takes goes by that rule, any
-/// other one by the steps: first [`immediately`](Self::immediately), then [`later`](Self::later), then the message is a dead letter.
+/// The policy counts failures separately for each handler of each message. If a rule of [`when`](Self::when) matches a
+/// failure, the rule decides. Otherwise the steps decide: first [`immediately`](Self::immediately), then
+/// [`later`](Self::later), then the message is a dead letter.
 ///
 /// # Guarantees
 ///
-/// - A panic, and a handler that is cut off at [`max_handling`](super::Endpoint::max_handling), are failures. If its inbox had not answered
-///   by then, the handler has not begun, and nothing is counted.
-/// - A handler whose work is committed, and where only what follows the commit failed, is done: it is not tried again.
-/// - A commit of which nobody knows the outcome is tried again, uncounted: after 20 ms, twice as long each time, up to 30 s. So is a
-///   message for which the container could open no scope. With an inbox, so is a message that another transaction is handling, one
-///   for which the inbox failed, and one whose handler failed because the database did for a while, such as in a deadlock
+/// - A panic is a failure, and so is a handler that is cut off at [`max_handling`](super::Endpoint::max_handling). If
+///   the inbox had not answered by then, the handler had not begun, and nothing is counted.
+/// - A handler whose work is committed is done, even if something after the commit failed: it is not retried.
+/// - Some failures are retried without a count: after 20 ms, twice as long each time, up to 30 s. These are a commit
+///   with an unknown outcome, and a message for which the container could open no scope. With an inbox, these are also
+///   a message that another transaction is handling, a message for which the inbox failed, and a message whose handler
+///   failed because of a temporary error of the database, such as a deadlock
 ///   ([`Inbox::is_transient`](crate::Inbox::is_transient)). A rule of [`when`](Self::when) comes first.
-/// - Failures are counted in this process. A message that goes to another one begins anew there, unless the engine carries the number
-///   along ([`retry_counts`](crate::subscription::Capabilities::retry_counts)), or it waits in a
-///   [delivery store](crate::Inbox::deliveries), which keeps the number for each handler.
+/// - This process counts the failures. Another process that gets the message counts from zero, unless the engine
+///   carries the number along ([`retry_counts`](crate::subscription::Capabilities::retry_counts)), or the message waits
+///   in a [delivery store](crate::Inbox::deliveries), which keeps the number for each handler.
 ///
 /// # Example
 ///
@@ -69,18 +71,20 @@ pub struct ErrorPolicy {
 
 type Rule = Arc<dyn Fn(&HandlerFailure) -> Option<OnError> + Send + Sync>;
 
-/// What a rule of an [`ErrorPolicy`] says of a failure.
+/// The decision of a rule of an [`ErrorPolicy`] about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnError {
     /// The steps of the policy apply, as if there were no rule.
     Retry,
-    /// The handler is tried again after this time (10 ms at least, a day at most), and nothing is counted: a deadlock, a row that
-    /// somebody else holds. What a [delivery store](crate::Inbox::deliveries) has kept goes back there if it is to wait for more than 5 s.
+    /// The handler is retried after this time (at least 10 ms, at most a day), and nothing is counted: for a deadlock,
+    /// or a row that somebody else holds. A message that a [delivery store](crate::Inbox::deliveries) has kept goes
+    /// back there if it has to wait for more than 5 s.
     Again(Duration),
-    /// The whole endpoint begins nothing for this time (10 ms at least, a day at most), and nothing is counted: something that all
-    /// messages need is away. Then one message is tried; if its handler runs and does not ask for a pause again, all go on. What the engine
-    /// delivers and what a delivery store keeps pause apart, each when a message of its own asks for it.
+    /// The whole endpoint begins nothing for this time (at least 10 ms, at most a day), and nothing is counted: for an
+    /// outage of something that all messages need. Then the endpoint tries one message; if its handler runs and asks
+    /// for no further pause, all messages go on. Messages from the engine and messages from a delivery store pause
+    /// separately, each kind when one of its own messages asks for a pause.
     Pause(Duration),
     /// No retry can help: the message is a dead letter at once.
     DeadLetter,
@@ -93,53 +97,59 @@ impl Default for ErrorPolicy {
 }
 
 impl ErrorPolicy {
-    /// Two retries at once, none later; a dead letter keeps nobody waiting.
+    /// Retries twice at once, and never later; a dead letter keeps no later message waiting.
     pub const fn new() -> Self {
         Self { immediately: 2, later: Vec::new(), on_dead: OnDead::Continue, rules: Vec::new() }
     }
 
-    /// How often a handler is tried again at once.
+    /// Sets how often a handler is retried at once.
     ///
     /// # Units
     ///
-    /// 2 by default; zero is never, 100 at most. The pauses are 20 ms, 40 ms, and so on, of which up to one half is taken off at random.
+    /// 2 by default, at most 100; zero means never. The pauses are 20 ms, 40 ms, and so on, each shortened at random by
+    /// up to one half.
     pub const fn immediately(mut self, retries: u32) -> Self {
         self.immediately = retries;
         self
     }
 
-    /// After which times a handler is tried again when all retries at once have failed.
+    /// Sets the waits before the retries that follow when all retries at once have failed.
     ///
     /// # Units
     ///
-    /// None by default. Where the mediator's inbox has a [delivery store](crate::Inbox::deliveries), the message waits there, and the
-    /// times must be shorter together than the [retention](crate::Inbox::retention) of the inbox. Otherwise they are at most 1 h
-    /// together, and the message is held meanwhile, where the engine lets a lock last; or else it goes
-    /// back, and the engine delivers it after that time, if it [can](crate::subscription::Capabilities::delayed_retry). A wait that a
-    /// [rule](Self::when) asks for and for which the lock is too short goes back for the next longer one of these times.
+    /// None by default. Where the message waits decides how long the waits may be:
+    ///
+    /// - If the mediator's inbox has a [delivery store](crate::Inbox::deliveries), the message waits there. All waits
+    ///   together must be shorter than the [retention](crate::Inbox::retention) of the inbox.
+    /// - Otherwise all waits together must be at most 1 h. If the engine lets a lock last, the endpoint holds the
+    ///   message meanwhile. If not, the message goes back, and the engine delivers it after that time, if it
+    ///   [can](crate::subscription::Capabilities::delayed_retry).
+    /// - If a [rule](Self::when) asks for a wait for which the lock is too short, the message goes back for the next
+    ///   longer one of these waits.
     pub fn later(mut self, delays: impl IntoIterator<Item = Duration>) -> Self {
         self.later = delays.into_iter().collect();
         self
     }
 
-    /// What becomes of the later messages of a key after a dead letter, where the endpoint handles in order per key and has a
-    /// [delivery store](crate::Inbox::deliveries); [`OnDead::Continue`] by default.
+    /// Sets what happens to the later messages of a key after a dead letter, if the endpoint handles in order per key
+    /// and has a [delivery store](crate::Inbox::deliveries); [`OnDead::Continue`] by default.
     ///
-    /// The endpoint's key waits with [`OnDead::Park`], for all of its handlers.
+    /// With [`OnDead::Park`], the later messages of the key wait for all handlers of the endpoint, not only for the one
+    /// that failed.
     pub const fn on_dead(mut self, on_dead: OnDead) -> Self {
         self.on_dead = on_dead;
         self
     }
 
-    /// What becomes of failures of which an error of this type is the cause; the first rule that matches counts.
+    /// Adds a rule for failures that an error of this type caused; the first rule that matches decides.
     ///
-    /// The error is looked for in the whole chain of causes.
+    /// The policy looks for the error in the whole chain of causes.
     pub fn when<E: Error + 'static>(mut self, rule: impl Fn(&E) -> OnError + Send + Sync + 'static) -> Self {
         self.rules.push((type_name::<E>(), Arc::new(move |failure| cause_of::<E>(failure).map(&rule))));
         self
     }
 
-    /// How often a handler is tried at most where no rule says otherwise, the first attempt included.
+    /// The largest number of attempts of a handler, the first one included, if no rule decides otherwise.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         let later = u32::try_from(self.later.len()).unwrap_or(u32::MAX);

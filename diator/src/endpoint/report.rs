@@ -3,11 +3,12 @@ use std::fmt;
 
 use crate::registry::Problem;
 
-/// Everything that is wrong with the endpoints of a host, in one report.
+/// All problems of the endpoints of a host, in one report.
 ///
 /// # Guarantees
 ///
-/// - There is at least one problem. They are sorted by place and text, so that two runs report the same, and none stands there twice.
+/// - There is at least one problem. Problems are sorted by place and text, so that two runs report the same; none is
+///   listed twice.
 /// - `Debug` prints the report too. Both list each problem with its remedy; `source()` is `None`.
 pub struct EndpointError {
     problems: Vec<Problem>,

@@ -226,8 +226,8 @@ impl Opening {
             tracing::warn!(
                 target: "diator",
                 { endpoint = &*self.bound.settings.name, settling = self.decided },
-                "the endpoint takes nothing more before the engine has taken the verdicts of messages that are handled: \
-                 one that is not handled yet may keep them back"
+                "the endpoint takes no more messages until the engine has taken the verdicts of handled messages: a message that \
+                 is not handled yet may hold them back"
             );
         }
     }

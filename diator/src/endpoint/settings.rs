@@ -7,32 +7,37 @@ use crate::subscription::{Order, Share};
 
 /// What an endpoint does with messages whose name no event of the program has.
 ///
-/// An event that the program knows and that no handler of the endpoint handles is none of these: it is acknowledged, and counted as ignored.
+/// An event that the program knows, but that no handler of the endpoint handles, is not such a message: the endpoint
+/// acknowledges it, and counts it as ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unknown {
-    /// It is acknowledged and counted; a warning names each name once.
+    /// The message is acknowledged and counted; a warning names each name once.
     #[default]
     Ignore,
-    /// It is a dead letter.
+    /// The message is a dead letter.
     DeadLetter,
-    /// The endpoint gives it back, fails, and opens anew after a pause, until somebody deploys a program that knows it.
+    /// The endpoint gives the message back, fails, and opens anew after a pause, until somebody deploys a program that
+    /// knows the name.
     ///
-    /// A host does not start it on an engine that counts what is given back and takes a message away after a number of deliveries.
+    /// A host does not start such an endpoint on an engine that counts deliveries that are given back, and takes a
+    /// message away after a number of deliveries.
     Stop,
 }
 
-/// What an endpoint does with messages of the program that it belongs to, in whichever of its processes they were published.
+/// What an endpoint does with messages that its own program published, in whichever process.
 ///
-/// A program knows them by the header `sender`, which [`MediatorBuilder::sender`](crate::MediatorBuilder::sender) asks for.
+/// The program knows them by the header `sender`, which [`MediatorBuilder::sender`](crate::MediatorBuilder::sender)
+/// sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OwnMessages {
-    /// They are handled like others.
+    /// They are handled like other messages.
     #[default]
     Handle,
     /// They are acknowledged, and counted as ignored.
     ///
-    /// **What was published before the program had its name, or through a broker that carries no headers, is handled.**
+    /// **A message that was published before the program had its name, or through a broker that carries no headers, is
+    /// handled.**
     Skip,
 }
 
@@ -92,7 +97,7 @@ impl Settings {
             (
                 (1..=MOST_WORKERS).contains(concurrency),
                 format!("it handles {concurrency} messages at once"),
-                "take 1 to 100,000",
+                "say `.concurrency(…)` with 1 to 100,000",
             ),
             (
                 concurrency <= max_ahead && *max_ahead <= MOST_AHEAD,
@@ -102,7 +107,7 @@ impl Settings {
             (
                 !max_handling.is_zero() && *max_handling <= LONGEST,
                 format!("a handler may take {max_handling:?}"),
-                "take more than zero and at most a day for `.max_handling(…)`",
+                "let `.max_handling(…)` be more than zero, and at most a day",
             ),
             (
                 retention.is_some() || delays <= LONGEST_DELAYS,
@@ -128,14 +133,14 @@ impl Settings {
             ),
             (
                 errors.what_on_dead() != OnDead::Park || parks.is_empty(),
-                "a dead letter is to park its key, and nothing would keep the later messages of the key waiting"
+                "a dead letter should park its key, but nothing would keep the later messages of the key waiting"
                     .to_owned(),
                 &parks,
             ),
             (
                 errors.immediate_retries() <= 100,
                 format!("a handler is tried again {} times at once", errors.immediate_retries()),
-                "take 100 at most for `.immediately(…)`, and let `.later(…)` do the rest",
+                "let `.immediately(…)` be at most 100, and let `.later(…)` do the rest",
             ),
         ];
         rules.into_iter().filter(|(holds, ..)| !holds).map(|(_, text, remedy)| (text, remedy.to_owned())).collect()
@@ -145,12 +150,12 @@ impl Settings {
     fn lacks_for_parking(&self, has_store: bool) -> String {
         let inbox = match self.share {
             Share::Group => "give the builder an inbox: `.inbox(store.inbox())`",
-            Share::Broadcast => "take `.broadcast()` out, because such an endpoint uses no inbox",
+            Share::Broadcast => "remove `.broadcast()`, because such an endpoint uses no inbox",
         };
         let needs = [
             (has_store, inbox),
             (self.order == Order::PerKey, "say `.order(Order::PerKey)`"),
-            (self.dead_letters, "take `.without_dead_letters()` out"),
+            (self.dead_letters, "remove `.without_dead_letters()`"),
         ];
         let missing: Vec<_> = needs.into_iter().filter(|(holds, _)| !holds).map(|(_, remedy)| remedy).collect();
         missing.join("; ")

@@ -102,7 +102,7 @@ impl Opening {
         self.settling -= 1;
         let owner = held.owner;
         self.bound.monitor.count(|health| health.refused += 1);
-        let text = "the engine refuses what became of a message: it is not asked again before the endpoint opens anew";
+        let text = "the engine refuses the verdict on a message: the endpoint does not repeat it before it opens anew";
         tracing::error!(target: "diator", endpoint = &*self.bound.settings.name, delivery = tag.0, "{text}");
         if let Some(work) = held.work.take() {
             let message = work.claimed;

@@ -19,8 +19,8 @@ pub(super) fn warn_of_no_endpoint(known: &[&HandlerDescriptor]) {
     tracing::warn!(
         target: "diator",
         { handlers = known.len(), first = handler, %place },
-        "the host has no endpoint, so nothing that arrives reaches these handlers in this process: say `.endpoint(…)`, unless \
-         others handle it"
+        "the host has no endpoint, so these handlers get no message in this process: say `.endpoint(…)`, unless \
+         another process handles the messages"
     );
 }
 
@@ -29,7 +29,7 @@ pub(super) fn warn_of_what_is_missing(endpoint: &Endpoint, help: Help) {
     let capabilities = endpoint.subscription.capabilities();
     let warn = |what: &str| tracing::warn!(target: "diator", endpoint = &*endpoint.settings.name, "{what}");
     if !capabilities.redelivery {
-        warn("the engine delivers nothing again: what a crash or a lost lock interrupts is lost");
+        warn("the engine delivers nothing again: a message that a crash or a lost lock interrupts is lost");
     } else if !help.attempt_log {
         warn(match endpoint.settings.share {
             Share::Group => {
@@ -47,7 +47,7 @@ pub(super) fn warn_of_what_is_missing(endpoint: &Endpoint, help: Help) {
         && endpoint.settings.errors.delays().iter().any(|&delay| delay > LONG)
     {
         warn(
-            "while a message waits for another attempt, the engine learns of nothing that is done after it in its partition",
+            "while a message waits for another attempt, the engine does not learn that later messages of its partition are done",
         );
     }
     if let (Some(lock), Some(limit), false) = (capabilities.lock, capabilities.delivery_limit, capabilities.extends)
@@ -55,8 +55,8 @@ pub(super) fn warn_of_what_is_missing(endpoint: &Endpoint, help: Help) {
     {
         // What waits goes back when two thirds of its lock have gone.
         let lasts = (lock / 3).saturating_mul(2).saturating_mul(limit);
-        let text = "an outage uses the engine's `delivery_limit` up, because a lock cannot be extended and what is given back counts: \
-                    what waits for so long is the engine's dead letter, though nothing was wrong with it; raise the limit, or the lock";
+        let text = "an outage uses up the engine's `delivery_limit`, because a lock cannot be extended and a delivery that is given back counts: \
+                    a message that waits for so long becomes the engine's dead letter, though nothing was wrong with it; raise the limit, or the lock";
         tracing::warn!(target: "diator", endpoint = &*endpoint.settings.name, limit, ?lasts, "{text}");
     }
     if capabilities.lock.is_some_and(|lock| !capabilities.extends && lock < endpoint.settings.max_handling) {
@@ -92,8 +92,7 @@ pub(super) fn warn_of_events<'h>(endpoint: &Endpoint, handled: impl Iterator<Ite
         if without_topic.is_empty() {
             tracing::warn!(target: "diator", endpoint = &*settings.name, topic, "{text}");
         } else {
-            let hint =
-                "these events name none, and are read from the default topic: `#[event(topic = \"…\")]` gives them one";
+            let hint = "these events name no topic, and are read from the default topic: `#[event(topic = \"…\")]` gives an event a topic";
             tracing::warn!(target: "diator", endpoint = &*settings.name, topic, ?without_topic, "{text}; {hint}");
         }
     }

@@ -9,10 +9,10 @@ use crate::subscription::Share;
 use crate::wiring::{WiredEndpoint, WiredEvent, WiredHandler, WiredRun, Wiring};
 
 impl Wiring {
-    /// Adds an endpoint, with the handlers among these that it runs.
+    /// Adds an endpoint, with those of these handlers that it runs.
     ///
-    /// [`Host::wiring`](crate::host::Host::wiring) has the host's endpoints already. This is for a program that shows its wiring without
-    /// building its mediator.
+    /// [`Host::wiring`](crate::host::Host::wiring) already has the host's endpoints. Use this in a program that shows
+    /// its wiring without building its mediator.
     ///
     /// # Example
     ///

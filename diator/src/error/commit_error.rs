@@ -3,25 +3,26 @@ use std::fmt;
 
 use crate::BoxError;
 
-/// What is known about a commit that failed.
+/// Whether a failed commit may have written something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 // A whole word: a `SendError` is then moved by words, which its reader need not wait for.
 #[repr(usize)]
 pub enum CommitOutcome {
-    /// Nothing was written: another attempt does nothing twice.
+    /// Nothing was written: a retry cannot do anything twice.
     RolledBack,
-    /// The connection broke at the wrong moment: it may have been written or not. Only an idempotent request should be tried
-    /// again.
+    /// The connection broke during the commit: the database may or may not have written it. Only an idempotent request
+    /// should be retried.
     Unknown,
 }
 
-/// A scope could not close as a success.
+/// The error of a scope that could not close as a success.
 ///
-/// Plain errors convert into one whose outcome is [`CommitOutcome::Unknown`]: say
-/// [`CommitError::rolled_back`] only where the database has confirmed it.
+/// Every other error converts into a `CommitError` with [`CommitOutcome::Unknown`]. Use [`CommitError::rolled_back`]
+/// only if the database has confirmed the rollback.
 ///
-/// It is no `std::error::Error`: the sender gets its source in [`SendError::Commit`](crate::SendError::Commit).
+/// It does not implement `std::error::Error`: the sender gets its source in
+/// [`SendError::Commit`](crate::SendError::Commit).
 ///
 /// # Example
 ///
@@ -41,23 +42,23 @@ pub struct CommitError {
 }
 
 impl CommitError {
-    /// The database confirmed that nothing was written.
+    /// The database has confirmed that nothing was written.
     pub fn rolled_back(source: impl Into<BoxError>) -> Self {
         Self { outcome: CommitOutcome::RolledBack, source: source.into() }
     }
 
-    /// Nobody knows whether it was written.
+    /// Nobody knows whether the database has written anything.
     pub fn unknown(source: impl Into<BoxError>) -> Self {
         Self { outcome: CommitOutcome::Unknown, source: source.into() }
     }
 
-    /// What is known about it.
+    /// Whether the database may have written something.
     #[must_use]
     pub fn outcome(&self) -> CommitOutcome {
         self.outcome
     }
 
-    /// The cause.
+    /// The error with which the commit failed.
     #[must_use]
     pub fn into_source(self) -> BoxError {
         self.source

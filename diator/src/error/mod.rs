@@ -25,16 +25,18 @@ pub(crate) use self::timed_out::timed_out;
 /// For every variant but [`Undelivered`](Self::Undelivered), [`RejectedAfterCommit`](Self::RejectedAfterCommit) and
 /// [`Commit`](Self::Commit) with an unknown outcome, nothing that the message did in its scope was kept, and none of its
 /// events left the process.
-/// A middleware that drops `next` while the message is committing does not stop the commit: whatever it makes of that, other
-/// than a success, is answered as a [`Commit`](Self::Commit) with an unknown outcome. So is a message of which an earlier
-/// attempt may be committed, and that fails afterwards. [`Next::run_until`](crate::middleware::Next::run_until), and so
-/// [`TimeoutMiddleware`](crate::middleware::TimeoutMiddleware), waits for the commit.
+///
+/// A middleware that drops `next` during the commit does not stop the commit. If the middleware then answers with
+/// anything but a success, the sender gets a [`Commit`](Self::Commit) with an unknown outcome. The sender gets it also
+/// for a message that fails after an earlier attempt that may be committed.
+/// [`Next::run_until`](crate::middleware::Next::run_until) waits for the commit, and so does
+/// [`TimeoutMiddleware`](crate::middleware::TimeoutMiddleware), which uses it.
 ///
 /// # Errors
 ///
-/// A retry handles the request again. The mediator never does so by itself. For an idempotent request from outside, a
-/// [`RetryMiddleware`](crate::middleware::RetryMiddleware) does so where the column says "by itself", and with a rule of the
-/// program's also where it says "perhaps".
+/// A retry handles the request again. The mediator never retries by itself. A
+/// [`RetryMiddleware`](crate::middleware::RetryMiddleware) retries an idempotent request from outside where the column
+/// says "by itself"; where it says "perhaps", the program must give it a rule.
 ///
 /// | variant | can a retry help? | `source()` |
 /// |---|---|---|
@@ -49,14 +51,14 @@ pub(crate) use self::timed_out::timed_out;
 /// | [`Encode`](Self::Encode) | no: the same event fails again | the serializer's error |
 /// | [`Cascade`](Self::Cascade), [`NoBroker`](Self::NoBroker), [`NoOutbox`](Self::NoOutbox), [`Unhandled`](Self::Unhandled), [`WrongAnswer`](Self::WrongAnswer) | no: the program has to change | none |
 /// | [`ShuttingDown`](Self::ShuttingDown) | not in this process | none |
-/// | [`Undelivered`](Self::Undelivered) | it must not be sent again: it is committed | none: its text has all causes |
-/// | [`RejectedAfterCommit`](Self::RejectedAfterCommit) | it must not be sent again: it is committed | the middleware's reason |
+/// | [`Undelivered`](Self::Undelivered) | no: the message is committed, and must not be sent again | none: its text has all causes |
+/// | [`RejectedAfterCommit`](Self::RejectedAfterCommit) | no: the message is committed, and must not be sent again | the middleware's reason |
 ///
 /// # Source
 ///
-/// [`Handler`](Self::Handler) shows itself as the handler's error does, and so is not its source: behind a boxed error
-/// it is found with `error.downcast_ref::<SendError<JoinError>>()`. Where a function returns an error of its own, give
-/// that a variant `#[from] SendError<JoinError>`, or match.
+/// [`Handler`](Self::Handler) displays the handler's error itself, so that error is not its source. Behind a boxed
+/// error, find it with `error.downcast_ref::<SendError<JoinError>>()`. If your function returns an error type of its
+/// own, give that type a variant `#[from] SendError<JoinError>`, or match.
 ///
 /// # Example
 ///
@@ -87,18 +89,18 @@ pub enum SendError<E> {
         /// The handler's error.
         source: BoxError,
     },
-    /// Messages caused messages without end.
+    /// Messages caused each other beyond a limit.
     Cascade {
-        /// The event or request that was one too many.
+        /// The event or request that exceeded the limit.
         message: &'static str,
-        /// The limit that was reached.
+        /// The limit.
         limit: CascadeLimit,
     },
-    /// A dependency of a handler could not be had.
+    /// A dependency of a handler could not be resolved.
     Resolve {
         /// The handler's type.
         handler: &'static str,
-        /// What was missing, and why.
+        /// The dependencies that are missing, each with the reason.
         source: ResolveError,
     },
     /// The container could not open a scope, or set or release a savepoint for a nested request. A retry can help.
@@ -124,18 +126,20 @@ pub enum SendError<E> {
     Stage(BoxError),
     /// The inbox could not say whether the message was handled before; the handler did not run.
     Enter(BoxError),
-    /// A nested message failed and its failure was swallowed: its half-done work cannot be told apart, so all is undone.
+    /// A nested message failed, its sender ignored the failure, and its work could not be undone alone: the whole unit
+    /// of work was rolled back.
     RolledBack,
     /// The unit of work could not commit; nothing was published.
     Commit {
-        /// Whether it is known that nothing was written.
+        /// Whether the database has confirmed that nothing was written.
         outcome: CommitOutcome,
         /// The scope's error.
         source: BoxError,
     },
-    /// It is committed, but something that follows a commit failed.
+    /// The message is committed, but something that follows the commit failed.
     Undelivered(Box<Undelivered>),
-    /// No handler in this process: it was left out, or is said to be remote.
+    /// The request has no handler in this process: the program left it out, or declared that another process handles
+    /// it.
     Unhandled {
         /// The request's type.
         request: &'static str,
@@ -144,32 +148,33 @@ pub enum SendError<E> {
     Rejected {
         /// The middleware's type.
         middleware: &'static str,
-        /// Its reason.
+        /// The middleware's reason.
         source: BoxError,
     },
-    /// A middleware refused the message, or answered with another type, when it had succeeded already: what it did stands.
+    /// A middleware refused a message that had succeeded already, or answered it with another type: the message is
+    /// committed.
     // A variant of its own and not a flag: that would be the only part of the error that is no whole word, and slow it down.
     RejectedAfterCommit {
         /// The middleware's type.
         middleware: &'static str,
-        /// Its reason.
+        /// The middleware's reason.
         source: BoxError,
     },
     /// A middleware answered with a value of another type than the request's response.
     WrongAnswer {
         /// The middleware's type.
         middleware: &'static str,
-        /// The type that the request's response has.
+        /// The type of the request's response.
         expected: &'static str,
         /// The type of the answer.
         given: &'static str,
     },
-    /// The mediator takes no more messages.
+    /// The mediator is shutting down, and takes no more messages.
     ShuttingDown,
 }
 
 impl<E> SendError<E> {
-    /// Which variant it is, and whether it is a time-out.
+    /// The variant, without its contents; a time-out has a kind of its own.
     #[must_use]
     pub fn kind(&self) -> SendErrorKind {
         match self {
@@ -197,8 +202,8 @@ impl<E> SendError<E> {
 
     /// Whether the unit of work is committed in spite of the error.
     ///
-    /// A message that is committed must not be sent again; what could not be delivered can be. Where the answer is
-    /// [`Committed::Unknown`], ask the database before you send it again, unless the request is idempotent.
+    /// A committed message must not be sent again; its undelivered messages can be published again. If the answer is
+    /// [`Committed::Unknown`], ask the database before you send the message again, unless the request is idempotent.
     #[must_use]
     pub fn committed(&self) -> Committed {
         match self {
@@ -224,7 +229,7 @@ impl<E> SendError<E> {
         }
     }
 
-    /// The same error, with the handler's own error changed.
+    /// Converts the handler's own error, and leaves every other error as it is.
     pub fn map_handler<F>(self, map: impl FnOnce(E) -> F) -> SendError<F> {
         let Ok(mapped) = self.try_map_handler(|error| Ok::<F, Infallible>(map(error)));
         mapped
@@ -256,7 +261,8 @@ impl<E> SendError<E> {
 }
 
 impl<E: Debug + Display + 'static> SendError<E> {
-    /// The time-out that is the cause, if one is: of the message, or of a handler of an event that it emitted.
+    /// The time-out that caused the error, if there is one: of the message, or of a handler of an event that it
+    /// emitted.
     ///
     /// # Example
     ///
@@ -274,20 +280,21 @@ impl<E: Debug + Display + 'static> SendError<E> {
     }
 }
 
-/// Whether a message that failed is committed; [`SendError::committed`] says it.
+/// Whether a message that failed is committed; [`SendError::committed`] returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Committed {
-    /// Nothing of it was kept, and none of its events left the process.
+    /// Nothing that the message did in its scope was kept, and none of its events left the process.
     No,
-    /// It stands: something that followed the commit failed.
+    /// The message is committed; something that follows the commit failed.
     Yes,
-    /// Nobody knows: the database did not answer, or whoever waited for its answer gave up.
+    /// Nobody knows: the database did not answer, or the wait for its answer was given up.
     Unknown,
 }
 
-/// Which variant of [`SendError`] an error is, whatever the request's own error.
+/// The variant of a [`SendError`], whatever the request's own error.
 ///
-/// Middleware reads it as [`Call::error_kind`](crate::middleware::Call::error_kind): it does not know the request's type.
+/// Middleware reads it as [`Call::error_kind`](crate::middleware::Call::error_kind), because middleware does not know
+/// the request's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum SendErrorKind {
@@ -385,7 +392,7 @@ impl<E: Display> Display for SendError<E> {
                 write!(f, "`{middleware}` refused the message after it had been committed")
             }
             Self::Rejected { middleware, source } if source.is::<TimedOut>() => {
-                write!(f, "`{middleware}` cut the message off")
+                write!(f, "`{middleware}` cancelled the message")
             }
             Self::Rejected { middleware, .. } => write!(f, "`{middleware}` refused the message"),
             Self::WrongAnswer { middleware, expected, given } => {

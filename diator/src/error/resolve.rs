@@ -3,7 +3,7 @@ use std::fmt;
 
 use crate::BoxError;
 
-/// The dependencies that a container could not give, each with the reason.
+/// The dependencies that a container could not resolve, each with the reason.
 ///
 /// Its text has a part for each field, in their order. `source()` is `None`: with several fields there is no one cause.
 #[derive(Debug)]

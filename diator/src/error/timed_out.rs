@@ -2,12 +2,12 @@ use std::error::Error;
 use std::iter;
 use std::time::Duration;
 
-/// A message took longer than it may; it was rolled back.
+/// A message took longer than its limit, and was rolled back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the message took longer than {limit:?}")]
 #[non_exhaustive]
 pub struct TimedOut {
-    /// How long it might have taken.
+    /// The longest time that the message was allowed to take.
     pub limit: Duration,
 }
 

@@ -15,7 +15,7 @@ use crate::broker::{DecodeError, MessageType};
 /// # Guarantees
 ///
 /// - Nothing clones an event: all its handlers get it by reference.
-/// - An event is no [`Request`](crate::Request): nobody has to handle it, and nobody answers it.
+/// - An event is not a [`Request`](crate::Request): it needs no handler, and nobody answers it.
 /// - Two notification events must not share a name or an alias, and neither must two ECST events: `build()` reports those that it
 ///   knows.
 ///
@@ -42,35 +42,35 @@ pub trait Event: Sized + Send + Sync + 'static + WrittenAs<<Self as Event>::Kind
 
     /// The name on the wire; a rename of the type changes it, unless `#[event(name = "…")]` fixes it.
     ///
-    /// A consumer finds the event by it: a new name needs an [alias](Self::ALIASES) of the old one for as long as messages of
-    /// that are under way.
+    /// A consumer finds the event by this name. After a change of the name, keep the old one as an
+    /// [alias](Self::ALIASES) for as long as messages with the old name are under way.
     const NAME: &'static str;
-    /// Where a broker publishes it, unless the driver has a place of its own for it.
+    /// The place where a broker publishes the event, unless the driver is configured with another place for it.
     const TOPIC: Option<&'static str> = None;
-    /// Other names under which it is accepted when it arrives.
+    /// Other names under which the event is accepted when it arrives.
     const ALIASES: &'static [&'static str] = &[];
     /// Whether `build()` insists on a handler for this domain event.
     ///
-    /// Without it, a domain event that nobody handles is dropped, and `tracing` learns of it at the level `DEBUG`.
+    /// If it is false, a domain event without handlers is dropped, with a log line at the level `DEBUG`.
     const MUST_BE_HANDLED: bool = false;
-    /// The form of its fields, for the [wiring](crate::wiring): `#[event(schema)]`.
+    /// The schema of the event's fields, for the [wiring](crate::wiring): `#[event(schema)]`.
     const SCHEMA: Option<EventSchema> = None;
-    /// What it tells middleware: `#[event(mark = …)]`.
+    /// The marks that middleware reads: `#[event(mark = …)]`.
     const MARKS: &'static [Mark] = &[];
     /// The field that [`key`](Self::key) reads, for the [wiring](crate::wiring): `#[event(key = order_id)]`.
     const KEY: Option<&'static str> = None;
 
-    /// What the event is about: brokers that can, keep events with one key in order.
+    /// The subject of the event: a broker that can do so keeps events with one key in order.
     ///
-    /// The mediator asks for it once for each message, before the commit. [`Guarantees`](crate::broker::Guarantees) tell whether
-    /// a broker keeps the order.
+    /// The mediator asks for the key once for each message, before the commit.
+    /// [`Guarantees`](crate::broker::Guarantees) tells whether a broker keeps the order.
     #[must_use]
     fn key(&self) -> Option<String> {
         None
     }
 }
 
-/// The kind of an event: where it goes.
+/// The kind of an event, which decides where the event goes.
 pub trait EventKind: sealed::Sealed + 'static {
     /// How the kind is written on the wire; `None` for domain events, which stay in the process.
     const MESSAGE_TYPE: Option<MessageType>;

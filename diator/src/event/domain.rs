@@ -13,22 +13,23 @@ impl Sealed for Domain {}
 
 /// An event whose handlers run in the process, within the unit of work that emitted it.
 ///
-/// It needs no serde. Its handlers run after the request's handler, one after the other; the first that fails
-/// fails the request.
+/// The event needs no serde. Its handlers run after the request's handler, one after the other; the first handler that
+/// fails fails the request, too.
 ///
 /// # Guarantees
 ///
 /// - Events are handled first in, first out: one that a handler emits goes to the end of the queue.
 /// - The handlers of one event run by their `order`, and among equals by the path of their type, so that it does not depend on
 ///   the linker.
-/// - All of them end before the commit begins. Handlers with `after_commit` run once it has succeeded, each in a unit of work of
-///   its own; the sender waits for them too.
+/// - All of these handlers end before the commit begins. Handlers with `after_commit` run once the commit has
+///   succeeded, each in a unit of work of its own; the sender waits for them too.
 /// - If the request fails, or its sender goes away before the commit begins, nothing that its events did in the scope is kept.
 ///
 /// # Errors
 ///
-/// The request fails as [`SendError::Event`](crate::SendError::Event), which names event and handler; the handlers that are left
-/// do not run. An `after_commit` handler that fails is in [`Undelivered`](crate::Undelivered) instead, and stops no other.
+/// The request fails as [`SendError::Event`](crate::SendError::Event), which names event and handler; the remaining
+/// handlers do not run. If an `after_commit` handler fails, [`Undelivered`](crate::Undelivered) lists it instead, and
+/// the other handlers still run.
 ///
 /// # Source
 ///

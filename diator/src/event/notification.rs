@@ -13,23 +13,26 @@ impl WireKind for Notification {
     const WIRE_TYPE: MessageType = MessageType::Notification;
 }
 
-/// An event that goes to the message broker and carries identifications only.
+/// An event that goes to the message broker and carries identifiers only.
 ///
-/// The consumer asks for the rest, and so gets the state of that later time.
+/// A consumer asks for the rest, and gets the state at the time of its question.
 ///
 /// # Guarantees
 ///
-/// - It gets its id and its time when it is emitted, is written as a message before the commit, and is published after it.
-/// - Without an outbox, the messages of a unit of work go to the broker in the order in which they were emitted, in one call. The
-///   sender waits for the answer.
+/// - The event gets its id and its time when it is emitted. It is written as a message before the commit, and published
+///   after the commit.
+/// - Without an outbox, the messages of a unit of work go to the broker in the order in which they were emitted, in one
+///   call. The sender waits for the broker's answer.
 /// - If the unit of work rolls back, nothing is published.
-/// - Its handlers in this process do not run for what the process emits, but for what [arrives](crate::Mediator::receive).
+/// - The event's handlers in this process run when it [arrives](crate::Mediator::receive), not when this process emits
+///   it.
 ///
 /// # Errors
 ///
-/// Without a broker and an outbox, or if the event cannot be written, the message that emitted it fails before the commit:
-/// [`SendError::NoBroker`](crate::SendError::NoBroker) or [`SendError::Encode`](crate::SendError::Encode). What the broker does
-/// not take is [`SendError::Undelivered`](crate::SendError::Undelivered).
+/// If the mediator has neither a broker nor an outbox, or if the event cannot be written, the message that emitted the
+/// event fails before the commit: [`SendError::NoBroker`](crate::SendError::NoBroker) or
+/// [`SendError::Encode`](crate::SendError::Encode). If the broker does not take the event, the error is
+/// [`SendError::Undelivered`](crate::SendError::Undelivered).
 ///
 /// # Source
 ///

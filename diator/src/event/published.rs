@@ -5,19 +5,19 @@ use serde::de::DeserializeOwned;
 use super::{Event, EventKind};
 use crate::broker::{DecodeError, InMemoryBroker, InboundMessage, OutboundMessage, decode_payload};
 
-/// What a test asks of the broker, in either [`Format`](crate::broker::Format).
+/// Finds published events in a test, in either [`Format`](crate::broker::Format).
 ///
-/// The event is found as a receiver finds it: by its kind and its name on the wire.
+/// The methods find an event as a receiver does: by its kind and its name on the wire.
 ///
-/// An alias of an event is not looked at: this process publishes under the name alone. A domain event is never published, so that
-/// no method that names an event builds with one (`cargo check` does not see it). Each method looks at what was published so far:
-/// await the message first, or [`published_at_least`](Self::published_at_least).
+/// They do not look at aliases: this process publishes an event under its name alone. A domain event is never
+/// published, so no method that names an event builds with one (`cargo check` does not see it). Each method looks at
+/// what was published so far: await the message first, or [`published_at_least`](Self::published_at_least).
 impl InMemoryBroker {
     /// The published events of one type, oldest first.
     ///
     /// # Panics
     ///
-    /// If a message of that name does not hold an `E`: then what is published cannot be received.
+    /// If a published message of that name does not decode as an `E`: no consumer could receive it.
     #[track_caller]
     #[must_use]
     pub fn published_events<E: Event + DeserializeOwned>(&self) -> Vec<E> {
@@ -33,7 +33,8 @@ impl InMemoryBroker {
     ///
     /// # Panics
     ///
-    /// If there is none, with what was published instead; and as [`published_events`](Self::published_events) does.
+    /// If there is none; the panic lists what was published instead. It also panics as
+    /// [`published_events`](Self::published_events) does.
     ///
     /// # Example
     ///
@@ -67,11 +68,11 @@ impl InMemoryBroker {
 
     /// Asserts that no event of a type was published.
     ///
+    /// It reads no body: the event need not be `DeserializeOwned`.
+    ///
     /// # Panics
     ///
-    /// If there is one, with all that was published.
-    ///
-    /// It reads no body: the event need not be `DeserializeOwned`.
+    /// If there is one; the panic lists all that was published.
     #[track_caller]
     pub fn assert_not_published<E: Event>(&self) {
         let published = self.published();
@@ -84,7 +85,7 @@ impl InMemoryBroker {
     ///
     /// # Panics
     ///
-    /// If something was, with all of it.
+    /// If anything was published; the panic lists all of it.
     #[track_caller]
     pub fn assert_nothing_published(&self) {
         let published = self.published();

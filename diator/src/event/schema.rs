@@ -6,13 +6,14 @@ use serde_json::{Map, Value};
 
 /// The form of an event's own fields, as JSON Schema, draft 7; `#[event(schema)]` makes one.
 ///
-/// It is what the event's `schemars::JsonSchema` says. On the wire the fields stand in an envelope, which changes the form of
-/// events that are no structs: `diator-catalog` knows how. The event's crate must depend on `schemars` 1 under that name; a crate
-/// that renames it writes `extern crate other_name as schemars;` in its root. Nothing is computed until somebody asks.
+/// The schema is that of the event's `schemars::JsonSchema`. On the wire the fields stand in an envelope, which changes
+/// the form of events that are not structs; `diator-catalog` writes that form. The event's crate must depend on
+/// `schemars` 1 under that name; a crate that renames it must write `extern crate other_name as schemars;` in its root.
+/// The schema is computed only when somebody asks for it.
 ///
 /// # Source
 ///
-/// JSON Schema draft 7, because that is what AsyncAPI 3.0 takes.
+/// JSON Schema draft 7, because AsyncAPI 3.0 takes that draft.
 #[derive(Clone, Copy)]
 pub struct EventSchema(fn(written: bool) -> (Value, Map<String, Value>));
 
@@ -23,13 +24,13 @@ impl EventSchema {
         Self(schema)
     }
 
-    /// The schema of what is written, with all definitions that it refers to.
+    /// The schema of the event as it is written, with all definitions that it refers to.
     #[must_use]
     pub fn written(&self) -> Value {
         self.document(true)
     }
 
-    /// The schema of what can be read: a field with a default need not be there.
+    /// The schema of an event that can be read: a field with a default may be missing.
     #[must_use]
     pub fn read(&self) -> Value {
         self.document(false)

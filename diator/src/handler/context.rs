@@ -8,9 +8,9 @@ use crate::event::CanWait;
 use crate::message::{Cause, MessageDescriptor, MessageInfo, TypeName};
 use crate::{BoxFuture, Command, Event, HandledBy, Meta, Request, SendError, SentFrom};
 
-/// What the handler of a request can do besides answering.
+/// Lets the handler of a request emit events and send other requests.
 ///
-/// It is borrowed for the time of one message, so that nothing happens in the message's name after it.
+/// The handler borrows it for the time of one message, so that nothing can happen in the message's name afterwards.
 ///
 /// # Guarantees
 ///
@@ -27,19 +27,19 @@ impl<'a, R: Request> RequestContext<'a, R> {
         Self { engine, request: PhantomData }
     }
 
-    /// What travels with the message: ids, trace, values of the program's own.
+    /// The message's ids, trace and values of the program's own.
     #[must_use]
     pub fn meta(&self) -> &Meta {
         self.engine.meta()
     }
 
-    /// Emits an event, to happen if the handler succeeds.
+    /// Emits an event, which takes effect only if the handler succeeds.
     ///
-    /// Domain events are handled after this handler, first in first out; notification and ECST events are
-    /// published after the commit.
+    /// Domain events are handled after this handler, first in first out; notification and ECST events are published
+    /// after the commit.
     ///
-    /// It cannot fail here. An event that exceeds the [`CascadeLimits`](crate::CascadeLimits), or cannot be published, fails the
-    /// message once its handler has succeeded.
+    /// The call itself cannot fail. An event that exceeds the [`CascadeLimits`](crate::CascadeLimits), or that cannot
+    /// be published, fails the message once its handler has succeeded.
     pub fn emit<E: Event>(&mut self, event: E)
     where
         R: Command,
@@ -55,9 +55,9 @@ impl<'a, R: Request> RequestContext<'a, R> {
     ///
     /// # Guarantees
     ///
-    /// - The outbox writes the event with those of [`emit`](Self::emit), in the same transaction.
-    /// - A relay publishes it at least once, and not before its time.
-    /// - Nothing can take it back: the handler of the arriving event must check whether it still matters.
+    /// - The outbox writes the event together with those of [`emit`](Self::emit), in the same transaction.
+    /// - A relay publishes the event at least once, and not before its time.
+    /// - Nothing can take the event back: its handler must check whether it still matters when it arrives.
     ///
     /// # Units
     ///
@@ -66,7 +66,8 @@ impl<'a, R: Request> RequestContext<'a, R> {
     ///
     /// # Errors
     ///
-    /// As for [`emit`](Self::emit). Without an outbox the message fails before its commit, as [`SendError::NoOutbox`].
+    /// Those of [`emit`](Self::emit). Without an outbox the message fails before its commit, as
+    /// [`SendError::NoOutbox`].
     pub fn emit_after<E>(&mut self, delay: Duration, event: E)
     where
         R: Command,
@@ -78,13 +79,18 @@ impl<'a, R: Request> RequestContext<'a, R> {
 
     /// Sends another request, within this unit of work.
     ///
-    /// The compiler checks that it has a handler, and that a query sends no command.
+    /// The compiler checks that the request has a handler, and that a query sends no command.
     ///
     /// # Errors
     ///
-    /// As for [`Mediator::send`](crate::Mediator::send). Its events are then dropped. If this handler succeeds
-    /// nevertheless, what was written in an open scope is undone by a savepoint, where the container offers them; else
-    /// the unit of work ends as [`SendError::RolledBack`], and so it does if the future is dropped.
+    /// Those of [`Mediator::send`](crate::Mediator::send). If the nested request fails, its events are dropped. This
+    /// handler can still succeed; what then happens depends on the container:
+    ///
+    /// - If the container offers savepoints, a savepoint undoes what the nested request wrote, and the rest commits.
+    /// - If it offers none and a scope is open, the whole unit of work rolls back, as [`SendError::RolledBack`].
+    ///
+    /// If the future is dropped before its end while a scope is open, the whole unit of work rolls back too, unless the
+    /// nested request opened the scope and the container offers savepoints.
     pub fn send<Q, KeepOneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
         Q: HandledBy<KeepOneHandler> + SentFrom<R>, // cannot be inferred if there are two handlers: keep one
@@ -97,7 +103,7 @@ impl<'a, R: Request> RequestContext<'a, R> {
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send), and [`SendError::Unhandled`].
+    /// Those of [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: SentFrom<R>>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
         self.engine.observe(&cause::<R>, MessageDescriptor::request::<Q>);
         send_on(self.engine, request)
@@ -125,9 +131,9 @@ fn cause<R>() -> Cause {
     Cause::new(type_name::<R>(), None)
 }
 
-/// What the handler of an event can do besides reacting to it.
+/// Lets the handler of an event emit other events and send requests.
 ///
-/// It may emit every event and send every request, commands included.
+/// The handler may emit every event and send every request, commands included.
 pub struct EventContext<'a> {
     engine: EngineRef<'a>,
     // Who emits and sends, for those who observe it.
@@ -140,13 +146,13 @@ impl<'a> EventContext<'a> {
         Self { engine, info }
     }
 
-    /// What travels with the message that caused the event.
+    /// The ids, trace and values of the program's own of the message that caused the event.
     #[must_use]
     pub fn meta(&self) -> &Meta {
         self.engine.meta()
     }
 
-    /// Emits another event; a domain event is handled after those that wait already.
+    /// Emits another event; a domain event is handled after those that already wait.
     pub fn emit<E: Event>(&mut self, event: E) {
         self.engine.observe(&|| self.info.cause(), MessageDescriptor::event::<E>);
         self.engine.emit(event.__diator_emitted());
@@ -165,7 +171,7 @@ impl<'a> EventContext<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`RequestContext::send`].
+    /// Those of [`RequestContext::send`].
     pub fn send<Q, KeepOneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
         Q: HandledBy<KeepOneHandler>, // cannot be inferred if there are two handlers: keep one
@@ -178,7 +184,7 @@ impl<'a> EventContext<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send), and [`SendError::Unhandled`].
+    /// Those of [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<Q: Request>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>> {
         self.engine.observe(&|| self.info.cause(), MessageDescriptor::request::<Q>);
         send_on(self.engine, request)

@@ -16,22 +16,24 @@ pub(crate) use self::functions::{AnyValue, Attach, EventResult, HandleEvent, Req
 pub use self::in_place::{Dispatch, SlotIndex};
 pub(crate) use self::reply::{AnyReply, EventReplied, Replied, Reply, ReplyView, sent};
 
-/// What the sender of a request gets.
+/// The result that the sender of a request gets.
 pub type SendResult<R> = Result<<R as Request>::Response, crate::SendError<<R as Request>::Error>>;
 
 /// Answers one kind of request.
 ///
 /// Put [`#[request_handler(R)]`](macro@crate::request_handler) on the struct and write this `impl` with a plain
-/// `async fn`. A handler may be built once for the whole program, so it keeps nothing between messages.
+/// `async fn`. The mediator may build one handler for the whole program, so a handler must not keep state between
+/// messages.
 ///
 /// # Guarantees
 ///
-/// - A request has exactly one handler. What the handler emits happens only if it succeeds. It is never run twice for one
-///   message, unless a middleware retries a request that is marked idempotent.
-/// - A handler that needs nothing but singletons is built in `build()`, and handles many messages at once, on any thread. Any
-///   other is built each time that it is to run.
-/// - If the sender goes away, the future is dropped where it awaits, and what it did in its scope rolls back.
-/// - A panic passes to the sender, and the scope rolls back; the mediator goes on.
+/// - A request has exactly one handler. What the handler emits takes effect only if the handler succeeds. The handler
+///   never runs twice for one message, unless a middleware retries a request that is marked idempotent.
+/// - A handler that needs only singletons is built in `build()`, and handles many messages at once, on any thread.
+///   Every other handler is built each time it runs.
+/// - If the sender goes away, the handler's future is dropped at its current `await`, and what the handler did in its
+///   scope rolls back.
+/// - If the handler panics, the panic unwinds to the sender, and the scope rolls back; the mediator goes on.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is annotated as the handler of `{R}`, but `impl RequestHandler<{R}> for {Self}` is missing",
     label = "not handled by `{Self}`",
@@ -66,7 +68,7 @@ pub trait RequestHandler<R: Request>: Send + Sync + 'static {
 ///
 /// - The handlers of one event run one after the other: those of lower `order` first, equal ones by the path of their type.
 /// - A handler that needs nothing but singletons is built once, and handles events of several messages at once, on any thread.
-/// - A message can arrive more than once: a handler of a notification or ECST event must allow for that.
+/// - A message can arrive more than once: a handler of a notification or ECST event must expect that.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is annotated as a handler of `{E}`, but `impl EventHandler<{E}> for {Self}` is missing",
     label = "not handled by `{Self}`",
@@ -77,14 +79,15 @@ pub trait EventHandler<E: Event>: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Any error; for a domain event it fails the message that caused the event. The table above says what it does elsewhere.
+    /// Any error. The error of a handler of a domain event fails the message that caused the event; the table above
+    /// says what it does elsewhere.
     fn handle(&self, event: &E, cx: &mut EventContext<'_>) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
-/// The proof that a request has a handler: what lets [`Mediator::send`](crate::Mediator::send) compile.
+/// Proves that a request has a handler, so that [`Mediator::send`](crate::Mediator::send) compiles.
 ///
-/// [`#[request_handler(R)]`](macro@crate::request_handler) implements it for the request, with a marker `M` whose
-/// name tells which handler it is. In generic code declare the marker too, `fn f<R: HandledBy<M>, M>(…)`, or use
+/// [`#[request_handler(R)]`](macro@crate::request_handler) implements it for the request, with a marker `M` that is
+/// named after the handler. In generic code declare the marker too, `fn f<R: HandledBy<M>, M>(…)`, or use
 /// [`send_dyn`](crate::Mediator::send_dyn).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent here: call `emit` if it is an event; a request needs a visible `#[request_handler({Self})]`; \

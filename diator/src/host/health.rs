@@ -40,11 +40,16 @@ struct Seen {
 ///
 /// # Guarantees
 ///
-/// The host is ready if all of this is true: it runs; no child is restarting; the database answers; the oldest message that a relay
-/// could publish, the oldest that waits for an endpoint at the engine, the time for which a kept delivery could have been handled, and the
-/// time for which a message in hand [is stuck](EndpointHealth::stuck_seconds) are
-/// below [`ready_below`](super::Host::ready_below), and so is the time since the store told that, or it is below a minute. The number
-/// of messages does not count: a large backlog that gets smaller is no fault. Nor do dead letters, and what is parked behind them: they wait for an operator.
+/// The host is ready if all of this is true:
+///
+/// - It runs, no child is restarting, and the database answers.
+/// - Each of these ages is below [`ready_below`](super::Host::ready_below): that of the oldest message that a relay
+///   could publish; that of the oldest message that waits for an endpoint at the engine; the time for which a kept
+///   delivery could have been handled; the time for which a message in hand [is stuck](EndpointHealth::stuck_seconds).
+/// - The delivery store has answered within `ready_below`, or within a minute.
+///
+/// The number of messages does not count: a large backlog that gets smaller is no fault. Dead letters do not count
+/// either, and neither do the messages that are parked behind them: they wait for an operator.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Health {

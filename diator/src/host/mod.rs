@@ -200,7 +200,7 @@ impl Host {
         self.monitor.clone()
     }
 
-    /// What the mediator and the endpoints consist of; nothing is checked for it, and nothing connects.
+    /// Lists the parts of the mediator and the endpoints; the call checks nothing, and connects to nothing.
     #[must_use]
     pub fn wiring(&self) -> Wiring {
         self.endpoints.iter().fold(self.mediator.wiring(), Wiring::with_endpoint)
@@ -214,7 +214,7 @@ impl Host {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with a timer.
+    /// If it runs outside a tokio runtime with a timer.
     pub async fn run_until(self, stop: impl Future) -> Result<(), HostError> {
         let Self { mediator, fronts, endpoints, relay, deadline, monitor } = self;
         check_wiring(&mediator, relay.as_ref())?;

@@ -105,7 +105,7 @@ pub trait Inbox: Send + Sync + 'static {
         Ok(())
     }
 
-    /// How long it remembers at least that a message was handled.
+    /// How long the inbox remembers at least that a message was handled.
     ///
     /// An endpoint makes a dead letter of an older message, because nobody knows any more whether it was handled. An
     /// implementation should remember longer than this, because the clocks of a sender, this process and a database differ.
@@ -121,7 +121,7 @@ pub trait Inbox: Send + Sync + 'static {
     /// source, without having run. An endpoint tries again, and does not count the failure.
     async fn enter(&self, scope: &dyn Scope, meta: &Meta, entry: &Entry<'_>) -> Result<Seen, BoxError>; // put `#[diator::async_trait]` on the `impl`
 
-    /// Whether an error is a temporary one of the database, and so no fault of the message.
+    /// Whether an error is a temporary error of the database, and therefore no fault of the message.
     ///
     /// It is asked about the failure of a handler, which is a [`SendError<BoxError>`](crate::SendError), if no rule of the
     /// endpoint's [`ErrorPolicy`](crate::endpoint::ErrorPolicy) matches. The endpoint then tries again, and does not count the
@@ -130,26 +130,28 @@ pub trait Inbox: Send + Sync + 'static {
         false
     }
 
-    /// Where endpoints keep deliveries that they cannot handle now, and dead letters; it must be of the same database.
+    /// The store in which endpoints keep dead letters, and deliveries that they cannot handle now; it must be of the
+    /// same database.
     ///
-    /// Without one, an endpoint holds in hand what is to be handled later, or gives it back to the engine, and dead letters are the engine's.
+    /// Without a store, an endpoint holds a message that must be handled later, or gives it back to the engine, and
+    /// dead letters stay with the engine.
     fn deliveries(&self) -> Option<Arc<dyn DeliveryStore>> {
         None
     }
 
-    /// Where endpoints note what is delivered again before it runs, unless they have an
+    /// The log in which endpoints note a redelivered message before it runs, unless they have an
     /// [attempt log](crate::endpoint::Endpoint::attempt_log) of their own.
     fn attempt_log(&self) -> Option<Arc<dyn AttemptLog>> {
         None
     }
 }
 
-/// What an inbox knows a message by: one handler of one endpoint handles it, in one generation.
+/// Identifies a message for an inbox: one handler of one endpoint handles it, in one generation.
 ///
 /// # Units
 ///
-/// `generation` is 0 for what an engine delivers. A replay that an operator asks for has a higher one, so that the handler handles the
-/// message once more.
+/// `generation` is 0 for a message that an engine delivers. A replay that an operator asks for has a higher one, so
+/// that the handler handles the message once more.
 ///
 /// # Example
 ///
@@ -171,11 +173,12 @@ pub struct Entry<'a> {
     pub message: Uuid,
     /// How often an operator has replayed the message to the handler.
     pub generation: u32,
-    /// The place of the message in an order, if the endpoint handles the messages of a key in order; `None` for one whose turn it is.
+    /// The place of the message in an order, if the endpoint handles the messages of a key in order; `None` for a
+    /// message whose turn it is.
     pub turn: Option<Turn<'a>>,
     /// How long the handler may take at most, so that a database can end its transaction if the process stands still; `None` for no limit.
     ///
-    /// It is no part of what the message is known by.
+    /// The limit does not identify the message.
     pub limit: Option<Duration>,
 }
 
@@ -186,21 +189,21 @@ impl<'a> Entry<'a> {
         Self { endpoint, handler, message, generation: 0, turn: None, limit: None }
     }
 
-    /// Says that it is a replay.
+    /// Makes it the entry of a replay.
     #[must_use]
     pub const fn with_generation(mut self, generation: u32) -> Self {
         self.generation = generation;
         self
     }
 
-    /// Says behind which messages it has its turn.
+    /// Sets the messages behind which it has its turn.
     #[must_use]
     pub const fn with_turn(mut self, turn: Turn<'a>) -> Self {
         self.turn = Some(turn);
         self
     }
 
-    /// Says how long the handler may take.
+    /// Sets how long the handler may take.
     #[must_use]
     pub const fn with_limit(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
@@ -215,8 +218,9 @@ pub enum Seen {
     First,
     /// The handler has handled the message, and what it wrote is committed.
     Before,
-    /// Another transaction has entered, and has not ended: nobody knows yet.
+    /// Another transaction has entered, and has not ended: nobody knows yet whether it commits.
     Busy,
-    /// The [`DeliveryStore`] keeps an earlier message of its [turn](Entry::turn): the handler must not run, and the message must be kept too.
+    /// The [`DeliveryStore`] keeps an earlier message of its [turn](Entry::turn): the handler must not run, and the
+    /// endpoint must keep this message too.
     Behind,
 }

@@ -23,13 +23,15 @@ use crate::{BoxError, Meta};
 ///   are committed together.
 /// - Its [delivery store](Inbox::deliveries) and its [attempt log](Inbox::attempt_log) are in memory too.
 /// - Clones share the entries, and what the store and the log keep.
-/// - The retention is by the clock of the machine, as the age of a message is, also where a test moves tokio's clock: what comes again after
-///   weeks of that clock is known. To test what becomes of an old message, publish one whose id or time is old.
+/// - The retention is by the clock of the machine, as is the age of a message, even if a test moves tokio's clock: the
+///   inbox knows a message that comes again after weeks of tokio's clock. To test an old message, publish one whose id
+///   or time is old.
+/// - A delivery that its store keeps is due by tokio's clock.
 /// - What its delivery store keeps is due by tokio's clock.
 ///
 /// # Units
 ///
-/// The [retention](Self::with_retention) is 7 days by default. Entries are forgotten after twice the retention.
+/// The [retention](Self::with_retention) is 7 days by default. The inbox forgets an entry after twice the retention.
 ///
 /// # Example
 ///

@@ -108,7 +108,7 @@ mod sizing {
 pub struct Dependency {
     /// The field's name.
     pub field: &'static str,
-    /// What is asked of the container.
+    /// The key that the container resolves.
     pub key: DependencyKey,
     /// Whether the handler also works without it: an `Option<Arc<T>>`.
     pub optional: bool,

@@ -58,9 +58,9 @@ enum Publishing {
     Answered,
 }
 
-const NOT_BEGUN: &str = "it was cut short before the broker was given the message";
-const BEGUN: &str = "it was cut short before the broker had answered";
-const UNHANDLED: &str = "it was cut short before the handler came to its end";
+const NOT_BEGUN: &str = "publishing was cut short before the broker got the message";
+const BEGUN: &str = "publishing was cut short before the broker answered";
+const UNHANDLED: &str = "the handler was cut short before its end";
 
 impl Delivery {
     /// `None` if nothing waits.

@@ -30,7 +30,7 @@ impl Arriving {
             tracing::debug!(
                 target: "diator",
                 { diator.message = event.name() },
-                "its handlers here run when the event arrives from the broker, not for what this process emits"
+                "the event's handlers in this process run when it arrives from the broker, not when this process emits it"
             );
         }
     }

@@ -9,21 +9,23 @@ use crate::registry::{Problem, ProblemKind};
 use crate::shown::Chain;
 
 impl Mediator {
-    /// Resolves the services of each handler once, each in a scope of its own that is dropped.
+    /// Resolves the services of each handler once, in a scope that it then drops.
     ///
-    /// What the factory of a scoped service needs is otherwise found out by the first message. Call it in a test, or when the program
-    /// starts; the command line of `diator-catalog` does so with `check --scopes`.
+    /// Without this check, only the first message shows that the factory of a scoped service fails. Call it in a test,
+    /// or when the program starts; the command line of `diator-catalog` does so with `check --scopes`.
     ///
     /// # Guarantees
     ///
-    /// - No handler runs. Factories run as for a message that carries nothing, and what they have begun rolls back: a factory that
-    ///   connects to a database needs it here, too.
-    /// - All handlers are tried, one after the other. Those that need singletons only were built by `build()`.
+    /// - No handler runs. Factories run as they do for a message with an empty `Meta`, and whatever they begin rolls
+    ///   back. A factory that connects to a database needs the database here, too.
+    /// - The check tries all handlers, one after the other. It leaves out handlers that need only singletons: `build()`
+    ///   has built them.
     ///
     /// # Errors
     ///
-    /// One problem for each handler whose services cannot be had, with the place of the handler; where a service is not registered, the
-    /// text has the place of the one that needs it. A retry can help if a service connects to something.
+    /// The report has one problem for each handler whose services cannot be resolved, with the place of the handler. If
+    /// a service is not registered, the text names the place of the service that needs it. A retry can help if a
+    /// service connects to something.
     ///
     /// # Example
     ///

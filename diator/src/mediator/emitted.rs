@@ -1,13 +1,13 @@
 use crate::broker::MessageType;
 use crate::message::MessageKind;
 
-/// What an [`on_emitted`](crate::MediatorBuilder::on_emitted) hook learns of an event.
+/// An event, as an [`on_emitted`](crate::MediatorBuilder::on_emitted) hook sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EmittedEvent {
-    /// Which of the three kinds it is.
+    /// The kind of the event.
     pub kind: MessageKind,
-    /// Its name: for a notification or ECST event, the one on the wire.
+    /// The name of the event; for a notification or ECST event, the name on the wire.
     pub name: &'static str,
 }
 

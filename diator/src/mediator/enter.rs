@@ -6,22 +6,26 @@ use crate::inbox::{Entry, Inbox, Seen};
 use crate::panic::{catch_panic, panic_message};
 use crate::{BoxError, SendError};
 
-/// What became of a message that a handler may have handled before.
+/// Whether a handler handled a message now, or why it did not run.
 ///
-/// [`Arrival::handle_once`](crate::Arrival::handle_once) answers it.
+/// [`Arrival::handle_once`](crate::Arrival::handle_once) returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Handling {
-    /// The handler has handled it now, and that is committed. Without an inbox it is always this.
+    /// The handler has handled the message now, and its unit of work is committed. Without an inbox, every success is
+    /// this one.
     ///
-    /// If middleware answered in the handler's place, nothing was kept, the note of the inbox neither.
+    /// Middleware may answer in the handler's place. If the handler had begun, nothing was committed, not even the
+    /// inbox's note. If it had not begun, the note is committed: the message counts as handled.
     Handled,
-    /// The handler has handled it before, and so did not run.
+    /// The handler handled the message in an earlier unit of work, and therefore did not run.
     Before,
-    /// The handler is handling it in another unit of work. It did not run here, and the consumer must ask again.
+    /// Another unit of work is handling the message with this handler. The handler did not run here, and the consumer
+    /// must ask again.
     Busy,
-    /// An earlier message of its [turn](crate::inbox::Entry::turn) waits in the inbox's [store](crate::Inbox::deliveries): the handler did not
-    /// run, and the consumer must keep the message there too. Only an endpoint asks for that.
+    /// An earlier message of its [turn](crate::inbox::Entry::turn) waits in the inbox's
+    /// [store](crate::Inbox::deliveries): the handler did not run, and the consumer must keep the message there too.
+    /// Only an endpoint gets this answer.
     Behind,
 }
 

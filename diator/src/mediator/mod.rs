@@ -72,7 +72,7 @@ pub(crate) use self::route::{Handler, RequestRoute};
 use self::execution::MessageEnv;
 use self::route::send;
 
-/// Why an event that was emitted from outside a handler failed: there is no handler's own error.
+/// The error of [`Mediator::emit`]: a [`SendError`] in which no handler's own error can be.
 pub type EmitError = SendError<Infallible>;
 
 /// Delivers each message to its handler.
@@ -81,7 +81,7 @@ pub type EmitError = SendError<Infallible>;
 ///
 /// # Guarantees
 ///
-/// A clone is the same mediator, and cheap. It may be used from any number of threads and tasks at once.
+/// A clone is cheap, and is the same mediator. Any number of threads and tasks may use it at once.
 ///
 /// # Example
 ///
@@ -144,15 +144,18 @@ pub(crate) struct Inner {
 }
 
 impl Mediator {
-    /// Sends a request to its handler, and waits for all that it causes in this process.
+    /// Sends a request to its handler, and waits for everything that the request causes in this process.
     ///
-    /// It compiles where the request has exactly one handler. Use [`send_dyn`](Self::send_dyn) in code that
+    /// The call compiles only where the request has exactly one handler. Use [`send_dyn`](Self::send_dyn) in code that
     /// must not see the handlers.
     ///
     /// # Guarantees
     ///
-    /// Dropping the future before the commit begins undoes the message; once it has begun, commit and publishing go
-    /// on in a task of their own. A future that is held and not polled holds up its transaction, the commit included. [Without a tokio runtime](crate#what-follows-a-commit-and-where-it-runs) they do not.
+    /// - Dropping the future before the commit begins undoes the message.
+    /// - Once the commit has begun, dropping the future stops neither the commit nor the publishing: a task finishes
+    ///   both. [Without a tokio runtime](crate#what-follows-a-commit-and-where-it-runs) there is no such task, and
+    ///   dropping the future cuts them short.
+    /// - A future that is held and not polled holds up its transaction, the commit included.
     ///
     /// # Errors
     ///
@@ -171,11 +174,11 @@ impl Mediator {
     ///
     /// # Guarantees
     ///
-    /// As for [`send`](Self::send). It allocates once.
+    /// Those of [`send`](Self::send). The call allocates once.
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send), and [`SendError::Unhandled`].
+    /// Those of [`send`](Self::send), and [`SendError::Unhandled`].
     pub fn send_dyn<R: Request>(
         &self,
         request: R,
@@ -187,10 +190,10 @@ impl Mediator {
     ///
     /// # Guarantees
     ///
-    /// - It waits for the handlers of a domain event and all that they cause, or for the broker's answer to the message of a
-    ///   notification or ECST event. A domain event that nobody handles is `Ok`.
-    /// - Middleware sees the event's handlers, each by itself, and not the event.
-    /// - What is said of dropping the future of [`send`](Self::send) holds here too. Nothing happens before it is polled.
+    /// - The call waits for the handlers of a domain event and all that they cause, or for the broker's answer to the
+    ///   message of a notification or ECST event. A domain event without handlers is `Ok`.
+    /// - Middleware sees each handler of the event, and not the event itself.
+    /// - Dropping the future does what it does for [`send`](Self::send). Nothing happens before the future is polled.
     ///
     /// # Example
     ///
@@ -220,7 +223,7 @@ impl Mediator {
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send), without a handler's own error.
+    /// Those of [`send`](Self::send), without a handler's own error.
     pub fn emit<E: Event>(&self, event: E) -> impl Future<Output = Result<(), EmitError>> + Send {
         self.with(Meta::new()).emit(event)
     }
@@ -229,11 +232,11 @@ impl Mediator {
     ///
     /// # Guarantees
     ///
-    /// As of [`RequestContext::emit_after`](crate::RequestContext::emit_after), in a unit of work of its own.
+    /// Those of [`RequestContext::emit_after`](crate::RequestContext::emit_after), in a unit of work of its own.
     ///
     /// # Errors
     ///
-    /// As for [`emit`](Self::emit), and [`SendError::NoOutbox`].
+    /// Those of [`emit`](Self::emit), and [`SendError::NoOutbox`].
     pub fn emit_after<E>(&self, delay: Duration, event: E) -> impl Future<Output = Result<(), EmitError>> + Send
     where
         E: Event + CanWait<<E as Event>::Kind>,
@@ -241,10 +244,10 @@ impl Mediator {
         self.with(Meta::new()).emit_after(delay, event)
     }
 
-    /// Sends with what a message is to carry: ids, a trace, values of the program's own.
+    /// Gives the next message its [`Meta`]: ids, a trace, values of the program's own.
     ///
-    /// The meta is for one message. A clone of it gives two messages the same id: make a new one for each, and give those of one
-    /// conversation the same correlation id.
+    /// A `Meta` belongs to one message. Two messages with clones of one `Meta` have the same id: make a new one for
+    /// each message, and give the messages of one conversation the same correlation id.
     ///
     /// # Example
     ///
@@ -283,7 +286,7 @@ impl Mediator {
         self.0.inbox.as_ref()?.deliveries()
     }
 
-    /// What the mediator consists of: messages, handlers, dependencies, middleware, broker.
+    /// Lists the parts of the mediator: messages, handlers, dependencies, middleware, broker.
     #[must_use]
     pub fn wiring(&self) -> Wiring {
         let Inner { parts, container, broker, format, outbox, .. } = &*self.0;
@@ -298,24 +301,24 @@ impl Mediator {
         own.is_some() && own != broker.identity()
     }
 
-    /// Takes no more messages, and waits for those that are running and for what follows their commits.
+    /// Stops taking messages, and waits for the running messages and for what follows their commits.
     ///
-    /// It needs a tokio runtime with a timer. Calling it again waits again.
+    /// The call needs a tokio runtime with a timer. A second call waits again.
     ///
-    /// A handler must not await it with a deadline: the shutdown would wait for that handler, and so for itself. A handler that
-    /// ends the program calls it with [`Duration::ZERO`], which closes the mediator and waits for nothing, and tells `main`, which
-    /// waits.
+    /// A handler must not await the shutdown of its own mediator with a deadline: the shutdown would wait for that
+    /// handler, and so for itself. A handler that wants to end the program must call `shutdown` with
+    /// [`Duration::ZERO`], which closes the mediator and waits for nothing. It must then notify `main`, which waits.
     ///
     /// # Guarantees
     ///
-    /// In a handler, in middleware, and in all that these cause, it does not wait for itself: it logs an error and answers at
-    /// once, with [`ShutdownReport::from_within`]. It cannot notice a task that a handler spawned and awaits, nor, with the
-    /// feature `in-place`, the handler of a request that is called in place: there it waits until the deadline, and then logs a
-    /// warning.
+    /// A shutdown that a handler or a middleware awaits, or anything that these cause, does not wait for itself: it
+    /// logs an error and returns at once, with [`ShutdownReport::from_within`]. It cannot detect two callers: a task
+    /// that a handler spawned and awaits, and, with the feature `in-place`, the handler of a request that is called in
+    /// place. With these it waits until the deadline, and then logs a warning.
     ///
     /// # Units
     ///
-    /// `deadline` is how long it waits at most; zero asks only what is left.
+    /// `deadline` is the longest time that the call waits; with zero it only counts what is left.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         self.0.messages.close();
         if !deadline.is_zero() && self.is_polled_here() {
@@ -355,7 +358,7 @@ fn warn_of_what_is_left(ShutdownReport { messages, tasks, .. }: ShutdownReport) 
         target: "diator",
         messages,
         tasks,
-        "the deadline of a shutdown came before all was done; a handler that awaits the shutdown of its own mediator would be one \
+        "the deadline of a shutdown passed before all was done; a handler that awaits the shutdown of its own mediator would be one \
          of those messages"
     );
 }
@@ -396,7 +399,7 @@ impl Mediator {
     }
 }
 
-/// A mediator, and what the next message is to carry; made by [`Mediator::with`].
+/// A mediator, and the [`Meta`] of its next message; [`Mediator::with`] makes it.
 #[derive(Debug)]
 pub struct MediatorWith<'a>(MessageEnv<'a>);
 
@@ -405,7 +408,7 @@ impl<'a> MediatorWith<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`Mediator::send`].
+    /// Those of [`Mediator::send`].
     pub fn send<R, KeepOneHandler>(
         self,
         request: R,
@@ -420,7 +423,7 @@ impl<'a> MediatorWith<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`Mediator::send_dyn`].
+    /// Those of [`Mediator::send_dyn`].
     pub fn send_dyn<R: Request>(
         self,
         request: R,
@@ -432,7 +435,7 @@ impl<'a> MediatorWith<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`Mediator::emit`].
+    /// Those of [`Mediator::emit`].
     pub fn emit<E: Event>(self, event: E) -> impl Future<Output = Result<(), EmitError>> + Send + use<'a, E> {
         emit::emit(self.0, event)
     }
@@ -441,7 +444,7 @@ impl<'a> MediatorWith<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`Mediator::emit_after`].
+    /// Those of [`Mediator::emit_after`].
     pub fn emit_after<E>(
         self,
         delay: Duration,
@@ -454,20 +457,20 @@ impl<'a> MediatorWith<'a> {
     }
 }
 
-/// What a shutdown had to leave behind when its deadline came.
+/// The work that a shutdown left behind at its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Messages whose senders still wait for them.
+    /// The number of messages whose senders still wait for them.
     pub messages: usize,
-    /// Units of work that are still committing or publishing.
+    /// The number of units of work that are still committing or publishing.
     pub tasks: usize,
     /// Whether a handler of the same mediator awaited the shutdown, which therefore waited for nothing.
     pub from_within: bool,
 }
 
 impl ShutdownReport {
-    /// Whether everything came to its end.
+    /// Whether no work was left behind.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.messages == 0 && self.tasks == 0 && !self.from_within

@@ -17,14 +17,14 @@ use crate::middleware::{CommitGate, mark_span_failed};
 use crate::registry::HandlerId;
 use crate::{BoxError, Meta, SendError, shown};
 
-/// What became of a message that arrived.
+/// How a message that arrived was dealt with, if nothing failed.
 ///
-/// A consumer acknowledges the message after either.
+/// A consumer must acknowledge the message after either variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
     /// Every handler of the event succeeded.
     Handled,
-    /// The event is known, but nothing here handles it: its payload was not even read.
+    /// The event is known, but has no handler in this process: its payload was not read.
     Ignored,
 }
 
@@ -32,23 +32,24 @@ pub enum Received {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReceiveError {
-    /// No event of that kind and name is known here. A retry does not help.
+    /// No event of that kind and name is known in this process. A retry does not help.
     Unknown {
         /// The kind that the message names.
         message_type: MessageType,
         /// The name that the message gives, escaped and shortened.
         name: String,
     },
-    /// The payload, or a registered header, does not fit. A retry does not help.
+    /// The payload or a registered header cannot be decoded. A retry does not help.
     Undecodable {
         /// The name that the message gives, escaped and shortened.
         name: String,
-        /// What was wrong.
+        /// The reason.
         source: DecodeError,
     },
-    /// Some handlers failed; the others are done. A retry can help: see [`Arrival`] for how to try those alone that failed.
+    /// At least one handler failed; all others are done. A retry can help: an [`Arrival`] can retry only the handlers
+    /// that failed.
     Handlers(Vec<HandlerFailure>),
-    /// The mediator takes no more messages. Another process can handle it.
+    /// The mediator takes no more messages. Another process can handle this one.
     ShuttingDown,
 }
 
@@ -57,27 +58,28 @@ pub enum ReceiveError {
 #[error("the handler `{id}` failed")]
 #[non_exhaustive]
 pub struct HandlerFailure {
-    /// Who has to get the message again: [`Arrival::handle`] takes it.
+    /// The handler's id, with which [`Arrival::handle`] tries it again.
     pub id: HandlerId,
     /// The handler's type, with its path.
     pub handler: &'static str,
-    /// Why, and whether its work is committed nevertheless.
+    /// Why the handler failed, and whether its work is committed nevertheless.
     #[source]
     pub error: SendError<BoxError>,
 }
 
-/// A message that arrived, with its event read, for each of its handlers by itself.
+/// A message that arrived, with its event decoded: the consumer runs each handler by itself.
 ///
-/// [`Mediator::arrive`] makes it. A consumer that tries again what failed, and only that, keeps it: each handler is addressed by its
-/// id, any number of times.
+/// [`Mediator::arrive`] makes it. A consumer that retries only the handlers that failed keeps it, and calls each
+/// handler by its id, any number of times.
 ///
 /// # Guarantees
 ///
 /// - Each call of [`handle`](Self::handle) is a unit of work of its own. A handler's panic is a failure of that handler.
-/// - It keeps no record of what was handled: a handler that is asked again handles the event again. The
-///   consumer must know which of them are done, or the mediator has an inbox, and it asks for [`handle_once`](Self::handle_once).
+/// - An `Arrival` keeps no record of what was handled: a handler that is called again handles the event again. The
+///   consumer must know which handlers are done, or must call [`handle_once`](Self::handle_once) on a mediator with an
+///   inbox.
 /// - Calls may come from several tasks at once. A call whose future is dropped before its commit begins is undone.
-/// - It holds the mediator, but does not keep it from shutting down.
+/// - An `Arrival` holds the mediator, but does not hold up its shutdown.
 ///
 /// # Example
 ///
@@ -121,10 +123,10 @@ pub struct Arrival {
 }
 
 impl Mediator {
-    /// Reads a message that a broker delivered, for its handlers to handle it one by one.
+    /// Decodes a message that a broker delivered, so that its handlers can handle it one by one.
     ///
-    /// The event is found by its kind and its name or an alias. The handlers' meta carries the message's id, correlation id,
-    /// trace and registered headers.
+    /// The mediator finds the event by its kind, and by its name or an alias. The handlers' meta has the message's id,
+    /// correlation id, trace and registered headers.
     ///
     /// # Errors
     ///
@@ -161,16 +163,17 @@ impl Mediator {
 
     /// Handles a message that a broker delivered.
     ///
-    /// It [arrives](Self::arrive), and each of its handlers handles it, in their order. One that fails or panics does not stop
-    /// the others.
+    /// The message [arrives](Self::arrive), and its handlers run one after the other, in their order. A handler that
+    /// fails or panics does not stop the others.
     ///
     /// # Guarantees
     ///
-    /// - Each handler has a unit of work of its own: what has succeeded stays committed, whatever comes of the others.
-    /// - A message that is received again is handled again, by all its handlers. A handler that must not do so has to recognise
-    ///   the id, or the consumer keeps an [`Arrival`].
-    /// - If the future is dropped, the handlers that are left do not run; the one that is running is undone, unless its commit
-    ///   has begun.
+    /// - Each handler has a unit of work of its own: the work of a handler that succeeded stays committed, whatever the
+    ///   others do.
+    /// - A message that is received again is handled again, by all its handlers. To avoid that, a handler must
+    ///   recognise the message's id, or the consumer must keep an [`Arrival`].
+    /// - If the future is dropped, the handlers that have not begun do not run. The running handler is undone, unless
+    ///   its commit has begun.
     ///
     /// # Errors
     ///
@@ -205,7 +208,7 @@ impl Arrival {
         &self.handlers
     }
 
-    /// What travels with the message.
+    /// The message's ids, trace and registered headers.
     #[must_use]
     pub fn meta(&self) -> &Meta {
         &self.meta
@@ -215,7 +218,7 @@ impl Arrival {
     ///
     /// # Errors
     ///
-    /// The handler failed or panicked; [`SendError::ShuttingDown`] if the mediator takes no more messages, and
+    /// The handler failed or panicked; [`SendError::ShuttingDown`] if the mediator takes no more messages;
     /// [`SendError::Unhandled`] if the event has no such handler.
     pub async fn handle(&self, handler: &HandlerId) -> Result<(), HandlerFailure> {
         let handled = self.handle_until(handler, &CommitGate::default()).await;
@@ -229,23 +232,25 @@ impl Arrival {
 
     /// Lets one handler handle the event, unless it has done so before.
     ///
-    /// The mediator's [inbox](crate::MediatorBuilder::inbox) knows that by the names of endpoint and handler, the id of the message,
-    /// and the generation. Without an inbox it is [`handle`](Self::handle).
+    /// The mediator's [inbox](crate::MediatorBuilder::inbox) recognises a message by the names of endpoint and handler,
+    /// the id of the message, and the generation. Without an inbox, this is [`handle`](Self::handle).
     ///
     /// # Guarantees
     ///
-    /// - What the handler writes in its unit of work, its events included, is committed once for each such entry, within the inbox's
-    ///   [retention](crate::Inbox::retention).
-    /// - With [`Handling::Before`] and [`Handling::Busy`] nothing has run, neither the handler nor its middleware.
+    /// - The handler's writes in its unit of work, its events included, are committed once for each such entry, within
+    ///   the inbox's [retention](crate::Inbox::retention).
+    /// - With [`Handling::Before`] and [`Handling::Busy`], neither the handler nor its middleware has run.
     ///
     /// # Units
     ///
-    /// `generation` is 0 for what an engine delivers, and higher for a replay that an operator asks for. A message older than the inbox's
-    /// retention may be handled again: the caller must put it aside, as an [`Endpoint`](crate::endpoint::Endpoint) does.
+    /// `generation` is 0 for a message that an engine delivers, and higher for a replay that an operator asks for. A
+    /// message older than the inbox's retention may be handled again: the caller must put it aside, as an
+    /// [`Endpoint`](crate::endpoint::Endpoint) does.
     ///
     /// # Errors
     ///
-    /// Those of [`handle`](Self::handle); [`SendError::Enter`] if the inbox failed, and the handler did not run.
+    /// Those of [`handle`](Self::handle); [`SendError::Enter`] if the inbox failed, and the handler therefore did not
+    /// run.
     pub async fn handle_once(
         &self,
         handler: &HandlerId,
@@ -305,7 +310,7 @@ impl Arrival {
         handling.instrument(self.span.clone()).await.map_err(failure)
     }
 
-    /// The event, if it is of this type and something handles it.
+    /// The event, if its type is `E` and it has a handler in this process.
     #[doc(hidden)]
     #[must_use]
     pub fn event<E: 'static>(&self) -> Option<&E> {

@@ -1,10 +1,10 @@
-/// A handler at work. Types, with their paths.
+/// A running handler, by the types of its message and itself, with their paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Cause {
-    /// What it handles.
+    /// The type of the message that it handles.
     pub message: &'static str,
-    /// Which of an event's handlers it is; `None` for a request, which has but one.
+    /// The handler's type, if it handles an event; `None` for a request, which has only one handler.
     pub handler: Option<&'static str>,
 }
 

@@ -6,15 +6,16 @@ use crate::event::EventDescriptor;
 use crate::location::Location;
 use crate::request::{Expects, Mark, RequestDescriptor, RequestKind};
 
-/// What is known of a message before it is sent: its kind, its type, who handles it.
+/// Describes a message before it is sent: its kind, its type and its handler.
 ///
 /// # Guarantees
 ///
-/// There is one for each handler of each message, and it does not change after `build()`. `idempotent` is false for every event.
+/// Each handler of each message has its own, which does not change after `build()`. `idempotent` is false for every
+/// event.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MessageInfo {
-    /// What sort of message it is.
+    /// The kind of the message.
     pub kind: MessageKind,
     /// The message's name: for an event, the name on the wire.
     pub message: &'static str,
@@ -22,7 +23,7 @@ pub struct MessageInfo {
     pub type_name: &'static str,
     /// The handler's type, with its path.
     pub handler: &'static str,
-    /// Where the handler was declared; `None` for one that replaces another.
+    /// Where the handler was declared; `None` for a handler that replaces another.
     pub location: Option<Location>,
     /// Whether the request may be handled twice.
     pub idempotent: bool,
@@ -114,9 +115,9 @@ impl MessageInfo {
     }
 }
 
-/// The sorts of message.
+/// The kinds of message.
 ///
-/// Its serialised form is [`as_str`](Self::as_str).
+/// The serialised form is [`as_str`](Self::as_str).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -125,11 +126,11 @@ pub enum MessageKind {
     Command,
     /// A request that reads.
     Query,
-    /// An event within the process.
+    /// An event that stays in the process.
     DomainEvent,
-    /// An event that arrived, with identifications only.
+    /// An event that goes through the broker, with identifiers only.
     NotificationEvent,
-    /// An event that arrived, with its state.
+    /// An event that goes through the broker, with its state.
     EcstEvent,
 }
 
@@ -149,7 +150,7 @@ impl MessageKind {
         }
     }
 
-    /// The word for it, such as `command` or `domain_event`; it does not change.
+    /// The name of the kind, such as `command` or `domain_event`; it does not change.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -7,15 +7,15 @@ use super::traceparent::is_traceparent;
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
-/// From and to the headers of HTTP: `traceparent` and, as a UUID, `x-correlation-id`.
+/// Converts a meta from and to HTTP headers: `traceparent` and, as a UUID, `x-correlation-id`.
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl Meta {
-    /// Reads what a request from outside brings along.
+    /// Reads the meta of a request from its headers.
     ///
     /// # Guarantees
     ///
-    /// Nothing in a header is an error. One that is malformed or comes more than once is as good as absent. The message's
-    /// own id, and what caused it, are not taken from outside.
+    /// No header causes an error: a header that is malformed or repeated is ignored. The message's own id and its cause
+    /// are never taken from outside.
     ///
     /// # Example
     ///
@@ -32,8 +32,8 @@ impl Meta {
     ///
     /// # Source
     ///
-    /// [W3C Trace Context](https://www.w3.org/TR/trace-context/), level 1. `tracestate`, which belongs to vendors of
-    /// tracing, is left to their own libraries.
+    /// [W3C Trace Context](https://www.w3.org/TR/trace-context/), level 1. `tracestate` belongs to the vendors of
+    /// tracing, whose own libraries must handle it.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut meta = Self::new();
@@ -46,9 +46,10 @@ impl Meta {
         }
     }
 
-    /// Writes what an answer, or a request to another service, is to carry; it replaces what was there.
+    /// Writes the headers of an answer, or of a request to another service; it replaces headers of the same names.
     ///
-    /// A correlation id is drawn if the message has none yet. A `traceparent` that W3C does not describe is left out.
+    /// It draws a correlation id if the message has none yet. It leaves out a `traceparent` that is not valid after W3C
+    /// Trace Context.
     pub fn write_headers(&self, headers: &mut HeaderMap) {
         let mut id = Uuid::encode_buffer();
         let id = HeaderValue::from_str(self.correlation_id().hyphenated().encode_lower(&mut id));

@@ -11,15 +11,15 @@ use uuid::Uuid;
 
 pub(crate) use self::traceparent::is_traceparent;
 
-/// What travels with a message: who caused it, which trace it belongs to, who asks.
+/// The context of a message: its ids, its trace, and values of the program's own.
 ///
 /// Handlers read it as `cx.meta()`; nested sends, events and published messages inherit it. Give it to a
 /// message with [`Mediator::with`](crate::Mediator::with).
 ///
 /// # Guarantees
 ///
-/// An id is drawn when somebody asks for it, not before: a message that nobody asks about costs no clock and
-/// no random number. A clone has the same ids, whichever of the two is asked first, and shares the program's own values.
+/// An id is drawn when somebody first asks for it: a message that nobody asks about costs no clock and no random
+/// number. A clone has the same ids, whichever of the two is asked first, and shares the program's own values.
 ///
 /// Nested requests and the handlers of domain events have the meta of the message from outside, its id included. `Debug` shows
 /// ids and trace, but of the program's own values only how many there are.
@@ -52,7 +52,7 @@ struct Carried {
 }
 
 impl Meta {
-    /// Carries nothing yet.
+    /// Creates an empty meta.
     #[must_use]
     #[inline]
     pub const fn new() -> Self {
@@ -66,16 +66,16 @@ impl Meta {
         self
     }
 
-    /// Says which conversation the message belongs to.
+    /// Sets the conversation that the message belongs to.
     #[must_use]
     pub fn with_correlation_id(mut self, id: Uuid) -> Self {
         self.carried_mut().correlation_id = Some(id);
         self
     }
 
-    /// Says which message caused this one.
+    /// Sets the message that caused this one.
     ///
-    /// It is for handlers and logs to read: messages that are published name [`message_id`](Self::message_id) as their cause.
+    /// Only handlers and logs read it: published messages name [`message_id`](Self::message_id) as their cause.
     #[must_use]
     pub fn with_causation_id(mut self, id: Uuid) -> Self {
         self.carried_mut().causation_id = Some(id);
@@ -84,8 +84,8 @@ impl Meta {
 
     /// Puts the message into a trace: the value of a W3C `traceparent` header.
     ///
-    /// Nothing checks it here, and each message that is published carries it. A value from outside should come through
-    /// `Meta::from_headers`, with the feature `http`, which takes only what W3C describes.
+    /// The call does not check the value, and each published message carries it. A value from outside should come
+    /// through `Meta::from_headers`, with the feature `http`, which accepts only what W3C describes.
     #[must_use]
     pub fn with_traceparent(mut self, traceparent: impl Into<Arc<str>>) -> Self {
         self.carried_mut().traceparent = Some(traceparent.into());
@@ -94,19 +94,20 @@ impl Meta {
 
     /// Adds a value of the program's own, such as a tenant; it replaces an earlier one of the same type.
     ///
-    /// It stays in this process, unless [`MediatorBuilder::header`](crate::MediatorBuilder::header) gives it a name on the wire.
+    /// The value stays in this process, unless [`MediatorBuilder::header`](crate::MediatorBuilder::header) gives it a
+    /// name on the wire.
     #[must_use]
     pub fn with<T: Send + Sync + 'static>(mut self, extension: T) -> Self {
         self.carried_mut().extensions.insert(TypeId::of::<T>(), Arc::new(extension));
         self
     }
 
-    /// The id of the message that was sent first: nested ones share its meta. Drawn (UUID v7) on the first call.
+    /// The id of the message from outside, whose meta nested messages share. It is drawn (UUID v7) on the first call.
     pub fn message_id(&self) -> Uuid {
         *self.carried.get_or_init(Arc::default).message_id.get_or_init(Uuid::now_v7)
     }
 
-    /// The conversation's id; a message that was not given one starts its own, named after itself.
+    /// The conversation's id; a message that was given none starts a conversation, which has the message's id.
     pub fn correlation_id(&self) -> Uuid {
         self.carried().and_then(|carried| carried.correlation_id).unwrap_or_else(|| self.message_id())
     }
@@ -125,7 +126,8 @@ impl Meta {
 
     /// A value of the program's own.
     ///
-    /// It is found by exactly its type. `None` says that nobody gave one, or that the message came without the header.
+    /// The value is found by its exact type. `None` means that nobody set it, or that the message came without the
+    /// header.
     #[must_use]
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.carried()?.extensions.get(&TypeId::of::<T>())?.downcast_ref()

@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use super::{OK, PUBLISH_DURATION, PUBLISHED};
 use crate::broker::{EventRoute, Guarantees, MessageBroker, NotAccepted, OutboundMessage, PublishError, Receipt};
 
-/// Counts what is published, by outcome, and measures how long the broker takes.
+/// Counts published messages by outcome, and measures how long the broker takes.
 ///
-/// Around a [`RetryingBroker`](crate::broker::RetryingBroker) it counts messages; within one, attempts. What it counts
-/// stands in the [module's documentation](crate::metrics).
+/// Around a [`RetryingBroker`](crate::broker::RetryingBroker) it counts messages; within one, attempts. The
+/// [module's documentation](crate::metrics) lists its metrics.
 ///
 /// # Guarantees
 ///
-/// It changes nothing between the mediator and the broker. A call whose future is dropped is not counted.
+/// It changes nothing between the mediator and the broker. It does not count a call whose future is dropped.
 #[derive(Clone, Debug)]
 pub struct MetricsBroker<B> {
     broker: B,

@@ -5,8 +5,8 @@ use crate::EmittedEvent;
 
 /// Counts an event: for [`on_emitted`](crate::MediatorBuilder::on_emitted).
 ///
-/// What it counts stands in the [module's documentation](crate::metrics); what became of the event is for
-/// [`MetricsMiddleware`](super::MetricsMiddleware) and [`MetricsBroker`](super::MetricsBroker).
+/// The [module's documentation](crate::metrics) lists the metric. [`MetricsMiddleware`](super::MetricsMiddleware) and
+/// [`MetricsBroker`](super::MetricsBroker) count how the event was handled and published.
 pub fn count_emitted(event: &EmittedEvent) {
     counter!(EMITTED, "kind" => event.kind.as_str(), "message" => event.name).increment(1);
 }

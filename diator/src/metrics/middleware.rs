@@ -8,10 +8,10 @@ use super::{EMITTED, EXPECTED, MESSAGE_DURATION, MESSAGES, OK, UNDELIVERED};
 use crate::SendErrorKind;
 use crate::middleware::{Answered, Call, MessageInfo, Middleware, Next};
 
-/// Counts the messages that are handled, by outcome, and measures how long that takes.
+/// Counts handled messages by outcome, and measures how long their handling takes.
 ///
-/// Add it first, so that it measures what the other middleware does too. What it counts stands in the
-/// [module's documentation](crate::metrics); what is published is for [`MetricsBroker`](super::MetricsBroker).
+/// Add it first, so that it measures the other middleware too. The [module's documentation](crate::metrics) lists its
+/// metrics; [`MetricsBroker`](super::MetricsBroker) counts published messages.
 ///
 /// # Guarantees
 ///

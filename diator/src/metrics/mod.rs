@@ -1,8 +1,9 @@
 //! Counters and durations of messages, through the facade of the crate `metrics`.
 //!
-//! [`MetricsMiddleware`] sees each message that is handled, [`count_emitted`] each event that is emitted, [`MetricsBroker`]
-//! each message that is published, and an endpoint what it does, if [`Endpoint::metrics`](crate::endpoint::Endpoint::metrics) asks for it.
-//! Install the recorder first: they describe their metrics to it when they are made.
+//! [`MetricsMiddleware`] counts each message that is handled, [`count_emitted`] each event that is emitted, and
+//! [`MetricsBroker`] each message that is published. An endpoint has metrics of its own, if
+//! [`Endpoint::metrics`](crate::endpoint::Endpoint::metrics) asks for them. Install the recorder first: each of them
+//! describes its metrics when it is made.
 //!
 //! ```
 //! # use diator::prelude::*;
@@ -19,18 +20,18 @@
 //! # let _ = builder;
 //! ```
 //!
-//! | metric | kind | labels | what it tells |
+//! | metric | kind | labels | what it measures |
 //! |---|---|---|---|
 //! | `diator_messages_total` | counter | `kind`, `message`, `handler`, `outcome` | messages that were handled |
-//! | `diator_message_duration_seconds` | histogram | `kind`, `message`, `handler` | how long that took |
+//! | `diator_message_duration_seconds` | histogram | `kind`, `message`, `handler` | how long the handling of a message took |
 //! | `diator_emitted_events_total` | counter | `kind`, `message` | events that handlers emitted, handled or not |
 //! | `diator_undelivered_total` | counter | `message`, `what` | what failed after a commit |
 //! | `diator_published_messages_total` | counter | `message`, `outcome` | messages that were given to the broker |
 //! | `diator_publish_duration_seconds` | histogram | none | how long a call to the broker took |
 //!
-//! Of an endpoint:
+//! Metrics of an endpoint:
 //!
-//! | metric | kind | labels | what it tells |
+//! | metric | kind | labels | what it measures |
 //! |---|---|---|---|
 //! | `diator_endpoint_lag` | gauge | `endpoint` | messages that wait at the engine, if it tells |
 //! | `diator_endpoint_oldest_seconds` | gauge | `endpoint` | how long the oldest of them has been waiting, if it tells |
@@ -54,29 +55,33 @@
 //!
 //! # Labels
 //!
-//! Each label has a value for each type in the program, or one of a list; nothing that arrives from outside becomes one.
+//! Each label has one value for each type in the program, or a value of a fixed list; no text from outside becomes a
+//! label.
 //!
 //! - `kind`: `command`, `query`, `domain_event`, `notification_event` or `ecst_event`.
 //! - `message`: the message's name; for an event, the one on the wire.
 //! - `handler`: the handler's type with its path. An event is counted once for each of its handlers.
-//! - `outcome` of a handled message: `ok`, `expected` for an error that the request [expects](crate::Request::is_expected), the variant of
-//!   another error (see [`Call::error_kind`](crate::middleware::Call::error_kind)), or `cancelled` or `panicked` if it came to no answer. A
-//!   request that is refused before any middleware sees it, since the mediator shuts down or nobody handles it, is not
-//!   counted.
-//! - `what`: `unsent` or `ambiguous` for a message that was not published, or of which nobody knows; `handler` for an
-//!   `after_commit` handler that failed. A sender that gets an `Undelivered` itself, because there is no hook, can count it
-//!   in the same way.
+//! - `outcome` of a handled message: `ok`; `expected` for an error that the request
+//!   [expects](crate::Request::is_expected); the variant of another error (see
+//!   [`Call::error_kind`](crate::middleware::Call::error_kind)); `cancelled` or `panicked` if the message had no
+//!   answer. A request that is refused before any middleware sees it, because the mediator shuts down or the request
+//!   has no handler, is not counted.
+//! - `what`: `unsent` for a message that was not published; `ambiguous` for a message of which nobody knows whether it
+//!   was; `handler` for an `after_commit` handler that failed; `hook` for a hook that panicked, with an empty
+//!   `message`. A sender that gets an `Undelivered` itself, because there is no hook, can count it in the same way.
 //! - `endpoint`: the name of the endpoint.
 //! - `stage` of a message in hand: `held`, and of these `running`, `resting` until another attempt, or `settling` until the
 //!   engine has taken the verdict.
 //! - `outcome` of an endpoint's message: `handled`, `dead`, `duplicate` of one that was handled, `ignored` without a handler
 //!   here, or `unknown` to the program.
-//! - `state` of a kept delivery: `waiting`, `parked` of these behind a dead letter of their key, or `dead`. Every process asks every 15 s.
+//! - `state` of a kept delivery: `waiting`; `parked`, which counts those of the waiting ones that stand behind a dead
+//!   letter of their key; `dead`. Every process asks the store every 15 s.
 //! - `handler` of an attempt: the handler's id. `outcome` of one: `ok`, or the variant of its error.
 //! - `kind` of a dead letter: as `ops dead list --groups` shows it, such as `Handler`, `TimedOut` or `Unreadable`.
-//! - `call`: what was asked, such as `settle`, `extend`, `put` or `attempt log`.
-//! - `outcome` of a published message: `ok`, `transient`, `ambiguous` or `fatal`. All but `ok` were not delivered, or nobody
-//!   knows, whether or not an [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook took them.
+//! - `call`: the call that failed, such as `settle`, `extend`, `put` or `attempt log`.
+//! - `outcome` of a published message: `ok`, `transient`, `ambiguous` or `fatal`. Every outcome but `ok` means that the
+//!   message was not delivered, or that nobody knows, whether or not an
+//!   [`on_undelivered`](crate::MediatorBuilder::on_undelivered) hook took it.
 
 mod broker;
 mod emitted;

@@ -6,7 +6,7 @@ use crate::{DeliveryFailure, Undelivered};
 
 /// Counts what a committed message could not deliver: for [`on_undelivered`](crate::MediatorBuilder::on_undelivered).
 ///
-/// What it counts stands in the [module's documentation](crate::metrics).
+/// The [module's documentation](crate::metrics) lists the metric.
 pub fn count_undelivered(undelivered: &Undelivered) {
     for failure in undelivered.failures() {
         let (message, what) = match failure {

@@ -8,30 +8,30 @@ use crate::maybe_ready::MaybeReady;
 use crate::mediator::Invocation;
 use crate::{BoxError, Meta, Request, SendError, SendErrorKind};
 
-/// A message on its way through the middleware, and then what came of it.
+/// A message on its way through the middleware, and afterwards its reply.
 ///
 /// # Guarantees
 ///
 /// | method | before `next` | after `next` |
 /// |---|---|---|
 /// | [`message`](Self::message), [`message_mut`](Self::message_mut) | the request; an event only by `message` | an event by `message`; a request only if no handler has taken it |
-/// | [`reply`](Self::reply), [`error`](Self::error), [`error_kind`](Self::error_kind), [`is_expected`](Self::is_expected) | `None`, `false` | what came of it |
+/// | [`reply`](Self::reply), [`error`](Self::error), [`error_kind`](Self::error_kind), [`is_expected`](Self::is_expected) | `None`, `false` | as the message was answered |
 /// | [`answer`](Self::answer) | the handler does not run | it replaces the reply; what is committed stays so |
-/// | [`reject`](Self::reject) | the handler does not run | it replaces the reply; where the message is committed, with [`SendError::RejectedAfterCommit`] |
+/// | [`reject`](Self::reject) | the handler does not run | it replaces the reply; if the message is committed, with [`SendError::RejectedAfterCommit`] |
 pub struct Call<'a> {
     pub(super) invocation: Invocation<'a>,
     // How many of the middlewares have seen the message; the last of them holds it now.
     pub(super) place: usize,
 }
 
-/// The proof that a message was answered; only [`Next`](super::Next) and [`Call`] give it.
+/// Proves that a message was answered; only [`Next`](super::Next) and [`Call`] create one.
 #[derive(Debug)]
 #[must_use = "return it: it is the proof that the message was answered"]
 pub struct Answered(pub(super) ());
 
 /// A copy of a request, for another attempt; [`Call::clone_request`] makes it.
 ///
-/// It serves any number of attempts of the call that it came from. A later change by [`Call::message_mut`] does not reach it.
+/// A copy serves any number of attempts of its call. A later change by [`Call::message_mut`] does not reach the copy.
 pub struct Kept(pub(super) Box<dyn Any + Send>);
 
 impl<'a> Call<'a> {
@@ -66,19 +66,19 @@ impl<'a> Call<'a> {
         self.invocation.pipeline.holder(self.place)
     }
 
-    /// Which message it is, and who handles it.
+    /// Describes the message and its handler.
     #[must_use]
     pub fn info(&self) -> &MessageInfo {
         &self.invocation.pipeline.info
     }
 
-    /// What travels with the message.
+    /// The message's ids, trace and values of the program's own.
     #[must_use]
     pub fn meta(&self) -> &Meta {
         self.invocation.meta()
     }
 
-    /// The request or event, if it is an `M`; a request is there until the handler takes it.
+    /// The request or event, if its type is `M`; a request is there until the handler takes it.
     #[must_use]
     pub fn message<M: 'static>(&self) -> Option<&M> {
         self.invocation.message()
@@ -89,7 +89,7 @@ impl<'a> Call<'a> {
         self.invocation.request_mut()
     }
 
-    /// What came of the request, once it was answered.
+    /// The reply to the request, once it was answered.
     #[must_use]
     pub fn reply<R: Request>(&self) -> Option<&Result<R::Response, SendError<R::Error>>> {
         let reply: &dyn Any = self.invocation.reply()?;
@@ -105,7 +105,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Which sort of failure it is, once the message was answered.
+    /// The kind of the error, once the message was answered with one.
     #[must_use]
     pub fn error_kind(&self) -> Option<SendErrorKind> {
         match self.invocation.reply().map(Reply::view) {
@@ -114,7 +114,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Whether the error is an answer of the handler that its request [expects](Request::is_expected), and no failure.
+    /// Whether the error is an answer that its request [expects](Request::is_expected), and not a failure.
     ///
     /// `false` if there is no error, and for events.
     #[must_use]
@@ -124,9 +124,10 @@ impl<'a> Call<'a> {
 
     /// Answers the message; the handler does not run, unless it has run already.
     ///
-    /// `response` is the request's response, or `()` for an event. Another type makes the message fail with
-    /// [`SendError::WrongAnswer`], which names this middleware, or, if it had succeeded, with
-    /// [`SendError::RejectedAfterCommit`]. After a [`SendError::Undelivered`] it is the response in that.
+    /// `response` must be the request's response, or `()` for an event. Another type makes the message fail with
+    /// [`SendError::WrongAnswer`], which names this middleware, or, if the message had succeeded, with
+    /// [`SendError::RejectedAfterCommit`]. After a [`SendError::Undelivered`], the new response replaces the one in
+    /// that error.
     pub fn answer<T: Send + 'static>(&mut self, response: T) -> Answered {
         self.invocation.answer(self.holder(), &mut Some(response), type_name::<T>());
         Answered(())
@@ -134,8 +135,8 @@ impl<'a> Call<'a> {
 
     /// Refuses the message: it fails with [`SendError::Rejected`], which names this middleware.
     ///
-    /// Do so before `next`. What has succeeded is committed and stays so: the error is then
-    /// [`SendError::RejectedAfterCommit`]. An outcome that is unknown, or that carries what was not delivered, remains the
+    /// Call it before `next`. A message that has succeeded is committed and stays so: the error is then
+    /// [`SendError::RejectedAfterCommit`]. An error with an unknown outcome, or with undelivered messages, stays the
     /// answer.
     pub fn reject(&mut self, reason: impl Into<BoxError>) -> Answered {
         self.invocation.reject(self.holder(), reason.into());

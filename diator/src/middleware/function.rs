@@ -4,13 +4,13 @@ use std::fmt;
 use super::{Answered, Call, Middleware, Next};
 use crate::BoxFuture;
 
-/// Makes a function or a closure a middleware.
+/// Turns a function or a closure into a middleware.
 ///
-/// It answers with a boxed future, as every middleware does in the end: `Box::pin(async move { … })`. An `async fn` is
-/// called within a closure: `|call, next| Box::pin(log(call, next))`. Write the closure within the call, where the compiler
-/// knows its arguments, and clone for each message what it keeps. Say with [`Middleware::only`] which messages it is for.
+/// The function returns a boxed future: `Box::pin(async move { … })`. Call an `async fn` within a closure:
+/// `|call, next| Box::pin(log(call, next))`. Write the closure within the call, where the compiler knows its arguments,
+/// and clone the closure's state for each message. [`Middleware::only`] restricts it to some messages.
 ///
-/// In errors it is called after the function in which it was made; [`MiddlewareFn::named`] gives it a name of its own.
+/// Errors name it after the function in which it was made; [`MiddlewareFn::named`] gives it a name of its own.
 ///
 /// # Example
 ///
@@ -24,7 +24,7 @@ use crate::BoxFuture;
 /// assert_eq!(audit.named("audit").name(), "audit");
 /// ```
 ///
-/// One that keeps something, and calls an `async fn`.
+/// A middleware with state, which calls an `async fn`:
 ///
 /// ```
 /// use std::sync::Arc;
@@ -57,7 +57,7 @@ pub struct MiddlewareFn<F> {
 }
 
 impl<F> MiddlewareFn<F> {
-    /// What errors call it.
+    /// Sets the name that errors show.
     #[must_use]
     pub fn named(self, name: &'static str) -> Self {
         Self { name, ..self }

@@ -31,24 +31,24 @@ pub use crate::retry_policy::RetryPolicy;
 
 /// Wraps the handling of messages: requests, nested requests, each event handler, arriving messages.
 ///
-/// The first that was added sees the message first. For a request from outside, `next` holds all that follows: the
-/// handler, the domain events, the commit, the publishing; for a nested request and for an event handler it holds
-/// just the handler.
+/// The middleware that was added first sees the message first. For a request from outside, `next` holds everything that
+/// follows: the handler, the domain events, the commit, the publishing; for a nested request and for an event handler,
+/// `next` holds only the handler.
 ///
 /// # Guarantees
 ///
-/// A [`Answered`] is only to be had from `next` and from [`Call::answer`] or [`Call::reject`], so a middleware
-/// that forgets to answer does not compile, and neither does one that runs `next` twice. Dropping the future of
-/// `next` cancels what it wraps: a scope that is not yet committing rolls back. A commit that has begun goes on, and
-/// its outcome is then known to nobody: give up with [`Next::run_until`], which waits for it.
-///
-/// A middleware that answers in the place of a handler of an event which failed, or was given up, skips it: nothing that the
-/// handler did is kept. Where an open scope is shared with the message that emitted the event, that message ends as
-/// [`RolledBack`](crate::SendError::RolledBack).
+/// - Only `next`, [`Call::answer`] and [`Call::reject`] return an [`Answered`]: a middleware that forgets to answer
+///   does not compile, and neither does a middleware that runs `next` twice.
+/// - Dropping the future of `next` cancels what it wraps: a scope that is not yet committing rolls back. A commit that
+///   has begun goes on, but nobody learns its outcome: to give a message up, use [`Next::run_until`], which waits for
+///   the commit.
+/// - A middleware that answers in place of an event's handler that failed, or was given up, skips that handler: nothing
+///   that the handler did is kept. If the handler shares an open scope with the message that emitted the event, that
+///   message ends as [`RolledBack`](crate::SendError::RolledBack).
 ///
 /// # Example
 ///
-/// A small one can be a function: [`middleware_fn`].
+/// A small middleware can be a function: [`middleware_fn`].
 ///
 /// ```
 /// use diator::middleware::{Call, Answered, Middleware, Next};
@@ -77,26 +77,28 @@ pub use crate::retry_policy::RetryPolicy;
 )]
 #[async_trait]
 pub trait Middleware: Send + Sync + 'static {
-    /// What errors call it: its type, unless it says otherwise.
+    /// The name that errors show; by default the middleware's type.
     fn name(&self) -> &'static str {
         type_name::<Self>()
     }
 
-    /// Whether it wants to see such messages; asked once for each handler, in `build()`.
+    /// Whether the middleware wraps such messages; `build()` asks once for each handler.
     fn applies_to(&self, info: &MessageInfo) -> bool {
         let _ = info;
         true
     }
 
-    /// Whether it has anything to do at present; asked before each message, which else goes past it at no cost.
+    /// Whether the middleware has anything to do at present; asked before each message, which otherwise skips the
+    /// middleware at no cost.
     fn is_active(&self) -> bool {
         true
     }
 
-    /// Handles the message, mostly by letting `next` do it.
+    /// Handles the message, usually by running `next`.
     async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered; // put `#[diator::async_trait]` on the `impl`
 
-    /// The same middleware for fewer messages: those that it applies to, and for which `applies_to` holds.
+    /// Restricts the middleware to the messages for which both its own [`applies_to`](Self::applies_to) and the given
+    /// one hold.
     ///
     /// # Example
     ///

@@ -5,14 +5,14 @@ use std::mem;
 
 use super::{Answered, Call, Kept, Pipeline, run_until};
 
-/// What a middleware wraps: the rest of the middleware, then the handler and what follows it.
+/// The rest of a message's way: further middleware, then the handler and what follows it.
 ///
 /// # Guarantees
 ///
-/// - It is used up by [`run`](Self::run) and [`run_until`](Self::run_until): a message that is not idempotent cannot be handled
-///   twice.
-/// - Without any further middleware it leads straight to the handler; a middleware that has nothing to do at present is passed
-///   over.
+/// - [`run`](Self::run) and [`run_until`](Self::run_until) consume it: a message that is not idempotent cannot be
+///   handled twice.
+/// - Without further middleware it leads straight to the handler. It skips a middleware that has nothing to do at
+///   present.
 // A single word, because it is moved with each message into the future of each middleware.
 pub struct Next<'a> {
     /// How many of the middlewares have seen the message.
@@ -25,24 +25,24 @@ impl<'n> Next<'n> {
         Self { place, pipeline: PhantomData }
     }
 
-    /// Lets the message be handled; afterwards the call knows what came of it.
+    /// Handles the message; afterwards the call has the reply.
     ///
     /// # Guarantees
     ///
     /// - Dropping the future cancels the handling: a unit of work that is not yet committing rolls back.
-    /// - For a message from outside, all is over when it is ready: the commit, the publishing and the `after_commit` handlers
-    ///   too.
-    /// - A panic of the handler passes through.
+    /// - For a message from outside, the future is ready when everything is over: the commit, the publishing and the
+    ///   `after_commit` handlers too.
+    /// - A panic of the handler unwinds through the future.
     pub fn run<'f, 'c>(self, call: &'f mut Call<'c>) -> impl Future<Output = Answered> + Send + use<'f, 'c, 'n> {
         proceed(self.place, call)
     }
 
-    /// Lets the message be handled, unless `stop` is ready first; then it is cancelled, and the answer is `None`.
+    /// Handles the message, unless `stop` is ready first: then the message is cancelled, and the result is `None`.
     ///
     /// # Guarantees
     ///
-    /// A commit is not cut short: once it has begun, `stop` changes nothing, and the real outcome is the answer. A
-    /// commit that fails ends this.
+    /// `stop` does not cut a commit short: once the commit has begun, `stop` changes nothing, and the result is the
+    /// real outcome. If the commit fails, `stop` counts again.
     ///
     /// # Example
     ///
@@ -70,16 +70,17 @@ impl<'n> Next<'n> {
         run_until(gate, self.run(call), stop).await
     }
 
-    /// Lets a request be handled that was kept, and may be handled more than once.
+    /// Handles a copy of the request; it can be called more than once.
     ///
     /// Each attempt has its own scope and its own events.
     ///
     /// # Guarantees
     ///
-    /// - What an earlier attempt left is rolled back before the handler runs; what it committed stays, and so does its effect on
-    ///   the answer: see [`SendError`](crate::SendError).
-    /// - The request in the call is replaced by a copy of `kept`, which can be used again.
-    /// - A copy of another message leaves nothing to handle: the message then fails as [`Rejected`](crate::SendError::Rejected).
+    /// - Uncommitted work of an earlier attempt is rolled back before the handler runs. Work that an earlier attempt
+    ///   committed stays, and stays visible in the answer: see [`SendError`](crate::SendError).
+    /// - A copy of `kept` replaces the request in the call; `kept` can be used again.
+    /// - If `kept` is a copy of another message, there is nothing to handle: the message fails as
+    ///   [`Rejected`](crate::SendError::Rejected).
     // No `async fn`: its future would hold on to `kept`, which other threads must not see.
     pub fn retry<'f, 'c>(
         &'f mut self,

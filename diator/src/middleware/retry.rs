@@ -12,29 +12,30 @@ use super::{Answered, Call, MessageInfo, Middleware, Next, RetryPolicy};
 use crate::error::timed_out;
 use crate::{InvalidConfig, Request, SendError, SendErrorKind};
 
-/// Handles an idempotent request again that failed for a passing reason.
+/// Retries an idempotent request that failed for a transient reason.
 ///
-/// Of itself it tries again only when the scope could not be opened or could not commit, and when an attempt has
-/// [`TimedOut`](super::TimedOut), or a handler of an event in it: who adds a
-/// [`TimeoutMiddleware`](super::TimeoutMiddleware) after the retry asks for that. Which errors of handlers are worth another
-/// attempt, the program says with [`when`](Self::when) and [`when_any`](Self::when_any).
+/// By itself it retries only if the scope could not be opened or could not commit, or if the attempt, or a handler of
+/// an event in it, has [`TimedOut`](super::TimedOut): a program that adds a
+/// [`TimeoutMiddleware`](super::TimeoutMiddleware) after the retry asks for that. With [`when`](Self::when) and
+/// [`when_any`](Self::when_any) the program names the handlers' errors that are worth another attempt.
 ///
 /// # Guarantees
 ///
-/// - Only requests that are marked `#[request(idempotent)]` are tried again, and of these only those that come from
-///   outside: a nested request shares the unit of work of its root, which is tried again as a whole.
-/// - Never tried again is what is committed, and what a further attempt cannot change: a message that was rejected for
-///   another reason or is not handled here, an event that cannot be written, a cascade without end.
-/// - Each attempt has a scope and events of its own, and begins when the one before is rolled back, also after a time-out.
-///   The outcome of the last one is the answer.
-/// - The waits are those of the [`RetryPolicy`]. No attempt begins after its `give_up_after`; one that has begun is not
-///   cut off.
-/// - Before it waits for another attempt, it tells `tracing`: a `WARN` of target `diator`, with the message, the number of
-///   the attempt to come, the wait, and the error of the one before.
+/// - It retries only requests that are marked `#[request(idempotent)]` and come from outside: a nested request shares
+///   the unit of work of its root, which is retried as a whole.
+/// - It never retries a committed message, or a failure that another attempt cannot change: a message that was rejected
+///   for a reason other than a time-out, or that has no handler here, an event that cannot be written, a cascade
+///   without end.
+/// - Each attempt has a scope and events of its own, and begins when the previous attempt is rolled back, also after a
+///   time-out. The sender gets the outcome of the last attempt.
+/// - The waits are those of the [`RetryPolicy`]. No attempt begins after its `give_up_after`; an attempt that has begun
+///   is not cut off.
+/// - Before it waits, it logs a `WARN` with the target `diator`: the message, the number of the next attempt, the wait,
+///   and the error of the previous attempt.
 ///
 /// # Panics
 ///
-/// Outside a tokio runtime with time, if there is something to wait for.
+/// If it has to wait outside a tokio runtime with a timer.
 ///
 /// # Example
 ///
@@ -62,20 +63,20 @@ pub struct RetryMiddleware {
 type Rule = Box<dyn Fn(&Call<'_>) -> bool + Send + Sync>;
 
 impl RetryMiddleware {
-    /// Tries again as the policy says.
+    /// Retries as the policy says.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the policy, in one report.
+    /// One report lists every problem of the policy.
     pub fn new(policy: RetryPolicy) -> Result<Self, InvalidConfig> {
         policy.validate()?;
         Ok(Self { policy, rules: Vec::new() })
     }
 
-    /// Tries `R` again also after errors for which this holds.
+    /// Also retries `R` after an error for which `holds` is true.
     ///
-    /// It does not build for a request that is not marked `#[request(idempotent)]`: that has one attempt, whatever is said
-    /// here. `cargo check` does not see it.
+    /// The call does not build for a request that is not marked `#[request(idempotent)]`: such a request has one
+    /// attempt, whatever this call says. `cargo check` does not see it.
     ///
     /// ```compile_fail,E0080
     /// use diator::middleware::{RetryMiddleware, RetryPolicy};
@@ -93,11 +94,11 @@ impl RetryMiddleware {
         self.rule(move |call| call.reply::<R>().is_some_and(|reply| reply.as_ref().is_err_and(&holds)))
     }
 
-    /// Tries every idempotent request again also after errors for which this holds.
+    /// Also retries every idempotent request after an error for which `holds` is true.
     ///
-    /// It gets the request's [`SendError`], whose own [`source`](Error::source) is what a container or an outbox had to
-    /// say. A handler's error is not its source, but in its variant [`Handler`](SendError::Handler), and shows itself as
-    /// the whole: as text, or by the type that requests have in `#[request(error = …)]`.
+    /// `holds` gets the request's [`SendError`]. The [`source`](Error::source) of that is the error of a container or
+    /// an outbox. A handler's error is not the source: it is in the variant [`Handler`](SendError::Handler), and
+    /// `holds` recognises it by the text of the whole error, or by the type in `#[request(error = …)]`.
     ///
     /// # Example
     ///

@@ -11,29 +11,29 @@ use crate::InvalidConfig;
 
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// Cancels what takes too long.
+/// Cancels messages that take too long.
 ///
-/// The message is then rolled back, and fails with [`SendError::Rejected`](crate::SendError::Rejected), whose source is
-/// a [`TimedOut`]; if it was an event's handler that took too long, that is the source of a
+/// A cancelled message is rolled back, and fails with [`SendError::Rejected`](crate::SendError::Rejected), whose source
+/// is a [`TimedOut`]. If a handler of an event took too long, the [`TimedOut`] is in the source of a
 /// [`SendError::Event`](crate::SendError::Event). [`SendError::timed_out`](crate::SendError::timed_out) finds both.
 ///
-/// Added before a [`RetryMiddleware`](super::RetryMiddleware), it limits all attempts together; added after it, each of
-/// them, and one that took too long is rolled back and then tried again.
+/// Added before a [`RetryMiddleware`](super::RetryMiddleware), it limits all attempts together. Added after it, it
+/// limits each attempt: an attempt that takes too long is rolled back and then retried.
 ///
 /// # Guarantees
 ///
-/// A commit is not cut short: if the limit comes while it runs, or while that runs which follows it, the real outcome
-/// is awaited and answered. So it does not limit how long the broker or an `after_commit` handler takes, for which the
-/// message's sender waits too: brokers have a deadline of their own.
+/// It does not cut a commit short: if the limit passes during the commit, or during what follows the commit, the sender
+/// gets the real outcome. So it does not limit the broker or an `after_commit` handler, although the sender waits for
+/// them too: brokers have a deadline of their own.
 ///
 /// # Units
 ///
-/// The limit is more than zero, and at most 24 h. It holds for each message that the middleware applies to: for a nested
-/// request and for each event handler on its own too.
+/// The limit must be more than zero, and at most 24 h. It holds for each message that the middleware applies to, and
+/// separately for each nested request and each event handler.
 ///
 /// # Panics
 ///
-/// Outside a tokio runtime with time.
+/// If it runs outside a tokio runtime with a timer.
 ///
 /// # Example
 ///

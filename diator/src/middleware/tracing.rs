@@ -12,13 +12,13 @@ use crate::SendErrorKind;
 
 /// Shows each message as a span: requests, nested ones, each event handler, what arrives.
 ///
-/// A span is called `command`, `query`, `domain_event`, `notification_event` or `ecst_event`. What happens within it
-/// stands below it: nested messages, the events of its unit of work, whichever of its handlers emitted them, and the
-/// mediator's own `publish`, also though that runs in another task. Its target is `diator`, and its level `INFO`. At `DEBUG`
-/// there is also a line for a commit, for a rollback, and for a domain event that nobody handles.
+/// A span is called `command`, `query`, `domain_event`, `notification_event` or `ecst_event`. It contains what happens
+/// within the message: nested messages, the events of its unit of work, whichever of its handlers emitted them, and the
+/// mediator's own `publish`, although that runs in another task. Its target is `diator`, and its level `INFO`. At
+/// `DEBUG` there is also a line for a commit, for a rollback, and for a domain event without handlers.
 ///
-/// The mediator itself, with this middleware or without, has the spans `emit` for an event from outside a handler,
-/// `receive` for what arrives, and `publish`, with those of these fields that they know.
+/// The mediator has spans of its own, with or without this middleware: `emit` for an event from outside a handler,
+/// `receive` for a message that arrives, and `publish`. They have those of these fields that they know.
 ///
 /// | field | what it holds |
 /// |---|---|
@@ -30,22 +30,23 @@ use crate::SendErrorKind;
 /// | `diator.payload` | the message itself, if [`payload_of`](Self::payload_of) asks for it |
 /// | `error.type`, `otel.status_code` | after a failure: [`SendErrorKind::as_str`], `cancelled`, or `panicked`; `ERROR` |
 ///
-/// A failure is also an event within the span, with the error and its sources: a `WARN` if the handler failed or a
-/// middleware refused the message, for which both have their reasons; an `ERROR` if it was anything else, such as the
-/// commit, or the delivery after it (`undelivered`: the message itself is committed). A message that was cancelled,
-/// because its future was dropped or an outer middleware gave up, is a `WARN`, and one that panicked an `ERROR`; a
-/// commit that has begun goes on.
+/// A failure is also an event within the span, with the error and its sources. It is a `WARN` if the handler failed or
+/// a middleware refused the message. It is an `ERROR` for any other failure, such as that of the commit, or of the
+/// delivery after it (`undelivered`: the message itself is committed). A message that was cancelled, because its future
+/// was dropped or an outer middleware gave up, is a `WARN`, although a commit that has begun goes on. A message that
+/// panicked is an `ERROR`.
 ///
-/// An error that its request expects is no failure: the span is not marked, and the event is at `DEBUG`. Typed errors are
-/// expected, unless `#[request(expected = |error| …)]` [says otherwise](crate::Request::is_expected).
+/// An error that its request expects is not a failure: the span is not marked, and the event is at `DEBUG`. Typed
+/// errors are expected, unless `#[request(expected = |error| …)]` [says otherwise](crate::Request::is_expected).
 ///
-/// `tracing_subscriber::fmt().init()` prints events only, and so of a message that succeeds at most what it published. It
-/// prints a line for each message, with how long it took, after `fmt().with_span_events(FmtSpan::CLOSE).init()`.
+/// `tracing_subscriber::fmt().init()` prints only events: for a message that succeeds, at most what the message
+/// published. `fmt().with_span_events(FmtSpan::CLOSE).init()` prints a line for each message, with its duration.
 ///
 /// # Guarantees
 ///
-/// Where nobody listens to target `diator`, a message goes past it: no id is drawn, nothing is formatted or allocated. Who
-/// listens to warnings and errors only gets those without spans; they then name the message and its handler themselves.
+/// If no subscriber listens to the target `diator`, messages skip the middleware: it draws no id, formats nothing and
+/// allocates nothing. A subscriber that takes only warnings and errors gets them without spans; each of them then names
+/// the message and its handler.
 ///
 /// # Example
 ///
@@ -75,7 +76,7 @@ struct Payload {
 }
 
 impl TracingMiddleware {
-    /// Shows messages without their payloads.
+    /// Creates a middleware that shows no payload.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -83,7 +84,7 @@ impl TracingMiddleware {
 
     /// Shows the payload of `M` too, as `Debug` writes it.
     ///
-    /// Payloads hold what must not be in every log: personal data, secrets. That is why each is asked for by name.
+    /// Payloads can hold personal data and secrets, so the program must name each message whose payload is shown.
     #[must_use]
     pub fn payload_of<M: Debug + 'static>(mut self) -> Self {
         let read: for<'c> fn(&'c Call<'_>) -> Option<&'c dyn Debug> = |call| Some(call.message::<M>()?);

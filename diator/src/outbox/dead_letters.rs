@@ -47,7 +47,7 @@ use crate::broker::OutboundMessage;
 /// The pattern Dead Letter Channel of G. Hohpe and B. Woolf, "Enterprise Integration Patterns".
 #[async_trait]
 pub trait DeadLetters: Send + Sync + 'static {
-    /// Lists the dead letters that match the filter, oldest first; one that cannot be read hides no other.
+    /// Lists the dead letters that match the filter, oldest first; a dead letter that cannot be read hides no other.
     async fn list(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, BoxError>;
 
     /// Gives the messages back to the relay, each in its old place, and counts them.

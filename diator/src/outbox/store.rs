@@ -78,9 +78,10 @@ pub trait OutboxStore: Send + Sync + 'static {
         None
     }
 
-    /// Where the endpoints of the same database keep deliveries, for the command line.
+    /// The store in which the endpoints of the same database keep deliveries, for the command line.
     ///
-    /// It must be the [`deliveries`](crate::Inbox::deliveries) of the inbox beside this outbox. `None` means that there are none.
+    /// It must be the [`deliveries`](crate::Inbox::deliveries) of the inbox beside this outbox. `None` means that there
+    /// is no such store.
     fn deliveries(&self) -> Option<Arc<dyn DeliveryStore>> {
         None
     }
@@ -190,8 +191,8 @@ pub struct Claim<'a> {
     pub cursors: &'a [Cursor],
     /// How many rows to read from each partition at most.
     pub limit: u32,
-    /// How many bytes of bodies of each partition at most: the row that reaches this number is the last one. So a partition that has
-    /// less than both limits has nothing more.
+    /// How many bytes of bodies of each partition to read at most: the row that reaches this number is the last one. So
+    /// a partition that yields less than both limits has no more rows.
     pub max_bytes: u64,
     /// The rows to leave out.
     pub skip: &'a Skip,
@@ -276,8 +277,8 @@ pub enum Verdict {
     Sent,
     /// The broker refused it; it stays pending.
     Refused {
-        /// How often by now, this time included. A number that is not above the noted one changes nothing, so that a relay may say it
-        /// twice.
+        /// How often the broker has refused it by now, this time included. A number that is not above the noted one
+        /// changes nothing, so that a relay may repeat the call.
         attempts: u32,
     },
     /// The broker refused it for good: it becomes a dead letter.

@@ -3,17 +3,17 @@ use std::fmt;
 
 use super::Location;
 
-/// Everything that is wrong with a mediator's configuration, in one report; also that of
-/// [`Mediator::check_scopes`](crate::Mediator::check_scopes).
+/// All problems of a mediator's configuration, in one report; [`Mediator::check_scopes`](crate::Mediator::check_scopes)
+/// returns it too.
 ///
 /// # Guarantees
 ///
-/// - There is at least one problem. They are sorted by place and text, so that two runs report the same, and none stands there
-///   twice.
-/// - The checks look at everything before they give up. Only the handlers are built after them: what fails there is reported once
-///   all else is right.
-/// - `Debug` prints the report too: it is what `main` shows when it returns the error. Both list each problem
-///   with its remedy; `source()` is `None`.
+/// - There is at least one problem. Problems are sorted by place and text, so that two runs report the same; none is
+///   listed twice.
+/// - All checks run before `build()` fails. Handlers are built only after the checks: a handler that cannot be built is
+///   reported once everything else is right.
+/// - `Debug` prints the report too, because `main` shows `Debug` when it returns the error. Both list each problem with
+///   its remedy; `source()` is `None`.
 ///
 /// # Example
 ///
@@ -32,7 +32,7 @@ pub struct BuildError {
     crates: Vec<&'static str>,
 }
 
-/// One thing that is wrong, and what to do about it.
+/// A problem of the configuration, and its remedy.
 ///
 /// `Display` is the place and the text, without the remedy. Branch on [`kind`](Self::kind), not on the text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +43,7 @@ pub struct Problem {
     kind: ProblemKind,
 }
 
-/// The sorts of problem.
+/// The kinds of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ProblemKind {
@@ -57,16 +57,16 @@ pub enum ProblemKind {
     RegisteredTwice,
     /// Two handlers of an event have one id, or a handler has an empty one.
     HandlerId,
-    /// A domain event that must be handled is not.
+    /// A domain event that must be handled has no handler.
     UnhandledEvent,
     /// The container lacks a dependency of a handler, or has several.
     MissingDependency,
     /// The container's own registrations are wrong, or a singleton cannot be built; for
-    /// [`check_scopes`](crate::Mediator::check_scopes), a service of one message.
+    /// [`check_scopes`](crate::Mediator::check_scopes), a service of a message cannot be built.
     Container,
-    /// A unit of work is registered in a way in which it never commits.
+    /// The registration of a unit of work never commits it.
     NeverCommits,
-    /// There are broker events, but no broker.
+    /// The program has notification or ECST events, but no broker.
     NoBroker,
     /// There is an outbox, but neither a broker nor a relay elsewhere.
     OutboxWithoutBroker,
@@ -82,15 +82,15 @@ pub enum ProblemKind {
     NotAccepted,
     /// Two events have one name on the wire.
     AmbiguousName,
-    /// A header has a name that no message can carry, or that another one has.
+    /// A header has a name that no message can carry, or the name of another header.
     Header,
     /// A crate that `link!` names contributed no handler.
     NothingLinked,
-    /// Something that was asked of the builder names nothing that is there.
+    /// A call of the builder names something that the mediator does not have.
     NoEffect,
     /// An endpoint is configured in a way that cannot work.
     Endpoint,
-    /// A handler of what arrives belongs to no endpoint, or to several; or an endpoint has none.
+    /// A handler of a notification or ECST event belongs to no endpoint or to several, or an endpoint has no handler.
     EndpointHandler,
     /// An endpoint needs something that its engine cannot do.
     Capability,
@@ -106,13 +106,13 @@ impl Problem {
         Self { kind, location: location.into(), text: text.into(), remedy: remedy.into() }
     }
 
-    /// What sort of problem it is.
+    /// The kind of the problem.
     #[must_use]
     pub fn kind(&self) -> ProblemKind {
         self.kind
     }
 
-    /// Where to look, if it is about one place.
+    /// The place of the problem, if it has one.
     #[must_use]
     pub fn location(&self) -> Option<Location> {
         self.location

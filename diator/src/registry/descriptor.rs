@@ -11,7 +11,7 @@ use crate::message::{MessageDescriptor, MessageInfo, TypeName};
 use crate::request::RequestDescriptor;
 use crate::{Event, EventHandler, HandledBy, RequestHandler};
 
-/// One handler of one message: what it is called, what it needs, and how the mediator takes it in.
+/// Describes one handler of one message: its id, its dependencies, and how the mediator adds it.
 ///
 /// It is a constant: describing a handler runs nothing, and builds no handler. The attributes write one for each message that a
 /// type handles; [`handlers!`](crate::handlers) collects them by hand.
@@ -36,10 +36,10 @@ pub(crate) enum HandlerFunctions {
     Event(Attach),
 }
 
-/// What tells a handler of an event from the others, also in the next version of the program.
+/// Identifies a handler of an event, also across versions of the program.
 ///
-/// It is what `#[event_handler(OrderPlaced, id = "billing.charge")]` says, and by default the handler's type with its path: a
-/// handler without an id of its own gets another one when it is moved or renamed.
+/// `#[event_handler(OrderPlaced, id = "billing.charge")]` sets it; by default it is the handler's type with its path. A
+/// handler without an id of its own gets another id when its type is moved or renamed.
 ///
 /// # Example
 ///
@@ -75,17 +75,17 @@ impl fmt::Display for HandlerId {
     }
 }
 
-/// What a handler is to its message.
+/// The role of a handler for its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandlerRole {
-    /// It answers a request.
+    /// The handler answers a request.
     Request,
-    /// It reacts to an event.
+    /// The handler reacts to an event.
     Event {
         /// Lower runs first; the default is 0.
         order: i32,
-        /// Whether it runs only once the unit of work is committed.
+        /// Whether the handler runs only once the unit of work is committed.
         after_commit: bool,
     },
 }
@@ -134,14 +134,14 @@ impl HandlerDescriptor {
         }
     }
 
-    /// The same handler under a name that outlives its type: `#[event_handler(OrderPlaced, id = "billing.charge")]`.
+    /// Gives the handler a name that outlives its type: `#[event_handler(OrderPlaced, id = "billing.charge")]`.
     #[must_use]
     pub const fn named(mut self, id: &'static str) -> Self {
         self.id = Some(id);
         self
     }
 
-    /// What tells the handler from others of its message: the name that it was given, or else its type, with its path.
+    /// The handler's id among the handlers of its message: the name that it was given, or else its type, with its path.
     #[must_use]
     pub fn id(&self) -> HandlerId {
         HandlerId(self.id.unwrap_or_else(self.handler.name))
@@ -165,7 +165,7 @@ impl HandlerDescriptor {
         self.message.type_name()
     }
 
-    /// What the handler is to the message.
+    /// The role of the handler for its message.
     #[must_use]
     pub fn role(&self) -> HandlerRole {
         self.role
@@ -177,7 +177,7 @@ impl HandlerDescriptor {
         self.location
     }
 
-    /// What the handler gets injected.
+    /// The dependencies that the mediator injects.
     #[must_use]
     pub fn dependencies(&self) -> &'static [Dependency] {
         self.dependencies

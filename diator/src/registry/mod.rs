@@ -15,8 +15,8 @@ pub use crate::location::Location;
 
 /// Handlers, listed by hand or read from the registry; made by [`handlers!`](crate::handlers).
 ///
-/// Their order means nothing: `build()` sorts them. One handler that is listed twice, or that the registry has too, is taken in
-/// once.
+/// Their order has no meaning: `build()` sorts them. A handler that is listed twice, or that the registry has too, is
+/// added once.
 ///
 /// # Example
 ///
@@ -97,7 +97,7 @@ pub const fn own_name(given: &[&'static str]) -> Option<&'static str> {
 /// Lists handler types for [`MediatorBuilder::handlers`](crate::MediatorBuilder::handlers).
 ///
 /// Link-time registration finds nothing on wasm and in static libraries; there, and in tests that want only some
-/// handlers, the same descriptors are given by hand.
+/// handlers, a program lists its handlers by hand.
 #[macro_export]
 macro_rules! handlers {
     ($($handler:ty),* $(,)?) => {
@@ -107,13 +107,13 @@ macro_rules! handlers {
 
 /// Links the crates that hold handlers, so that their handlers are registered.
 ///
-/// A crate that nothing names is not linked, and its handlers are silently absent. This names it, and `build()`
-/// fails if it contributed no handler after all. Write it at module level, with the names as `use` knows them. A crate
-/// that `Cargo.toml` renames does not know that name: say its own too, `link!(old_billing = billing);`.
+/// The linker leaves out a crate that nothing names, and the crate's handlers are silently absent. `link!` names the
+/// crate, and `build()` fails if the crate still contributed no handler. Write it at module level, with the names that
+/// `use` takes. For a crate that `Cargo.toml` renames, add the crate's own name: `link!(old_billing = billing);`.
 ///
-/// A registry belongs to one version of this library. Where a program holds two, because one of its crates depends on
-/// another version, this one knows nothing of what that crate registered: `build()` reports the crate as one without handlers.
-/// `cargo tree --duplicates` shows it.
+/// Each version of this library has a registry of its own. If a crate depends on another version than the program, the
+/// program does not see the handlers of that crate: `build()` reports it as a crate without handlers.
+/// `cargo tree --duplicates` shows both versions.
 ///
 /// # Example
 ///

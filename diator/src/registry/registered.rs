@@ -24,7 +24,7 @@ pub trait Inject: Sized + Send + Sync + 'static {
     fn __diator_build(slots: Box<dyn Slots>) -> Self;
 }
 
-/// A type with `#[request_handler]` or `#[event_handler]` on it, and what those said.
+/// A type with `#[request_handler]` or `#[event_handler]` on it, and the descriptors that these attributes write.
 ///
 /// [`handlers!`](crate::handlers) reads it, so that a program can list its handlers by hand.
 #[diagnostic::on_unimplemented(

@@ -288,7 +288,7 @@ impl Relay {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with a timer.
+    /// If it runs outside a tokio runtime with a timer.
     pub async fn run_until(self, stop: impl Future) -> Result<(), RelayError> {
         let drain = self.settings.drain.min(LONGEST);
         let (stopper, signal) = Stopper::new();

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
-/// What an engine can do for its consumers.
+/// The capabilities of an engine towards its consumers.
 ///
 /// Each driver states its own. Start from [`none`](Self::none) and add.
 ///
 /// # Guarantees
 ///
-/// - An endpoint relies on what is stated, and on nothing else. The conformance suite checks what is stated.
+/// - An endpoint relies on the stated capabilities, and on nothing else. The conformance suite checks the stated
+///   capabilities.
 /// - `Default` is [`none`](Self::none).
 ///
 /// # Example
@@ -29,15 +30,16 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// Deliveries of one key come in the order in which they were published. Where an opening or an ownership begins, what was
-    /// given out before and not settled comes first. Who adds partitions to a topic moves keys among them, and the order does not hold
+    /// Deliveries of one key come in the order in which they were published. When an opening or an ownership begins,
+    /// the deliveries that were given out before and not settled come first. If somebody adds partitions to a topic,
+    /// keys move among them, and the order does not hold across that change.
     /// across that.
     pub ordered_by_key: bool,
-    /// At any time one process at most is given the deliveries of a key: partitions with owners.
+    /// At any time at most one process gets the deliveries of a key: partitions with owners.
     pub exclusive_keys: bool,
     /// Processes that open the same endpoint can share its messages.
     pub competing: bool,
-    /// Processes that open the same endpoint can have all of its messages each.
+    /// Processes that open the same endpoint can each get all of its messages.
     pub broadcasts: bool,
     /// A delivery that nobody settled comes again, at the latest when its lock is over or its connection has ended.
     pub redelivery: bool,
@@ -45,31 +47,32 @@ pub struct Capabilities {
     pub counts: bool,
     /// A retry carries the number of failures along.
     pub retry_counts: bool,
-    /// What giving a delivery back costs.
+    /// The cost of giving a delivery back.
     pub release: Release,
-    /// After so many deliveries the engine itself takes a message away from its consumers.
+    /// The number of deliveries after which the engine itself takes a message away from its consumers.
     pub delivery_limit: Option<u32>,
     /// The partition and epoch of an owner mean the same in all processes, so that a store can refuse an earlier owner.
     pub fenced_owners: bool,
-    /// How long a delivery is locked, 1 s at least; `None` is for as long as the connection stands, however long that is.
+    /// How long a delivery is locked, at least 1 s; `None` means as long as the connection stands, however long that
+    /// is.
     pub lock: Option<Duration>,
-    /// A lock that is over takes all deliveries of the opening along, as where the engine closes the connection for it.
+    /// When one lock is over, all deliveries of the opening are lost, as on an engine that then closes the connection.
     pub lock_ends_opening: bool,
-    /// The lock can be made to begin anew.
+    /// A lock can be extended: it then begins anew.
     pub extends: bool,
-    /// A delivery can come again after a time, of so long at most.
+    /// A delivery can come again after a time, at most this one.
     pub delayed_retry: Option<Duration>,
     /// The engine or the driver keeps the dead letters of an endpoint.
     pub dead_letters: bool,
-    /// Each delivery is settled by itself, whatever becomes of earlier ones.
+    /// Each delivery is settled by itself, whatever happens to earlier ones.
     pub settles_out_of_order: bool,
-    /// What was published and not settled survives a restart of the engine.
+    /// Messages that were published and not settled survive a restart of the engine.
     pub durable: bool,
-    /// What was settled can be delivered once more, from a point in time.
+    /// Messages that were settled can be delivered once more, from a point in time.
     pub replayable: bool,
 }
 
-/// What it costs to give a delivery back that was not handled.
+/// The cost of giving back a delivery that was not handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Release {
     /// It cannot be given back by itself.
@@ -82,7 +85,7 @@ pub enum Release {
 }
 
 impl Capabilities {
-    /// Nothing is stated yet.
+    /// States no capability.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -138,7 +141,7 @@ impl Capabilities {
         self
     }
 
-    /// What nobody settled comes again.
+    /// States that a delivery that nobody settled comes again.
     #[must_use]
     pub const fn redelivers(mut self) -> Self {
         self.redelivery = true;
@@ -222,14 +225,14 @@ impl Capabilities {
         self
     }
 
-    /// What waits survives a restart of the engine.
+    /// States that waiting messages survive a restart of the engine.
     #[must_use]
     pub const fn durable(mut self) -> Self {
         self.durable = true;
         self
     }
 
-    /// What was settled can be delivered once more.
+    /// States that settled messages can be delivered once more.
     #[must_use]
     pub const fn replayable(mut self) -> Self {
         self.replayable = true;

@@ -14,34 +14,36 @@ use crate::shown;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// What names it towards the driver, within one opening.
+    /// The name of the delivery towards the driver, within one opening.
     pub tag: DeliveryTag,
-    /// The partition that it belongs to, where the engine has some.
+    /// The partition that it belongs to, if the engine has partitions.
     pub owner: Option<Ownership>,
     /// The topic that it came from, as [`Wanted::topics`](super::Wanted::topics) has it; empty for the default topic.
     pub topic: Arc<str>,
-    /// Where it stands in the topic, in words of the engine's: a partition and an offset, a stream and an entry id. With the topic
-    /// it names a message that has no id of its own: it must be unique in the topic, and the same at each redelivery, also after
-    /// [`Verdict::Retry`](super::Verdict::Retry). A driver whose retry is a copy carries it along.
+    /// Its position in the topic, in the engine's words: a partition and an offset, a stream and an entry id. With the
+    /// topic it identifies a message that has no id of its own: it must be unique in the topic, and the same at each
+    /// redelivery, also after [`Verdict::Retry`](super::Verdict::Retry). A driver whose retry is a copy must carry the
+    /// position along.
     pub position: Option<Box<str>>,
-    /// What the message is about; messages of one key are handled in order where the endpoint asks for that. A key that is no
-    /// text becomes one that no other key becomes.
+    /// The subject of the message; messages of one key are handled in order if the endpoint asks for that. A driver
+    /// must turn a key that is not a text into a text that no other key becomes.
     pub key: Option<Box<str>>,
-    /// What travels beside the body, as the engine has it. A driver leaves out what is no text.
+    /// The headers of the message, as the engine has them. A driver leaves out a header that is not a text.
     pub headers: Vec<(Box<str>, Box<str>)>,
-    /// The media type of the body, where the engine has one.
+    /// The media type of the body, if the engine has one.
     pub content_type: Option<Box<str>>,
-    /// What was published; empty where the engine has no body, as in a tombstone.
+    /// The published body; empty if the engine has none, as in a tombstone.
     pub body: Arc<[u8]>,
     /// Whether it was delivered before. It is a hint: the endpoint counts failures by itself.
     pub redelivered: Redelivered,
-    /// How many failures a [`Verdict::Retry`](super::Verdict::Retry) has carried along; 0 where the engine has no place for them.
+    /// How many failures a [`Verdict::Retry`](super::Verdict::Retry) has carried along; 0 if the engine has no place
+    /// for them.
     pub failures: u32,
-    /// Why the driver could not read it, if it could not: the endpoint makes a dead letter of it. Body and headers are there as
-    /// far as they could be read.
+    /// Why the driver could not read the message, if so: the endpoint makes a dead letter of it. Body and headers are
+    /// there as far as they could be read.
     pub unreadable: Option<Box<str>>,
-    /// When its lock began, at the latest. For a read that is answered at once that is before it was sent; for one that waits at the
-    /// engine, and for what the engine sends by itself, when its bytes arrived.
+    /// When its lock began, at the latest. If the engine answers a read at once, that is before the read was sent. If
+    /// the read waits at the engine, or the engine sends by itself, it is when the bytes arrived.
     pub received: Instant,
     /// Which row of a delivery store it is, if it is none of an engine's.
     pub(crate) row: Option<Box<Row>>,
@@ -60,17 +62,18 @@ pub(crate) struct Row {
     pub(crate) holds_key: bool,
 }
 
-/// Names a delivery towards its driver, which never uses a number twice in an opening, also where it reconnects within it.
+/// Names a delivery towards its driver, which must never use a number twice in an opening, even if it reconnects within
+/// the opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryTag(pub u64);
 
-/// A partition that this process owns for a while: what the engine takes back as a whole.
+/// A partition that this process owns for a while; the engine takes it back as a whole.
 ///
-/// The epoch is higher each time that this opening gets the partition. Numbers and epochs mean the same in other processes only
-/// where the capability [`fenced_owners`](super::Capabilities::fenced_owners) says so.
+/// The epoch is higher each time that this opening gets the partition. Numbers and epochs mean the same in other
+/// processes only if the capability [`fenced_owners`](super::Capabilities::fenced_owners) says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ownership {
-    /// Which partition; the driver numbers those of all its topics.
+    /// The number of the partition; the driver numbers the partitions of all its topics.
     pub partition: u32,
     /// The generation of the assignment, or the epoch of the lease.
     pub epoch: u64,
@@ -84,36 +87,36 @@ pub enum Redelivered {
     No,
     /// At least once.
     Yes,
-    /// So often; zero is never.
+    /// This often; zero means never.
     Times(u32),
     /// The engine does not say.
     Unknown,
 }
 
-/// What a [`Source`](super::Source) yields.
+/// News or deliveries that a [`Source`](super::Source) yields.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Taken {
     /// Deliveries, at least one.
     Deliveries(Vec<Delivery>),
-    /// The engine wants partitions back, and waits for that.
+    /// The engine wants partitions back, and waits until the endpoint gives them up.
     Revoking {
-        /// Which of them.
+        /// The owners that it wants back.
         owners: Vec<Ownership>,
-        /// Until when what runs may come to its end.
+        /// Until when running handlers may end.
         by: Instant,
     },
-    /// Partitions belong to somebody else already: nothing of them can be settled.
+    /// Partitions belong to somebody else already: none of their deliveries can be settled.
     Lost {
-        /// Which of them.
+        /// The owners that are lost.
         owners: Vec<Ownership>,
     },
 }
 
 impl Delivery {
-    /// A delivery with what it must have, received now, for the first time.
+    /// Makes a delivery with the fields that it must have, received now, for the first time.
     ///
-    /// Where the clock of tokio is paused, "now" is that clock's.
+    /// If tokio's clock is paused, "now" is the time of that clock.
     #[must_use]
     pub fn new(tag: DeliveryTag, topic: impl Into<Arc<str>>, body: impl Into<Arc<[u8]>>) -> Self {
         Self {
@@ -133,21 +136,21 @@ impl Delivery {
         }
     }
 
-    /// Says which partition it belongs to.
+    /// Sets the partition that it belongs to.
     #[must_use]
     pub fn with_owner(mut self, owner: Ownership) -> Self {
         self.owner = Some(owner);
         self
     }
 
-    /// Says where it stands in its topic.
+    /// Sets its position in the topic.
     #[must_use]
     pub fn with_position(mut self, position: impl Into<Box<str>>) -> Self {
         self.position = Some(position.into());
         self
     }
 
-    /// Says what it is about.
+    /// Sets the key.
     #[must_use]
     pub fn with_key(mut self, key: impl Into<Box<str>>) -> Self {
         self.key = Some(key.into());
@@ -161,35 +164,35 @@ impl Delivery {
         self
     }
 
-    /// Says what the body is.
+    /// Sets the media type of the body.
     #[must_use]
     pub fn with_content_type(mut self, content_type: impl Into<Box<str>>) -> Self {
         self.content_type = Some(content_type.into());
         self
     }
 
-    /// Says whether it was delivered before.
+    /// Sets whether it was delivered before.
     #[must_use]
     pub fn with_redelivered(mut self, redelivered: Redelivered) -> Self {
         self.redelivered = redelivered;
         self
     }
 
-    /// Says how many failures a retry has carried along.
+    /// Sets how many failures a retry has carried along.
     #[must_use]
     pub fn with_failures(mut self, failures: u32) -> Self {
         self.failures = failures;
         self
     }
 
-    /// Says that the driver could not read it, and why.
+    /// Marks it as a message that the driver could not read, with the reason.
     #[must_use]
     pub fn with_unreadable(mut self, why: impl Into<Box<str>>) -> Self {
         self.unreadable = Some(why.into());
         self
     }
 
-    /// Says when its lock began.
+    /// Sets when its lock began.
     #[must_use]
     pub fn with_received(mut self, received: Instant) -> Self {
         self.received = received;
@@ -215,7 +218,7 @@ impl Row {
 }
 
 impl Redelivered {
-    /// Whether it may have been delivered before.
+    /// Whether the message may have been delivered before.
     #[must_use]
     pub fn perhaps(self) -> bool {
         !matches!(self, Self::No | Self::Times(0))

@@ -14,7 +14,7 @@ use crate::shown::{self, ForeignError};
 ///
 /// - `Display` and `Debug` are one line each; the text is cut at 1,000 characters, and control characters in it are escaped.
 /// - `source()` is a [`ForeignError`]; [`source_as`](Self::source_as) gives the error in it by its type.
-/// - A driver must keep secrets out of both: they stand in health and in logs.
+/// - A driver must keep secrets out of both: health and logs show them.
 ///
 /// # Example
 ///
@@ -31,18 +31,18 @@ pub struct ConsumeError {
     source: Option<ForeignError>,
 }
 
-/// What can be done about it.
+/// What the endpoint can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConsumeErrorKind {
-    /// It passes: the engine is away, or busy.
+    /// A retry can help: the engine is unreachable or busy.
     Transient {
         /// How long the engine asks to wait; `None` means that it named no time.
         retry_after: Option<Duration>,
     },
     /// The opening is over: its connection ended, or was given up.
     Closed,
-    /// It stays until somebody changes the engine or the configuration: no permission, no such topic.
+    /// No retry helps until somebody changes the engine or the configuration: no permission, no such topic.
     Fatal,
 }
 
@@ -59,25 +59,25 @@ impl ConsumeErrorKind {
 }
 
 impl ConsumeError {
-    /// An error that passes; the text is lower case and names the engine.
+    /// Makes an error that a retry can mend; the text must be lower case and name the engine.
     #[must_use]
     pub fn transient(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ConsumeErrorKind::Transient { retry_after: None }, message)
     }
 
-    /// An error of a kind known only at run time; the text is lower case and names the engine.
+    /// Makes an error of a kind known only at run time; the text must be lower case and name the engine.
     #[must_use]
     pub fn new(kind: ConsumeErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), source: None }
     }
 
-    /// The opening is over.
+    /// Makes an error that ends the opening.
     #[must_use]
     pub fn closed(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ConsumeErrorKind::Closed, message)
     }
 
-    /// An error that stays until somebody mends something.
+    /// Makes an error that stays until somebody mends its cause.
     #[must_use]
     pub fn fatal(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ConsumeErrorKind::Fatal, message)
@@ -96,7 +96,7 @@ impl ConsumeError {
         self.source.as_ref()?.get_ref().downcast_ref()
     }
 
-    /// What can be done about it.
+    /// What the endpoint can do about it.
     #[must_use]
     pub fn kind(&self) -> ConsumeErrorKind {
         self.kind

@@ -1,22 +1,22 @@
-//! What a driver implements so that events of its engine can be consumed.
+//! The contract of a driver that consumes the events of its engine.
 //!
-//! An [`Endpoint`](crate::endpoint::Endpoint) is the only caller. It opens a [`Subscription`], takes deliveries from its [`Source`],
-//! lets the handlers of the program handle them, and says what became of each to its [`Settle`]. A driver never calls a handler and
-//! decodes no body.
+//! An [`Endpoint`](crate::endpoint::Endpoint) is the only caller. It opens a [`Subscription`], takes deliveries from
+//! its [`Source`], lets the handlers of the program handle them, and tells its [`Settle`] the verdict on each. A driver
+//! never calls a handler and decodes no body.
 //!
 //! # Rules
 //!
 //! | question | answer |
 //! |---|---|
 //! | who calls what, and when? | the endpoint calls `open` once per opening, then `next` from one task, always, and `settle`, `extend`, `observe` and `revoked` from others, at the same time. At the end it calls `next` with a credit of 0 while it drains, drops the source, and calls `close` last |
-//! | what is a delivery? | a message of which this process knows that it is its own to handle, until it is settled, its lock is over, or its owner is revoked. [`Delivery::tag`] names it within one opening |
+//! | what is a delivery? | a message that this process must handle, until the message is settled, its lock is over, or its owner is revoked. [`Delivery::tag`] names it within one opening |
 //! | what is a lock? | the time for which the engine gives a delivery to nobody else. It begins at [`Delivery::received`] |
-//! | what does dropping do? | dropping `next` loses nothing: deliveries and news come with the next call. Dropping `settle` or `extend` leaves each of its deliveries done or not done. Dropping source and settle without `close` is what a crash does |
-//! | what does [`Settled::LockLost`] oblige to? | nothing was changed at the engine, and somebody else may have the delivery by now. The endpoint forgets it. A handler that runs may end; its own transaction decides what counts |
-//! | what does [`Taken::Revoking`] oblige to? | the endpoint begins no delivery of these owners any more, lets those that run end until `by`, settles them, and calls [`Settle::revoked`]. The driver must not give the partition up before that call or `by` |
-//! | what does [`Taken::Lost`] oblige to? | the engine has given the owner's partition to somebody else already. The endpoint forgets its deliveries and settles none of them |
+//! | what does dropping do? | dropping `next` loses nothing: deliveries and news come with the next call. Dropping `settle` or `extend` leaves each of its deliveries done or not done. Dropping source and settle without `close` has the effect of a crash |
+//! | what follows from [`Settled::LockLost`]? | nothing was changed at the engine, and somebody else may have the delivery by now. The endpoint forgets the delivery. A running handler may end; its own transaction decides what counts |
+//! | what follows from [`Taken::Revoking`]? | the endpoint begins no more deliveries of these owners, lets the running ones end until `by`, settles them, and calls [`Settle::revoked`]. The driver must not give the partition up before that call or `by` |
+//! | what follows from [`Taken::Lost`]? | the engine has given the owner's partition to somebody else already. The endpoint forgets its deliveries and settles none of them |
 //!
-//! # Where the notions of the engines are
+//! # The engines' names for these notions
 //!
 //! | here | Kafka | RabbitMQ | Azure Service Bus | Redis Streams | NATS JetStream |
 //! |---|---|---|---|---|---|

@@ -2,54 +2,54 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// How a subscription is, as its engine says.
+/// The state of a subscription, as its engine reports it.
 ///
 /// # Units
 ///
-/// `None` is what the engine does not tell.
+/// `None` means that the engine does not report the value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Observation {
-    /// How many messages wait for the endpoint, in all its processes together; whether those count that its processes hold, the
-    /// driver says.
+    /// How many messages wait for the endpoint, in all its processes together. The driver says whether messages that
+    /// its processes hold count too.
     pub lag: Option<u64>,
     /// How many of those the engine should be giving to this opening now. A process without a partition has none.
     pub due: Option<u64>,
     /// How long ago the engine was last heard of.
     pub heard: Option<Duration>,
-    /// How long the oldest of those that wait has been waiting.
+    /// How long the oldest waiting message has been waiting.
     pub oldest: Option<Duration>,
 }
 
 impl Observation {
-    /// Nothing is known.
+    /// Makes an observation that reports nothing.
     #[must_use]
     pub const fn unknown() -> Self {
         Self { lag: None, due: None, heard: None, oldest: None }
     }
 
-    /// Says how many messages wait.
+    /// Sets how many messages wait.
     #[must_use]
     pub const fn with_lag(mut self, lag: u64) -> Self {
         self.lag = Some(lag);
         self
     }
 
-    /// Says how many messages the engine should be giving to this opening.
+    /// Sets how many messages the engine should be giving to this opening.
     #[must_use]
     pub const fn with_due(mut self, due: u64) -> Self {
         self.due = Some(due);
         self
     }
 
-    /// Says how long ago the engine was heard of.
+    /// Sets how long ago the engine was heard of.
     #[must_use]
     pub const fn with_heard(mut self, ago: Duration) -> Self {
         self.heard = Some(ago);
         self
     }
 
-    /// Says how long the oldest has been waiting.
+    /// Sets how long the oldest message has been waiting.
     #[must_use]
     pub const fn with_oldest(mut self, oldest: Duration) -> Self {
         self.oldest = Some(oldest);

@@ -2,28 +2,29 @@ use std::time::Duration;
 
 use super::DeliveryTag;
 
-/// What became of a delivery.
+/// The verdict on one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settlement {
-    /// Which delivery.
+    /// The delivery.
     pub tag: DeliveryTag,
-    /// What became of it.
+    /// The verdict on it.
     pub verdict: Verdict,
 }
 
-/// What an endpoint wants done with a delivery.
+/// The instruction of an endpoint for a delivery.
 ///
 /// An endpoint asks for nothing that the [capabilities](super::Capabilities) do not state.
 ///
 /// # Guarantees
 ///
-/// A dead letter, and a retry that is a copy, must first be kept where it goes, confirmed, and only then be taken away from where
-/// it was: a crash in between leaves two, never none.
+/// For a dead letter, and for a retry that is a copy, the driver must first store the message at its new place, wait
+/// for the confirmation, and only then remove it from its old place: a crash in between leaves two messages, never
+/// none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// All is done: the engine must not deliver it again.
+    /// All handlers are done: the engine must not deliver it again.
     Ack,
     /// It goes back, to be delivered again at once. Without [exclusive keys](super::Capabilities::exclusive_keys) another process
     /// may get it; with them only the owner of its partition does.
@@ -33,48 +34,50 @@ pub enum Verdict {
     Retry {
         /// After how long; at most what [`delayed_retry`](super::Capabilities::delayed_retry) states.
         after: Duration,
-        /// How often it has failed: where the engine has a place for that, [`Delivery::failures`](super::Delivery::failures) of
-        /// the next delivery.
+        /// How often it has failed; if the engine has a place for that, it is
+        /// [`Delivery::failures`](super::Delivery::failures) of the next delivery.
         failures: u32,
-        /// How it failed at last, as for a dead letter; both are empty where the endpoint keeps nothing of its own. An engine need not
-        /// mind them.
+        /// Its last failure, as for a dead letter; both are empty if the endpoint has no delivery store. An engine may
+        /// ignore them.
         reason: Box<str>,
         /// See `reason`.
         kind: Box<str>,
     },
-    /// It goes to the dead letters of the endpoint, where the engine or the driver keeps them. A letter that is too large is cut,
-    /// not refused.
+    /// It goes to the dead letters of the endpoint, if the engine or the driver keeps them. The driver must cut a
+    /// letter that is too large, and must not refuse it.
     ///
-    /// A driver whose engine cannot copy a message by its tag keeps the delivery until it is settled.
+    /// A driver whose engine cannot copy a message by its tag must keep the delivery until it is settled.
     #[non_exhaustive]
     DeadLetter {
-        /// Why: one line, for people.
+        /// The reason: one line, for people.
         reason: Box<str>,
-        /// What dead letters with one cause have in common, such as `Handler` or `Unreadable`; empty if it is not known.
+        /// The kind of the failure, which dead letters of one cause share, such as `Handler` or `Unreadable`; empty if
+        /// it is not known.
         kind: Box<str>,
         /// How often it has failed.
         failures: u32,
     },
 }
 
-/// What the engine answers.
+/// The answer of the engine to a settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Settled {
-    /// It is done; or, where the engine answers nothing, it was written to the connection, and may come again.
+    /// It is done. If the engine answers nothing, this means that it was written to the connection, and the delivery
+    /// may come again.
     Done,
-    /// Somebody else may have the delivery by now: nothing was changed. An [`Ack`](Verdict::Ack) may be `Done` nevertheless, because
-    /// it is true.
+    /// Somebody else may have the delivery by now: nothing was changed. An [`Ack`](Verdict::Ack) may be answered with
+    /// `Done` nevertheless, because the message is in fact handled.
     LockLost,
 }
 
 impl Verdict {
-    /// It comes again after a time, with so many failures.
+    /// Makes the instruction to deliver it again after a time, with so many failures.
     #[must_use]
     pub fn retry(after: Duration, failures: u32) -> Self {
         Self::Retry { after, failures, reason: Box::default(), kind: Box::default() }
     }
 
-    /// It is a dead letter, of no kind.
+    /// Makes the instruction to keep it as a dead letter, of no kind.
     #[must_use]
     pub fn dead_letter(reason: impl Into<Box<str>>) -> Self {
         Self::DeadLetter { reason: reason.into(), kind: Box::default(), failures: 0 }
@@ -82,7 +85,7 @@ impl Verdict {
 }
 
 impl Settlement {
-    /// What became of a delivery.
+    /// Makes the verdict on a delivery.
     #[must_use]
     pub const fn new(tag: DeliveryTag, verdict: Verdict) -> Self {
         Self { tag, verdict }

@@ -1,8 +1,8 @@
-//! What a mediator consists of, as plain data: for programs that show, compare or check it.
+//! The parts of a mediator as plain data, for programs that show, compare or check them.
 //!
-//! Registration at link time hides what is wired; [`Mediator::wiring`](crate::Mediator::wiring) tells it. Every type here
-//! implements [`serde::Serialize`]. The package `diator-catalog` renders this data, and compares it between two versions of a
-//! program.
+//! Registration at link time hides what is wired; [`Mediator::wiring`](crate::Mediator::wiring) shows it. Every type
+//! here implements [`serde::Serialize`]. The package `diator-catalog` renders this data, and compares it between two
+//! versions of a program.
 
 mod collect;
 mod observer;
@@ -20,7 +20,7 @@ pub(crate) use self::collect::{Added, Parts, Replaced};
 pub use self::observer::Observer;
 pub use crate::message::Cause;
 
-/// The messages of a program, their handlers, and what those need.
+/// The messages of a program, their handlers, and the handlers' dependencies.
 ///
 /// # Guarantees
 ///
@@ -64,14 +64,15 @@ pub struct Wiring {
     pub middleware: Vec<WiredMiddleware>,
     /// Where notification and ECST events go; `None` if the program has neither a broker nor an outbox.
     pub broker: Option<WiredBroker>,
-    /// What lets handlers run for what arrives; a [`Host`](crate::host::Host) knows them, a mediator alone does not.
+    /// The endpoints, which run handlers for the messages that arrive; a [`Host`](crate::host::Host) knows them, a
+    /// mediator alone does not.
     pub endpoints: Vec<WiredEndpoint>,
 }
 
 impl Wiring {
-    /// What is linked into this program, without a mediator.
+    /// Lists what is linked into this program, without a mediator.
     ///
-    /// The lifetimes of dependencies, the middleware and the broker are not known then.
+    /// The lifetimes of dependencies, the middleware and the broker are then unknown.
     #[must_use]
     pub fn linked() -> Self {
         Parts::linked().wiring_of_registry()
@@ -89,17 +90,17 @@ pub struct WiredRequest {
     pub type_name: &'static str,
     /// Command or query.
     pub kind: MessageKind,
-    /// What the handler answers: a type, with its path.
+    /// The type of the handler's answer, with its path.
     pub response: &'static str,
-    /// How the handler fails: a type, with its path.
+    /// The type of the handler's error, with its path.
     pub error: &'static str,
     /// Whether it may be handled twice.
     pub idempotent: bool,
-    /// What `#[request(mark = …)]` says of it, in the order given.
+    /// The marks of `#[request(mark = …)]`, in the order given.
     pub marks: Vec<&'static str>,
     /// Whether `.remote(…)` names its crate: another process handles it.
     pub remote: bool,
-    /// Where it was declared; `None` where the registry does not know it: an instance of a generic type, a message that is
+    /// Where it was declared; `None` if the registry does not know it: an instance of a generic type, a message that is
     /// `unregistered`, any message of a mediator that does not start from the registry.
     pub location: Option<Location>,
     /// One, unless `build()` reports a problem.
@@ -110,12 +111,12 @@ pub struct WiredRequest {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct WiredEvent {
-    /// Its name: for a notification or ECST event, the name on the wire.
+    /// The event's name; for a notification or ECST event, the name on the wire.
     pub name: &'static str,
     /// Its type, with the path.
     #[serde(rename = "type")]
     pub type_name: &'static str,
-    /// Which of the three kinds of event it is.
+    /// The kind of the event.
     pub kind: MessageKind,
     /// Where a broker publishes it, if `#[event(topic = "…")]` says so.
     pub topic: Option<&'static str>,
@@ -125,18 +126,18 @@ pub struct WiredEvent {
     pub aliases: Vec<&'static str>,
     /// Whether `build()` insists on a handler.
     pub must_be_handled: bool,
-    /// What `#[event(mark = …)]` says of it, in the order given.
+    /// The marks of `#[event(mark = …)]`, in the order given.
     pub marks: Vec<&'static str>,
-    /// The form of its own fields; `None` without `#[event(schema)]`.
+    /// The schema of the event's fields; `None` without `#[event(schema)]`.
     pub schema: Option<EventSchema>,
-    /// Where it was declared; `None` where the registry does not know it: an instance of a generic type, a message that is
+    /// Where it was declared; `None` if the registry does not know it: an instance of a generic type, a message that is
     /// `unregistered`, any message of a mediator that does not start from the registry.
     pub location: Option<Location>,
-    /// Its handlers in the order in which they run; handlers that run after the commit stand last.
+    /// The event's handlers, in the order in which they run; handlers that run after the commit come last.
     pub handlers: Vec<WiredHandler>,
 }
 
-/// A message, without its handlers: what somebody sends or emits.
+/// A message without its handlers, as an [`Observer`] gets it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
@@ -154,13 +155,13 @@ pub struct WiredHandler {
     /// Its type, with the path.
     #[serde(rename = "type")]
     pub type_name: &'static str,
-    /// What tells it from other handlers of its event, also in the next version of the program.
+    /// Identifies the handler among those of its event, also across versions of the program.
     pub id: &'static str,
     /// Its place among the handlers of an event; 0 for the handler of a request.
     pub order: i32,
     /// Whether it runs only after the commit.
     pub after_commit: bool,
-    /// What the container gives it.
+    /// The dependencies that the container gives it.
     pub dependencies: Vec<WiredDependency>,
     /// The middleware that wraps it, outermost first, by [name](WiredMiddleware::name), whether or not it is
     /// [active](crate::middleware::Middleware::is_active) at present.
@@ -169,16 +170,16 @@ pub struct WiredHandler {
     pub location: Option<Location>,
 }
 
-/// What the container gives a handler for one field.
+/// A dependency that the container gives a handler for one field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WiredDependency {
     /// The field's name.
     pub field: &'static str,
-    /// What is asked of the container: a type, with its path.
+    /// The type that the container resolves, with its path.
     #[serde(rename = "type")]
     pub type_name: &'static str,
-    /// How long it lives; [`Lifetime::Unknown`] where no container was asked.
+    /// How long the dependency lives; [`Lifetime::Unknown`] if no container was asked.
     pub lifetime: Lifetime,
     /// Whether the handler also works without it.
     pub optional: bool,
@@ -194,36 +195,36 @@ pub struct WiredMiddleware {
     pub location: Option<Location>,
 }
 
-/// What lets handlers run for what a subscription delivers.
+/// An endpoint, which runs handlers for the messages that a subscription delivers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WiredEndpoint {
-    /// What its processes have in common.
+    /// The name that its processes have in common.
     pub name: String,
-    /// Names that it had before.
+    /// The endpoint's former names.
     pub formerly: Vec<String>,
     /// The subscription's type, with its path.
     #[serde(rename = "type")]
     pub type_name: &'static str,
-    /// Where it reads: the topics that it names, or else those of its events.
+    /// The topics that it reads: those that it names, or else those of its events.
     pub topics: Vec<String>,
-    /// Whether it reads events, too, that name no topic.
+    /// Whether it also reads events that name no topic.
     pub default_topic: bool,
     /// The handlers that it runs, sorted by event, in the order in which they run.
     pub handlers: Vec<WiredRun>,
     /// How many messages it handles at once.
     pub concurrency: usize,
-    /// In which order it handles them.
+    /// The order in which it handles them.
     pub order: Order,
     /// Whether each of its processes gets each message.
     pub broadcast: bool,
-    /// What it does when a handler fails, in words.
+    /// How it deals with a handler that fails, in words.
     pub errors: String,
-    /// What it does with messages whose name the program does not know, in words.
+    /// How it deals with messages whose name the program does not know, in words.
     pub unknown: &'static str,
-    /// Whether it finds messages that end the process.
+    /// Whether the endpoint has an attempt log of its own, which finds messages that end the process.
     pub attempt_log: bool,
-    /// Whether it acknowledges what the program itself has published without handling it.
+    /// Whether it acknowledges messages that the program itself has published, without handling them.
     pub skips_own: bool,
     /// Where it was made.
     pub location: Option<Location>,
@@ -241,20 +242,20 @@ pub struct WiredRun {
     pub id: &'static str,
 }
 
-/// Where notification and ECST events go, and what is promised for them.
+/// The broker that gets notification and ECST events, and its promises.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WiredBroker {
-    /// The broker's type, with its path; `None` if there is an outbox alone.
+    /// The broker's type, with its path; `None` if the program has only an outbox.
     #[serde(rename = "type")]
     pub type_name: Option<&'static str>,
-    /// What the broker promises beyond the contract.
+    /// The broker's promises beyond the contract.
     pub guarantees: Guarantees,
-    /// The media type of what is written.
+    /// The media type of the messages.
     pub content_type: &'static str,
     /// The source that cloud events name; `None` in the Python library's format.
     pub cloud_events_source: Option<String>,
-    /// Whether messages join the transaction first.
+    /// Whether an outbox writes the messages in the transaction first.
     pub outbox: bool,
     /// Where the broker was added.
     pub location: Option<Location>,

@@ -1,19 +1,20 @@
 use super::{Cause, WiredMessage};
 
-/// Learns which handlers run, and what they cause: which events they emit, and which requests they send.
+/// Learns which handlers run, and which events and requests they cause.
 ///
-/// Which messages a handler causes stands in its code alone. An observer notes it down while the tests of a program run:
-/// [`MediatorBuilder::observe`](crate::MediatorBuilder::observe) takes one, and a mediator without one pays nothing for it.
-/// `diator_catalog::ObservedCauses` is an observer that draws the graph of a program.
+/// Only the code of a handler says which messages it causes. An observer notes them while the tests of a program run:
+/// [`MediatorBuilder::observe`](crate::MediatorBuilder::observe) takes one, and a mediator without an observer pays
+/// nothing for it. `diator_catalog::ObservedCauses` is an observer that draws the graph of a program.
 ///
 /// # Guarantees
 ///
-/// - The mediator calls it from the task of the message, and waits for it: keep it short. Calls may come from many threads at
-///   once.
-/// - [`ran`](Self::ran) comes before the handler runs, for each attempt; not for a handler whose services could not be resolved.
-/// - [`caused`](Self::caused) comes when a handler emits or sends, whether or not its unit of work commits. A message that is sent
-///   or emitted outside of handlers has no cause, and is not told.
-/// - A panic of an observer is one of the handler that it is told of.
+/// - The mediator calls the observer from the task of the message, and waits for it: keep it short. Calls may come from
+///   many threads at once.
+/// - It calls [`ran`](Self::ran) before the handler runs, for each attempt, but not for a handler whose services could
+///   not be resolved.
+/// - It calls [`caused`](Self::caused) when a handler emits or sends, whether or not its unit of work commits. It does
+///   not report a message that is sent or emitted outside of handlers, because that message has no cause.
+/// - A panic of the observer counts as a panic of the handler that is reported.
 ///
 /// # Example
 ///

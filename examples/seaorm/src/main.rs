@@ -1,7 +1,7 @@
 //! SeaORM places orders, and an outbox of `diator-sqlx` writes their events in SeaORM's own transaction.
 //!
-//! Run it with `cargo run` in this directory. It needs no server: SQLite and the broker are built in. `transaction.rs` is what a
-//! program with a transaction type of its own writes; the rest is as with any other.
+//! Run it with `cargo run` in this directory. It needs no server: SQLite and the broker are built in. A program with a
+//! transaction type of its own writes a file like `transaction.rs`; the rest is as in any other program.
 
 mod transaction;
 

@@ -25,7 +25,7 @@ impl Transaction {
         Ok(Self(Mutex::new(Some(db.begin_with_options(options).await?))))
     }
 
-    /// What entities and statements are executed on: one at a time.
+    /// The transaction, to execute entities and statements on, one at a time.
     pub(crate) async fn connection(&self) -> Result<MappedMutexGuard<'_, DatabaseTransaction>, BoxError> {
         MutexGuard::try_map(self.0.lock().await, Option::as_mut).map_err(|_| ENDED.into())
     }

@@ -204,7 +204,7 @@ pub async fn who_comes_late_hears_what_is_kept<D: Driver>() {
     fixture.assert_arrived(if D::GUARANTEES.retained { &messages } else { &[] }).await;
 }
 
-/// A text that came with a message must not give orders to whoever reads the error that it causes.
+/// A text that came with a message must not control the terminal of somebody who reads the error that it causes.
 pub async fn texts_of_errors_give_no_orders<D: Driver>() {
     const FORGED: &str = "orders\n2026-11-28 ERROR all is lost\u{1b}[31m";
     let fixture = Fixture::<D>::new().await;

@@ -7,23 +7,24 @@ use uuid::Uuid;
 
 /// A driver under test, with a server of its own if it has one.
 ///
-/// The author of a driver implements it in a test file: the [module](super) has one. Each case starts one, and drops
-/// it at its end; the server must then end too.
+/// The author of a driver implements it in a test file: the [module](super) has one. Each case starts a driver, and
+/// drops it at its end; the server must then end too.
 #[diator::async_trait]
 pub trait Driver: Send + Sync + Sized + 'static {
-    /// What the driver promises; the cases check no more, and no less.
+    /// The driver's promises; the cases check these, and no others.
     const GUARANTEES: Guarantees;
 
     /// Starts the server, empty; it must not share anything with the servers of cases that run at the same time.
     async fn start() -> Self;
 
-    /// A broker that shares no connection with others.
+    /// Makes a broker that shares no connection with others.
     ///
-    /// It need not connect before it publishes, and must not wait. A driver without a server may give everybody the
-    /// same broker. The deadline of its calls must be less than 20 seconds.
+    /// It need not connect before it publishes, and must not wait. A driver without a server may return the same broker
+    /// each time. The deadline of its calls must be less than 20 seconds.
     fn connect(&self, login: Login) -> Arc<dyn MessageBroker>;
 
-    /// Hears what is published from now on, and what was published before if that is kept.
+    /// Listens to the messages that are published from now on, and to those that were published before, if the server
+    /// keeps them.
     ///
     /// It must read with another client than the driver's, and must be listening when this returns.
     async fn listen(&self) -> Box<dyn Listener>;
@@ -32,17 +33,17 @@ pub trait Driver: Send + Sync + Sized + 'static {
     ///
     /// # Panics
     ///
-    /// As it stands here, always: the driver has no server.
+    /// The default always panics: the driver has no server.
     fn server(&self) -> &dyn Server {
         panic!("it has no server")
     }
 
-    /// A broker as of [`connect`](Self::connect), for [`Login::Right`], that finds the server at this address of a
-    /// [`Proxy`](crate::Proxy); for [`broker_faults!`](crate::broker_faults).
+    /// Makes a broker as [`connect`](Self::connect) does for [`Login::Right`], which finds the server at this address
+    /// of a [`Proxy`](crate::Proxy); for [`broker_faults!`](crate::broker_faults).
     ///
     /// # Panics
     ///
-    /// As it stands here, always: the driver has no server.
+    /// The default always panics: the driver has no server.
     fn connect_through(&self, _proxy: SocketAddr) -> Arc<dyn MessageBroker> {
         panic!("it has no server")
     }
@@ -54,16 +55,15 @@ pub trait Failover: Driver {
     fn demote(&self, successor: &Self);
 }
 
-/// A driver whose server can be told, while it runs, to store messages no longer; for
-/// [`broker_storage!`](crate::broker_storage).
+/// A driver whose server can stop storing messages while it runs; for [`broker_storage!`](crate::broker_storage).
 ///
 /// [`GUARANTEES`](Driver::GUARANTEES) must state that it is durable.
 pub trait Storage: Driver {
-    /// Lets the server confirm messages from now on that it does not store; its connections stay open.
+    /// Lets the server confirm messages from now on without storing them; its connections stay open.
     fn stop_storing(&self);
 }
 
-/// As whom to connect; a driver without logins may pass over it.
+/// The user to connect as; a driver without logins may ignore it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
     /// As a user who may publish.
@@ -75,11 +75,11 @@ pub enum Login {
 }
 
 impl Login {
-    /// What a wrong password is; no text may repeat it.
+    /// A wrong password; no text may repeat it.
     pub const WRONG: &'static str = "wr0ng-s3cret";
 }
 
-/// One who hears messages, in the order in which they arrive.
+/// Receives messages, in the order in which they arrive.
 #[diator::async_trait]
 pub trait Listener: Send {
     /// Waits for the next one; `None` once the server is gone.
@@ -106,18 +106,18 @@ impl std::fmt::Debug for Arrived {
 ///
 /// [`ServerProcess`](crate::ServerProcess) does the first four for a server that is a child process.
 pub trait Server: Send + Sync {
-    /// Ends it at once, without a chance to save anything.
+    /// Ends the server at once, without a chance to save anything.
     fn kill(&self);
-    /// Starts it again, with what it saved.
+    /// Starts the server again, with what it saved.
     fn restart(&self);
-    /// Stops it in the middle of whatever it does; its connections stay open.
+    /// Stops the server in the middle of whatever it does; its connections stay open.
     fn pause(&self);
-    /// Lets it go on.
+    /// Lets the server go on.
     fn resume(&self);
     /// Permits [`Login::NotPermitted`] to publish.
     fn permit(&self);
-    /// Refuses bodies of more bytes from now on, which the driver does not know of; present connections stay.
+    /// Refuses larger bodies from now on, without the driver's knowledge; present connections stay.
     fn limit(&self, bytes: usize);
-    /// Where it listens.
+    /// The address at which the server listens.
     fn address(&self) -> SocketAddr;
 }

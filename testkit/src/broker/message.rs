@@ -30,14 +30,14 @@ pub fn ids(messages: &[OutboundMessage]) -> Vec<Uuid> {
     messages.iter().map(|message| message.id).collect()
 }
 
-/// What the listener heard until now.
+/// The messages that the listener has heard so far.
 ///
-/// It publishes one message more, and listens until that arrives. Where the driver keeps order, what was taken before has arrived
-/// before; elsewhere it listens on, until nothing has come for two seconds.
+/// It publishes one more message, and listens until that arrives. If the driver keeps order, every earlier message has
+/// arrived before it. Otherwise the call listens until nothing has come for two seconds.
 ///
 /// # Panics
 ///
-/// Something arrives whose id arrived before, or the server is gone.
+/// If a message arrives twice, or the server is gone.
 pub async fn arrivals<D: Driver>(driver: &D, listener: &mut dyn Listener) -> Vec<Arrived> {
     let last = message(usize::MAX);
     driver.connect(Login::Right).publish(&last).await.expect("the server is well");

@@ -10,8 +10,8 @@
 //! [`broker_storage!`](crate::broker_storage).
 //! Each case starts a server of its own, so that all of them can run at once.
 //!
-//! A guarantee that is stated is checked, and one that is not stated is not asked for. Where a case can see that a driver does more
-//! than it states, it fails: a program must be able to rely on the statement in both directions.
+//! The cases check every guarantee that is stated, and ask for no other. If a case can see that a driver does more than
+//! it states, the case fails: a program must be able to rely on the statement in both directions.
 //!
 //! # Example
 //!
@@ -77,8 +77,8 @@ pub use self::message::{arrivals, ids, message, message_of};
 
 /// Makes a test of every case of [`broker::conformance`](crate::broker::conformance), for one [`Driver`].
 ///
-/// It goes where the names of the tests are free: into a file or a module of its own, with
-/// [`broker_faults!`](crate::broker_faults). A test ends after two minutes, as a failure.
+/// Put it where the names of the tests are free: into a file or a module of its own, with
+/// [`broker_faults!`](crate::broker_faults). A test fails after two minutes.
 #[macro_export]
 macro_rules! broker_conformance {
     ($driver:ty) => {
@@ -104,7 +104,7 @@ macro_rules! broker_conformance {
 /// Makes a test of every case of [`broker::faults`](crate::broker::faults) and [`broker::network`](crate::broker::network),
 /// for one [`Driver`] that has a [`server`](Driver::server), and waits for the answer of that server.
 ///
-/// It goes beside [`broker_conformance!`](crate::broker_conformance). A test ends after two minutes, as a failure.
+/// Put it beside [`broker_conformance!`](crate::broker_conformance). A test fails after two minutes.
 #[macro_export]
 macro_rules! broker_faults {
     ($driver:ty) => {
@@ -133,7 +133,7 @@ macro_rules! broker_faults {
 /// Makes a test of every case of [`broker::failover`](crate::broker::failover), for one driver that states
 /// [`Failover`](crate::broker::Failover).
 ///
-/// It goes beside [`broker_faults!`](crate::broker_faults). A test ends after two minutes, as a failure.
+/// Put it beside [`broker_faults!`](crate::broker_faults). A test fails after two minutes.
 #[macro_export]
 macro_rules! broker_failover {
     ($driver:ty) => {
@@ -147,7 +147,7 @@ macro_rules! broker_failover {
 /// Makes a test of every case of [`broker::storage`](crate::broker::storage), for one driver that states
 /// [`Storage`](crate::broker::Storage).
 ///
-/// It goes beside [`broker_faults!`](crate::broker_faults). A test ends after two minutes, as a failure.
+/// Put it beside [`broker_faults!`](crate::broker_faults). A test fails after two minutes.
 #[macro_export]
 macro_rules! broker_storage {
     ($driver:ty) => {

@@ -89,7 +89,7 @@ pub async fn a_message_gets_all_that_it_asks_for<D: Driver>() {
     }
 }
 
-/// What is built for a message must be able to learn the kind of the message that the scope was opened for.
+/// A service that is built for a message must be able to learn the kind of the message that the scope was opened for.
 pub async fn a_scope_is_told_what_its_message_is<D: Driver>() {
     let (mediator, probe) = mediator::<D>();
     let told = mediator.send(TellKind).await.expect("the container has all that it needs");

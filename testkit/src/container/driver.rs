@@ -4,24 +4,25 @@ use super::Probe;
 
 /// A container under test.
 ///
-/// Whoever adapts a container implements it in a test file: the [module](super) has one.
+/// The author of an adapter for a container implements it in a test file: the [module](super) has one.
 pub trait Driver: 'static {
-    /// What the container promises; the cases check no more, and no less.
+    /// The container's promises; the cases check these, and no others.
     const GUARANTEES: Guarantees;
 
     /// The type that implements the contract.
     type Container: Container;
 
-    /// The container with all services of the suite, as the table of the [module](super) has them.
+    /// Makes the container with all services of the suite, as the table of the [module](super) lists them.
     fn container(probe: Probe) -> Self::Container;
 
-    /// A container in which [`Chicken`](super::Chicken) and [`Egg`](super::Egg) need each other, and nothing else is.
+    /// Makes a container in which [`Chicken`](super::Chicken) and [`Egg`](super::Egg) need each other, and which has
+    /// nothing else.
     ///
-    /// It may refuse them with a panic whose text names both; otherwise `build()` must.
+    /// It may refuse them with a panic whose text names both; otherwise `build()` must report them.
     fn cyclic() -> Self::Container;
 }
 
-/// What a container can do beyond the contract that every container keeps.
+/// The promises of a container beyond the contract that every container keeps.
 ///
 /// Start from [`none`](Self::none) and add.
 ///

@@ -182,7 +182,7 @@ impl RequestHandler<PanicFactory> for PanicFactoryHandler {
     }
 }
 
-/// A command whose handler writes "something" into its [`Work`], has a [`Session`], and ends as it is told.
+/// A command whose handler writes "something" into its [`Work`], has a [`Session`], and ends as the variant says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Command)]
 #[request(unregistered)]
 pub enum Write {

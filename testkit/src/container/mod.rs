@@ -1,8 +1,8 @@
 //! The conformance suite of containers: one set of cases over `dyn Container`, which every one of them passes.
 //!
-//! The contract is the documentation of [`Container`](diator::Container) and [`Scope`](diator::Scope). Whoever adapts a
-//! container writes a test file that says how the services of the suite are registered and what the container
-//! guarantees: that is [`Driver`]. The file names the cases with
+//! The contract is the documentation of [`Container`](diator::Container) and [`Scope`](diator::Scope). The author of an
+//! adapter for a container writes a test file that says how the services of the suite are registered and what the
+//! container guarantees: that is [`Driver`]. The file names the cases with
 //! [`container_conformance!`](crate::container_conformance).
 //!
 //! | service | lifetime | how it is made |
@@ -78,8 +78,7 @@ pub use self::services::{
 
 /// Makes a test of every case of [`container::conformance`](crate::container::conformance), for one [`Driver`].
 ///
-/// It goes where the names of the tests are free: into a file or a module of its own. A test ends after two minutes, as
-/// a failure.
+/// Put it where the names of the tests are free: into a file or a module of its own. A test fails after two minutes.
 #[macro_export]
 macro_rules! container_conformance {
     ($driver:ty) => {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use diator::container::{CommitError, CommitOutcome, Enlistment, Savepoints, UnitOfWork};
 use diator::{BoxError, MessageKind, Meta};
 
-/// Numbers what is built, and notes what becomes of it: a singleton.
+/// Numbers the services that are built, and notes what happens to them: a singleton.
 ///
 /// Clones are the same probe.
 #[derive(Clone, Default)]
@@ -41,7 +41,7 @@ impl Probe {
         self.0.notes().push(note.into());
     }
 
-    /// What was noted since the last time: `write …` and what became of the unit of work, and `session dropped`.
+    /// The notes since the last call: `write …` and the end of the unit of work, and `session dropped`.
     #[must_use]
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.notes())
@@ -71,7 +71,7 @@ impl Probe {
 pub struct Config(usize);
 
 impl Config {
-    /// The next one.
+    /// Makes the next one.
     #[must_use]
     pub fn of(probe: &Probe) -> Self {
         Self(probe.number())
@@ -95,7 +95,7 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock(usize);
 
 impl SystemClock {
-    /// The next one.
+    /// Makes the next one.
     #[must_use]
     pub fn of(probe: &Probe) -> Self {
         Self(probe.number())
@@ -117,7 +117,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// The next one, for the message with this `meta`.
+    /// Makes the next one, for the message with this `meta`.
     #[must_use]
     pub fn of(probe: &Probe, meta: Arc<Meta>) -> Self {
         Self { number: probe.number(), meta, probe: probe.clone() }
@@ -141,7 +141,7 @@ pub trait Repository: Send + Sync {
 pub struct InSession(Arc<Session>);
 
 impl InSession {
-    /// One that has this session.
+    /// Makes one that has this session.
     #[must_use]
     pub fn of(session: Arc<Session>) -> Self {
         Self(session)
@@ -159,7 +159,7 @@ impl Repository for InSession {
 pub struct Stamp(usize);
 
 impl Stamp {
-    /// The next one.
+    /// Makes the next one.
     #[must_use]
     pub fn of(probe: &Probe) -> Self {
         Self(probe.number())
@@ -177,11 +177,12 @@ impl Stamp {
 pub struct Failing;
 
 impl Failing {
-    /// What the factory answers.
+    /// The factory of the service.
     ///
     /// # Errors
     ///
-    /// Where a case wants it; not if the container's [guarantees](super::Guarantees) do not have `factories_may_fail`.
+    /// It fails if a case wants it to; it never does if the container's [guarantees](super::Guarantees) do not have
+    /// `factories_may_fail`.
     pub fn of(probe: &Probe) -> Result<Self, BoxError> {
         if probe.is_spoilt() { Err("the factory failed".into()) } else { Ok(Self) }
     }
@@ -192,11 +193,11 @@ impl Failing {
 pub struct Panicking;
 
 impl Panicking {
-    /// What the factory answers.
+    /// The factory of the service.
     ///
     /// # Panics
     ///
-    /// Where a case wants it.
+    /// If a case wants it to.
     #[must_use]
     pub fn of(probe: &Probe) -> Self {
         assert!(!probe.is_spoilt(), "the factory panicked");
@@ -215,7 +216,7 @@ pub struct Chicken;
 #[derive(Debug)]
 pub struct Egg;
 
-/// A scoped unit of work, which notes what becomes of it.
+/// A scoped unit of work, which notes how it ends.
 ///
 /// Clones are the same unit of work.
 #[derive(Clone, Debug)]
@@ -225,7 +226,8 @@ pub struct Work {
 }
 
 impl Work {
-    /// A unit of work that the container registers as one, for a message of the kind that [`Container::open`] was told.
+    /// Makes a unit of work that the container registers as one, for a message of the kind that [`Container::open`]
+    /// got.
     ///
     /// [`Container::open`]: diator::Container::open
     #[must_use]
@@ -233,7 +235,7 @@ impl Work {
         Self { probe: probe.clone(), kind }
     }
 
-    /// A unit of work that enlists itself: for a container that does not know it for one.
+    /// Makes a unit of work that enlists itself, for a container that does not recognise it as one.
     #[must_use]
     pub fn enlisted(probe: &Probe, enlistment: &Enlistment) -> Self {
         let work = Self::of(probe, enlistment.kind());

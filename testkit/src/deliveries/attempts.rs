@@ -55,7 +55,7 @@ pub async fn answers_come_in_the_order_of_the_messages<D: Driver>() {
     assert!(log.begin("billing", &[]).await.expect(THERE).is_empty());
 }
 
-/// An end of what nobody knows must change nothing.
+/// The end of an attempt that nobody knows must change nothing.
 pub async fn an_end_without_a_beginning_changes_nothing<D: Driver>() {
     let driver = D::start(LONG).await;
     let log = Process::of(&driver).log();

@@ -68,7 +68,7 @@ pub async fn a_delivery_is_put_once<D: Driver>() {
     assert_eq!(other.all().await.len(), 5);
 }
 
-/// Nothing must be kept of a message that the handler has handled, in whatever generation.
+/// The store must keep nothing of a message that the handler has handled, in whatever generation.
 pub async fn what_is_handled_is_not_put<D: Driver>() {
     let driver = D::start(LONG).await;
     let process = Process::of(&driver);
@@ -119,7 +119,7 @@ pub async fn what_becomes_dead_is_known_to_the_inbox<D: Driver>() {
     assert_eq!(other.enter(&entry(&letter).with_generation(1)).await, Seen::First);
 }
 
-/// Who discards a dead letter must not get it again when the engine delivers its message again.
+/// A discarded dead letter must not come again when the engine delivers its message again.
 pub async fn what_was_discarded_is_not_put_again<D: Driver>() {
     let driver = D::start(LONG).await;
     let process = Process::of(&driver);

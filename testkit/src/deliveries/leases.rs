@@ -197,7 +197,7 @@ pub async fn endpoints_do_not_see_each_other<D: Driver>() {
     assert_eq!(process.deliveries.lease("Billing", 10, LONG).await.expect("the database is there").len(), 1);
 }
 
-/// The time until the next row can be leased must be told; what nobody can lease must not count.
+/// The store must tell the time until the next row can be leased; a row that nobody can lease must not count.
 pub async fn the_next_is_told<D: Driver>() {
     const MINUTE: Duration = Duration::from_secs(60);
     let driver = D::start(LONG).await;
@@ -222,7 +222,7 @@ pub async fn the_next_is_told<D: Driver>() {
     about(process.next_due().await, 5 * MINUTE);
 }
 
-/// Who waits for rows must hear of one that is put or replayed, and must otherwise wait.
+/// `woken` must end when a row is put or replayed, and must otherwise wait.
 pub async fn who_waits_is_woken<D: Driver>() {
     let driver = D::start(LONG).await;
     let process = Process::of(&driver);
@@ -266,7 +266,7 @@ pub async fn a_lease_is_extended_beside_a_handler<D: Driver>() {
     running.roll_back().await;
 }
 
-/// Whoever drops a call must lose no row: it comes to the next one, or when the lease is over.
+/// A dropped call must lose no row: the row comes to the next caller, or when the lease is over.
 pub async fn a_dropped_call_loses_nothing<D: Driver>() {
     const PERIOD: Duration = Duration::from_millis(100);
     let driver = D::start(LONG).await;

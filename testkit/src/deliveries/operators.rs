@@ -107,7 +107,7 @@ pub async fn a_replay_is_the_next_generation<D: Driver>() {
     assert!(process.all().await.is_empty());
 }
 
-/// A replay must take the dead letters that match, as many as it counts, and leave what waits as it is.
+/// A replay must take the dead letters that match, as many as it counts, and leave waiting rows as they are.
 pub async fn a_replay_changes_nothing_that_waits<D: Driver>() {
     let driver = D::start(LONG).await;
     let process = Process::of(&driver);
@@ -140,7 +140,7 @@ pub async fn of_replays_at_the_same_time_one_counts<D: Driver>() {
     assert!(leased.iter().all(|leased| leased.delivery.generation == 1));
 }
 
-/// How the handler of a row that waits failed at last must be told, until it is a dead letter or is replayed.
+/// The store must list the last failure of a waiting row's handler, until the row is a dead letter or is replayed.
 pub async fn the_last_failure_of_what_waits_is_told<D: Driver>() {
     let driver = D::start(LONG).await;
     let process = Process::of(&driver);
@@ -165,7 +165,7 @@ pub async fn the_last_failure_of_what_waits_is_told<D: Driver>() {
     assert_eq!(told().await, None);
 }
 
-/// What is hastened must come at once, with its failures and in its turn; no dead letter and no row that is leased must change.
+/// A hastened row must come at once, with its failures and in its turn; no dead letter and no leased row may change.
 pub async fn what_is_hastened_comes_at_once<D: Driver>() {
     let driver = D::start(LONG).await;
     let (process, other) = (Process::of(&driver), Process::of(&driver));
@@ -183,7 +183,7 @@ pub async fn what_is_hastened_comes_at_once<D: Driver>() {
     assert_eq!(process.list(&DeliveryFilter::dead()).await.len(), 1);
 }
 
-/// What is discarded must go for good; what a process has in hand must stay.
+/// A discarded row must go for good; a row that a process has in hand must stay.
 pub async fn what_is_discarded_is_gone_and_what_is_leased_stays<D: Driver>() {
     let driver = D::start(LONG).await;
     let process = Process::of(&driver);

@@ -26,7 +26,7 @@ fn entry(message: Uuid) -> Entry<'static> {
     Entry::new("billing", "billing.charge", message)
 }
 
-/// Who enters first must be told so; once that is committed, each other one must be told that it comes too late.
+/// The first to enter must get `First`; once that is committed, every other one must get `Before`.
 pub async fn the_first_enters_and_the_next_comes_too_late<D: Driver>() {
     let driver = D::start(LONG).await;
     let (store, other) = (driver.connect(), driver.connect());
@@ -230,7 +230,7 @@ pub async fn events_are_committed_with_their_entry<D: Driver>() {
     assert_eq!((driver.events().await, store.handle(&entry).await), (1, Seen::Before));
 }
 
-/// An entry must stay for the retention, whoever cleans, and go some time after that.
+/// An entry must stay for the retention, whichever process cleans, and go some time after that.
 pub async fn an_entry_is_kept_for_the_retention_and_not_for_ever<D: Driver>() {
     const RETENTION: Duration = Duration::from_millis(700);
     let driver = D::start(RETENTION).await;
@@ -252,7 +252,7 @@ pub async fn an_entry_is_kept_for_the_retention_and_not_for_ever<D: Driver>() {
     assert!(began.elapsed() >= RETENTION, "it was forgotten after {:?}", began.elapsed());
 }
 
-/// A cleaner must delete what is old, however much there is, and nothing else.
+/// A cleaner must delete the old entries, however many there are, and no others.
 pub async fn many_entries_are_cleaned<D: Driver>() {
     const RETENTION: Duration = Duration::from_secs(1);
     let driver = D::start(RETENTION).await;

@@ -23,7 +23,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// The result must share nothing in memory with earlier ones, unless the store is in memory itself.
     fn connect(&self) -> Store;
 
-    /// Deletes the entries that are older than the store keeps them, all of them.
+    /// Deletes all entries whose time in the store is over.
     async fn clean(&self);
 
     /// Counts the messages that the outbox holds.

@@ -266,7 +266,7 @@ pub async fn what_was_committed_after_the_lease_began_is_left_to_the_next<D: Dri
     assert_eq!(names(&store.relay.claim(claim).await.expect("the database is there")), ["Before", "After"]);
 }
 
-/// A claim must leave out what the relay cannot send now, and nothing else.
+/// A claim must leave out the rows that the relay cannot send now, and no others.
 pub async fn skipped_routes_and_keys_are_left_out<D: Driver>() {
     let driver = D::start().await;
     let store = driver.connect();
@@ -445,7 +445,7 @@ pub async fn what_was_sent_is_replayed_within_its_window<D: Driver>() {
     assert_eq!(again, rows);
 }
 
-/// Who owned a partition when its rows were replayed must not claim them, nor say what became of them.
+/// The owner of a partition at the replay of its rows must neither claim nor settle them.
 pub async fn a_replayed_message_is_for_the_next_owner<D: Driver>() {
     let driver = D::start().await;
     let (store, other) = (driver.connect(), driver.connect());

@@ -20,7 +20,7 @@ pub async fn declares_its_capabilities<D: Driver>() {
     }
 }
 
-/// A delivery must carry all that was published: body, topic, key, ids, trace and headers.
+/// A delivery must carry everything that was published: body, topic, key, ids, trace and headers.
 pub async fn a_message_arrives_as_it_was_published<D: Driver>() {
     let driver = D::start().await;
     let mut process = Process::open(&driver).await;
@@ -47,7 +47,7 @@ pub async fn a_message_arrives_as_it_was_published<D: Driver>() {
     assert!(delivery.received + lock + D::PATIENCE > before, "its lock began long ago");
 }
 
-/// A first delivery must not be said to have come before.
+/// A first delivery must not claim that it came before.
 pub async fn a_first_delivery_is_none_that_comes_again<D: Driver>() {
     let driver = D::start().await;
     let mut process = Process::open(&driver).await;
@@ -91,7 +91,7 @@ pub async fn credit_is_a_bound<D: Driver>() {
     assert_eq!(numbers(&came), (0..40).collect::<Vec<_>>());
 }
 
-/// Without credit nothing must be delivered, and what came meanwhile must come when there is some.
+/// Without credit nothing may be delivered, and messages that came meanwhile must come when there is credit.
 pub async fn nothing_comes_without_credit<D: Driver>() {
     let driver = D::start().await;
     let mut process = Process::open(&driver).await;
@@ -104,7 +104,7 @@ pub async fn nothing_comes_without_credit<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
-/// What a process has no credit for must be left to others at once, where they share without owners.
+/// A process must leave messages for which it has no credit to others at once, if they share without owners.
 pub async fn nothing_is_hoarded<D: Driver>() {
     if !D::CAPABILITIES.competing || D::CAPABILITIES.exclusive_keys {
         return;
@@ -174,7 +174,7 @@ pub async fn other_topics_do_not_come<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
-/// An endpoint that comes for the first time must get what was published before, where the driver says so.
+/// An endpoint that comes for the first time must get the messages that were published before, if the driver states that.
 pub async fn who_comes_late_gets_what_was_retained<D: Driver>() {
     if !D::RETAINS {
         return;
@@ -185,7 +185,7 @@ pub async fn who_comes_late_gets_what_was_retained<D: Driver>() {
     assert_eq!(numbers(&process.take(20).await), (0..20).collect::<Vec<_>>());
 }
 
-/// What was settled must come once more after a replay, where the engine can do that.
+/// Settled messages must come once more after a replay, if the engine can do that.
 pub async fn what_was_settled_is_replayed<D: Driver>() {
     if !D::CAPABILITIES.replayable {
         return;

@@ -38,7 +38,7 @@ pub async fn what_is_locked_comes_again_when_that_is_over<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
-/// What is settled after its lock is over must be answered as lost, and must change nothing.
+/// A settlement after the end of the lock must be answered as lost, and must change nothing.
 pub async fn a_late_settlement_changes_nothing<D: Driver>() {
     if locks::<D>().is_none() {
         return;
@@ -93,7 +93,7 @@ pub async fn what_is_lost_cannot_be_extended<D: Driver>() {
     process.ack(&[again]).await;
 }
 
-/// A lock that is over must end the opening where the driver says so, with all that it holds, and all of that must come again.
+/// A lock that is over must end the opening, if the driver states that; every delivery of the opening must come again.
 pub async fn a_lock_that_is_over_ends_the_opening<D: Driver>() {
     let Some(period) = D::CAPABILITIES.lock.filter(|_| D::CAPABILITIES.lock_ends_opening) else { return };
     let driver = D::start().await;
@@ -109,7 +109,7 @@ pub async fn a_lock_that_is_over_ends_the_opening<D: Driver>() {
     }
 }
 
-/// What a process held that crashed must come again, all of it, at the latest when its locks are over.
+/// Every delivery of a process that crashed must come again, at the latest when its lock is over.
 pub async fn what_a_crash_left_comes_again<D: Driver>() {
     if !D::CAPABILITIES.redelivery {
         return;
@@ -131,7 +131,7 @@ pub async fn what_a_crash_left_comes_again<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
-/// What the source of a process did not yield must go to another one, at the latest when its lock is over.
+/// A delivery that the source of a process did not yield must go to another process, at the latest when its lock is over.
 pub async fn what_a_dropped_source_did_not_yield_goes_back<D: Driver>() {
     if !D::CAPABILITIES.redelivery || !D::CAPABILITIES.competing {
         return;
@@ -153,7 +153,7 @@ pub async fn what_a_dropped_source_did_not_yield_goes_back<D: Driver>() {
     assert_eq!(numbers(&rest), (0..10).filter(|number| *number != first).collect::<Vec<_>>());
 }
 
-/// A delivery must say how often it came before, where the engine counts.
+/// A delivery must say how often it came before, if the engine counts.
 pub async fn deliveries_are_counted<D: Driver>() {
     if !D::CAPABILITIES.counts || !D::CAPABILITIES.redelivery {
         return;

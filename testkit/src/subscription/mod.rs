@@ -4,8 +4,8 @@
 //! an engine, how to connect, how another client publishes, and what the driver can do: that is [`Driver`]. The file names the cases
 //! with [`subscription_conformance!`](crate::subscription_conformance).
 //!
-//! A capability that is stated is checked, and a case whose capability is not stated is left out. So is a case that needs a fault
-//! which the engine cannot be given: [`Faults`] says which ones it can.
+//! The cases check every capability that is stated; a case whose capability is not stated is left out. A case is left
+//! out too if it needs a fault that the engine cannot be given: [`Faults`] says which faults it can.
 //!
 //! | cases of | file |
 //! |---|---|
@@ -77,7 +77,7 @@ pub use self::driver::{DeadLetter, Driver, Faults};
 
 /// Makes a test of every case of [`subscription`](crate::subscription), for one [`Driver`].
 ///
-/// It goes where the names of the tests are free: into a file or a module of its own. A test ends after two minutes, as a failure.
+/// Put it where the names of the tests are free: into a file or a module of its own. A test fails after two minutes.
 #[macro_export]
 macro_rules! subscription_conformance {
     ($driver:ty) => {

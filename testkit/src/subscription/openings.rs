@@ -19,7 +19,7 @@ pub async fn processes_share_their_messages<D: Driver>() {
     assert_eq!(numbers(&all), (0..150).collect::<Vec<_>>());
 }
 
-/// Where processes do not share, each must get all messages.
+/// If processes do not share, each must get all messages.
 pub async fn processes_that_do_not_share_get_all<D: Driver>() {
     if !D::CAPABILITIES.broadcasts {
         return;
@@ -66,7 +66,7 @@ pub async fn the_next_opening_gets_what_was_not_settled<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
-/// What is published while nobody reads must wait, where the engine is durable.
+/// Messages that are published while nobody reads must wait, if the engine is durable.
 pub async fn what_is_published_meanwhile_waits<D: Driver>() {
     if !D::CAPABILITIES.durable {
         return;
@@ -80,7 +80,7 @@ pub async fn what_is_published_meanwhile_waits<D: Driver>() {
     assert_eq!(numbers(&process.take(10).await), (0..10).collect::<Vec<_>>());
 }
 
-/// What waits under a former name must come under the new one, unless the driver refuses former names.
+/// Messages that wait under a former name must come under the new one, unless the driver refuses former names.
 pub async fn what_waits_under_a_former_name_is_not_lost<D: Driver>() {
     if !D::CAPABILITIES.durable {
         return;
@@ -102,7 +102,7 @@ pub async fn what_waits_under_a_former_name_is_not_lost<D: Driver>() {
     assert_eq!(numbers(&renamed.take(3).await), [10, 11, 12]);
 }
 
-/// What waits, and what is due to the opening, must be observed where the engine tells it; what is held is not due.
+/// An observation must count the waiting messages and those due to the opening, if the engine reports them; a held message is not due.
 pub async fn what_waits_is_observed<D: Driver>() {
     let driver = D::start().await;
     let mut process = Process::open(&driver).await;
@@ -128,7 +128,7 @@ pub async fn what_waits_is_observed<D: Driver>() {
     assert!(heard.is_none_or(|ago| ago < D::PATIENCE), "it was heard of {heard:?} ago, but it answers");
 }
 
-/// What was given out before and not settled must come first when an opening begins, oldest first.
+/// Deliveries that were given out before and not settled must come first when an opening begins, oldest first.
 pub async fn what_was_given_out_before_comes_first<D: Driver>() {
     let capabilities = D::CAPABILITIES;
     let goes_back = capabilities.lock.is_none() || capabilities.release != Release::Impossible;
@@ -150,7 +150,7 @@ pub async fn what_was_given_out_before_comes_first<D: Driver>() {
     assert!(came[..4].iter().all(|delivery| delivery.redelivered.perhaps()), "{came:?}");
 }
 
-/// Where each process gets all messages, its next opening must not get what an earlier one has settled.
+/// If each process gets all messages, its next opening must not get messages that an earlier one has settled.
 pub async fn a_process_of_a_broadcast_goes_on_where_it_was<D: Driver>() {
     if !D::CAPABILITIES.broadcasts {
         return;

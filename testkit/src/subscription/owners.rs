@@ -113,7 +113,7 @@ pub async fn keys_stay_in_order_while_processes_come_and_go<D: Driver>() {
     assert_eq!(numbers(&came), (0..200).collect::<Vec<_>>());
 }
 
-/// Nothing of a partition may come to a successor before its owner gave it up, or the time for that is over.
+/// No delivery of a partition may come to a successor before its owner gave the partition up, or the time for that is over.
 pub async fn nothing_is_handed_over_before_it_is_given_up<D: Driver>() {
     if !D::CAPABILITIES.exclusive_keys || !D::CAPABILITIES.competing || !D::CAPABILITIES.redelivery {
         return;
@@ -140,7 +140,7 @@ pub async fn nothing_is_handed_over_before_it_is_given_up<D: Driver>() {
     successor.is_given_nothing::<D>().await;
 }
 
-/// What the former owner settled before it gave up must not come to its successor.
+/// A delivery that the former owner settled before it gave up must not come to its successor.
 pub async fn what_was_settled_before_it_was_given_up_stays_so<D: Driver>() {
     if !D::CAPABILITIES.exclusive_keys || !D::CAPABILITIES.competing {
         return;
@@ -161,7 +161,7 @@ pub async fn what_was_settled_before_it_was_given_up_stays_so<D: Driver>() {
     assert!(drained.iter().all(|(_, deliveries)| !deliveries.is_empty()), "they must share the partitions");
 }
 
-/// Where the owner does not give up what it was asked for, its successor must have it when the time for that is over.
+/// If the owner does not give a partition up in time, its successor must have it when that time is over.
 pub async fn what_is_not_given_up_in_time_is_taken<D: Driver>() {
     if !D::CAPABILITIES.exclusive_keys || !D::CAPABILITIES.competing || !D::CAPABILITIES.redelivery {
         return;
@@ -180,7 +180,7 @@ pub async fn what_is_not_given_up_in_time_is_taken<D: Driver>() {
     successor.ack(&came).await;
 }
 
-/// An opening must be said to be due nothing while it has no partition, and what waits in those that it is given then.
+/// An opening without a partition must have nothing due; afterwards the messages that wait in its partitions must be due.
 pub async fn nothing_is_due_without_a_partition<D: Driver>() {
     if !D::CAPABILITIES.exclusive_keys || !D::CAPABILITIES.competing {
         return;
@@ -202,7 +202,7 @@ pub async fn nothing_is_due_without_a_partition<D: Driver>() {
     successor.observes(|seen| seen.due > Some(0)).await;
 }
 
-/// A process must hear of a revocation while it can take no delivery.
+/// A process must learn of a revocation while it can take no delivery.
 pub async fn a_revocation_is_heard_without_credit<D: Driver>() {
     if !D::CAPABILITIES.exclusive_keys || !D::CAPABILITIES.competing {
         return;
@@ -238,8 +238,8 @@ pub async fn a_revoked_partition_goes_on_with_a_higher_epoch<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
-/// What the endpoint gives up unasked must come again with a higher epoch, without what was settled, and the other partitions must go on;
-/// or the opening ends for that.
+/// A partition that the endpoint gives up unasked must come again with a higher epoch and without its settled messages,
+/// and the other partitions must go on; or the opening must end.
 pub async fn what_is_given_up_unasked_comes_again<D: Driver>() {
     if !D::CAPABILITIES.exclusive_keys || !D::CAPABILITIES.redelivery {
         return;
@@ -280,7 +280,7 @@ pub async fn what_is_given_up_unasked_comes_again<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
-/// A process must learn of partitions that were taken from it, and what it says of their deliveries must change nothing.
+/// A process must learn of partitions that were taken from it, and its settlements of their deliveries must change nothing.
 pub async fn a_lost_partition_is_told_and_goes_on<D: Driver>() {
     if !D::CAPABILITIES.exclusive_keys || !D::CAPABILITIES.redelivery {
         return;

@@ -12,7 +12,7 @@ fn dead() -> Verdict {
     Verdict::dead_letter("the order is unknown")
 }
 
-/// What was acked must not come again: not after its lock, not after a crash, not after an orderly end.
+/// An acknowledged delivery must not come again: not after its lock, not after a crash, not after an orderly end.
 pub async fn what_was_acked_does_not_come_again<D: Driver>() {
     let driver = D::start().await;
     let mut process = Process::open(&driver).await;
@@ -61,7 +61,7 @@ pub async fn each_settlement_has_an_answer<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
-/// Settling at the same time from several tasks must do all of it.
+/// Settlements from several tasks at the same time must all be done.
 pub async fn tasks_settle_at_the_same_time<D: Driver>() {
     if !D::CAPABILITIES.settles_out_of_order {
         return;
@@ -86,7 +86,7 @@ pub async fn tasks_settle_at_the_same_time<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
-/// What was settled must stay so, and the rest must come again, whatever the order: where settling has none, later ones alone.
+/// A settled delivery must stay settled, and the others must come again. If settling has no order, a later one may be settled alone.
 pub async fn what_was_not_settled_comes_again<D: Driver>() {
     if !D::CAPABILITIES.redelivery {
         return;
@@ -109,7 +109,7 @@ pub async fn what_was_not_settled_comes_again<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
-/// What was released must come again at once, and say that it came before.
+/// A released delivery must come again at once, and say that it came before.
 pub async fn what_was_released_comes_again_at_once<D: Driver>() {
     if D::CAPABILITIES.release == Release::Impossible {
         return;
@@ -130,7 +130,7 @@ pub async fn what_was_released_comes_again_at_once<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
-/// A release must use up the engine's limit where it is counted, and must not where it costs nothing.
+/// A release must use up the engine's limit if it is counted, and must not if it costs nothing.
 pub async fn a_release_costs_what_is_stated<D: Driver>() {
     let (Some(limit), true) = (D::CAPABILITIES.delivery_limit, D::CAPABILITIES.release != Release::Impossible) else {
         return;
@@ -165,7 +165,7 @@ pub async fn the_limit_of_deliveries_is_kept<D: Driver>() {
     process.is_given_nothing_for(D::CAPABILITIES.lock.unwrap_or_default() * 2 + D::QUIET).await;
 }
 
-/// What comes again after a time must not come earlier, must come then, and must not hold up others.
+/// A retry must not come before its time, must come then, and must not hold up others.
 pub async fn a_retry_comes_when_its_time_is_over<D: Driver>() {
     let Some(longest) = D::CAPABILITIES.delayed_retry else { return };
     let driver = D::start().await;
@@ -188,7 +188,7 @@ pub async fn a_retry_comes_when_its_time_is_over<D: Driver>() {
     process.is_given_nothing::<D>().await;
 }
 
-/// A retry must carry the number of failures along where the engine has a place for it; elsewhere there are none.
+/// A retry must carry the number of failures along if the engine has a place for it; otherwise the number must be zero.
 pub async fn failures_travel_with_a_retry<D: Driver>() {
     let Some(longest) = D::CAPABILITIES.delayed_retry else { return };
     let driver = D::start().await;

@@ -15,11 +15,11 @@ const ENDLESS: u32 = 10_000;
 
 /// One attempt of one handler on one message.
 ///
-/// [`Handled::attempts`](super::Handled::attempts) gives them, for what the assertions do not ask.
+/// [`Handled::attempts`](super::Handled::attempts) returns them, for questions that no assertion asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// Which handler.
+    /// The handler's id.
     pub handler: HandlerId,
     /// The message's id.
     pub message: Uuid,
@@ -39,10 +39,10 @@ pub enum AttemptOutcome {
     Running,
     /// The handler is done, and its work is committed.
     Succeeded,
-    /// The handler failed, panicked or took too long; the text has the error with its causes, on one line. Its work is committed
-    /// nevertheless if only what follows the commit failed, as the text then says.
+    /// The handler failed, panicked or took too long; the text has the error with its causes, on one line. If only
+    /// something after the commit failed, the handler's work is committed nevertheless, and the text says so.
     Failed(String),
-    /// It was dropped before its end: the host stopped, or the message was no longer its own.
+    /// The attempt was dropped before its end: the host stopped, or the message no longer belonged to it.
     CutOff,
 }
 

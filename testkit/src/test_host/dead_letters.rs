@@ -11,8 +11,9 @@ use super::report::Report;
 ///
 /// [`RunningTestHost::dead_letters`] begins with those of all endpoints. [`of`](Self::of), [`on`](Self::on) and
 /// [`because`](Self::because) narrow them down, in any order; [`times`](Self::times), [`once`](Self::once) and
-/// [`never`](Self::never) assert. They are those of the mediator's [delivery store](diator::Inbox::deliveries), one for each handler, and those
-/// of the engine, which [`InMemoryBroker::dead_letters`](diator::InMemoryBroker::dead_letters) has whole.
+/// [`never`](Self::never) assert. They are the dead letters of the mediator's
+/// [delivery store](diator::Inbox::deliveries), one for each handler, and those of the engine, which
+/// [`InMemoryBroker::dead_letters`](diator::InMemoryBroker::dead_letters) returns whole.
 ///
 /// # Example
 ///
@@ -39,7 +40,7 @@ impl<'t, E: Event> DeadLetters<'t, E> {
         Self { host, letters: letters.collect(), said: format!("of `{}`", E::NAME), event: PhantomData }
     }
 
-    /// Those of the endpoint of this name.
+    /// Keeps those of the endpoint of this name.
     ///
     /// # Panics
     ///
@@ -51,7 +52,7 @@ impl<'t, E: Event> DeadLetters<'t, E> {
         self.narrow(&format!("at `{endpoint}`"), |letter| letter.endpoint == endpoint)
     }
 
-    /// Those of events that a handler got, and for which this is true.
+    /// Keeps those of events that a handler got and for which `chosen` is true.
     pub fn on(self, chosen: impl Fn(&E) -> bool) -> Self {
         let all = self.host.attempts().all();
         self.narrow("on the chosen events", |letter| {
@@ -60,16 +61,16 @@ impl<'t, E: Event> DeadLetters<'t, E> {
         })
     }
 
-    /// Those whose reason contains this text: the handlers that failed for good, with their last errors.
+    /// Keeps those whose reason contains this text: the handlers that failed for good, with their last errors.
     pub fn because(self, text: &str) -> Self {
         self.narrow(&format!("because of `{text}`"), |letter| letter.reason.contains(text))
     }
 
-    /// Asserts that there are so many.
+    /// Asserts that there are this many.
     ///
     /// # Panics
     ///
-    /// If there are more or fewer, with all that was handled.
+    /// If there are more or fewer; the panic lists everything that was handled.
     #[track_caller]
     pub fn times(self, expected: usize) {
         let found = self.letters.len();
@@ -82,7 +83,7 @@ impl<'t, E: Event> DeadLetters<'t, E> {
     ///
     /// # Panics
     ///
-    /// If there is none, or more than one, with all that was handled.
+    /// If there is none, or more than one; the panic lists everything that was handled.
     #[track_caller]
     pub fn once(self) {
         self.times(1);
@@ -92,7 +93,7 @@ impl<'t, E: Event> DeadLetters<'t, E> {
     ///
     /// # Panics
     ///
-    /// If there are some, with all that was handled.
+    /// If there is one; the panic lists everything that was handled.
     #[track_caller]
     pub fn never(self) {
         self.times(0);

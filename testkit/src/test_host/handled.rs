@@ -10,7 +10,8 @@ use super::{Attempt, AttemptOutcome, RunningTestHost};
 ///
 /// [`RunningTestHost::handled`] begins with all of them. [`by`](Self::by), [`on`](Self::on), [`succeeded`](Self::succeeded),
 /// [`failed`](Self::failed) and [`failed_with`](Self::failed_with) narrow them down, in any order; [`times`](Self::times),
-/// [`once`](Self::once) and [`never`](Self::never) assert. Each try counts: a handler that failed twice and then succeeded made three
+/// [`once`](Self::once) and [`never`](Self::never) assert. Each attempt counts: a handler that failed twice and then
+/// succeeded made three
 /// attempts.
 ///
 /// # Example
@@ -43,7 +44,7 @@ impl<'t, E: Event> Handled<'t, E> {
         Self { host, places, said: format!("to handle `{}`", E::NAME), event: PhantomData }
     }
 
-    /// Those of the handler with this id: `#[event_handler(…, id = "…")]`, or else its type with its path.
+    /// Keeps those of the handler with this id: `#[event_handler(…, id = "…")]`, or else its type with its path.
     ///
     /// # Panics
     ///
@@ -59,33 +60,33 @@ impl<'t, E: Event> Handled<'t, E> {
         self.narrow(&format!("by `{handler}`"), |attempt, _| attempt.handler.as_str() == handler)
     }
 
-    /// Those on events for which this is true.
+    /// Keeps those on events for which `chosen` is true.
     pub fn on(self, chosen: impl Fn(&E) -> bool) -> Self {
         self.narrow("on the chosen events", |_, event| chosen(event))
     }
 
-    /// Those that succeeded.
+    /// Keeps those that succeeded.
     pub fn succeeded(self) -> Self {
         self.narrow("that succeeded", |attempt, _| attempt.outcome == AttemptOutcome::Succeeded)
     }
 
-    /// Those that failed: with an error, with a panic, or because they took too long.
+    /// Keeps those that failed: with an error, with a panic, or because they took too long.
     pub fn failed(self) -> Self {
         self.narrow("that failed", |attempt, _| matches!(attempt.outcome, AttemptOutcome::Failed(_)))
     }
 
-    /// Those that failed, and whose error, its causes included, contains this text.
+    /// Keeps those that failed and whose error, its causes included, contains this text.
     pub fn failed_with(self, text: &str) -> Self {
         let contains =
             |attempt: &Attempt| matches!(&attempt.outcome, AttemptOutcome::Failed(error) if error.contains(text));
         self.narrow(&format!("that failed with `{text}`"), |attempt, _| contains(attempt))
     }
 
-    /// Asserts that there are so many.
+    /// Asserts that there are this many.
     ///
     /// # Panics
     ///
-    /// If there are more or fewer, with all that was handled.
+    /// If there are more or fewer; the panic lists everything that was handled.
     #[track_caller]
     pub fn times(self, expected: usize) {
         let found = self.places.len();
@@ -98,23 +99,24 @@ impl<'t, E: Event> Handled<'t, E> {
     ///
     /// # Panics
     ///
-    /// If there is none, or more than one, with all that was handled.
+    /// If there is none, or more than one; the panic lists everything that was handled.
     #[track_caller]
     pub fn once(self) {
         self.times(1);
     }
 
-    /// Asserts that there is none so far: call [`settle`](RunningTestHost::settle) before, or a handler may still be running.
+    /// Asserts that there is none so far: call [`settle`](RunningTestHost::settle) before, because a handler may still
+    /// be running.
     ///
     /// # Panics
     ///
-    /// If there are some, with all that was handled.
+    /// If there is one; the panic lists everything that was handled.
     #[track_caller]
     pub fn never(self) {
         self.times(0);
     }
 
-    /// The attempts, in the order in which they began, for what the assertions do not ask.
+    /// The attempts, in the order in which they began, for questions that no assertion asks.
     #[must_use]
     pub fn attempts(self) -> Vec<Attempt> {
         let all = self.host.attempts().all();

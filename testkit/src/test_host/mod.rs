@@ -45,12 +45,14 @@ pub use self::running::RunningTestHost;
 ///
 /// # Guarantees
 ///
-/// - **Nothing is short-circuited.** What the test publishes is encoded, goes to the topic and the key of its event, waits in the broker,
-///   and is decoded by the endpoint. Order, retries, pauses and dead letters are those of the endpoint.
-/// - **No time passes but the clock's.** A retry after ten minutes takes none. The clock moves when the test waits, in
-///   [`settle`](RunningTestHost::settle), in [`advance`](RunningTestHost::advance) or elsewhere, and nothing else can go on.
-/// - Dropping the running host is what a crash of the process does; [`stop`](RunningTestHost::stop) ends it in order. Both leave the
-///   broker as it is, so that the next host goes on from there.
+/// - **Nothing is short-circuited.** An event that the test publishes is encoded, goes to the topic and the key of its
+///   event, waits in the broker, and is decoded by the endpoint. Order, retries, pauses and dead letters are those of
+///   the endpoint.
+/// - **Only the clock's time passes.** A retry after ten minutes takes no real time. The clock moves when the test
+///   waits, in [`settle`](RunningTestHost::settle), in [`advance`](RunningTestHost::advance) or elsewhere, and nothing
+///   else can go on.
+/// - Dropping the running host has the effect of a crash of the process; [`stop`](RunningTestHost::stop) ends it in
+///   order. Both leave the broker as it is, so that the next host goes on from there.
 ///
 /// The clock is tokio's. It does not know of sockets: a handler that waits for a real server loses to its own time-outs. Give the
 /// services of the program fakes instead.
@@ -123,9 +125,9 @@ pub struct TestHost {
 }
 
 impl TestHost {
-    /// A host for this mediator; the test publishes to the broker, and the endpoints read from it.
+    /// Makes a host for this mediator; the test publishes to the broker, and the endpoints read from it.
     ///
-    /// A mediator whose handlers emit events publishes to a clone of the same broker.
+    /// A mediator whose handlers emit events must publish to a clone of the same broker.
     pub fn new(mediator: Mediator, broker: InMemoryBroker) -> Self {
         Self { host: Host::new(mediator.clone()), attempts: Arc::new(Attempts::new()), mediator, broker }
     }
@@ -184,14 +186,15 @@ impl TestHost {
         self
     }
 
-    /// Starts it, and waits until its endpoints are open.
+    /// Starts the host, and waits until its endpoints are open.
     ///
     /// # Panics
     ///
-    /// - If tokio's clock is not paused, or the runtime has several threads: the test says `#[tokio::test(start_paused = true)]`.
-    /// - If the host does not start, with its report.
+    /// - If tokio's clock is not paused, or the runtime has several threads: the test must say
+    ///   `#[tokio::test(start_paused = true)]`.
+    /// - If the host does not start; the panic has its report.
     /// - If an endpoint reads from another broker, or cannot open within a minute of the clock.
-    /// - If the mediator publishes to another broker in memory: what its handlers emit would reach no endpoint.
+    /// - If the mediator publishes to another broker in memory: the events of its handlers would reach no endpoint.
     #[track_caller]
     pub fn start(self) -> impl Future<Output = RunningTestHost> {
         let test = Location::caller();

@@ -34,7 +34,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A [`TestHost`](super::TestHost) that runs.
 ///
-/// Its `Display` is what a failed assertion prints: a table of all attempts, what was published, and the dead letters.
+/// Its `Display` is what a failed assertion prints: a table of all attempts, the published messages, and the dead
+/// letters.
 ///
 /// # Example
 ///
@@ -139,15 +140,16 @@ impl RunningTestHost {
         Self { broker, sender, monitor, host, endpoints, handlers, attempts, kept }
     }
 
-    /// Publishes an event, as another service would that has the same contract.
+    /// Publishes an event, as another service with the same contract would.
     ///
-    /// It goes to the event's topic, with the event's key. To publish with a [`Meta`](diator::Meta), or what a command causes, let a
-    /// mediator do so that publishes to a clone of the broker; to publish what is no event of the program's, give the broker a
-    /// message.
+    /// It goes to the event's topic, with the event's key. To publish with a [`Meta`](diator::Meta), or to publish what
+    /// a command causes, use a mediator that publishes to a clone of the broker. To publish a message that is not an
+    /// event of the program, give it to the broker.
     ///
     /// # Panics
     ///
-    /// If the broker does not take it. A domain event does not build: it is handled, not published.
+    /// If the broker does not take it. A call with a domain event does not build: such an event is handled, not
+    /// published.
     #[track_caller]
     pub fn publish<E: Event>(&self, event: E) -> impl Future<Output = ()> {
         const {
@@ -161,30 +163,33 @@ impl RunningTestHost {
         }
     }
 
-    /// Waits until nothing is in flight any more, which can take two hours of the clock at most, and no real time.
+    /// Waits until nothing is in flight any more, for at most two hours of the clock, which take no real time.
     ///
-    /// In flight is what waits for an endpoint, runs, or rests until another attempt is due, also in a delivery store, and what waits for
-    /// the relay. An event that was emitted for later is not before its time, and what waits behind a dead letter of its key never is. What
-    /// a task of the program's own does is not known here.
+    /// A message is in flight if it waits for an endpoint, runs, or rests until another attempt is due, also in a
+    /// delivery store, or if it waits for the relay. An event that was emitted for later is not in flight before its
+    /// time, and a message behind a dead letter of its key never is. The host does not know what the program's own
+    /// tasks do.
     ///
     /// # Panics
     ///
-    /// If something is still in flight then, with what it is: [`settle_within`](Self::settle_within). If a handler was tried 10,000 times
-    /// on one message: a rule that says [`Again`](diator::endpoint::OnError::Again) never gives up.
+    /// - If something is still in flight then; the panic lists it, as that of [`settle_within`](Self::settle_within)
+    ///   does.
+    /// - If a handler was tried 10,000 times on one message: a rule that says
+    ///   [`Again`](diator::endpoint::OnError::Again) never gives up.
     #[track_caller]
     pub fn settle(&self) -> impl Future<Output = ()> {
         self.settle_within(PATIENCE)
     }
 
-    /// Waits until nothing is in flight any more, at most for this time of the clock.
+    /// Waits until nothing is in flight any more, for at most this time of the clock.
     ///
-    /// Its own limit is for what [`settle`](Self::settle) finds too long or too short: a pause that nothing ends, a message that must
-    /// be done within a second.
+    /// Use it if the limit of [`settle`](Self::settle) is too long or too short: for a pause that nothing ends, or a
+    /// message that must be done within a second.
     ///
     /// # Panics
     ///
-    /// If something is still in flight then, with what it is and all that was handled. If a handler was tried 10,000 times on one
-    /// message.
+    /// - If something is still in flight then; the panic lists it, and everything that was handled.
+    /// - If a handler was tried 10,000 times on one message.
     #[track_caller]
     pub fn settle_within(&self, limit: Duration) -> impl Future<Output = ()> {
         let test = Location::caller();
@@ -202,10 +207,10 @@ impl RunningTestHost {
         }
     }
 
-    /// Moves the clock by this time; all that becomes due meanwhile happens in its turn.
+    /// Moves the clock by this time; everything that becomes due meanwhile happens in its turn.
     ///
-    /// Use it instead of [`settle`](Self::settle) to look at a program while something waits. It takes a millisecond more, in which
-    /// what is due at the end happens.
+    /// Use it instead of [`settle`](Self::settle) to look at a program while something waits. It takes a millisecond
+    /// more, in which everything that is due at the end happens.
     ///
     /// # Panics
     ///
@@ -221,8 +226,8 @@ impl RunningTestHost {
         }
     }
 
-    /// Lets the endpoints handle dead letters of the mediator's [delivery store](diator::Inbox::deliveries) once more, as an operator does,
-    /// and counts them. [`settle`](Self::settle) waits until that is done.
+    /// Lets the endpoints handle dead letters of the mediator's [delivery store](diator::Inbox::deliveries) once more,
+    /// as an operator does, and counts them. [`settle`](Self::settle) waits until that is done.
     ///
     /// # Panics
     ///
@@ -239,9 +244,9 @@ impl RunningTestHost {
         }
     }
 
-    /// Stops the host in order, as a deployment does; what was not begun is left for the next one.
+    /// Stops the host in order, as a deployment does; messages that have not begun stay for the next host.
     ///
-    /// The mediator takes nothing more. Assertions go on to work.
+    /// The mediator takes no more messages. Assertions still work.
     ///
     /// # Panics
     ///
@@ -262,11 +267,11 @@ impl RunningTestHost {
         }
     }
 
-    /// The attempts of handlers on events of one type: narrow them down, and say how many there must be.
+    /// The attempts of handlers on events of one type: narrow them down, and assert how many there must be.
     ///
     /// # Panics
     ///
-    /// If no endpoint handles the event: an assertion that it was never handled would say nothing.
+    /// If no endpoint handles the event: an assertion that it was never handled would prove nothing.
     #[track_caller]
     pub fn handled<E: Event>(&self) -> Handled<'_, E> {
         assert!(
@@ -277,19 +282,20 @@ impl RunningTestHost {
         Handled::new(self)
     }
 
-    /// The dead letters of one type of event: narrow them down, and say how many there must be.
+    /// The dead letters of one type of event: narrow them down, and assert how many there must be.
     pub fn dead_letters<E: Event>(&self) -> DeadLetters<'_, E> {
         DeadLetters::new(self)
     }
 
-    /// Asserts that no endpoint gave up a message, be it an event of the program's or not.
+    /// Asserts that no endpoint gave up a message, whether or not it is an event of the program.
     ///
     /// An endpoint [`without_dead_letters`](diator::endpoint::Endpoint::without_dead_letters) keeps none: its
-    /// [health](Self::monitor) counts them. Call [`settle`](Self::settle) before, or a handler may still be running.
+    /// [health](Self::monitor) counts them. Call [`settle`](Self::settle) before, because a handler may still be
+    /// running.
     ///
     /// # Panics
     ///
-    /// If one did, with all dead letters.
+    /// If an endpoint did; the panic lists all dead letters.
     #[track_caller]
     pub fn assert_no_dead_letters(&self) {
         let dead = self.letters().len();

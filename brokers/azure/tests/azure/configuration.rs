@@ -102,7 +102,7 @@ fn a_key_for_one_entity_goes_nowhere_else() {
     assert_eq!(problems(only().topic("orders").map_topic("users", "orders")), [""; 0]);
     let problems = problems(only().topic("users").map_topic("a", "b"));
     assert_eq!(problems.len(), 2, "{problems:?}");
-    assert_eq!(problems[0], "the connection string is good for `orders` alone, and not for `users`");
+    assert_eq!(problems[0], "the key of the connection string is valid for `orders` alone, and not for `users`");
 }
 
 #[test]
@@ -178,8 +178,8 @@ fn an_event_without_a_place_fails_the_build_and_not_the_first_publish() {
     assert!(error.problems().iter().all(|problem| problem.kind() == ProblemKind::NotAccepted), "{error}");
     let text = error.to_string();
     for part in [
-        "the broker does not take the event `Misnamed`: its topic cannot be the name of a Service Bus topic: `not a name`",
-        "the broker does not take the event `Topicless`: it has no topic, and the broker no topic or queue",
+        "the broker does not accept the event `Misnamed`: its topic cannot be the name of a Service Bus topic: `not a name`",
+        "the broker does not accept the event `Topicless`: it has no topic, and the broker has no topic or queue for",
         "say `.topic(…)` or `.queue(…)`",
         "`.map_topic(…)`",
     ] {

@@ -5,23 +5,24 @@ use super::server::{RedisServer, Server};
 use super::wire::{PubSub, Streams, Trim, Wire};
 use diator::InvalidConfig;
 
-/// Which Redis server, what a message becomes there, and how long a call may take; for a broker and for a subscription.
+/// Names the Redis server, and says how messages are written there and how long a call may take; for a broker and for a
+/// subscription.
 ///
-/// Nothing is checked until [`RedisBroker::new`](super::RedisBroker::new) checks everything at once. What only one of
-/// the modes has, only its configuration can say.
+/// Nothing is checked until [`RedisBroker::new`](super::RedisBroker::new) checks everything at once. A method that
+/// belongs to one of the modes exists only for the configuration of that mode.
 ///
 /// # Units
 ///
 /// - `deadline`: how long a call may take, connecting included; 5 s by default, more than zero, at most 1 h.
-/// - `max_body`: bytes; 536,870,912 by default, which is what a Redis server takes as it comes
+/// - `max_body`: bytes; 536,870,912 by default, the limit of a Redis server without settings of its own
 ///   (`proto-max-bulk-len`); more than zero.
-/// - `probe_after`: how long the answer to a probe counts, also while the connection is in use; 1 s by default; zero probes
-///   before each call.
+/// - `probe_after`: how long the answer to a probe counts, also while the connection is in use; 1 s by default; zero
+///   probes before each call.
 /// - `renew_after`: how long a connection is used before another one takes its place; 60 s by default.
-/// - `buffer`: messages of channels that wait; 10,000 by default, more than zero.
-/// - `max_len`: messages in one stream; 1,000,000 by default, more than zero.
-/// - `partitions`: streams of a topic; without it there is one, named like the topic; 1 to 1,024.
-/// - `replicas`: how many must have a message; 0 by default, which waits for none.
+/// - `buffer`: how many messages of channels may wait; 10,000 by default, more than zero.
+/// - `max_len`: how many messages a stream keeps; 1,000,000 by default, more than zero.
+/// - `partitions`: how many streams a topic has, 1 to 1,024; by default it has one, which is named like the topic.
+/// - `replicas`: how many replicas must have a message; 0 by default, which waits for none.
 /// - `lock`: how long a delivery belongs to the process that has it; 30 s by default, from 1 s to 1 h.
 ///
 /// # Example
@@ -50,21 +51,21 @@ pub struct RedisConfig<M> {
 }
 
 impl RedisConfig<PubSub> {
-    /// Publishes on one channel for each message, as the Python library does: nobody keeps a message, who is
-    /// subscribed gets it.
+    /// Publishes on one channel for each message, as the Python library does: the server keeps no message, and only
+    /// current subscribers get it.
     pub fn pub_sub(server: impl Into<RedisServer>) -> Self {
         Self::with(server.into(), PubSub { prefix: "python_diator_channel".to_owned(), buffer: 10_000 })
     }
 
-    /// What channels begin with, where the event has no topic; `python_diator_channel` by default.
+    /// Sets how the names of channels begin if the event has no topic; `python_diator_channel` by default.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.mode.prefix = prefix.into();
         self
     }
 
-    /// How many messages of channels may wait in this process; a subscription alone heeds it.
+    /// Sets how many messages of channels may wait in this process; only a subscription uses it.
     ///
-    /// The server keeps none: **a message that finds no room is lost.** It is counted, see
+    /// The server keeps none: **a message that finds no room is lost.** The subscription counts it, see
     /// [`RedisSubscription::overflowed`](super::RedisSubscription::overflowed).
     pub fn buffer(mut self, messages: usize) -> Self {
         self.mode.buffer = messages;
@@ -82,72 +83,83 @@ impl RedisConfig<Streams> {
         )
     }
 
-    /// The stream of messages whose event has no topic; `diator:events` by default.
+    /// Sets the stream of messages whose event has no topic; `diator:events` by default.
     pub fn stream(mut self, name: impl Into<String>) -> Self {
         self.mode.default = name.into();
         self
     }
 
-    /// Drops the oldest messages of a stream once it has about so many more, whether or not somebody read them.
+    /// Drops the oldest messages of a stream once it has about this many more, **whether or not somebody has read
+    /// them**.
     pub fn max_len(mut self, messages: usize) -> Self {
         self.mode.trim = Trim::MaxLen(messages);
         self
     }
 
-    /// Drops no message; to trim the streams is the business of others.
+    /// Drops no message; somebody else must trim the streams.
     pub fn untrimmed(mut self) -> Self {
         self.mode.trim = Trim::Never;
         self
     }
 
-    /// Drops a message when all consumer groups of its stream have acknowledged it: the subscriptions do, every few seconds, and
-    /// once in a minute while nothing comes.
+    /// Drops a message when all consumer groups of its stream have acknowledged it: the subscriptions do so every few
+    /// seconds, and once a minute while no message comes.
     ///
-    /// So no group loses what it has not handled. **A group that nobody reads any more keeps all that comes after it**: remove it with
-    /// `XGROUP DESTROY`. Who reads without a group is not waited for, and a group that is made later begins at what is left.
+    /// So no group loses a message that it has not handled. **A group that nobody reads any more keeps every message
+    /// that comes after it**: remove it with `XGROUP DESTROY`. A reader without a group does not hold messages back,
+    /// and a group that is made later begins at the messages that are left.
     pub fn trimmed_by_consumers(mut self) -> Self {
         self.mode.trim = Trim::Consumers;
         self
     }
 
-    /// Orders the messages of a key: each topic has so many streams, `orders.0`, `orders.1` and so on, and a key stays in one of them.
+    /// Orders the messages of a key: each topic has this many streams, `orders.0`, `orders.1` and so on, and a key
+    /// stays in one of them.
     ///
-    /// A subscription then leases partitions, so that one process at a time has the messages of a key; it can be read
-    /// with [`Order::PerKey`](diator::endpoint::Order::PerKey). The first to connect writes the number to the server, and broker and
-    /// subscription refuse to work with another one, or with none. At most as many processes share a topic as it has partitions.
+    /// A subscription then leases partitions, so that one process at a time has the messages of a key, and can be read
+    /// with [`Order::PerKey`](diator::endpoint::Order::PerKey). The first to connect writes the number to the server; a
+    /// broker or a subscription with another number, or with none, refuses to work. At most as many processes share a
+    /// topic as it has partitions.
     pub fn partitions(mut self, count: u32) -> Self {
         self.mode.partitions = Some(count);
         self
     }
 
-    /// Says that the server writes each message to its disk before it answers: `appendonly yes` and
+    /// Declares that the server writes each message to its disk before it answers: `appendonly yes` and
     /// `appendfsync always`.
     ///
-    /// The broker then promises [durability](diator::broker::Guarantees::durable), and asks for those settings whenever it
-    /// connects, and with each [probe](Self::probe_after): a server that has others gets no message. A change on a live
-    /// connection is noticed by the first call that begins more than `probe_after` later, 1 s by default; **until then the
+    /// The broker then promises [durability](diator::broker::Guarantees::durable), and asks for those settings whenever
+    /// it connects, and with each [probe](Self::probe_after): a server with other settings gets no message. The first
+    /// call that begins more than `probe_after` later, 1 s by default, notices a change on a live connection; **until
+    /// then the receipt promises more than the server does**. If the server does not answer the question, the broker
+    /// believes the declaration.
     /// receipt says more than the server does**. A server that does not let itself be asked is believed.
     pub fn durable(mut self) -> Self {
         self.mode.durable = true;
         self
     }
 
-    /// Lets a message count as taken when so many replicas have it, too; a broker alone heeds it.
+    /// Lets a message count as taken only when this many replicas have it, too; only a broker uses it.
     ///
-    /// Redis answers before its replicas have what it answers for. **So a failover to a replica loses what was acknowledged a moment
-    /// before, though the server is [durable](Self::durable)**; an outbox does not help, because it has noted the message as sent. With
-    /// this each pipeline ends in a `WAIT`, for half of the deadline at most. Where fewer replicas have the message by then, it is ambiguous: a
-    /// relay sends it again, and an inbox knows it. Ask for as many as may take over; while one of them is away, all messages wait in the outbox.
+    /// Redis answers before its replicas have the message. **So a failover to a replica loses messages that were
+    /// acknowledged a moment before, though the server is [durable](Self::durable)**; an outbox does not help, because
+    /// it has noted the message as sent. With this setting each pipeline ends in a `WAIT`, for half of the deadline at
+    /// most. If fewer replicas have the message by then, the message is ambiguous: a relay sends it again, and an inbox
+    /// recognises it. Ask for as many replicas as may take over; while one of them is away, all messages wait in the
+    /// outbox.
     ///
-    /// Each call then takes a round trip from the server to its replicas, and calls of the same connection wait for one another.
+    /// Each call then takes a round trip from the server to its replicas, and calls on the same connection wait for one
+    /// another.
     pub fn replicas(mut self, count: u32) -> Self {
         self.mode.replicas = count;
         self
     }
 
-    /// How long a delivery belongs to the process that has it, unless it extends that; a subscription alone heeds it.
+    /// Sets how long a delivery belongs to the process that has it, unless that process extends the lock; only a
+    /// subscription uses it.
     ///
-    /// After a crash another process has its deliveries so much later. All processes of an endpoint must have the same lock.
+    /// After a crash, another process gets the deliveries this much later. **All processes of an endpoint must have the
+    /// same lock.**
     pub fn lock(mut self, time: Duration) -> Self {
         self.mode.lock = time;
         self
@@ -167,7 +179,7 @@ impl<M: Into<Wire> + Clone> RedisConfig<M> {
         }
     }
 
-    /// Bounds each call, connecting and reconnecting included.
+    /// Limits each call, connecting and reconnecting included.
     pub fn deadline(mut self, time: Duration) -> Self {
         self.deadline = time;
         self
@@ -179,23 +191,24 @@ impl<M: Into<Wire> + Clone> RedisConfig<M> {
         self
     }
 
-    /// Probes a connection whose last probe is older, before a message is given to it.
+    /// Sets the age after which a probe no longer counts: the broker then probes the connection before it gives it a
+    /// message.
     ///
-    /// A probe is one round trip, for all calls that wait at that moment: it asks whether the server is there, whether it is
-    /// a primary (`ROLE`), and whether it is still as [durable](Self::durable) as it was said to be. So a server that was
-    /// demoted, or stores messages no longer, gets no message of a call that begins this much later. A call that was not
-    /// answered, or whose caller went away, makes the next one probe whatever the time.
+    /// A probe is one round trip for all calls that wait at that moment. It asks whether the server is there, whether
+    /// it is a primary (`ROLE`), and whether it is still as [durable](Self::durable) as it was declared to be. So a
+    /// server that was demoted, or that no longer stores messages, gets no message of a call that begins this much
+    /// later. After a call that was not answered, or whose caller went away, the next call probes at once.
     ///
-    /// A user who may not say `ROLE` can still publish: then the driver believes that the server is a primary, and `PING`
-    /// tells whether it is there.
+    /// A user without the right to `ROLE` can still publish: then the driver believes that the server is a primary, and
+    /// `PING` tells whether it is there.
     pub fn probe_after(mut self, time: Duration) -> Self {
         self.probe_after = time;
         self
     }
 
-    /// Makes a new connection in place of one that is older, when it is probed, and keeps the old one if that fails.
+    /// Sets the age at which a new connection replaces one that is being probed; if that fails, the old one stays.
     ///
-    /// So a service name that moved to another server is followed even where the former server goes on answering.
+    /// So the broker follows a service name that moved to another server, even if the former server still answers.
     pub fn renew_after(mut self, time: Duration) -> Self {
         self.renew_after = time;
         self

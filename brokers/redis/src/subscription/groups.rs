@@ -29,7 +29,7 @@ pub(super) async fn make<'s>(
 /// Makes groups that went away while they were read.
 pub(super) async fn make_anew(shared: &Shared) -> Result<(), ConsumeError> {
     for stream in make(shared, &[], Deadline::new(shared.engine.deadline)).await? {
-        let text = "the consumer group was gone, as after `FLUSHALL` or `XGROUP DESTROY`: it was made anew, and begins at the \
+        let text = "the consumer group was gone, as after `FLUSHALL` or `XGROUP DESTROY`: the endpoint made it anew, and it begins at the \
                     oldest entry; what was handled and is still there comes again";
         let (group, stream) = (&*shared.group, &*stream.key);
         tracing::warn!(target: "diator", endpoint = group, stream, "{text}");

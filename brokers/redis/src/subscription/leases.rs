@@ -76,8 +76,8 @@ fn tell(shared: &Shared, lacks: bool, owned: usize, share: usize) {
     }
     let endpoint = &*shared.group;
     if lacks {
-        let text =
-            "other processes have partitions of this one's share: each gives them up, or is gone, and its lease ends";
+        let text = "other processes have partitions of this one's share: it gets them when each has given them up, or when the \
+                    lease of a process that has gone ends";
         tracing::info!(target: "diator", endpoint, owned, share, lease = ?shared.lock(), "{text}");
     } else {
         tracing::info!(target: "diator", endpoint, owned, "this process has its share of the partitions");

@@ -62,36 +62,40 @@ use super::wire::{Streams, Wire, problem_of_name};
 
 /// Receives from a Redis server, for an [`Endpoint`](diator::endpoint::Endpoint).
 ///
-/// It takes the configuration of the [`RedisBroker`](crate::RedisBroker) that publishes.
+/// It takes the same configuration as the [`RedisBroker`](crate::RedisBroker) that publishes.
 ///
 /// | | [Streams](RedisConfig::streams) | with [partitions](RedisConfig::partitions) | [Pub/Sub](RedisConfig::pub_sub) |
 /// |---|---|---|---|
 /// | who gets a message | one process of the endpoint | one process of the endpoint | each process that listens |
 /// | order per key | no | yes | no |
-/// | what a crash leaves | comes again when its lock is over | comes again, first, to the next owner | is lost |
+/// | deliveries after a crash | come again when the lock is over | come again, first, to the next owner | are lost |
 /// | dead letters | the stream `<topic>.dead` | the stream `<topic>.dead` | none |
 /// | the endpoint says | | `.order(Order::PerKey)` | `.broadcast()` |
 ///
 /// # Guarantees
 ///
-/// - **Locks.** A delivery belongs to this process for the time of [`lock`](RedisConfig::lock), and longer if the endpoint extends that.
-///   Partitions are leased for that time, with epochs that are the same for all processes.
-/// - **One lock.** All processes of an endpoint must have the same one: one with a shorter lock takes what others still hold.
-/// - **Names.** A consumer is named by a number that the process leases: no two of them have the same one, and a process that starts
-///   again takes the lowest that is free. So names do not pile up, and what is pending under the number comes first.
-/// - **Groups.** The processes of an endpoint are one consumer group. A group that does not exist is made, and begins at the oldest entry
-///   that is kept. If it goes away meanwhile, as after `FLUSHALL`, it is made anew, with a warning: what the stream still has then
-///   comes again.
-/// - **Trimming.** A warning says how many entries a stream has dropped before the endpoint read them, unless the server was restarted or
-///   failed over in between.
-/// - **A full server** (`maxmemory` with `noeviction`) goes on being read, because that is what makes room. Dead letters wait.
-/// - **Dead letters** are what was published, and the fields `dead_letter_endpoint`, `dead_letter_reason`, `dead_letter_kind`,
-///   `dead_letter_failures` and `dead_letter_position`. One script writes the letter and acknowledges the entry, if that is still this
-///   process's own.
-/// - **Failover.** A server that is away, or is a replica, is tried again with growing pauses of up to 5 s, for as long as a lock lasts; then
-///   the opening is over. Meanwhile what runs goes on, and its verdicts wait. An opening of channels ends with its connection.
+/// - **Locks.** A delivery belongs to this process for the time of [`lock`](RedisConfig::lock), and longer if the
+///   endpoint extends the lock. Partitions are leased for that time, with epochs that are the same for all processes.
+/// - **One lock.** All processes of an endpoint must have the same lock: a process with a shorter one takes deliveries
+///   that others still hold.
+/// - **Names.** A consumer is named by a number that the process leases: no two consumers have the same number, and a
+///   process that starts again takes the lowest free one. So names do not pile up, and deliveries that are pending
+///   under the number come first.
+/// - **Groups.** The processes of an endpoint are one consumer group. If the group does not exist, the subscription
+///   makes it, and it begins at the oldest entry that is kept. If it goes away meanwhile, as after `FLUSHALL`, the
+///   subscription makes it anew, with a warning: **the entries that the stream still has then come again**.
+/// - **Trimming.** A warning says how many entries a stream has dropped before the endpoint read them, unless the
+///   server was restarted or failed over in between.
+/// - **A full server** (`maxmemory` with `noeviction`): the subscription goes on reading, because reading makes room.
+///   Dead letters wait.
+/// - **Dead letters** have the fields of the published message, and the fields `dead_letter_endpoint`,
+///   `dead_letter_reason`, `dead_letter_kind`, `dead_letter_failures` and `dead_letter_position`. One script writes the
+///   letter and acknowledges the entry, if the entry is still this process's own.
+/// - **Failover.** If the server is away, or is a replica, the subscription tries again with growing pauses of up to 5
+///   s, for as long as a lock lasts; then the opening is over. Meanwhile running handlers go on, and their verdicts
+///   wait. An opening of channels ends with its connection.
 ///
-/// It needs Redis 7.0. The guide `docs/redis.md` has the rights of its user.
+/// The subscription needs Redis 7.0. The guide `docs/redis.md` lists the rights that its user needs.
 ///
 /// # Errors
 ///
@@ -99,7 +103,7 @@ use super::wire::{Streams, Wire, problem_of_name};
 ///
 /// # Panics
 ///
-/// Outside a tokio runtime with I/O and time.
+/// If it runs outside a tokio runtime with I/O and a timer.
 ///
 /// # Example
 ///
@@ -130,11 +134,11 @@ struct Engine {
 }
 
 impl RedisSubscription {
-    /// Checks the configuration; it connects when an endpoint opens it.
+    /// Checks the configuration; the subscription connects when an endpoint opens it.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, in one report; it repeats no part of the URL.
+    /// One report lists every problem; it repeats no part of the URL.
     #[allow(private_bounds, reason = "the modes are `PubSub` and `Streams`")]
     pub fn new<M: Into<Wire> + Clone>(config: RedisConfig<M>) -> Result<Self, InvalidConfig> {
         let config = config.check()?;
@@ -147,7 +151,7 @@ impl RedisSubscription {
         Ok(Self { mode })
     }
 
-    /// How many messages of channels were lost so far, because this process had no room for them; 0 for streams.
+    /// How many messages of channels were lost so far because this process had no room for them; 0 for streams.
     #[must_use]
     pub fn overflowed(&self) -> u64 {
         if let Mode::PubSub(channels) = &self.mode { channels.overflowed() } else { 0 }

@@ -40,7 +40,7 @@ impl Settle for Opening {
                     answers.insert(*tag, dead_letter(shared, *tag, &why).await);
                 }
                 Verdict::Release if shared.has_partitions() => {
-                    let error = ConsumeError::fatal("what is read of a partition stays with its owner");
+                    let error = ConsumeError::fatal("a delivery of a partition stays with the partition's owner");
                     answers.insert(*tag, Err(error));
                 }
                 Verdict::Retry { .. } => {

@@ -12,14 +12,14 @@ use uuid::fmt::Hyphenated;
 use super::partitions::{partition_of, stream};
 use diator::broker::{EventRoute, Guarantees, NotAccepted, OutboundMessage, PublishError, Receipt};
 
-/// Messages go out on channels, to those who are subscribed at that moment.
+/// The mode of channels: the server gives a message to those that are subscribed at that moment.
 #[derive(Clone, Debug)]
 pub struct PubSub {
     pub(super) prefix: String,
     pub(super) buffer: usize,
 }
 
-/// Messages are kept in streams, for consumers to read when they come.
+/// The mode of streams: the server keeps messages until consumers read them.
 #[derive(Clone, Debug)]
 pub struct Streams {
     pub(super) default: String,

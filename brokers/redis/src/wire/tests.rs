@@ -32,7 +32,7 @@ fn texts(wire: &Wire, message: &OutboundMessage) -> Vec<String> {
 }
 
 #[test]
-fn the_channel_is_the_python_librarys() {
+fn the_channel_is_that_of_the_python_library() {
     let parts = arguments(&pub_sub("python_diator_channel"), &message());
     assert_eq!(parts[0], b"PUBLISH");
     assert_eq!(parts[1], b"python_diator_channel:notification_event:82a0b10e-1b3d-4c3c-9bdd-3934f8f824c2");

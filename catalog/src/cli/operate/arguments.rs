@@ -51,13 +51,13 @@ pub(in crate::cli) fn dead() -> Command {
                 .requires("endpoint")
                 .requires("handler")
                 .help(
-                    "Deletes what waits for the handler too, as for one that is gone; what a process has in hand stays",
+                    "Also deletes deliveries that wait for the handler, for example for one that is gone; a delivery in hand of a process stays",
                 ),
         )
         .arg(yes());
     group(
         "dead",
-        "Lists, shows, replays and deletes what could not be published, and what could not be handled (IDs with a d)",
+        "Lists, shows, replays and deletes messages that could not be published, and deliveries that could not be handled (IDs with a d)",
     )
     .subcommand(list)
     .subcommand(show)
@@ -77,24 +77,24 @@ pub(in crate::cli) fn schedule() -> Command {
         Arg::new("ids").value_name("ID").num_args(1..).required(true).value_parser(id()).help(help)
     };
     let retry =
-        leaf("retry", "Lets handlers try deliveries now that wait for their time; what stands before them stays there")
+        leaf("retry", "Makes waiting deliveries due now; a delivery behind others of its key still waits for them")
             .arg(ids());
-    let discard = leaf("discard", "Deletes deliveries that wait for good").arg(ids()).arg(yes());
-    group("schedule", "Shows what waits for its time or for its turn, and ends the wait")
+    let discard = leaf("discard", "Deletes waiting deliveries for good").arg(ids()).arg(yes());
+    group("schedule", "Shows deliveries that wait for their time or their turn, and ends the wait")
         .subcommand(list)
         .subcommand(retry)
         .subcommand(discard)
 }
 
 pub(in crate::cli) fn health() -> Command {
-    let about = "Says whether messages get on, by the age of the oldest, and counts what waits and what is dead";
+    let about = "Reports by the age of the oldest message whether messages get on, and counts waiting messages and dead letters";
     leaf("health", about).arg(
         Arg::new("ready-below")
             .long("ready-below")
             .value_name("DURATION")
             .default_value("5m")
             .value_parser(since::duration)
-            .help("Is not ready, and exits with 1, if a message could have been published or handled for this time or longer"),
+            .help("Reports not ready, and exits with 1, if a message could have been published or handled for this time or longer"),
     )
 }
 
@@ -143,13 +143,12 @@ fn filters(command: Command) -> Command {
 }
 
 fn endpoint() -> Arg {
-    let help = "Selects what this endpoint could not handle, or has yet to handle";
+    let help = "Selects deliveries that this endpoint could not handle, or has yet to handle";
     Arg::new("endpoint").long("endpoint").value_name("ENDPOINT").help(help)
 }
 
 fn handler() -> Arg {
-    let help =
-        "Selects what the handler with this id could not handle, or has yet to handle; `all` as in the column HANDLER";
+    let help = "Selects deliveries that the handler with this id could not handle, or has yet to handle; `all` as in the column HANDLER";
     Arg::new("handler").long("handler").value_name("HANDLER").value_parser(delivery::read_handler).help(help)
 }
 

@@ -20,8 +20,9 @@ const LISTED: u32 = 100;
 /// How many dead letters are counted before somebody is asked: all that are read are in memory.
 const COUNTED: u32 = 1_000;
 
-const COMES_BACK: &str = "  what the broker still refuses becomes a dead letter with a new ID, after about 10s with the default of 3 attempts";
-const FAILS_AGAIN: &str = "  what its handler still cannot handle becomes a dead letter again, with the same ID";
+const COMES_BACK: &str = "  a message that the broker still refuses becomes a dead letter with a new ID, after about 10s with the default of 3 attempts";
+const FAILS_AGAIN: &str =
+    "  a delivery that its handler still cannot handle becomes a dead letter again, with the same ID";
 
 pub(super) async fn list(store: &dyn Store, arguments: &ArgMatches) -> Result<Answer, Failure> {
     let selection = Selection::of(store, arguments).await?;
@@ -182,16 +183,17 @@ fn ended(selection: &Selection, waiting: &[Id], done: u64) -> Result<Answer, Fai
     let missing = named.saturating_sub(done + waiting.len() as u64);
     let mut problems = Vec::new();
     if missing > 0 {
-        problems.push(format!("{missing} of the {named} dead letters are not there, or no longer"));
+        problems.push(format!("{missing} of the {named} dead letters do not exist, or no longer"));
     }
     match waiting {
         [] => {}
         [id] => problems.push(format!(
-            "{id} is no dead letter: it waits for its handler, and `schedule retry` or `schedule discard` is for it"
+            "{id} is not a dead letter: it waits for its handler; use `schedule retry` or `schedule discard`"
         )),
         ids => {
             let ids: Vec<_> = ids.iter().map(Id::to_string).collect();
-            let they_wait = "are no dead letters: they wait for their handlers, and `schedule retry` or `schedule discard` is for them";
+            let they_wait =
+                "are not dead letters: they wait for their handlers; use `schedule retry` or `schedule discard`";
             problems.push(format!("{} {they_wait}", ids.join(", ")));
         }
     }

@@ -35,7 +35,7 @@ pub(super) async fn tell(store: &dyn Store, arguments: &ArgMatches) -> Result<An
         let mut late = |what: &str, age: Option<f64>| {
             if is_old(age) {
                 let limit = words::age(ready_below);
-                text += &format!("  {what} waits for {}, and ready is below {limit}\n", shown(age));
+                text += &format!("  {what} has waited for {}, and the limit is {limit}\n", shown(age));
             }
         };
         late("the oldest message of the outbox", outbox.oldest_seconds);

@@ -126,7 +126,7 @@ impl Selection {
         let causes = causes.chain(found.deliveries.iter().filter_map(Cause::of_delivery));
         let causes: BTreeSet<_> = causes.filter(|cause| cause.name() == name).collect();
         match (&*causes.iter().collect::<Vec<_>>(), &mut self.handling) {
-            ([], _) if is_partial => wrong(&format!("among the oldest {READ} dead letters is no group")),
+            ([], _) if is_partial => wrong(&format!("the oldest {READ} dead letters have no group")),
             ([], _) => wrong("there is no group"),
             // A store selects these by itself.
             ([Cause::Handling { endpoint, handler, kind }], Some(handling)) => {

@@ -15,7 +15,7 @@ pub(super) fn parse(text: &str) -> Result<SystemTime, String> {
 
 /// Reads a duration; a day has 24 hours.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    ago(text).ok_or_else(|| "it is no duration, such as 90s or 5m".to_owned())
+    ago(text).ok_or_else(|| "it is not a duration, such as 90s or 5m".to_owned())
 }
 
 fn ago(text: &str) -> Option<Duration> {

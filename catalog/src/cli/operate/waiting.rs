@@ -79,9 +79,9 @@ impl Named {
             let kept = found.iter().find(|kept| Id::Handling(kept.id) == id);
             match kept.map(|kept| &kept.state) {
                 Some(DeliveryState::Waiting { leased: false, .. }) => named.waiting.extend(kept.cloned()),
-                Some(DeliveryState::Waiting { .. }) => named.problems.push(format!("{id} is in hand of a process")),
-                Some(_) => named.problems.push(format!("{id} is a dead letter: `dead replay`, `dead discard`")),
-                None => named.problems.push(format!("no delivery {id} waits: `schedule list` lists them")),
+                Some(DeliveryState::Waiting { .. }) => named.problems.push(format!("a process has {id} in hand")),
+                Some(_) => named.problems.push(format!("{id} is a dead letter: use `dead replay` or `dead discard`")),
+                None => named.problems.push(format!("no delivery {id} waits: `schedule list` lists those that do")),
             }
         }
         Ok(named)

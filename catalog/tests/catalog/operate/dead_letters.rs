@@ -104,7 +104,7 @@ fn long_texts_are_shortened_unless_all_is_asked_for() {
 
 #[test]
 fn dead_letters_are_replayed_and_discarded() {
-    let given_back = "1 dead letter was given back to the relay\n  what the broker still refuses becomes a dead letter with a new ID, \
+    let given_back = "1 dead letter was given back to the relay\n  a message that the broker still refuses becomes a dead letter with a new ID, \
                       after about 10s with the default of 3 attempts\n";
     assert_eq!(printed("", &["dead", "replay", "1"]), given_back);
     assert_eq!(printed("", &["dead", "replay", "--topic", "mails"]), "0 dead letters were given back to the relay\n");
@@ -113,7 +113,7 @@ fn dead_letters_are_replayed_and_discarded() {
     assert_eq!(json_of("", &["dead", "discard", "1", "--yes"]), json!({ "discarded": 1 }));
     let output = operated("", &["dead", "replay", "1", "1", "98", "99"]);
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), given_back));
-    assert_eq!(text(&output.stderr), "error: 2 of the 3 dead letters are not there, or no longer\n");
+    assert_eq!(text(&output.stderr), "error: 2 of the 3 dead letters do not exist, or no longer\n");
 }
 
 #[test]

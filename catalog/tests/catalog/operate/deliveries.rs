@@ -89,7 +89,7 @@ fn what_waits_is_listed_with_what_it_waits_behind() {
 
 #[test]
 fn dead_letters_of_handlers_are_replayed_and_discarded() {
-    let again = "  what its handler still cannot handle becomes a dead letter again, with the same ID\n";
+    let again = "  a delivery that its handler still cannot handle becomes a dead letter again, with the same ID\n";
     assert_eq!(
         printed("kept", &["dead", "replay", "d1", "d2"]),
         format!("2 dead letters were given back to the endpoints\n{again}")
@@ -105,14 +105,14 @@ fn dead_letters_of_handlers_are_replayed_and_discarded() {
         json_of("kept", &["dead", "discard", "--handler", "billing.charge", "--limit", "3", "--yes"]),
         json!({ "discarded": 3 })
     );
-    let waits = "d5 is no dead letter: it waits for its handler, and `schedule retry` or `schedule discard` is for it";
+    let waits = "d5 is not a dead letter: it waits for its handler; use `schedule retry` or `schedule discard`";
     for (ids, why) in [
-        (&["d99"][..], "1 of the 1 dead letters are not there, or no longer"),
+        (&["d99"][..], "1 of the 1 dead letters do not exist, or no longer"),
         (&["d5"], waits),
-        (&["d99", "d5"], &format!("1 of the 2 dead letters are not there, or no longer; {waits}")),
+        (&["d99", "d5"], &format!("1 of the 2 dead letters do not exist, or no longer; {waits}")),
         (
             &["d5", "d6"],
-            "d5, d6 are no dead letters: they wait for their handlers, and `schedule retry` or `schedule discard` is for them",
+            "d5, d6 are not dead letters: they wait for their handlers; use `schedule retry` or `schedule discard`",
         ),
     ] {
         for (command, none) in [
@@ -134,7 +134,7 @@ fn dead_letters_of_handlers_are_replayed_and_discarded() {
 
 #[test]
 fn a_replay_says_what_a_dead_letter_stands_behind() {
-    let again = "  what its handler still cannot handle becomes a dead letter again, with the same ID\n";
+    let again = "  a delivery that its handler still cannot handle becomes a dead letter again, with the same ID\n";
     let turn = "  d2 has its turn after d1, which is not gone yet\n";
     assert_eq!(
         printed("behind", &["dead", "replay", "--all"]),
@@ -188,8 +188,8 @@ fn what_waits_is_tried_now_or_discarded() {
         assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), none), "{command:?}");
         assert_eq!(
             text(&output.stderr),
-            "error: no delivery 7 waits: `schedule list` lists them; d1 is a dead letter: `dead replay`, `dead discard`; \
-             d9 is in hand of a process; no delivery d99 waits: `schedule list` lists them\n"
+            "error: no delivery 7 waits: `schedule list` lists those that do; d1 is a dead letter: use `dead replay` or `dead discard`; \
+             a process has d9 in hand; no delivery d99 waits: `schedule list` lists those that do\n"
         );
     }
     assert!(refused("kept", &["schedule", "discard", "d6"], 2).contains("must ask first"));

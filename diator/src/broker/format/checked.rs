@@ -297,7 +297,7 @@ pub(super) fn check_key<E: ser::Error, T: Serialize + ?Sized>(
     let text = key_text(key)?;
     if is_flattened && !text.starts_with('"') {
         return Err(E::custom(format_args!(
-            "its key `{}` is no text: a flattened map with other keys could not be read back",
+            "its key `{}` is not a text: a flattened map with other keys could not be read back",
             shown::name(&text)
         )));
     }

@@ -11,23 +11,23 @@ use crate::broker::{DecodeError, Headers, InboundMessage, OutboundMessage, is_he
 use crate::meta::is_traceparent;
 use crate::shown::{self, ForeignError};
 
-/// Reads what a broker delivers: body, content type and headers.
+/// Reads a message that a broker delivers, from its body, content type and headers.
 ///
-/// [`InboundMessage::decode`] is one with its defaults.
+/// [`InboundMessage::decode`] reads with the defaults.
 ///
 /// # Guarantees
 ///
-/// - Both [`Format`](super::Format)s are read; they are told apart by their fields.
-/// - Reading never panics, whatever arrives. An object or array may lie at most 127 levels deep.
-/// - The headers `correlation_id`, `causation_id` (or `correlationid`, `causationid`) and `traceparent`, as the drivers of this
-///   library write them, fill what the body
-///   does not say. A header with a name that [`Headers`] allow is kept, unless it is there twice; every other one is passed over.
-/// - A `traceparent` that is not what W3C describes is left out, because it must not cost the message.
+/// - It reads both [`Format`](super::Format)s, and tells them apart by their fields.
+/// - It never panics, whatever arrives. An object or array may lie at most 127 levels deep.
+/// - The headers `correlation_id`, `causation_id` (or `correlationid`, `causationid`) and `traceparent`, as the drivers
+///   of this library write them, fill in what the body does not say. A header with a name that [`Headers`] allow is
+///   kept, unless it is there twice; every other header is ignored.
+/// - A `traceparent` that W3C does not describe is left out, because it must not cost the message.
 ///
 /// # Units
 ///
-/// `max_body` counts bytes; 1 MiB by default. What is larger is refused before it is read, because a small machine reads 64 MiB
-/// of numbers for many seconds.
+/// `max_body` counts bytes; 1 MiB by default. A larger body is refused before it is read, because a small machine reads
+/// 64 MiB of numbers for many seconds.
 ///
 /// # Example
 ///
@@ -56,7 +56,7 @@ impl Decoder {
         Self { max_body: 1 << 20 }
     }
 
-    /// Bounds the body, in bytes.
+    /// Limits the body, in bytes.
     #[must_use]
     pub const fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
@@ -114,7 +114,7 @@ impl InboundMessage {
     ///
     /// # Errors
     ///
-    /// As of [`Decoder::decode`].
+    /// Those of [`Decoder::decode`].
     pub fn decode<'h>(
         body: &[u8],
         content_type: Option<&str>,

@@ -22,7 +22,7 @@ use super::OutboundMessage;
 use super::message::JSON;
 use crate::InvalidConfig;
 
-/// The form in which messages are written; what arrives is recognised whichever form it has.
+/// The form in which messages are written; a message that arrives is read in either form.
 ///
 /// Both forms are JSON without insignificant blanks and in a fixed order, in UTF-8 without escapes that JSON does
 /// not require. An event's own fields come as its `Serialize` writes them.
@@ -37,13 +37,14 @@ use crate::InvalidConfig;
 ///   attributes say, by default as one field named after the variant, which is null for a variant without content.
 /// - An event that is no object (a number, a text, a sequence), or that has a field `event_id` or
 ///   `event_timestamp` of its own, is an error in both forms.
-/// - What this library could not read back is an error that names the field, before the commit: a name that would stand twice in
-///   one object, `NaN` and infinities, whole numbers beyond 64 bits, more than 127 objects and arrays within each other, and a
-///   map whose keys are no texts and that does not know its length: so are maps with `#[serde(flatten)]`.
-/// - What serde itself reads otherwise than it writes, the writer cannot see: maps with number keys and `i128` behind
-///   `#[serde(untagged)]`, `tag` or `flatten`, `Some(None)`, fields that are skipped without a default, and what a
-///   `serde_json::value::RawValue` holds.
-/// - A message in which an object has one field twice is not read.
+/// - An event that this library could not read back is an error before the commit, which names the field. The causes
+///   are: a name that would stand twice in one object, `NaN` and infinities, whole numbers beyond 64 bits, more than
+///   127 objects and arrays within each other, and a map of unknown length whose keys are not texts, as maps with
+///   `#[serde(flatten)]` are.
+/// - The writer cannot detect what serde itself reads otherwise than it writes: maps with number keys and `i128` behind
+///   `#[serde(untagged)]`, `tag` or `flatten`, `Some(None)`, fields that are skipped without a default, and the content
+///   of a `serde_json::value::RawValue`.
+/// - A message in which an object has one field twice is refused when it arrives.
 ///
 /// # Units
 ///
@@ -81,11 +82,11 @@ impl Format {
         Self(Form::Python)
     }
 
-    /// `CloudEvents` 1.0; `source` says where the events come from, best as an absolute URI.
+    /// `CloudEvents` 1.0; `source` names where the events come from, best as an absolute URI.
     ///
     /// # Errors
     ///
-    /// The source is empty or no URI reference, as RFC 3986 has it.
+    /// The source is empty, or is not a URI reference of RFC 3986.
     pub fn cloud_events(source: impl Into<Arc<str>>) -> Result<Self, InvalidConfig> {
         let source = source.into();
         cloud_events::check_source(&source)?;
@@ -100,7 +101,7 @@ impl Format {
         }
     }
 
-    /// The media type of what it writes.
+    /// The media type of the messages that it writes.
     #[must_use]
     pub const fn content_type(&self) -> &'static str {
         match self.0 {

@@ -458,7 +458,7 @@ fn what_could_not_be_read_back_is_refused_with_its_field() {
     let fitting = Measured { values: vec![u128::from(u64::MAX)] };
     assert!(Format::python().encode(&head(NAME), &fitting).is_ok());
 
-    let keys = "its key `1` is no text: a flattened map with other keys could not be read back";
+    let keys = "its key `1` is not a text: a flattened map with other keys could not be read back";
     let numbered = || Numbered { id: 1, by_number: BTreeMap::from([(1, 2)]) };
     assert_eq!(refusal(&numbered()), keys);
     assert_eq!(refusal(&Measured { values: vec![numbered()] }), format!("its field `values[0]`: {keys}"));

@@ -17,7 +17,7 @@ pub(super) enum Mode {
 
 /// How it answers who publishes.
 impl InMemoryBroker {
-    /// Refuses every message with an error of this kind, those that hang included, until told otherwise.
+    /// Refuses every message with an error of this kind, those that hang included, until another call changes that.
     ///
     /// A broker that is down for now is `PublishErrorKind::Transient { retry_after: None }`.
     pub fn refuse(&self, kind: PublishErrorKind) {
@@ -31,15 +31,15 @@ impl InMemoryBroker {
         self.behave(if count == 0 { Mode::Accept } else { Mode::RefuseNext(count, kind) });
     }
 
-    /// Refuses the messages for which `judge` has an error, and accepts the others, until told otherwise.
+    /// Refuses the messages for which `judge` has an error, and accepts the others, until another call changes that.
     ///
-    /// `judge` runs once for each message, on the thread that publishes, perhaps on several at once. It may use the broker
-    /// itself. Its panic is one of `publish`.
+    /// `judge` runs once for each message, on the thread that publishes, perhaps on several at once. It may use the
+    /// broker itself. If it panics, `publish` panics.
     pub fn refuse_if(&self, judge: impl Fn(&OutboundMessage) -> Option<PublishError> + Send + Sync + 'static) {
         self.behave(Mode::RefuseIf(Arc::new(judge)));
     }
 
-    /// Leaves every message without an answer until told otherwise.
+    /// Leaves every message without an answer, until another call changes that.
     pub fn hang(&self) {
         self.behave(Mode::Hang);
     }
@@ -67,5 +67,5 @@ impl Mode {
 }
 
 pub(super) fn refusal(kind: PublishErrorKind) -> PublishError {
-    PublishError::new(kind, "in-memory broker was told to refuse the message")
+    PublishError::new(kind, "in-memory broker is set to refuse the message")
 }

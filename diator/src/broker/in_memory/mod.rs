@@ -13,25 +13,29 @@ pub(crate) use self::log::{Kept, Log};
 use super::{Guarantees, MessageBroker, OutboundMessage, PublishError, Receipt};
 use crate::subscription::InMemoryGroups;
 
-/// A broker that keeps what was published, for tests and for programs of one process.
+/// A broker in memory, which keeps the published messages: for tests and for programs of one process.
 ///
-/// It can be told to misbehave as brokers do: to [`refuse`](Self::refuse) and to [`hang`](Self::hang). A test asks it
+/// A test can make it misbehave as brokers do: with [`refuse`](Self::refuse) and [`hang`](Self::hang). A test asks it
 /// with [`assert_published`](Self::assert_published) and its neighbours.
 ///
-/// Endpoints consume from it, because it is a [`Subscription`](crate::subscription::Subscription) too, with every capability that
-/// an engine can have. [`subscription`](Self::subscription) gives one that lacks some of them.
+/// Endpoints consume from it, because it is a [`Subscription`](crate::subscription::Subscription) too, with every
+/// capability that an engine can have. [`subscription`](Self::subscription) makes a subscription that lacks some of
+/// them.
 ///
 /// # Guarantees
 ///
-/// - Clones share everything: what was published, and how the broker behaves.
+/// - Clones share everything: the published messages, and the broker's behaviour.
 /// - Messages are kept in the order in which they were accepted, each exactly as it was given, until
-///   [`take_published`](Self::take_published) takes them. There is no limit: who publishes for ever, must take.
-/// - What was refused is not kept, whatever the kind of the refusal; nor is a message whose `publish` was dropped
+///   [`take_published`](Self::take_published) takes them. There is no limit: a program that publishes for ever must
+///   take them.
+/// - A refused message is not kept, whatever the kind of the refusal; nor is a message whose `publish` was dropped
 ///   while the broker hung.
 /// - A message with an id that was published before is kept a second time.
 /// - All methods may be called from many threads and tasks at once.
-/// - It names no [`deadline`](MessageBroker::deadline): a message that hangs does so until the broker behaves otherwise.
-/// - Every method that changes its behaviour, except [`hang`](Self::hang), lets the messages that hang now get their answers.
+/// - It names no [`deadline`](MessageBroker::deadline): a message that hangs does so until the broker behaves
+///   otherwise.
+/// - Every method that changes its behaviour, except [`hang`](Self::hang), lets the messages that hang now get their
+///   answers.
 ///
 /// # Example
 ///
@@ -72,29 +76,29 @@ struct State {
 }
 
 impl InMemoryBroker {
-    /// An empty broker that accepts everything.
+    /// Makes an empty broker that accepts everything.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What was published, oldest first.
+    /// The published messages, oldest first.
     #[must_use]
     pub fn published(&self) -> Vec<OutboundMessage> {
         self.state().published.messages().cloned().collect()
     }
 
-    /// The bodies of what was published, oldest first; one that is not JSON comes as a text.
+    /// The bodies of the published messages, oldest first; a body that is not JSON comes as a text.
     #[must_use]
     pub fn published_json(&self) -> Vec<Value> {
         self.published().iter().map(|message| json(&message.body)).collect()
     }
 
-    /// Removes what was published, and returns it, oldest first.
+    /// Removes the published messages, and returns them, oldest first.
     ///
-    /// The broker goes on as before: it neither forgets how it behaves, nor wakes those who wait in
-    /// [`published_at_least`](Self::published_at_least). Endpoints get what waits for them; what was taken is neither kept for an
-    /// endpoint that comes later, nor [replayed](Self::replay).
+    /// The broker's behaviour stays as it is, and callers that wait in [`published_at_least`](Self::published_at_least)
+    /// do not wake. Endpoints still get the messages that wait for them. A message that was taken is neither kept for
+    /// an endpoint that comes later, nor [replayed](Self::replay).
     pub fn take_published(&self) -> Vec<OutboundMessage> {
         let mut state = self.state();
         let taken = state.published.take();
@@ -103,19 +107,20 @@ impl InMemoryBroker {
         taken
     }
 
-    /// How many messages it keeps.
+    /// How many messages the broker keeps.
     #[must_use]
     pub fn len(&self) -> usize {
         self.state().published.len()
     }
 
-    /// Whether it keeps none.
+    /// Whether the broker keeps no message.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Waits until it keeps so many messages, and returns them; for ever, if they do not come.
+    /// Waits until the broker keeps at least `count` messages, and returns all of them; it waits for ever if they do
+    /// not come.
     ///
     /// Dropping the future is harmless.
     pub async fn published_at_least(&self, count: usize) -> Vec<OutboundMessage> {

@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 ///
 /// # Units
 ///
-/// A name has 1 to 20 characters, lower-case letters and digits: what every broker and `CloudEvents` allow.
+/// A name has 1 to 20 characters, lower-case letters and digits, which every broker and `CloudEvents` allow.
 ///
 /// # Guarantees
 ///
 /// - There is at most one value for a name; a later one replaces an earlier one. Upper and lower case make different names.
-/// - Nothing checks a name or a value here. A [`Decoder`](crate::broker::Decoder) keeps only headers whose names keep to these
-///   limits, and none of the names that a message uses already, such as `id` or `key`.
-/// - The mediator writes only values of printable ASCII of at most 1,024 characters: a message with another one fails before its
-///   commit.
+/// - Nothing checks a name or a value here. A [`Decoder`](crate::broker::Decoder) keeps only headers whose names are
+///   within these limits, and none of the names that a message uses already, such as `id` or `key`.
+/// - The mediator writes only values of printable ASCII of at most 1,024 characters: a message with any other value
+///   fails before its commit.
 ///
 /// # Example
 ///
@@ -31,31 +31,31 @@ use std::collections::BTreeMap;
 pub struct Headers(BTreeMap<Cow<'static, str>, String>);
 
 impl Headers {
-    /// None yet.
+    /// Makes an empty set of headers.
     #[must_use]
     pub const fn new() -> Self {
         Self(BTreeMap::new())
     }
 
-    /// Adds one; it replaces an earlier one of that name.
+    /// Adds a header; it replaces an earlier one of that name.
     #[must_use]
     pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.insert(name, value);
         self
     }
 
-    /// Adds one; it replaces an earlier one of that name.
+    /// Adds a header; it replaces an earlier one of that name.
     pub fn insert(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
         self.0.insert(name.into(), value.into());
     }
 
-    /// The value of this name.
+    /// The value of the header of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// All of them, sorted by name.
+    /// All headers, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, value.as_str()))
     }
@@ -67,7 +67,7 @@ impl Headers {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there is no header.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

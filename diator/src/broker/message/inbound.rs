@@ -13,12 +13,15 @@ use crate::shown;
 ///
 /// # Guarantees
 ///
-/// Reading never panics, whatever arrives; its size and its depth are limited, see [`Decoder`](crate::broker::Decoder). Unknown fields are passed over.
+/// Reading never panics, whatever arrives; its size and its depth are limited, see [`Decoder`](crate::broker::Decoder).
+/// Unknown fields are ignored.
 ///
-/// - `correlation_id`, `causation_id` and `traceparent` come from the body where it has them, and else from the broker's headers.
-/// - `payload` of a message that was read is an object. [`new`](Self::new) takes any value: one that is no object is refused when
-///   a handler's event is read from it, with [`DecodeError::Invalid`](crate::broker::DecodeError::Invalid).
-/// - Nothing here knows whether the message arrived before: a consumer that must handle it once compares `id`.
+/// - `correlation_id`, `causation_id` and `traceparent` come from the body if it has them, and otherwise from the
+///   broker's headers.
+/// - `payload` of a message that was read is an object. [`new`](Self::new) takes any value: a value that is not an
+///   object is refused when a handler's event is read from it, with
+///   [`DecodeError::Invalid`](crate::broker::DecodeError::Invalid).
+/// - The message does not know whether it arrived before: a consumer that must handle it once must compare `id`.
 ///
 /// # Example
 ///
@@ -38,11 +41,11 @@ use crate::shown;
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct InboundMessage {
-    /// Which kind of event it is.
+    /// The kind of the event.
     pub message_type: MessageType,
     /// The event's name on the wire.
     pub name: String,
-    /// Identifies the message and the event; a message that arrives twice has the same one.
+    /// Identifies the message and the event; a message that arrives twice has the same id.
     pub id: Uuid,
     /// When the event happened.
     pub timestamp: Option<SystemTime>,
@@ -59,7 +62,7 @@ pub struct InboundMessage {
 }
 
 impl InboundMessage {
-    /// A message with what it must have; the payload should be an object.
+    /// Makes a message with the fields that it must have; the payload should be an object.
     #[must_use]
     pub fn new(message_type: MessageType, name: impl Into<String>, id: Uuid, payload: Value) -> Self {
         let name = name.into();
@@ -76,28 +79,28 @@ impl InboundMessage {
         }
     }
 
-    /// Says when the event happened.
+    /// Sets the time when the event happened.
     #[must_use]
     pub fn with_timestamp(mut self, timestamp: SystemTime) -> Self {
         self.timestamp = Some(timestamp);
         self
     }
 
-    /// Says which conversation it belongs to.
+    /// Sets the conversation that the message belongs to.
     #[must_use]
     pub fn with_correlation_id(mut self, id: Uuid) -> Self {
         self.correlation_id = Some(id);
         self
     }
 
-    /// Says which message caused it.
+    /// Sets the message that caused this one.
     #[must_use]
     pub fn with_causation_id(mut self, id: Uuid) -> Self {
         self.causation_id = Some(id);
         self
     }
 
-    /// Puts it into a trace.
+    /// Sets the trace that the message belongs to.
     #[must_use]
     pub fn with_traceparent(mut self, traceparent: impl Into<Arc<str>>) -> Self {
         self.traceparent = Some(traceparent.into());

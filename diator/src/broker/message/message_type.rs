@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use crate::broker::DecodeError;
 
-/// Which kind of event a message carries.
+/// The kind of event that a message carries.
 ///
 /// # Example
 ///
@@ -17,9 +17,9 @@ use crate::broker::DecodeError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MessageType {
-    /// A notification event: that something happened, and its ids.
+    /// A notification event: it says that something happened, with ids only.
     Notification,
-    /// An event-carried state transfer: what happened, with the state.
+    /// An event-carried state transfer: it says what happened, with the state.
     Ecst,
 }
 

@@ -12,24 +12,24 @@ pub(in crate::broker) const JSON: &str = "application/json";
 
 /// A message on its way to the broker: encoded once, and the same at every attempt.
 ///
-/// The mediator makes them from events; a program that has stored one builds it anew with [`new`](Self::new) and the `with_…`
-/// methods. A driver takes `body` as it is; the other fields are for routing and for
-/// the broker's own properties. Cloning shares the body.
+/// The mediator makes messages of events. A program that has stored a message builds it anew with [`new`](Self::new)
+/// and the `with_…` methods. A driver must send `body` as it is; the other fields are for routing and for the broker's
+/// own properties. Cloning shares the body.
 ///
 /// # Guarantees
 ///
 /// - The mediator encodes a message before the commit, so that a message that cannot be written fails its request and not the
 ///   publishing. From then on, its bytes stay the same.
-/// - A message of the mediator's has a correlation id and a causation id: the latter is the id of the message whose handlers
-///   emitted the event.
-/// - The id is a UUID v7. The mediator draws it when the event is emitted, and the time in the body is of that moment too, not of
-///   the publishing.
+/// - The mediator gives each of its messages a correlation id and a causation id: the latter is the id of the message
+///   whose handlers emitted the event.
+/// - The mediator draws the id, a UUID v7, when the event is emitted. The time in the body is of that moment too, not
+///   of the publishing.
 /// - `Debug` is one line: it shows the body as text, escaped and cut at 1,000 characters. A body with secrets shows them.
 ///
 /// # Units
 ///
-/// Nothing limits the body here; [`Guarantees::max_body`](crate::broker::Guarantees::max_body) says what the broker takes, in
-/// bytes.
+/// Nothing limits the body here; [`Guarantees::max_body`](crate::broker::Guarantees::max_body) tells how large a body
+/// the broker takes, in bytes.
 ///
 /// # Example
 ///
@@ -44,15 +44,15 @@ pub(in crate::broker) const JSON: &str = "application/json";
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutboundMessage {
-    /// Identifies the message and the event; a resend has the same one.
+    /// Identifies the message and the event; it stays the same if the message is published again.
     pub id: Uuid,
-    /// Which kind of event it is.
+    /// The kind of the event.
     pub message_type: MessageType,
     /// The event's name on the wire.
     pub name: Cow<'static, str>,
-    /// Where the event asked to go; `None` leaves that to the driver.
+    /// The topic that the event names; `None` leaves the place to the driver.
     pub topic: Option<Cow<'static, str>>,
-    /// What the message is about: messages with the same key should stay in order.
+    /// The subject of the message: messages with the same key should stay in order.
     pub key: Option<String>,
     /// The conversation that the message belongs to.
     pub correlation_id: Option<Uuid>,
@@ -64,12 +64,12 @@ pub struct OutboundMessage {
     pub content_type: Cow<'static, str>,
     /// Values of the program's own, such as a tenant.
     pub headers: Headers,
-    /// What goes over the wire.
+    /// The bytes that go over the wire.
     pub body: Arc<[u8]>,
 }
 
 impl OutboundMessage {
-    /// A message with what it must have; its content type is `application/json`.
+    /// Makes a message with the fields that it must have; its content type is `application/json`.
     #[must_use]
     pub fn new(
         id: Uuid,
@@ -92,52 +92,52 @@ impl OutboundMessage {
         }
     }
 
-    /// Says where it should go.
+    /// Sets the topic.
     #[must_use]
     pub fn with_topic(mut self, topic: impl Into<Cow<'static, str>>) -> Self {
         self.topic = Some(topic.into());
         self
     }
 
-    /// Says what it is about.
+    /// Sets the key.
     #[must_use]
     pub fn with_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// Says which conversation it belongs to.
+    /// Sets the conversation that the message belongs to.
     #[must_use]
     pub fn with_correlation_id(mut self, id: Uuid) -> Self {
         self.correlation_id = Some(id);
         self
     }
 
-    /// Says which message caused it.
+    /// Sets the message that caused this one.
     #[must_use]
     pub fn with_causation_id(mut self, id: Uuid) -> Self {
         self.causation_id = Some(id);
         self
     }
 
-    /// Puts it into a trace.
+    /// Sets the trace that the message belongs to.
     #[must_use]
     pub fn with_traceparent(mut self, traceparent: impl Into<Arc<str>>) -> Self {
         self.traceparent = Some(traceparent.into());
         self
     }
 
-    /// Says what the body is, if not `application/json`.
+    /// Sets the media type of the body, if it is not `application/json`.
     #[must_use]
     pub fn with_content_type(mut self, content_type: impl Into<Cow<'static, str>>) -> Self {
         self.content_type = content_type.into();
         self
     }
 
-    /// Adds a value of the program's own; a name has at most 20 characters, lower-case letters and digits.
+    /// Adds a value of the program's own; a name must have at most 20 characters, lower-case letters and digits.
     ///
-    /// Nothing looks at the name here: [`MediatorBuilder::header`](crate::MediatorBuilder::header) does, and what it refuses may
-    /// not arrive.
+    /// The call does not check the name: [`MediatorBuilder::header`](crate::MediatorBuilder::header) does, and a header
+    /// whose name it would refuse may not arrive.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.headers.insert(name, value);

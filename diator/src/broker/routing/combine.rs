@@ -10,14 +10,14 @@ use crate::broker::receipt::Answer;
 use crate::broker::{Guarantees, PublishError, PublishErrorKind, Receipt};
 use crate::shown::{self, Chain};
 
-/// What each target of a route answered: the source of the error of a [`RoutingBroker`](super::RoutingBroker).
+/// The answer of each target of a route: the source of the error of a [`RoutingBroker`](super::RoutingBroker).
 ///
 /// Its text names each target by its number, in the order in which the route has them, with all causes of its error.
 ///
 /// # Guarantees
 ///
-/// There is one answer for each target, those that took the message included. A driver that answers for fewer messages than it
-/// was given counts as ambiguous.
+/// There is one answer for each target, those that took the message included. If a driver answers for fewer messages
+/// than it was given, the missing answers count as ambiguous.
 ///
 /// # Example
 ///

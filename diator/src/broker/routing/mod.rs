@@ -18,22 +18,22 @@ use crate::join::join_all;
 
 /// Sends each message to the brokers of the first route that takes it.
 ///
-/// For a program whose events go to several brokers: by topic, by name or by kind. Routes are tried in the order in
-/// which they were added; one may have several targets; [`otherwise`](Self::otherwise) takes what is left. An event
-/// that no route takes is a problem in the report of `build()`.
+/// It is for a program whose events go to several brokers: by topic, by name or by kind. It tries the routes in the
+/// order in which they were added. A route may have several targets; [`otherwise`](Self::otherwise) takes every message
+/// that no route takes. `build()` reports an event that no route takes.
 ///
 /// # Guarantees
 ///
 /// - The [`guarantees`](MessageBroker::guarantees) are the weakest of all targets.
-/// - Order is kept on the way to each target, in batches too. Give a broker that several routes name as clones of
-///   one `Arc`: then it is one target.
-/// - A route's targets are asked at the same time, so that the slowest of their deadlines bounds the call.
-/// - A receipt is the weakest of those that a route's targets gave.
+/// - The order of messages is kept on the way to each target, in batches too. If several routes name one broker, give
+///   them clones of one `Arc`: then it is one target.
+/// - The targets of a route are called at the same time, so that the slowest of their deadlines limits the call.
+/// - The receipt is the weakest of those that a route's targets gave.
 ///
 /// # Errors
 ///
-/// With one target, its own. With several, one error for the message: the text says how many of them have it, the code is that
-/// of the worst answer, and the source is a [`TargetAnswers`] with the answer of each.
+/// With one target, its own error. With several, one error for the message: the text says how many of them have the
+/// message, the code is that of the worst answer, and the source is a [`TargetAnswers`] with the answer of each.
 ///
 /// | the targets that failed | another target took the message, or may have it | kind |
 /// |---|---|---|
@@ -41,10 +41,11 @@ use crate::join::join_all;
 /// | one of them for good | no | fatal: no retry can bring the message to all of them |
 /// | all of them for now | no | transient; the longest `retry_after` counts |
 ///
-/// Put a [`RetryingBroker`](super::RetryingBroker) around each target and not around this broker: from outside it can only try all
-/// targets again, those that have the message included, and what one of them refused for good looks ambiguous.
+/// Put a [`RetryingBroker`](super::RetryingBroker) around each target and not around this broker: around this broker,
+/// it can only retry all targets, those that have the message included, and a message that one of them refused for good
+/// looks ambiguous.
 ///
-/// A message that no route takes is a fatal error; `build()` reports the events of which that is known.
+/// A message that no route takes is a fatal error; `build()` reports such events as far as it knows them.
 ///
 /// # Example
 ///
@@ -78,7 +79,7 @@ pub struct RoutingBroker {
 }
 
 impl RoutingBroker {
-    /// Has no route yet.
+    /// Makes a broker without routes.
     ///
     /// Until it has a route, every message is a fatal error.
     #[must_use]
@@ -86,9 +87,9 @@ impl RoutingBroker {
         Self::default()
     }
 
-    /// Adds a route, which is tried after those that are there.
+    /// Adds a route, which is tried after the earlier ones.
     ///
-    /// It takes what no earlier route takes: put the narrower route first.
+    /// It takes the messages that no earlier route takes: put the narrower route first.
     #[must_use]
     pub fn route(mut self, route: Route) -> Self {
         let mut targets: Vec<_> = route.targets.into_iter().map(|broker| self.target(broker)).collect();
@@ -98,9 +99,9 @@ impl RoutingBroker {
         self
     }
 
-    /// Adds a broker for what no route takes.
+    /// Adds a broker for messages that no route takes.
     ///
-    /// A message goes to all brokers that were added so. Without one, a message that no route takes is a fatal error.
+    /// Such a message goes to all brokers that were added with this call. Without one, it is a fatal error.
     #[must_use]
     pub fn otherwise(mut self, broker: Arc<dyn MessageBroker>) -> Self {
         let target = self.target(broker);
@@ -130,7 +131,7 @@ impl RoutingBroker {
     fn targets_of(&self, message: &OutboundMessage) -> Result<&[usize], PublishError> {
         match self.find(&message.into()) {
             Ok([]) => Err(PublishError::fatal(format!(
-                "routing broker was told that this process does not publish `{}`",
+                "routing broker has a route which says that this process does not publish `{}`",
                 message.name
             ))),
             Ok(targets) => Ok(targets),

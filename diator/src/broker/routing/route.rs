@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use crate::broker::{EventRoute, MessageBroker, MessageType};
 
-/// Which messages a route takes; [`to`](Self::to) makes a route of it.
+/// Selects the messages of a route; [`to`](Self::to) makes a route of it.
 ///
-/// It asks for one property alone: the topic, the name or the kind. It never looks at the body.
+/// It looks at one property alone: the topic, the name or the kind. It never looks at the body.
 ///
 /// # Example
 ///
@@ -17,7 +17,7 @@ use crate::broker::{EventRoute, MessageBroker, MessageType};
 /// assert!(broker.accepts(&EventRoute::new(MessageType::Ecst, "UserChanged")).is_err(), "no route takes it");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "a matcher is no route until it is told where to"]
+#[must_use = "a matcher is not a route until `to` gives it a broker"]
 pub struct Matcher(By);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ enum By {
     Type(MessageType),
 }
 
-/// Which messages go where; give it to [`RoutingBroker::route`](super::RoutingBroker::route).
+/// Sends selected messages to brokers; give it to [`RoutingBroker::route`](super::RoutingBroker::route).
 #[must_use = "a route does nothing until a broker has it"]
 pub struct Route {
     pub(super) matcher: Matcher,
@@ -35,27 +35,27 @@ pub struct Route {
 }
 
 impl Route {
-    /// Messages whose event asked for exactly this topic.
+    /// Selects messages whose event names exactly this topic.
     ///
-    /// It is compared as it is: `*` stands for itself here. A message without a topic fits no such route.
+    /// The topic is compared as it is: `*` stands for itself here. A message without a topic does not match.
     #[allow(clippy::new_ret_no_self, reason = "a route starts with what it takes")]
     pub fn topic(topic: impl Into<String>) -> Matcher {
         Matcher(By::Topic(topic.into()))
     }
 
-    /// Messages whose name fits a pattern.
+    /// Selects messages whose name matches a pattern.
     ///
-    /// `*` stands for any characters, also for none; everything else stands for itself, upper and lower case apart.
+    /// `*` stands for any characters, also for none. Everything else stands for itself; upper and lower case differ.
     pub fn name(pattern: impl Into<String>) -> Matcher {
         Matcher(By::Name(pattern.into()))
     }
 
-    /// All messages of one kind.
+    /// Selects all messages of one kind.
     pub fn message_type(message_type: MessageType) -> Matcher {
         Matcher(By::Type(message_type))
     }
 
-    /// Sends the messages to one more broker; one that the route has already does not get them twice.
+    /// Sends the messages to one more broker; a broker that the route has already does not get them twice.
     pub fn to(mut self, broker: Arc<dyn MessageBroker>) -> Self {
         self.targets.push(broker);
         self
@@ -68,8 +68,8 @@ impl Matcher {
         Route { matcher: self, targets: vec![broker] }
     }
 
-    /// Says that this process only receives such events: `build()` misses no route for them, and publishing one is a
-    /// fatal error.
+    /// Declares that this process only receives such events: `build()` reports no missing route for them, and
+    /// publishing one is a fatal error.
     pub fn not_published(self) -> Route {
         Route { matcher: self, targets: Vec::new() }
     }

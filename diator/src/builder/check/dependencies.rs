@@ -44,8 +44,8 @@ fn never_commits(container: &dyn Container, handler: &HandlerDescriptor, depende
     let Enlisted::No { registered } = container.enlisted(&dependency.key) else { return None };
     let (name, field, service) = (handler.handler(), dependency.field, dependency.key.name());
     let text = format!(
-        "`{service}` is a unit of work, and is registered in a way in which it never commits; the handler `{name}` has it \
-         in its field `{field}`"
+        "`{service}` is a unit of work, but its registration never commits it; the handler `{name}` has it in its field \
+         `{field}`"
     );
     Some(Problem::new(ProblemKind::NeverCommits, registered.unwrap_or(handler.location()), text, AS_UNIT_OF_WORK))
 }

@@ -63,10 +63,10 @@ pub(super) fn written_once(one: (&str, Location), other: (&str, Location)) -> Op
     (one == other).then(|| {
         let name = one.1.crate_name();
         format!(
-            "both are written at one place: the crate `{name}` is linked twice, as a crate is whose tests depend on one \
-             that depends on it, or of which there are two versions\n\
+            "both come from one place in the source: the crate `{name}` is linked twice, because its tests depend on a crate \
+             that depends on it, or because the program has two versions of it\n\
              list the handlers that you want: `Mediator::builder().handlers(handlers![…])`\n\
-             if a macro writes both there, keep one of them, or give them names or ids of their own"
+             if a macro writes both at that place, keep one of them, or give them names or ids of their own"
         )
     })
 }

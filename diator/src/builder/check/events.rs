@@ -50,7 +50,7 @@ pub(super) fn not_accepted(builder: &MediatorBuilder, events: &[EventDescriptor]
         let Some(message_type) = event.message_type else { continue };
         let route = EventRoute { topic: event.topic, ..EventRoute::new(message_type, event.name) };
         if let Err(refusal) = broker.accepts(&route) {
-            let text = format!("the broker does not take the event `{}`: {refusal}", event.name);
+            let text = format!("the broker does not accept the event `{}`: {refusal}", event.name);
             problems.push(Problem::new(ProblemKind::NotAccepted, event.location, text, refusal.remedy()));
         }
     }
@@ -63,8 +63,8 @@ pub(super) fn headers(headers: &[HeaderCodec], problems: &mut Vec<Problem>) {
         };
         if !is_header_name(header.name) {
             problem(
-                format!("no message can carry a header of the name `{}`", header.name.escape_debug()),
-                "take 1 to 20 lower-case letters and digits, and no name that a message uses already, such as `id`",
+                format!("no message can carry a header named `{}`", header.name.escape_debug()),
+                "use 1 to 20 lower-case letters and digits, and no name that a message uses already, such as `id`",
             );
         }
         for other in headers[..number].iter().filter(|other| other.name == header.name) {
@@ -84,12 +84,12 @@ pub(super) fn sender(builder: &MediatorBuilder, problems: &mut Vec<Problem>) {
     };
     if let Some(why) = sender_problem(name) {
         let text = format!("no message can name `{}` as its sender: {why}", name.escape_debug());
-        problem(text, "take 1 to 1,024 characters of printable ASCII");
+        problem(text, "use 1 to 1,024 characters of printable ASCII");
     }
     for header in builder.headers.iter().filter(|header| header.name == SENDER) {
         let text =
             format!("the header `{SENDER}` is also registered for `{}` at {}", header.type_name, header.location);
-        problem(text, "give that header another name, or take `.sender(…)` out");
+        problem(text, "give that header another name, or remove `.sender(…)`");
     }
 }
 

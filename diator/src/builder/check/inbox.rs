@@ -62,8 +62,8 @@ pub(in crate::builder) fn warn_of_ids_by_type(builder: &MediatorBuilder) {
             target: "diator",
             handler = handler.handler(),
             place = %handler.location(),
-            "the handler has no id of its own, and the inbox knows it by the name of its type: if the type is renamed or moved, it \
-             handles again what is delivered again; give it one, such as `id = \"billing.charge\"`"
+            "the handler has no id of its own, so the inbox knows it by the name of its type: after a rename or a move of the \
+             type, it handles redelivered messages again; give it an id, such as `id = \"billing.charge\"`"
         );
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn not_enlisted(
         }
         (_, Enlisted::No { registered }) => {
             let place = registered.map(|place| format!(" at {place}")).unwrap_or_default();
-            (format!("which is registered{place} in a way in which it never commits"), AS_UNIT_OF_WORK.to_owned())
+            (format!("whose registration{place} never commits it"), AS_UNIT_OF_WORK.to_owned())
         }
         _ => return None,
     };
@@ -77,14 +77,15 @@ pub(super) fn another_unit_of_work(
         ProblemKind::SeveralUnitsOfWork,
         added.location,
         format!(
-            "the {what} `{}` writes its {rows} within the unit of work `{}`, and messages can have others: {}; one of \
+            "the {what} `{}` writes its {rows} within the unit of work `{}`, and a message can have others: {}; one of \
              them can commit where another one fails",
             added.type_name,
             unit.name(),
             names.join(", ")
         ),
         "let one unit of work write both the data and the events: one transaction of one database\n\
-         if what the others write may be there without its events, or the events without it, say `.several_units_of_work()`",
+         if the program can bear data of another unit of work without its events, and events without that data, say \
+         `.several_units_of_work()`",
     ))
 }
 

@@ -6,9 +6,9 @@ use super::super::{
 use super::entered::{Entered, open};
 use crate::{BoxError, BoxFuture, MessageKind, Meta};
 
-/// As the synchronous container of [`froodi`], with factories and finalizers that take time.
+/// Works like the synchronous container of [`froodi`], but factories and finalizers may take time.
 ///
-/// If the message's future is dropped, there is nobody to await a finalizer: asynchronous ones do not run then.
+/// If the message's future is dropped, nobody can await a finalizer: asynchronous finalizers then do not run.
 ///
 /// froodi runs one factory of a type at a time, whatever the scope: a slow one makes other messages wait.
 ///

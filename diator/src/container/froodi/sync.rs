@@ -6,19 +6,19 @@ use super::super::{
 use super::entered::{Entered, open};
 use crate::{BoxError, BoxFuture, MessageKind, Meta};
 
-/// A program that has a container of [`froodi`] gives it to the mediator as it is.
+/// Resolves services from a container of [`froodi`], which the program gives to the mediator as it is.
 ///
 /// Each message has a container of the next scope: with the default ones, of the scope `Request` if this is one of the
-/// scope `App`. An injected `Arc<T>` is what was provided as `T` or as `Arc<T>`, an `Arc<dyn Trait>` what was provided as
-/// `Arc<dyn Trait>`. (The method `get` of `dyn Scope` does not know which it is, and finds what is held in an `Arc`.) Every
-/// factory may ask for the [`Meta`] of the message, and for an [`Enlistment`](crate::container::Enlistment), where it says that
-/// what it makes commits or rolls back with the message; they have to be declared:
-/// `provide(Request, declare::<Meta>())`.
+/// scope `App`. An injected `Arc<T>` is a component that was provided as `T` or as `Arc<T>`; an `Arc<dyn Trait>` is a
+/// component that was provided as `Arc<dyn Trait>`. (The method `get` of `dyn Scope` does not know which it is, and
+/// finds what is held in an `Arc`.) Every factory may ask for the [`Meta`] of the message, and for an
+/// [`Enlistment`](crate::container::Enlistment), in which it enlists what it makes to commit or roll back with the
+/// message. Both must be declared: `provide(Request, declare::<Meta>())`.
 ///
-/// froodi does not tell what it can provide. So `build()` reports nothing that is missing: a handler with dependencies is
-/// built for each message, and one that cannot be is a [`SendError::Resolve`](crate::SendError::Resolve), which names the
-/// handler, the field and the type. froodi logs what it does not find as an error; that includes a concrete type which was
-/// provided as `Arc<T>`.
+/// froodi does not tell what it can provide, so `build()` cannot report a missing dependency. A handler with
+/// dependencies is built for each message. If it cannot be built, the message fails as
+/// [`SendError::Resolve`](crate::SendError::Resolve), which names the handler, the field and the type. froodi logs what
+/// it does not find as an error; that includes a concrete type which was provided as `Arc<T>`.
 ///
 /// The finalizers run when the message ends, after the commit, and also if its future is dropped.
 ///

@@ -31,18 +31,21 @@ use self::provider::{Alias, Provider, Ready, Scoped, ScopedAsync, Singleton, Tra
 use self::registry::{Registration, Registry};
 use self::scope::OpenScope;
 
-/// The built-in container: what handlers get injected.
+/// The built-in container.
 ///
-/// Registering a type again replaces it, so a test takes the program's services and puts a fake over one of
-/// them. A factory may ask for other services; what it returns is shared as an `Arc`.
+/// Registering a type again replaces it, so a test can take the program's services and replace one of them with a fake.
+/// A factory may ask for other services; the container shares what a factory returns as an `Arc`.
 ///
 /// # Guarantees
 ///
-/// A singleton is built once, when the mediator is built; clones share it, until one of them is changed, which builds
-/// its singletons anew. A scoped service is built at most once for each message, also when it is asked for
-/// concurrently, and none after its message has ended. A unit of work that is registered as something else, and so would never
-/// commit, does not compile; `build()` reports those that the compiler cannot see. A factory that fails or panics leaves nothing behind: the next
-/// who asks runs it again. Cycles are errors that show the chain, also if several tasks close them together.
+/// - A singleton is built once, when the mediator is built. Clones share it until one of them is changed, which builds
+///   its singletons anew.
+/// - A scoped service is built at most once for each message, even if several ask for it concurrently, and never after
+///   its message has ended.
+/// - A unit of work that is registered as something else, and so would never commit, does not compile; `build()`
+///   reports those that the compiler cannot see.
+/// - A factory that fails or panics leaves nothing behind: the next one that asks runs it again.
+/// - Cycles are errors that show the chain, even if several tasks close a cycle together.
 ///
 /// # Example
 ///
@@ -74,16 +77,16 @@ pub struct Services {
 }
 
 impl Services {
-    /// Nothing is registered yet.
+    /// Makes an empty container.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Registers a value that is there already, under its own type.
+    /// Registers an existing value, under its own type.
     ///
-    /// What is an `Arc` already goes into [`singleton`](Self::singleton): as a value, an `Arc<dyn Clock>` would be
-    /// found by none but a field of type `Arc<Arc<dyn Clock>>`; `build()` says so.
+    /// Register an existing `Arc` with [`singleton`](Self::singleton): as a value, an `Arc<dyn Clock>` would only be
+    /// found by a field of type `Arc<Arc<dyn Clock>>`, which `build()` reports.
     #[must_use]
     #[track_caller]
     pub fn value<T, CallUnitOfWorkInstead>(self, value: T) -> Self
@@ -94,7 +97,7 @@ impl Services {
         self.singleton(Arc::new(value))
     }
 
-    /// Registers a shared service that is there already; `T` may be a `dyn Trait`.
+    /// Registers an existing shared service; `T` may be a `dyn Trait`.
     ///
     /// A [`UnitOfWork`] that all messages share would never commit: `build()` reports a handler's field of such a type.
     #[must_use]
@@ -107,9 +110,10 @@ impl Services {
     ///
     /// # Guarantees
     ///
-    /// - `build()` runs it on its own thread, also if no handler needs the service; it runs at most once, unless it fails.
-    /// - It gets other singletons and transient services. A scoped service is an error: its message would be over before the
-    ///   program.
+    /// - The thread that calls `build()` runs the factory, even if no handler needs the service. The factory runs at
+    ///   most once, unless it fails.
+    /// - The factory may ask for other singletons and transient services. Asking for a scoped service is an error: its
+    ///   message would be over before the program.
     ///
     /// # Errors
     ///
@@ -125,20 +129,21 @@ impl Services {
         self.provide::<T>(Singleton::new(factory))
     }
 
-    /// Registers a factory of a service of which each message has its own.
+    /// Registers a factory of a scoped service: each message has its own.
     ///
     /// # Guarantees
     ///
-    /// - It runs when the first handler of a message needs the service, and at most once for each message, unless it fails.
-    /// - It runs in the task of the message, and must not block. What takes time belongs into
-    ///   [`scoped_async`](Self::scoped_async).
-    /// - When the message ends, the container lets go of the service before anything commits, unless an
-    ///   [`on_close`](Self::on_close) waits for it.
+    /// - The factory runs when the first handler of a message needs the service, and at most once for each message,
+    ///   unless it fails.
+    /// - The factory runs in the task of the message, and must not block. Use [`scoped_async`](Self::scoped_async) for
+    ///   a factory that takes time.
+    /// - When the message ends, the container drops its reference to the service before anything commits, unless an
+    ///   [`on_close`](Self::on_close) waits for the service.
     ///
     /// # Errors
     ///
-    /// An error fails the message as [`SendError::Resolve`](crate::SendError::Resolve), which has its text. A panic passes to the
-    /// sender.
+    /// An error fails the message as [`SendError::Resolve`](crate::SendError::Resolve), which has its text. A panic
+    /// unwinds to the sender.
     #[must_use]
     #[track_caller]
     pub fn scoped<T, F, CallUnitOfWorkInstead>(self, factory: F) -> Self
@@ -150,9 +155,9 @@ impl Services {
         self.provide::<T>(Scoped::new(factory))
     }
 
-    /// Registers a factory, one that takes time, of a service of which each message has its own: a connection.
+    /// Registers a factory that takes time, of a scoped service such as a connection: each message has its own.
     ///
-    /// What needs such a service is itself built by a factory of this sort: it asks with
+    /// A service that needs such a service must itself have a factory of this sort, which asks with
     /// [`resolve`](OwnedServiceScope::resolve).
     ///
     /// # Guarantees
@@ -163,7 +168,7 @@ impl Services {
     ///
     /// # Errors
     ///
-    /// As for [`scoped`](Self::scoped).
+    /// Those of [`scoped`](Self::scoped).
     ///
     /// # Example
     ///
@@ -191,7 +196,7 @@ impl Services {
 
     /// Registers a factory that makes a new service each time it is asked for.
     ///
-    /// Each field of each handler gets a service of its own, and the container keeps none. It is never closed:
+    /// Each field of each handler gets a service of its own, and the container keeps none and closes none:
     /// [`on_close`](Self::on_close) is for scoped services. Errors are those of [`scoped`](Self::scoped).
     #[must_use]
     #[track_caller]
@@ -204,10 +209,10 @@ impl Services {
         self.provide::<T>(Transient::new(factory))
     }
 
-    /// Gives a service as another type as well: `.alias::<dyn Orders, SqlOrders>(|orders| orders)`.
+    /// Registers a service as another type as well: `.alias::<dyn Orders, SqlOrders>(|orders| orders)`.
     ///
-    /// It lives as long as `From` does, and is the same service: `cast` runs each time that it is asked for, and should only
-    /// change the type. `From` may be registered later, and may be an alias itself.
+    /// The alias lives as long as `From` does, and is the same service: `cast` runs each time that somebody asks for
+    /// the alias, and should only change the type. `From` may be registered later, and may be an alias itself.
     ///
     /// # Errors
     ///
@@ -222,20 +227,20 @@ impl Services {
         self.provide::<To>(Alias::new(cast))
     }
 
-    /// Registers what becomes of a scoped service when its message ends: a lock that has to be given back.
+    /// Registers a function that closes a scoped service when its message ends, such as a lock that must be given back.
     ///
-    /// A transaction is a [`unit_of_work`](Self::unit_of_work) instead.
+    /// Register a transaction with [`unit_of_work`](Self::unit_of_work) instead.
     ///
-    /// It is called for each `T` that the message used, the last built first. If one cannot commit, those after it get
-    /// [`Outcome::Failure`]. A message that is dropped or panics calls nothing: then `T` is dropped, and must roll back.
-    /// `build()` reports a `T` that is not registered as scoped.
+    /// The container calls `close` for each `T` that the message used, the last built first. If one cannot commit,
+    /// those after it get [`Outcome::Failure`]. For a message that is dropped or panics it calls nothing: `T` is
+    /// dropped, and must then roll back. `build()` reports a `T` that is not registered as scoped.
     ///
     /// # Guarantees
     ///
-    /// - `close` is called once for each `T`, and never for one whose factory failed. A second `on_close` of a type replaces the
-    ///   first.
-    /// - A container with an `on_close` offers no savepoints: it could not close a `T` again. A nested request that fails then
-    ///   undoes the whole message.
+    /// - The container calls `close` once for each `T`, and never for one whose factory failed. A second `on_close` of
+    ///   a type replaces the first.
+    /// - A container with an `on_close` offers no savepoints: it could not close a `T` again. A nested request that
+    ///   fails then undoes the whole message.
     ///
     /// # Errors
     ///
@@ -255,16 +260,16 @@ impl Services {
 
     /// Registers a factory of a scoped service that commits or rolls back with its message: a transaction.
     ///
-    /// The factory takes time, like that of [`scoped_async`](Self::scoped_async): what needs the service asks for it with
-    /// [`resolve`](OwnedServiceScope::resolve).
+    /// The factory takes time, like that of [`scoped_async`](Self::scoped_async): a service that needs the unit of work
+    /// must ask for it with [`resolve`](OwnedServiceScope::resolve).
     ///
     /// # Guarantees
     ///
-    /// The unit of work ends with the message: it commits if the handler and all domain-event handlers succeed, and rolls back
-    /// if one fails. The last built ends first.
+    /// The unit of work ends with the message: it commits if the handler and all domain-event handlers succeed, and
+    /// rolls back if one fails. The unit of work that was built last ends first.
     ///
-    /// If all that closes in this container does so by savepoints, a nested request that fails is undone alone: what it
-    /// had built is rolled back, the rest is rolled back to where it began.
+    /// If everything that this container closes has savepoints, a nested request that fails is undone alone: the units
+    /// of work that it built roll back, and the others roll back to the place where it began.
     ///
     /// A type that is registered again, for example by a test with another `unit_of_work`, still ends with its message.
     ///
@@ -301,8 +306,8 @@ impl Services {
 
     /// Registers a unit of work whose factory answers at once, so that other factories get it without waiting.
     ///
-    /// In all else it is like [`unit_of_work`](Self::unit_of_work); it is for a transaction that begins with its first
-    /// statement, and for what collects writes until the commit.
+    /// In all else it is like [`unit_of_work`](Self::unit_of_work). Use it for a transaction that begins with its first
+    /// statement, and for a service that collects writes until the commit.
     #[must_use]
     #[track_caller]
     pub fn unit_of_work_sync<T, F>(self, factory: F) -> Self
@@ -313,10 +318,10 @@ impl Services {
         self.provide::<T>(Scoped::new(factory)).closed_by::<T>(Arc::new(CloseUnit::<T>::new()))
     }
 
-    /// Adds all of a module's services; they replace those that are registered already.
+    /// Adds all services of a module; they replace those that are registered already.
     ///
-    /// What becomes of a service when its message ends comes along with it. A singleton that a mediator has built already is
-    /// built anew for the next one.
+    /// The module's units of work and `on_close` functions come along. A singleton that a mediator has built already is
+    /// built anew for the next mediator.
     #[must_use]
     pub fn extend(mut self, mut module: Self) -> Self {
         module.forget_singletons();
@@ -395,7 +400,7 @@ impl Container for Services {
         match self.singletons(&Meta::new()).find(key, into) {
             Resolving::Ready(resolved) => resolved,
             Resolving::Pending(_) => {
-                Err(format!("`{}` takes time to build, and so is no singleton", key.name()).into())
+                Err(format!("`{}` takes time to build, and therefore is not a singleton", key.name()).into())
             }
         }
     }

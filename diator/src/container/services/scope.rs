@@ -8,7 +8,7 @@ use super::state::State;
 use super::{close, savepoint};
 use crate::{BoxError, BoxFuture, MessageKind, Meta};
 
-/// What a factory asks for the services that it needs.
+/// Gives a factory the services that it needs.
 ///
 /// It lives only as long as the factory runs, so that no service can ask for another one later.
 ///
@@ -48,16 +48,17 @@ pub struct ServiceScope<'a> {
 }
 
 impl<'a> ServiceScope<'a> {
-    /// Another service of this scope.
+    /// Resolves another service of this scope.
     ///
-    /// While another thread builds the service, it blocks this one.
+    /// The call blocks its thread while another thread builds the service.
     ///
     /// # Errors
     ///
-    /// It is not registered, cannot be built, takes time to build, or needs what asks for it. A singleton cannot
-    /// have what belongs to one message.
+    /// The service is not registered, cannot be built, takes time to build, or needs the service that asks for it. A
+    /// singleton cannot ask for a service that belongs to one message.
     ///
-    /// A factory should pass the error on as it is. A service that takes time can be had here once somebody has built it.
+    /// A factory should return the error as it is. A service that takes time can be resolved here once somebody has
+    /// built it.
     pub fn get<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, BoxError> {
         let (key, mut slot) = (DependencyKey::of::<T>(), None);
         match (Self { blocks: true, ..*self }).find(&key, ServiceSlot::new(&mut slot)) {
@@ -67,11 +68,11 @@ impl<'a> ServiceScope<'a> {
         slot.ok_or_else(|| unanswered(&key))
     }
 
-    /// Another service of this scope, if it is registered.
+    /// Resolves another service of this scope, if it is registered.
     ///
     /// # Errors
     ///
-    /// As for [`get`](Self::get), but for a service that is not registered.
+    /// Those of [`get`](Self::get), but for a service that is not registered.
     pub fn get_if_registered<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Option<Arc<T>>, BoxError> {
         match self.registry.lifetime(&DependencyKey::of::<T>()) {
             Lifetime::Missing => Ok(None),
@@ -79,13 +80,13 @@ impl<'a> ServiceScope<'a> {
         }
     }
 
-    /// What travels with the message; for a singleton, which belongs to none, it is empty.
+    /// The meta of the message; empty for a singleton, which belongs to no message.
     #[must_use]
     pub fn meta(&self) -> &Meta {
         self.meta
     }
 
-    /// What sort of message the scope belongs to; `None` for a singleton, which belongs to none.
+    /// The kind of message that the scope belongs to; `None` for a singleton, which belongs to no message.
     ///
     /// A query that a command sends has the command's scope, and so its kind.
     #[must_use]
@@ -135,9 +136,10 @@ impl<'a> ServiceScope<'a> {
     }
 }
 
-/// What a factory that takes time asks for the services that it needs; a clone is the same scope.
+/// Gives a factory that takes time the services that it needs; a clone is the same scope.
 ///
-/// It belongs to one message. A service may keep it, but once that message has ended it is refused every scoped service.
+/// The scope belongs to one message. A service may keep it, but once that message has ended, the scope refuses every
+/// scoped service.
 #[derive(Clone)]
 pub struct OwnedServiceScope {
     registry: Arc<Registry>,
@@ -158,14 +160,14 @@ impl OwnedServiceScope {
         ServiceScope { registry, state, meta, kind: Some(*kind), asker: *asker, blocks: false }
     }
 
-    /// Another service of this scope, also one that takes time.
+    /// Resolves another service of this scope, even if the service takes time.
     ///
-    /// It blocks no thread. Dropping the future gives up: a factory that it runs is dropped too, and runs again when the service
-    /// is asked for again.
+    /// The call blocks no thread. Dropping the future drops a factory that it runs; the factory runs again when
+    /// somebody asks for the service again.
     ///
     /// # Errors
     ///
-    /// It is not registered, cannot be built, or needs what asks for it; or the message has ended.
+    /// The service is not registered, cannot be built, or needs the service that asks for it; or the message has ended.
     pub async fn resolve<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, BoxError> {
         let (key, mut slot) = (DependencyKey::of::<T>(), None);
         match self.borrowed().find(&key, ServiceSlot::new(&mut slot)) {
@@ -175,11 +177,11 @@ impl OwnedServiceScope {
         slot.ok_or_else(|| unanswered(&key))
     }
 
-    /// Another service of this scope, if it is registered.
+    /// Resolves another service of this scope, if it is registered.
     ///
     /// # Errors
     ///
-    /// As for [`resolve`](Self::resolve), but for a service that is not registered.
+    /// Those of [`resolve`](Self::resolve), but for a service that is not registered.
     pub async fn resolve_if_registered<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Option<Arc<T>>, BoxError> {
         match self.registry.lifetime(&DependencyKey::of::<T>()) {
             Lifetime::Missing => Ok(None),
@@ -187,13 +189,13 @@ impl OwnedServiceScope {
         }
     }
 
-    /// What travels with the message.
+    /// The meta of the message.
     #[must_use]
     pub fn meta(&self) -> &Meta {
         &self.meta
     }
 
-    /// What sort of message the scope belongs to.
+    /// The kind of message that the scope belongs to.
     ///
     /// A query that a command sends has the command's scope, and so its kind.
     #[must_use]

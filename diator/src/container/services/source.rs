@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Services;
 use crate::BoxError;
 
-/// A compile-time container while [`Services::provide_from`] says what handlers get from it.
+/// A compile-time container whose services [`Services::provide_from`] registers.
 ///
 /// Name each service as handlers ask for it: `.singleton::<dyn Clock>(…)`.
 #[must_use]
@@ -15,16 +15,16 @@ pub struct ProvidedFrom<S> {
 }
 
 impl<S: Send + Sync + 'static> ProvidedFrom<S> {
-    /// A service that the container shares; it is taken out now.
+    /// Registers a service that the container shares; the call takes it out at once.
     #[track_caller]
     pub fn singleton<T: ?Sized + Send + Sync + 'static>(mut self, get: impl FnOnce(&S) -> Arc<T>) -> Self {
         self.services = self.services.singleton(get(&self.source));
         self
     }
 
-    /// A service that the container makes anew, of which each message has its own.
+    /// Registers a scoped service: the container makes it anew for each message.
     ///
-    /// The container's error need not be `Send`, for shaku's is not; what it says is kept.
+    /// The container's error need not be `Send`, because that of shaku is not; only its text is kept.
     #[track_caller]
     pub fn scoped<T>(mut self, make: impl Fn(&S) -> Result<Box<T>, Box<dyn Error>> + Send + Sync + 'static) -> Self
     where
@@ -36,7 +36,8 @@ impl<S: Send + Sync + 'static> ProvidedFrom<S> {
         self
     }
 
-    /// A service that the container makes anew each time it is asked for; its error is as for [`scoped`](Self::scoped).
+    /// Registers a service that the container makes anew each time somebody asks for it; its error is as for
+    /// [`scoped`](Self::scoped).
     #[track_caller]
     pub fn transient<T>(mut self, make: impl Fn(&S) -> Result<Box<T>, Box<dyn Error>> + Send + Sync + 'static) -> Self
     where
@@ -50,7 +51,8 @@ impl<S: Send + Sync + 'static> ProvidedFrom<S> {
 }
 
 impl Services {
-    /// Registers what a compile-time container has, such as a shaku module or an nject provider: a line for each service.
+    /// Registers the services of a compile-time container, such as a shaku module or an nject provider, with a line for
+    /// each service.
     ///
     /// For shared services alone `.singleton::<dyn Clock>(module.resolve())` does as well.
     ///

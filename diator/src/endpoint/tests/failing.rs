@@ -351,6 +351,6 @@ async fn a_handler_that_takes_too_long_has_not_refused_its_message() {
     world.start(world.endpoint().max_handling(secs(5)).errors(ErrorPolicy::new().immediately(0)));
     let tag = engine.publish("", 1);
     pass(secs(6)).await;
-    let reason = "charge: `max_handling` cut the message off: the message took longer than 5s";
+    let reason = "charge: `max_handling` cancelled the message: the message took longer than 5s";
     assert_eq!(engine.dead(tag).as_deref(), Some(reason));
 }

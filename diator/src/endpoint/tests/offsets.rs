@@ -97,8 +97,8 @@ async fn no_more_are_held_that_are_done_than_may_be() {
     assert!((100..=108).contains(&held) && runs == held, "{held} {runs}");
     assert_eq!((engine.credit(), engine.settled()), (0, Vec::new()));
     assert_eq!(world.health().await.settling, held - 1);
-    log.one_with("takes nothing more before the engine has taken the verdicts");
+    log.one_with("takes no more messages until the engine has taken the verdicts");
     pass(secs(31)).await;
     assert_eq!((engine.acked().len(), world.health().await.held, world.health().await.settling), (300, 0, 0));
-    log.one_with("takes nothing more");
+    log.one_with("takes no more messages");
 }

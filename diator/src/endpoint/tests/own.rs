@@ -51,7 +51,7 @@ async fn who_skips_own_messages_needs_a_name() {
     let [problem] = source.downcast_ref::<EndpointError>().expect("it is the report").problems() else {
         panic!("{source}")
     };
-    let told = "endpoint `billing`: it skips the program's own messages, and the program has no name to know them by";
+    let told = "endpoint `billing`: it skips the program's own messages, but the program has no name by which it could know them";
     assert_eq!(problem.text(), told);
     assert!(problem.remedy().contains("`.sender("), "{}", problem.remedy());
     let place = problem.location().expect("it is known").to_string();

@@ -120,7 +120,7 @@ async fn a_key_that_nothing_could_park_is_a_problem() {
     let parks = || ErrorPolicy::new().on_dead(OnDead::Park);
     let unkept = world(able());
     let problems = report(&unkept, [unkept.endpoint().order(Order::PerKey).errors(parks())]).await;
-    assert!(matches!(&problems[..], [(_, text)] if text.contains("a dead letter is to park its key")), "{problems:?}");
+    assert!(matches!(&problems[..], [(_, text)] if text.contains("a dead letter should park its key")), "{problems:?}");
     let kept = World::stored(Engine::new(able()), handlers![Charge], Faulty::default());
     let in_order = || kept.endpoint().order(Order::PerKey).errors(parks());
     assert_eq!(report(&kept, [in_order()]).await, []);
@@ -145,9 +145,9 @@ async fn what_is_missing_for_parking_is_named_and_nothing_else() {
     let remedies = |world: &World, endpoint| remedies(world, endpoint).join("; ");
     assert_eq!(remedies(&without, in_order(&without)), "give the builder an inbox: `.inbox(store.inbox())`");
     assert_eq!(remedies(&kept, kept.endpoint().errors(parks())), "say `.order(Order::PerKey)`");
-    assert_eq!(remedies(&kept, in_order(&kept).without_dead_letters()), "take `.without_dead_letters()` out");
+    assert_eq!(remedies(&kept, in_order(&kept).without_dead_letters()), "remove `.without_dead_letters()`");
     let broadcast = remedies(&kept, in_order(&kept).broadcast());
-    assert_eq!(broadcast, "take `.broadcast()` out, because such an endpoint uses no inbox");
+    assert_eq!(broadcast, "remove `.broadcast()`, because such an endpoint uses no inbox");
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,7 +23,7 @@ impl Invocation<'_> {
         self.refuse(match self.committed() {
             Committed::No => SendError::WrongAnswer { middleware, expected, given },
             _ => {
-                let source = format!("it answered with `{given}`, and the response is `{expected}`");
+                let source = format!("the middleware answered with `{given}`, and the response is `{expected}`");
                 self.rejected(middleware, source.into())
             }
         });
@@ -50,7 +50,7 @@ impl Invocation<'_> {
             self.reply().map(Reply::view)
         {
             let refusal = &refusal as &dyn Error;
-            tracing::warn!(target: "diator", refusal, error, "what may be committed cannot be refused");
+            tracing::warn!(target: "diator", refusal, error, "a middleware refused a message that is or may be committed; the sender gets the error of the commit instead");
             return;
         }
         self.fail(refusal.into());

@@ -8,7 +8,7 @@ use crate::broker::OutboundMessage;
 pub struct InMemoryDeadLetter {
     /// The message as it was published.
     pub message: OutboundMessage,
-    /// Why the endpoint gave it up; or the engine, where it has a limit of its own.
+    /// Why the endpoint gave the message up; or why the engine did, if it has a limit of its own.
     pub reason: Box<str>,
     /// How often it was delivered before.
     pub deliveries: u32,

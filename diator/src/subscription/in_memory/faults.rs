@@ -50,30 +50,31 @@ fn one_of(left: &mut usize) -> bool {
     some
 }
 
-/// What its endpoints left, for tests.
+/// What endpoints left behind, for tests.
 impl InMemoryBroker {
-    /// What an endpoint gave up, oldest first. A letter stays listed after a [replay](Self::replay).
+    /// The messages that an endpoint gave up, oldest first. A letter stays listed after a [replay](Self::replay).
     #[must_use]
     pub fn dead_letters(&self, endpoint: &str) -> Vec<InMemoryDeadLetter> {
         self.engine(|groups, _| groups.dead_letters(endpoint, Instant::now()))
     }
 
-    /// What an endpoint has not settled, oldest first: what waits for it, what waits for another attempt, and what its processes
-    /// hold; `None` if no endpoint of this name was ever open.
+    /// The messages that an endpoint has not settled, oldest first: those that wait for it, those that wait for another
+    /// attempt, and those that its processes hold; `None` if no endpoint of this name was ever open.
     #[must_use]
     pub fn unsettled(&self, endpoint: &str) -> Option<Vec<OutboundMessage>> {
         let kept = self.engine(|groups, _| groups.unsettled(endpoint, Instant::now()))?;
         Some(kept.iter().map(|kept| kept.message.clone()).collect())
     }
 
-    /// Waits until an endpoint has settled everything that was published to its topics, also what is published while it waits.
+    /// Waits until an endpoint has settled everything that was published to its topics, including messages that are
+    /// published while it waits.
     ///
-    /// A dead letter is settled. Of a [broadcast](crate::endpoint::Endpoint::broadcast) all processes must have settled it but those that have
-    /// gone with their subscription. Dropping the future is harmless.
+    /// A dead letter counts as settled. A message for a [broadcast](crate::endpoint::Endpoint::broadcast) must be
+    /// settled by all processes, except those that have gone with their subscription. Dropping the future is harmless.
     ///
     /// # Panics
     ///
-    /// If no endpoint of this name was open, and none opens within a minute; the text has the names of those that were.
+    /// If no endpoint of this name was open, and none opens within a minute; the panic lists those that were.
     ///
     /// # Example
     ///
@@ -123,54 +124,58 @@ impl InMemoryBroker {
         }
     }
 
-    /// Lets an endpoint have once more what it settled, dead letters included; the answer is how many messages that are.
+    /// Delivers to an endpoint once more what it has settled, dead letters included; returns how many messages that
+    /// are.
     ///
-    /// They are those that [`published`](Self::published) still has. It does nothing for an endpoint whose subscription is not
+    /// Only messages that [`published`](Self::published) still has are replayed. The call does nothing for an endpoint
+    /// whose subscription is not [`replayable`](crate::subscription::Capabilities::replayable).
     /// [`replayable`](crate::subscription::Capabilities::replayable).
     pub fn replay(&self, endpoint: &str) -> usize {
         self.engine(|groups, log| groups.replay(endpoint, log, Instant::now()))
     }
 }
 
-/// How it makes life hard for those who consume, for tests.
+/// Faults for consumers, for tests.
 impl InMemoryBroker {
-    /// Lets so many openings fail from now on.
+    /// Lets the next `count` openings fail.
     pub fn fail_openings(&self, count: usize) {
         self.tell(|faults| faults.openings = count);
     }
 
-    /// Lets so many settlements fail from now on; what they ask for is not done.
+    /// Lets the next `count` settlements fail, without doing what they ask for.
     pub fn fail_settlements(&self, count: usize) {
         self.tell(|faults| faults.settlements = count);
     }
 
-    /// Does what so many settlements ask for from now on, and answers with an error nevertheless.
+    /// Does what the next `count` settlements ask for, and nevertheless answers with an error.
     pub fn lose_answers(&self, count: usize) {
         self.tell(|faults| faults.answers = count);
     }
 
-    /// Leaves settlements without an answer, until told otherwise; what they ask for is not done before that.
+    /// Leaves settlements without an answer while `hang` is true, and does not do what they ask for meanwhile.
     pub fn hang_settlements(&self, hang: bool) {
         self.tell(|faults| faults.settling_hangs = hang);
     }
 
-    /// Lets its sources yield nothing, no news of owners either, until told otherwise.
+    /// Lets the broker's sources yield nothing while `deaf` is true, no news of owners either.
     ///
-    /// What waits is observed, and that nothing was [heard](crate::subscription::Observation::heard) since then.
+    /// An observation still counts the waiting messages, and shows that nothing was
+    /// [heard](crate::subscription::Observation::heard) since then.
     pub fn deaf(&self, deaf: bool) {
         self.tell(|faults| faults.deaf = deaf.then(|| faults.deaf.unwrap_or_else(Instant::now)));
     }
 
-    /// Ends all connections: sources fail, and what was held goes back when its lock is over.
+    /// Ends all connections: sources fail, and held deliveries go back when their locks are over.
     ///
-    /// Where an engine has no locks, it goes back at once. Partitions go on when their owner's lock is over.
+    /// On an engine without locks, they go back at once. Partitions get a new owner when their owner's lock is over.
     pub fn cut(&self) {
         self.engine(|groups, _| groups.cut(Instant::now()));
     }
 
-    /// Ends all connections and forgets all locks, as a server does that is started again.
+    /// Ends all connections and forgets all locks, as a server does that restarts.
     ///
-    /// An endpoint whose subscription is not [`durable`](crate::subscription::Capabilities::durable) loses what waits for it.
+    /// An endpoint whose subscription is not [`durable`](crate::subscription::Capabilities::durable) loses the messages
+    /// that wait for it.
     pub fn restart(&self) {
         self.engine(|groups, log| groups.restart(log, Instant::now()));
     }
@@ -180,7 +185,7 @@ impl InMemoryBroker {
         self.engine(|groups, _| groups.of(endpoint, Instant::now()).for_each(|group| group.unlock(|_| true)));
     }
 
-    /// Asks the owners of an endpoint's partitions for all of them, and shares them out anew.
+    /// Asks the owners of an endpoint's partitions to give up all of them, and shares them out anew.
     pub fn revoke(&self, endpoint: &str) {
         let now = Instant::now();
         self.engine(|groups, _| groups.of(endpoint, now).for_each(|group| group.revoke(now)));

@@ -63,7 +63,7 @@ impl Group {
         };
         if let Some(capability) = impossible {
             return Err(unable(format!(
-                "in-memory broker is asked for what its capability `{capability}` does not state"
+                "in-memory broker does not state the capability `{capability}`, which this call needs"
             )));
         }
         let Some(member) = self.members.get_mut(&id) else { return Ok(Settled::LockLost) };
@@ -93,7 +93,7 @@ impl Group {
     pub(super) fn extend(&mut self, id: u64, tag: DeliveryTag, now: Instant) -> Result<Settled, ConsumeError> {
         if !self.capabilities.extends {
             return Err(unable(
-                "in-memory broker is asked for what its capability `extends` does not state".to_owned(),
+                "in-memory broker does not state the capability `extends`, which this call needs".to_owned(),
             ));
         }
         let until = self.capabilities.lock.map(|period| later(now, period));

@@ -27,11 +27,11 @@ impl InMemorySettle {
         now: Instant,
     ) -> Result<Settled, ConsumeError> {
         if groups.faults.fails_settlement() {
-            return Err(ConsumeError::transient("in-memory broker was told to fail the settlement"));
+            return Err(ConsumeError::transient("in-memory broker is set to fail the settlement"));
         }
         let settled = self.opening.among(groups, now, |group, member, now| group.settle(member, settlement, now));
         if groups.faults.loses_answer() {
-            return Err(ConsumeError::transient("in-memory broker was told to lose the answer"));
+            return Err(ConsumeError::transient("in-memory broker is set to lose the answer"));
         }
         settled.unwrap_or(Ok(Settled::LockLost))
     }

@@ -14,28 +14,31 @@ use crate::subscription::{Capabilities, ConsumeError, Opened, Release, Subscript
 
 /// The consuming half of an [`InMemoryBroker`], with as many capabilities as a test or a program wants.
 ///
-/// Use the broker itself, which is a [`Subscription`] too, where all of them are wanted. Take some away to see how endpoints
-/// behave on an engine that lacks them.
+/// To have all capabilities, use the broker itself, which is a [`Subscription`] too. Leave some out to see how
+/// endpoints behave on an engine that lacks them.
 ///
 /// # Guarantees
 ///
-/// - It reads the topics that the endpoint names, and what names none where the endpoint wants the
+/// - It reads the topics that the endpoint names, and the messages that name no topic if the endpoint wants the
 ///   [default topic](Wanted::default_topic).
-/// - An endpoint that comes for the first time gets what was published before, unless
-///   [`take_published`](InMemoryBroker::take_published) took it. What waits for an endpoint stays when its openings end.
-/// - What is not stated is not done: without `ordered_by_key` pairs of messages change places, without `redelivers` what was taken
-///   comes no more, and who asks for what is not stated gets a fatal error that names the capability.
-/// - Where the processes of an endpoint do not share, as [`Share::Broadcast`](crate::subscription::Share), each subscription gets
-///   all messages. It is what a process has: [`InMemoryBroker::subscription`] makes one, clones are the same
-///   one, and its next opening takes over what an earlier one left. The broker with its clones is one too.
-/// - Its clock is tokio's: where that is paused, locks and delays move with it.
-/// - What is held does not count as [waiting](crate::subscription::Observation::lag), nor does a message that comes again after a
-///   time, before that.
+/// - An endpoint that comes for the first time gets the messages that were published before, unless
+///   [`take_published`](InMemoryBroker::take_published) took them. Messages that wait for an endpoint stay when its
+///   openings end.
+/// - It does nothing that is not stated. Without `ordered_by_key`, pairs of messages change places. Without
+///   `redelivers`, a message that was taken never comes again. A caller that asks for what is not stated gets a fatal
+///   error that names the capability.
+/// - If the processes of an endpoint do not share its messages, as with
+///   [`Share::Broadcast`](crate::subscription::Share), each subscription gets all messages. A subscription stands for a
+///   process: [`InMemoryBroker::subscription`] makes one, clones are the same one, and its next opening takes over what
+///   an earlier one left. The broker with its clones is one subscription too.
+/// - Its clock is tokio's: if that is paused, locks and delays move with it.
+/// - A held message does not count as [waiting](crate::subscription::Observation::lag), nor does a message that comes
+///   again after a time, until that time.
 /// - All openings of an endpoint must have equal capabilities and partitions.
 ///
 /// # Units
 ///
-/// [`partitions`](Self::partitions) is 8, and [`handover`](Self::handover) 10 s, unless said otherwise.
+/// [`partitions`](Self::partitions) is 8 by default, and [`handover`](Self::handover) 10 s.
 ///
 /// # Example
 ///
@@ -71,7 +74,7 @@ impl Drop for Subscribed {
 }
 
 impl InMemorySubscription {
-    /// All that an engine can do, with locks of 30 s.
+    /// All capabilities of an engine, with locks of 30 s.
     ///
     /// A delay is at most a week. The broker survives a [`restart`](InMemoryBroker::restart), but not the end of the process.
     pub const CAPABILITIES: Capabilities = Capabilities::none()
@@ -92,21 +95,21 @@ impl InMemorySubscription {
         .durable()
         .replayable();
 
-    /// Can do this, and nothing else.
+    /// Sets the capabilities; it then has no others.
     #[must_use]
     pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
         self.setup.capabilities = capabilities;
         self
     }
 
-    /// Divides the keys into so many partitions, where they have owners.
+    /// Sets the number of partitions among which it divides the keys, if partitions have owners.
     #[must_use]
     pub fn partitions(mut self, partitions: NonZeroUsize) -> Self {
         self.setup.partitions = partitions.get();
         self
     }
 
-    /// How long an owner has to give up a partition that somebody else is to have.
+    /// Sets how long an owner has to give up a partition that somebody else is to have.
     #[must_use]
     pub fn handover(mut self, within: Duration) -> Self {
         self.setup.handover = within;
@@ -115,7 +118,7 @@ impl InMemorySubscription {
 }
 
 impl InMemoryBroker {
-    /// The consuming half, with all capabilities until told otherwise.
+    /// Makes a subscription of the broker, with all capabilities.
     #[must_use]
     pub fn subscription(&self) -> InMemorySubscription {
         let subscription = self.engine(|groups, _| groups.subscribe());
@@ -146,7 +149,7 @@ impl Subscription for InMemorySubscription {
         }
         let place = self.broker.engine(|groups, log| {
             if groups.faults.fails_opening() {
-                return Err(ConsumeError::transient("in-memory broker was told to fail the opening"));
+                return Err(ConsumeError::transient("in-memory broker is set to fail the opening"));
             }
             groups.open(wanted, setup, log, Instant::now())
         })?;
@@ -155,7 +158,7 @@ impl Subscription for InMemorySubscription {
     }
 }
 
-/// It has all the capabilities that an engine can have: [`InMemorySubscription::CAPABILITIES`].
+/// The broker has all the capabilities that an engine can have: [`InMemorySubscription::CAPABILITIES`].
 #[async_trait]
 impl Subscription for InMemoryBroker {
     fn capabilities(&self) -> Capabilities {

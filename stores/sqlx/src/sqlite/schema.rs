@@ -107,7 +107,7 @@ async fn warn_of_journal(shared: &Shared<Sqlite>) {
     {
         tracing::warn!(
             journal,
-            "the journal of the SQLite file is not `wal`: whoever reads keeps those waiting that write, handlers among them; \
+            "the journal of the SQLite file is not `wal`: a transaction that reads makes those wait that write, handlers among them; \
              `sqlite_options()` sets it"
         );
     }

@@ -10,13 +10,13 @@ use super::{Engine, NoTables, Shared};
 
 /// Remembers which messages endpoints have begun, in the database of the [inbox](super::SqlxInbox).
 ///
-/// The inbox gives one to each endpoint. [`SqlxStore::attempt_log`](super::SqlxStore::attempt_log) makes one for an endpoint without it.
+/// The inbox gives one to each endpoint. [`SqlxStore::attempt_log`](super::SqlxStore::attempt_log) makes one for an endpoint without the inbox.
 ///
 /// # Guarantees
 ///
 /// - It keeps the contract of [`AttemptLog`](diator::deliveries::AttemptLog), on PostgreSQL and SQLite.
 /// - The cleaner of the inbox deletes a note after 7 days.
-/// - **PostgreSQL.** It does not wait for the disk: a crash of the server can lose the notes of the moment before.
+/// - **PostgreSQL.** A note does not wait for the disk: a crash of the server can lose the notes of the moment before.
 pub struct SqlxAttemptLog<DB: Engine> {
     pub(crate) shared: Arc<Shared<DB>>,
 }

@@ -16,9 +16,10 @@ use super::{Engine, NoTables, Shared};
 ///
 /// - It keeps the contract of [`DeliveryStore`](diator::deliveries::DeliveryStore), on PostgreSQL and SQLite.
 /// - Leasing and asking for the next delivery read a part of an index, however many rows wait, are parked or are dead.
-/// - **PostgreSQL.** Processes do not wait for each other's leases. What changes the first row of a key holds an advisory lock of the key, in
-///   a transaction `READ COMMITTED`, whatever the default is.
-/// - [`woken`](diator::deliveries::DeliveryStore::woken) hears of every store object of its [`SqlxStore`](super::SqlxStore) in this process; other processes poll.
+/// - **PostgreSQL.** Processes do not wait for each other's leases. A statement that changes the first row of a key
+///   holds an advisory lock of the key, in a transaction `READ COMMITTED`, whatever the default is.
+/// - [`woken`](diator::deliveries::DeliveryStore::woken) learns of every store object of its
+///   [`SqlxStore`](super::SqlxStore) in this process; other processes poll.
 ///
 /// # Errors
 ///

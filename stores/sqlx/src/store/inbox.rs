@@ -37,7 +37,7 @@ pub(super) fn kept(retention: Duration) -> Duration {
 /// - **PostgreSQL.** It takes an advisory lock for the entry until the transaction ends. Another transaction with an equal entry gets
 ///   [`Seen::Busy`] at once, and waits for nothing.
 /// - **PostgreSQL.** The server ends a transaction that is idle for one second longer than its handler may take, which is
-///   [`max_handling`](diator::endpoint::Endpoint::max_handling): a process that stands still, as after SIGSTOP, keeps its message busy no
+///   [`max_handling`](diator::endpoint::Endpoint::max_handling): a process that stands still, as after SIGSTOP, keeps its message busy for no
 ///   longer. A
 ///   shorter `idle_in_transaction_session_timeout` of the session stays.
 /// - **SQLite.** It holds the lock for writing until the handler's transaction ends, **so that handlers run one at a time**, whatever the

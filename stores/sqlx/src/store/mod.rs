@@ -222,7 +222,7 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
 
     /// Makes a transaction like those that [`services`](Self::services) registers, for a program that works without a mediator.
     ///
-    /// On SQLite it waits for its turn among all that write through the store, which one of [`Transaction::new`] does not.
+    /// On SQLite it waits for its turn among all transactions that write through the store. One of [`Transaction::new`] does not wait in that queue.
     ///
     /// # Example
     ///
@@ -291,7 +291,7 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
         SqlxInbox::new(self.shared.clone(), None)
     }
 
-    /// Makes the store of what endpoints with the [inbox](Self::inbox) keep: for an operator's tools.
+    /// Makes the delivery store of endpoints with the [inbox](Self::inbox), for an operator's tools.
     ///
     /// An endpoint takes it from its inbox.
     #[must_use]
@@ -299,16 +299,16 @@ impl<DB: Engine, Tag: Send + Sync + 'static> SqlxStore<DB, Tag> {
         SqlxDeliveries::new(self.shared.clone(), inbox::kept(inbox::RETENTION))
     }
 
-    /// Makes an attempt log, for endpoints without an inbox: those with one take it from there.
+    /// Makes an attempt log for endpoints without an inbox; endpoints with an inbox take its attempt log.
     #[must_use]
     pub fn attempt_log(&self) -> SqlxAttemptLog<DB> {
         SqlxAttemptLog::new(self.shared.clone())
     }
 
-    /// Deletes up to `limit` entries of the inbox that are older than they are kept, and counts them.
+    /// Deletes up to `limit` entries of the inbox whose time is over, and counts them.
     ///
     /// It also deletes up to `limit` notes of the [attempt log](Self::attempt_log) that are older than 7 days; the greater number counts.
-    /// The relay of the store does so by itself. A program that has an inbox and no relay calls this now and then; several
+    /// The relay of the store does so by itself. A program that has an inbox and no relay must call this now and then; several
     /// processes may call it at once.
     ///
     /// # Errors

@@ -119,7 +119,7 @@ pub(super) fn cut_in_mid_commit(kind: Kind, form: Form) -> Scene {
     finish(scene, service)
 }
 
-/// PostgreSQL serializes; SQLite answers `SQLITE_BUSY` while others write for longer than a handler waits.
+/// PostgreSQL fails with a serialization failure; SQLite answers `SQLITE_BUSY` while others write for longer than a handler waits.
 pub(super) fn serialization_failures(kind: Kind, form: Form) -> Scene {
     let mut scene = Scene::open(kind, &["default_transaction_isolation=serializable"]);
     scene.settings = "counters=5 busy=10".to_owned();
