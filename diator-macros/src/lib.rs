@@ -230,10 +230,10 @@ pub fn derive_ecst_event(input: TokenStream) -> TokenStream {
 ///
 /// # Names
 ///
-/// Names that begin with `__diator` are reserved: a constant, say, that a program calls so may be taken for one that the macros
-/// write. So is `_SomeRequestHasTwoHandlersKeepOne`, an item of the module for each request that is written as one name: it clashes
-/// if the module has two handlers of the request, unless they say `unregistered`. All other names are the program's own, also in the
-/// expressions of `#[inject(with = …)]`.
+/// Names that begin with `__diator` or `__Diator` are reserved: a constant, say, that a program calls so may be taken for one that
+/// the macros write. So is `_SomeRequestHasTwoHandlersKeepOne`, an item of the module for each request that is written as one name:
+/// it clashes if the module has two handlers of the request, unless they say `unregistered`. All other names are the program's own,
+/// also in the expressions of `#[inject(with = …)]`.
 ///
 /// # Example
 ///

@@ -85,9 +85,12 @@ impl<'a, R: Request> RequestContext<'a, R> {
     /// As for [`Mediator::send`](crate::Mediator::send). Its events are then dropped. If this handler succeeds
     /// nevertheless, what was written in an open scope is undone by a savepoint, where the container offers them; else
     /// the unit of work ends as [`SendError::RolledBack`], and so it does if the future is dropped.
-    pub fn send<Q, KeepOneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
+    pub fn send<Q, RemoveOneOfTheTwoHandlers>(
+        &mut self,
+        request: Q,
+    ) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
-        Q: HandledBy<KeepOneHandler> + SentFrom<R>, // cannot be inferred if there are two handlers: keep one
+        Q: HandledBy<RemoveOneOfTheTwoHandlers> + SentFrom<R>, // cannot be inferred if there are two handlers
     {
         self.engine.observe(&cause::<R>, MessageDescriptor::request::<Q>);
         send_on(self.engine, request)
@@ -166,9 +169,12 @@ impl<'a> EventContext<'a> {
     /// # Errors
     ///
     /// As for [`RequestContext::send`].
-    pub fn send<Q, KeepOneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
+    pub fn send<Q, RemoveOneOfTheTwoHandlers>(
+        &mut self,
+        request: Q,
+    ) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
-        Q: HandledBy<KeepOneHandler>, // cannot be inferred if there are two handlers: keep one
+        Q: HandledBy<RemoveOneOfTheTwoHandlers>, // cannot be inferred if there are two handlers
     {
         self.engine.observe(&|| self.info.cause(), MessageDescriptor::request::<Q>);
         send_on(self.engine, request)

@@ -94,7 +94,11 @@ pub trait Middleware: Send + Sync + 'static {
     }
 
     /// Handles the message, mostly by letting `next` do it.
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered; // put `#[diator::async_trait]` on the `impl`
+    async fn handle(
+        &self, // lifetimes do not match? put `#[diator::async_trait]` on the `impl`
+        call: &mut Call<'_>,
+        next: Next<'_>,
+    ) -> Answered;
 
     /// The same middleware for fewer messages: those that it applies to, and for which `applies_to` holds.
     ///
