@@ -16,8 +16,13 @@ fn the_outbox_in_a_web_service() {
 #[test]
 fn two_services_in_the_readme() {
     let (readme, guide) = (include_str!("../README.md"), include_str!("../docs/two-services.md"));
-    let (_, section) = readme.split_once("## Two services\n").unwrap();
-    says(guide, &section.split("\n## ").next().unwrap().replace("```rs\n", "```rust\n"), 4);
+    let (_, sections) = readme.split_once("## A database\n").unwrap();
+    let sections = sections.split("\n## Testing").next().unwrap();
+    let blocks: Vec<&str> = sections.split("```rs\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 2);
+    for part in blocks.iter().flat_map(|block| block.split("\n\n")) {
+        assert!(guide.contains(part), "the guide does not say:\n{part}");
+    }
 }
 
 fn says(example: &str, guide: &str, at_least: usize) {

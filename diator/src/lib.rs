@@ -202,7 +202,15 @@ pub mod __private {
     pub use crate::request::{Derived, RequestDescriptor, SentAs, copied};
 }
 
-/// The README's programs, compiled and run.
+/// The programs of the README and of the guides that have no steps, compiled and run.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod guides {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/messages.md")]
+    struct Messages;
+    #[doc = include_str!("../../docs/services.md")]
+    struct Services;
+    #[doc = include_str!("../../docs/middleware.md")]
+    struct Middleware;
+}

@@ -36,7 +36,7 @@ impl Opening {
                 self.bound.settings.errors.step(failure.judgement, Failures { counted, uncounted }, &mut self.jitter);
             match failure.judgement {
                 Judgement::Busy => self.bound.tell_busy(message, failure.handler, uncounted == 0),
-                _ => self.bound.tell_failure(message, &failure, counted, step, now),
+                _ => self.bound.tell_failure(message, &failure, step.counts().saturating_add(counted), step, now),
             }
             let due = match step {
                 Step::Done => {

@@ -113,6 +113,8 @@ struct Seen {
     rows: Numbers,
     /// When the store told last what it keeps.
     kept_at: Option<Instant>,
+    /// The last call for rows that are due has failed.
+    lease_fails: bool,
 }
 
 /// What one of its openings has in hand.
@@ -154,7 +156,7 @@ impl EndpointMonitor {
     }
 
     pub(crate) fn health(&self) -> EndpointHealth {
-        let Seen { health, engine, rows, kept_at } = &*self.seen();
+        let Seen { health, engine, rows, kept_at, .. } = &*self.seen();
         let mut health = health.clone();
         health.kept_seconds = kept_at.map(|at| at.elapsed().as_secs_f64());
         health.held = engine.held + rows.held;
@@ -244,10 +246,20 @@ impl EndpointMonitor {
             _ => "engine",
         };
         tracing::warn!(target: "diator", endpoint = &*self.name, call, error, "a call to the {callee} failed");
-        self.seen().health.last_error = Some(error);
+        let mut seen = self.seen();
+        seen.health.last_error = Some(error);
+        seen.lease_fails |= call == "lease";
+        drop(seen);
         #[cfg(feature = "metrics")]
         if let Some(metrics) = &self.metrics {
             metrics.failed_call(call);
+        }
+    }
+
+    /// The store has answered what is due. The log says so after a failure: nothing else tells that an outage is over.
+    pub(super) fn note_lease(&self) {
+        if std::mem::take(&mut self.seen().lease_fails) {
+            tracing::info!(target: "diator", endpoint = &*self.name, "the delivery store answers again");
         }
     }
 

@@ -93,7 +93,11 @@ impl Source for RowSource {
                 self.due().await;
                 self.rows.ask(self.names.clone(), credit);
             }
-            match self.rows.asked().await {
+            let asked = self.rows.asked().await;
+            if asked.is_ok() {
+                self.rows.monitor.note_lease();
+            }
+            match asked {
                 Ok(Asked::Leased { at, place, leased }) => {
                     self.names.rotate_left(place + 1);
                     // There may be more.

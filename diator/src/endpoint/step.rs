@@ -18,6 +18,13 @@ pub(super) enum Step {
     Release,
 }
 
+impl Step {
+    /// How many failures it adds to those that are counted.
+    pub(super) fn counts(self) -> u32 {
+        u32::from(matches!(self, Self::Again { counted: true, .. } | Self::Later(_) | Self::Dead))
+    }
+}
+
 /// For the table of a test host; retries at once have a pause that is left to chance.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -43,6 +43,7 @@ pub(super) async fn renew(shared: &Shared) -> Result<Option<Instant>, ConsumeErr
     learn(shared, &mine, share);
     // Others are about to give some up.
     let lacks = mine.len() < share;
+    tell(shared, lacks, mine.len(), share);
     let pause = sixths(if lacks { 1 } else { 2 }, shared.lock());
     // What belongs to a process that is gone is free when its name is.
     let next_end = u64::try_from(int(&next_end)?).ok().map(Duration::from_millis);
@@ -65,6 +66,21 @@ fn learn(shared: &Shared, mine: &BTreeMap<usize, u64>, share: usize) {
         shared.stirred.notify_one();
         shared.wanted.notify_one();
         shared.interrupt.notify_one();
+    }
+}
+
+/// Logs once that partitions are missing of our share, and once that they are there.
+fn tell(shared: &Shared, lacks: bool, owned: usize, share: usize) {
+    if std::mem::replace(&mut shared.state().lacks_partitions, lacks) == lacks {
+        return;
+    }
+    let endpoint = &*shared.group;
+    if lacks {
+        let text =
+            "other processes have partitions of this one's share: each gives them up, or is gone, and its lease ends";
+        tracing::info!(target: "diator", endpoint, owned, share, lease = ?shared.lock(), "{text}");
+    } else {
+        tracing::info!(target: "diator", endpoint, owned, "this process has its share of the partitions");
     }
 }
 

@@ -75,6 +75,8 @@ pub(super) struct State {
     pub(super) in_hand: InHand,
     /// The partitions that are leased, where there are some.
     pub(super) owners: Owners,
+    /// Others have partitions of our share, as the log says.
+    pub(super) lacks_partitions: bool,
     /// The read that waits at the server: the connection's id there, and for how many entries it has asked.
     pub(super) waiting: Option<(i64, usize)>,
     /// Entries were given back, or partitions came: the reader must look at that before it waits.
@@ -110,6 +112,7 @@ impl Shared {
         let state = State {
             in_hand,
             owners: Owners::default(),
+            lacks_partitions: false,
             waiting: None,
             is_claim_due: false,
             is_renewal_due: false,

@@ -7,9 +7,11 @@ use diator::broker::MessageType;
 use diator::subscription::{ConsumeErrorKind, Opened, Subscription, Taken, Wanted};
 use diator::{MessageBroker, OutboundMessage};
 use diator_redis::{RedisBroker, RedisSubscription};
+use diator_tests::Log;
 use diator_tests::redis_server::RedisServer;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+use tracing::Level;
 use uuid::Uuid;
 
 use super::world::{LOCK, close, config, open, publish, take, until};
@@ -86,6 +88,24 @@ async fn a_process_takes_its_share_of_the_partitions_and_no_more() {
     until(|| shares(&server) == [2, 2]).await;
     second.abort();
     third.abort();
+}
+
+#[tokio::test]
+async fn who_waits_for_partitions_says_so_once_and_when_they_come() {
+    let server = RedisServer::start(&[]);
+    let config = || config(&server).partitions(2);
+    let log = Log::new(Level::INFO);
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let gone = open(config(), "billing").await;
+    until(|| shares(&server) == [2]).await;
+    assert_eq!(log.beginning("INFO other processes have partitions of this one's share").len(), 0, "{:?}", log.lines());
+    // As a kill leaves them: its leases are there, and nobody gives them up.
+    drop(gone);
+    let second = idle(open(config(), "billing").await);
+    until(|| !log.beginning("INFO other processes have partitions of this one's share").is_empty()).await;
+    until(|| !log.beginning("INFO this process has its share of the partitions").is_empty()).await;
+    assert_eq!(log.lines().len(), 2, "{:?}", log.lines());
+    second.abort();
 }
 
 /// As while a deployment adds a topic.

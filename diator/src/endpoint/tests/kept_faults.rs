@@ -1,4 +1,5 @@
 use super::engine::{self, Engine, able};
+use super::log::Log;
 use super::stores::{Faulty, Trouble};
 use super::world::{Charge, Conduct, GatewayDown, Post, World, millis, pass, secs};
 use crate::endpoint::{EndpointState, ErrorPolicy, OnError, Order};
@@ -195,6 +196,7 @@ async fn a_row_that_ended_three_processes_is_a_dead_letter() {
 #[tokio::test(start_paused = true)]
 async fn while_the_store_leases_nothing_the_engine_is_served_and_afterwards_both_are() {
     for trouble in [Trouble::Fails, Trouble::Hangs, Trouble::Panics] {
+        let (log, _listening) = Log::listen();
         let (engine, inbox) = (Engine::new(able()), Faulty::default());
         let mut world = World::stored(engine.clone(), handlers![Charge], inbox.clone());
         world.script.say("charge", 1, [Conduct::Fail]);
@@ -207,7 +209,9 @@ async fn while_the_store_leases_nothing_the_engine_is_served_and_afterwards_both
         assert_eq!((world.script.numbers("charge"), engine.acked()), (vec![1, 2], vec![1, 2]));
         assert!(world.health().await.last_error.is_some() && inbox.seen().leases < 120, "{}", inbox.seen().leases);
         inbox.troubles(|troubles| troubles.lease = Trouble::None);
+        assert_eq!(log.with("the delivery store answers again").len(), 0);
         pass(secs(12)).await;
+        assert_eq!(log.with("the delivery store answers again").len(), 1);
         assert_eq!((world.script.numbers("charge"), inbox.rows().await.len()), (vec![1, 2, 1], 0));
     }
 }
