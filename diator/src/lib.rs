@@ -194,7 +194,7 @@ pub mod __private {
     #[cfg(feature = "in-place")]
     pub use crate::handler::{Dispatch, SlotIndex};
     pub use crate::handler::{HandledBy, SendResult};
-    pub use crate::inject::{Cloned, Dependency, Field, PerhapsUnitOfWork, Shared, Slots, filled};
+    pub use crate::inject::{Cloned, Dependency, Field, PerhapsUnitOfWork, Service, Shared, Slots, filled};
     #[cfg(feature = "froodi")]
     pub use crate::inject::{PerhapsSized, sized_or};
     pub use crate::location::Location;

@@ -47,7 +47,11 @@ pub(crate) fn traits(root: &Path, handler: &Handler) -> Option<TokenStream> {
     let services = handler.fields.iter().filter(|field| matches!(field.injection, Injection::Service));
     let traits: Vec<_> = services
         .filter_map(|field| trait_object(&field.ty))
-        .map(|object| quote_spanned!(object.span()=> #root::__private::Shared<#object>))
+        .map(|object| {
+            let place = object.span();
+            let root = paths::root_at(root, place);
+            quote_spanned!(place=> #root::__private::Shared<#object>)
+        })
         .collect();
     (!traits.is_empty()).then(|| quote!(struct __DiatorServices(#(#traits),*);))
 }
