@@ -219,14 +219,3 @@ async fn a_client_that_never_finishes_its_request_does_not_hold_the_end_up() {
     assert_eq!(program.line_with("stopped").await, "stopped, with 0 messages and 0 tasks left");
     assert!(program.ended().await.success());
 }
-
-#[test]
-fn what_the_readme_shows_is_in_the_example() {
-    let (readme, example) = (include_str!("../README.md"), include_str!("../examples/axum_api.rs"));
-    let section = readme.split("## In a web service").nth(1).unwrap().split("\n## ").next().unwrap();
-    let blocks: Vec<&str> = section.split("```rs\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(blocks.len(), 3);
-    for block in blocks {
-        assert!(example.contains(block), "the example does not say:\n{block}");
-    }
-}
