@@ -16,10 +16,14 @@ use uuid::Uuid;
 
 use crate::shop::{OrderPlaced, PlaceOrder, PlaceOrderHandler};
 
+const HOUR: Duration = Duration::from_secs(3_600);
+
 #[derive(Debug, thiserror::Error)]
 enum ChargeError {
     #[error("the gateway answers 502")]
     Gateway,
+    #[error("the gateway is busy")]
+    Busy,
     #[error("order {0} has no customer")]
     NoCustomer(u64),
 }
@@ -28,6 +32,7 @@ enum ChargeError {
 #[derive(Default)]
 struct Faults {
     is_gateway_wrong: bool,
+    is_gateway_busy: bool,
     without_customer: BTreeSet<u64>,
 }
 
@@ -40,6 +45,7 @@ impl EventHandler<OrderPlaced> for Charge {
     async fn handle(&self, order: &OrderPlaced, _: &mut EventContext<'_>) -> Result<(), BoxError> {
         match order.order_id {
             _ if self.faults.is_gateway_wrong => Err(ChargeError::Gateway.into()),
+            _ if self.faults.is_gateway_busy => Err(ChargeError::Busy.into()),
             id if self.faults.without_customer.contains(&id) => Err(ChargeError::NoCustomer(id).into()),
             _ => Ok(()),
         }
@@ -48,13 +54,14 @@ impl EventHandler<OrderPlaced> for Charge {
 
 /// Takes orders with these numbers, publishes them and charges them, until nothing can be done any more.
 ///
-/// `gateway=wrong` lets every charge fail, `unknown=7` those of order 7; `poison` publishes what no handler
-/// can read; with `park` a dead letter keeps the later messages of its key waiting.
+/// `gateway=wrong` lets every charge fail, and `gateway=busy` lets it wait for an hour; `unknown=7` lets those of order 7 fail; `poison`
+/// publishes what no handler can read; with `park` a dead letter keeps the later messages of its key waiting.
 pub(crate) async fn run(store: &SqlxStore<Sqlite>, arguments: &[String]) -> Result<(), BoxError> {
     let (mut faults, mut orders, mut on_dead) = (Faults::default(), Vec::new(), OnDead::Continue);
     let broker = InMemoryBroker::new();
     for argument in arguments {
         match argument.split_once('=') {
+            Some(("gateway", "busy")) => faults.is_gateway_busy = true,
             Some(("gateway", answers)) => faults.is_gateway_wrong = answers == "wrong",
             Some((_, order_id)) => _ = faults.without_customer.insert(order_id.parse()?),
             None if argument == "park" => on_dead = OnDead::Park,
@@ -68,7 +75,11 @@ pub(crate) async fn run(store: &SqlxStore<Sqlite>, arguments: &[String]) -> Resu
     for order_id in orders {
         mediator.send(PlaceOrder { order_id }).await?;
     }
-    let policy = ErrorPolicy::new().immediately(0).on_dead(on_dead).when::<ChargeError>(|_| OnError::DeadLetter);
+    let policy =
+        ErrorPolicy::new().immediately(0).later([HOUR]).on_dead(on_dead).when::<ChargeError>(|error| match error {
+            ChargeError::Busy => OnError::Retry,
+            _ => OnError::DeadLetter,
+        });
     let endpoint = Endpoint::new("billing", broker.clone()).topics(["orders"]).order(Order::PerKey).errors(policy);
     let host = Host::new(mediator).endpoint(endpoint).relay(store.relay());
     host.run_until(all_is_done(store, &broker)).await?;
@@ -87,14 +98,15 @@ fn poison() -> OutboundMessage {
     message.with_topic("orders").with_key("6")
 }
 
-/// Until whatever is left waits for an operator.
+/// Until whatever is left waits for an operator, or for an hour.
 async fn all_is_done(store: &SqlxStore<Sqlite>, broker: &InMemoryBroker) -> Result<(), BoxError> {
     loop {
         tokio::time::sleep(Duration::from_millis(10)).await;
         broker.all_settled("billing").await;
         let outbox = store.status().await?;
-        let deliveries = OutboxStore::deliveries(store).ok_or("it keeps them")?.status().await?;
-        if outbox.pending == 0 && deliveries.iter().all(|endpoint| endpoint.waiting == endpoint.parked) {
+        // What a process has in hand is due when its lease ends, which is within minutes.
+        let due = OutboxStore::deliveries(store).ok_or("it keeps them")?.next_due("billing").await?;
+        if outbox.pending == 0 && due.is_none_or(|due| due > HOUR / 2) {
             return Ok(());
         }
     }

@@ -1,4 +1,4 @@
-//! What `docs/operating.md` shows is what its commands print of three broken systems.
+//! What `docs/operating.md` shows is what its commands print of four broken systems.
 
 #![cfg(test)]
 
@@ -74,7 +74,8 @@ fn neutral_word(word: &str) -> String {
 
 #[test]
 fn the_page_shows_what_its_commands_print() {
-    let shown: Vec<_> = ["broker_away", "gateway", "poison"].map(shown).iter().map(|shown| neutral(shown)).collect();
+    let printed = ["broker_away", "gateway", "poison", "by_hand"].map(shown);
+    let shown: Vec<_> = printed.iter().map(|printed| neutral(printed)).collect();
     let page = include_str!("../../../docs/operating.md");
     let blocks = page.split("```console\n").skip(1).map(|rest| neutral(rest.split("```").next().unwrap_or_default()));
     let blocks: Vec<_> = blocks.collect();
@@ -83,8 +84,27 @@ fn the_page_shows_what_its_commands_print() {
         let is_shown = shown.iter().any(|shown| shown.contains(&**block));
         assert!(is_shown, "no system shows this:\n{block}\nThe systems show:\n{}", shown.join("\n----\n"));
     }
-    for command in shown.iter().flat_map(|shown| shown.lines()).filter(|line| line.starts_with("$ ")) {
+    for command in printed.iter().flat_map(|printed| printed.lines()).filter(|line| line.starts_with("$ ")) {
         let command = command.trim_start_matches("$ ");
         assert!(page.contains(command), "the page does not name `{command}`");
     }
+}
+
+#[test]
+fn each_command_that_the_page_names_is_there() {
+    let page = include_str!("../../../docs/operating.md");
+    let named = page.split("`ops ").skip(1).map(|rest| rest.split('`').next().unwrap_or_default());
+    let mut count = 0;
+    for command in named.filter(|command| *command != "help") {
+        let words = command.split(' ').take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()));
+        let mut ops = Command::new(env!("CARGO_BIN_EXE_diator-operating"));
+        let asked = ops.arg("ops").args(words).arg("--help").output().expect("it starts");
+        let help = String::from_utf8_lossy(&asked.stdout);
+        assert!(asked.status.success(), "there is no `ops {command}`");
+        for option in command.split(' ').filter(|word| word.starts_with("--")) {
+            assert!(help.contains(option), "`ops {command}` does not know {option}");
+        }
+        count += 1;
+    }
+    assert!(count > 20, "the page names {count} commands");
 }

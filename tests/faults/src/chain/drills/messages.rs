@@ -11,8 +11,10 @@ use crate::drill::Judged;
 pub(super) fn again(way: Way, form: Form) -> Scene {
     let mut scene = Scene::open(way);
     let running = Running::start(&scene);
+    // Each time it is all of the drill: the longer that lasts, the more there is to publish again.
+    let between = if form == Form::Long { 2_000 } else { 200 };
     for _ in rounds(form, 2) {
-        scene.until_effects(200);
+        scene.until_effects(between);
         scene.shop("again", "").ends_well(Duration::from_secs(60));
         scene.faults += 1;
     }
