@@ -65,7 +65,7 @@ async fn undelivered() -> Failure {
 }
 
 async fn unbuilt() -> Failure {
-    let services = Services::new().scoped::<Cellar, _, _>(|_| Err(secret()));
+    let services = Services::new().scoped::<Cellar, _>(|_| Err(secret()));
     let mediator =
         Mediator::builder().handlers(handlers![Stand, Fetch]).container(services).build().expect("it is complete");
     let failed = mediator.send(FromCellar).await.expect_err("its service cannot be built");

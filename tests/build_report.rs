@@ -257,7 +257,7 @@ fn a_cycle() {
 
 #[test]
 fn a_singleton_whose_factory_fails() {
-    let services = Services::new().singleton_with::<Clock, _, _>(|_| Err("the hardware clock is not set".into()));
+    let services = Services::new().singleton_with::<Clock, _>(|_| Err("the hardware clock is not set".into()));
     let error = refused(builder(handlers![CloseQuietly]).container(services));
     let [text] = texts(&error, ProblemKind::Container)[..] else { panic!("{error}") };
     assert!(text.contains("`build_report::Clock` cannot be built: the hardware clock is not set"), "{error}");
@@ -274,7 +274,7 @@ fn an_alias_of_nothing() {
 #[test]
 fn problems_of_services_show_where_those_were_registered() {
     let line = line!() + 1;
-    let services = Services::new().singleton_with::<Clock, _, _>(|_| Err("the hardware clock is not set".into()));
+    let services = Services::new().singleton_with::<Clock, _>(|_| Err("the hardware clock is not set".into()));
     let error = refused(builder(handlers![CloseQuietly]).container(services));
     let location = error.problems()[0].location().unwrap();
     assert_eq!((location.file(), location.line()), (file!(), line));

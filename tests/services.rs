@@ -78,7 +78,7 @@ async fn an_optional_service_that_is_registered_is_there() {
 #[tokio::test]
 async fn an_optional_service_that_cannot_be_built_is_an_error() {
     let failing = Services::new()
-        .scoped::<Fixed, _, _>(|_| Err("the clock has stopped".into()))
+        .scoped::<Fixed, _>(|_| Err("the clock has stopped".into()))
         .alias::<dyn Clock, Fixed>(|clock| clock);
     for asked in ask_twice(failing).await {
         let error = asked.unwrap_err();

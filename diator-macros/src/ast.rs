@@ -1,6 +1,7 @@
 //! What a macro's input means: the model that is validated and expanded.
 
 use proc_macro2::TokenStream;
+use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Data, DeriveInput, Fields, Generics, Ident, Member, Meta, Path, Token, Type, Visibility};
@@ -119,13 +120,13 @@ impl Annotated {
     /// # Errors
     ///
     /// It is some other item.
-    pub(crate) fn read(role: Role, item: TokenStream) -> syn::Result<Self> {
+    pub(crate) fn read(role: Role, message: Option<&Type>, item: TokenStream) -> syn::Result<Self> {
         let parse = |input: ParseStream<'_>| {
             let attributes = input.call(Attribute::parse_outer)?;
             let after_visibility = input.fork();
             let _visibility: Visibility = after_visibility.parse()?;
             if !after_visibility.peek(Token![struct]) {
-                return Err(not_a_struct(role, &after_visibility));
+                return Err(not_a_struct(role, message, &after_visibility));
             }
             Ok(Self { attributes, rest: input.parse()? })
         };
@@ -146,14 +147,18 @@ fn derives_of_std(attribute: &Attribute) -> bool {
             .is_ok_and(|paths| paths.iter().all(|path| KNOWN.iter().any(|known| path.is_ident(known))))
 }
 
-fn not_a_struct(role: Role, input: ParseStream<'_>) -> syn::Error {
-    let (example, contract) = (role.example(), role.contract());
-    let message = if input.peek(Token![impl]) {
-        format!("`{example}` goes on the handler's struct, not on its `impl`")
-    } else {
-        format!("a handler is a struct that implements `{contract}`: put `{example}` on a struct")
+fn not_a_struct(role: Role, message: Option<&Type>, input: ParseStream<'_>) -> syn::Error {
+    let contract = role.contract();
+    let (attribute, implemented) = match message.map(ToTokens::to_token_stream) {
+        Some(message) => (role.of(&message), format!("{contract}<{message}>")),
+        None => (role.example(), contract.to_owned()),
     };
-    input.error(message)
+    let text = if input.peek(Token![impl]) {
+        format!("put `{attribute}` on the struct, not on its `impl {implemented}`")
+    } else {
+        format!("a handler is a struct: put `{attribute}` on one that implements `{implemented}`")
+    };
+    input.error(text)
 }
 
 impl Handler {

@@ -1,6 +1,6 @@
 //! The arguments of `#[request]`, `#[event]`, `#[request_handler]`, `#[event_handler]` and `#[inject]`, as written.
 
-use std::fmt;
+use std::fmt::{self, Display};
 
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
@@ -53,7 +53,7 @@ pub(crate) struct Key {
     pub(crate) path: Vec<Member>,
 }
 
-impl fmt::Display for Key {
+impl Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |member: &Member| match member {
             // Without the `r#` of a field that is called like a keyword.
@@ -89,10 +89,18 @@ pub(crate) enum Role {
 
 impl Role {
     /// The attribute, as a user writes it. The name is nobody's, so that it is not taken for one of the user's.
-    pub(crate) fn example(self) -> &'static str {
+    pub(crate) fn example(self) -> String {
         match self {
-            Self::Request => "#[request_handler(SomeRequest)]",
-            Self::Event => "#[event_handler(SomeEvent)]",
+            Self::Request => self.of("SomeRequest"),
+            Self::Event => self.of("SomeEvent"),
+        }
+    }
+
+    /// The attribute of a handler of this message, as a user writes it.
+    pub(crate) fn of(self, message: impl Display) -> String {
+        match self {
+            Self::Request => format!("#[request_handler({message})]"),
+            Self::Event => format!("#[event_handler({message})]"),
         }
     }
 

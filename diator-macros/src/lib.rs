@@ -256,7 +256,7 @@ pub fn derive_ecst_event(input: TokenStream) -> TokenStream {
 ///
 /// # Names
 ///
-/// Names that begin with `__diator` are reserved: a constant with such a name, for example, may be taken for one that
+/// Names that begin with `__diator` or `__Diator` are reserved: a constant with such a name, for example, may be taken for one that
 /// the macros write. `_SomeRequestHasTwoHandlersKeepOne` is reserved too, an item of the module for each request that
 /// is written as one name: it clashes if the module has two handlers of the request, unless they say `unregistered`.
 /// All other names are the program's own, also in the expressions of `#[inject(with = …)]`.

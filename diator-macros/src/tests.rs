@@ -281,6 +281,7 @@ fn a_handler() {
         pretty(expanded),
         r#"#[allow(deprecated)]
 const _: () = {
+    struct __DiatorServices(::diator::__private::Shared<dyn Store>);
     #[doc(hidden)]
     #[allow(missing_debug_implementations)]
     pub enum PlaceOrderHandledByOrders {}

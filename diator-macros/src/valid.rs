@@ -120,16 +120,24 @@ fn distinct_names(event: &Event, errors: &mut Errors) {
 }
 
 fn key_is_a_field(event: &Event, key: &Key, errors: &mut Errors) {
-    let field = key.field.to_token_stream().to_string();
+    let field = key.field.to_token_stream();
+    let is_enum = matches!(event.data, syn::Data::Enum(_));
     for (owner, fields) in event.shapes() {
         if fields.members().any(|member| member == key.field) {
             continue;
         }
-        let known = match fields {
-            Fields::Unit => "it has no fields".to_owned(),
-            Fields::Named(_) | Fields::Unnamed(_) => format!("it has {}", list(fields.members())),
+        let message = match fields {
+            _ if is_enum => {
+                let event = &event.ident;
+                format!("`{event}::{owner}` has no field `{field}` that could be the key: add it, or leave `key` out")
+            }
+            Fields::Unit => format!("`{owner}` has no fields, and so none that could be the key: leave `key` out"),
+            Fields::Named(_) | Fields::Unnamed(_) => {
+                let known = list(fields.members());
+                format!("`{owner}` has no field `{field}` that could be the key: write one that it has: {known}")
+            }
         };
-        errors.on(&key.field, format!("`{owner}` has no field `{field}` that could be the key: {known}"));
+        errors.on(&key.field, message);
     }
 }
 

@@ -225,12 +225,12 @@ pub mod __private {
     #[cfg(feature = "in-place")]
     pub use crate::handler::{Dispatch, SlotIndex};
     pub use crate::handler::{HandledBy, SendResult};
-    pub use crate::inject::{Cloned, Dependency, Field, PerhapsUnitOfWork, Service, Slots, filled};
+    pub use crate::inject::{Cloned, Dependency, Field, PerhapsUnitOfWork, Service, Shared, Slots, filled};
     #[cfg(feature = "froodi")]
     pub use crate::inject::{PerhapsSized, sized_or};
     pub use crate::location::Location;
     pub use crate::registry::{HandlerDescriptor, HandlerSet, Inject, LinkedCrate, Registered, With, own_name};
-    pub use crate::request::{RequestDescriptor, copied};
+    pub use crate::request::{Derived, RequestDescriptor, SentAs, copied};
 }
 
 /// The programs of the README and of the guides that have no steps, compiled and run.

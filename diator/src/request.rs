@@ -129,7 +129,17 @@ impl Debug for Mark {
     note = "or move what changes something into a command's handler"
 )]
 // Not for all that change something at once: of a query that emits, the compiler would underline the context, not `emit`.
-pub trait Command: Request<Kind = Changes> {} // a query is none: derive `Command` in place of `Query`
+pub trait Command: Request<Kind = Changes> + Derived<<Self as Request>::Kind> {}
+
+/// What a derive has made of a type.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is a query, and so no command: derive `Command` in place of `Query`",
+    label = "a query"
+)]
+pub trait Derived<K> {}
+
+impl<R> Derived<Changes> for R {}
 
 /// A request that only reads; its handler may send other queries.
 ///
@@ -147,15 +157,12 @@ impl<R: Request<Kind = Reads>> Query for R {}
 ///
 /// The bound is checked by the compiler alone and costs nothing while a message runs.
 #[diagnostic::on_unimplemented(
-    message = "the handler of `{R}` cannot send `{Self}`",
-    label = "not a request that may be sent from here",
-    note = "if `{Self}` is an event, emit it: `cx.emit(…)`; if it is to be a request, put `#[derive(Command)]` or \
-            `#[derive(Query)]` on it",
-    note = "in generic code, bound it with `SentFrom<{R}>`"
+    message = "the handler of `{R}` may not send every `{Self}`: ask for `{Self}: diator::SentFrom<{R}>`",
+    label = "perhaps a command, which no query sends"
 )]
-pub trait SentFrom<R>: Request<Kind: SentBy<R>> {}
+pub trait SentFrom<R>: Request + SentAs<<Self as Request>::Kind, R> {}
 
-impl<R, Q: Request<Kind: SentBy<R>>> SentFrom<R> for Q {}
+impl<R, Q: Request + SentAs<Q::Kind, R>> SentFrom<R> for Q {}
 
 /// The kind of a [`Command`].
 #[derive(Debug)]
@@ -179,17 +186,12 @@ impl KindOfRequest for Reads {
     const KIND: RequestKind = RequestKind::Query;
 }
 
-/// Whose handlers may send what is of this kind.
+/// What is of the kind `K`, and which the handlers of `R` may send.
 #[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "the handler of `{R}` cannot send a request of the kind `{Self}`",
-    label = "not a request that may be sent from here",
-    note = "in generic code, bound it with `SentFrom<{R}>`"
-)]
-pub trait SentBy<R>: KindOfRequest {}
+pub trait SentAs<K, R> {}
 
-impl<R: Command> SentBy<R> for Changes {}
-impl<R: Request> SentBy<R> for Reads {}
+impl<Q, R: Command> SentAs<Changes, R> for Q {}
+impl<Q, R: Request> SentAs<Reads, R> for Q {}
 
 mod sealed {
     pub trait Sealed {}

@@ -66,9 +66,9 @@ impl Mediator {
     /// # }
     /// ```
     #[must_use]
-    pub fn service<R, KeepOneHandler>(&self) -> RequestService<R>
+    pub fn service<R, RemoveOneOfTheTwoHandlers>(&self) -> RequestService<R>
     where
-        R: HandledBy<KeepOneHandler>, // write `service::<Request, _>()`; with two handlers it cannot be inferred: keep one
+        R: HandledBy<RemoveOneOfTheTwoHandlers>, // write `service::<Request, _>()`; with two handlers it cannot be inferred
     {
         let send = |mediator: Self, meta, request| -> BoxFuture<'static, _> {
             Box::pin(async move { mediator.with(meta).send(request).await })

@@ -60,7 +60,7 @@ mod services {
 
     pub(crate) fn services() -> Services {
         Services::new()
-            .singleton_with::<Clock, _, _>(|_| Err("the hardware clock is not set".into()))
+            .singleton_with::<Clock, _>(|_| Err("the hardware clock is not set".into()))
             .scoped(|_| Ok(Transaction))
             .singleton_with(|scope| scope.get::<Transaction>().map(|_| Reports))
             .singleton_with(|scope| scope.get::<Egg>().map(|_| Chicken))

@@ -16,7 +16,7 @@ pub(crate) fn attribute(role: Role, arguments: &TokenStream, item: &TokenStream)
     let mut errors = Errors::default();
     let read = HandlerArguments::read(role, arguments.clone(), &mut errors);
     let root = paths::root(read.root.as_ref());
-    let annotated = match Annotated::read(role, item.clone()) {
+    let annotated = match Annotated::read(role, read.messages.first(), item.clone()) {
         Ok(annotated) => annotated,
         Err(error) => {
             let error = error.into_compile_error();
@@ -114,13 +114,15 @@ fn implemented(root: &Path, handler: &Handler) -> TokenStream {
     let of_requests = handlings.iter().map(|handling| handling.descriptor(&location));
     let of_events = handler.events().map(|(event, arguments)| event_descriptor(root, event, arguments, &location));
     let inject = inject::expand(root, handler, &quote!(#(#of_requests,)* #(#of_events,)*));
-    if handlings.is_empty() {
+    let traits = inject::traits(root, handler);
+    if handlings.is_empty() && traits.is_none() {
         return quote!(#[allow(deprecated)] #inject);
     }
     let handled_by = handlings.iter().map(Handling::handled_by);
     quote! {
         #[allow(deprecated)]
         const _: () = {
+            #traits
             #(#handled_by)*
             #inject
         };

@@ -5,7 +5,7 @@
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Ident, Path};
+use syn::{GenericArgument, Ident, Path, PathArguments, Type, TypePath};
 
 use crate::ast::{Field, Handler};
 use crate::attr::Injection;
@@ -38,6 +38,37 @@ pub(crate) fn expand(root: &Path, handler: &Handler, descriptors: &TokenStream) 
                 #filled
             }
         }
+    }
+}
+
+/// A type of the services that are trait objects. Of one that threads cannot share the compiler tells there, before it finds that the
+/// handler, too, cannot be shared, and that its futures are not `Send`.
+pub(crate) fn traits(root: &Path, handler: &Handler) -> Option<TokenStream> {
+    let services = handler.fields.iter().filter(|field| matches!(field.injection, Injection::Service));
+    let traits: Vec<_> = services
+        .filter_map(|field| trait_object(&field.ty))
+        .map(|object| {
+            let place = object.span();
+            let root = paths::root_at(root, place);
+            quote_spanned!(place=> #root::__private::Shared<#object>)
+        })
+        .collect();
+    (!traits.is_empty()).then(|| quote!(struct __DiatorServices(#(#traits),*);))
+}
+
+/// The `dyn Trait` of an `Arc<dyn Trait>`, or of an `Option` of that. In another type, `Self` would not mean the handler.
+fn trait_object(ty: &Type) -> Option<&Type> {
+    match ty {
+        Type::TraitObject(object) => (!object.to_token_stream().to_string().contains("Self")).then_some(ty),
+        Type::Path(TypePath { qself: None, path, .. }) => {
+            let last = path.segments.last()?;
+            let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+            match arguments.args.first()? {
+                GenericArgument::Type(ty) if last.ident == "Arc" || last.ident == "Option" => trait_object(ty),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 

@@ -85,7 +85,10 @@ pub trait MessageBroker: Send + Sync + 'static {
     /// - fatal: not taken, and no retry changes that.
     ///
     /// The text must repeat no credential, such as the password of a URL: logs, dead letters and the health of a relay show it.
-    async fn publish(&self, message: &OutboundMessage) -> Result<Receipt, PublishError>; // put `#[diator::async_trait]` on the `impl`
+    async fn publish(
+        &self, // lifetimes do not match? put `#[diator::async_trait]` on the `impl`
+        message: &OutboundMessage,
+    ) -> Result<Receipt, PublishError>;
 
     /// Publishes several messages; it must return one answer for each, in the order of the messages.
     ///

@@ -70,7 +70,7 @@ pub trait UnitOfWork: Send + Sync + 'static {
     ///
     /// The message fails as [`SendError::Commit`](crate::SendError::Commit) with that outcome; with an unknown one if another
     /// unit of work of the scope has committed before. A later error of the same scope is only logged.
-    async fn commit(&self) -> Result<(), CommitError>;
+    async fn commit(&self) -> Result<(), CommitError>; // put `#[diator::async_trait]` on the `impl`
 
     /// Undoes what was done.
     ///

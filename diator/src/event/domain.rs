@@ -48,7 +48,8 @@ impl<E: Event> WrittenAs<Domain> for E {
     }
 }
 
-impl<E: Event> ReceivedAs<Domain> for E {
+// Of any type: what is no event lacks only that.
+impl<E> ReceivedAs<Domain> for E {
     const DECODE: Option<Decode> = None;
 }
 

@@ -91,9 +91,12 @@ impl<'a, R: Request> RequestContext<'a, R> {
     ///
     /// If the future is dropped before its end while a scope is open, the whole unit of work rolls back too, unless the
     /// nested request opened the scope and the container offers savepoints.
-    pub fn send<Q, KeepOneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
+    pub fn send<Q, RemoveOneOfTheTwoHandlers>(
+        &mut self,
+        request: Q,
+    ) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
-        Q: HandledBy<KeepOneHandler> + SentFrom<R>, // cannot be inferred if there are two handlers: keep one
+        Q: HandledBy<RemoveOneOfTheTwoHandlers> + SentFrom<R>, // cannot be inferred if there are two handlers
     {
         self.engine.observe(&cause::<R>, MessageDescriptor::request::<Q>);
         send_on(self.engine, request)
@@ -172,9 +175,12 @@ impl<'a> EventContext<'a> {
     /// # Errors
     ///
     /// Those of [`RequestContext::send`].
-    pub fn send<Q, KeepOneHandler>(&mut self, request: Q) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
+    pub fn send<Q, RemoveOneOfTheTwoHandlers>(
+        &mut self,
+        request: Q,
+    ) -> BoxFuture<'_, Result<Q::Response, SendError<Q::Error>>>
     where
-        Q: HandledBy<KeepOneHandler>, // cannot be inferred if there are two handlers: keep one
+        Q: HandledBy<RemoveOneOfTheTwoHandlers>, // cannot be inferred if there are two handlers
     {
         self.engine.observe(&|| self.info.cause(), MessageDescriptor::request::<Q>);
         send_on(self.engine, request)

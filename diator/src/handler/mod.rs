@@ -47,7 +47,7 @@ pub trait RequestHandler<R: Request>: Send + Sync + 'static {
     /// The request's own error; the caller gets it as [`SendError::Handler`](crate::SendError::Handler). The unit of work rolls
     /// back, and the events are dropped. For a nested request see [`RequestContext::send`].
     fn handle(
-        &self,
+        &self, // lifetimes do not match? remove `#[async_trait]` from the `impl`
         request: R,
         cx: &mut RequestContext<'_, R>,
     ) -> impl Future<Output = Result<R::Response, R::Error>> + Send; // `#[request(response = …, error = …)]`
@@ -81,7 +81,11 @@ pub trait EventHandler<E: Event>: Send + Sync + 'static {
     ///
     /// Any error. The error of a handler of a domain event fails the message that caused the event; the table above
     /// says what it does elsewhere.
-    fn handle(&self, event: &E, cx: &mut EventContext<'_>) -> impl Future<Output = Result<(), BoxError>> + Send;
+    fn handle(
+        &self, // lifetimes do not match? remove `#[async_trait]` from the `impl`
+        event: &E,
+        cx: &mut EventContext<'_>,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
 /// Proves that a request has a handler, so that [`Mediator::send`](crate::Mediator::send) compiles.
@@ -92,7 +96,7 @@ pub trait EventHandler<E: Event>: Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent here: call `emit` if it is an event; a request needs a visible `#[request_handler({Self})]`; \
                generic code needs `<R: diator::HandledBy<M>, M>`, or `send_dyn`",
-    label = "no `#[request_handler({Self})]` is visible here",
+    label = "not a request with a visible handler",
     note = "if its handler is in another crate, name that crate once: `use that_crate as _;` or `diator::link!(that_crate);`",
     note = "if there is none yet, put `#[request_handler({Self})]` on a struct that implements `RequestHandler<{Self}>`",
     note = "in generic code, or where handlers must not be seen, declare `<R: diator::HandledBy<M>, M>` or call `send_dyn`"

@@ -3,6 +3,7 @@
 mod dependency;
 
 use std::any::Any;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::container::{
@@ -68,13 +69,18 @@ impl Asked {
 /// What can be a service. It is named so that one error tells of a trait whose services no thread could share.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be shared between threads: the trait of a service is `trait …: Send + Sync`",
+    message = "`{Self}` cannot be shared between threads: declare the trait of a service as `trait …: Send + Sync`",
     label = "not `Send + Sync`"
 )]
 pub trait Service: Send + Sync + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<T: ?Sized + Send + Sync + 'static> Service for T {}
+
+/// What is said of a service where its type stands alone.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Shared<T: ?Sized + Service>(PhantomData<T>);
 
 impl<T: ?Sized + Service> InjectField for Arc<T> {
     const ASKED: Asked = Asked::of(DependencyKey::of::<T>(), false);

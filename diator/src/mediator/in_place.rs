@@ -23,13 +23,13 @@ struct InPlace<'a> {
 
 /// Sends a request whose handler the compiler knows.
 #[inline(always)]
-pub(super) fn send_to<'a, R, KeepOneHandler>(
+pub(super) fn send_to<'a, R, RemoveOneOfTheTwoHandlers>(
     mediator: &'a Mediator,
     meta: PackedMeta,
     request: R,
-) -> impl Future<Output = SendResult<R>> + Send + use<'a, R, KeepOneHandler>
+) -> impl Future<Output = SendResult<R>> + Send + use<'a, R, RemoveOneOfTheTwoHandlers>
 where
-    R: HandledBy<KeepOneHandler>,
+    R: HandledBy<RemoveOneOfTheTwoHandlers>,
 {
     request.__diator_dispatch(InPlace { mediator, meta })
 }

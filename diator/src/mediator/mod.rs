@@ -160,14 +160,14 @@ impl Mediator {
     /// # Errors
     ///
     /// Each variant of [`SendError`] says when it occurs.
-    pub fn send<R, KeepOneHandler>(
+    pub fn send<R, RemoveOneOfTheTwoHandlers>(
         &self,
         request: R,
     ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send
     where
-        R: HandledBy<KeepOneHandler>, // cannot be inferred if there are two handlers: keep one
+        R: HandledBy<RemoveOneOfTheTwoHandlers>, // cannot be inferred if there are two handlers
     {
-        send_to::<R, KeepOneHandler>(self, PackedMeta::default(), request)
+        send_to::<R, RemoveOneOfTheTwoHandlers>(self, PackedMeta::default(), request)
     }
 
     /// Sends a request whose handler this code does not see.
@@ -365,13 +365,13 @@ fn warn_of_what_is_left(ShutdownReport { messages, tasks, .. }: ShutdownReport) 
 
 /// Sends a request whose handler the compiler knows.
 #[cfg(not(feature = "in-place"))]
-fn send_to<'a, R, KeepOneHandler>(
+fn send_to<'a, R, RemoveOneOfTheTwoHandlers>(
     mediator: &'a Mediator,
     meta: PackedMeta,
     request: R,
-) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R, KeepOneHandler>
+) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R, RemoveOneOfTheTwoHandlers>
 where
-    R: HandledBy<KeepOneHandler>,
+    R: HandledBy<RemoveOneOfTheTwoHandlers>,
 {
     send(mediator, meta, request)
 }
@@ -409,14 +409,14 @@ impl<'a> MediatorWith<'a> {
     /// # Errors
     ///
     /// Those of [`Mediator::send`].
-    pub fn send<R, KeepOneHandler>(
+    pub fn send<R, RemoveOneOfTheTwoHandlers>(
         self,
         request: R,
-    ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R, KeepOneHandler>
+    ) -> impl Future<Output = Result<R::Response, SendError<R::Error>>> + Send + use<'a, R, RemoveOneOfTheTwoHandlers>
     where
-        R: HandledBy<KeepOneHandler>, // cannot be inferred if there are two handlers: keep one
+        R: HandledBy<RemoveOneOfTheTwoHandlers>, // cannot be inferred if there are two handlers
     {
-        send_to::<R, KeepOneHandler>(self.0.mediator, self.0.meta.into(), request)
+        send_to::<R, RemoveOneOfTheTwoHandlers>(self.0.mediator, self.0.meta.into(), request)
     }
 
     /// Sends a request, like [`Mediator::send_dyn`].

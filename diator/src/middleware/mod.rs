@@ -95,7 +95,11 @@ pub trait Middleware: Send + Sync + 'static {
     }
 
     /// Handles the message, usually by running `next`.
-    async fn handle(&self, call: &mut Call<'_>, next: Next<'_>) -> Answered; // put `#[diator::async_trait]` on the `impl`
+    async fn handle(
+        &self, // lifetimes do not match? put `#[diator::async_trait]` on the `impl`
+        call: &mut Call<'_>,
+        next: Next<'_>,
+    ) -> Answered;
 
     /// Restricts the middleware to the messages for which both its own [`applies_to`](Self::applies_to) and the given
     /// one hold.

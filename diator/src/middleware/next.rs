@@ -33,7 +33,10 @@ impl<'n> Next<'n> {
     /// - For a message from outside, the future is ready when everything is over: the commit, the publishing and the
     ///   `after_commit` handlers too.
     /// - A panic of the handler unwinds through the future.
-    pub fn run<'f, 'c>(self, call: &'f mut Call<'c>) -> impl Future<Output = Answered> + Send + use<'f, 'c, 'n> {
+    pub fn run<'f, 'c>(
+        self, // runs once; `Next::retry` handles an idempotent request again
+        call: &'f mut Call<'c>,
+    ) -> impl Future<Output = Answered> + Send + use<'f, 'c, 'n> {
         proceed(self.place, call)
     }
 

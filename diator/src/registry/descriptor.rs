@@ -222,10 +222,10 @@ impl fmt::Debug for HandlerDescriptor {
 /// Of the type of a handler: what is made of its slots, and they themselves.
 pub(crate) type Build = (fn() -> Box<dyn Slots>, fn(Box<dyn Slots>) -> Arc<AnyValue>);
 
-pub(crate) const fn build<H: Inject>() -> Build {
+pub(crate) const fn build<H: Inject + Send + Sync>() -> Build {
     (H::__diator_slots, build_of::<H>)
 }
 
-fn build_of<H: Inject>(slots: Box<dyn Slots>) -> Arc<AnyValue> {
+fn build_of<H: Inject + Send + Sync>(slots: Box<dyn Slots>) -> Arc<AnyValue> {
     Arc::new(H::__diator_build(slots))
 }

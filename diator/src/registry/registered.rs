@@ -4,7 +4,7 @@ use crate::inject::{Dependency, Slots};
 /// A handler whose fields the mediator can fill; the attributes implement it.
 // Nothing of it is asynchronous, and no field is resolved here: what a handler's own type is needed for is compiled again
 // for each handler, and futures are the dearest of it.
-pub trait Inject: Sized + Send + Sync + 'static {
+pub trait Inject: Sized + 'static {
     /// What the fields ask of the container, in the order of the fields.
     const DEPENDENCIES: &'static [Dependency];
 

@@ -89,11 +89,10 @@ impl Services {
     /// found by a field of type `Arc<Arc<dyn Clock>>`, which `build()` reports.
     #[must_use]
     #[track_caller]
-    pub fn value<T, CallUnitOfWorkInstead>(self, value: T) -> Self
-    where
-        T: Send + Sync + 'static,
-        T: NotAUnitOfWork<CallUnitOfWorkInstead>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
-    {
+    pub fn value<CallUnitOfWorkInstead>(
+        self,
+        value: impl NotAUnitOfWork<CallUnitOfWorkInstead> + Send + Sync + 'static, // of a unit of work it cannot be inferred: call `unit_of_work`
+    ) -> Self {
         self.singleton(Arc::new(value))
     }
 
@@ -120,11 +119,13 @@ impl Services {
     /// An error is a problem in the report of `build()`, with the place of this call. A panic passes out of `build()`.
     #[must_use]
     #[track_caller]
-    pub fn singleton_with<T, F, CallUnitOfWorkInstead>(self, factory: F) -> Self
+    pub fn singleton_with<T, CallUnitOfWorkInstead>(
+        self,
+        factory: impl Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
+    ) -> Self
     where
         T: Send + Sync + 'static,
         T: NotAUnitOfWork<CallUnitOfWorkInstead>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
-        F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
     {
         self.provide::<T>(Singleton::new(factory))
     }
@@ -146,11 +147,13 @@ impl Services {
     /// unwinds to the sender.
     #[must_use]
     #[track_caller]
-    pub fn scoped<T, F, CallUnitOfWorkInstead>(self, factory: F) -> Self
+    pub fn scoped<T, CallUnitOfWorkInstead>(
+        self,
+        factory: impl Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
+    ) -> Self
     where
         T: Send + Sync + 'static,
         T: NotAUnitOfWork<CallUnitOfWorkInstead>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
-        F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
     {
         self.provide::<T>(Scoped::new(factory))
     }
@@ -184,11 +187,13 @@ impl Services {
     /// ```
     #[must_use]
     #[track_caller]
-    pub fn scoped_async<T, F, R, CallUnitOfWorkInstead>(self, factory: F) -> Self
+    pub fn scoped_async<T, R, CallUnitOfWorkInstead>(
+        self,
+        factory: impl Fn(OwnedServiceScope) -> R + Send + Sync + 'static,
+    ) -> Self
     where
         T: Send + Sync + 'static,
         T: NotAUnitOfWork<CallUnitOfWorkInstead>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
-        F: Fn(OwnedServiceScope) -> R + Send + Sync + 'static,
         R: Future<Output = Result<T, BoxError>> + Send + 'static,
     {
         self.provide::<T>(ScopedAsync::new(factory))
@@ -200,11 +205,13 @@ impl Services {
     /// [`on_close`](Self::on_close) is for scoped services. Errors are those of [`scoped`](Self::scoped).
     #[must_use]
     #[track_caller]
-    pub fn transient<T, F, CallUnitOfWorkInstead>(self, factory: F) -> Self
+    pub fn transient<T, CallUnitOfWorkInstead>(
+        self,
+        factory: impl Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
+    ) -> Self
     where
         T: Send + Sync + 'static,
         T: NotAUnitOfWork<CallUnitOfWorkInstead>, // cannot be inferred if `T` is a unit of work: call `unit_of_work` instead
-        F: Fn(&ServiceScope<'_>) -> Result<T, BoxError> + Send + Sync + 'static,
     {
         self.provide::<T>(Transient::new(factory))
     }
@@ -248,11 +255,13 @@ impl Services {
     /// [`Outcome::Failure`] it is logged.
     #[must_use]
     #[track_caller]
-    pub fn on_close<T, F, R, UnitOfWorkClosesItself>(self, close: F) -> Self
+    pub fn on_close<T, R, UnitOfWorkClosesItself>(
+        self,
+        close: impl Fn(Arc<T>, Outcome) -> R + Send + Sync + 'static,
+    ) -> Self
     where
         T: Send + Sync + 'static,
         T: NotAUnitOfWork<UnitOfWorkClosesItself>, // cannot be inferred if `T` is a unit of work, which closes itself
-        F: Fn(Arc<T>, Outcome) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), CommitError>> + Send + 'static,
     {
         self.closed_by::<T>(Arc::new(OnClose::new(close)))

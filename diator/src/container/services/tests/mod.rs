@@ -153,7 +153,7 @@ async fn an_optional_service_may_be_missing() {
     let services = || Services::new().scoped(|scope| Ok(Asks(scope.get_if_registered()?)));
     assert!(get::<Asks>(&*open(&services())).await.unwrap().0.is_none());
     assert!(get::<Asks>(&*open(&services().value(A(1)))).await.unwrap().0.is_some());
-    let failing = services().scoped::<A, _, _>(|_| Err("out of order".into()));
+    let failing = services().scoped::<A, _>(|_| Err("out of order".into()));
     assert_eq!(get::<Asks>(&*open(&failing)).await.err().unwrap(), "out of order");
 }
 

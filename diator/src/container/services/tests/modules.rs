@@ -86,7 +86,7 @@ async fn a_factory_that_takes_time_may_do_without_a_service() {
         Ok(A(1))
     });
     assert!(get::<Asks>(&*open(&slow)).await.unwrap().0.is_some());
-    let failing = services().scoped_async::<A, _, _, _>(|_| async { Err("out of order".into()) });
+    let failing = services().scoped_async::<A, _, _>(|_| async { Err("out of order".into()) });
     assert_eq!(get::<Asks>(&*open(&failing)).await.err().unwrap(), "out of order");
 }
 
