@@ -181,7 +181,7 @@ async fn middleware_that_answers_counts_as_the_handler_unless_that_had_begun() {
         let begins = begin.load(Ordering::SeqCst);
         Box::pin(async move {
             if begins {
-                next.run(call).await;
+                drop(next.run(call).await);
             }
             call.answer(())
         })

@@ -68,9 +68,9 @@ pub(super) fn billing_at_fail_points(way: Way, form: Form) -> Scene {
         let mut billing = scene.billing(&format!("fail={}", points[round % points.len()]));
         assert!(!billing.wait(Duration::from_secs(60)).success(), "it was killed: {}", billing.log());
         scene.faults += 1;
-        // A message that is in hand at three kills in a row counts as one that ends the process.
+        // A message that is in hand at three kills in a row counts as one that ends the process: let all come to its end that was in hand.
         let mut works = scene.billing("");
-        scene.until_effects(20);
+        scene.until_effects(form.pick(20, 300));
         works.stop();
     }
     scene.mended();
