@@ -242,7 +242,7 @@ pub fn derive_ecst_event(input: TokenStream) -> TokenStream {
 /// # Fields
 ///
 /// The container fills them. The handler is built once if everything that it needs lives as long as the program, and
-/// otherwise for each message.
+/// otherwise each time that it runs.
 ///
 /// | field | filled with |
 /// |---|---|

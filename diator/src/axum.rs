@@ -18,7 +18,7 @@ use crate::{Committed, Meta, SendError, SendErrorKind};
 /// | variant | status | may the client send it again? | logged |
 /// |---|---|---|---|
 /// | [`Handler`](SendError::Handler) | that of the error | the error tells | no |
-/// | any that [timed out](SendError::timed_out), unless it is committed | 504 | yes | no |
+/// | any that [timed out](SendError::timed_out), unless the message is or may be committed | 504 | yes | no |
 /// | [`ShuttingDown`](SendError::ShuttingDown) | 503 | yes | no |
 /// | [`Scope`](SendError::Scope), [`Enter`](SendError::Enter), [`Commit`](SendError::Commit) that was rolled back | 503 | yes | yes |
 /// | [`Rejected`](SendError::Rejected) | 403 | no | no |

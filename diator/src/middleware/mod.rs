@@ -29,7 +29,7 @@ pub use crate::error::TimedOut;
 pub use crate::message::{MessageInfo, MessageKind};
 pub use crate::retry_policy::RetryPolicy;
 
-/// Wraps the handling of messages: requests, nested requests, each event handler, arriving messages.
+/// Wraps the handling of messages: requests, nested requests, each event handler, also of an event that arrived.
 ///
 /// The middleware that was added first sees the message first. For a request from outside, `next` holds everything that
 /// follows: the handler, the domain events, the commit, the publishing; for a nested request and for an event handler,
