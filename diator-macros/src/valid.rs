@@ -10,14 +10,16 @@ use crate::grammar::Argument;
 
 pub(crate) fn request(request: &Request, errors: &mut Errors) {
     if request.is_union {
-        errors.at(request.ident.span(), "a request is a struct or an enum, not a union");
+        let ident = &request.ident;
+        errors.at(ident.span(), format!("make `{ident}` a struct or an enum: a request is not a union"));
     }
     owns_its_data("a request", &request.generics, errors);
 }
 
 pub(crate) fn event(event: &Event, errors: &mut Errors) {
     if matches!(event.data, syn::Data::Union(_)) {
-        errors.at(event.ident.span(), "an event is a struct or an enum, not a union");
+        let ident = &event.ident;
+        errors.at(ident.span(), format!("make `{ident}` a struct or an enum: an event is not a union"));
         return;
     }
     owns_its_data("an event", &event.generics, errors);
@@ -84,7 +86,10 @@ fn on_the_wire(event: &Event, errors: &mut Errors) {
     let has_parameters =
         event.generics.type_params().next().is_some() || event.generics.const_params().next().is_some();
     if arguments.name.is_none() && has_parameters {
-        let message = "a generic event has no name of its own on the wire: give it one, `#[event(name = \"…\")]`";
+        let message = format!(
+            "`{}` is generic, and has no name of its own on the wire: give it one, `#[event(name = \"…\")]`",
+            event.ident
+        );
         errors.at(event.ident.span(), message);
     }
     if let Some(flag) = &arguments.must_be_handled {

@@ -99,6 +99,28 @@ async fn a_child_that_panics_is_started_again_later_each_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_child_that_has_worked_meanwhile_is_started_again_soon() {
+    let world = World::new();
+    let store = TroubledStore::new(&world.outbox);
+    let trouble = |trouble| *store.lease.lock().unwrap() = trouble;
+    trouble(Trouble::Panics);
+    let host = world.host().relay(Relay::new(store.clone()));
+    let running = tokio::spawn(host.run_until(pending::<()>()));
+    // The next wait would be 12.8 s.
+    sleep(Duration::from_secs(10)).await;
+    trouble(Trouble::None);
+    sleep(Duration::from_secs(20)).await;
+    trouble(Trouble::Panics);
+    world.mediator.emit(Worked).await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    trouble(Trouble::None);
+    let begun = Instant::now();
+    world.broker.published_at_least(1).await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_relay_without_a_broker_of_its_own_has_that_of_the_mediator() {
     let world = World::new();
     world.mediator.emit(Worked).await.unwrap();

@@ -104,11 +104,11 @@ pub enum AnyType {}
 
 /// The `M` of a unit of work alone: which makes two.
 #[derive(Debug)]
-pub enum CallUnitOfWorkInstead {}
+pub enum OnlyUnitsOfWork {}
 
 impl<T: ?Sized> NotAUnitOfWork<AnyType> for T {}
 
-impl<T: ?Sized + UnitOfWork> NotAUnitOfWork<CallUnitOfWorkInstead> for T {}
+impl<T: ?Sized + UnitOfWork> NotAUnitOfWork<OnlyUnitsOfWork> for T {}
 
 /// A unit of work that can be undone in part, so that a nested request can fail alone.
 ///

@@ -13,6 +13,8 @@ use crate::stop::StopSignal;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A child that fails sooner has not worked.
+const LEAST_WORK: Duration = Duration::from_secs(1);
 
 /// A part that a host runs and restarts, such as a relay.
 #[async_trait]
@@ -53,7 +55,7 @@ impl Drop for Supervised {
 }
 
 async fn supervise(child: Arc<dyn Child>, stop: StopSignal, monitor: HostMonitor) {
-    let mut pause = FIRST_PAUSE;
+    let mut pause = Duration::ZERO;
     loop {
         let begun = Instant::now();
         monitor.note_child(child.name(), ChildState::Running, None);
@@ -67,11 +69,11 @@ async fn supervise(child: Arc<dyn Child>, stop: StopSignal, monitor: HostMonitor
             Ok(Err(error)) => error.to_string(),
             Err(panic) => panic_message(&*panic),
         };
-        // A child that worked for a while has failed for a new reason, and starts again at once.
-        pause = if begun.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { pause };
+        // A child that worked for longer than it had to wait has failed for a new reason, and starts again soon.
+        let has_worked = begun.elapsed() > pause.max(LEAST_WORK);
+        pause = if has_worked { FIRST_PAUSE } else { (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE) };
         tracing::error!(target: "diator", child = child.name(), error, ?pause, "a child of the host failed; the host starts it again");
         monitor.note_child(child.name(), ChildState::Restarting, Some(error));
         either(stop.given(), sleep(pause)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

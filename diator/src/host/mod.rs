@@ -56,7 +56,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 ///   relay first checks the tables of its store, and the endpoints those of the inbox; the host starts nothing if they do not fit. If the
 ///   database does not answer within 5 s, the host starts anyway, and the relay checks later. If `stop` ends before that, the host starts nothing.
 /// - **Run.** If the relay or an endpoint fails or panics, the host starts it again after 100 ms. The wait doubles with each failure, up
-///   to 30 s, until it has run for 30 s. If a front ends, the host stops.
+///   to 30 s, until it has run for a second and for longer than the wait. If a front ends, the host stops.
 /// - **Stop.** First the fronts and the endpoints take nothing new and finish what they have. Then the mediator finishes its messages. Then the
 ///   relay publishes the pending events that the broker takes, and gives its leases back. The host drops everything that has not ended
 ///   at the [deadline](Self::deadline).

@@ -91,7 +91,8 @@ impl Services {
     #[track_caller]
     pub fn value<CallUnitOfWorkInstead>(
         self,
-        value: impl NotAUnitOfWork<CallUnitOfWorkInstead> + Send + Sync + 'static, // of a unit of work it cannot be inferred: call `unit_of_work`
+        // Of a unit of work it cannot be inferred: call `unit_of_work`.
+        value: impl NotAUnitOfWork<CallUnitOfWorkInstead> + Send + Sync + 'static,
     ) -> Self {
         self.singleton(Arc::new(value))
     }
@@ -255,13 +256,13 @@ impl Services {
     /// [`Outcome::Failure`] it is logged.
     #[must_use]
     #[track_caller]
-    pub fn on_close<T, R, UnitOfWorkClosesItself>(
+    pub fn on_close<T, R, RemoveThisUnitOfWorkClosesItself>(
         self,
         close: impl Fn(Arc<T>, Outcome) -> R + Send + Sync + 'static,
     ) -> Self
     where
         T: Send + Sync + 'static,
-        T: NotAUnitOfWork<UnitOfWorkClosesItself>, // cannot be inferred if `T` is a unit of work, which closes itself
+        T: NotAUnitOfWork<RemoveThisUnitOfWorkClosesItself>, // cannot be inferred if `T` is a unit of work, which closes itself
         R: Future<Output = Result<(), CommitError>> + Send + 'static,
     {
         self.closed_by::<T>(Arc::new(OnClose::new(close)))

@@ -18,7 +18,12 @@ pub(super) fn killed(way: Way, form: Form) -> Scene {
         sleep(Duration::from_secs(1));
         scene.shop.redis.restart();
         scene.healed_after(Duration::from_secs(1));
-        scene.until_effects(20);
+        if form == Form::Long {
+            // Otherwise three minutes of kills are one long outage.
+            scene.until_caught_up();
+        } else {
+            scene.until_effects(20);
+        }
     }
     finish(scene, running)
 }
