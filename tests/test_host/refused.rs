@@ -80,7 +80,7 @@ async fn what_the_broker_refuses_was_not_published() {
     let test = started(Arc::default(), &broker).await;
     broker.refuse(PublishErrorKind::Fatal);
     let said = said_by(async move { test.publish(order(1)).await }).await;
-    assert!(said.contains("`OrderPlaced` was not published: ") && said.contains("told to refuse"), "{said}");
+    assert!(said.contains("`OrderPlaced` was not published: ") && said.contains("is set to refuse"), "{said}");
 }
 
 #[tokio::test(start_paused = true)]
