@@ -226,7 +226,7 @@ async fn a_single_target_answers_for_itself() {
     let broker = RoutingBroker::new().otherwise(one.clone()).otherwise(one.clone());
     one.refuse(BUSY);
     let error = broker.publish(&message("A")).await.unwrap_err();
-    assert_eq!((error.kind(), error.to_string().as_str()), (BUSY, "in-memory broker is set to refuse the message"));
+    assert_eq!((error.kind(), error.to_string().as_str()), (BUSY, "the in-memory broker is set to refuse the message"));
     one.accept();
     broker.publish(&message("A")).await.unwrap();
     assert_eq!(one.len(), 1, "a broker that is named twice gets the message once");

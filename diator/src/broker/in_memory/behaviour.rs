@@ -67,5 +67,5 @@ impl Mode {
 }
 
 pub(super) fn refusal(kind: PublishErrorKind) -> PublishError {
-    PublishError::new(kind, "in-memory broker is set to refuse the message")
+    PublishError::new(kind, "the in-memory broker is set to refuse the message")
 }
